@@ -1,0 +1,84 @@
+"""shipway takes a model from a prototype to production and keeps it there.
+
+The words of a project file are loaded on first use, so that `import shipway` stays light.
+"""
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+_WORDS = {
+    **dict.fromkeys(
+        ("entity", "feature_view", "gate", "label", "leak", "model", "source", "system"), "shipway.core.word"
+    ),
+    **dict.fromkeys(
+        (
+            "auc", "brier", "calibration_gap", "decision_value", "fresh", "has_columns", "has_rows", "holds",
+            "log_loss", "never_lowers", "never_matters", "present", "slice_regression", "unique",
+        ),
+        "shipway.core.check",
+    ),
+    "ShipwayError": "shipway.core.error",
+    "TrainFrame": "shipway.training.frame",
+}  # fmt: skip
+
+if TYPE_CHECKING:
+    from shipway.core import window as windows
+    from shipway.core.check import (
+        auc,
+        brier,
+        calibration_gap,
+        decision_value,
+        fresh,
+        has_columns,
+        has_rows,
+        holds,
+        log_loss,
+        never_lowers,
+        never_matters,
+        present,
+        slice_regression,
+        unique,
+    )
+    from shipway.core.error import ShipwayError
+    from shipway.core.word import entity, feature_view, gate, label, leak, model, source, system
+    from shipway.training.frame import TrainFrame
+
+__all__ = [
+    "ShipwayError",
+    "TrainFrame",
+    "auc",
+    "brier",
+    "calibration_gap",
+    "decision_value",
+    "entity",
+    "feature_view",
+    "fresh",
+    "gate",
+    "has_columns",
+    "has_rows",
+    "holds",
+    "label",
+    "leak",
+    "log_loss",
+    "model",
+    "never_lowers",
+    "never_matters",
+    "present",
+    "slice_regression",
+    "source",
+    "system",
+    "unique",
+    "windows",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Load a word of the project file when it is first used."""
+    from importlib import import_module
+
+    if name == "windows":
+        return import_module("shipway.core.window")
+    if name in _WORDS:
+        return getattr(import_module(_WORDS[name]), name)
+    raise AttributeError(f"module 'shipway' has no attribute {name!r}")

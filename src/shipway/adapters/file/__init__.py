@@ -1,0 +1,1 @@
+"""The local file system: blobs as files, and what its faults mean."""

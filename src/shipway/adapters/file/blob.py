@@ -1,0 +1,147 @@
+"""Blobs as read-only files named by their SHA-256, in folders by its first two digits."""
+
+import hashlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from shipway.adapters.file.fault import translate_fault
+from shipway.core.error import ShipwayError
+from shipway.kit.canonical import digest_bytes
+from shipway.kit.file import StagedFile, make_folder, read_chunks, stage_file, sweep_staged, sync_folder
+
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_READ_ONLY: Final = 0o444
+
+
+class FileBlobs:
+    """The blob store in a local folder; it answers the port `Blobs`.
+
+    Nothing is created before the first `put`, so a store can be read where it cannot be written. Files are written in
+    `<root>/incoming`, forced to the disk and then renamed to `<root>/ab/ab12...`, so what a digest names is whole. Any
+    number of processes may share the folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        """Open the store and sweep away what killed writers left.
+
+        Args:
+            root: the store's folder; it need not exist yet.
+        """
+        self._root = root
+        self._incoming = root / "incoming"
+        self._made: set[Path] = set()
+        sweep_staged(self._incoming)
+
+    def put(self, data: bytes) -> str:
+        """Store bytes durably and return their digest.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable.
+        """
+        digest = digest_bytes(data)
+        with translate_fault(self._root):
+            if not self._keep(digest):
+                self._make(self._incoming)
+                with stage_file(self._incoming, mode=_READ_ONLY) as staged:
+                    staged.write(data)
+                    self._publish(staged, digest)
+        return digest
+
+    def put_file(self, source: Path) -> str:
+        """Store a file's content durably, without holding it in memory, and return its digest.
+
+        Raises:
+            ShipwayError: SW-201 if the file cannot be opened, SW-601 disk full, SW-602 not writable.
+        """
+        try:
+            file = source.open("rb")
+        except OSError as fault:
+            hint = "check the path and that this user may read it"
+            raise ShipwayError("SW-201", f"cannot read {source} ({fault.strerror})", hint) from fault
+        with file, translate_fault(self._root):
+            self._make(self._incoming)
+            with stage_file(self._incoming, mode=_READ_ONLY) as staged:
+                # Hashed as it is copied: the digest is of the bytes stored, even if somebody writes to the source.
+                hasher = hashlib.sha256()
+                for chunk in read_chunks(file):
+                    hasher.update(chunk)
+                    staged.write(chunk)
+                digest = hasher.hexdigest()
+                if not self._keep(digest):
+                    self._publish(staged, digest)
+        return digest
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes with this digest, verified.
+
+        Raises:
+            ShipwayError: SW-605 if they are missing or not what was stored.
+        """
+        path = self.path(digest)
+        try:
+            data = path.read_bytes()
+        except OSError as fault:
+            raise _damaged(f"blob {digest} cannot be read from {path} ({fault.strerror})") from fault
+        if digest_bytes(data) != digest:
+            raise _damaged(f"blob {digest} is damaged: the bytes of {path} do not match it")
+        return data
+
+    def path(self, digest: str) -> Path:
+        """Return the read-only file with these bytes; they are not read to verify them.
+
+        Raises:
+            ShipwayError: SW-605 if there is none.
+        """
+        if not self.has(digest):
+            raise _damaged(f"blob {digest} is missing from {self._root}")
+        return self._place(digest)
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the store holds this digest.
+
+        Raises:
+            ShipwayError: SW-605 if this user may not look.
+        """
+        try:
+            return _DIGEST.fullmatch(digest) is not None and self._place(digest).is_file()
+        except OSError as fault:
+            raise _damaged(f"{self._root} cannot be read ({fault.strerror})") from fault
+
+    def digests(self) -> Iterator[str]:
+        """Yield every digest in the store, in no particular order."""
+        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
+            if _DIGEST.fullmatch(path.name) and path.name.startswith(path.parent.name):
+                yield path.name
+
+    def _place(self, digest: str) -> Path:
+        return self._root / digest[:2] / digest
+
+    def _keep(self, digest: str) -> bool:
+        """Tell whether the bytes are stored already, whole, and make sure that they stay."""
+        place = self._place(digest)
+        try:
+            with place.open("rb") as file:
+                whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
+        except FileNotFoundError:
+            return False
+        if whole:
+            # Whoever stored them may have been killed between the rename and this.
+            self._make(place.parent)
+            sync_folder(place.parent)
+        return whole
+
+    def _publish(self, staged: StagedFile, digest: str) -> None:
+        place = self._place(digest)
+        self._make(place.parent)
+        staged.publish(place)
+
+    def _make(self, folder: Path) -> None:
+        if folder not in self._made:
+            make_folder(folder)
+            self._made.add(folder)
+
+
+def _damaged(fact: str) -> ShipwayError:
+    return ShipwayError("SW-605", fact, "restore it from a backup, or make it again with --force")

@@ -1,0 +1,115 @@
+"""LightGBM's model text: what of it is the model, and the same model with thresholds that single precision can carry.
+
+The text is described by what writes it, `Tree::ToString` and `GBDT::SaveModelToString` of LightGBM 4; the meaning of a
+decision is that of `Tree::NumericalDecision` and `Tree::CategoricalDecision` there.
+"""
+
+import re
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+
+_PARAMETERS: Final = re.compile(r"^parameters:\n.*?^end of parameters\n\n?", re.MULTILINE | re.DOTALL)
+_CATEGORICAL: Final = 1
+_DEFAULT_LEFT: Final = 2
+_MISSING_ZERO: Final = 4
+_MISSING_NAN: Final = 8
+_MISSING: Final = 12
+
+
+def normalise_text(text: str) -> str:
+    """Return the text without the parameters of the run that made it: threads, seeds, paths.
+
+    Nothing of that block takes part in a prediction, and it differs between runs that learn the same trees.
+    """
+    return _PARAMETERS.sub("", text)
+
+
+def read_header(text: str) -> dict[str, str]:
+    """Return the fields before the first tree; one without a value, such as `average_output`, stands as empty text."""
+    head = text.split("\n\n", 1)[0]
+    return {key: value for key, _, value in (line.partition("=") for line in head.splitlines())}
+
+
+def narrow_text(text: str) -> str:
+    """Rewrite a binary model's text so that its trees decide alike in double and in single precision.
+
+    The model stays the same function on every row whose values are single-precision numbers or missing:
+
+    * `x <= t` with such an x is `x <= s` with s the greatest single-precision number that is at most t;
+    * where a missing value is read as zero (`use_missing=false`), it goes the way zero goes, and is said to;
+    * a sigmoid other than 1 and the average of a random forest are multiplied into the leaves.
+
+    Args:
+        text: the text as `dump` gives it.
+
+    Returns:
+        The text with other thresholds, decision types and leaves, and without `tree_sizes`, which would be wrong.
+
+    Raises:
+        ShipwayError: SW-501 for linear leaves and for zeros read as missing, which single-precision trees cannot say.
+    """
+    scale = _leaf_scale(text)
+    lines = [line for line in text.splitlines() if not line.startswith("tree_sizes=") and line != "average_output"]
+    threshold_at = 0
+    for at, line in enumerate(lines):
+        key, _, value = line.partition("=")
+        if key == "objective":
+            lines[at] = "objective=binary sigmoid:1"
+        elif key == "threshold":
+            threshold_at = at
+        elif key == "decision_type":
+            threshold, decision = _narrow_nodes(_floats(lines[threshold_at].partition("=")[2]), value)
+            lines[threshold_at] = f"threshold={_join(threshold)}"
+            lines[at] = f"decision_type={' '.join(str(d) for d in decision)}"
+        elif key == "leaf_value" and scale != 1.0:
+            lines[at] = f"leaf_value={_join(_floats(value) * scale)}"
+        elif line == "is_linear=1":
+            raise _unsupported("has linear models in its leaves", "train it with linear_tree=False")
+    return "\n".join(lines) + "\n"
+
+
+def floor_single(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return for each number the greatest single-precision number that is at most it, shape kept."""
+    with np.errstate(over="ignore"):
+        near = values.astype(np.float32)
+    above = near.astype(np.float64) > values
+    near[above] = np.nextafter(near[above], np.float32(-np.inf))
+    return near.astype(np.float64)
+
+
+def _leaf_scale(text: str) -> float:
+    header = read_header(text)
+    sigmoid = re.search(r"sigmoid:(\S+)", header["objective"])
+    scale = float(sigmoid[1]) if sigmoid else 1.0
+    if "average_output" in header:
+        scale /= len(re.findall(r"^Tree=", text, re.MULTILINE))
+    return scale
+
+
+def _narrow_nodes(threshold: NDArray[np.float64], decisions: str) -> tuple[NDArray[np.float64], list[int]]:
+    decision = np.asarray(decisions.split(), dtype=np.int64)
+    # A categorical node's threshold is the number of its bit set; it is missing to the right, always.
+    categorical = (decision & _CATEGORICAL).astype(np.bool_)
+    missing = decision & _MISSING
+    if np.any(~categorical & (missing == _MISSING_ZERO)):
+        raise _unsupported("reads zeros as missing", "train it with zero_as_missing=False")
+    as_zero = np.where(threshold >= 0.0, _DEFAULT_LEFT, 0)
+    left = np.where(missing == 0, as_zero, decision & _DEFAULT_LEFT)
+    narrowed = np.where(categorical, _CATEGORICAL, left | _MISSING_NAN)
+    return np.where(categorical, threshold, floor_single(threshold)), [int(d) for d in narrowed]
+
+
+def _floats(text: str) -> NDArray[np.float64]:
+    return np.asarray(text.split(), dtype=np.float64)
+
+
+def _join(values: NDArray[np.float64]) -> str:
+    return " ".join(repr(float(v)) for v in values)
+
+
+def _unsupported(fact: str, hint: str) -> ShipwayError:
+    return ShipwayError("SW-501", f"the LightGBM model {fact}, which ONNX trees cannot carry", hint)

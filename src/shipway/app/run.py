@@ -1,0 +1,216 @@
+"""The path from raw data to bundles that may be released, as one use case that continues wherever it was stopped."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from shipway.app.evaluation import Evaluated, evaluate
+from shipway.app.ingest import admit, make_tables
+from shipway.app.packaging import package, register
+from shipway.app.pricing import Honest, Price, price
+from shipway.app.progress import Event, Watch, ignore
+from shipway.app.project import Project, build_digest
+from shipway.app.runner import Runner, peak_mb
+from shipway.app.version import current_of, frame_of, open_version, score, train, trained_of
+from shipway.app.workspace import Workspace
+from shipway.core.artifact import Artifact
+from shipway.core.check import Evidence
+from shipway.core.config import ModelSection
+from shipway.core.error import ShipwayError
+from shipway.core.gate import Verdict
+from shipway.core.model import Model, columns_of
+from shipway.core.projection import VersionState
+from shipway.kit.suggestion import did_you_mean
+
+Outcome: TypeAlias = Literal["pass", "fail", "hold"]
+
+
+class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run made of one cut.
+
+    Attributes:
+        model: the model's name.
+        number: the version's number.
+        cut: nothing known later was learned from, microseconds since 1970 UTC.
+        training: rows, rate and format.
+        prediction: rows scored and rows with a label.
+        evidence: check name to evidence.
+        verdicts: what the gates before release said.
+        bundle: digest of the bundle; None if the version may not be released.
+        profile: digest of the metrics by month, calibration and baselines.
+    """
+
+    model: str
+    number: int
+    cut: int
+    training: dict[str, Any]
+    prediction: dict[str, Any]
+    evidence: dict[str, Evidence]
+    verdicts: list[Verdict]
+    bundle: str | None
+    profile: str
+
+
+class RunReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run came to.
+
+    Attributes:
+        project: the project's name.
+        outcome: `fail` if a gate failed for data or for the newest version of a model, else `hold` likewise, else `pass`.
+        commit: the data judged.
+        data: the verdicts on it.
+        versions: what was made of each cut, in order.
+        leaks: the prices of declared leaks.
+        seconds: real time the run took.
+        peak_mb: the process's peak memory, in 10^6 bytes.
+        made: tasks run.
+        unchanged: tasks whose result was there already.
+    """
+
+    project: str
+    outcome: Outcome
+    commit: str
+    data: list[Verdict]
+    versions: list[VersionReport]
+    leaks: list[Price]
+    seconds: float
+    peak_mb: float
+    made: int
+    unchanged: int
+
+
+def run_project(
+    project: Project, *, model: str | None = None, force: bool = False, leaks: bool = True, watch: Watch = ignore
+) -> RunReport:
+    """Run a project's whole path: ingest, data gate, frame, train, evaluate, quality gate, bundle, register.
+
+    Killing the process at any point loses nothing that was finished; the same call continues from there.
+
+    Args:
+        project: what to run.
+        model: only this model; all that shipway.toml configures where None.
+        force: run every task, also where its result is there already.
+        leaks: whether declared leaks are refused and priced.
+        watch: told what happens.
+
+    Raises:
+        ShipwayError: SW-603 if another process runs the project; whatever a step refuses.
+    """
+    workspace = Workspace(project)
+    registry = project.registry
+    if model is not None and model not in project.config.models:
+        fact = f"shipway.toml configures no model {model!r}"
+        raise ShipwayError("SW-104", fact, did_you_mean(model, project.config.models))
+    counts = {"done": 0, "unchanged": 0}
+
+    def counting(event: Event) -> None:
+        if event.stage in counts:
+            counts[event.stage] += 1
+        watch(event)
+
+    with workspace.hold():
+        runner = Runner(workspace, counting, code=build_digest(), force=force)
+        begun = workspace.stopwatch.seconds()
+        commit, data = admit(runner, make_tables(runner))
+        versions: list[VersionReport] = []
+        prices: list[Price] = []
+        if all(verdict.outcome == "pass" for verdict in data):
+            for name, section in project.config.models.items():
+                if model in (None, name):
+                    made, frame = run_model(runner, registry.models[name], section)
+                    versions.extend(made)
+                    if leaks:
+                        prices.extend(_price_leaks(runner, registry.models[name], section, frame))
+        workspace.store_state()
+        seconds = workspace.stopwatch.seconds() - begun
+    workspace.close()
+    return RunReport(
+        project=project.config.project.name,
+        outcome=_outcome(data, versions),
+        commit=commit,
+        data=data,
+        versions=versions,
+        leaks=prices,
+        seconds=round(seconds, 3),
+        peak_mb=round(peak_mb(), 1),
+        made=counts["done"],
+        unchanged=counts["unchanged"],
+    )
+
+
+def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list[VersionReport], Artifact]:
+    """Make a version of a model for each of its cuts, and return them with the frame they share."""
+    project = runner.workspace.project
+    frame, _ = frame_of(runner, model)
+    period = period_of(project, section)
+    return [run_cut(runner, model, frame, project.instant(cut), period) for cut in section.cuts], frame
+
+
+def run_cut(runner: Runner, model: Model, frame: Artifact, cut: int, period: tuple[int, int]) -> VersionReport:
+    """Train, score, evaluate and judge one version, and package and register it if it passes."""
+    day = _day(cut)
+    trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
+    version = open_version(runner, model, trained, cut)
+    label = f"{model.name}@{version.number}"
+    predictions = score(runner, frame, trained, period, name=f"score {label}")
+    baselines: dict[str, tuple[str, Artifact]] = {}
+    for name, views in model.baselines.items():
+        fewer = train(runner, model, frame, cut, name=f"train {name} {day}", columns=columns_of(views))
+        baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}"))
+    current = current_of(runner, model.name, before=version.number)
+    if current is not None:
+        scored = score(runner, frame, trained_of(runner, current), period, name=f"score {model.name}@{current.number}")
+        baselines["current"] = (f"version {current.number}", scored)
+    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines)
+    bundle = None
+    if evaluated.passed:
+        bundle = package(runner, model, version, frame, trained, evaluated, period)
+        register(runner, version, bundle)
+    return _report(model, version, trained.facts, predictions, evaluated, bundle)
+
+
+def period_of(project: Project, section: ModelSection) -> tuple[int, int]:
+    """Return a model's test period in microseconds since 1970 UTC."""
+    start, end = section.test
+    return project.instant(start), project.instant(end)
+
+
+def _price_leaks(runner: Runner, model: Model, section: ModelSection, frame: Artifact) -> list[Price]:
+    project = runner.workspace.project
+    honest = Honest(frame, project.instant(section.cuts[-1]), period_of(project, section))
+    declared = [leak for leak in project.registry.leaks.values() if leak.model.name == model.name]
+    return [price(runner, leak, honest) for leak in declared]
+
+
+def _report(
+    model: Model,
+    version: VersionState,
+    training: Mapping[str, Any],
+    predictions: Artifact,
+    evaluated: Evaluated,
+    bundle: Artifact | None,
+) -> VersionReport:
+    return VersionReport(
+        model=model.name,
+        number=version.number,
+        cut=version.cut,
+        training=dict(training),
+        prediction=predictions.facts,
+        evidence=evaluated.evidence,
+        verdicts=evaluated.verdicts,
+        bundle=None if bundle is None else bundle.digest,
+        profile=evaluated.profile.digest,
+    )
+
+
+def _outcome(data: list[Verdict], versions: list[VersionReport]) -> Outcome:
+    newest = {version.model: version for version in versions}
+    verdicts = [*data, *(verdict for version in newest.values() for verdict in version.verdicts)]
+    outcomes = {verdict.outcome for verdict in verdicts}
+    return "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
+
+
+def _day(instant: int) -> str:
+    return dt.datetime.fromtimestamp(instant / 1e6, tz=dt.UTC).strftime("%Y-%m-%d")

@@ -1,0 +1,126 @@
+"""Making things once: a task whose key is known is not run again, whatever process ran it and however it ended."""
+
+import resource
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from shipway.app.progress import Event, Watch
+from shipway.app.workspace import Workspace
+from shipway.core.artifact import Artifact, Task
+from shipway.core.body import Body, RunFailed, RunFinished, RunStarted
+from shipway.core.error import ShipwayError
+from shipway.kit.canonical import digest_value
+
+
+@dataclass(slots=True)
+class Made:
+    """What a task's function hands back to be kept.
+
+    Attributes:
+        outputs: output name to kind, content (bytes, a file to take over, or the digest of a blob stored already) and
+            small facts.
+        records: entries to append together with the end of the run, each with its subject.
+        said: one clause about the result, for people.
+    """
+
+    outputs: dict[str, tuple[str, bytes | Path | str, dict[str, Any]]]
+    records: list[tuple[str, Body]] = field(default_factory=list[tuple[str, Body]])
+    said: str = ""
+
+
+class Runner:
+    """Runs tasks of one project and remembers them."""
+
+    def __init__(self, workspace: Workspace, watch: Watch, *, code: str, force: bool = False) -> None:
+        """Prepare to run.
+
+        Args:
+            workspace: the project's state.
+            watch: told what happens.
+            code: digest of the shipway that runs.
+            force: run tasks also if their key is known.
+        """
+        self.workspace = workspace
+        self.watch = watch
+        self.code = code
+        self.force = force
+
+    def key_of(self, task: Task) -> str:
+        """Return the digest of everything a task's result depends on."""
+        return digest_value([task.function, task.code, task.inputs, task.params])
+
+    def make(
+        self,
+        name: str,
+        function: Callable[[Callable[[int, int], None]], Made],
+        *,
+        inputs: Mapping[str, str],
+        params: Mapping[str, Any],
+        user_code: bool = False,
+    ) -> dict[str, Artifact]:
+        """Return a task's outputs, made now or before.
+
+        Args:
+            name: what people read.
+            function: makes the outputs; it is given a callback for progress (parts done, parts in all).
+            inputs: input name to digest.
+            params: everything else the result depends on.
+            user_code: whether the project's own code runs in it.
+
+        Raises:
+            ShipwayError: whatever the function refuses; the failure is remembered first.
+        """
+        code = digest_value([self.code, self.workspace.project.sources_digest]) if user_code else self.code
+        task = Task(name=name, function=_qualified(function), code=code, inputs=dict(inputs), params=dict(params))
+        key = self.key_of(task)
+        known = self._known(key)
+        if known is not None and not self.force:
+            self.watch(Event(stage="unchanged", step=name))
+            return known
+        self.workspace.remember(
+            (f"task:{name}", RunStarted(task=name, key=key, inputs=task.inputs, params=task.params))
+        )
+        self.watch(Event(stage="started", step=name))
+        begun = self.workspace.stopwatch.seconds()
+        try:
+            made = function(lambda done, of: self.watch(Event(stage="moved", step=name, done=done, of=of)))
+            outputs = {output: self._keep(*content) for output, content in made.outputs.items()}
+        except ShipwayError as error:
+            self.workspace.remember((f"task:{name}", RunFailed(task=name, key=key, code=error.code, fact=error.fact)))
+            raise
+        seconds = self.workspace.stopwatch.seconds() - begun
+        finished = RunFinished(
+            task=name, key=key, outputs=outputs, seconds=round(seconds, 3), peak_mb=round(peak_mb(), 1)
+        )
+        self.workspace.remember(*made.records, (f"task:{name}", finished))
+        self.watch(Event(stage="done", step=name, said=made.said, seconds=seconds))
+        return outputs
+
+    def _known(self, key: str) -> dict[str, Artifact] | None:
+        run = self.workspace.state().runs.get(key)
+        if run is None or run.state != "finished":
+            return None
+        whole = all(self.workspace.blobs.has(artifact.digest) for artifact in run.outputs.values())
+        return run.outputs if whole else None
+
+    def _keep(self, kind: str, content: bytes | Path | str, facts: dict[str, Any]) -> Artifact:
+        if isinstance(content, bytes):
+            digest = self.workspace.blobs.put(content)
+        elif isinstance(content, Path):
+            digest = self.workspace.blobs.put_file(content)
+            content.unlink()
+        else:
+            digest = content
+        return Artifact(kind=kind, digest=digest, facts=facts)
+
+
+def peak_mb() -> float:
+    """Return the greatest memory this process has held, in 10^6 bytes."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+
+
+def _qualified(function: Callable[..., Any]) -> str:
+    inner = getattr(function, "func", function)
+    return f"{inner.__module__}:{inner.__qualname__}"

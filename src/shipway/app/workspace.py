@@ -1,0 +1,168 @@
+"""A project's state on disk, opened through adapters; what is heavy is opened on first use."""
+
+import getpass
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from shipway.app.adapter import load_adapter
+from shipway.app.project import STATE_FOLDER, Project
+from shipway.core.body import Body, make_draft
+from shipway.core.error import ShipwayError
+from shipway.core.projection import LAYOUT, State, fold
+from shipway.kit.canonical import canonical_json, digest_bytes
+from shipway.kit.file import hold_lock, lock_holder, write_atomic
+from shipway.ports.blobs import Blobs
+from shipway.ports.clock import Clock, Stopwatch
+from shipway.ports.ledger import Ledger
+
+if TYPE_CHECKING:
+    from shipway.ports.reader import Reader
+    from shipway.ports.tables import Tables
+
+
+class Workspace:
+    """Everything a use case needs of the world for one project.
+
+    Attributes:
+        project: whose state it is.
+        folder: where it is kept, `.shipway` in the project's folder.
+        clock: real time, for entries of the ledger.
+        stopwatch: real time, for durations.
+    """
+
+    def __init__(self, project: Project) -> None:
+        """Open the state of a project; nothing is written before something is remembered."""
+        self.project = project
+        self.folder = project.root / STATE_FOLDER
+        self.clock: Clock = load_adapter("clock.system")()
+        self.stopwatch: Stopwatch = load_adapter("stopwatch.system")()
+        self._state: State | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Tell whether anything was ever remembered."""
+        return (self.folder / "ledger.db").exists()
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """Return the project's ledger."""
+        anchor = self.folder / "ledger.anchor"
+        return load_adapter("ledger.sqlite")(self.folder / "ledger.db", clock=self.clock, anchor=anchor)
+
+    @cached_property
+    def blobs(self) -> Blobs:
+        """Return the store of everything that was made."""
+        return load_adapter("blobs.file")(self.folder / "blobs")
+
+    @cached_property
+    def tables(self) -> "Tables":
+        """Return the project's tables and branches."""
+        return load_adapter("tables.lake")(self.blobs, self.folder / "refs.db")
+
+    @cached_property
+    def reader(self) -> "Reader":
+        """Return the reader of raw inputs."""
+        return load_adapter("reader.file")(self.project.root)
+
+    @cached_property
+    def actor(self) -> str:
+        """Return who acts, for the ledger."""
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):
+            return f"uid {os.getuid()}"
+
+    @property
+    def now(self) -> int:
+        """Return the domain time of a run: the project's own, or the clock's."""
+        at = self.project.config.project.at
+        return self.clock.now() if at is None else self.project.instant(at)
+
+    def state(self) -> State:
+        """Return the projection of the ledger as it stands, folding only what is new since the last time.
+
+        The folded state is kept beside the ledger and verified by its digest; a missing, damaged or older one is
+        rebuilt.
+        """
+        if self._state is None:
+            self._state = self._stored_state()
+        before = self._state.seq
+        fold(self._state, self.ledger.read(after=before))
+        return self._state
+
+    def remember(self, *bodies: tuple[str, Body]) -> State:
+        """Append bodies, each with its subject, as one step, and return the state they lead to."""
+        drafts = [make_draft(body, subject=subject, actor=self.actor) for subject, body in bodies]
+        self.ledger.append(drafts)
+        return self.state()
+
+    def store_state(self) -> None:
+        """Keep the folded state for the next process; losing it costs time, nothing else."""
+        if self._state is not None:
+            content = canonical_json(self._state)
+            write_atomic(self._projection, digest_bytes(content).encode() + b"\n" + content)
+
+    def rebuild_state(self) -> State:
+        """Drop the projection and fold the whole ledger again."""
+        self._state = State()
+        return self.state()
+
+    @contextmanager
+    def hold(self) -> Generator[None]:
+        """Keep other runs of the project out for the time of the block.
+
+        Raises:
+            ShipwayError: SW-603 if another process runs, naming it; SW-602 if the folder cannot be written.
+        """
+        lock = self.folder / "run.lock"
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            holding = hold_lock(lock, wait=False)
+            holding.__enter__()
+        except BlockingIOError as error:
+            holder = lock_holder(lock)
+            who = f"process {holder}" if holder else "another process"
+            raise ShipwayError(
+                "SW-603", f"{who} is running {self.project.config.project.name}", "wait for it to end, or stop it"
+            ) from error
+        except OSError as error:
+            raise ShipwayError(
+                "SW-602",
+                f"{self.folder} cannot be written: {error.strerror}",
+                "give this user the right to write there",
+            ) from error
+        try:
+            yield
+        finally:
+            holding.__exit__(None, None, None)
+
+    def scratch(self, name: str) -> Path:
+        """Return a path for a file that is on its way into the blob store."""
+        folder = self.folder / "scratch"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{os.getpid()}-{name}"
+
+    def close(self) -> None:
+        """Release what was opened."""
+        if "ledger" in self.__dict__:
+            self.ledger.close()
+
+    @property
+    def _projection(self) -> Path:
+        return self.folder / "projection.json"
+
+    def _stored_state(self) -> State:
+        try:
+            digest, _, content = self._projection.read_bytes().partition(b"\n")
+            if digest_bytes(content).encode() != digest:
+                return State()
+            state = msgspec.json.decode(content, type=State)
+        except (OSError, msgspec.MsgspecError):
+            return State()
+        return state if state.layout == LAYOUT and state.seq <= self.ledger.head().seq else State()

@@ -1,0 +1,85 @@
+"""The manifest of a bundle: everything a model needs to prove itself and to be served, by content."""
+
+from typing import Any, Literal
+
+import msgspec
+
+from shipway.core.feature import FeatureView
+from shipway.kit.canonical import digest_value
+
+
+class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """One feature column the model reads, in the model's order, with what training saw of it.
+
+    Attributes:
+        name: the frame's column.
+        kind: `number`, or `category` for text carried as integer codes.
+        categories: for a category, the texts by code; a text not among them is missing to the model.
+        low: least value in training; None for a category or a column without values.
+        high: greatest value in training.
+        missing: share of training rows without a value.
+        monotone: 1 if a rise never lowers the prediction, -1 if it never raises it, else 0.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    categories: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    missing: float = 0.0
+    monotone: int = 0
+
+
+class Parity(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the portable form of the model is from the native one on held-out rows.
+
+    Attributes:
+        rows: rows compared.
+        largest: greatest absolute difference of probabilities.
+        mean: mean absolute difference.
+        tolerance: what `largest` may be.
+    """
+
+    rows: int
+    largest: float
+    mean: float
+    tolerance: float
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The table of contents of a bundle; its digest is the bundle's name.
+
+    Attributes:
+        layout: version of this layout.
+        model: the model's name.
+        version: its version number.
+        format: native form of the model, such as `lightgbm`.
+        cut: the training cut, microseconds since 1970 UTC: nothing known later was learned from.
+        inputs: the columns the model reads.
+        at: the prediction instant, as written.
+        views: the feature views as expression trees, so that serving computes what training did.
+        parity: native against portable form.
+        training: rows, rate of the label and digests of the frame and of the code that trained.
+        metrics: check name to value, low and high.
+        verdict: gate, outcome and rules as written.
+        files: path inside the bundle to SHA-256, without the manifest itself.
+    """
+
+    layout: int
+    model: str
+    version: int
+    format: str
+    cut: int
+    inputs: tuple[InputColumn, ...]
+    at: str
+    views: tuple[FeatureView, ...]
+    parity: Parity
+    training: dict[str, Any]
+    metrics: dict[str, tuple[float, float, float]]
+    verdict: dict[str, Any]
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """Return the bundle's name."""
+        return digest_value(self)

@@ -1,0 +1,140 @@
+"""The shape of shipway.toml: names, owners, where data comes from, and what differs between a laptop and a cluster."""
+
+import datetime as dt
+from typing import Any, get_type_hints
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+
+Moment = dt.datetime | dt.date
+
+
+class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Who the project is.
+
+    Attributes:
+        name: the project's name.
+        owner: the team or person answering for it.
+        module: the Python file with its definitions.
+        timezone: zone of every date and time in this file that names none.
+        at: the domain time of a run; None for now.
+    """
+
+    name: str
+    owner: str = ""
+    module: str = "project.py"
+    timezone: str = "UTC"
+    at: Moment | None = None
+
+
+class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Which versions of a model a run makes and on which predictions it judges them.
+
+    Attributes:
+        cuts: one version is trained for each, on what was known then.
+        test: from and to (exclusive): the predictions that versions are evaluated on.
+    """
+
+    cuts: tuple[Moment, ...]
+    test: tuple[Moment, Moment]
+
+
+class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a run may use.
+
+    Attributes:
+        threads: threads of a library that would otherwise take all cores.
+        seed: where randomness starts.
+    """
+
+    threads: int = 2
+    seed: int = 1
+
+
+class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file.
+
+    Attributes:
+        project: who the project is.
+        raw: raw input name to address: a path, or `package:name/path` for a file inside an installed package.
+        models: model name to its cuts and test period.
+        resources: what a run may use.
+    """
+
+    project: ProjectSection
+    raw: dict[str, str] = {}
+    models: dict[str, ModelSection] = {}
+    resources: ResourceSection = ResourceSection()
+
+
+def read_config(data: dict[str, Any]) -> Config:
+    """Check the content of shipway.toml and return it typed.
+
+    Raises:
+        ShipwayError: SW-102 for a missing, unknown or wrong value, naming its place and the nearest right name.
+    """
+    try:
+        config = msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        raise ShipwayError("SW-102", f"shipway.toml: {_plain(str(error))}", _hint(data)) from error
+    try:
+        ZoneInfo(config.project.timezone)
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: {config.project.timezone!r} is no time zone",
+            "use a name such as Europe/Paris or UTC",
+        ) from error
+    for name, section in config.models.items():
+        _check_model(config, name, section)
+    return config
+
+
+def instant_of(moment: Moment, timezone: str) -> int:
+    """Return a date or time of shipway.toml as microseconds since 1970 UTC; a date is its first instant in the zone."""
+    if not isinstance(moment, dt.datetime):
+        moment = dt.datetime.combine(moment, dt.time())
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(timezone))
+    since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+    return since // dt.timedelta(microseconds=1)
+
+
+def _check_model(config: Config, name: str, section: ModelSection) -> None:
+    zone = config.project.timezone
+    start, end = (instant_of(moment, zone) for moment in section.test)
+    if not section.cuts:
+        raise ShipwayError("SW-102", f"shipway.toml: models.{name}.cuts is empty", "give at least one date to train at")
+    if start >= end:
+        raise ShipwayError("SW-102", f"shipway.toml: models.{name}.test ends before it begins", "give from and to")
+    if any(instant_of(cut, zone) > start for cut in section.cuts):
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: models.{name} has a cut later than its test begins",
+            "a version must not be judged on what it may have learned: cut no later than the test's first day",
+        )
+
+
+def _plain(message: str) -> str:
+    return message.replace("Object", "the section").replace(" - at `$", " in `").replace("`$", "`")
+
+
+def _hint(data: dict[str, Any]) -> str:
+    """Return the nearest right name for the first unknown one."""
+    sections = {"project": ProjectSection, "resources": ResourceSection}
+    known = list(get_type_hints(Config))
+    for name in data:
+        if name not in known:
+            return did_you_mean(name, known)
+    for section, shape in sections.items():
+        for name in data.get(section, {}):
+            if name not in get_type_hints(shape):
+                return f"in [{section}], {did_you_mean(name, get_type_hints(shape))}"
+    for model, values in data.get("models", {}).items():
+        for name in values:
+            if name not in get_type_hints(ModelSection):
+                return f"in [models.{model}], {did_you_mean(name, get_type_hints(ModelSection))}"
+    return "docs/reference/project-file.md lists every section and field"

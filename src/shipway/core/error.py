@@ -1,0 +1,70 @@
+"""The one exception a user meets, and the table of its codes."""
+
+from typing import Final
+
+CODES: Final[dict[str, str]] = {
+    # project and its files
+    "SW-101": "no project here",
+    "SW-102": "project file is not valid",
+    "SW-103": "project module cannot be loaded",
+    "SW-104": "unknown name",
+    "SW-105": "declared twice",
+    "SW-106": "definition is not valid",
+    "SW-107": "target is not empty",
+    # data
+    "SW-201": "source cannot be read",
+    "SW-202": "column is missing",
+    "SW-203": "column has the wrong type",
+    "SW-204": "source is empty",
+    "SW-205": "source key is not unique",
+    "SW-206": "user function failed",
+    "SW-207": "user function returned the wrong thing",
+    "SW-208": "branch moved meanwhile",
+    "SW-209": "no such table or branch",
+    # known-at
+    "SW-301": "value is read before it is known",
+    "SW-302": "known-at is missing",
+    "SW-303": "sum does not fit",
+    # training, evidence and gates
+    "SW-401": "no verdict lets this data be used",
+    "SW-402": "too few rows",
+    "SW-403": "check cannot be measured",
+    "SW-404": "gate did not pass",
+    # bundles
+    "SW-501": "model cannot be packaged",
+    "SW-502": "bundle is damaged",
+    # storage and processes
+    "SW-601": "disk is full",
+    "SW-602": "folder cannot be written",
+    "SW-603": "project is in use",
+    "SW-604": "ledger is damaged",
+    "SW-605": "stored object is damaged or missing",
+    "SW-606": "stored state is newer than this version",
+    # installation
+    "SW-701": "an extra is not installed",
+    "SW-702": "unknown adapter",
+}
+"""Every code with what it stands for; codes are stable, the sentences may be improved."""
+
+
+class ShipwayError(Exception):
+    """Something shipway refuses, said as a code, one sentence of fact and a hint that helps.
+
+    Attributes:
+        code: a key of `CODES`, stable over releases.
+        fact: what is wrong, as one sentence without a full stop.
+        hint: what to do about it.
+    """
+
+    def __init__(self, code: str, fact: str, hint: str) -> None:
+        """Build the error; an unknown code is a programming mistake and fails at once."""
+        if code not in CODES:
+            raise KeyError(code)
+        super().__init__(code, fact, hint)
+        self.code = code
+        self.fact = fact
+        self.hint = hint
+
+    def __str__(self) -> str:
+        """Return the three parts the way the command line prints them."""
+        return f"{self.code} {self.fact}\n\nhint: {self.hint}"

@@ -1,0 +1,166 @@
+"""Gates decide on evidence: pass, fail, or hold where the evidence is not enough. They measure nothing themselves."""
+
+import math
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from shipway.core.check import Check, Evidence, Operator, Rule, natural_rule
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+
+Outcome: TypeAlias = Literal["pass", "fail", "hold"]
+Moment: TypeAlias = Literal["training", "release"]
+MOMENTS: Final[tuple[Moment, ...]] = ("training", "release")
+
+
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules that must all pass before something may happen.
+
+    Attributes:
+        name: the gate's name.
+        rules: what is asked.
+        before: what it guards: `training` (a verdict on data) or `release` (a verdict on a candidate).
+    """
+
+    name: str
+    rules: tuple[Rule, ...]
+    before: Moment
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule came to.
+
+    Attributes:
+        rule: the rule as written.
+        outcome: what it came to.
+        reason: one clause that gives the measured value beside the bound.
+        evidence: id of the evidence it was decided on; None where there was none.
+    """
+
+    rule: str
+    outcome: Outcome
+    reason: str
+    evidence: str | None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gate decided about a subject, rule by rule.
+
+    Attributes:
+        gate: the gate's name.
+        subject: what was judged, as `kind:name@version`.
+        outcome: `fail` if a rule fails, else `hold` if one holds, else `pass`.
+        findings: what each rule came to, in the gate's order.
+        by: who decided: `gate`, or a named person for an override.
+    """
+
+    gate: str
+    subject: str
+    outcome: Outcome
+    findings: tuple[Finding, ...]
+    by: str = "gate"
+
+    @property
+    def reason(self) -> str:
+        """Return the findings that kept the gate from passing, or how many rules passed."""
+        against = [f"{f.rule}: {f.reason}" for f in self.findings if f.outcome == self.outcome]
+        return f"all {len(self.findings)} rules pass" if self.outcome == "pass" else "; ".join(against)
+
+
+def make_gate(name: str, *rules: Rule | Check, before: str) -> Gate:
+    """Build a gate from rules and checks; a check by itself means its natural bound.
+
+    Raises:
+        ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
+            without rules, a rule that is none, a metric without a bound, or a rule on the wrong subject.
+    """
+    if before not in MOMENTS:
+        raise ShipwayError(
+            "SW-104", f"gate {name!r} guards {before!r}, which is not a moment", did_you_mean(before, MOMENTS)
+        )
+    if not rules:
+        raise ShipwayError("SW-106", f"gate {name!r} has no rules", "a gate without rules would pass anything: add one")
+    written = tuple(_as_rule(name, rule) for rule in rules)
+    expected = "data" if before == "training" else "candidate"
+    wrong = [rule for rule in written if rule.check.subject != expected]
+    if wrong:
+        raise ShipwayError(
+            "SW-106",
+            f"gate {name!r} guards {before} and its rule {wrong[0]} measures {wrong[0].check.subject}",
+            f"before {before} only checks on {expected} can be measured",
+        )
+    measures: dict[str, Check] = {}
+    for rule in written:
+        if measures.setdefault(rule.check.name, rule.check).measure != rule.check.measure:
+            raise ShipwayError(
+                "SW-105",
+                f"gate {name!r} has two different checks called {rule.check.name!r}",
+                "evidence is found by the check's name: keep one of the two, or put them into gates of their own",
+            )
+    return Gate(name=name, rules=written, before=before)
+
+
+def decide(gate: Gate, subject: str, evidence: Mapping[str, Evidence]) -> Verdict:
+    """Judge a subject: compare every rule's bound with the interval of its evidence.
+
+    A rule passes when the whole interval is on the right side of the bound, fails when the whole interval is on the
+    wrong side, and holds otherwise: also without evidence, without rows, or where a number is missing.
+
+    Args:
+        gate: what is asked.
+        subject: what is judged, as `kind:name@version`.
+        evidence: check name to what was measured about this subject.
+    """
+    findings = tuple(judge(rule, evidence.get(rule.check.name)) for rule in gate.rules)
+    outcomes = {finding.outcome for finding in findings}
+    outcome: Outcome = "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
+    return Verdict(gate=gate.name, subject=subject, outcome=outcome, findings=findings)
+
+
+def judge(rule: Rule, evidence: Evidence | None) -> Finding:
+    """Judge one rule on its evidence."""
+    if evidence is None:
+        return Finding(rule=rule.text, outcome="hold", reason="nothing was measured", evidence=None)
+    if evidence.n == 0 or any(math.isnan(number) for number in (evidence.value, evidence.low, evidence.high)):
+        return Finding(rule=rule.text, outcome="hold", reason="there was nothing to measure", evidence=evidence.id)
+    right = _on_side(evidence.low, rule.op, rule.bound), _on_side(evidence.high, rule.op, rule.bound)
+    outcome: Outcome = "pass" if all(right) else "hold" if any(right) else "fail"
+    return Finding(rule=rule.text, outcome=outcome, reason=_explain(evidence), evidence=evidence.id)
+
+
+def _as_rule(gate: str, rule: object) -> Rule:
+    match rule:
+        case Rule():
+            return rule
+        case Check():
+            return natural_rule(rule)
+        case _:
+            raise ShipwayError(
+                "SW-106",
+                f"gate {gate!r} has {rule!r} among its rules",
+                "compare a check with >=, >, <= or <, not with ==",
+            )
+
+
+def _on_side(value: float, op: Operator, bound: float) -> bool:
+    match op:
+        case ">=":
+            return value >= bound
+        case ">":
+            return value > bound
+        case "<=":
+            return value <= bound
+        case "<":
+            return value < bound
+
+
+def _explain(evidence: Evidence) -> str:
+    said = evidence.facts.get("said")
+    if isinstance(said, str):
+        return said
+    if evidence.low == evidence.high:
+        return f"{evidence.value:.6g} over {evidence.n:,} rows"
+    groups = f" in {evidence.clusters:,} clusters" if evidence.clusters else ""
+    return f"{evidence.value:.4f} [{evidence.low:.4f}, {evidence.high:.4f}], {evidence.n:,} rows{groups}"

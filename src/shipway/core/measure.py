@@ -1,0 +1,156 @@
+"""What a check measures and how, as frozen values; the words that build them are in `shipway.core.check`."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from shipway.core.feature import Expr
+
+ColumnKind: TypeAlias = Literal["int", "float", "text", "bool", "instant", "date"]
+
+
+class HasColumns(msgspec.Struct, frozen=True, tag="columns"):
+    """Count the columns of a table that are missing or have another type than declared."""
+
+    table: str
+    columns: dict[str, ColumnKind]
+
+
+class HasRows(msgspec.Struct, frozen=True, tag="rows"):
+    """Count the rows of a table."""
+
+    table: str
+
+
+class Holds(msgspec.Struct, frozen=True, tag="holds"):
+    """Measure the share of a table's rows where a condition is false; a row where it is null does not count against."""
+
+    table: str
+    condition: Expr
+
+
+class Present(msgspec.Struct, frozen=True, tag="present"):
+    """Measure the share of a table's rows where a column is null."""
+
+    table: str
+    column: str
+
+
+class Unique(msgspec.Struct, frozen=True, tag="unique"):
+    """Count the rows of a table that share their key with an earlier row."""
+
+    table: str
+    columns: tuple[str, ...]
+
+
+class Fresh(msgspec.Struct, frozen=True, tag="fresh"):
+    """Measure how long before the run's domain time the newest value of a table became known, in microseconds."""
+
+    table: str
+    instant: str
+
+
+class Score(msgspec.Struct, frozen=True, tag="score"):
+    """Measure a candidate's predictions with a metric, its interval clustered.
+
+    Attributes:
+        metric: `auc`, `log_loss`, `brier`, or `calibration_gap` (mean prediction minus the rate observed).
+        cluster: what rows are grouped by because they are not independent.
+    """
+
+    metric: Literal["auc", "log_loss", "brier", "calibration_gap"]
+    cluster: str = "day"
+
+
+class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
+    """Measure by how much a candidate beats a baseline on the same rows; positive is better, whatever the metric.
+
+    Attributes:
+        metric: what both are measured by.
+        baseline: `current`, the newest version that passed its gate, or where there is none `base rate`.
+        cluster: what rows are grouped by.
+    """
+
+    metric: Literal["auc", "log_loss", "brier"]
+    baseline: str = "current"
+    cluster: str = "day"
+
+
+class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
+    """Measure what acting on the predictions saves a row, against never acting, in units of the costs.
+
+    Attributes:
+        act_if_true: cost of acting where the label turns out true.
+        act_if_false: cost of acting where it turns out false.
+        skip_if_true: cost of not acting where it turns out true.
+        skip_if_false: cost of not acting where it turns out false.
+        cluster: what rows are grouped by.
+    """
+
+    act_if_true: float
+    act_if_false: float
+    skip_if_true: float
+    skip_if_false: float = 0.0
+    cluster: str = "day"
+
+    @property
+    def threshold(self) -> float:
+        """Return the probability above which acting is cheaper on average."""
+        harm = self.act_if_false - self.skip_if_false
+        gain = self.skip_if_true - self.act_if_true
+        return harm / (harm + gain)
+
+
+class SliceRegression(msgspec.Struct, frozen=True, tag="slice_regression"):
+    """Count the slices where a candidate is worse than its baseline, false discoveries controlled.
+
+    Each slice with enough support is tested one-sided on the paired difference in log loss with clustered errors; the
+    Benjamini-Yekutieli procedure holds the false discovery rate under any dependence between slices (Ann. Statist. 29,
+    2001, theorem 1.3). Slices under support are listed and never decide.
+
+    Attributes:
+        by: columns or calendar parts that cut the rows into slices.
+        baseline: as for `Improvement`.
+        cluster: what rows are grouped by.
+        rate: the false discovery rate that is held.
+        support_rows: fewest rows a slice needs to be tested.
+        support_clusters: fewest clusters a slice needs to be tested.
+    """
+
+    by: tuple[str, ...]
+    baseline: str = "current"
+    cluster: str = "day"
+    rate: float = 0.05
+    support_rows: int = 500
+    support_clusters: int = 20
+
+
+class Directional(msgspec.Struct, frozen=True, tag="directional"):
+    """Measure the share of rows whose prediction falls when features change as stated, where it must not fall.
+
+    Attributes:
+        changes: frame column to what is added (a number), one test for each; or all together when `together`.
+        tolerance: how far a prediction may fall before it counts.
+        together: whether the changes are made at once.
+    """
+
+    changes: dict[str, float]
+    tolerance: float = 0.005
+    together: bool = False
+
+
+class Invariance(msgspec.Struct, frozen=True, tag="invariance"):
+    """Measure the share of rows whose prediction moves when features change that should not matter.
+
+    Attributes:
+        changes: frame column to what is added, one test for each.
+        tolerance: how far a prediction may move before it counts.
+    """
+
+    changes: dict[str, float]
+    tolerance: float = 0.02
+
+
+DataMeasure: TypeAlias = HasColumns | HasRows | Holds | Present | Unique | Fresh
+CandidateMeasure: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance
+Measure: TypeAlias = DataMeasure | CandidateMeasure

@@ -1,0 +1,81 @@
+"""The declarations of one project, collected while its file is loaded; nouns refer to functions by name only."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Entity, FeatureView, Label, Source
+from shipway.core.gate import Gate
+from shipway.core.model import Leak, Model
+
+Noun = TypeVar("Noun", Source, Entity, FeatureView, Label, Model, Gate, Leak)
+
+
+class Registry(msgspec.Struct):
+    """Everything a project declares, by kind and name, in order of declaration."""
+
+    sources: dict[str, Source] = {}
+    entities: dict[str, Entity] = {}
+    views: dict[str, FeatureView] = {}
+    labels: dict[str, Label] = {}
+    models: dict[str, Model] = {}
+    gates: dict[str, Gate] = {}
+    leaks: dict[str, Leak] = {}
+    functions: dict[str, Callable[..., Any]] = {}
+
+    def add(self, noun: Noun) -> Noun:
+        """Keep a declaration and return it.
+
+        Raises:
+            ShipwayError: SW-105 if another of this kind has the name, SW-106 if the name cannot be a column's.
+        """
+        kept = self._kind(noun)
+        name = noun.name
+        if name in kept:
+            kind = type(noun).__name__.lower()
+            raise ShipwayError("SW-105", f"{kind} {name!r} is declared twice", "give one of the two another name")
+        kept[name] = noun
+        return noun
+
+    def function(self, kind: str, name: str) -> Callable[..., Any]:
+        """Return the user's function behind a source or a model."""
+        return self.functions[f"{kind}:{name}"]
+
+    def _kind(self, noun: object) -> dict[str, Any]:
+        kinds: dict[type, dict[str, Any]] = {
+            Source: self.sources,
+            Entity: self.entities,
+            FeatureView: self.views,
+            Label: self.labels,
+            Model: self.models,
+            Gate: self.gates,
+            Leak: self.leaks,
+        }
+        return kinds[type(noun)]
+
+
+_current: ContextVar[Registry | None] = ContextVar("shipway_registry", default=None)
+
+
+def current_registry() -> Registry:
+    """Return the registry that declarations go to now: the project's being loaded, else one of this process's own."""
+    registry = _current.get()
+    if registry is None:
+        registry = Registry()
+        _current.set(registry)
+    return registry
+
+
+@contextmanager
+def collecting() -> Generator[Registry]:
+    """Collect the declarations made inside the block into a registry of their own."""
+    registry = Registry()
+    token = _current.set(registry)
+    try:
+        yield registry
+    finally:
+        _current.reset(token)

@@ -1,0 +1,89 @@
+"""The words for windows over known-at: `from shipway import windows as w`, then `w.mean(landings.delay, last="3h")`.
+
+A window of width W asked at T is `(T - W, T]` over the instants at which the events became known: an event known
+exactly at T counts, one known exactly at T - W no longer does.
+"""
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Event, streams_of
+from shipway.kit.duration import parse_duration
+from shipway.maths.expression import Aggregate, Aggregation, Column, Constant, Operation, Span, render
+
+Expr = Column | Constant | Span | Operation | Aggregate
+
+
+def count(event: Event, *, last: str) -> Aggregate:
+    """Count the events of a window."""
+    return Aggregate("count", event.name, width_us=_width(last))
+
+
+def total(value: Expr, *, last: str) -> Aggregate:
+    """Add up a value over the events of a window that have it; 0 where there is none."""
+    return _over("sum", value, last)
+
+
+def mean(value: Expr, *, last: str) -> Aggregate:
+    """Average a value over the events of a window that have it; null where there is none."""
+    return _over("mean", value, last)
+
+
+def share(condition: Expr, *, last: str) -> Aggregate:
+    """Return the share of a window's events where a condition holds, of those where it is known."""
+    return _over("share", condition, last)
+
+
+def least(value: Expr, *, last: str) -> Aggregate:
+    """Return the least value among the events of a window; null where there is none."""
+    return _over("min", value, last)
+
+
+def greatest(value: Expr, *, last: str) -> Aggregate:
+    """Return the greatest value among the events of a window; null where there is none."""
+    return _over("max", value, last)
+
+
+def newest(value: Expr, *, within: str | None = None) -> Aggregate:
+    """Return the value of the newest event known, null if that event has none or is older than `within`.
+
+    Events known at the same instant are ordered by their source's key; the greatest is the newest.
+    """
+    return Aggregate("last", _stream(value), value, None if within is None else _width(within))
+
+
+def age(event: Event, *, within: str | None = None) -> Aggregate:
+    """Return how long ago the newest event became known, in microseconds; null if there is none within the limit."""
+    return Aggregate("age", event.name, width_us=None if within is None else _width(within))
+
+
+def around(event: Event, anchor: Expr, *, before: str, after: str) -> Aggregate:
+    """Count planned events in `(anchor - before, anchor + after]`, over the instant the stream is named by.
+
+    This is the one window that may look past the prediction time. It is allowed only for instants that were all known
+    early enough, such as a published schedule; the frame checks this row by row and refuses the feature otherwise.
+    """
+    return Aggregate("around", event.name, width_us=_width(before), after_us=_width(after), anchor=anchor)
+
+
+def _over(kind: Aggregation, value: Expr, last: str) -> Aggregate:
+    return Aggregate(kind, _stream(value), value, _width(last))
+
+
+def _width(text: str) -> int:
+    try:
+        width = parse_duration(text)
+    except ValueError as error:
+        raise ShipwayError("SW-106", str(error), "write a window as 30m, 6h or 7d") from error
+    if width <= 0:
+        raise ShipwayError("SW-106", f"a window of {text!r} is empty", "write a window longer than zero, such as 6h")
+    return width
+
+
+def _stream(value: Expr) -> str:
+    streams = streams_of(value)
+    if len(streams) != 1 or "." not in streams[0]:
+        raise ShipwayError(
+            "SW-106",
+            f"a window needs columns of one event stream, and {render(value)} has {', '.join(streams) or 'none'}",
+            'take the columns from an event, such as landings = flights.event("landed") and then landings.arr_delay',
+        )
+    return streams[0]

@@ -1,0 +1,184 @@
+"""The words of a project file: each builds a noun, checks it, and keeps it in the project's registry."""
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from shipway.core import gate as gates
+from shipway.core.check import Check, Rule
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
+from shipway.core.model import Leak, Model
+from shipway.core.registry import current_registry
+from shipway.maths.expression import Column, render
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def source(
+    *, key: str | Sequence[str], raw: str | Sequence[str], known_at: Mapping[str, str | Sequence[str]]
+) -> Callable[[Callable[..., Any]], Source]:
+    """Declare a table: the function below makes it from raw inputs, and every column says when it becomes known.
+
+    Args:
+        key: column or columns that identify a row.
+        raw: names of the raw inputs (`[raw]` in shipway.toml) that the function is called with, in order.
+        known_at: instant column to the columns known from that instant on; `always` for what was known beforehand.
+
+    Returns:
+        A decorator that turns the function, from Polars frames to one Polars frame, into a `Source` of its name.
+    """
+    groups = {instant: _names(columns) for instant, columns in known_at.items()}
+    seen: dict[str, str] = {}
+    for instant, columns in groups.items():
+        for column in columns:
+            if column in seen:
+                raise ShipwayError(
+                    "SW-106",
+                    f"column {column!r} is declared as known at {seen[column]!r} and at {instant!r}",
+                    "a value becomes known once: keep the earlier of the two if it is really known then",
+                )
+            seen[column] = instant
+
+    def decorate(function: Callable[..., Any]) -> Source:
+        registry = current_registry()
+        noun = Source(_checked(function.__name__), _names(key), _names(raw), groups, inspect.getdoc(function) or "")
+        registry.functions[f"source:{noun.name}"] = function
+        return registry.add(noun)
+
+    return decorate
+
+
+def entity(name: str, *keys: str) -> Entity:
+    """Declare what features are about; without keys the column of the entity's own name identifies it.
+
+    Use `system()` for the one entity that is the whole.
+    """
+    return current_registry().add(Entity(_checked(name), keys or (name,)))
+
+
+def system(name: str = "system") -> Entity:
+    """Declare the entity that every row belongs to."""
+    return current_registry().add(Entity(_checked(name), ()))
+
+
+def feature_view(name: str, about: Entity | Source, features: Mapping[str, Expr]) -> FeatureView:
+    """Declare features of an entity, or of the row itself where `about` is the source that is predicted on.
+
+    Args:
+        name: the view's name, which begins the names of its columns.
+        about: an entity, for windows over streams; a source, for expressions on the row's own columns.
+        features: feature name to expression.
+    """
+    if not features:
+        raise ShipwayError("SW-106", f"view {name!r} has no features", "a view is a set of named expressions: add one")
+    for feature in features:
+        _checked(feature)
+    noun = FeatureView(_checked(name), about if isinstance(about, Entity) else None, dict(features))
+    return current_registry().add(noun)
+
+
+def label(name: str, value: Expr) -> Label:
+    """Declare what is predicted: a condition on the columns of one event stream."""
+    streams = streams_of(value)
+    if len(streams) != 1 or "." not in streams[0]:
+        raise ShipwayError(
+            "SW-106",
+            f"label {name!r} is {render(value)}, which is not a condition on one event stream",
+            "take its columns from an event, so that it says when the label becomes known",
+        )
+    return current_registry().add(Label(_checked(name), value))
+
+
+def model(
+    name: str,
+    *,
+    on: Source,
+    at: Expr,
+    label: Label,
+    features: Sequence[FeatureView],
+    rising: Sequence[Column] = (),
+    falling: Sequence[Column] = (),
+    baselines: Mapping[str, Sequence[FeatureView]] | None = None,
+) -> Callable[[Callable[..., Any]], Model]:
+    """Declare a model; the function below trains it.
+
+    Args:
+        name: the model's name.
+        on: the source whose rows are predicted.
+        at: the instant each prediction is made, such as `flights.scheduled - "2h"`.
+        label: what is predicted.
+        features: the views it is fed with.
+        rising: features whose rise must never lower the prediction.
+        falling: features whose rise must never raise it.
+        baselines: name to fewer views; the same function is trained on them, so that a gate can ask `auc.better_than`
+            of one and a report can show what the rest of the features is worth.
+
+    Returns:
+        A decorator for the training function: it takes a `TrainFrame` and keyword parameters with defaults, and returns
+        a fitted estimator of a library shipway can package.
+    """
+    for view in features:
+        if not isinstance(view, FeatureView):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ShipwayError("SW-106", f"{view!r} among the features of {name!r} is no feature view", "list views")
+
+    def decorate(function: Callable[..., Any]) -> Model:
+        registry = current_registry()
+        parameters = list(inspect.signature(function).parameters.values())
+        params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        fewer = {_checked(baseline): tuple(views) for baseline, views in (baselines or {}).items()}
+        noun = Model(_checked(name), on, at, label, tuple(features), tuple(rising), tuple(falling), fewer, params)
+        for view in (view for views in fewer.values() for view in views):
+            if view not in noun.features:
+                raise ShipwayError(
+                    "SW-106",
+                    f"a baseline of {name!r} uses view {view.name!r}, which the model does not",
+                    "list it there",
+                )
+        for column in (*rising, *falling):
+            if flatten(column.table, column.name) not in noun.columns:
+                raise ShipwayError(
+                    "SW-106",
+                    f"{column} is constrained but no feature of model {name!r}",
+                    "list its view under features",
+                )
+        registry.functions[f"model:{noun.name}"] = function
+        return registry.add(noun)
+
+    return decorate
+
+
+def gate(name: str, *rules: Rule | Check, before: str) -> gates.Gate:
+    """Declare rules that must all pass before `training` (checks on data) or `release` (checks on a candidate)."""
+    return current_registry().add(gates.make_gate(name, *rules, before=before))
+
+
+def leak(
+    name: str, *, model: Model, swap: Mapping[Event, Event] | None = None, add: FeatureView | None = None, doc: str = ""
+) -> Leak:
+    """Declare a mistake that shipway refuses, so that it can be priced: what it would claim, and what it would get.
+
+    Args:
+        name: the leak's name.
+        model: the model it would spoil.
+        swap: streams read at a wrong instant, right one to wrong one, in all of the model's views.
+        add: a view with features that should be refused.
+        doc: one sentence on how the mistake comes about.
+    """
+    pairs = tuple((swap or {}).items())
+    if not pairs and add is None:
+        raise ShipwayError("SW-106", f"leak {name!r} changes nothing", "give it a stream to swap or a view to add")
+    return current_registry().add(Leak(_checked(name), model, pairs, add, doc))
+
+
+def _names(value: str | Sequence[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _checked(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ShipwayError(
+            "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"
+        )
+    return name

@@ -1,0 +1,346 @@
+"""Frames: one row for each row asked about, every feature as it was known at that row's instant.
+
+The work is shared: rows are coded once for each entity, a stream is sorted once for each entity, and all windows over
+it are differences of exact running sums.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import ALWAYS, Entity, Event, Expr
+from shipway.data.known import find_early_reads, instants_of
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
+from shipway.maths import window
+from shipway.maths.expression import Aggregate, Column, Vector, evaluate, render
+
+_Ints = NDArray[np.int64]
+_Stream = tuple[str, tuple[str, ...]]
+_NEVER = np.iinfo(np.int64).max
+RESOLUTION = 1e-6
+"""Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
+
+
+def build_frame(
+    plan: Plan,
+    tables: Mapping[str, pl.DataFrame],
+    *,
+    refuse: bool = True,
+    report: Callable[[int, int], None] | None = None,
+) -> pl.DataFrame:
+    """Build a frame as known at each row's instant.
+
+    Args:
+        plan: which columns over which rows.
+        tables: the sources' rows by name, each row's key unique.
+        refuse: whether a read before known-at is refused; only the pricing of a leak lifts it.
+        report: called with columns done and columns in all, for progress.
+
+    Returns:
+        The spine's key columns, `_at`, the features in the plan's order, and, if the plan has a label, `_label` and
+        `_label_known_at`; exactly the rows of the spine in their order.
+
+    Raises:
+        ShipwayError: SW-301 for a value read before it is known, SW-302 for one that never says when it is known,
+            SW-202 for a column a table lacks, SW-303 if a sum does not fit.
+    """
+    for event in plan.events.values():
+        require(event.source.name, _instant_columns(event), tables)
+    spine = tables[plan.spine.name]
+    at = instants_asked(plan, spine)
+    if refuse:
+        for read in find_early_reads(plan, tables, at):
+            raise read.refusal()
+    work = _Work(plan, tables, at)
+    keys = [spine[name] for name in plan.spine.key]
+    built = [*keys, pl.Series(AT, at).cast(pl.Datetime("us", "UTC"))]
+    entity = None
+    for done, column in enumerate(plan.columns):
+        if column.entity != entity:
+            entity = column.entity
+            work.forget_streams()
+        built.append(_series(column.name, work.column(column)))
+        if report is not None:
+            report(done + 1, len(plan.columns))
+    if plan.label is not None:
+        built.extend(_label(plan, tables))
+    return pl.DataFrame(built)
+
+
+def vector_of(series: pl.Series) -> Vector:
+    """Return a Polars column as values with validity; instants and durations become int64 microseconds.
+
+    Raises:
+        ShipwayError: SW-203 for a type features cannot read.
+    """
+    valid = series.is_not_null().to_numpy()
+    kind = series.dtype
+    if isinstance(kind, pl.Datetime | pl.Duration):
+        series = series.dt.cast_time_unit("us").to_physical()
+    elif kind == pl.Date:
+        series = series.cast(pl.Int64) * 86_400_000_000
+    elif kind.is_integer():
+        series = series.cast(pl.Int64)
+    elif kind.is_float():
+        series = series.cast(pl.Float64)
+        return Vector(series.fill_null(np.nan).to_numpy(), valid)
+    elif isinstance(kind, pl.String | pl.Categorical | pl.Enum):
+        return Vector(series.cast(pl.String).fill_null("").to_numpy(), valid)
+    elif kind != pl.Boolean:
+        raise ShipwayError(
+            "SW-203", f"column {series.name!r} is {kind}, which no feature can read", "use numbers, text, truth or time"
+        )
+    fill = False if kind == pl.Boolean else 0
+    return Vector(series.fill_null(fill).to_numpy(), valid)
+
+
+@dataclass(slots=True)
+class _Work:
+    """What columns of one frame share: codes by entity, sorted streams, running sums and searched edges."""
+
+    plan: Plan
+    tables: Mapping[str, pl.DataFrame]
+    at: _Ints
+    codes: dict[_Stream, tuple[_Ints, _Ints]] = field(default_factory=dict[_Stream, tuple[_Ints, _Ints]])
+    queries: dict[_Stream, window.Queries] = field(default_factory=dict[_Stream, window.Queries])
+    timelines: dict[_Stream, window.Timeline] = field(default_factory=dict[_Stream, window.Timeline])
+    edges: dict[tuple[_Stream, int | None], _Ints] = field(default_factory=dict[tuple[_Stream, int | None], _Ints])
+    values: dict[tuple[str, Expr], tuple[Vector, float]] = field(
+        default_factory=dict[tuple[str, Expr], tuple[Vector, float]]
+    )
+    prefixes: dict[tuple[_Stream, Expr], window.Prefix] = field(
+        default_factory=dict[tuple[_Stream, Expr], window.Prefix]
+    )
+
+    def forget_streams(self) -> None:
+        """Let go of what only one entity's columns share, so that memory does not grow with the number of views."""
+        for shared in (self.queries, self.timelines, self.edges, self.prefixes):
+            shared.clear()
+
+    def column(self, column: PlannedColumn) -> Vector:
+        """Return one feature for all rows."""
+
+        def leaf(node: Column | Aggregate) -> Vector:
+            if isinstance(node, Column):
+                return self._own(node.name)
+            if column.entity is None:
+                raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
+            return self._aggregate(node, column.entity)
+
+        return evaluate(column.expr, leaf, len(self.at))
+
+    def _own(self, name: str) -> Vector:
+        spine = self.plan.spine
+        rows = require(spine.name, (name,), self.tables)
+        vector = vector_of(rows[name])
+        known = instants_of(spine, spine.instant_of(name) or ALWAYS, rows)
+        return Vector(vector.values, vector.valid & (known <= self.at)) if spine.instant_of(name) else vector
+
+    def _aggregate(self, node: Aggregate, entity: Entity) -> Vector:
+        event = self.plan.events[node.stream]
+        pair = (node.stream, entity.keys)
+        codes = self._codes(event, entity)[1]
+        asked = codes >= 0
+        timeline = self._timeline(event, entity)
+        if node.kind == "around" and node.anchor is not None:
+            anchor = evaluate(
+                node.anchor, lambda n: self._own(n.name) if isinstance(n, Column) else _no_leaf(n), len(codes)
+            )
+            usable = asked & anchor.valid
+            queries = window.build_queries(np.where(usable, codes, -1), anchor.values + node.after_us)
+            low, high = window.span(timeline, queries, (node.width_us or 0) + node.after_us)
+            return Vector(high - low, usable)
+        queries = self._queries(event, entity)
+        if node.kind in ("last", "age"):
+            position, found = window.latest(timeline, queries, node.width_us)
+            return self._newest(node, event, position, found)
+        high, low = self._edge(pair, None, timeline, queries), self._edge(pair, node.width_us or 0, timeline, queries)
+        if node.kind == "count" or node.value is None:
+            return Vector(high - low, asked)
+        vector, unit = self._value(event, node.value)
+        if node.kind in ("min", "max"):
+            extremum, found = window.range_extremum(timeline, vector.values, vector.valid, low, high, node.kind)
+            return Vector(extremum if unit == 1 else extremum / unit, found & asked)
+        prefix = self._prefix(pair, node.value, timeline, vector)
+        total, count = window.range_total(prefix, low, high), window.range_count(prefix, low, high)
+        if node.kind == "sum":
+            return Vector(total if unit == 1 else total / unit, asked)
+        return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))
+
+    def _newest(self, node: Aggregate, event: Event, position: _Ints, found: NDArray[np.bool_]) -> Vector:
+        rows = require(event.source.name, (), self.tables)
+        if node.kind == "age" or node.value is None:
+            happened = instants_of(event.source, event.known_at, rows)
+            return Vector(self.at - happened[position], found)
+        vector = self._raw(event, node.value)
+        return Vector(vector.values[position], found & vector.valid[position])
+
+    def _raw(self, event: Event, value: Expr) -> Vector:
+        rows = self.tables[event.source.name]
+
+        def leaf(node: Column | Aggregate) -> Vector:
+            return (
+                vector_of(require(event.source.name, (node.name,), self.tables)[node.name])
+                if isinstance(node, Column)
+                else _no_leaf(node)
+            )
+
+        return evaluate(value, leaf, rows.height)
+
+    def _value(self, event: Event, value: Expr) -> tuple[Vector, float]:
+        """Return a stream's values as whole numbers, and how many of them make one unit."""
+        key = (event.name, value)
+        if key not in self.values:
+            raw = self._raw(event, value)
+            try:
+                if raw.values.dtype.kind == "f":
+                    scaled = window.quantise(raw.values, raw.valid, RESOLUTION)
+                    self.values[key] = (Vector(scaled, raw.valid), 1 / RESOLUTION)
+                else:
+                    self.values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
+            except (ValueError, TypeError) as error:
+                raise ShipwayError(
+                    "SW-303", f"{render(value)} cannot be summed exactly: {error}", "use numbers of a smaller range"
+                ) from error
+        return self.values[key]
+
+    def _codes(self, event: Event, entity: Entity) -> tuple[_Ints, _Ints]:
+        """Return entity codes of a stream's source and of the spine; -1 for a null key, or one not known yet."""
+        key = (event.source.name, entity.keys)
+        if key not in self.codes:
+            rows = require(event.source.name, entity.keys, self.tables)
+            spine = require(self.plan.spine.name, entity.keys, self.tables)
+            there, here = code_keys(rows, spine, entity.keys)
+            for name in entity.keys:
+                instant = self.plan.spine.instant_of(name)
+                if instant is not None:
+                    here[instants_of(self.plan.spine, instant, spine) > self.at] = -1
+            self.codes[key] = (there, here)
+        return self.codes[key]
+
+    def _timeline(self, event: Event, entity: Entity) -> window.Timeline:
+        key = (event.name, entity.keys)
+        if key not in self.timelines:
+            rows = self.tables[event.source.name]
+            instants = instants_of(event.source, event.known_at, rows)
+            codes = np.where(instants == _NEVER, -1, self._codes(event, entity)[0])
+            self.timelines[key] = window.build_timeline(codes, instants, _ties(rows, event.source.key))
+        return self.timelines[key]
+
+    def _queries(self, event: Event, entity: Entity) -> window.Queries:
+        key = (event.source.name, entity.keys)
+        if key not in self.queries:
+            self.queries[key] = window.build_queries(self._codes(event, entity)[1], self.at)
+        return self.queries[key]
+
+    def _edge(self, stream: _Stream, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> _Ints:
+        """Return the lower edges of windows of a width, or with None the upper edge that all widths share."""
+        key = (stream, width_us)
+        if key not in self.edges:
+            found = (
+                window.search(timeline, queries)
+                if width_us is None
+                else window.search_before(timeline, queries, width_us)
+            )
+            self.edges[key] = found
+        return self.edges[key]
+
+    def _prefix(self, pair: _Stream, value: Expr, timeline: window.Timeline, vector: Vector) -> window.Prefix:
+        key = (pair, value)
+        if key not in self.prefixes:
+            try:
+                self.prefixes[key] = window.build_prefix(timeline, vector.values, vector.valid)
+            except ValueError as error:
+                raise ShipwayError("SW-303", f"sums of {render(value)}: {error}", "use smaller numbers") from error
+        return self.prefixes[key]
+
+
+def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) -> tuple[_Ints, _Ints]:
+    """Number the entities of two tables alike: equal keys get equal codes, a null in any key column gets -1.
+
+    Returns:
+        int64 codes for `rows` and for `spine`; all zero where there are no keys.
+
+    Raises:
+        ShipwayError: SW-203 if a key column has different types in the two tables.
+    """
+    same = rows is spine
+    split = rows.height
+    codes = np.zeros(split + (0 if same else spine.height), dtype=np.int64)
+    null = np.zeros(len(codes), dtype=np.bool_)
+    for name in keys:
+        if rows[name].dtype != spine[name].dtype:
+            raise ShipwayError(
+                "SW-203",
+                f"key {name!r} is {rows[name].dtype} in one table and {spine[name].dtype} in the other",
+                "give it one type in both sources",
+            )
+        column = rows[name] if same else pl.concat([rows[name], spine[name]])
+        null |= column.is_null().to_numpy()
+        ranks = column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
+        codes = codes * (int(ranks.max(initial=0)) + 1) + ranks
+        codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    codes[null] = -1
+    return (codes.copy(), codes) if same else (codes[:split], codes[split:])
+
+
+def _ties(rows: pl.DataFrame, key: tuple[str, ...]) -> _Ints:
+    """Rank a table's rows by key, so that events of one instant have an order that does not depend on delivery."""
+    if len(key) == 1 and rows[key[0]].dtype.is_integer():
+        return rows[key[0]].cast(pl.Int64).to_numpy()
+    order = rows.select(pl.struct(key).rank("ordinal")).to_series()
+    return order.to_numpy().astype(np.int64)
+
+
+def instants_asked(plan: Plan, spine: pl.DataFrame) -> _Ints:
+    """Return when each row of the spine is asked about, int64 microseconds; SW-302 if that is null anywhere."""
+
+    def leaf(node: Column | Aggregate) -> Vector:
+        if not isinstance(node, Column):
+            return _no_leaf(node)
+        return vector_of(require(plan.spine.name, (node.name,), {plan.spine.name: spine})[node.name])
+
+    asked = evaluate(plan.at, leaf, spine.height)
+    if not asked.valid.all():
+        row = int(np.flatnonzero(~asked.valid)[0])
+        raise ShipwayError(
+            "SW-302",
+            f"{render(plan.at)} is null in {int((~asked.valid).sum()):,} rows of {plan.spine.name}, first in row {row}",
+            "every row that is predicted needs an instant at which it is asked",
+        )
+    return asked.values.astype(np.int64, copy=False)
+
+
+def _label(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[pl.Series]:
+    label = plan.label
+    assert label is not None
+    event = plan.events[label.stream]
+    rows = tables[event.source.name]
+    known = instants_of(event.source, event.known_at, rows)
+    value = evaluate(
+        label.value, lambda n: vector_of(rows[n.name]) if isinstance(n, Column) else _no_leaf(n), rows.height
+    )
+    happened = known != _NEVER
+    return [
+        _series(LABEL, Vector(value.values.astype(np.bool_), value.valid & happened)),
+        _series(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
+    ]
+
+
+def _series(name: str, vector: Vector) -> pl.Series:
+    series = pl.Series(name, vector.values, dtype=pl.String if vector.values.dtype.kind == "O" else None)
+    if vector.valid.all():
+        return series
+    return pl.select(pl.when(pl.Series(vector.valid)).then(series).alias(name)).to_series()
+
+
+def _instant_columns(event: Event) -> tuple[str, ...]:
+    return () if event.known_at == ALWAYS else (event.known_at,)
+
+
+def _no_leaf(node: Aggregate) -> Vector:
+    raise ShipwayError("SW-106", f"{render(node)} stands inside a window or an instant", "windows cannot be nested")

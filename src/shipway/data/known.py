@@ -1,0 +1,222 @@
+"""The refusal at the heart of shipway: no feature may read a value before it is known.
+
+Known-at is declared by the sources, so the check needs no trust in the features. It is made on the rows themselves: a
+column read by the row asked about must be known at the row's instant, and a column read through a stream must be known
+when the stream says the event is.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import ALWAYS, Event, Expr, Source
+from shipway.data.plan import Plan, PlannedColumn, require
+from shipway.kit.duration import format_duration
+from shipway.maths.expression import Aggregate, Column, Operation, render, walk
+
+Instants = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyRead:
+    """One column that features read before it is known.
+
+    Attributes:
+        column: the column, as `table.column`.
+        features: names of the frame's columns that read it.
+        through: how it is read: the stream or the row.
+        rows: how many rows are read too early.
+        of: how many rows are read in all.
+        example: one of them, in words.
+    """
+
+    column: str
+    features: tuple[str, ...]
+    through: str
+    rows: int
+    of: int
+    example: str
+
+    def refusal(self) -> ShipwayError:
+        """Return the error that names the column, the rows and the example."""
+        names = ", ".join(self.features[:3]) + (f" and {len(self.features) - 3} more" if len(self.features) > 3 else "")
+        verb = "reads" if len(self.features) == 1 else "read"
+        return ShipwayError(
+            "SW-301",
+            f"{names} {verb} {self.column} through {self.through} before it is known, "
+            f"in {self.rows:,} of {self.of:,} rows; {self.example}",
+            "read it through the event at which it becomes known, or, if it is known earlier, declare that in known_at",
+        )
+
+
+def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instants) -> list[EarlyRead]:
+    """Compare every read of a plan with the instants its sources declare.
+
+    Args:
+        plan: what is read.
+        tables: the sources' rows by name.
+        at: when each row of the spine is asked about, shape (rows of the spine,).
+
+    Returns:
+        Every column read too early, static reads first; empty if nothing is.
+
+    Raises:
+        ShipwayError: SW-302 for a column that is read and has no known-at, SW-202 for one its table lacks.
+    """
+    found: list[EarlyRead | None] = []
+    spine = plan.spine
+    static, keys = _static_reads(plan), _spine_keys(plan)
+    frame = require(spine.name, [*static, *keys], tables)
+    for column, features in static.items():
+        found.append(_early(spine, column, features, "the row", frame, at, null_is_value=True))
+    for column, features in keys.items():
+        found.append(_early(spine, column, features, "its key", frame, at, null_is_value=False))
+    for (stream, column), features in _stream_reads(plan).items():
+        event = plan.events[stream]
+        rows = require(event.source.name, [column], tables)
+        asked = instants_of(event.source, event.known_at, rows)
+        found.append(_early(event.source, column, features, f"event {stream}", rows, asked, null_is_value=True))
+    found.extend(_ahead(plan, column, tables, at) for column in plan.columns)
+    return [read for read in found if read is not None]
+
+
+def instants_of(source: Source, instant: str, rows: pl.DataFrame) -> Instants:
+    """Return an instant column as int64 microseconds, the greatest int64 where it is null (never).
+
+    Raises:
+        ShipwayError: SW-203 if the column is no instant.
+    """
+    if instant == ALWAYS:
+        return np.full(rows.height, np.iinfo(np.int64).min, dtype=np.int64)
+    series = rows[instant]
+    if not isinstance(series.dtype, pl.Datetime) or series.dtype.time_zone is None:
+        raise ShipwayError(
+            "SW-203",
+            f"{source.name}.{instant} is {series.dtype}, and what says when a value is known must be an instant",
+            'make it a Datetime with a time zone, such as .dt.replace_time_zone("UTC")',
+        )
+    never = np.iinfo(np.int64).max
+    return series.dt.cast_time_unit("us").to_physical().fill_null(never).to_numpy().astype(np.int64, copy=False)
+
+
+def _early(
+    source: Source,
+    column: str,
+    features: tuple[str, ...],
+    through: str,
+    rows: pl.DataFrame,
+    asked: Instants,
+    *,
+    null_is_value: bool,
+) -> EarlyRead | None:
+    """Compare when a column is known with when it is read, row by row; `never` in `asked` is a row that is not read."""
+    instant = source.instant_of(column)
+    if instant is None:
+        raise ShipwayError(
+            "SW-302",
+            f"{source.name}.{column} is read by {features[0]} and nothing says when it is known",
+            f"add it to known_at of source {source.name}",
+        )
+    read = asked != np.iinfo(np.int64).max
+    if not null_is_value:
+        read &= rows[column].is_not_null().to_numpy()
+    known = instants_of(source, instant, rows)
+    early = read & (known > asked)
+    count = int(np.count_nonzero(early))
+    if count == 0:
+        return None
+    example = _example(source, column, rows, int(np.flatnonzero(early)[0]), asked, known)
+    return EarlyRead(f"{source.name}.{column}", features, through, count, int(np.count_nonzero(read)), example)
+
+
+def _example(source: Source, column: str, rows: pl.DataFrame, row: int, asked: Instants, known: Instants) -> str:
+    key = ", ".join(f"{name} {rows[name][row]}" for name in source.key)
+    when = "never" if known[row] == np.iinfo(np.int64).max else f"at {_say(known[row])}"
+    return f"e.g. {key}: {column} = {rows[column][row]!r} is read as of {_say(asked[row])} and known {when}"
+
+
+def _say(instant: np.int64) -> str:
+    if instant == np.iinfo(np.int64).min:
+        return "the beginning"
+    return str(np.datetime64(int(instant), "us").astype("datetime64[m]")).replace("T", " ") + " UTC"
+
+
+def _collect(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    collected: dict[str, dict[str, None]] = {}
+    for key, feature in pairs:
+        collected.setdefault(key, {})[feature] = None
+    return {key: tuple(features) for key, features in collected.items()}
+
+
+def _own_columns(expr: Expr) -> list[str]:
+    """Return the columns an expression reads from the row itself: everything outside windows, and their anchors."""
+    if isinstance(expr, Column):
+        return [expr.name]
+    if isinstance(expr, Operation):
+        return [name for arg in expr.args for name in _own_columns(arg)]
+    if isinstance(expr, Aggregate) and expr.anchor is not None:
+        return _own_columns(expr.anchor)
+    return []
+
+
+def _static_reads(plan: Plan) -> dict[str, tuple[str, ...]]:
+    return _collect([(name, column.name) for column in plan.columns for name in _own_columns(column.expr)])
+
+
+def _spine_keys(plan: Plan) -> dict[str, tuple[str, ...]]:
+    pairs = [(key, c.name) for c in plan.columns if c.entity is not None for key in c.entity.keys]
+    return _collect(pairs)
+
+
+def _stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
+    """Return what is read through each stream: values, entity keys, and the stream's own instant."""
+    collected: dict[tuple[str, str], dict[str, None]] = {}
+    for column in plan.columns:
+        for node in walk(column.expr):
+            if not isinstance(node, Aggregate):
+                continue
+            read = [] if node.value is None else [n.name for n in walk(node.value) if isinstance(n, Column)]
+            event = plan.events[node.stream]
+            if node.kind != "around" and event.known_at != ALWAYS:
+                read.append(event.known_at)
+            for name in (*read, *(column.entity.keys if column.entity else ())):
+                collected.setdefault((node.stream, name), {})[column.name] = None
+    return {key: tuple(features) for key, features in collected.items()}
+
+
+def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame], at: Instants) -> EarlyRead | None:
+    """Check windows that look past the prediction time: all planned events must be known early enough for all rows."""
+    for node in walk(column.expr):
+        if not isinstance(node, Aggregate) or node.kind != "around" or node.anchor is None:
+            continue
+        event = plan.events[node.stream]
+        rows, spine = tables[event.source.name], tables[plan.spine.name]
+        lead = _shortest_lead(event, rows)
+        anchors = [_own_columns(node.anchor)[0]] if _own_columns(node.anchor) else []
+        reach = instants_of(plan.spine, anchors[0], spine) + node.after_us - at if anchors else np.zeros_like(at)
+        early = reach > lead
+        count = int(np.count_nonzero(early))
+        if count:
+            example = (
+                f"the window reaches {format_duration(int(reach.max()))} past the prediction, and events are known "
+                f"only {format_duration(lead)} ahead"
+            )
+            return EarlyRead(
+                render(Column(node.stream, event.known_at)), (column.name,), "a plan", count, len(at), example
+            )
+    return None
+
+
+def _shortest_lead(event: Event, rows: pl.DataFrame) -> int:
+    """Return the shortest time, in microseconds, between an event's instant and when that instant was known."""
+    planned = instants_of(event.source, event.known_at, rows)
+    instant = event.source.instant_of(event.known_at) or event.known_at
+    known = instants_of(event.source, instant, rows)
+    happens = planned != np.iinfo(np.int64).max
+    if instant == ALWAYS or not happens.any():
+        return np.iinfo(np.int64).max
+    return int((planned[happens] - known[happens]).min())

@@ -1,0 +1,178 @@
+"""Expression trees as Polars expressions, with the very semantics of `shipway.maths.expression.evaluate`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, cast
+
+import numpy as np
+import polars as pl
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr
+from shipway.kit.duration import DAY
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render
+from shipway.maths.vector import ARITHMETIC, Kind, Operator, Vector, apply_operator, kind_of_scalar, result_kind
+
+_DTYPES: Final[dict[Kind, Any]] = {"bool": pl.Boolean, "int": pl.Int64, "float": pl.Float64, "text": pl.String}
+
+
+def to_polars(expr: Expr, schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """Translate an expression on one table's columns; the result agrees with `evaluate` bit for bit.
+
+    Instants and durations become Int64 microseconds, a date its midnight in UTC, whole numbers Int64 and floats Float64
+    with NaN as null.
+
+    Args:
+        expr: a tree of columns, constants, durations and operators.
+        schema: column name to type, of the table that it will be evaluated on.
+
+    Returns:
+        An expression of type Boolean, Int64, Float64 or String.
+
+    Raises:
+        ShipwayError: SW-202 for a column that the table lacks, SW-203 where an operator meets a type it cannot be
+            applied to, SW-106 for a window.
+    """
+    return _translate(expr, schema)[0]
+
+
+def kind_of(expr: Expr, schema: Mapping[str, pl.DataType]) -> Kind:
+    """Return the kind of value an expression gives on a table, or raise as `to_polars` does."""
+    return _translate(expr, schema)[1]
+
+
+def _translate(expr: Expr, schema: Mapping[str, pl.DataType]) -> tuple[pl.Expr, Kind]:
+    match expr:
+        case Column():
+            return _translate_column(expr, schema)
+        case Constant():
+            return _repeat(expr.value)
+        case Span():
+            return _repeat(expr.us)
+        case Aggregate():
+            raise ShipwayError("SW-106", f"{render(expr)} is a window", "only the columns of one row can be read here")
+        case Operation():
+            return _translate_operation(expr, schema)
+
+
+def _repeat(value: Scalar) -> tuple[pl.Expr, Kind]:
+    # Not `lit`: Polars 2.1 compares one with a column that came out constant, such as one of nulls, as single rows.
+    kind = kind_of_scalar(value)
+    return pl.repeat(value, pl.len(), dtype=_DTYPES[kind]), kind
+
+
+def _translate_column(column: Column, schema: Mapping[str, pl.DataType]) -> tuple[pl.Expr, Kind]:
+    if column.name not in schema:
+        raise ShipwayError(
+            "SW-202", f"table {column.table!r} has no column {column.name!r}", did_you_mean(column.name, schema)
+        )
+    dtype, read = schema[column.name], pl.col(column.name)
+    if dtype == pl.Boolean:
+        return read, "bool"
+    if dtype.is_integer():
+        return read.cast(pl.Int64), "int"
+    if dtype.is_float() or dtype.is_decimal():
+        return read.cast(pl.Float64).fill_nan(None), "float"
+    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
+        return read.cast(pl.String), "text"
+    if isinstance(dtype, pl.Datetime | pl.Duration):
+        return read.dt.cast_time_unit("us").to_physical(), "int"
+    if dtype == pl.Date:
+        return read.cast(pl.Int64) * DAY, "int"
+    raise ShipwayError(
+        "SW-203", f"{column} is {dtype}, which no expression can read", "use numbers, text, truth values or time"
+    )
+
+
+def _translate_operation(expr: Operation, schema: Mapping[str, pl.DataType]) -> tuple[pl.Expr, Kind]:
+    args = [_translate(arg, schema) for arg in expr.args]
+    try:
+        kind = result_kind(expr.op, [kind for _, kind in args])
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-203", f"{render(expr)} cannot be evaluated: {error}", "compare text with text and numbers with numbers"
+        ) from error
+    if expr.op == "is_in":
+        members = [cast("Constant", member).value for member in expr.args[1:]]
+        return _find(*args[0], members), kind
+    if expr.op in ARITHMETIC:
+        return _calculate(expr.op, kind, [arg for arg, _ in args]), kind
+    return _relate(expr.op, args), kind
+
+
+def _calculate(op: Operator, kind: Kind, args: Sequence[pl.Expr]) -> pl.Expr:
+    """Translate arithmetic; a bool operand is cast to the number it counts as."""
+    numbers = [arg.cast(_DTYPES[kind]) for arg in args]
+    match op, numbers:
+        case "neg", [arg]:
+            result = -arg
+        case "abs", [arg]:
+            result = arg.abs()
+        case "add", [left, right]:
+            result = left + right
+        case "sub", [left, right]:
+            result = left - right
+        case "mul", [left, right]:
+            result = left * right
+        case _ if kind == "int":
+            left, right = numbers
+            result = left // right if op == "floordiv" else left % right
+        case _:
+            return _divide_floats(op, numbers)
+    return result.fill_nan(None) if kind == "float" else result
+
+
+def _divide_floats(op: Operator, args: Sequence[pl.Expr]) -> pl.Expr:
+    """Leave the division of floats to the kernel.
+
+    Polars 2.1 divides by a constant by multiplying with its reciprocal, so that 5 / 3 differs in the last bit, and
+    rounds the quotient before `//` and `%`, so that 1.0 // 0.1 is 10.
+    """
+
+    def apply(series: Sequence[pl.Series]) -> pl.Series:
+        vectors = [Vector(one.fill_null(np.nan).to_numpy(), one.is_not_null().to_numpy()) for one in series]
+        result = apply_operator(op, vectors)
+        return pl.Series(np.where(result.valid, result.values, np.nan), dtype=pl.Float64, nan_to_null=True)
+
+    return pl.map_batches(args, apply, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
+    if op == "is_null":
+        return args[0][0].is_null()
+    if op == "not":
+        return ~args[0][0]
+    (left, left_kind), (right, right_kind) = args
+    if left_kind != right_kind:
+        common = _DTYPES[result_kind("fill", [left_kind, right_kind])]
+        left, right = left.cast(common), right.cast(common)
+    match op:
+        case "fill":
+            return left.fill_null(right)
+        case "and":
+            return left & right
+        case "or":
+            return left | right
+        case "lt":
+            return left < right
+        case "le":
+            return left <= right
+        case "gt":
+            return left > right
+        case "ge":
+            return left >= right
+        case "eq":
+            return left == right
+        case _:
+            return left != right
+
+
+def _find(subject: pl.Expr, kind: Kind, members: Sequence[Scalar]) -> pl.Expr:
+    """Translate membership; a whole number among floats is compared as a float, as the kernel does."""
+    if kind == "text":
+        return subject.is_in([str(member) for member in members])
+    if kind == "float":
+        return subject.is_in([float(member) for member in members])
+    whole = subject.cast(pl.Int64).is_in([int(member) for member in members if not isinstance(member, float)])
+    broken = [member for member in members if isinstance(member, float)]
+    return whole | subject.cast(pl.Float64).is_in(broken) if broken else whole

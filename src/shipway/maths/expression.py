@@ -1,0 +1,326 @@
+"""Expression trees on columns and windows, and the one evaluator that every room uses.
+
+A tree is frozen data: it prints back as it was written, travels as JSON inside a bundle, and is evaluated on NumPy
+arrays with explicit validity, so that the batch engine, a stream and the prediction process compute the same bits.
+
+Nulls: every operation on a null is null, except `is_null`, `fill`, and the three-valued `&` and `|`
+(SQL:2016, 4.5 "Boolean types": `false & null` is false, `true | null` is true). Division by zero is null, and so is
+whatever is not a number. `shipway.maths.vector` says what each operator does.
+"""
+
+import json
+import keyword
+import math
+from collections.abc import Callable, Iterator
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from shipway.kit.duration import format_duration, parse_duration
+from shipway.maths.vector import Operator, Vector, apply_operator, normalise, repeat
+
+Scalar: TypeAlias = bool | int | float | str
+Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate"
+Aggregation: TypeAlias = Literal["count", "sum", "mean", "share", "min", "max", "last", "age", "around"]
+
+TAKEN: Final = frozenset(
+    {"columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "source"}
+)
+"""Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """What every node can do; a node is built by operators on other nodes, never by hand."""
+
+    def __add__(self, other: "Expression | Scalar") -> "Operation":
+        """Add; text on either side is read as a duration, so `scheduled + "2h"` is an instant."""
+        return _binary("add", self, _span(other))
+
+    def __radd__(self, other: "Expression | Scalar") -> "Operation":
+        """Add with the operands the other way round."""
+        return _binary("add", _span(other), self)
+
+    def __sub__(self, other: "Expression | Scalar") -> "Operation":
+        """Subtract; text is read as a duration."""
+        return _binary("sub", self, _span(other))
+
+    def __rsub__(self, other: "Expression | Scalar") -> "Operation":
+        """Subtract with the operands the other way round."""
+        return _binary("sub", _span(other), self)
+
+    def __mul__(self, other: "Expression | Scalar") -> "Operation":
+        """Multiply."""
+        return _binary("mul", self, other)
+
+    def __rmul__(self, other: "Expression | Scalar") -> "Operation":
+        """Multiply with the operands the other way round."""
+        return _binary("mul", other, self)
+
+    def __truediv__(self, other: "Expression | Scalar") -> "Operation":
+        """Divide as floating point, by zero is null; text is read as a duration, so `age / "1m"` is minutes."""
+        return _binary("div", self, _span(other))
+
+    def __rtruediv__(self, other: "Expression | Scalar") -> "Operation":
+        """Divide with the operands the other way round."""
+        return _binary("div", other, self)
+
+    def __floordiv__(self, other: "Expression | Scalar") -> "Operation":
+        """Divide and round down, by zero is null; text is read as a duration."""
+        return _binary("floordiv", self, _span(other))
+
+    def __rfloordiv__(self, other: "Expression | Scalar") -> "Operation":
+        """Divide and round down with the operands the other way round."""
+        return _binary("floordiv", other, self)
+
+    def __mod__(self, other: "Expression | Scalar") -> "Operation":
+        """Return the remainder with the sign of the divisor, by zero is null; text is read as a duration."""
+        return _binary("mod", self, _span(other))
+
+    def __rmod__(self, other: "Expression | Scalar") -> "Operation":
+        """Return the remainder with the operands the other way round."""
+        return _binary("mod", other, self)
+
+    def __neg__(self) -> "Operation":
+        """Change the sign."""
+        return Operation("neg", (_node(self),))
+
+    def __abs__(self) -> "Operation":
+        """Drop the sign."""
+        return Operation("abs", (_node(self),))
+
+    def __lt__(self, other: "Expression | Scalar") -> "Operation":
+        """Compare: less than."""
+        return _binary("lt", self, other)
+
+    def __le__(self, other: "Expression | Scalar") -> "Operation":
+        """Compare: at most."""
+        return _binary("le", self, other)
+
+    def __gt__(self, other: "Expression | Scalar") -> "Operation":
+        """Compare: greater than."""
+        return _binary("gt", self, other)
+
+    def __ge__(self, other: "Expression | Scalar") -> "Operation":
+        """Compare: at least."""
+        return _binary("ge", self, other)
+
+    def __and__(self, other: "Expression | Scalar") -> "Operation":
+        """Join two conditions with three-valued and."""
+        return _binary("and", self, other)
+
+    def __or__(self, other: "Expression | Scalar") -> "Operation":
+        """Join two conditions with three-valued or."""
+        return _binary("or", self, other)
+
+    def __invert__(self) -> "Operation":
+        """Negate a condition."""
+        return Operation("not", (_node(self),))
+
+    def __bool__(self) -> bool:
+        """Refuse to be a truth value: a condition has one for each row."""
+        raise TypeError(f"{self} has a value for each row, not one: join conditions with & and |, negate with ~")
+
+    def equals(self, other: "Expression | Scalar") -> "Operation":
+        """Compare for equality, row by row (`==` compares the trees themselves)."""
+        return _binary("eq", self, other)
+
+    def differs(self, other: "Expression | Scalar") -> "Operation":
+        """Compare for inequality, row by row."""
+        return _binary("ne", self, other)
+
+    def is_null(self) -> "Operation":
+        """Tell for each row whether the value is missing."""
+        return Operation("is_null", (_node(self),))
+
+    def is_in(self, *values: Scalar) -> "Operation":
+        """Tell for each row whether the value is one of those given."""
+        return Operation("is_in", (_node(self), *(_constant(v) for v in values)))
+
+    def fill(self, value: "Expression | Scalar") -> "Operation":
+        """Put another value where this one is missing."""
+        return _binary("fill", self, value)
+
+    def __str__(self) -> str:
+        """Return the expression as the user would write it."""
+        return render(_node(self))
+
+
+class Column(Expression, frozen=True, tag="column"):
+    """A column of a table, an event stream or a feature view, by the table's name and its own."""
+
+    table: str
+    name: str
+
+
+class Constant(Expression, frozen=True, tag="constant"):
+    """One value for all rows."""
+
+    value: Scalar
+
+
+class Span(Expression, frozen=True, tag="span"):
+    """A duration in microseconds, written as text beside an instant: `scheduled - "2h"`."""
+
+    us: int
+
+
+class Operation(Expression, frozen=True, tag="operation"):
+    """An operator on one or more expressions."""
+
+    op: Operator
+    args: tuple["Column | Constant | Span | Operation | Aggregate", ...]
+
+
+class Aggregate(Expression, frozen=True, tag="aggregate"):
+    """One number from the events of a stream that were known when it was asked for.
+
+    Attributes:
+        kind: `count`, `sum`, `mean`, `share` (of events where a condition holds), `min`, `max`; `last` (the newest
+            event's value, null included), `age` (microseconds since the newest event); `around` (planned events on both
+            sides of an instant of the row).
+        stream: name of the event stream.
+        value: what is aggregated, an expression on the stream's columns; None for `count`, `age` and `around`.
+        width_us: length of the window `(T - width, T]`; for `last` and `age` the oldest event that still answers,
+            None for any; for `around` how far before the anchor.
+        after_us: for `around`: how far after the anchor, inclusive.
+        anchor: for `around`: the row's instant in the middle.
+    """
+
+    kind: Aggregation
+    stream: str
+    value: "Column | Constant | Span | Operation | Aggregate | None" = None
+    width_us: int | None = None
+    after_us: int = 0
+    anchor: "Column | Constant | Span | Operation | Aggregate | None" = None
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Yield an expression and everything below it, parents first."""
+    yield expr
+    if isinstance(expr, Operation):
+        for arg in expr.args:
+            yield from walk(arg)
+    elif isinstance(expr, Aggregate):
+        for child in (expr.value, expr.anchor):
+            if child is not None:
+                yield from walk(child)
+
+
+def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate], Vector], rows: int) -> Vector:
+    """Evaluate an expression for all rows.
+
+    Args:
+        expr: the tree; what stands below an `Aggregate` belongs to the leaf and is not evaluated here.
+        leaf: gives the values of a column or an aggregate, each of shape (rows,).
+        rows: how many rows there are.
+
+    Returns:
+        The values and their validity, each of shape (rows,).
+
+    Raises:
+        ValueError: if an operator cannot be applied to the values it is given, such as `-` to text.
+    """
+    if isinstance(expr, Column | Aggregate):
+        return normalise(leaf(expr))
+    if isinstance(expr, Span):
+        return repeat(expr.us, rows)
+    if isinstance(expr, Constant):
+        return repeat(expr.value, rows)
+    first, *rest = expr.args
+    # The members of a set stay one element long: the kernel compares each with all rows.
+    args = [evaluate(first, leaf, rows), *(evaluate(arg, leaf, 1 if expr.op == "is_in" else rows) for arg in rest)]
+    try:
+        return apply_operator(expr.op, args)
+    except ValueError as error:
+        raise ValueError(f"{render(expr)} cannot be evaluated: {error}") from error
+
+
+def render(expr: Expr) -> str:
+    """Return an expression as Python source in shipway's words."""
+    match expr:
+        case Column():
+            return f"{expr.table}{_render_access(expr.name)}"
+        case Constant():
+            return quote(expr.value) if isinstance(expr.value, str) else repr(expr.value)
+        case Span():
+            return quote(format_duration(expr.us))
+        case Aggregate():
+            return _render_aggregate(expr)
+        case Operation():
+            return _render_operation(expr)
+
+
+def quote(text: str) -> str:
+    """Return a text as a Python literal in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+_INFIX: Final[dict[str, str]] = {
+    "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%",
+    "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|",
+}  # fmt: skip
+
+
+_PREFIX: Final[dict[str, str]] = {"neg": "-", "not": "~"}
+_METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs"}
+_WINDOW: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
+
+
+def _render_access(name: str) -> str:
+    hidden = name in TAKEN or name.startswith("__") or keyword.iskeyword(name)
+    return f"[{quote(name)}]" if hidden or not name.isidentifier() else f".{name}"
+
+
+def _render_operation(expr: Operation) -> str:
+    args = [f"({render(arg)})" if isinstance(arg, Operation) and arg.op in _INFIX else render(arg) for arg in expr.args]
+    if expr.op in _INFIX:
+        return f"{args[0]} {_INFIX[expr.op]} {args[1]}"
+    if expr.op in _PREFIX:
+        return f"{_PREFIX[expr.op]}{args[0]}"
+    if expr.op == "abs":
+        return f"abs({render(expr.args[0])})"
+    subject = expr.args[0]
+    prefixed = isinstance(subject, Operation) and subject.op in _PREFIX
+    receiver = f"({args[0]})" if prefixed else args[0]
+    return f"{receiver}.{_METHOD.get(expr.op, expr.op)}({', '.join(render(arg) for arg in expr.args[1:])})"
+
+
+def _render_aggregate(expr: Aggregate) -> str:
+    what = expr.stream if expr.value is None else render(expr.value)
+    if expr.kind == "around":
+        before, after = format_duration(expr.width_us or 0), format_duration(expr.after_us)
+        anchor = "" if expr.anchor is None else render(expr.anchor)
+        return f'w.around({what}, {anchor}, before="{before}", after="{after}")'
+    function = _WINDOW.get(expr.kind, expr.kind)
+    if expr.width_us is None:
+        return f"w.{function}({what})"
+    word = "within" if expr.kind in ("last", "age") else "last"
+    return f'w.{function}({what}, {word}="{format_duration(expr.width_us)}")'
+
+
+def _node(value: "Expression | Scalar") -> Expr:
+    if isinstance(value, Column | Constant | Span | Operation | Aggregate):
+        return value
+    return _constant(value)
+
+
+def _constant(value: object) -> Constant:
+    match value:
+        case bool() | str():
+            return Constant(value)
+        case int() if -(1 << 63) <= value < 1 << 63:
+            return Constant(int(value))
+        case float() if math.isfinite(value):
+            return Constant(float(value))
+        case int() | float():
+            raise ValueError(f"{value!r} cannot stand in an expression: numbers are finite and whole ones have 64 bits")
+        case _:
+            raise TypeError(f"{value!r} cannot stand here: use a column, a number, a text or a condition")
+
+
+def _span(value: "Expression | Scalar") -> "Expression | Scalar":
+    return Span(parse_duration(value)) if isinstance(value, str) else value
+
+
+def _binary(op: Operator, left: "Expression | Scalar", right: "Expression | Scalar") -> Operation:
+    return Operation(op, (_node(left), _node(right)))

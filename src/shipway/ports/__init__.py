@@ -1,0 +1,1 @@
+"""What shipway asks of the world, as small Protocols; adapters answer them."""

@@ -1,0 +1,43 @@
+"""The port of the blob store: immutable bytes by their SHA-256."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+
+class Blobs(Protocol):
+    """A content-addressed store. A blob that can be read is whole: a half-written one is never visible.
+
+    Contract (the conformance suite `shipway.testing.blobs` checks it):
+        * `put` and `put_file` return the digest of what they stored, and it is durable when they return.
+        * Putting the same bytes twice stores them once.
+        * `get` and `path` raise SW-605 for a digest that is missing; `get` also for bytes that do not match.
+    """
+
+    def put(self, data: bytes) -> str:
+        """Store bytes and return their digest.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable.
+        """
+        ...
+
+    def put_file(self, source: Path) -> str:
+        """Store a file's content without holding it in memory and return its digest; the file stays where it is."""
+        ...
+
+    def get(self, digest: str) -> bytes:
+        """Return the bytes with this digest, verified."""
+        ...
+
+    def path(self, digest: str) -> Path:
+        """Return a local, read-only file with these bytes, for readers that map files."""
+        ...
+
+    def has(self, digest: str) -> bool:
+        """Tell whether the store holds this digest."""
+        ...
+
+    def digests(self) -> Iterator[str]:
+        """Yield every digest in the store, in no particular order."""
+        ...

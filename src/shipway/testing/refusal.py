@@ -1,0 +1,20 @@
+"""What a suite says when something must be refused."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from shipway.core.error import ShipwayError
+
+
+@contextmanager
+def expect_refusal(code: str) -> Generator[None]:
+    """Fail unless the block raises a ShipwayError with this code, a fact and a hint."""
+    refusal: ShipwayError | None = None
+    try:
+        yield
+    except ShipwayError as raised:
+        refusal = raised
+    assert refusal is not None, f"nothing was refused where {code} is due"
+    assert refusal.code == code, f"refused with {refusal.code} in place of {code}: {refusal.fact}"
+    assert refusal.fact, "an error states a fact"
+    assert refusal.hint, "an error gives a hint"

@@ -1,0 +1,185 @@
+"""The rows a candidate is judged on: labels, its predictions, those of its baselines, and how the rows group."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
+Predict: TypeAlias = Callable[[Floats], Floats]
+
+CURRENT: Final = "current"
+"""The baseline that is the newest version that passed its gate."""
+BASE_RATE: Final = "base rate"
+"""The baseline that always exists: the share of true labels, predicted for every row."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """A way to cut the rows: by a column, or by a part of the calendar.
+
+    Attributes:
+        codes: int64[n], the label of each row as a position in `labels`; -1 for a row without one.
+        labels: what the codes stand for.
+    """
+
+    codes: Ints
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """What a candidate is compared with.
+
+    Attributes:
+        name: what was resolved, such as `version 1` or `base rate`.
+        p: float64[n], its predictions.
+        fallback: whether `current` was asked for and there is none.
+    """
+
+    name: str
+    p: Floats
+    fallback: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Sample:
+    """The evaluated rows, n of them, all with a label; `make_sample` builds one and checks it.
+
+    Attributes:
+        y: bool[n], the labels.
+        p: float64[n], the candidate's predictions.
+        baselines: baseline to its predictions, float64[n]; `base rate` always, `current` where a version has passed.
+        baseline_names: baseline to the name it goes by, such as `current` to `version 1`.
+        clusters: cluster name to codes, int64[n], such as `day`.
+        groups: group name to the way it cuts the rows.
+        scored: rows that were scored, also those without a label.
+        x: float64[n, f], the features; a missing value is NaN.
+        columns: the f feature names.
+        predict: the candidate: float64[m, f] to probabilities float64[m].
+    """
+
+    y: Bools
+    p: Floats
+    baselines: Mapping[str, Floats]
+    baseline_names: Mapping[str, str]
+    clusters: Mapping[str, Ints]
+    groups: Mapping[str, Group]
+    scored: int
+    x: Floats
+    columns: tuple[str, ...]
+    predict: Predict
+
+    @property
+    def n(self) -> int:
+        """Return how many rows are evaluated."""
+        return self.y.size
+
+
+def make_sample(
+    *,
+    y: Bools,
+    p: Floats,
+    baselines: Mapping[str, Floats],
+    clusters: Mapping[str, Ints],
+    groups: Mapping[str, Group],
+    scored: int,
+    x: Floats,
+    columns: tuple[str, ...],
+    predict: Predict,
+    baseline_names: Mapping[str, str] | None = None,
+) -> Sample:
+    """Build a sample from columns that fit together; see `Sample` for each of them.
+
+    A sample may be empty: labels arrive late, and a measurement of no rows makes a gate hold.
+
+    Raises:
+        ShipwayError: SW-403 if a column has the wrong type or length, a prediction is no probability, a cluster is
+            null, a code has no label, there is no base rate, or fewer rows were scored than are evaluated.
+    """
+    if y.ndim != 1:
+        raise _unfit(f"y has shape {y.shape}, not one label a row")
+    n = y.size
+    _check_column("y", y, np.bool_, n)
+    for name, predictions in {"p": p, **{f"baseline {name!r}": b for name, b in baselines.items()}}.items():
+        _check_column(name, predictions, np.float64, n)
+        if not ((predictions >= 0) & (predictions <= 1)).all():
+            raise _unfit(f"{name} holds something that is no probability")
+    if BASE_RATE not in baselines:
+        raise _unfit(f"there is no baseline {BASE_RATE!r}")
+    for name, codes in clusters.items():
+        _check_column(f"cluster {name!r}", codes, np.int64, n)
+        if codes.min(initial=0) < 0:
+            raise _unfit(f"cluster {name!r} is null in some rows")
+    for name, group in groups.items():
+        _check_column(f"group {name!r}", group.codes, np.int64, n)
+        if group.codes.min(initial=0) < -1 or group.codes.max(initial=-1) >= len(group.labels):
+            raise _unfit(f"group {name!r} has a code without a label")
+    if x.dtype != np.float64 or x.shape != (n, len(columns)) or len(set(columns)) != len(columns):
+        raise _unfit(f"x is {x.dtype}{list(x.shape)}, not float64[{n}, {len(columns)}] with a name for each column")
+    if scored < n:
+        raise _unfit(f"{n} rows have a label and only {scored} were scored")
+    return Sample(
+        y=y,
+        p=p,
+        baselines=dict(baselines),
+        baseline_names=dict(baseline_names or {}),
+        clusters=dict(clusters),
+        groups=dict(groups),
+        scored=scored,
+        x=x,
+        columns=columns,
+        predict=predict,
+    )
+
+
+def baseline_of(sample: Sample, name: str) -> Baseline:
+    """Return the baseline of a name; `current` is the base rate where no version has passed yet.
+
+    Raises:
+        ShipwayError: SW-104 if there is no such baseline.
+    """
+    fallback = name == CURRENT and CURRENT not in sample.baselines
+    key = BASE_RATE if fallback else name
+    if key not in sample.baselines:
+        raise ShipwayError("SW-104", f"there is no baseline {name!r}", did_you_mean(name, sample.baselines))
+    return Baseline(sample.baseline_names.get(key, key), sample.baselines[key], fallback)
+
+
+def clusters_of(sample: Sample, name: str) -> Ints:
+    """Return the cluster of each row, int64[n]; SW-104 if the sample is not clustered that way."""
+    if name not in sample.clusters:
+        raise ShipwayError("SW-104", f"rows are not clustered by {name!r}", did_you_mean(name, sample.clusters))
+    return sample.clusters[name]
+
+
+def group_of(sample: Sample, name: str) -> Group:
+    """Return the way a name cuts the rows; SW-104 if the sample is not cut that way."""
+    if name not in sample.groups:
+        raise ShipwayError("SW-104", f"rows are not grouped by {name!r}", did_you_mean(name, sample.groups))
+    return sample.groups[name]
+
+
+def split_rows(group: Group) -> list[tuple[str, Ints]]:
+    """Return each label that occurs, in the order of the labels, with the positions of its rows."""
+    order = np.argsort(group.codes, kind="stable")
+    edges = np.searchsorted(group.codes[order], np.arange(len(group.labels) + 1))
+    parts = [order[start:stop] for start, stop in pairwise(edges)]
+    return [(label, rows) for label, rows in zip(group.labels, parts, strict=True) if rows.size]
+
+
+def _check_column(name: str, column: NDArray[Any], dtype: type[np.generic], n: int) -> None:
+    if column.dtype != dtype or column.shape != (n,):
+        raise _unfit(f"{name} is {column.dtype}{list(column.shape)}, not {dtype.__name__}[{n}]")
+
+
+def _unfit(fact: str) -> ShipwayError:
+    return ShipwayError("SW-403", fact, "a sample has one entry a row in every column, and predictions in [0, 1]")

@@ -1,0 +1,273 @@
+"""Frames against a naive reading of the definition, and the properties that must hold whatever the data."""
+
+import datetime as dt
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipway.core import window as w
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Entity, Expr, FeatureView, Label, Source
+from shipway.data.frame import build_frame, code_keys
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_views
+from shipway.maths.expression import Aggregate
+
+ORIGIN = 1_700_000_000_000_000
+VISITS = Source(
+    "visits",
+    ("id",),
+    ("visits",),
+    {"booked": ("shop", "asked_at", "size"), "paid": ("amount", "late"), "kept": ("shop_again",)},
+)
+PAID = VISITS.event("paid")
+SHOP, EVERYONE = Entity("shop", ("shop",)), Entity("system", ())
+
+
+def instant(minutes: int | None) -> dt.datetime | None:
+    """Return minutes since the tests' origin as an instant."""
+    if minutes is None:
+        return None
+    return dt.datetime.fromtimestamp(ORIGIN / 1e6, tz=dt.UTC) + dt.timedelta(minutes=minutes)
+
+
+def table(rows: list[tuple[str | None, int, int | None, int | None]]) -> pl.DataFrame:
+    """Make a visits table of (shop, asked_at, paid, amount); booked is a day before it is asked about."""
+    return pl.DataFrame(
+        {
+            "id": list(range(len(rows))),
+            "shop": [row[0] for row in rows],
+            "booked": [instant(row[1] - 1440) for row in rows],
+            "asked_at": [instant(row[1]) for row in rows],
+            "paid": [instant(row[2]) for row in rows],
+            "kept": [instant(row[2]) for row in rows],
+            "amount": [row[3] if row[2] is not None else None for row in rows],
+            "late": [None if row[3] is None or row[2] is None else row[3] > 5 for row in rows],
+            "size": [float(row[1] % 7) for row in rows],
+            "shop_again": [row[0] for row in rows],
+        },
+        schema={
+            "id": pl.Int64,
+            "shop": pl.String,
+            **dict.fromkeys(("booked", "asked_at", "paid", "kept"), pl.Datetime("us", "UTC")),
+            "amount": pl.Int64,
+            "late": pl.Boolean,
+            "size": pl.Float64,
+            "shop_again": pl.String,
+        },
+    )
+
+
+def plan(entity: Entity | None, label: Label | None = None, **features: Expr) -> Plan:
+    """Plan one view of the visits."""
+    return plan_views(VISITS, VISITS.asked_at, (FeatureView("v", entity, features),), {"visits": VISITS}, label=label)
+
+
+def naive(node: Aggregate, rows: list[dict[str, Any]], asked: dict[str, Any], key: str | None) -> Any:
+    """Read the definition of one aggregate literally, one event at a time."""
+    if key is not None and asked[key] is None:
+        return None
+    known = [
+        (r["paid"], r["id"], r)
+        for r in rows
+        if r["paid"] is not None and r["paid"] <= asked["asked_at"] and (key is None or r[key] == asked[key])
+    ]
+    width = node.width_us
+    inside = [e for e in known if width is None or e[0] > asked["asked_at"] - dt.timedelta(microseconds=width)]
+    newest = max(inside, key=lambda e: (e[0], e[1]), default=None)
+    column = "late" if node.kind == "share" else "amount"
+    values = [e[2][column] for e in inside if e[2][column] is not None]
+    match node.kind:
+        case "count":
+            return len(inside)
+        case "sum":
+            return sum(values)
+        case "mean" | "share":
+            return sum(values) / len(values) if values else None
+        case "min":
+            return min(values, default=None)
+        case "max":
+            return max(values, default=None)
+        case "last":
+            return newest[2]["amount"] if newest else None
+        case "age":
+            return None if newest is None else (asked["asked_at"] - newest[0]) // dt.timedelta(microseconds=1)
+        case _:
+            raise AssertionError(node.kind)
+
+
+FEATURES: dict[str, Aggregate] = {
+    "n": w.count(PAID, last="30m"),
+    "total": w.total(PAID.amount, last="30m"),
+    "mean": w.mean(PAID.amount, last="2h"),
+    "share": w.share(PAID.late, last="2h"),
+    "low": w.least(PAID.amount, last="2h"),
+    "high": w.greatest(PAID.amount, last="30m"),
+    "newest": w.newest(PAID.amount),
+    "newest_soon": w.newest(PAID.amount, within="30m"),
+    "age": w.age(PAID),
+}
+visits = st.lists(
+    st.tuples(
+        st.sampled_from(["a", "b", None]),
+        st.integers(0, 240),
+        st.none() | st.integers(0, 300),
+        st.none() | st.integers(-20, 20),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@given(rows=visits, everyone=st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_a_frame_is_what_the_definition_says(
+    rows: list[tuple[str | None, int, int | None, int | None]], everyone: bool
+) -> None:
+    data = table(rows)
+    entity, key = (EVERYONE, None) if everyone else (SHOP, "shop")
+    frame = build_frame(plan(entity, **FEATURES), {"visits": data})
+    records = data.to_dicts()
+    assert frame["id"].to_list() == data["id"].to_list()
+    for name, node in FEATURES.items():
+        assert frame[f"v_{name}"].to_list() == [naive(node, records, asked, key) for asked in records], name
+
+
+@given(rows=visits, seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=60, deadline=None)
+def test_delivery_order_does_not_change_a_bit(
+    rows: list[tuple[str | None, int, int | None, int | None]], seed: int
+) -> None:
+    data = table(rows)
+    shuffled = data.sample(fraction=1.0, shuffle=True, seed=seed)
+    one = build_frame(plan(SHOP, **FEATURES), {"visits": data})
+    other = build_frame(plan(SHOP, **FEATURES), {"visits": shuffled}).sort("id")
+    assert one.equals(other)
+
+
+@given(rows=visits, cut=st.integers(0, 240))
+@settings(max_examples=60, deadline=None)
+def test_the_future_does_not_change_the_past(
+    rows: list[tuple[str | None, int, int | None, int | None]], cut: int
+) -> None:
+    data = table(rows)
+    limit = instant(cut)
+    assert limit is not None
+    unknown = pl.col("paid") > limit
+    early = data.with_columns(
+        pl.when(unknown).then(None).otherwise(pl.col(name)).alias(name) for name in ("paid", "kept", "amount", "late")
+    )
+    before = pl.col(AT) <= limit
+    one = build_frame(plan(SHOP, **FEATURES), {"visits": data}).filter(before)
+    other = build_frame(plan(SHOP, **FEATURES), {"visits": early}).filter(before)
+    assert one.equals(other)
+
+
+@given(rows=visits)
+@settings(max_examples=40, deadline=None)
+def test_windows_add_up(rows: list[tuple[str | None, int, int | None, int | None]]) -> None:
+    data = table(rows)
+    frame = build_frame(
+        plan(
+            SHOP,
+            all=w.count(PAID, last="2h"),
+            late=w.count(PAID, last="30m"),
+            difference=w.count(PAID, last="2h") - w.count(PAID, last="30m"),
+        ),
+        {"visits": data},
+    )
+    kept = frame.drop_nulls()
+    assert (kept["v_all"] - kept["v_late"]).to_list() == kept["v_difference"].to_list()
+    assert (kept["v_all"] >= kept["v_late"]).all()
+
+
+def test_an_event_exactly_at_the_edge() -> None:
+    rows = [("a", 60, 60, 1), ("a", 60, 30, 2), ("a", 60, 31, 4)]
+    frame = build_frame(plan(SHOP, total=w.total(PAID.amount, last="30m")), {"visits": table(rows)})
+    assert frame["v_total"].to_list() == [5, 5, 5]
+
+
+def test_floats_are_summed_exactly_in_any_order() -> None:
+    source = Source("t", ("id",), (), {"known": ("x", "at")})
+    values = [0.1, 1e9, 0.2, -1e9, 0.3]
+    known = [instant(i) for i in range(5)]
+    data = pl.DataFrame({"id": range(5), "known": known, "at": known, "x": values})
+    view = FeatureView("v", EVERYONE, {"s": w.total(source.event("known").x, last="1d")})
+    frame = build_frame(plan_views(source, source["known"], (view,), {"t": source}), {"t": data})
+    assert frame["v_s"][-1] == 0.6
+
+
+def test_labels_are_carried_with_the_instant_they_are_known() -> None:
+    label = Label("late", PAID.amount > 5)
+    frame = build_frame(
+        plan(SHOP, label, n=w.count(PAID, last="1h")), {"visits": table([("a", 5, 9, 7), ("b", 5, None, 1)])}
+    )
+    assert frame[LABEL].to_list() == [True, None]
+    assert frame[LABEL_KNOWN_AT].to_list() == [instant(9), None]
+
+
+def test_planned_events_may_be_counted_ahead_when_all_were_known() -> None:
+    rows: list[tuple[str | None, int, int | None, int | None]] = [
+        ("a", 0, None, None),
+        ("a", 30, None, None),
+        ("a", 61, None, None),
+    ]
+    feature = w.around(VISITS.event("asked_at"), VISITS.asked_at, before="60m", after="60m")
+    frame = build_frame(plan(SHOP, near=feature), {"visits": table(rows)})
+    assert frame["v_near"].to_list() == [2, 3, 2]
+
+
+def test_a_plan_that_is_not_known_early_enough_is_refused() -> None:
+    feature = w.around(PAID, VISITS.asked_at, before="60m", after="60m")
+    with pytest.raises(ShipwayError, match="SW-301") as refused:
+        build_frame(plan(SHOP, near=feature), {"visits": table([("a", 10, 20, 1)])})
+    assert "v_near" in refused.value.fact
+
+
+def test_a_missing_column_is_named() -> None:
+    with pytest.raises(ShipwayError, match="SW-202"):
+        build_frame(plan(SHOP, n=w.count(PAID, last="1h")), {"visits": table([("a", 1, 2, 3)]).drop("shop")})
+
+
+def test_a_row_without_an_instant_is_refused() -> None:
+    data = table([("a", 1, 2, 3)]).with_columns(asked_at=pl.lit(None, pl.Datetime("us", "UTC")))
+    with pytest.raises(ShipwayError, match="SW-302"):
+        build_frame(plan(SHOP, n=w.count(PAID, last="1h")), {"visits": data})
+
+
+def test_a_type_no_feature_can_read_is_refused() -> None:
+    data = table([("a", 1, 2, 3)]).with_columns(size=pl.lit([1.0]))
+    with pytest.raises(ShipwayError, match="SW-203"):
+        build_frame(plan(None, size=VISITS.size), {"visits": data})
+
+
+def test_a_window_over_columns_of_two_streams_is_refused() -> None:
+    with pytest.raises(ShipwayError, match="SW-106"):
+        w.mean(PAID.amount + VISITS.event("kept").amount, last="1h")
+
+
+@pytest.mark.parametrize("last", ["", "0h", "-1h", "an hour"])
+def test_a_window_that_is_none_is_refused(last: str) -> None:
+    with pytest.raises(ShipwayError, match="SW-106"):
+        w.count(PAID, last=last)
+
+
+def test_codes_never_match_nulls_and_match_across_tables() -> None:
+    there = pl.DataFrame({"k": ["x", None, "y"], "m": [1, 1, None]})
+    here = pl.DataFrame({"k": ["y", "x", None, "x"], "m": [2, 1, 1, 3]})
+    a, b = code_keys(there, here, ("k", "m"))
+    assert a[1] == -1
+    assert a[2] == -1
+    assert b[2] == -1
+    assert a[0] == b[1]
+    assert len({a[0], b[0], b[3]}) == 3
+    zero, _ = code_keys(there, here, ())
+    assert np.array_equal(zero, [0, 0, 0])
+
+
+def test_keys_of_two_types_are_refused() -> None:
+    with pytest.raises(ShipwayError, match="SW-203"):
+        code_keys(pl.DataFrame({"k": [1]}), pl.DataFrame({"k": ["1"]}), ("k",))

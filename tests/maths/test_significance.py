@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from shipway.maths.interval import clustered_mean, interval
+from shipway.maths.significance import one_sided_p
+
+
+def _p(mean: float, standard_error: float, clusters: int) -> float:
+    return float(one_sided_p(np.array([mean]), np.array([standard_error]), np.array([clusters]))[0])
+
+
+@pytest.mark.parametrize("clusters", [2, 3, 20, 400])
+@pytest.mark.parametrize("t", [-40.0, -1.0, 0.0, 0.5, 2.0, 30.0])
+def test_is_the_upper_tail_of_student_t(t: float, clusters: int) -> None:
+    assert _p(t * 0.3, 0.3, clusters) == pytest.approx(stats.t.sf(t, clusters - 1), rel=1e-9, abs=1e-300)
+
+
+def test_one_cluster_a_row_is_the_textbook_test() -> None:
+    values = np.random.default_rng(3).normal(0.1, 1.0, 50)
+    estimate = clustered_mean(values, np.arange(50))
+    expected = stats.ttest_1samp(values, 0.0, alternative="greater").pvalue
+    assert _p(estimate.value, estimate.standard_error, estimate.clusters) == pytest.approx(expected, rel=1e-10)
+
+
+def test_agrees_with_the_interval_that_belongs_to_it() -> None:
+    estimate = clustered_mean(np.random.default_rng(4).normal(size=60), np.arange(60) % 12)
+    low, _ = interval(estimate, 0.9)
+    assert _p(estimate.value - low, estimate.standard_error, estimate.clusters) == pytest.approx(0.05, rel=1e-9)
+
+
+def test_an_infinite_error_tells_nothing() -> None:
+    assert _p(5.0, np.inf, 1) == 1.0
+
+
+@pytest.mark.parametrize(("mean", "p"), [(1e-9, 0.0), (0.0, 1.0), (-1.0, 1.0)])
+def test_without_error_the_sign_decides(mean: float, p: float) -> None:
+    assert _p(mean, 0.0, 30) == p
+
+
+def test_no_estimate_gives_no_p() -> None:
+    assert one_sided_p(np.array([]), np.array([]), np.array([], np.int64)).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("mean", "standard_error", "clusters"),
+    [
+        (np.zeros(2), np.zeros(1), np.ones(2, np.int64)),
+        (np.array([np.nan]), np.ones(1), np.ones(1, np.int64)),
+        (np.zeros(1), np.array([-1.0]), np.ones(1, np.int64)),
+        (np.zeros(1), np.array([np.nan]), np.ones(1, np.int64)),
+        (np.zeros(1), np.ones(1), np.zeros(1, np.int64)),
+    ],
+)
+def test_refuses_what_is_no_estimate(mean: np.ndarray, standard_error: np.ndarray, clusters: np.ndarray) -> None:
+    with pytest.raises(ValueError):
+        one_sided_p(mean, standard_error, clusters)
