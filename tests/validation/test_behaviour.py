@@ -112,6 +112,9 @@ def test_a_missing_value_stays_missing_and_its_row_is_not_tested(build: Build, x
     assert reading.n == 400
     assert np.isnan(seen[1][:100, 0]).all()
     assert np.array_equal(seen[1][:, 1], x[:, 1] + 1.0)
+    x[100:150, 1] = np.nan
+    apart = measure_behaviour(Directional({"a": 1.0, "b": 1.0}), _sample(build, x, predict))
+    assert (apart.n, [row["n"] for row in apart.detail or []]) == (400, [300, 350])
     single = measure_behaviour(Directional({"a": 1.0}), _sample(build, x, predict))
     assert single.n == 300
     assert (single.detail or [])[0]["worst_row_index"] >= 100

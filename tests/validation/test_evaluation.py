@@ -161,6 +161,26 @@ def test_rows_of_one_cluster_hold_whatever_they_say(flights: Draw, rule: Rule) -
     assert judge(rule, _evidence(rule.check, sample)).outcome == "hold"
 
 
+@pytest.mark.parametrize(
+    ("check", "possible"),
+    [
+        (auc, (0.0, 1.0)),
+        (brier, (0.0, 1.0)),
+        (log_loss, (0.0, -np.log(1e-15))),
+        (calibration_gap, (-1.0, 1.0)),
+        (auc.better_than("current").check, (-1.0, 1.0)),
+        (brier.better_than("current").check, (-1.0, 1.0)),
+        (log_loss.better_than("current").check, (np.log(1e-15), -np.log(1e-15))),
+    ],
+    ids=str,
+)
+def test_one_cluster_leaves_all_that_is_possible(flights: Draw, check: Check, possible: tuple[float, float]) -> None:
+    evidence = _evidence(check, flights(day=np.zeros(6000, np.int64)))
+    assert (evidence.low, evidence.high) == pytest.approx(possible)
+    assert (evidence.n, evidence.clusters) == (6000, 1)
+    assert evidence.facts["said"].endswith(" in 1 day cluster, too few for an interval")
+
+
 @pytest.mark.parametrize("rule", CHECKS, ids=str)
 def test_no_labels_yet_hold(flights: Draw, rule: Rule) -> None:
     evidence = _evidence(rule.check, flights(n=0, scored=500))

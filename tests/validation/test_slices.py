@@ -72,11 +72,15 @@ def test_every_slice_is_what_a_loop_over_its_rows_says(flights: Draw) -> None:
 
 
 def test_rejections_are_those_of_scipy(flights: Draw) -> None:
-    sample = flights(noise=0.95)
-    reading = find_regressions(BOTH, sample)
-    tested = [row for row in reading.detail or [] if row["decides"]]
-    adjusted = stats.false_discovery_control([row["p"] for row in tested], method="by")
-    assert [row["regressed"] for row in tested] == [bool(p <= 0.05) for p in adjusted]
+    sample, counts = flights(noise=1.3), list[float]()
+    for rate in (0.01, 0.05, 0.2, 0.4):
+        reading = find_regressions(msgspec.structs.replace(BOTH, rate=rate), sample)
+        tested = [row for row in reading.detail or [] if row["decides"]]
+        adjusted = stats.false_discovery_control([row["p"] for row in tested], method="by")
+        assert [row["regressed"] for row in tested] == [bool(p <= rate) for p in adjusted]
+        assert reading.value == np.count_nonzero(adjusted <= rate)
+        counts.append(reading.value)
+    assert counts == sorted(set(counts))
 
 
 def test_a_planted_regression_is_found_while_the_aggregate_improves(flights: Draw) -> None:
@@ -117,6 +121,19 @@ def test_slices_under_support_are_listed_and_never_decide(flights: Draw) -> None
     assert (reading.facts["tested"], reading.facts["under_support"]) == (8, 15)
     assert [r["decides"] for r in reading.detail or []] == [True] * 8 + [False] * 15
     assert reading.facts["said"].endswith("; 15 under support")
+    listed = [r["difference"] for r in reading.detail or []][8:]
+    assert listed == sorted(listed, reverse=True)
+
+
+def test_exactly_the_support_asked_for_is_enough(build: Draw) -> None:
+    rng = np.random.default_rng(4)
+    day, half = np.arange(400) % 20, Group(np.repeat([0, 1], [200, 200]), ("a", "b"))
+    sample = build(rng.random(400) < 0.5, rng.random(400), day=day, groups={"half": half})
+    asked = [(200, 20), (201, 20), (200, 21)]
+    readings = [
+        find_regressions(SliceRegression(("half",), support_rows=r, support_clusters=c), sample) for r, c in asked
+    ]
+    assert [reading.facts["tested"] for reading in readings] == [2, 0, 0]
 
 
 def test_too_few_clusters_are_too_little_support(flights: Draw) -> None:

@@ -68,9 +68,17 @@ def test_acting_on_everything_loses_and_an_oracle_passes(build: Callable[..., Sa
     assert "costs 13, doing nothing 20, an oracle 13, acts on 20.0% over 3,000 rows" in oracle.evidence.facts["said"]
 
 
+def test_a_prediction_at_the_threshold_is_not_acted_on(build: Callable[..., Sample]) -> None:
+    y = np.arange(60) % 2 == 0
+    at, above = (measure_value(LATE, build(y, np.full(60, p))) for p in (LATE.threshold, LATE.threshold + 1e-9))
+    assert (at.facts["share_acted"], at.value) == (0.0, 0.0)
+    assert (above.facts["share_acted"], above.value) == (1.0, pytest.approx(5.0))
+
+
 @pytest.mark.parametrize("y", [np.array([], bool), np.array([True, False])])
 def test_too_little_holds_within_what_is_possible(build: Callable[..., Sample], y: np.ndarray) -> None:
     sample = build(y, y.astype(float), day=np.zeros(y.size, np.int64))
-    measured = measure_candidate(_check(LATE), sample, subject="model:m@1", log_digest="")
-    assert (measured.evidence.low, measured.evidence.high) == (-25.0, 35.0)
-    assert judge(_check(LATE) > 0, measured.evidence).outcome == "hold"
+    check = _check(DecisionValue(60.0, 25.0, 100.0, 3.0))
+    measured = measure_candidate(check, sample, subject="model:m@1", log_digest="")
+    assert (measured.evidence.low, measured.evidence.high) == (-22.0, 40.0)
+    assert judge(check > 0, measured.evidence).outcome == "hold"

@@ -26,7 +26,9 @@ from shipway.core.check import (
     DecisionValue,
     Directional,
     Evidence,
+    Improvement,
     Invariance,
+    Score,
     SliceRegression,
     auc,
     brier,
@@ -45,12 +47,7 @@ from shipway.validation.sample import Group, Sample, make_sample
 
 PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
-CALENDAR: Final = {
-    "day": lambda at: at.dt.strftime("%Y-%m-%d"),
-    "month": lambda at: at.dt.strftime("%Y-%m"),
-    "weekday": lambda at: at.dt.weekday().cast(pl.String),
-    "hour_band": lambda at: (at.dt.hour() // 4 * 4).cast(pl.String).str.zfill(2) + "h",
-}
+CALENDAR: Final = ("day", "month", "weekday", "hour_band")
 """Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
 STANDARD: Final = (auc, log_loss, brier, calibration_gap)
 """What is measured of every version, whether a gate asks for it or not."""
@@ -131,6 +128,19 @@ def evaluate(
     return Evaluated(evidence, outputs["profile"], verdicts)
 
 
+def calendar_part(at: pl.Series, part: str) -> pl.Series:
+    """Return a part of local instants as text: day, month, weekday 1 (Monday) to 7, or 4-hour band."""
+    match part:
+        case "day":
+            return at.dt.strftime("%Y-%m-%d")
+        case "month":
+            return at.dt.strftime("%Y-%m")
+        case "weekday":
+            return at.dt.weekday().cast(pl.String)
+        case _:
+            return (at.dt.hour() // 4 * 4).cast(pl.String).str.zfill(2) + "h"
+
+
 def code_labels(values: pl.Series) -> Group:
     """Number the distinct values of a column in order; a null is a label of its own."""
     texts = values.cast(pl.String).fill_null("(none)")
@@ -199,13 +209,12 @@ def _sample(
         known[name] = other.filter(scored[LABEL].is_not_null())[P].to_numpy()
     at = rows[AT].dt.convert_time_zone(zone)
     wanted = {"month"} | {by for c in checks if isinstance(c.measure, SliceRegression) for by in c.measure.by}
+    measures = [check.measure for check in checks]
     clusters = {"day"} | {
-        c.measure.cluster
-        for c in checks
-        if not isinstance(c.measure, Directional | Invariance) and hasattr(c.measure, "cluster")
+        m.cluster for m in measures if isinstance(m, Score | Improvement | DecisionValue | SliceRegression)
     }
     columns = _columns(runner, model, rows, sorted((wanted | clusters) - set(CALENDAR)))
-    parts = {name: CALENDAR[name](at) if name in CALENDAR else columns[name] for name in wanted | clusters}
+    parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters}
     return make_sample(
         y=rows[LABEL].to_numpy().astype(np.bool_),
         p=rows[P].to_numpy(),

@@ -13,6 +13,7 @@ from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence, has_rows
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, decide, make_gate
+from shipway.core.registry import Registry
 from shipway.core.table import MAIN, Snapshot
 from shipway.data.check import measure_tables
 from shipway.data.source import make_source
@@ -69,7 +70,7 @@ def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Ver
 def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> list[Verdict]:
     """Measure the data gates' checks on a commit, decide, and remember verdicts that are new."""
     workspace = runner.workspace
-    gates = data_gates(runner)
+    gates = data_gates(workspace.project.registry)
     subject = f"data:{commit[:12]}"
     checks = list({rule.check.name: rule.check for gate in gates for rule in gate.rules}.values())
     outputs = runner.make(
@@ -84,9 +85,8 @@ def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> l
     return verdicts
 
 
-def data_gates(runner: Runner) -> list[Gate]:
-    """Return the project's gates before training, or, if it declares none, one that asks every source for rows."""
-    registry = runner.workspace.project.registry
+def data_gates(registry: Registry) -> list[Gate]:
+    """Return a project's gates before training, or, if it declares none, one that asks every source for rows."""
     gates = [gate for gate in registry.gates.values() if gate.before == "training"]
     rules = [has_rows(source) >= 1 for source in registry.sources.values()]
     return gates or [make_gate("data", *rules, before="training")]

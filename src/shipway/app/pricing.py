@@ -14,7 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from shipway.app.evaluation import code_labels
+from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.version import (
@@ -156,8 +156,8 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
         y=y,
         p=p,
         baselines={"base rate": np.full(rows.height, float(y.mean()))},
-        clusters={"day": code_labels(at.dt.strftime("%Y-%m-%d")).codes},
-        groups={"month": code_labels(at.dt.strftime("%Y-%m"))},
+        clusters={"day": code_labels(calendar_part(at, "day")).codes},
+        groups={"month": code_labels(calendar_part(at, "month"))},
         scored=scored.height,
         x=np.empty((rows.height, 0)),
         columns=(),

@@ -1,9 +1,9 @@
 """Finding, reading and loading a project: shipway.toml and the Python file beside it."""
 
+import datetime as dt
 import importlib.util
 import sys
 import tomllib
-import traceback
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,9 +12,10 @@ import msgspec
 
 import shipway
 from shipway.app.adapter import needs_extra
-from shipway.core.config import Config, Moment, instant_of, read_config
+from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
+from shipway.kit.blame import blame_line
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.kit.suggestion import did_you_mean
 
@@ -45,8 +46,8 @@ class Project:
         files = sorted(path for path in self.root.rglob("*.py") if not _hidden(path.relative_to(self.root)))
         return digest_value({str(path.relative_to(self.root)): digest_bytes(path.read_bytes()) for path in files})
 
-    def instant(self, moment: Moment) -> int:
-        """Return a date or time of the file as microseconds since 1970 UTC, in the project's time zone."""
+    def instant(self, moment: dt.datetime) -> int:
+        """Return a time of the file as microseconds since 1970 UTC, in the project's time zone."""
         return instant_of(moment, self.config.project.timezone)
 
 
@@ -143,10 +144,9 @@ def _check_names(config: Config, registry: Registry) -> None:
 
 
 def _place(error: BaseException, root: Path) -> str:
-    """Return `file:line: ` of the innermost frame inside the project, or nothing."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}: " if own else ""
+    """Return `file:line: ` of the innermost line inside the project, or nothing."""
+    line = blame_line(error, lambda path: path.is_relative_to(root))
+    return f"{line}: " if line else ""
 
 
 def _hidden(path: Path) -> bool:

@@ -58,7 +58,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         project: the project's name.
-        outcome: `fail` if a gate failed for data or for the newest version of a model, else `hold` likewise, else `pass`.
+        outcome: `fail` if a gate failed for data or for a model's newest version, else `hold` likewise, else `pass`.
         commit: the data judged.
         data: the verdicts on it.
         versions: what was made of each cut, in order.

@@ -19,7 +19,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.model import Model
 from shipway.core.projection import VersionState
-from shipway.core.table import MAIN, Snapshot
+from shipway.core.table import Snapshot
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_frame
 from shipway.kit.canonical import canonical_json, digest_value
@@ -80,12 +80,8 @@ def frame_of(runner: Runner, model: Model, *, name: str | None = None, refuse: b
 
 
 def admitted(runner: Runner, tables: Sequence[str]) -> dict[str, Snapshot]:
-    """Return the snapshots of the main branch; SW-401 if none was admitted."""
-    head = runner.workspace.tables.head(MAIN)
-    if head is None:
-        raise ShipwayError("SW-401", "no data has passed its gate yet", "shipway run ingests, checks and admits it")
-    commit = runner.workspace.tables.get(head)
-    return {table: commit.tables[table] for table in tables}
+    """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
+    return runner.workspace.admitted(tables)
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import getpass
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from shipway.app.project import STATE_FOLDER, Project
 from shipway.core.body import Body, make_draft
 from shipway.core.error import ShipwayError
 from shipway.core.projection import LAYOUT, State, fold
+from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.file import hold_lock, lock_holder, write_atomic
 from shipway.ports.blobs import Blobs
@@ -24,6 +25,8 @@ from shipway.ports.ledger import Ledger
 if TYPE_CHECKING:
     from shipway.ports.reader import Reader
     from shipway.ports.tables import Tables
+
+_HINT = "shipway run ingests, checks and admits it"
 
 
 class Workspace:
@@ -95,6 +98,26 @@ class Workspace:
         before = self._state.seq
         fold(self._state, self.ledger.read(after=before))
         return self._state
+
+    def peek(self) -> State:
+        """Return the state for a reader: an empty one where nothing was ever remembered, and nothing is created."""
+        return self.state() if self.exists else State()
+
+    def main_commit(self) -> Commit:
+        """Return the data of the main branch; SW-401 if no verdict has let any onto it yet."""
+        head = self.tables.head(MAIN) if self.exists else None
+        if head is None:
+            raise ShipwayError("SW-401", "no data has passed its gate yet", _HINT)
+        return self.tables.get(head)
+
+    def admitted(self, tables: Iterable[str]) -> dict[str, Snapshot]:
+        """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
+        there = self.main_commit().tables
+        wanted = list(tables)
+        for table in wanted:
+            if table not in there:
+                raise ShipwayError("SW-401", f"no data of source {table!r} has passed its gate yet", _HINT)
+        return {table: there[table] for table in wanted}
 
     def remember(self, *bodies: tuple[str, Body]) -> State:
         """Append bodies, each with its subject, as one step, and return the state they lead to."""

@@ -1,15 +1,13 @@
 """The shape of shipway.toml: names, owners, where data comes from, and what differs between a laptop and a cluster."""
 
 import datetime as dt
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
-
-Moment = dt.datetime | dt.date
 
 
 class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -27,7 +25,7 @@ class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     owner: str = ""
     module: str = "project.py"
     timezone: str = "UTC"
-    at: Moment | None = None
+    at: dt.datetime | None = None
 
 
 class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,8 +36,8 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
         test: from and to (exclusive): the predictions that versions are evaluated on.
     """
 
-    cuts: tuple[Moment, ...]
-    test: tuple[Moment, Moment]
+    cuts: tuple[dt.datetime, ...]
+    test: tuple[dt.datetime, dt.datetime]
 
 
 class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -77,7 +75,7 @@ def read_config(data: dict[str, Any]) -> Config:
         ShipwayError: SW-102 for a missing, unknown or wrong value, naming its place and the nearest right name.
     """
     try:
-        config = msgspec.convert(data, Config)
+        config = msgspec.convert(_promote_dates(data), Config)
     except msgspec.ValidationError as error:
         raise ShipwayError("SW-102", f"shipway.toml: {_plain(str(error))}", _hint(data)) from error
     try:
@@ -93,14 +91,23 @@ def read_config(data: dict[str, Any]) -> Config:
     return config
 
 
-def instant_of(moment: Moment, timezone: str) -> int:
-    """Return a date or time of shipway.toml as microseconds since 1970 UTC; a date is its first instant in the zone."""
-    if not isinstance(moment, dt.datetime):
-        moment = dt.datetime.combine(moment, dt.time())
+def instant_of(moment: dt.datetime, timezone: str) -> int:
+    """Return a time of shipway.toml as microseconds since 1970 UTC, in a zone where it names none."""
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(timezone))
     since = moment - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
     return since // dt.timedelta(microseconds=1)
+
+
+def _promote_dates(value: Any) -> Any:
+    """Return TOML data with each date as its first instant, so that a date may stand wherever a time may."""
+    if isinstance(value, dict):
+        return {name: _promote_dates(inner) for name, inner in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list):
+        return [_promote_dates(inner) for inner in cast("list[Any]", value)]
+    if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
+        return dt.datetime.combine(value, dt.time())
+    return value
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:

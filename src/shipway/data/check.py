@@ -1,7 +1,7 @@
 """Measure data: all column rules of a table in one scan, each uniqueness rule in one group-by.
 
-Everything here is counted in full, so evidence has no interval: `low`, `value` and `high` are equal. Evidence on a table
-without rows has `n` 0, which a gate answers with `hold`: what was not looked at is never passed.
+Everything here is counted in full, so evidence has no interval: `low`, `value` and `high` are equal. Evidence on a
+table without rows has `n` 0, which a gate answers with `hold`: what was not looked at is never passed.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import polars as pl
+from polars.exceptions import PolarsError
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
@@ -91,8 +92,8 @@ def measure_tables(
     `HasRows` the number of rows; `Holds` the share of rows where the condition is false; `Present` the share of rows
     where the column is null or not a number; `Unique` the number of rows beyond the first with a key, where rows with
     a null in the key are equal to none; `Fresh` how long before `now` the newest instant lies, in microseconds. `n` is
-    the number of rows read; 0 also where no row could be judged: the condition, a part of the key or the instant is null
-    in every row.
+    the number of rows read; 0 also where no row could be judged because the condition, a part of the key or the instant
+    is null in every row.
 
     Args:
         checks: what to measure.
@@ -135,7 +136,12 @@ def _read_table(table: _Table, checks: Sequence[Check]) -> list[_Reading]:
     """Read all checks of one table from one scan; only uniqueness goes over the rows again."""
     counted = [_compile(cast("DataMeasure", check.measure), table) for check in checks]
     named = [expr.alias(f"{place}:{name}") for place, counts in enumerate(counted) for name, expr in counts.items()]
-    row = table.frame.lazy().select(pl.len().alias("rows"), *named).collect().row(0, named=True)
+    try:
+        row = table.frame.lazy().select(pl.len().alias("rows"), *named).collect().row(0, named=True)
+    except PolarsError as fault:
+        reason = str(fault).partition("\n")[0]
+        hint = "bring its columns into range in the source's function"
+        raise ShipwayError("SW-403", f"table {table.name!r} cannot be measured: {reason}", hint) from fault
     return [
         _read(cast("DataMeasure", check.measure), table, {name: row[f"{place}:{name}"] for name in counts})
         for place, (check, counts) in enumerate(zip(checks, counted, strict=True))
@@ -165,8 +171,7 @@ def _compile(measure: DataMeasure, table: _Table) -> dict[str, pl.Expr]:
                 )
             return {"newest": to_polars(Column(table.name, measure.instant), schema).max()}
         case Unique():
-            missing = [_dtype_of(column, table) for column in measure.columns] and _any_null(measure.columns)
-            return {"unkeyed": missing.sum()}
+            return {"unkeyed": _any_missing(measure.columns, table).sum()}
         case HasColumns() | HasRows():
             return {}
 
@@ -223,7 +228,7 @@ def _read_repeats(measure: Unique, table: _Table, *, unkeyed: int) -> _Reading:
     rows, columns = table.frame.height, list(measure.columns)
     groups = (
         table.frame.lazy()
-        .filter(~_any_null(columns))
+        .filter(~_any_missing(columns, table))
         .group_by(columns, maintain_order=True)
         .agg(pl.len().alias("len:"))
         .filter(pl.col("len:") > 1)
@@ -288,12 +293,12 @@ def _is_missing(column: str, table: _Table) -> pl.Expr:
     return (read.fill_nan(None) if _dtype_of(column, table).is_float() else read).is_null()
 
 
-def _any_null(columns: Sequence[str]) -> pl.Expr:
-    return pl.any_horizontal(pl.col(column).is_null() for column in columns)
+def _any_missing(columns: Sequence[str], table: _Table) -> pl.Expr:
+    return pl.any_horizontal(_is_missing(column, table) for column in columns)
 
 
 def _say_share(against: int, rows: int) -> str:
-    share = f" ({100 * against / rows:.2g} %)" if against else ""
+    share = f" ({100 * against / rows:.3g} %)" if against else ""
     return f"{against:,} of {rows:,} rows{share}"
 
 

@@ -1,14 +1,13 @@
 """Making a source's table: the user's function is called, and what it returns is checked before anybody reads it."""
 
-import traceback
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source
+from shipway.kit.blame import blame_user
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -36,7 +35,7 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
     except Exception as error:
         raise ShipwayError(
             "SW-206",
-            f"source {source.name!r} raised {type(error).__name__} {_place(error)}: {_first_line(error)}",
+            f"source {source.name!r} raised {type(error).__name__} {blame_user(error, 'shipway')}: {_first_line(error)}",
             "correct the function, then run again: what was finished before is kept",
         ) from error
     if not isinstance(made, pl.DataFrame):
@@ -90,13 +89,6 @@ def _check_key(source: Source, made: pl.DataFrame) -> None:
             f"{repeated:,} of {made.height:,} rows of source {source.name!r} repeat a key, e.g. {said}",
             "add the column that tells them apart to the key, or keep one of each in the function",
         )
-
-
-def _place(error: BaseException) -> str:
-    frames = traceback.extract_tb(error.__traceback__)
-    here = Path(__file__)
-    own = [frame for frame in frames if Path(frame.filename) != here and "site-packages" not in frame.filename]
-    return f"at {Path(own[-1].filename).name}:{own[-1].lineno}" if own else "in a library"
 
 
 def _first_line(error: BaseException) -> str:

@@ -255,34 +255,45 @@ def quote(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)
 
 
-_INFIX: Final[dict[str, str]] = {
-    "add": "+", "sub": "-", "mul": "*", "div": "/", "floordiv": "//", "mod": "%",
-    "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "and": "&", "or": "|",
+# How strongly Python's operators bind, weakest first; a prefix binds more strongly than all, a name or call the most.
+_INFIX: Final[dict[str, tuple[str, int]]] = {
+    "lt": ("<", 0), "le": ("<=", 0), "gt": (">", 0), "ge": (">=", 0), "or": ("|", 1), "and": ("&", 2),
+    "add": ("+", 3), "sub": ("-", 3), "mul": ("*", 4), "div": ("/", 4), "floordiv": ("//", 4), "mod": ("%", 4),
 }  # fmt: skip
-
-
 _PREFIX: Final[dict[str, str]] = {"neg": "-", "not": "~"}
+_PREFIX_STRENGTH: Final = 5
+_CALL_STRENGTH: Final = 6
 _METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs"}
 _WINDOW: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
 
 
 def _render_access(name: str) -> str:
-    hidden = name in TAKEN or name.startswith("__") or keyword.iskeyword(name)
-    return f"[{quote(name)}]" if hidden or not name.isidentifier() else f".{name}"
+    # Beyond ASCII, Python reads some attributes as other ones (PEP 3131).
+    plain = name.isascii() and name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return f".{name}" if plain and name not in TAKEN else f"[{quote(name)}]"
 
 
 def _render_operation(expr: Operation) -> str:
-    args = [f"({render(arg)})" if isinstance(arg, Operation) and arg.op in _INFIX else render(arg) for arg in expr.args]
+    first, *rest = expr.args
     if expr.op in _INFIX:
-        return f"{args[0]} {_INFIX[expr.op]} {args[1]}"
+        sign, strength = _INFIX[expr.op]
+        # Python joins from the left, except that comparisons side by side are a chain.
+        left = _render_operand(first, strength or 1)
+        return f"{left} {sign} {_render_operand(rest[0], strength + 1)}"
     if expr.op in _PREFIX:
-        return f"{_PREFIX[expr.op]}{args[0]}"
+        return f"{_PREFIX[expr.op]}{_render_operand(first, _PREFIX_STRENGTH)}"
     if expr.op == "abs":
-        return f"abs({render(expr.args[0])})"
-    subject = expr.args[0]
-    prefixed = isinstance(subject, Operation) and subject.op in _PREFIX
-    receiver = f"({args[0]})" if prefixed else args[0]
-    return f"{receiver}.{_METHOD.get(expr.op, expr.op)}({', '.join(render(arg) for arg in expr.args[1:])})"
+        return f"abs({render(first)})"
+    method = _METHOD.get(expr.op, expr.op)
+    return f"{_render_operand(first, _CALL_STRENGTH)}.{method}({', '.join(render(arg) for arg in rest)})"
+
+
+def _render_operand(expr: Expr, least: int) -> str:
+    """Return an operand, in parentheses where it binds less strongly than its place needs."""
+    strength = _CALL_STRENGTH
+    if isinstance(expr, Operation):
+        strength = _INFIX[expr.op][1] if expr.op in _INFIX else _PREFIX_STRENGTH if expr.op in _PREFIX else strength
+    return render(expr) if strength >= least else f"({render(expr)})"
 
 
 def _render_aggregate(expr: Aggregate) -> str:

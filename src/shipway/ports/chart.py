@@ -1,26 +1,55 @@
 """The port of charts: data in, a static picture out."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
 
-Rows = Sequence[Mapping[str, Any]]
+Tone: TypeAlias = Literal["main", "plain", "harm"]
+"""What a series is to the reader: the subject, what it is compared with, or what went wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One named line or set of joined points.
+
+    Attributes:
+        name: what the legend calls it; no other series of the chart has the name.
+        points: x and y in order of x; a y of None is a gap, every number is finite.
+        tone: what it is to the reader.
+        dashed: whether it shows something that is not, or no longer, the case.
+    """
+
+    name: str
+    points: Sequence[tuple[str, float | None]] | Sequence[tuple[float, float | None]]
+    tone: Tone = "main"
+    dashed: bool = False
 
 
 class Charts(Protocol):
-    """Draws charts as SVG text that stands alone: no script, no font or style from anywhere else."""
+    """Draws charts as SVG text that stands alone: no script, no font, style or picture from anywhere else.
 
-    def lines(
-        self, rows: Rows, *, x: str, y: str, series: str, title: str, y_title: str, low: str | None, high: str | None
-    ) -> str:
-        """Draw one line for each series over an ordered axis, with a band where `low` and `high` are given."""
+    Words are kept as text, the background is transparent and words take the colour of the text around the picture, so
+    that it can be read on a light and on a dark page. Equal data give equal text, and several pictures may stand in one
+    page: none has an `id`.
+    """
+
+    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
+        """Draw one line for each series over an axis of labels.
+
+        Args:
+            series: what is drawn, first on top; their x are labels.
+            labels: the axis, in its order.
+            title: what y is, and in which unit.
+        """
         ...
 
-    def bars(self, rows: Rows, *, x: str, y: str, title: str, x_title: str, low: str | None, high: str | None) -> str:
-        """Draw horizontal bars, one a row, in the rows' order, with whiskers where `low` and `high` are given."""
-        ...
+    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
+        """Draw joined points against the diagonal from (0, 0) to (1, 1), such as a reliability diagram.
 
-    def points(
-        self, rows: Rows, *, x: str, y: str, size: str, series: str, title: str, x_title: str, y_title: str
-    ) -> str:
-        """Draw points against the diagonal, their area by a count: a reliability diagram."""
+        Args:
+            series: what is drawn, first on top; x and y are between 0 and 1.
+            title: what is shown.
+            x_title: what x is.
+            y_title: what y is.
+        """
         ...

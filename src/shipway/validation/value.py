@@ -16,7 +16,7 @@ def measure_value(measure: DecisionValue, sample: Sample) -> Reading:
 
     One acts where the prediction is above (harm) / (harm + gain), harm being what a needless action costs and gain what
     a needed one saves: the threshold of least expected cost (Elkan 2001, "The Foundations of Cost-Sensitive Learning",
-    section 2). The oracle acts where the label turns out true.
+    section 1). The oracle acts where the label turns out true.
 
     Raises:
         ShipwayError: SW-104 if the cluster is unknown.

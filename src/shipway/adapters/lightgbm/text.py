@@ -18,6 +18,8 @@ _DEFAULT_LEFT: Final = 2
 _MISSING_ZERO: Final = 4
 _MISSING_NAN: Final = 8
 _MISSING: Final = 12
+_ZERO: Final = np.float32(1e-35)
+"""LightGBM reads a value no farther from zero than this as zero (`kZeroThreshold`, and the row reader of its C API)."""
 
 
 def normalise_text(text: str) -> str:
@@ -40,6 +42,7 @@ def narrow_text(text: str) -> str:
     The model stays the same function on every row whose values are single-precision numbers or missing:
 
     * `x <= t` with such an x is `x <= s` with s the greatest single-precision number that is at most t;
+    * a value within 1e-35 of zero is read as zero, so that a threshold in there lies at one end or beyond the other;
     * where a missing value is read as zero (`use_missing=false`), it goes the way zero goes, and is said to;
     * a sigmoid other than 1 and the average of a random forest are multiplied into the leaves.
 
@@ -72,6 +75,13 @@ def narrow_text(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
+def narrow_threshold(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the thresholds that decide on single-precision numbers as these do in LightGBM, shape kept."""
+    below = np.nextafter(-_ZERO, np.float32(-np.inf))
+    near_zero = np.where(values >= 0.0, float(_ZERO), float(below))
+    return np.where(np.abs(values) <= _ZERO, near_zero, floor_single(values))
+
+
 def floor_single(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each number the greatest single-precision number that is at most it, shape kept."""
     with np.errstate(over="ignore"):
@@ -100,7 +110,7 @@ def _narrow_nodes(threshold: NDArray[np.float64], decisions: str) -> tuple[NDArr
     as_zero = np.where(threshold >= 0.0, _DEFAULT_LEFT, 0)
     left = np.where(missing == 0, as_zero, decision & _DEFAULT_LEFT)
     narrowed = np.where(categorical, _CATEGORICAL, left | _MISSING_NAN)
-    return np.where(categorical, threshold, floor_single(threshold)), [int(d) for d in narrowed]
+    return np.where(categorical, threshold, narrow_threshold(threshold)), [int(d) for d in narrowed]
 
 
 def _floats(text: str) -> NDArray[np.float64]:

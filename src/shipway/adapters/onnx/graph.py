@@ -1,15 +1,20 @@
 """ONNX graphs after conversion: one output, nothing that serves no purpose, the same bytes every time."""
 
+from collections.abc import MutableSequence
+from typing import Final
+
 from onnx import ModelProto, TensorProto, helper
 
-OUTPUT = "probability"
-"""Name of the one output of a portable model, float32 of shape (rows, 2): the label's being false and true."""
+INPUT: Final = "x"
+"""Name of the one input of a portable model, float32 of shape (rows, columns)."""
+OUTPUT: Final = "probability"
+"""Name of the one output, float32 of shape (rows, 2): of the label's being false and true."""
 
 
 def cut_graph(model: ModelProto, keep: str) -> bytes:
     """Return a graph reduced to one of its tensors, as bytes.
 
-    Converters add a label output of declared shape {1}, for which ONNX Runtime warns at every batch of more than one row.
+    Converters add a label output of declared shape {1}, and ONNX Runtime warns at every batch of more than one row.
 
     Args:
         model: the converter's graph; it is changed.
@@ -17,28 +22,28 @@ def cut_graph(model: ModelProto, keep: str) -> bytes:
     """
     graph = model.graph
     needed = {keep}
-    nodes = list(graph.node)
-    kept = [node for node in reversed(nodes) if _claim(set(node.output), list(node.input), needed)]
+    kept = [node for node in reversed(graph.node) if _claim(node.output, node.input, needed)]
     for node in kept:
         _rename(node.output, keep)
         _rename(node.input, keep)
     initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
-    del graph.node[:], graph.initializer[:], graph.output[:], graph.value_info[:]
+    for field in ("node", "initializer", "output", "value_info"):
+        graph.ClearField(field)
     graph.node.extend(reversed(kept))
     graph.initializer.extend(initializers)
     graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, 2]))
     return model.SerializeToString(deterministic=True)
 
 
-def _claim(outputs: set[str], inputs: list[str], needed: set[str]) -> bool:
+def _claim(outputs: MutableSequence[str], inputs: MutableSequence[str], needed: set[str]) -> bool:
     """Tell whether a node makes something that is needed, and if so ask for what it reads."""
-    wanted = bool(outputs & needed)
+    wanted = not needed.isdisjoint(outputs)
     if wanted:
         needed.update(inputs)
     return wanted
 
 
-def _rename(names: "list[str]", keep: str) -> None:
+def _rename(names: MutableSequence[str], keep: str) -> None:
     for at, name in enumerate(names):
         if name == keep:
             names[at] = OUTPUT

@@ -1,0 +1,1 @@
+"""Altair and vl-convert: charts as SVG."""

@@ -1,0 +1,118 @@
+"""Charts drawn with altair and turned into SVG by vl-convert, in this process and without a network."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Final
+
+import altair as alt
+import vl_convert
+
+from shipway.ports.chart import Series, Tone
+
+WIDTH: Final = 540
+"""Width of a line chart in pixels, with everything around it."""
+SIDE: Final = 420
+"""Width and height of a square chart in pixels."""
+HEIGHT: Final = 300
+"""Height of a line chart in pixels."""
+
+_COLOURS: Final[dict[Tone, tuple[str, ...]]] = {
+    "main": ("#2b7fd0", "#17998f", "#7a6fd6"),
+    "harm": ("#d8622b", "#b0569e", "#a8791d"),
+    "plain": ("#7f8996", "#a08c6c", "#6d8f9e"),
+}
+"""Colours of each tone in turn: 3 to 1 or more on white and on near black; blue, vermilion and grey differ for everyone
+who sees colour, and dashes tell apart what shares one."""
+_WORDS: Final = "currentColor"
+_VERSION: Final = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
+_CONFIG: Final[dict[str, Any]] = {
+    "background": "transparent",
+    "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
+    "view": {"stroke": None},
+    "title": {"color": _WORDS, "fontSize": 14, "fontWeight": 600, "anchor": "start", "frame": "bounds", "offset": 10},
+    "axis": {
+        "labelColor": _WORDS,
+        "labelOpacity": 0.75,
+        "labelFontSize": 12,
+        "labelPadding": 6,
+        "titleColor": _WORDS,
+        "titleOpacity": 0.75,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "titlePadding": 8,
+        "domain": False,
+        "ticks": False,
+        "gridColor": _WORDS,
+        "gridOpacity": 0.13,
+    },
+    "legend": {
+        "orient": "top",
+        "direction": "horizontal",
+        "title": None,
+        "columns": 3,
+        "labelColor": _WORDS,
+        "labelFontSize": 12,
+        "labelLimit": 220,
+        "symbolType": "stroke",
+        "symbolSize": 500,
+        "symbolStrokeWidth": 2.5,
+        "rowPadding": 4,
+        "columnPadding": 26,
+        "offset": 10,
+    },
+}
+
+
+class AltairCharts:
+    """Draws the charts of a report."""
+
+    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
+        """Draw one line for each series over an axis of labels."""
+        x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
+        axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
+        y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
+        chart = _joined(series).encode(x=x.axis(axis), y=y)
+        return _draw(chart, title, width=WIDTH, height=HEIGHT)
+
+    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
+        """Draw joined points against the diagonal from (0, 0) to (1, 1)."""
+        percent = alt.Axis(format="%", tickCount=5)
+        scale = alt.Scale(domain=[0, 1])
+        x, y = alt.X("x:Q", title=x_title, axis=percent), alt.Y("y:Q", title=y_title, axis=percent)
+        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+        rule = alt.Chart(ends).mark_line(color=_WORDS, opacity=0.35, strokeWidth=1)
+        drawn = [part.encode(x=x.scale(scale), y=y.scale(scale)) for part in (rule, _joined(series))]
+        chart = alt.LayerChart(layer=drawn)
+        return _draw(chart, title, width=SIDE, height=SIDE)
+
+
+def _joined(series: Sequence[Series]) -> alt.Chart:
+    """Return lines with points, coloured and dashed by series; the first series is drawn last, over the others."""
+    values = [{"name": one.name, "x": x, "y": y} for one in reversed(series) for x, y in one.points]
+    names, colours = [one.name for one in series], _colours(series)
+    dashes = [[5, 4] if one.dashed else [1, 0] for one in series]
+    return (
+        alt.Chart(alt.Data(values=values))
+        .mark_line(strokeWidth=2.25, point=alt.OverlayMarkDef(size=36, filled=True, strokeWidth=0))
+        .encode(
+            color=alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours)),
+            strokeDash=alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes)),
+        )
+    )
+
+
+def _colours(series: Sequence[Series]) -> list[str]:
+    """Return a colour for each series: the n-th whole and the n-th dashed one of a tone share its n-th."""
+    drawn: Counter[tuple[Tone, bool]] = Counter()
+    colours: list[str] = []
+    for one in series:
+        of_tone = _COLOURS[one.tone]
+        colours.append(of_tone[drawn[one.tone, one.dashed] % len(of_tone)])
+        drawn[one.tone, one.dashed] += 1
+    return colours
+
+
+def _draw(chart: alt.Chart | alt.LayerChart, title: str, *, width: int, height: int) -> str:
+    fit = alt.AutoSizeParams(type="fit", contains="padding")
+    whole: dict[str, Any] = chart.properties(title=title, width=width, height=height, autosize=fit).to_dict()
+    return vl_convert.vegalite_to_svg({**whole, "config": _CONFIG}, vl_version=_VERSION, allowed_base_urls=[])

@@ -1,0 +1,134 @@
+"""LightGBM's boosters as text, in and out."""
+
+import re
+from typing import Any, Final, cast
+
+import lightgbm
+import numpy as np
+from lightgbm.basic import LightGBMError
+from numpy.typing import NDArray
+from sklearn.exceptions import NotFittedError
+
+from shipway.adapters.lightgbm.text import normalise_text, read_header
+from shipway.core.error import ShipwayError
+
+_NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE)
+
+
+class LightgbmPredictor:
+    """A loaded booster."""
+
+    def __init__(self, booster: lightgbm.Booster, threads: int) -> None:
+        """Wrap a booster and the number of threads it may use."""
+        # Its type for a prediction depends on libraries that need not be there.
+        self._booster: Final[Any] = booster
+        self._threads = threads
+
+    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the probability that the label is true.
+
+        Raises:
+            ShipwayError: SW-202 if the rows do not have the model's columns.
+        """
+        columns: int = self._booster.num_feature()
+        if x.ndim != 2 or x.shape[1] != columns:
+            hint = "give one row for each prediction, with the columns the model was trained on in their order"
+            raise ShipwayError("SW-202", f"the model reads {columns} columns and was given shape {x.shape}", hint)
+        if not len(x):
+            return np.empty(0)
+        return np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
+
+
+class LightgbmFormat:
+    """Binary LightGBM models; it answers the port `ModelFormat`.
+
+    The native form is the text of `Booster.model_to_string` without the parameters of the run; LightGBM reads it back to
+    the bit and it runs no code. A category is its whole-number code; a code that no tree saw, and a missing one, goes the
+    way LightGBM sends it in both forms of the model.
+    """
+
+    name = "lightgbm"
+
+    def __init__(self, *, threads: int = 1) -> None:
+        """Keep the number of threads a prediction may use, which never changes its result."""
+        self._threads = threads
+
+    def accepts(self, estimator: object) -> bool:
+        """Tell whether an estimator is a Booster or an LGBMClassifier."""
+        return isinstance(estimator, lightgbm.Booster | lightgbm.LGBMClassifier)
+
+    def dump(self, estimator: object) -> bytes:
+        """Return the model as text; after early stopping up to its best iteration, as it predicts itself.
+
+        Raises:
+            ShipwayError: SW-501 if it is not fitted, not a binary classifier, or trained on a pandas table with
+                category columns, whose codes only pandas knows.
+        """
+        text = normalise_text(_booster_of(estimator).model_to_string())
+        if not _is_binary(text):
+            objective = read_header(text).get("objective", "its own objective").split(" ")[0]
+            raise _refused(f"predicts {objective}, not a probability", 'train it with objective="binary"')
+        if _NO_PANDAS.search(text) is None:
+            raise _refused(
+                "was trained on a pandas table with category columns",
+                "train it on frame.x with categorical_feature=frame.category_columns",
+            )
+        return text.encode()
+
+    def load(self, data: bytes) -> LightgbmPredictor:
+        """Return a predictor from the text; SW-502 if the bytes are not one."""
+        return LightgbmPredictor(_read_booster(data), self._threads)
+
+    def to_onnx(self, data: bytes, columns: int) -> bytes:
+        """Convert the text to ONNX trees that decide as LightGBM does on every row of single-precision numbers.
+
+        Raises:
+            ShipwayError: SW-501 if the model reads another number of columns or has parts that ONNX cannot carry,
+                SW-502 if the bytes are not a model.
+        """
+        booster = _read_booster(data)
+        if booster.num_feature() != columns:
+            raise _refused(
+                f"reads {booster.num_feature()} columns, not {columns}", "train it on every column of frame.x"
+            )
+        # Predicting with the native form needs none of the libraries that convert.
+        from shipway.adapters.lightgbm.conversion import convert_text
+
+        return convert_text(data.decode(), columns)
+
+
+def _booster_of(estimator: object) -> lightgbm.Booster:
+    try:
+        booster = cast("lightgbm.LGBMClassifier", estimator).booster_ if _is_wrapper(estimator) else estimator
+    except NotFittedError as error:
+        raise _refused("is not fitted", "return the estimator after fit()") from error
+    if not isinstance(booster, lightgbm.Booster):
+        raise _refused(f"is a {type(estimator).__name__}", "return a Booster or an LGBMClassifier")
+    if booster.num_trees() == 0:
+        raise _refused("has no trees", "train it for at least one round")
+    return booster
+
+
+def _is_wrapper(estimator: object) -> bool:
+    return isinstance(estimator, lightgbm.LGBMClassifier)
+
+
+def _is_binary(text: str) -> bool:
+    header = read_header(text)
+    return header.get("objective", "").startswith("binary ") and header.get("num_class") == "1"
+
+
+def _read_booster(data: bytes) -> lightgbm.Booster:
+    try:
+        text = data.decode()
+        # LightGBM aborts the process on some texts that are not models, so it is not asked about those.
+        if not (text.startswith("tree\n") and "\n\nend of trees\n" in text and _is_binary(text)):
+            raise ValueError("it lacks the frame of one")
+        return lightgbm.Booster(model_str=text)
+    except (ValueError, LightGBMError) as error:
+        hint = "fetch the bundle again, or make it again with --force"
+        raise ShipwayError("SW-502", f"these bytes are not a LightGBM model ({error})", hint) from error
+
+
+def _refused(fact: str, hint: str) -> ShipwayError:
+    return ShipwayError("SW-501", f"the LightGBM model {fact}", hint)

@@ -1,0 +1,235 @@
+"""Features as known at an instant: of one entity, of one row, or of all rows of a model as a file."""
+
+import io
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from shipway.adapters.file.fault import translate_fault
+from shipway.app.instant import read_instant
+from shipway.app.project import Project
+from shipway.app.workspace import Workspace
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr, FeatureView, Source
+from shipway.core.model import Model
+from shipway.core.registry import Registry
+from shipway.data.frame import build_frame
+from shipway.data.plan import AT, Plan, plan_frame, plan_views
+from shipway.data.spine import ask, ask_view, find_row, read_value, require_value, row_columns, spine_like, spine_of
+from shipway.kit.file import write_atomic
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import Constant, render
+
+ENDINGS: Final = (".parquet", ".csv")
+"""Formats a frame is written in."""
+
+
+class ViewLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One declared feature view.
+
+    Attributes:
+        name: the view's name.
+        about: the entity's name, or the source whose rows it is about.
+        keys: what must be given to ask for it.
+        features: feature name to its definition as written.
+    """
+
+    name: str
+    about: str
+    keys: tuple[str, ...]
+    features: dict[str, str]
+
+
+class Features(msgspec.Struct, frozen=True, kw_only=True):
+    """What the features of one thing were at one instant.
+
+    Attributes:
+        name: the view or model asked.
+        keys: what it was asked about.
+        at: the instant, microseconds since 1970 UTC.
+        values: feature name to value; None where there was none.
+        needs: feature to the columns of the row that were not given, where it was not computed for that.
+    """
+
+    name: str
+    keys: dict[str, Any]
+    at: int
+    values: dict[str, Any]
+    needs: dict[str, tuple[str, ...]] = {}
+
+
+class Exported(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame written to a file."""
+
+    path: str
+    rows: int
+    columns: int
+
+
+def list_views(project: Project) -> list[ViewLine]:
+    """Return the feature views of a project in order of declaration."""
+    registry = project.registry
+    return [
+        ViewLine(
+            name=view.name,
+            about=view.entity.name if view.entity else _row_source(view, registry).name,
+            keys=view.entity.keys if view.entity else _row_source(view, registry).key,
+            features={name: render(expr) for name, expr in view.features.items()},
+        )
+        for view in registry.views.values()
+    ]
+
+
+def get_features(project: Project, name: str, keys: Mapping[str, str], at: int | None = None) -> Features:
+    """Return the features of one thing as known at an instant, from the data that was admitted.
+
+    Args:
+        project: whose.
+        name: a view, for the features of one entity or row; or a model, for the whole vector of one of its rows.
+        keys: column to value as written: the entity's keys, or the key of the row. For a view whose features also read
+            the row asked about, such as its schedule, those columns may be given too.
+        at: microseconds since 1970 UTC; where None, for a model when it would ask, for a view the present.
+
+    Raises:
+        ShipwayError: SW-104 for an unknown name, key or value, SW-203 for a value of the wrong type, SW-301 if the row
+            itself was not known yet, SW-401 if no data was admitted.
+    """
+    registry = project.registry
+    named: dict[str, Model | FeatureView] = {**registry.views, **registry.models}
+    if name not in named:
+        raise ShipwayError("SW-104", f"there is no view or model {name!r}", did_you_mean(name, named))
+    if name in registry.views and name in registry.models:
+        raise ShipwayError("SW-105", f"{name!r} is a view and a model", "give one of the two another name")
+    what = named[name]
+    with closing(Workspace(project)) as workspace:
+        if isinstance(what, Model):
+            return _of_row(workspace, name, what.on, what.features, what.at if at is None else Constant(at), keys)
+        instant = workspace.now if at is None else at
+        if what.entity is None:
+            return _of_row(workspace, name, _row_source(what, registry), (what,), Constant(instant), keys)
+        return _of_entity(workspace, what, instant, keys)
+
+
+def export_frame(
+    project: Project, name: str, path: Path, *, start: int | None = None, end: int | None = None
+) -> Exported:
+    """Write a model's frame, each row as known when it is asked about, to a Parquet or CSV file.
+
+    The file is whole or absent; one that is there already is replaced in one step.
+
+    Args:
+        project: whose.
+        name: the model.
+        path: the file; its ending says the format.
+        start: only rows asked about at or after this instant, microseconds since 1970 UTC.
+        end: only rows asked about before this instant.
+
+    Raises:
+        ShipwayError: SW-104 for an unknown model or ending, SW-401 if no data was admitted, SW-601 or SW-602 if the
+            file cannot be written, what building a frame refuses.
+    """
+    model = project.registry.models.get(name)
+    if model is None:
+        raise ShipwayError("SW-104", f"there is no model {name!r}", did_you_mean(name, project.registry.models))
+    writer = WRITERS.get(path.suffix)
+    if writer is None:
+        raise ShipwayError(
+            "SW-104", f"{path.name} has no ending that names a format", did_you_mean(path.suffix, WRITERS)
+        )
+    plan = plan_frame(model, project.registry.sources)
+    with closing(Workspace(project)) as workspace:
+        frame = build_frame(plan, _read_tables(workspace, plan.tables))
+    asked = pl.col(AT).to_physical()
+    frame = frame.filter(
+        pl.lit(True) if start is None else asked >= start, pl.lit(True) if end is None else asked < end
+    )
+    content = io.BytesIO()
+    if path.suffix == ".csv":
+        frame.write_csv(content)
+    else:
+        frame.write_parquet(content, compression="zstd", statistics=True)
+    with translate_fault(path):
+        write_atomic(path, content.getvalue())
+    return Exported(path=str(path), rows=frame.height, columns=frame.width)
+
+
+def _of_row(
+    workspace: Workspace, name: str, source: Source, views: tuple[FeatureView, ...], at: Expr, keys: Mapping[str, str]
+) -> Features:
+    """Ask about a row there is: its own columns are read as known at the instant."""
+    _check_keys(name, keys, source.key, optional=())
+    asked = tuple(ask_view(view, source.name) for view in views)
+    plan = plan_views(spine_like(source), ask(at, source.name), asked, workspace.project.registry.sources)
+    tables = _read_tables(workspace, (source.name, *plan.tables[1:]))
+    rows = tables[source.name]
+    values = {key: read_value(keys[key], key, rows, _instants(workspace)) for key in source.key}
+    return _ask(plan, find_row(rows, values, source.name), tables, name, values)
+
+
+def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[str, str]) -> Features:
+    """Ask about an entity: features that also read the row's columns need those given."""
+    assert view.entity is not None
+    reads = {feature: row_columns(expr) for feature, expr in view.features.items()}
+    row = {column.name: column.table for columns in reads.values() for column in columns}
+    _check_keys(view.name, keys, view.entity.keys, optional=tuple(row))
+    needs = {
+        feature: missing
+        for feature, columns in reads.items()
+        if (missing := tuple(column.name for column in columns if column.name not in keys))
+    }
+    source = next(iter(row.values()), "")
+    kept = FeatureView(view.name, view.entity, {n: e for n, e in view.features.items() if n not in needs})
+    spine = spine_of(keys)
+    sources = workspace.project.registry.sources
+    plan = plan_views(spine, Constant(at), (ask_view(kept, source),), sources)
+    tables = _read_tables(workspace, dict.fromkeys([*plan.tables[1:], *(row[key] for key in keys if key in row)]))
+    values, columns = dict[str, Any](), list[pl.Series]()
+    for key, text in keys.items():
+        table = row.get(key) or next(name for name in tables if key in tables[name].columns)
+        values[key] = read_value(text, key, tables[table], _instants(workspace))
+        if key in view.entity.keys:
+            require_value(tables[table][key], values[key], table)
+        columns.append(pl.Series(key, [values[key]], dtype=tables[table][key].dtype))
+    one = pl.DataFrame(columns) if columns else pl.DataFrame({"_row": [0]})
+    return msgspec.structs.replace(_ask(plan, one, tables, view.name, values), needs=needs)
+
+
+def _ask(
+    plan: Plan, spine: pl.DataFrame, tables: Mapping[str, pl.DataFrame], name: str, keys: dict[str, Any]
+) -> Features:
+    frame = build_frame(plan, {**tables, plan.spine.name: spine})
+    values = frame.row(0, named=True)
+    at = int(frame[AT].to_physical()[0])
+    return Features(name=name, keys=keys, at=at, values={column.name: values[column.name] for column in plan.columns})
+
+
+def _check_keys(name: str, given: Mapping[str, str], wanted: tuple[str, ...], *, optional: tuple[str, ...]) -> None:
+    for key in given:
+        if key not in wanted and key not in optional:
+            hint = did_you_mean(key, [*wanted, *optional]) if wanted or optional else "ask without a key"
+            raise ShipwayError("SW-104", f"{name!r} has no key {key!r}", hint)
+    missing = [key for key in wanted if key not in given]
+    if missing:
+        raise ShipwayError(
+            "SW-104",
+            f"{name!r} is asked by {' and '.join(wanted)}, and {' and '.join(missing)} is not given",
+            f"write {' '.join(f'{key}=VALUE' for key in wanted)}",
+        )
+
+
+def _read_tables(workspace: Workspace, names: Iterable[str]) -> dict[str, pl.DataFrame]:
+    return {name: workspace.tables.read(snapshot) for name, snapshot in workspace.admitted(names).items()}
+
+
+def _row_source(view: FeatureView, registry: Registry) -> Source:
+    """Return the source whose rows a view without an entity is about."""
+    tables = dict.fromkeys(column.table for expr in view.features.values() for column in row_columns(expr))
+    return registry.sources[next(iter(tables))]
+
+
+def _instants(workspace: Workspace) -> Callable[[str], int]:
+    return lambda text: read_instant(text, workspace.project.config.project.timezone)

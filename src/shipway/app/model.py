@@ -1,0 +1,149 @@
+"""The registry, a projection: the versions of a project's models, what is known of each, and their bundles."""
+
+import shutil
+import tempfile
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+
+from shipway.adapters.file.fault import translate_fault
+from shipway.app.adapter import load_adapter
+from shipway.app.project import Project
+from shipway.app.status import VersionLine, line_of
+from shipway.app.workspace import Workspace
+from shipway.core.bundle import Manifest
+from shipway.core.check import Evidence
+from shipway.core.error import ShipwayError
+from shipway.core.gate import Verdict
+from shipway.core.projection import State, VersionState
+from shipway.delivery.bundle import files_of, read_folder, verify_bundle
+from shipway.kit.file import make_folder, sync_folder, write_atomic
+from shipway.kit.suggestion import did_you_mean
+
+
+class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known of a version.
+
+    Attributes:
+        version: the version in a line.
+        evidence: what was measured.
+        verdicts: what its gates said.
+        bundle: the manifest of its bundle; None if it may not be released.
+    """
+
+    version: VersionLine
+    evidence: list[Evidence]
+    verdicts: list[Verdict]
+    bundle: Manifest | None
+
+
+class ExportedBundle(msgspec.Struct, frozen=True, kw_only=True):
+    """A bundle written to a folder, and read back as it was written."""
+
+    path: str
+    bundle: str
+    files: tuple[str, ...]
+    size_bytes: int
+
+
+def list_models(project: Project) -> list[VersionLine]:
+    """Return every version of every model of a project, oldest first within a model."""
+    with closing(Workspace(project)) as workspace:
+        state = workspace.peek()
+    return [line_of(version) for versions in state.models.values() for version in versions]
+
+
+def show_model(project: Project, ref: str) -> VersionDetail:
+    """Return everything known of a version.
+
+    Args:
+        project: whose.
+        ref: the version, as `model@number`; a model's name alone is its newest version.
+
+    Raises:
+        ShipwayError: SW-104 if there is no such version, SW-605 if its bundle is damaged.
+    """
+    with closing(Workspace(project)) as workspace:
+        state = workspace.peek()
+        version = find_version(state, ref)
+        manifest = None if version.bundle is None else _read_manifest(workspace, version.bundle)
+    return VersionDetail(
+        version=line_of(version),
+        evidence=list(version.evidence.values()),
+        verdicts=list(state.verdicts.get(version.subject, {}).values()),
+        bundle=manifest,
+    )
+
+
+def find_version(state: State, ref: str) -> VersionState:
+    """Return the version a reference names, the newest where it names only a model; SW-104 if there is none."""
+    name, _, number = ref.partition("@")
+    if name not in state.models:
+        raise ShipwayError("SW-104", f"there is no version of a model {name!r}", did_you_mean(name, state.models))
+    if not number:
+        return state.models[name][-1]
+    version = state.version(name, int(number)) if number.isdecimal() else None
+    if version is None:
+        there = ", ".join(f"{name}@{each.number}" for each in state.models[name])
+        raise ShipwayError("SW-104", f"there is no version {ref!r}", f"there is {there}")
+    return version
+
+
+def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
+    """Write the bundle of a version into a folder and read it back.
+
+    The folder is whole or absent: files are written beside it and moved there in one step.
+
+    Args:
+        project: whose.
+        ref: the version, as `model@number`; a model's name alone is its newest version.
+        folder: where to; it must be empty or absent.
+
+    Raises:
+        ShipwayError: SW-104 if there is no such version, SW-404 if it has no bundle because a gate did not pass, SW-107
+            if the folder is not empty, SW-502 or SW-605 if the bundle is damaged, SW-601 or SW-602 if it cannot be written.
+    """
+    folder = folder.absolute()
+    with closing(Workspace(project)) as workspace:
+        version = find_version(workspace.peek(), ref)
+        if version.bundle is None:
+            raise ShipwayError(
+                "SW-404",
+                f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
+                f"shipway models show {version.model}@{version.number} says why",
+            )
+        manifest = _read_manifest(workspace, version.bundle)
+        contents = files_of(manifest, workspace.blobs.get)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ShipwayError("SW-107", f"{folder} is not an empty folder", "name another one, or empty it first")
+    with translate_fault(folder):
+        make_folder(folder.parent)
+        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            for path, content in contents.items():
+                write_atomic(staged / path, content)
+            _verify(staged)
+            staged.chmod(0o755)
+            staged.replace(folder)
+            sync_folder(folder.parent)
+        finally:
+            shutil.rmtree(staged, ignore_errors=True)
+    size = sum(len(content) for content in contents.values())
+    return ExportedBundle(path=str(folder), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size)
+
+
+def _verify(folder: Path) -> None:
+    """Read a bundle back, recompute its checksums and replay its golden rows."""
+    damage = verify_bundle(read_folder(folder), load_adapter("runtime.onnx")(threads=1))
+    if damage:
+        raise ShipwayError("SW-502", damage[0], "make the bundle again: shipway run --force")
+
+
+def _read_manifest(workspace: Workspace, digest: str) -> Manifest:
+    try:
+        return msgspec.json.decode(workspace.blobs.get(digest), type=Manifest)
+    except msgspec.MsgspecError as error:
+        raise ShipwayError(
+            "SW-606", f"bundle {digest[:12]} cannot be read: {error}", "a newer shipway wrote it: upgrade this one"
+        ) from error

@@ -1,0 +1,213 @@
+"""Collecting what a report shows from a run, the state behind it and the blobs it cites."""
+
+import datetime as dt
+from collections.abc import Mapping
+
+from shipway.app.project import build_digest
+from shipway.app.report.data import (
+    GateData,
+    Measured,
+    ModelData,
+    OriginData,
+    ReportData,
+    RuleData,
+    StageData,
+    TaskData,
+    Unit,
+)
+from shipway.app.report.measurement import collect_model
+from shipway.app.report.number import write_instant
+from shipway.app.run import RunReport
+from shipway.app.workspace import Workspace
+from shipway.core.check import Evidence, Rule
+from shipway.core.gate import Outcome, Verdict
+from shipway.core.measure import (
+    DecisionValue,
+    Directional,
+    Fresh,
+    HasColumns,
+    HasRows,
+    Holds,
+    Improvement,
+    Invariance,
+    Measure,
+    Present,
+    Score,
+    SliceRegression,
+    Unique,
+)
+from shipway.core.projection import RunState
+
+STAGES = {
+    "ingest": "Ingest",
+    "check": "Check data",
+    "frame": "Frame as known",
+    "train": "Train",
+    "score": "Score",
+    "evaluate": "Evaluate",
+    "bundle": "Bundle",
+    "leak": "Price leaks",
+}
+"""First word of a task's name to the stage it belongs to, in the order of the path; a leak's tasks are the last."""
+
+
+def collect_report(workspace: Workspace, run: RunReport) -> ReportData:
+    """Collect everything a report shows of a run.
+
+    Call it before another run begins: which tasks this run made is told from which ended last.
+
+    Args:
+        workspace: the project's state.
+        run: what the run came to.
+
+    Raises:
+        ShipwayError: SW-605 if a blob that the run cites is missing or damaged; what loading the project refuses.
+    """
+    config = workspace.project.config.project
+    return ReportData(
+        project=run.project,
+        owner=config.owner,
+        outcome=run.outcome,
+        stages=_stages(workspace, run),
+        gates=_gates(workspace, run),
+        models=_models(workspace, run),
+        origin=_origin(workspace, run),
+    )
+
+
+def unit_of(measure: Measure) -> Unit:
+    """Return what the number of a measure is."""
+    match measure:
+        case Score(metric="auc") | Improvement(metric="auc"):
+            return "auc"
+        case Score() | Improvement():
+            return "loss"
+        case DecisionValue():
+            return "cost"
+        case Fresh():
+            return "duration"
+        case HasRows() | HasColumns() | Unique() | SliceRegression():
+            return "count"
+        case Holds() | Present() | Directional() | Invariance():
+            return "share"
+
+
+def _models(workspace: Workspace, run: RunReport) -> tuple[ModelData, ...]:
+    names = dict.fromkeys(version.model for version in run.versions)
+    return tuple(collect_model(workspace, run, name) for name in names)
+
+
+def _gates(workspace: Workspace, run: RunReport) -> tuple[GateData, ...]:
+    state = workspace.state()
+    judged = [(verdict, state.evidence.get(verdict.subject, {})) for verdict in run.data]
+    for version in run.versions:
+        judged.extend((verdict, version.evidence) for verdict in version.verdicts)
+    return tuple(_gate(workspace, verdict, evidence) for verdict, evidence in judged)
+
+
+def _gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, Evidence]) -> GateData:
+    declared = workspace.project.registry.gates.get(verdict.gate)
+    rules = {rule.text: rule for rule in declared.rules} if declared else {}
+    found = {each.id: each for each in evidence.values()}
+    return GateData(
+        name=verdict.gate,
+        subject=verdict.subject,
+        outcome=verdict.outcome,
+        by=verdict.by,
+        rules=tuple(
+            _rule(
+                finding.rule,
+                finding.outcome,
+                finding.reason,
+                rules.get(finding.rule),
+                found.get(finding.evidence or ""),
+            )
+            for finding in verdict.findings
+        ),
+    )
+
+
+def _rule(text: str, outcome: Outcome, reason: str, rule: Rule | None, evidence: Evidence | None) -> RuleData:
+    measured = evidence is not None and evidence.n > 0
+    return RuleData(
+        text=text,
+        outcome=outcome,
+        reason=reason,
+        unit="number" if rule is None else unit_of(rule.check.measure),
+        measured=Measured(evidence.value, evidence.low, evidence.high) if evidence is not None and measured else None,
+        op=None if rule is None else rule.op,
+        bound=0.0 if rule is None else rule.bound,
+    )
+
+
+def _stages(workspace: Workspace, run: RunReport) -> tuple[StageData, ...]:
+    finished = sorted(
+        (state for state in workspace.state().runs.values() if state.state == "finished"),
+        key=lambda state: state.ended_at or 0,
+        reverse=True,
+    )
+    made = {state.key for state in finished[: run.made]}
+    newest: dict[str, RunState] = {}
+    for state in finished:
+        newest.setdefault(state.task, state)
+    leaks = {price.leak for price in run.leaks}
+    tasks: dict[str, list[TaskData]] = {stage: [] for stage in STAGES}
+    for state in sorted(newest.values(), key=lambda state: state.started_at):
+        stage = _stage_of(state.task, leaks)
+        if stage is not None and _belongs(state.task, run):
+            task = TaskData(
+                name=state.task, seconds=state.seconds, peak_mb=state.peak_mb, unchanged=state.key not in made
+            )
+            tasks[stage].append(task)
+    outcomes = {"check": run.data, "evaluate": _newest_verdicts(run)}
+    return tuple(
+        StageData(
+            name=STAGES[stage],
+            tasks=tuple(of_stage),
+            outcomes=tuple((verdict.gate, verdict.outcome) for verdict in outcomes.get(stage, [])),
+        )
+        for stage, of_stage in tasks.items()
+        if of_stage
+    )
+
+
+def _stage_of(task: str, leaks: set[str]) -> str | None:
+    """Return the stage of a task, or None for one of a leak that is declared no longer."""
+    first, _, rest = task.partition(" ")
+    if first in ("refuse", "price") or rest.partition(" ")[0] in leaks:
+        return "leak" if rest.partition(" ")[0] in leaks else None
+    return first if first in STAGES else None
+
+
+def _belongs(task: str, run: RunReport) -> bool:
+    """Tell whether a task is about versions and cuts of this run, not of one with other cuts."""
+    versions = {f"{version.model}@{version.number}" for version in run.versions}
+    days = {dt.datetime.fromtimestamp(version.cut / 1e6, tz=dt.UTC).date().isoformat() for version in run.versions}
+    words = task.split()
+    return all(word in versions for word in words if "@" in word) and all(
+        word in days for word in words if word[:1].isdigit() and word.count("-") == 2
+    )
+
+
+def _newest_verdicts(run: RunReport) -> list[Verdict]:
+    newest = {version.model: version for version in run.versions}
+    return [verdict for version in newest.values() for verdict in version.verdicts]
+
+
+def _origin(workspace: Workspace, run: RunReport) -> OriginData:
+    head = workspace.ledger.head()
+    ended = [state.ended_at for state in workspace.state().runs.values() if state.ended_at is not None]
+    commit = workspace.tables.get(run.commit)
+    return OriginData(
+        entries=head.seq,
+        head=head.digest,
+        data=run.commit,
+        tables={name: snapshot.rows for name, snapshot in commit.tables.items()},
+        code=build_digest(),
+        project_code=workspace.project.sources_digest,
+        at=write_instant(max(ended), "UTC") if ended else "",
+        seconds=run.seconds,
+        peak_mb=run.peak_mb,
+        made=run.made,
+        unchanged=run.unchanged,
+    )

@@ -1,0 +1,351 @@
+"""Everything a report shows, collected and not yet rendered; a section without data is None or empty and is left out."""
+
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from shipway.core.check import Operator
+from shipway.core.gate import Outcome
+
+Unit: TypeAlias = Literal["number", "count", "share", "duration", "auc", "loss", "cost"]
+"""What a number is, which says how it is written: a duration is in microseconds, a loss in nats, a cost in the unit of
+the project's costs."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """A measured number with its 95 % interval, which has no width where everything was counted."""
+
+    value: float
+    low: float
+    high: float
+
+
+class RuleData(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule of a gate and what it came to.
+
+    Attributes:
+        text: the rule as it was written.
+        outcome: what it came to.
+        reason: one clause that explains it.
+        unit: what the measured number is.
+        measured: the number; None where nothing was measured.
+        op: how it is compared; None where the project no longer declares the rule.
+        bound: with what.
+    """
+
+    text: str
+    outcome: Outcome
+    reason: str
+    unit: Unit
+    measured: Measured | None
+    op: Operator | None = None
+    bound: float = 0.0
+
+
+class GateData(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict: which gate, on what, by whom, rule by rule."""
+
+    name: str
+    subject: str
+    outcome: Outcome
+    by: str
+    rules: tuple[RuleData, ...]
+
+
+class TaskData(msgspec.Struct, frozen=True, kw_only=True):
+    """One task: real seconds and peak memory in 10^6 bytes when it was made, and whether this run found it made."""
+
+    name: str
+    seconds: float
+    peak_mb: float
+    unchanged: bool
+
+
+class StageData(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of the path: its tasks, and what the gates after it decided, by gate and subject."""
+
+    name: str
+    tasks: tuple[TaskData, ...]
+    outcomes: tuple[tuple[str, Outcome], ...] = ()
+
+
+class PartData(msgspec.Struct, frozen=True, kw_only=True):
+    """How predictions did in one month.
+
+    Attributes:
+        label: the month.
+        n: rows.
+        rate: how often the label was true.
+        mean_p: mean prediction.
+        auc: area under the ROC curve; None where all labels are equal.
+        log_loss: in nats.
+        value: what acting saved a row against never acting; None without costs.
+    """
+
+    label: str
+    n: int
+    rate: float
+    mean_p: float
+    auc: float | None
+    log_loss: float
+    value: float | None = None
+
+
+class LineData(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the chart by month.
+
+    Attributes:
+        name: what it is called.
+        role: `newest` version, `earlier` version, `baseline`, or a leak as `claimed` and as `served`.
+        parts: month by month.
+    """
+
+    name: str
+    role: Literal["newest", "earlier", "baseline", "claimed", "served"]
+    parts: tuple[PartData, ...]
+
+
+class RefusalData(msgspec.Struct, frozen=True, kw_only=True):
+    """What was refused: the column, how many features and rows would have read it too early, and one of the rows."""
+
+    column: str
+    features: int
+    rows: int
+    of: int
+    example: str
+
+
+class SideData(msgspec.Struct, frozen=True, kw_only=True):
+    """How one model did on one frame: AUC, log loss in nats, mean prediction and rate of the label."""
+
+    auc: Measured
+    log_loss: Measured
+    mean_p: float
+    rate: float
+
+
+class LeakData(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared leak: what was refused, what it would have claimed and got, and what the honest model gets."""
+
+    name: str
+    doc: str
+    refusals: tuple[RefusalData, ...]
+    honest: SideData | None = None
+    claimed: SideData | None = None
+    served: SideData | None = None
+
+
+class CostData(msgspec.Struct, frozen=True, kw_only=True):
+    """Cost of a row in one month: acting never, on the model's predictions, and exactly where the label turns out true."""
+
+    label: str
+    nothing: float
+    model: float
+    oracle: float
+
+
+class ValueData(msgspec.Struct, frozen=True, kw_only=True):
+    """What acting on the predictions is worth.
+
+    Attributes:
+        check: the check as written.
+        saved: what a row saves against never acting.
+        nothing: cost of a row where one never acts.
+        model: cost of a row where one acts on the predictions.
+        oracle: cost of a row where one acts exactly where the label turns out true.
+        threshold: probability above which one acts.
+        share_acted: share of rows acted on.
+        months: the three costs by month.
+    """
+
+    check: str
+    saved: Measured
+    nothing: float
+    model: float
+    oracle: float
+    threshold: float
+    share_acted: float
+    months: tuple[CostData, ...]
+
+
+class CurveData(msgspec.Struct, frozen=True, kw_only=True):
+    """Bins of equal count in order: mean prediction and observed rate of each."""
+
+    name: str
+    newest: bool
+    bins: tuple[tuple[float, float], ...]
+
+
+class SliceData(msgspec.Struct, frozen=True, kw_only=True):
+    """One slice: size, log loss of candidate and baseline in nats, and their difference (above 0 is worse).
+
+    Attributes:
+        name: the slice.
+        n: rows.
+        clusters: independent groups among them.
+        candidate: log loss of the candidate.
+        baseline: log loss of the baseline.
+        difference: candidate less baseline.
+        interval: its clustered 95 % interval; None where one cluster does not tell.
+        p: one-sided p of being worse; None where the slice is under support.
+        regressed: whether it was found worse, false discoveries controlled.
+    """
+
+    name: str
+    n: int
+    clusters: int
+    candidate: float
+    baseline: float
+    difference: float
+    interval: tuple[float, float] | None
+    p: float | None
+    regressed: bool
+
+
+class SlicesData(msgspec.Struct, frozen=True, kw_only=True):
+    """The slices of one check, those tested by evidence of being worse, and those under support by how much worse."""
+
+    check: str
+    baseline: str
+    said: str
+    tested: tuple[SliceData, ...]
+    under_support: tuple[SliceData, ...]
+
+
+class TrialData(msgspec.Struct, frozen=True, kw_only=True):
+    """One change of features: rows tested, mean change of the probability, and the share that did what it must not."""
+
+    change: str
+    n: int
+    mean_change: float | None
+    share_violating: float | None
+
+
+class BehaviourData(msgspec.Struct, frozen=True, kw_only=True):
+    """One behavioural test: its name, what it expects in words, and its changes."""
+
+    name: str
+    expects: str
+    trials: tuple[TrialData, ...]
+
+
+class BundleData(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered bundle: digest, and how far its portable form is from the native one on held-out rows."""
+
+    digest: str
+    files: int
+    parity_rows: int
+    parity_largest: float
+    parity_tolerance: float
+
+
+class VersionData(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a model.
+
+    Attributes:
+        name: such as `version 2`.
+        cut: nothing known later was learned from, as a date and time of the project's zone.
+        format: native form of the model.
+        rows: rows trained on.
+        rate: share of them whose label is true.
+        scored: rows of the test period that were predicted.
+        evaluated: those among them whose label became known.
+        auc: area under the ROC curve; this and each of the following is None where it was not measured.
+        log_loss: in nats.
+        brier: mean squared error of the probability.
+        calibration_gap: mean prediction less rate observed.
+        saved: what acting on a row saves against never acting, in the unit of the costs.
+        gains: metric, baseline and by how much the version is better on the same rows (above 0 is better).
+        outcome: what the gates before release came to; None where there is none.
+        bundle: the bundle; None if the version may not be released.
+    """
+
+    name: str
+    cut: str
+    format: str
+    rows: int
+    rate: float
+    scored: int
+    evaluated: int
+    auc: Measured | None
+    log_loss: Measured | None
+    brier: Measured | None
+    calibration_gap: Measured | None
+    saved: Measured | None
+    gains: tuple[tuple[str, str, Measured], ...]
+    outcome: Outcome | None
+    bundle: BundleData | None
+
+
+class ModelData(msgspec.Struct, frozen=True, kw_only=True):
+    """One model: what it answers, its versions (oldest first) and everything that is known of the newest.
+
+    Attributes:
+        name: the model's name.
+        purpose: first sentence of what its author says about it.
+        label: what is predicted, as written.
+        at: when it is asked, as written.
+        period: first and last day of the test period, in the project's zone.
+        versions: what was made of each cut.
+        lines: metrics by month.
+        leaks: prices of declared leaks.
+        value: what acting on it is worth.
+        calibration: predicted against observed.
+        slices: one table for each check on slices.
+        behaviours: behavioural tests.
+    """
+
+    name: str
+    purpose: str
+    label: str
+    at: str
+    period: tuple[str, str]
+    versions: tuple[VersionData, ...]
+    lines: tuple[LineData, ...] = ()
+    leaks: tuple[LeakData, ...] = ()
+    value: ValueData | None = None
+    calibration: tuple[CurveData, ...] = ()
+    slices: tuple[SlicesData, ...] = ()
+    behaviours: tuple[BehaviourData, ...] = ()
+
+
+class OriginData(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run came about.
+
+    Attributes:
+        entries: entries of the ledger.
+        head: digest of the newest.
+        data: the commit of data judged.
+        tables: rows of each table admitted.
+        code: digest of the shipway that reports.
+        project_code: digest of the project's Python files.
+        at: when the newest task ended, in UTC; empty where none has.
+        seconds: real time the run took.
+        peak_mb: peak memory in 10^6 bytes.
+        made: tasks run.
+        unchanged: tasks whose result was there already.
+    """
+
+    entries: int
+    head: str
+    data: str
+    tables: dict[str, int]
+    code: str
+    project_code: str
+    at: str
+    seconds: float
+    peak_mb: float
+    made: int
+    unchanged: int
+
+
+class ReportData(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the page shows."""
+
+    project: str
+    owner: str
+    outcome: Outcome
+    stages: tuple[StageData, ...]
+    gates: tuple[GateData, ...]
+    models: tuple[ModelData, ...]
+    origin: OriginData

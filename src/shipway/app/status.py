@@ -1,0 +1,159 @@
+"""Where a project stands, read from its ledger's projection; light, so that a script may ask every second."""
+
+from contextlib import closing
+from typing import Any
+
+import msgspec
+
+from shipway.app.adapter import load_adapter
+from shipway.app.project import Project
+from shipway.app.workspace import Workspace
+from shipway.core.gate import Outcome, Verdict
+from shipway.core.projection import State, VersionState
+from shipway.core.table import MAIN
+from shipway.kit.file import lock_holder
+
+INGEST = "ingest"
+"""The branch that new data waits on until its gate has spoken."""
+
+
+class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a model in a line.
+
+    Attributes:
+        ref: its name, as `model@number`.
+        model: the model's name.
+        number: the version's number.
+        cut: nothing known later was learned from, microseconds since 1970 UTC.
+        outcome: what its gates came to; None while none has spoken.
+        reason: why, in words.
+        bundle: digest of its bundle; None if it may not be released.
+        registered_at: since when it may be released, microseconds since 1970 UTC.
+        metrics: check name to value, low and high, for what was measured on at least a row.
+    """
+
+    ref: str
+    model: str
+    number: int
+    cut: int
+    outcome: Outcome | None
+    reason: str
+    bundle: str | None
+    registered_at: int | None
+    metrics: dict[str, tuple[float, float, float]]
+
+
+class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest run of a task that did not end well: `failed`, `interrupted`, or still `running`."""
+
+    task: str
+    state: str
+    since: int
+    error: str
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a project stands.
+
+    Attributes:
+        project: its name.
+        owner: who answers for it.
+        root: its folder.
+        holder: number of the process that runs it now; None if none does.
+        entries: length of the ledger.
+        head: digest of its newest entry.
+        commit: the data on the main branch; None before any was admitted.
+        rows: table to rows, on the main branch.
+        data: verdicts on that data.
+        waiting: data that was checked and not admitted; None if there is none.
+        held: verdicts on the data that waits.
+        models: model name to its versions, also for models that have none yet.
+        tasks: tasks whose newest run has not ended well.
+    """
+
+    project: str
+    owner: str
+    root: str
+    holder: int | None
+    entries: int
+    head: str
+    commit: str | None
+    rows: dict[str, int]
+    data: list[Verdict]
+    waiting: str | None
+    held: list[Verdict]
+    models: dict[str, list[VersionLine]]
+    tasks: list[TaskLine]
+
+
+def read_status(project: Project) -> Status:
+    """Return where a project stands; nothing is written, and a run that is going on is not disturbed.
+
+    Raises:
+        ShipwayError: SW-602 if the state's folder cannot be used, SW-604 or SW-605 if it is damaged.
+    """
+    with closing(Workspace(project)) as workspace:
+        state = workspace.peek()
+        head = workspace.ledger.head() if workspace.exists else None
+        branches, rows = _read_branches(workspace)
+        holder = lock_holder(workspace.folder / "run.lock")
+    commit, waiting = branches.get(MAIN), branches.get(INGEST)
+    waiting = None if waiting == commit else waiting
+    named = dict.fromkeys([*project.config.models, *state.models])
+    return Status(
+        project=project.config.project.name,
+        owner=project.config.project.owner,
+        root=str(project.root),
+        holder=holder,
+        entries=head.seq if head else 0,
+        head=head.digest if head else "",
+        commit=commit,
+        rows=rows,
+        data=verdicts_on_data(state, commit),
+        waiting=waiting,
+        held=verdicts_on_data(state, waiting),
+        models={name: [line_of(version) for version in state.models.get(name, [])] for name in named},
+        tasks=_unfinished(state, running=holder is not None),
+    )
+
+
+def verdicts_on_data(state: State, commit: str | None) -> list[Verdict]:
+    """Return what the data gates said about a commit."""
+    return [] if commit is None else list(state.verdicts.get(f"data:{commit[:12]}", {}).values())
+
+
+def line_of(version: VersionState) -> VersionLine:
+    """Return a version in a line."""
+    return VersionLine(
+        ref=f"{version.model}@{version.number}",
+        model=version.model,
+        number=version.number,
+        cut=version.cut,
+        outcome=version.outcome,
+        reason=version.reason,
+        bundle=version.bundle,
+        registered_at=version.registered_at,
+        metrics={name: (e.value, e.low, e.high) for name, e in version.evidence.items() if e.n},
+    )
+
+
+def _read_branches(workspace: Workspace) -> tuple[dict[str, str], dict[str, int]]:
+    """Return every branch's commit, and the rows of the main branch's tables, without loading a frame library."""
+    path = workspace.folder / "refs.db"
+    if not path.exists():
+        return {}, {}
+    refs: Any = load_adapter("refs.sqlite")(workspace.blobs, path)
+    with closing(refs):
+        branches: dict[str, str] = refs.branches()
+        main = refs.get(branches[MAIN]) if MAIN in branches else None
+    return branches, {name: snapshot.rows for name, snapshot in main.tables.items()} if main else {}
+
+
+def _unfinished(state: State, *, running: bool) -> list[TaskLine]:
+    newest = {run.task: run for run in sorted(state.runs.values(), key=lambda run: run.started_at)}
+    words = {"failed": "failed", "running": "running" if running else "interrupted"}
+    return [
+        TaskLine(task=run.task, state=words[run.state], since=run.ended_at or run.started_at, error=run.error)
+        for run in newest.values()
+        if run.state in words
+    ]

@@ -1,0 +1,33 @@
+"""Finding the line of a person's own code that an exception came through."""
+
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+
+def blame_line(error: BaseException, is_own: Callable[[Path], bool]) -> str | None:
+    """Return the innermost place an exception came through that is somebody's own, as `file.py:12`.
+
+    Args:
+        error: the exception, as it was caught.
+        is_own: tells whether a file is the person's own.
+
+    Returns:
+        The file's name and the line, or None if no own file was involved.
+    """
+    own = [f for f in traceback.extract_tb(error.__traceback__) if is_own(Path(f.filename))]
+    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
+
+
+def blame_user(error: BaseException, package: str) -> str:
+    """Return `at file.py:12` for the innermost line outside a package and outside installed libraries.
+
+    Args:
+        error: the exception, as it was caught.
+        package: name of the package whose files are nobody's own here.
+
+    Returns:
+        `in a library` where no such line was involved.
+    """
+    line = blame_line(error, lambda path: not {"site-packages", package}.intersection(path.parts))
+    return f"at {line}" if line else "in a library"
