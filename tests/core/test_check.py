@@ -26,7 +26,7 @@ from shipway.core.check import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event, FeatureView, Source
-from shipway.core.measure import DecisionValue, Directional, Invariance
+from shipway.core.measure import Directional, Invariance
 from shipway.kit.duration import HOUR
 from shipway.maths.expression import TAKEN, Aggregate
 
@@ -207,13 +207,6 @@ def test_a_wrong_type_is_answered_with_the_right_one():
     with pytest.raises(ShipwayError) as refusal:
         has_columns(flights, origin="txt")
     assert refusal.value.hint == "did you mean 'text'?"
-
-
-def test_acting_pays_above_the_threshold():
-    """At the threshold, acting and skipping cost the same on average."""
-    value = DecisionValue(60, 25, 100, 5)
-    p = value.threshold
-    assert p * 60 + (1 - p) * 25 == pytest.approx(p * 100 + (1 - p) * 5)
 
 
 def test_evidence_is_named_by_its_content():

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
-from shipway.app.runner import Made, Runner
+from shipway.app.runner import Made, Outputs, Runner
 from shipway.app.version import (
     P,
     Trained,
@@ -180,12 +180,12 @@ def _evaluate(
         "baselines": {name: profile_by(replace(sample, p=p), "month", value) for name, p in sample.baselines.items()},
     }
     records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
-    outputs = {
+    outputs: Outputs = {
         "evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)}),
         "profile": ("profile", canonical_json(profile), {}),
     }
     said = f"{sample.n:,} of {sample.scored:,} rows have a label"
-    return Made({**outputs}, records, said=said)
+    return Made(outputs, records, said=said)
 
 
 def _sample(

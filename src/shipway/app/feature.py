@@ -135,10 +135,9 @@ def export_frame(
     model = project.registry.models.get(name)
     if model is None:
         raise ShipwayError("SW-104", f"there is no model {name!r}", did_you_mean(name, project.registry.models))
-    writer = WRITERS.get(path.suffix)
-    if writer is None:
+    if path.suffix not in ENDINGS:
         raise ShipwayError(
-            "SW-104", f"{path.name} has no ending that names a format", did_you_mean(path.suffix, WRITERS)
+            "SW-104", f"{path.name!r} does not end in a format's name", did_you_mean(path.suffix, ENDINGS)
         )
     plan = plan_frame(model, project.registry.sources)
     with closing(Workspace(project)) as workspace:

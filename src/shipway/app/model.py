@@ -1,15 +1,13 @@
 """The registry, a projection: the versions of a project's models, what is known of each, and their bundles."""
 
-import shutil
-import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
-from shipway.adapters.file.fault import translate_fault
 from shipway.app.adapter import load_adapter
 from shipway.app.project import Project
+from shipway.app.scaffold import stage_target
 from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
@@ -18,7 +16,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
 from shipway.delivery.bundle import files_of, read_folder, verify_bundle
-from shipway.kit.file import make_folder, sync_folder, write_atomic
+from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -102,9 +100,9 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
 
     Raises:
         ShipwayError: SW-104 if there is no such version, SW-404 if it has no bundle because a gate did not pass, SW-107
-            if the folder is not empty, SW-502 or SW-605 if the bundle is damaged, SW-601 or SW-602 if it cannot be written.
+            if the folder is not empty, SW-502 or SW-605 if the bundle is damaged, SW-601 or SW-602 if it cannot be
+            written.
     """
-    folder = folder.absolute()
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
         if version.bundle is None:
@@ -115,22 +113,14 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
             )
         manifest = _read_manifest(workspace, version.bundle)
         contents = files_of(manifest, workspace.blobs.get)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ShipwayError("SW-107", f"{folder} is not an empty folder", "name another one, or empty it first")
-    with translate_fault(folder):
-        make_folder(folder.parent)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            for path, content in contents.items():
-                write_atomic(staged / path, content)
-            _verify(staged)
-            staged.chmod(0o755)
-            staged.replace(folder)
-            sync_folder(folder.parent)
-        finally:
-            shutil.rmtree(staged, ignore_errors=True)
+    with stage_target(folder) as staged:
+        for path, content in contents.items():
+            write_atomic(staged / path, content)
+        _verify(staged)
     size = sum(len(content) for content in contents.values())
-    return ExportedBundle(path=str(folder), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size)
+    return ExportedBundle(
+        path=str(folder.absolute()), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size
+    )
 
 
 def _verify(folder: Path) -> None:

@@ -4,7 +4,7 @@ import resource
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from shipway.app.progress import Event, Watch
 from shipway.app.workspace import Workspace
@@ -13,19 +13,21 @@ from shipway.core.body import Body, RunFailed, RunFinished, RunStarted
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import digest_value
 
+Outputs: TypeAlias = dict[str, tuple[str, bytes | Path | str, dict[str, Any]]]
+"""Output name to kind, content (bytes, a file to take over, or the digest of a blob stored already) and small facts."""
+
 
 @dataclass(slots=True)
 class Made:
     """What a task's function hands back to be kept.
 
     Attributes:
-        outputs: output name to kind, content (bytes, a file to take over, or the digest of a blob stored already) and
-            small facts.
+        outputs: what was made.
         records: entries to append together with the end of the run, each with its subject.
         said: one clause about the result, for people.
     """
 
-    outputs: dict[str, tuple[str, bytes | Path | str, dict[str, Any]]]
+    outputs: Outputs
     records: list[tuple[str, Body]] = field(default_factory=list[tuple[str, Body]])
     said: str = ""
 

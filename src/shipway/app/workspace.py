@@ -175,6 +175,8 @@ class Workspace:
         """Release what was opened."""
         if "ledger" in self.__dict__:
             self.ledger.close()
+        if "tables" in self.__dict__:
+            self.tables.close()
 
     @property
     def _projection(self) -> Path:

@@ -44,11 +44,11 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """What a run may use.
 
     Attributes:
-        threads: threads of a library that would otherwise take all cores.
+        threads: threads a library may use; more than there are quiet cores stalls gradient boosting for minutes.
         seed: where randomness starts.
     """
 
-    threads: int = 2
+    threads: int = 1
     seed: int = 1
 
 

@@ -124,7 +124,8 @@ def judge(rule: Rule, evidence: Evidence | None) -> Finding:
     if evidence is None:
         return Finding(rule=rule.text, outcome="hold", reason="nothing was measured", evidence=None)
     if evidence.n == 0 or any(math.isnan(number) for number in (evidence.value, evidence.low, evidence.high)):
-        return Finding(rule=rule.text, outcome="hold", reason="there was nothing to measure", evidence=evidence.id)
+        said = evidence.facts.get("said", "there was nothing to measure")
+        return Finding(rule=rule.text, outcome="hold", reason=str(said), evidence=evidence.id)
     right = _on_side(evidence.low, rule.op, rule.bound), _on_side(evidence.high, rule.op, rule.bound)
     outcome: Outcome = "pass" if all(right) else "hold" if any(right) else "fail"
     return Finding(rule=rule.text, outcome=outcome, reason=_explain(evidence), evidence=evidence.id)

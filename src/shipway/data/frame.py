@@ -131,7 +131,14 @@ class _Work:
                 raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
             return self._aggregate(node, column.entity)
 
-        return evaluate(column.expr, leaf, len(self.at))
+        try:
+            return evaluate(column.expr, leaf, len(self.at))
+        except ValueError as error:
+            raise ShipwayError(
+                "SW-203",
+                f"feature {column.name!r} cannot be computed: {error}",
+                "use columns of kinds that go together",
+            ) from error
 
     def _own(self, name: str) -> Vector:
         spine = self.plan.spine

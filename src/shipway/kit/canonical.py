@@ -9,7 +9,9 @@ _ENCODER: Final = msgspec.json.Encoder(order="deterministic")
 
 
 def canonical_json(value: Any) -> bytes:
-    """Encode a value as JSON with sorted keys and no white space, so equal values give equal bytes.
+    """Encode a value as JSON with sorted keys and no white space, so that one value always gives the same bytes.
+
+    A number that is not finite becomes null, as JSON has no other word for it; 1 and 1.0 are two values.
 
     Args:
         value: anything msgspec can encode: structs, mappings, sequences, numbers, text, bytes, datetimes.

@@ -23,7 +23,11 @@ class Blobs(Protocol):
         ...
 
     def put_file(self, source: Path) -> str:
-        """Store a file's content without holding it in memory and return its digest; the file stays where it is."""
+        """Store a file's content without holding it in memory and return its digest; the file stays where it is.
+
+        Raises:
+            ShipwayError: SW-201 if there is no such file, SW-601 disk full, SW-602 not writable.
+        """
         ...
 
     def get(self, digest: str) -> bytes:

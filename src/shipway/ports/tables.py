@@ -23,7 +23,7 @@ class Tables(Protocol):
         """Store a frame's rows as a new snapshot that no branch shows yet.
 
         Raises:
-            ShipwayError: SW-601 disk full, SW-602 not writable.
+            ShipwayError: SW-203 for a type that cannot be stored, SW-601 disk full, SW-602 not writable.
         """
         ...
 
@@ -91,4 +91,8 @@ class Tables(Protocol):
 
     def drop(self, branch: str) -> None:
         """Forget a branch; its commits and files stay until they are collected."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections; closing twice does no harm."""
         ...

@@ -1,35 +1,46 @@
-"""Calling the user's training function, so that whatever goes wrong in it is said with its place."""
+"""Calling a project's training function, and saying where it failed."""
 
+import inspect
+import traceback
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from shipway.core.error import ShipwayError
-from shipway.kit.blame import blame_user
 from shipway.training.frame import TrainFrame
 
 
-def fit(function: Callable[..., Any], frame: TrainFrame, params: Mapping[str, Any]) -> object:
-    """Train a model with the user's function and return the estimator.
+def fit(function: Callable[..., object], frame: TrainFrame, params: Mapping[str, Any]) -> object:
+    """Train: call the project's function with the frame and its parameters as keywords.
 
     Args:
-        function: takes a `TrainFrame` and keyword parameters.
-        frame: the rows to learn from.
-        params: the keyword parameters.
+        function: the project's, such as `def train(frame, *, leaves=31): ...`.
+        frame: what it learns from.
+        params: keyword arguments.
+
+    Returns:
+        What it returned, an estimator of any library.
 
     Raises:
-        ShipwayError: SW-206 if the function raises, with its line and message; SW-207 if it returns nothing.
+        ShipwayError: SW-206 with the function's line and message if it raises, SW-207 if it returns nothing.
     """
+    name = getattr(function, "__name__", "the training function")
     try:
         estimator = function(frame, **params)
-    except ShipwayError:
-        raise
     except Exception as error:
-        said = (str(error).strip().splitlines() or ["no message"])[0]
-        raise ShipwayError(
-            "SW-206",
-            f"training raised {type(error).__name__} {blame_user(error, 'shipway')}: {said}",
-            "correct the function, then run again: what was finished before is kept",
-        ) from error
+        said = traceback.format_exception_only(error)[-1].strip()
+        where = _locate(function, error)
+        hint = "mend the function at that line, or the parameters of its model, and run again"
+        raise ShipwayError("SW-206", f"{name} failed at {where}: {said}", hint) from error
     if estimator is None:
-        raise ShipwayError("SW-207", "the training function returned nothing", "return the fitted estimator")
+        raise ShipwayError("SW-207", f"{name} at {_locate(function)} returned nothing", "end it with return estimator")
     return estimator
+
+
+def _locate(function: Callable[..., object], error: Exception | None = None) -> str:
+    """Return `file:line` of the innermost line of the function's own file that an error passed, else of its `def`."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return "a callable without source"
+    trace = traceback.extract_tb(error.__traceback__) if error is not None else []
+    lines = [frame.lineno for frame in trace if frame.filename == code.co_filename]
+    return f"{code.co_filename}:{lines[-1] if lines else code.co_firstlineno}"

@@ -1,8 +1,13 @@
-"""What a training function is given: numbers, labels, and what the columns are; and the same encoding for scoring."""
+"""From a frame of features to the arrays that training functions and models read.
 
-from collections.abc import Sequence
+Every number a model sees, in training, in evaluation and in serving, is a single-precision number held as float64. The
+portable form of a model compares in single precision; if training saw more digits than that, a row beside a threshold
+would go one way natively and another in production. With both on the same grid the comparisons agree exactly.
+"""
+
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -14,22 +19,22 @@ from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories
 
 FEWEST_ROWS: Final = 100
-"""Below this a model is not trained: whatever it said would be noise."""
+"""Training on fewer rows than this is refused."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class TrainFrame:
-    """The rows a model learns from.
+    """What a project's training function is handed.
 
     Attributes:
-        x: features, float64 of shape (rows, columns); a missing value is NaN, a category is its code.
-        y: the label, bool of shape (rows,).
-        at: when each row was asked about, int64 microseconds since 1970 UTC, shape (rows,).
-        columns: names of the feature columns.
+        x: features, float64[n, f]; a missing value is NaN, a category its integer code, a condition 0 or 1.
+        y: the label, bool[n].
+        at: when each prediction would have been asked for, int64[n], microseconds since 1970 UTC.
+        columns: names of the features, in the order of `x`.
         categories: category column to its texts by code.
-        monotone: for each column 1 if a rise must never lower the prediction, -1 if it must never raise it, else 0.
-        threads: threads a library may use; more than there are cores to spare stalls some of them.
-        seed: where randomness starts.
+        monotone: for each feature 1 if a rise must never lower the prediction, -1 if it must never raise it, else 0.
+        threads: how many threads training may use.
+        seed: for everything random in training.
     """
 
     x: NDArray[np.float64]
@@ -48,16 +53,16 @@ class TrainFrame:
 
     @property
     def category_columns(self) -> list[int]:
-        """Return the positions of the category columns."""
-        return [position for position, name in enumerate(self.columns) if name in self.categories]
+        """Return where in `columns` the categories are."""
+        return [at for at, column in enumerate(self.columns) if column in self.categories]
 
 
 def prepare_frame(
     frame: pl.DataFrame,
     *,
     columns: Sequence[str],
-    rising: Sequence[str],
-    falling: Sequence[str],
+    rising: Collection[str],
+    falling: Collection[str],
     cut: int,
     label: str,
     label_known_at: str,
@@ -65,51 +70,50 @@ def prepare_frame(
     threads: int,
     seed: int,
 ) -> tuple[TrainFrame, tuple[InputColumn, ...]]:
-    """Take the rows a model may learn from at a cut, and encode them.
+    """Take what may be learned from at a cut, and describe the columns as it shows them.
 
-    A row counts if it was asked about before the cut and its label was known at the cut. Categories are the texts of
-    those rows and no others, so that nothing of the future is in the vocabulary either.
+    A row is learned from if it was asked before the cut and its label was known by then. Nothing else is looked at: also
+    the texts of a category, the ranges and the shares of missing values are of these rows only.
 
     Args:
-        frame: rows as known at their instants.
-        columns: the feature columns, in the model's order.
-        rising: columns whose rise must never lower the prediction.
-        falling: columns whose rise must never raise it.
+        frame: features, label and instants, one row a prediction.
+        columns: names of the features, in the model's order.
+        rising: features whose rise must never lower the prediction.
+        falling: features whose rise must never raise the prediction.
         cut: microseconds since 1970 UTC.
-        label: column of the label.
-        label_known_at: column of the instant the label is known at.
-        at: column of the instant a row is asked about.
-        threads: threads a library may use.
-        seed: where randomness starts.
+        label: name of the Boolean label; null where it never became known.
+        label_known_at: name of the instant from which the label is known.
+        at: name of the prediction instant.
+        threads: handed on to the training function.
+        seed: handed on to the training function.
 
     Returns:
-        The rows, and what the model will read, column by column.
+        The arrays, in the frame's order of rows, and the columns for the bundle.
 
     Raises:
-        ShipwayError: SW-402 for too few rows or a label that never varies, SW-104 for a constrained column that is no
-            feature, SW-203 for a column of a type no model reads.
+        ShipwayError: SW-104 for a rising or falling column that is no feature, SW-106 for one that is both or a
+            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read, SW-402 for fewer than
+            100 rows or a label that is the same in all of them.
     """
-    for column in (*rising, *falling):
-        if column not in columns:
-            raise ShipwayError("SW-104", f"constrained column {column!r} is no feature", did_you_mean(column, columns))
-    limit = pl.lit(cut).cast(pl.Datetime("us", "UTC"))
-    known = frame.filter((pl.col(at) < limit) & (pl.col(label_known_at) <= limit) & pl.col(label).is_not_null())
-    y = known[label].to_numpy().astype(np.bool_)
-    if len(y) < FEWEST_ROWS or y.all() or not y.any():
-        varies = "" if len(y) < FEWEST_ROWS else ", and the label is the same in all of them"
-        raise ShipwayError(
-            "SW-402",
-            f"{len(y):,} rows have a label that was known at the cut{varies}",
-            f"train at a later cut: at least {FEWEST_ROWS} rows of both kinds are needed",
-        )
-    inputs = tuple(_describe(known[name], _direction(name, rising, falling)) for name in columns)
+    _require(frame, [*columns, label, label_known_at, at])
+    _check_constraints(frame, columns, rising, falling)
+    known = (
+        (pl.col(at).to_physical() < cut) & (pl.col(label_known_at).to_physical() <= cut) & pl.col(label).is_not_null()
+    )
+    learned = frame.filter(known)
+    y = _read_label(learned[label])
+    # The codes of categories are decided before anything is encoded with them.
+    blank = [_describe_type(learned[name]) for name in columns]
+    x = encode_frame(learned, blank)
+    signs = [int(name in rising) - int(name in falling) for name in columns]
+    inputs = tuple(_describe(column, x[:, i], signs[i]) for i, column in enumerate(blank))
     prepared = TrainFrame(
-        x=encode_frame(known.select(columns), inputs),
+        x=x,
         y=y,
-        at=known[at].dt.cast_time_unit("us").to_physical().to_numpy(),
+        at=learned[at].to_physical().to_numpy().astype(np.int64),
         columns=tuple(columns),
         categories={column.name: column.categories for column in inputs if column.kind == "category"},
-        monotone=tuple(column.monotone for column in inputs),
+        monotone=tuple(signs),
         threads=threads,
         seed=seed,
     )
@@ -117,63 +121,118 @@ def prepare_frame(
 
 
 def encode_frame(frame: pl.DataFrame, inputs: Sequence[InputColumn]) -> NDArray[np.float64]:
-    """Turn a frame's columns into the numbers a model reads.
+    """Turn a frame's features into what a model reads.
+
+    Numbers are rounded to single precision (one beyond its range becomes infinite), conditions become 0 and 1, texts
+    their codes; a null, a NaN and a text that training did not see become NaN.
 
     Args:
-        frame: has a column for each input.
-        inputs: what the model reads, in order.
+        frame: the features; other columns are left alone.
+        inputs: the columns the model reads, in its order.
 
     Returns:
-        float64 of shape (rows, inputs), column-major; NaN for a missing value and for a text training never saw.
+        Features of shape (rows, len(inputs)).
 
     Raises:
-        ShipwayError: SW-202 for a missing column, SW-203 for one whose type changed.
+        ShipwayError: SW-202 for a missing column, SW-203 for one that is text where a number is read, or the other way
+            round, or of a type models cannot read.
     """
+    _require(frame, [column.name for column in inputs])
     x = np.empty((frame.height, len(inputs)), dtype=np.float64, order="F")
-    for position, column in enumerate(inputs):
-        if column.name not in frame.columns:
-            raise ShipwayError(
-                "SW-202", f"the frame has no column {column.name!r}", did_you_mean(column.name, frame.columns)
-            )
+    for at, column in enumerate(inputs):
         series = frame[column.name]
-        if (series.dtype == pl.String) != (column.kind == "category"):
-            raise ShipwayError(
-                "SW-203",
-                f"column {column.name!r} is {series.dtype}, and the model reads a {column.kind}",
-                "give the feature the type it had when the model was trained, or train again",
-            )
-        if column.kind == "category":
-            valid = series.is_not_null().to_numpy()
-            x[:, position] = encode_categories(series.fill_null("").to_numpy(), valid, column.categories)
-        else:
-            x[:, position] = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    return x
+        if _kind_of(series) != column.kind:
+            hint = "the model reads it as it was in training: give it that way, or train again"
+            raise ShipwayError("SW-203", f"column {column.name!r} is {series.dtype}, not a {column.kind}", hint)
+        x[:, at] = _encode_text(series, column.categories) if column.kind == "category" else _encode_number(series)
+    return np.ascontiguousarray(x)
 
 
-def _describe(series: pl.Series, monotone: int) -> InputColumn:
-    """Say what a column is and what training saw of it."""
-    kind = series.dtype
-    missing = series.null_count() / max(len(series), 1)
-    if kind == pl.String:
-        texts = tuple(series.drop_nulls().unique().sort().to_list())
-        return InputColumn(name=series.name, kind="category", categories=texts, missing=missing, monotone=monotone)
-    if not (kind.is_numeric() or kind == pl.Boolean):
-        raise ShipwayError(
-            "SW-203",
-            f"feature {series.name!r} is {kind}, which no model reads",
-            "make it a number, a truth value or a text",
-        )
-    numbers = series.cast(pl.Float64).drop_nulls().drop_nans()
-    low, high = (numbers.min(), numbers.max()) if len(numbers) else (None, None)
-    return InputColumn(
-        name=series.name,
-        kind="number",
-        low=low if low is None else float(low),  # type: ignore[arg-type]
-        high=high if high is None else float(high),  # type: ignore[arg-type]
-        missing=missing,
-        monotone=monotone,
+def _encode_text(series: pl.Series, categories: Sequence[str]) -> NDArray[np.float64]:
+    # Texts repeat: each distinct one is coded once, and the rows take the codes.
+    distinct = series.drop_nulls().unique()
+    texts: NDArray[Any] = distinct.to_numpy()
+    codes = encode_categories(texts, np.ones(len(texts), dtype=np.bool_), categories)
+    coded = series.replace_strict(distinct, pl.Series(codes), default=None, return_dtype=pl.Float64)
+    return coded.fill_null(np.nan).to_numpy()
+
+
+def _encode_number(series: pl.Series) -> NDArray[np.float64]:
+    single = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
+    with np.errstate(over="ignore"):
+        return single.astype(np.float32).astype(np.float64)
+
+
+def _kind_of(series: pl.Series) -> str:
+    if series.dtype == pl.String:
+        return "category"
+    if series.dtype == pl.Boolean or series.dtype.is_integer() or series.dtype.is_float():
+        return "number"
+    raise ShipwayError(
+        "SW-203",
+        f"column {series.name!r} is {series.dtype}, which a model cannot read",
+        "make it a number, a condition or a text: the difference of two instants, for example, is a number",
     )
 
 
-def _direction(name: str, rising: Sequence[str], falling: Sequence[str]) -> int:
-    return 1 if name in rising else -1 if name in falling else 0
+def _describe_type(series: pl.Series) -> InputColumn:
+    if _kind_of(series) == "number":
+        return InputColumn(name=series.name, kind="number")
+    texts: list[str] = series.drop_nulls().unique().sort().to_list()
+    return InputColumn(name=series.name, kind="category", categories=tuple(texts))
+
+
+def _describe(column: InputColumn, values: NDArray[np.float64], sign: int) -> InputColumn:
+    finite = values[np.isfinite(values)]
+    ranged = column.kind == "number" and len(finite) > 0
+    return InputColumn(
+        name=column.name,
+        kind=column.kind,
+        categories=column.categories,
+        low=float(finite.min()) if ranged else None,
+        high=float(finite.max()) if ranged else None,
+        missing=float(np.isnan(values).mean()),
+        monotone=sign,
+    )
+
+
+def _read_label(series: pl.Series) -> NDArray[np.bool_]:
+    if series.dtype != pl.Boolean:
+        raise ShipwayError(
+            "SW-203", f"label {series.name!r} is {series.dtype}, not a condition", "compare it with a bound"
+        )
+    y = series.to_numpy().astype(np.bool_)
+    if len(y) < FEWEST_ROWS:
+        raise ShipwayError(
+            "SW-402",
+            f"{len(y)} rows have a label known by the cut, and training needs {FEWEST_ROWS}",
+            "train at a later cut, or bring more data in",
+        )
+    if y.all() or not y.any():
+        raise ShipwayError(
+            "SW-402",
+            f"the label is {str(bool(y[0])).lower()} in all {len(y):,} rows known by the cut",
+            "a model needs both outcomes to learn from: train at a later cut, or check the label's condition",
+        )
+    return y
+
+
+def _check_constraints(
+    frame: pl.DataFrame, columns: Sequence[str], rising: Collection[str], falling: Collection[str]
+) -> None:
+    for name in sorted({*rising, *falling}):
+        if name not in columns:
+            word = "rising" if name in rising else "falling"
+            raise ShipwayError("SW-104", f"{word} column {name!r} is not a feature", did_you_mean(name, columns))
+        if name in rising and name in falling:
+            raise ShipwayError("SW-106", f"column {name!r} is both rising and falling", "keep one of the two")
+        if _kind_of(frame[name]) == "category":
+            raise ShipwayError(
+                "SW-106", f"column {name!r} holds text, which neither rises nor falls", "constrain numbers only"
+            )
+
+
+def _require(frame: pl.DataFrame, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in frame.columns:
+            raise ShipwayError("SW-202", f"the frame has no column {name!r}", did_you_mean(name, frame.columns))

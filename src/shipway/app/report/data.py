@@ -1,4 +1,4 @@
-"""Everything a report shows, collected and not yet rendered; a section without data is None or empty and is left out."""
+"""Everything a report shows, not yet rendered; a section without data is None or empty and is left out."""
 
 from typing import Literal, TypeAlias
 
@@ -136,7 +136,7 @@ class LeakData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CostData(msgspec.Struct, frozen=True, kw_only=True):
-    """Cost of a row in one month: acting never, on the model's predictions, and exactly where the label turns out true."""
+    """Cost of a row in one month: acting never, on the predictions, and exactly where the label turns out true."""
 
     label: str
     nothing: float

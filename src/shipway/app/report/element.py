@@ -20,7 +20,7 @@ Child: TypeAlias = "str | Markup | None"
 """What stands in an element: words to be escaped, markup, or nothing."""
 
 
-def element(name: str, *children: Child, **attributes: str | float | bool | None) -> Markup:
+def element(name: str, /, *children: Child, **attributes: str | float | bool | None) -> Markup:
     """Return an element with attributes and children.
 
     Args:

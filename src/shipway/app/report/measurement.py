@@ -214,7 +214,7 @@ def _slices(workspace: Workspace, version: VersionReport, checks: Mapping[str, C
 
 def _slice(row: Mapping[str, Any]) -> SliceData:
     error, clusters = row["standard_error"], row["clusters"]
-    known = error is not None and clusters > 1
+    estimate = None if error is None else Estimate(row["difference"], error, row["n"], clusters)
     return SliceData(
         name=row["slice"],
         n=row["n"],
@@ -222,7 +222,7 @@ def _slice(row: Mapping[str, Any]) -> SliceData:
         candidate=row["candidate_log_loss"],
         baseline=row["baseline_log_loss"],
         difference=row["difference"],
-        interval=interval(Estimate(row["difference"], error, row["n"], clusters)) if known else None,
+        interval=None if estimate is None else interval(estimate),
         p=row["p"],
         regressed=row["regressed"],
     )

@@ -33,7 +33,9 @@ def write_interval(measured: Measured, unit: Unit, *, sign: bool = False) -> str
 
 def write_share(share: float) -> str:
     """Return a share in per cent, with enough digits that a small one is not nought."""
-    return f"{share:.1%}" if share == 0 or share >= 0.01 else f"{share:.2g}" if share < 1e-6 else f"{share:.2%}"
+    if share == 0:
+        return "0%"
+    return f"{share:.1%}" if share >= 0.01 else f"{share:.2%}" if share >= 0.0001 else f"{share * 100:.1g}%"
 
 
 def write_seconds(seconds: float) -> str:

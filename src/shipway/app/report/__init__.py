@@ -1,0 +1,42 @@
+"""The report of a run: one HTML file that needs nothing else."""
+
+from errno import ENOSPC
+from pathlib import Path
+
+from shipway.app.adapter import load_adapter
+from shipway.app.project import Project
+from shipway.app.report.collection import collect_report
+from shipway.app.report.page import render_report
+from shipway.app.run import RunReport
+from shipway.app.workspace import Workspace
+from shipway.core.error import ShipwayError
+from shipway.kit.file import write_atomic
+
+__all__ = ["collect_report", "render_report", "write_report"]
+
+
+def write_report(project: Project, run: RunReport, path: Path) -> Path:
+    """Write the report of a run to a file, over what was there, and return where it is.
+
+    Args:
+        project: whose run it was.
+        run: what the run came to, before another one begins.
+        path: the file; its folder is made where it is missing.
+
+    Raises:
+        ShipwayError: SW-601 if the disk is full, SW-602 if the file cannot be written, SW-605 if a blob that the run
+            cites is missing or damaged, SW-701 if what draws charts is not installed.
+    """
+    charts = load_adapter("charts.altair")()
+    workspace = Workspace(project)
+    try:
+        data = collect_report(workspace, run)
+    finally:
+        workspace.close()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(path, render_report(data, charts).encode())
+    except OSError as error:
+        code = "SW-601" if error.errno == ENOSPC else "SW-602"
+        raise ShipwayError(code, f"{path} cannot be written: {error.strerror}", "name a file you may write") from error
+    return path

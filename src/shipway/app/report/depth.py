@@ -1,0 +1,168 @@
+"""Sections that go into depth on one model: its slices, its behaviour, and its versions with their bundles."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from shipway.app.report.data import BehaviourData, BundleData, Measured, SliceData, SlicesData, Unit, VersionData
+from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.number import write_interval, write_number, write_plural, write_share
+from shipway.app.report.whisker import draw_whisker, span_of
+
+SHOWN: Final = 8
+"""How many slices are shown from each end before the reader asks for all."""
+_SLICE_HEAD: Final = ("Slice", "Rows", "Days or groups", "Log loss", "Difference", "", "p", "")
+
+
+def show_slices(slices: Sequence[SlicesData]) -> Markup | None:
+    """Return the slices most and least likely to be worse than the baseline, all others, and those under support."""
+    return join(_slices(each) for each in slices) if slices else None
+
+
+def show_behaviours(behaviours: Sequence[BehaviourData]) -> Markup | None:
+    """Return what each change of features did to the predictions."""
+    return join(_behaviour(each) for each in behaviours) if behaviours else None
+
+
+def show_versions(versions: Sequence[VersionData]) -> Markup:
+    """Return what each version learned from, what it gets, and its bundle where it may be released."""
+    head = (
+        "Version",
+        "Learned until",
+        "Rows",
+        "Rate",
+        "AUC",
+        "Log loss",
+        "Brier",
+        "Mean prediction less rate",
+        "Saved per row",
+        "Gates",
+    )
+    rows = [
+        (
+            join((element("b", version.name), element("div", version.format, class_="soft"))),
+            version.cut,
+            f"{version.rows:,}",
+            write_share(version.rate),
+            _cell(version.auc, "auc"),
+            _cell(version.log_loss, "loss"),
+            _cell(version.brier, "loss"),
+            _cell(version.calibration_gap, "loss", sign=True),
+            _cell(version.saved, "cost"),
+            badge(version.outcome),
+        )
+        for version in reversed(versions)
+    ]
+    kept = [at for at in range(len(head)) if any(row[at] is not None for row in rows)]
+    metrics = table(
+        [head[at] for at in kept], ([row[at] for at in kept] for row in rows), numbers=range(2, len(kept) - 1)
+    )
+    return join((metrics, _gains(versions[-1]), _bundles(versions)))
+
+
+def _slices(slices: SlicesData) -> Markup:
+    tested, under = slices.tested, slices.under_support
+    ends = [*tested[:SHOWN], *tested[max(SHOWN, len(tested) - SHOWN) :]]
+    regressed = sum(each.regressed for each in tested)
+    found = f"{regressed:,} of {len(tested):,}" if regressed else f"None of {len(tested):,}"
+    said = words(
+        element("b", found if tested else "No slice"),
+        f" tested slices found worse than {slices.baseline}" if tested else f" has enough rows: {slices.said}",
+        ", false discoveries controlled over all of them. A difference above nought is worse." if tested else ".",
+    )
+    between = len(tested) - len(ends)
+    cut = "The slices most likely to be worse, and the least likely." if between else "All slices tested."
+    return join(
+        (
+            element("p", code(slices.check), class_="why"),
+            said,
+            join((element("p", cut, class_="soft"), _slice_table(ends))) if ends else None,
+            fold(f"All {len(tested):,} slices tested", _slice_table(tested)) if between else None,
+            fold(f"{write_plural(len(under), 'slice')} under support, listed and never decided on", _slice_table(under))
+            if under
+            else None,
+        )
+    )
+
+
+def _slice_table(slices: Sequence[SliceData]) -> Markup:
+    measured = [Measured(each.difference, *(each.interval or (each.difference, each.difference))) for each in slices]
+    span = span_of((each for each, of in zip(measured, slices, strict=True) if of.interval), 0.0)
+    rows: list[Sequence[Child]] = []
+    for each, number in zip(slices, measured, strict=True):
+        tone = "fail" if each.regressed else "main"
+        interval = element("div", write_interval(number, "loss", sign=True), class_="soft")
+        rows.append(
+            (
+                each.name,
+                f"{each.n:,}",
+                f"{each.clusters:,}",
+                join((f"{each.candidate:.4f}", element("div", f"baseline {each.baseline:.4f}", class_="soft"))),
+                join((element("b", write_number(each.difference, "loss", sign=True)), interval)),
+                draw_whisker(number, span, tone=tone, bound=0.0) if each.interval else None,
+                None if each.p is None else f"{each.p:.2g}",
+                element("span", "✕ worse", class_="badge fail") if each.regressed else None,
+            )
+        )
+    return table(_SLICE_HEAD, rows, numbers=(1, 2, 3, 4, 6))
+
+
+def _behaviour(behaviour: BehaviourData) -> Markup:
+    rows = [
+        (
+            code(trial.change),
+            f"{trial.n:,}" if trial.n else "no row has a value to change",
+            None if trial.mean_change is None else write_number(trial.mean_change, "loss", sign=True),
+            None if trial.share_violating is None else write_share(trial.share_violating),
+        )
+        for trial in behaviour.trials
+    ]
+    head = ("Change", "Rows", "Mean change of the prediction", "Share that does otherwise")
+    title = element("h3", code(behaviour.name))
+    return join(
+        (title, element("p", f"Expected: {behaviour.expects}.", class_="why"), table(head, rows, numbers=(1, 2, 3)))
+    )
+
+
+def _cell(measured: Measured | None, unit: Unit, *, sign: bool = False) -> Markup | None:
+    if measured is None:
+        return None
+    interval = element("div", write_interval(measured, unit, sign=sign), class_="soft")
+    return join((element("b", write_number(measured.value, unit, sign=sign)), interval))
+
+
+def _gains(version: VersionData) -> Markup | None:
+    if not version.gains:
+        return None
+    rows = [
+        (
+            metric.replace("_", " "),
+            baseline,
+            write_number(gain.value, "loss", sign=True),
+            write_interval(gain, "loss", sign=True),
+        )
+        for metric, baseline, gain in version.gains
+    ]
+    head = ("Metric", "Against", f"{version.name.capitalize()} is better by", "95 % interval")
+    return join((element("h3", "On the same rows"), table(head, rows, numbers=(2, 3))))
+
+
+def _bundles(versions: Iterable[VersionData]) -> Markup | None:
+    rows = [
+        (
+            version.name,
+            code(version.bundle.digest),
+            f"{version.bundle.files:,}",
+            _parity(version.bundle),
+        )
+        for version in versions
+        if version.bundle is not None
+    ]
+    if not rows:
+        return None
+    head = ("Registered", "Bundle", "Files", "ONNX form against the native one")
+    return join((element("h3", "Bundles"), table(head, list(reversed(rows)), numbers=(2,))))
+
+
+def _parity(bundle: BundleData) -> str:
+    allowed = f"{bundle.parity_tolerance:.0e} allowed"
+    return f"within {bundle.parity_largest:.1e} on {bundle.parity_rows:,} rows ({allowed})"

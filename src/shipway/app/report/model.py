@@ -1,0 +1,206 @@
+"""Sections on one model: how it does by month, what leaks claim, what it is worth, how it is calibrated."""
+
+from collections.abc import Callable, Sequence
+from typing import Final, Literal
+
+from shipway.app.report.data import LeakData, LineData, Measured, ModelData, PartData, SideData, ValueData
+from shipway.app.report.element import Child, Markup, code, element, fold, join, table, words
+from shipway.app.report.number import write_interval, write_number, write_share
+from shipway.app.report.whisker import draw_whisker, span_of
+from shipway.ports.chart import Charts, Series, Tone
+
+_TONES: Final[dict[str, tuple[Tone, bool]]] = {
+    "newest": ("main", False),
+    "earlier": ("main", True),
+    "baseline": ("plain", False),
+    "claimed": ("harm", True),
+    "served": ("harm", False),
+}
+
+
+def show_months(lines: Sequence[LineData], charts: Charts) -> Markup | None:
+    """Return AUC and log loss by month of the versions, their baselines, and leaks on both their sides."""
+    labels = sorted({part.label for line in lines for part in line.parts})
+    if not labels:
+        return None
+    drawn: list[Markup] = []
+    if len(labels) > 1:
+        of_auc = _series(lines, lambda part: part.auc)
+        if any(y is not None for one in of_auc for _, y in one.points):
+            drawn.append(_chart(charts.lines(of_auc, labels=labels, title="AUC by month (higher is better)")))
+        of_loss = _series(lines, lambda part: part.log_loss)
+        title = "Log loss by month, in nats (lower is better)"
+        drawn.append(_chart(charts.lines(of_loss, labels=labels, title=title)))
+    numbers = _month_table(lines, labels)
+    return join((element("div", *drawn, class_="charts"), fold("The numbers", numbers) if drawn else numbers))
+
+
+def show_leaks(leaks: Sequence[LeakData]) -> Markup | None:
+    """Return each leak: the refusal in words, and where it was priced, claimed against honest against served."""
+    return join(_leak(leak) for leak in leaks) if leaks else None
+
+
+def show_value(value: ValueData | None, charts: Charts) -> Markup | None:
+    """Return what acting on the predictions costs, against never acting and against knowing what comes."""
+    if value is None:
+        return None
+    possible = value.nothing - value.oracle
+    share = (
+        f", {write_share(value.saved.value / possible)} of what an oracle would save" if value.saved.value > 0 else ""
+    )
+    said = words(
+        f"Acting where the prediction is above {write_share(value.threshold)}, on {write_share(value.share_acted)} of"
+        f" rows, saves ",
+        element("b", write_number(value.saved.value, "cost")),
+        f" a row ({write_interval(value.saved, 'cost')}) against never acting{share}. In the unit of ",
+        code(value.check),
+        ".",
+    )
+    names = ("never acting", "the model", "an oracle")
+    total = table(
+        ("Cost of a row", *names), [("all rows", *_costs(value.nothing, value.model, value.oracle))], numbers=(1, 2, 3)
+    )
+    if len(value.months) < 2:
+        return join((said, total))
+    labels = [month.label for month in value.months]
+    series = [
+        Series("the model", [(month.label, month.model) for month in value.months], "main"),
+        Series("never acting", [(month.label, month.nothing) for month in value.months], "plain"),
+        Series("an oracle", [(month.label, month.oracle) for month in value.months], "plain", dashed=True),
+    ]
+    chart = _chart(charts.lines(series, labels=labels, title="Cost of a row by month (lower is better)"))
+    rows = [("all", *_costs(value.nothing, value.model, value.oracle))]
+    rows += [(month.label, *_costs(month.nothing, month.model, month.oracle)) for month in value.months]
+    numbers = table(("Cost of a row", *names), rows, numbers=(1, 2, 3), marked=(0,))
+    return join((said, element("div", chart, numbers, class_="charts")))
+
+
+def show_calibration(model: ModelData, charts: Charts) -> Markup | None:
+    """Return predicted against observed frequency in bins of equal count."""
+    if not model.calibration:
+        return None
+    series = [Series(curve.name, curve.bins, "main", dashed=not curve.newest) for curve in model.calibration]
+    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title="how often it was true")
+    newest = model.calibration[0]
+    head = ("Mean prediction", "How often it was true", "Difference")
+    rows = [(f"{p:.1%}", f"{rate:.1%}", write_number(p - rate, "auc", sign=True)) for p, rate in newest.bins]
+    gap = model.versions[-1].calibration_gap
+    said = None
+    if gap is not None:
+        interval = write_interval(gap, "loss", sign=True)
+        ends = f" ({interval})" if interval else ""
+        said = words(
+            f"On average {newest.name} predicts ",
+            element("b", write_number(abs(gap.value), "loss")),
+            f" {'more' if gap.value >= 0 else 'less'} than what happens{ends}. Bins hold equal numbers of rows.",
+        )
+    bins = table(head, rows, numbers=(0, 1, 2))
+    return element("div", _chart(drawn), element("div", said, bins), class_="charts")
+
+
+def _series(lines: Sequence[LineData], read: Callable[[PartData], float | None]) -> list[Series]:
+    return [Series(line.name, [(part.label, read(part)) for part in line.parts], *_TONES[line.role]) for line in lines]
+
+
+def _chart(svg: str) -> Markup:
+    return element("figure", Markup(svg))
+
+
+def _month_table(lines: Sequence[LineData], labels: Sequence[str]) -> Markup:
+    parts = {line.name: {part.label: part for part in line.parts} for line in lines}
+    first = parts[lines[0].name]
+    head: list[Child] = ["Month", "Rows", "Rate"]
+    for line in lines:
+        head += [f"{line.name}: AUC", "log loss"]
+    rows: list[list[Child]] = []
+    for label in labels:
+        part = first.get(label)
+        row: list[Child] = [label, *((f"{part.n:,}", write_share(part.rate)) if part else (None, None))]
+        for line in lines:
+            row += _pair(parts[line.name].get(label))
+        rows.append(row)
+    return table(head, rows, numbers=range(1, len(head)))
+
+
+def _pair(part: PartData | None) -> tuple[Child, Child]:
+    if part is None:
+        return None, None
+    return None if part.auc is None else write_number(part.auc, "auc"), write_number(part.log_loss, "loss")
+
+
+def _costs(*costs: float) -> tuple[str, ...]:
+    return tuple(write_number(cost, "cost") for cost in costs)
+
+
+def _leak(leak: LeakData) -> Markup:
+    refused = [
+        element(
+            "li",
+            code(refusal.column),
+            f" was not known yet in {refusal.rows:,} of {refusal.of:,} rows"
+            f" ({write_share(refusal.rows / refusal.of)}), read by {refusal.features:,} feature"
+            f"{'' if refusal.features == 1 else 's'}. For example: {refusal.example}.",
+        )
+        for refusal in leak.refusals
+    ]
+    return element(
+        "article",
+        element("h3", leak.name, " ", element("span", "✕ refused", class_="badge fail")),
+        words(leak.doc) if leak.doc else None,
+        element("ul", *refused) if refused else None,
+        _price(leak),
+        class_="leak",
+    )
+
+
+def _price(leak: LeakData) -> Markup:
+    if leak.claimed is None or leak.served is None:
+        return element("p", "It was refused and never built, so there is nothing to price.", class_="soft")
+    sides = [("claimed", "what the leak claims offline", leak.claimed, "harm")]
+    sides += [("honest", "the newest version, as known", leak.honest, "main")] if leak.honest else []
+    sides += [("served", "what the leak gets once served", leak.served, "harm")]
+    spans = [span_of([read(side) for _, _, side, _ in sides]) for read in (_auc_of, _loss_of)]
+    rows = [
+        (
+            join((element("b", name), element("div", what, class_="soft"))),
+            *_measure(side.auc, "auc", spans[0], tone),
+            *_measure(side.log_loss, "loss", spans[1], tone),
+            f"{write_share(side.mean_p)} against {write_share(side.rate)}",
+        )
+        for name, what, side, tone in sides
+    ]
+    head = ("", "AUC", "", "Log loss, nats", "", "Mean prediction against rate")
+    return join((_moral(leak.claimed, leak.honest, leak.served), table(head, rows, numbers=(1, 3, 5))))
+
+
+def _measure(
+    measured: Measured, unit: Literal["auc", "loss"], span: tuple[float, float], tone: str
+) -> tuple[Child, Child]:
+    interval = element("div", write_interval(measured, unit), class_="soft")
+    return join((element("b", write_number(measured.value, unit)), interval)), draw_whisker(measured, span, tone=tone)
+
+
+def _moral(claimed: SideData, honest: SideData | None, served: SideData) -> Markup | None:
+    """Return the price in one sentence: how the leak looks, and how it is, against the honest model."""
+    if honest is None:
+        return None
+    looks, serves = claimed.auc.value - honest.auc.value, served.auc.value - honest.auc.value
+    return words(
+        "Built all the same to know its price: its AUC looks ",
+        element("b", f"{write_number(abs(looks), 'auc')} {_better(looks)}"),
+        " than the honest model's, and once served it is ",
+        element("b", f"{write_number(abs(serves), 'auc')} {_better(serves)}"),
+        ".",
+    )
+
+
+def _better(difference: float) -> str:
+    return "better" if difference >= 0 else "worse"
+
+
+def _auc_of(side: SideData) -> Measured:
+    return side.auc
+
+
+def _loss_of(side: SideData) -> Measured:
+    return side.log_loss

@@ -1,0 +1,147 @@
+"""The page: what a run came to, first in one sentence, then in sections that each answer one question."""
+
+from collections.abc import Iterator
+from importlib.resources import files
+
+from shipway.app.report.data import Measured, ModelData, ReportData, Unit, VersionData
+from shipway.app.report.depth import show_behaviours, show_slices, show_versions
+from shipway.app.report.element import Child, Markup, badge, code, element, words
+from shipway.app.report.model import show_calibration, show_leaks, show_months, show_value
+from shipway.app.report.number import write_interval, write_number
+from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
+from shipway.ports.chart import Charts
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+"""What a browser may do with the page: show it, fetch nothing and run nothing."""
+
+
+def render_report(data: ReportData, charts: Charts) -> str:
+    """Return a report as one HTML page that needs nothing else: no script, no font, no picture from anywhere.
+
+    Args:
+        data: everything the page shows; what is missing is left out.
+        charts: draws the charts.
+    """
+    sections = [section for section in _sections(data, charts) if section[2] is not None]
+    links = [element("a", title, href=f"#{name}") for name, title, _ in sections]
+    body = element(
+        "body",
+        _header(data),
+        element("nav", *links) if links else None,
+        element("main", *(_section(*section) for section in sections)),
+        show_footnote(data),
+    )
+    style = Markup(files("shipway.app.report").joinpath("style.css").read_text(encoding="utf-8"))
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
+        element("title", f"{data.project}: {data.outcome}"),
+        element("style", style),
+    )
+    return "<!doctype html>\n" + element("html", head, body, lang="en").text + "\n"
+
+
+def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Markup | None]]:
+    """Yield each section's anchor, title and content, None for one without data."""
+    yield "path", "The path", show_stages(data.stages)
+    yield "gates", "Gates", show_gates(data.gates)
+    for at, model in enumerate(data.models):
+        of = f" of {model.name}" if len(data.models) > 1 else ""
+        priced = any(leak.claimed for leak in model.leaks)
+        yield f"months-{at}", f"Performance by month{of}", show_months(model.lines, charts)
+        yield f"leaks-{at}", f"Leaks{of}, refused{' and priced' if priced else ''}", show_leaks(model.leaks)
+        yield f"value-{at}", f"Value of deciding{of}", show_value(model.value, charts)
+        yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
+        yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
+        yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
+        yield f"versions-{at}", f"Versions{of}", show_versions(model.versions)
+    yield "origin", "How it was made", show_origin(data.origin)
+
+
+def _section(name: str, title: str, content: Markup | None) -> Markup:
+    return element("section", element("h2", title), content, id=name)
+
+
+def _header(data: ReportData) -> Markup:
+    owner = f" · {data.owner}" if data.owner else ""
+    return element(
+        "header",
+        element("p", f"shipway report{owner}", class_="brow"),
+        element("h1", data.project, " ", badge(data.outcome)),
+        *(_lede(model) for model in data.models),
+        None if data.models else words("No model was made: the data did not pass its gates."),
+    )
+
+
+def _lede(model: ModelData) -> Markup:
+    newest = model.versions[-1]
+    asked = (
+        "It predicts ",
+        code(model.label),
+        ", asked at ",
+        code(model.at),
+        f". It learned from what was known by {newest.cut} and is judged on {model.period[0]} to {model.period[1]}.",
+    )
+    return element(
+        "div",
+        element("p", " ".join(_sentences(model, newest)), class_="lede"),
+        element("p", f"{model.purpose} " if model.purpose else None, *asked, class_="soft"),
+        element("div", *_tiles(model, newest), class_="tiles"),
+    )
+
+
+def _sentences(model: ModelData, newest: VersionData) -> Iterator[str]:
+    """Yield what the newest version gets, and what a leak would have claimed and got."""
+    states = {"pass": "may be released", "fail": "may not be released", "hold": "is held for want of evidence"}
+    state = states.get(newest.outcome or "", "was measured and no gate decides on it")
+    got: list[str] = []
+    if newest.auc is not None:
+        got.append(f"AUC {_with_interval(newest.auc, 'auc')}")
+    if newest.log_loss is not None:
+        got.append(f"log loss {_with_interval(newest.log_loss, 'loss')} nats")
+    gets = f": {' and '.join(got)} on {newest.evaluated:,} rows" if got else ""
+    yield f"{newest.name.capitalize()} of {model.name} {state}{gets}."
+    if newest.saved is not None:
+        verb = "saves" if newest.saved.value >= 0 else "costs"
+        much = write_number(abs(newest.saved.value), "cost")
+        reach = write_interval(newest.saved, "cost")
+        yield f"Acting on it {verb} {much} a row against doing nothing (saved: {reach})."
+    for leak in model.leaks:
+        if leak.claimed is not None and leak.served is not None:
+            claims, serves = (write_number(side.auc.value, "auc") for side in (leak.claimed, leak.served))
+            yield f"A leak was refused that would have claimed AUC {claims} and got {serves} once served."
+
+
+def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
+    if newest.auc is not None:
+        yield _tile("AUC", write_number(newest.auc.value, "auc"), _gains(newest, "auc"))
+    if newest.log_loss is not None:
+        yield _tile("Log loss, nats", write_number(newest.log_loss.value, "auc"), _gains(newest, "log_loss"))
+    if newest.saved is not None and model.value is not None:
+        best = write_number(model.value.nothing - model.value.oracle, "cost")
+        yield _tile("Saved per row", write_number(newest.saved.value, "cost"), f"an oracle would save {best}")
+    for slices in model.slices[:1]:
+        regressed = sum(each.regressed for each in slices.tested)
+        if slices.tested:
+            yield _tile("Slices found worse", f"{regressed:,}", f"of {len(slices.tested):,}, against {slices.baseline}")
+
+
+def _tile(name: str, number: str, beside: Child) -> Markup:
+    return element("div", element("span", name), element("b", number), element("small", beside), class_="tile")
+
+
+def _gains(version: VersionData, metric: str) -> str:
+    """Return by how much a version is better or worse than what it was compared with, in words."""
+    said = [
+        f"{write_number(abs(gain.value), 'auc')} {'better' if gain.value >= 0 else 'worse'} than {baseline}"
+        for name, baseline, gain in version.gains
+        if name == metric
+    ]
+    return ", ".join(said)
+
+
+def _with_interval(measured: Measured, unit: Unit) -> str:
+    interval = write_interval(measured, unit)
+    return f"{write_number(measured.value, unit)} ({interval})" if interval else write_number(measured.value, unit)

@@ -1,0 +1,191 @@
+import lightgbm
+import numpy as np
+import pytest
+
+from shipway.adapters.lightgbm.model import LightgbmFormat
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core.error import ShipwayError
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_rows
+
+QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "min_data_per_group": 5}
+COLUMNS = 6
+
+
+def fit_booster(x, y, seed, **params):
+    classes = len(np.unique(y))
+    objective = {"objective": "binary"} if classes == 2 else {"objective": "multiclass", "num_class": classes}
+    data = lightgbm.Dataset(x, y, categorical_feature=[1])
+    return lightgbm.train({**objective, **QUIET, "seed": seed, **params}, data, 20)
+
+
+def fit_classifier(x, y, seed, **params):
+    quiet = {**QUIET, "n_jobs": QUIET["num_threads"]}
+    del quiet["num_threads"]
+    return lightgbm.LGBMClassifier(n_estimators=20, random_state=seed, **quiet, **params).fit(
+        x, y, categorical_feature=[1]
+    )
+
+
+def make_booster_sample():
+    x, y = make_rows(9)
+    return FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=fit_booster,
+        unfitted=lightgbm.Booster({**QUIET, "objective": "binary"}, lightgbm.Dataset(x, y)),
+        predict=lambda booster, x: booster.predict(x, num_threads=1),
+    )
+
+
+def make_classifier_sample():
+    return FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=fit_classifier,
+        unfitted=lightgbm.LGBMClassifier(),
+        predict=lambda classifier, x: classifier.booster_.predict(x, num_threads=1),
+    )
+
+
+def make_wide_rows(seed, *, holes=True, rows=3_000):
+    """Two real columns of different scale, two categories, a small whole number and one beyond 2 ** 24."""
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(rows, COLUMNS))
+    x[:, 1] = random.integers(0, 60, rows)
+    x[:, 2] = np.round(x[:, 2] * 3)
+    x[:, 3] = random.integers(0, 3, rows)
+    x[:, 4] = random.integers(0, 10**9, rows) * 1000.0
+    x[:, 5] *= 1e-3
+    if holes:
+        x[random.random(rows) < 0.2, 0] = np.nan
+        x[random.random(rows) < 0.1, 1] = np.nan
+    signal = np.nan_to_num(x[:, 0]) + (np.nan_to_num(x[:, 1]) % 3 == 0) + (x[:, 3] == 2) + x[:, 4] / 1e12
+    return x.astype(np.float32).astype(np.float64), signal + 0.2 * x[:, 2] + random.normal(size=rows) > 1
+
+
+def thresholds_of(booster):
+    found = [[] for _ in range(COLUMNS)]
+    nodes = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+    while nodes:
+        node = nodes.pop()
+        if "split_feature" in node:
+            nodes += [node["left_child"], node["right_child"]]
+            if node["decision_type"] == "<=":
+                found[node["split_feature"]].append(node["threshold"])
+    return found
+
+
+def make_hostile_rows(booster, x, seed):
+    """Rows at every threshold and a step of single precision to either side, and with every odd value anywhere."""
+    random = np.random.default_rng(seed)
+    at_ties = x[random.integers(0, len(x), 4_000)].copy()
+    for column, thresholds in enumerate(thresholds_of(booster)):
+        if thresholds:
+            tie = random.choice(thresholds, len(at_ties)).astype(np.float32)
+            steps = [np.nextafter(tie, np.float32(-np.inf)), tie, np.nextafter(tie, np.float32(np.inf))]
+            near = np.choose(random.integers(0, 3, len(tie)), steps)
+            at_ties[:, column] = np.where(random.random(len(tie)) < 0.7, near, at_ties[:, column])
+    blocks = [x[:500], at_ties, np.full((1, COLUMNS), np.nan)]
+    for value in (np.nan, 0.0, -0.0, 1e30, -1e30, np.inf, -np.inf, 1e-40, -1e-35, -1.0, 999.0, 2.0**31, 3e9):
+        for column in range(COLUMNS):
+            block = x[:40].copy()
+            block[:, column] = value
+            blocks.append(block)
+    rows = np.concatenate(blocks)
+    # A category is a whole number; LightGBM would cut off the rest of another, ONNX would not.
+    rows[:, [1, 3]] = np.trunc(rows[:, [1, 3]])
+    return rows.astype(np.float32).astype(np.float64)
+
+
+@pytest.mark.parametrize("make", [make_booster_sample, make_classifier_sample])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_lightgbm_conforms(case, make):
+    case(make)
+
+
+@pytest.mark.parametrize(
+    ("params", "holes"),
+    [
+        ({}, True),
+        ({}, False),
+        ({"use_missing": False}, True),
+        ({"sigmoid": 2.0}, True),
+        ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}, True),
+        ({"boosting": "dart"}, True),
+        ({"monotone_constraints": [1, 0, 0, 0, -1, 0]}, True),
+        ({"extra_trees": True, "num_leaves": 127, "min_data_in_leaf": 5}, True),
+        ({"max_cat_to_onehot": 100}, True),
+        ({"cat_smooth": 1, "min_data_per_group": 1, "num_leaves": 127, "min_data_in_leaf": 1}, True),
+        ({"num_leaves": 2}, True),
+    ],
+    ids=lambda v: ",".join(v) if isinstance(v, dict) else None,
+)
+def test_portable_form_agrees_on_hostile_rows(params, holes):
+    x, y = make_wide_rows(3, holes=holes)
+    train = lightgbm.Dataset(x, y, categorical_feature=[1, 3])
+    booster = lightgbm.train({"objective": "binary", "seed": 1, **QUIET, **params}, train, 25)
+    model_format = LightgbmFormat()
+    data = model_format.dump(booster)
+    rows = make_hostile_rows(booster, x, 5)
+    expected = booster.predict(rows, num_threads=1)
+    np.testing.assert_array_equal(model_format.load(data).predict(rows), expected)
+    portable = OnnxRuntime().load(model_format.to_onnx(data, COLUMNS))
+    np.testing.assert_allclose(portable.predict(rows), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("params", "fact"), [({"linear_tree": True}, "linear models"), ({"zero_as_missing": True}, "zeros as missing")]
+)
+def test_parts_onnx_lacks_are_refused(params, fact):
+    model_format = LightgbmFormat()
+    x, y = make_rows(1)
+    data = model_format.dump(fit_booster(x, y, 0, **params))
+    with pytest.raises(ShipwayError, match=fact) as refused:
+        model_format.to_onnx(data, 3)
+    assert refused.value.code == "SW-501"
+
+
+def test_threads_and_verbosity_leave_no_trace():
+    x, y = make_rows(1)
+    model_format = LightgbmFormat()
+    data = model_format.dump(fit_booster(x, y, 0))
+    assert data == model_format.dump(fit_booster(x, y, 0, num_threads=2, verbosity=-2, machine_list_filename="x"))
+    assert b"num_threads" not in data
+    assert data == model_format.dump(lightgbm.Booster(model_str=data.decode()))
+
+
+def test_early_stopping_keeps_the_best_iteration():
+    x, y = make_rows(1)
+    data = lightgbm.Dataset(x, y)
+    valid = lightgbm.Dataset(*make_rows(2), reference=data)
+    booster = lightgbm.train(
+        {"objective": "binary", "learning_rate": 0.5, **QUIET},
+        data,
+        200,
+        valid_sets=[valid],
+        callbacks=[lightgbm.early_stopping(3, verbose=False)],
+    )
+    assert 0 < booster.best_iteration < 200
+    loaded = LightgbmFormat().load(LightgbmFormat().dump(booster))
+    np.testing.assert_array_equal(loaded.predict(x), booster.predict(x, num_threads=1))
+
+
+@pytest.mark.parametrize("objective", ["regression", "cross_entropy", "poisson"])
+def test_other_objectives_are_refused(objective):
+    x, y = make_rows(1)
+    booster = lightgbm.train({**QUIET, "objective": objective}, lightgbm.Dataset(x, y.astype(float)), 2)
+    with pytest.raises(ShipwayError, match=f"predicts {objective}") as refused:
+        LightgbmFormat().dump(booster)
+    assert refused.value.code == "SW-501"
+
+
+def test_pandas_categories_are_refused():
+    x, y = make_rows(1)
+    text = fit_booster(x, y, 0).model_to_string().replace("pandas_categorical:null", 'pandas_categorical:[["a", "b"]]')
+    with pytest.raises(ShipwayError, match="pandas"):
+        LightgbmFormat().dump(lightgbm.Booster(model_str=text))
+
+
+def test_another_estimator_is_refused():
+    with pytest.raises(ShipwayError, match="is a dict"):
+        LightgbmFormat().dump({})

@@ -1,0 +1,64 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core.error import ShipwayError
+from shipway.testing.model import RUNTIME_CASES, RuntimeSample
+
+WEIGHTS = np.asarray([[-0.5, 0.5], [0.25, -0.25], [0.1, -0.1]], dtype=np.float32)
+
+
+def make_graph(columns=3, inputs=1):
+    """A logistic regression on clipped columns, written by hand; a missing value reads as zero."""
+    names = ["x", *(f"y{i}" for i in range(1, inputs))]
+    shape = [None, columns]
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["hole"]),
+        helper.make_node("Where", ["hole", "zero", "x"], ["full"]),
+        helper.make_node("Clip", ["full", "low", "high"], ["clipped"]),
+        helper.make_node("MatMul", ["clipped", "weights"], ["score"]),
+        helper.make_node("Softmax", ["score"], ["probability"], axis=1),
+    ]
+    constants = {"zero": np.float32(0), "low": np.float32(-3), "high": np.float32(3), "weights": WEIGHTS}
+    graph = helper.make_graph(
+        nodes,
+        "logistic",
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in names],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 2])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def predict(x):
+    score = np.clip(np.nan_to_num(x, nan=0.0, posinf=3.0, neginf=-3.0), -3, 3) @ WEIGHTS.astype(np.float64)
+    return 1 / (1 + np.exp(score[:, 0] - score[:, 1]))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("case", RUNTIME_CASES)
+def test_onnx_runtime_conforms(case, threads):
+    case(lambda: RuntimeSample(OnnxRuntime(threads=threads), make_graph(), predict))
+
+
+@pytest.mark.parametrize("graph", [make_graph(columns=None), make_graph(inputs=2)], ids=["any columns", "two inputs"])
+def test_graph_of_another_shape_is_refused(graph):
+    with pytest.raises(ShipwayError) as refused:
+        OnnxRuntime().load(graph)
+    assert refused.value.code == "SW-502"
+
+
+def test_a_batch_is_predicted_without_a_word(capfd):
+    OnnxRuntime().load(make_graph()).predict(np.zeros((64, 3)))
+    captured = capfd.readouterr()
+    assert (captured.out, captured.err) == ("", "")
+
+
+def test_numbers_beyond_single_precision_are_infinite():
+    predictor = OnnxRuntime().load(make_graph())
+    huge = predictor.predict(np.asarray([[1e300, 0.0, -1e300]]))
+    assert huge[0] == pytest.approx(predict(np.asarray([[3.0, 0.0, -3.0]]))[0], abs=1e-6)

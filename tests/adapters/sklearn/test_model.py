@@ -1,0 +1,107 @@
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.adapters.sklearn.model import SklearnFormat
+from shipway.core.error import ShipwayError
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_odd_rows, make_rows
+
+
+def make_linear():
+    return make_pipeline(SimpleImputer(), StandardScaler(), LogisticRegression())
+
+
+def make_trees(seed=0):
+    return HistGradientBoostingClassifier(max_iter=15, random_state=seed)
+
+
+def make_sample(build):
+    return lambda: FormatSample(
+        model_format=SklearnFormat(),
+        runtime=OnnxRuntime(),
+        fit=lambda x, y, seed: build().fit(x, y),
+        unfitted=build(),
+        predict=lambda estimator, x: estimator.predict_proba(x)[:, 1],
+        tolerance=1e-5,
+    )
+
+
+@pytest.mark.parametrize("build", [make_linear, make_trees])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_sklearn_conforms(case, build):
+    case(make_sample(build))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(SimpleImputer(), RandomForestClassifier(10, max_depth=6, random_state=0, n_jobs=1)),
+        make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=10, random_state=0)),
+        make_pipeline(SimpleImputer(), CalibratedClassifierCV(LogisticRegression(), cv=3)),
+        make_pipeline(StandardScaler(), make_trees()),
+        make_pipeline(
+            make_column_transformer(
+                (OneHotEncoder(handle_unknown="ignore"), [2]),
+                (make_pipeline(SimpleImputer(), StandardScaler()), [0, 1]),
+            ),
+            LogisticRegression(),
+        ),
+    ],
+    ids=["forest", "boosting", "calibrated", "scaled histogram trees", "one-hot"],
+)
+def test_usual_estimators_convert(estimator):
+    x, y = make_rows(1)
+    estimator.fit(x, y)
+    predictor = SklearnFormat().load(SklearnFormat().dump(estimator))
+    # The one-hot encoder of scikit-learn takes no missing value that its training did not have.
+    whole = np.trunc(np.nan_to_num(make_odd_rows(3)))
+    for rows in (make_rows(2)[0], whole):
+        np.testing.assert_allclose(predictor.predict(rows), estimator.predict_proba(rows)[:, 1], rtol=0, atol=1e-5)
+
+
+def test_conversion_that_loses_missing_values_is_refused():
+    x, y = make_rows(1)
+    forest = RandomForestClassifier(10, max_depth=6, random_state=0, n_jobs=1).fit(x, y)
+    with pytest.raises(ShipwayError, match="predicts something else as ONNX") as refused:
+        SklearnFormat().dump(forest)
+    assert refused.value.code == "SW-501"
+
+
+def test_conversion_that_loses_categories_is_refused():
+    x, y = make_rows(1)
+    trees = HistGradientBoostingClassifier(max_iter=10, categorical_features=[1], random_state=0).fit(x, y)
+    with pytest.raises(ShipwayError, match="predicts something else as ONNX"):
+        SklearnFormat().dump(trees)
+
+
+def test_estimators_of_others_are_not_accepted():
+    lightgbm = pytest.importorskip("lightgbm")
+    assert not SklearnFormat().accepts(lightgbm.LGBMClassifier())
+
+
+def test_a_pipeline_with_a_foreign_estimator_is_refused():
+    lightgbm = pytest.importorskip("lightgbm")
+    x, y = make_rows(1)
+    foreign = lightgbm.LGBMClassifier(n_estimators=2, n_jobs=1, verbosity=-1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        pipeline = make_pipeline(SimpleImputer(), foreign).fit(x, y)
+    with pytest.raises(ShipwayError, match="does not convert to ONNX") as refused:
+        SklearnFormat().dump(pipeline)
+    assert refused.value.code == "SW-501"
+
+
+@pytest.mark.parametrize("estimator", [LinearRegression(), RidgeClassifier()])
+def test_estimators_without_probabilities_are_refused(estimator):
+    x, y = make_rows(1)
+    with pytest.raises(ShipwayError, match="no probabilities"):
+        SklearnFormat().dump(estimator.fit(np.nan_to_num(x), y))
