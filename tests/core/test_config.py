@@ -1,0 +1,62 @@
+"""shipway.toml is typed, strict, and wrong names are answered with the right ones."""
+
+import datetime as dt
+import tomllib
+from typing import Any
+
+import pytest
+
+from shipway.core.config import instant_of, read_config
+from shipway.core.error import ShipwayError
+
+GOOD = """
+[project]
+name = "flights"
+timezone = "America/New_York"
+at = 2014-01-01
+
+[raw]
+flights = "flights.csv"
+
+[models.delay]
+cuts = [2013-04-01, 2013-07-01T12:00:00]
+test = [2013-07-02, 2014-01-01]
+"""
+
+
+def read(text: str) -> Any:
+    """Read a project file from text."""
+    return read_config(tomllib.loads(text))
+
+
+def test_a_project_file_is_typed() -> None:
+    config = read(GOOD)
+    assert config.project.at == dt.datetime(2014, 1, 1)
+    assert config.models["delay"].cuts == (dt.datetime(2013, 4, 1), dt.datetime(2013, 7, 1, 12))
+    assert config.resources.threads == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (('name = "flights"', 'nme = "flights"'), "did you mean 'name'?"),
+        (("[raw]", "[rwa]"), "did you mean 'raw'?"),
+        (("cuts =", "cut ="), "did you mean 'cuts'?"),
+        (('name = "flights"', "name = 7"), "project-file.md"),
+        (('timezone = "America/New_York"', 'timezone = "New York"'), "Europe/Paris"),
+        (("test = [2013-07-02, 2014-01-01]", "test = [2014-01-01, 2013-07-02]"), "from and to"),
+        (("cuts = [2013-04-01, 2013-07-01T12:00:00]", "cuts = []"), "at least one date"),
+        (("2013-07-01T12:00:00", "2013-08-01"), "no later than the test's first day"),
+    ],
+)
+def test_what_is_wrong_is_named_with_a_hint(change: tuple[str, str], said: str) -> None:
+    with pytest.raises(ShipwayError) as refused:
+        read(GOOD.replace(*change))
+    assert refused.value.code == "SW-102"
+    assert said in refused.value.hint
+
+
+def test_a_date_is_its_first_instant_in_the_project_zone() -> None:
+    midnight = instant_of(dt.datetime(2013, 7, 1), "America/New_York")
+    assert midnight == int(dt.datetime(2013, 7, 1, 4, tzinfo=dt.UTC).timestamp() * 1e6)
+    assert instant_of(dt.datetime(2013, 7, 1, 4, tzinfo=dt.UTC), "America/New_York") == midnight

@@ -1,0 +1,128 @@
+"""The words of a project file refuse what cannot work, at the line where it stands."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+import shipway as sw
+from shipway import windows as w
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Source
+from shipway.core.registry import Registry, collecting
+
+
+@pytest.fixture
+def registry() -> Iterator[Registry]:
+    with collecting() as collected:
+        yield collected
+
+
+def declare() -> Source:
+    """Declare a source of trips."""
+
+    @sw.source(key="id", raw="trips", known_at={"published": ("line", "scheduled"), "arrived": "delay"})
+    def trips(trips: object) -> object:
+        """Make trips."""
+        return trips
+
+    return trips
+
+
+def test_declarations_are_kept_by_kind_and_name(registry: Registry) -> None:
+    trips = declare()
+    line = sw.entity("line")
+    view = sw.feature_view("recent", line, {"n": w.count(trips.event("arrived"), last="3h")})
+    late = sw.label("late", trips.event("arrived").delay > 5)
+
+    @sw.model("delay", on=trips, at=trips.scheduled - "1h", label=late, features=[view], rising=[view.n])
+    def train(frame: object, *, rounds: int = 10) -> object:
+        return frame
+
+    gate = sw.gate("quality", sw.auc >= 0.7, before="release")
+    assert registry.sources == {"trips": trips}
+    assert registry.views == {"recent": view}
+    assert registry.models == {"delay": train}
+    assert registry.gates == {"quality": gate}
+    assert train.columns == ("recent_n",)
+    assert train.params == {"rounds": 10}
+    assert registry.function("model", "delay")("x") == "x"
+    assert registry.function("source", "trips")("y") == "y"
+    assert trips.doc == "Make trips."
+
+
+def test_columns_say_when_they_are_known(registry: Registry) -> None:
+    trips = declare()
+    assert trips.instant_of("line") == "published"
+    assert trips.instant_of("arrived") == "arrived"
+    assert trips.instant_of("id") == "always"
+    assert trips.instant_of("colour") is None
+    assert str(trips.event("arrived").delay) == "trips.arrived.delay"
+    assert str(trips["key"] if "key" in trips.columns else trips.line) == "trips.line"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "hint"),
+    [
+        (lambda t: t.dela, "SW-104", "did you mean 'delay'?"),
+        (lambda t: t.event("arived"), "SW-104", "did you mean 'arrived'?"),
+        (lambda t: t.event("arrived").lin, "SW-104", "did you mean 'line'?"),
+        (lambda t: sw.feature_view("Recent", sw.entity("line"), {"n": t.line}), "SW-106", "lower-case"),
+        (lambda t: sw.feature_view("recent", t, {}), "SW-106", "add one"),
+        (lambda t: sw.label("late", t.delay > 5), "SW-106", "from an event"),
+        (lambda t: declare(), "SW-105", "another name"),
+        (lambda t: sw.gate("g", sw.auc >= 0.5, before="relese"), "SW-104", "did you mean 'release'?"),
+        (lambda t: sw.gate("g", before="release"), "SW-106", "add one"),
+        (lambda t: sw.gate("g", sw.auc, before="release"), "SW-106", "compare it"),
+        (lambda t: sw.gate("g", sw.present(t.line), before="release"), "SW-106", "candidate"),
+        (lambda t: w.mean(t.delay, last="1h"), "SW-106", "from an event"),
+        (lambda t: w.count(t.event("arrived"), last="soon"), "SW-106", "6h"),
+        (
+            lambda t: sw.feature_view("r", sw.entity("line"), {"n": w.count(t.event("arrived"), last="1h")}).m,
+            "SW-104",
+            "n",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused(registry: Registry, wrong: Callable[[Source], Any], code: str, hint: str) -> None:
+    with pytest.raises(ShipwayError) as refused:
+        wrong(declare())
+    assert refused.value.code == code
+    assert hint in refused.value.hint
+
+
+def test_a_column_known_at_two_instants_is_refused(registry: Registry) -> None:
+    with pytest.raises(ShipwayError, match="SW-106"):
+        sw.source(key="id", raw="t", known_at={"a": "x", "b": "x"})
+
+
+def test_a_constraint_on_no_feature_is_refused(registry: Registry) -> None:
+    trips = declare()
+    view = sw.feature_view("v", trips, {"line": trips.line})
+    other = sw.feature_view("o", trips, {"line": trips.line})
+    late = sw.label("late", trips.event("arrived").delay > 5)
+    with pytest.raises(ShipwayError, match="SW-106"):
+
+        @sw.model("m", on=trips, at=trips.scheduled, label=late, features=[view], rising=[other.line])
+        def train(frame: object) -> object:
+            return frame
+
+
+def test_a_leak_that_changes_nothing_is_refused(registry: Registry) -> None:
+    trips = declare()
+    view = sw.feature_view("v", trips, {"line": trips.line})
+    late = sw.label("late", trips.event("arrived").delay > 5)
+
+    @sw.model("m", on=trips, at=trips.scheduled, label=late, features=[view])
+    def train(frame: object) -> object:
+        return frame
+
+    with pytest.raises(ShipwayError, match="SW-106"):
+        sw.leak("none", model=train)
+
+
+def test_a_condition_is_no_truth_value() -> None:
+    with collecting():
+        trips = declare()
+    with pytest.raises(TypeError, match="&"):
+        bool(trips.line)
