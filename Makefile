@@ -25,8 +25,8 @@ check: $(STAMP)-dev ## lint, types, and the floors of the house
 bench: $(STAMP)-dev ## print every number we claim
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-docs: $(STAMP)-dev ## write the reference pages that are made from the code
-	@$(BIN)/python docs/reference.py
+docs: $(STAMP)-dev ## run every block of the docs and see that the reference names everything
+	@$(BIN)/python -m pytest -q tests/docs
 
 clean: ## remove what was made here
 	rm -rf $(VENV) .venv-* shipway-demo .pytest_cache .ruff_cache .hypothesis .import_linter_cache
