@@ -135,7 +135,7 @@ sw.gate(
     sw.present(flights.arr_delay) <= 0.05,  # cancelled or diverted
     sw.holds((weather.wind_speed <= 100) & (weather.temp >= 0) & (weather.visib <= 10)),
     sw.fresh(flights.departed, within="24h"),
-    sw.fresh(weather.reported, within="48h"),  # the feed ends on December 30
+    sw.fresh(weather.reported, within="72h"),  # the feed ends on December 30
     before="training",
 )
 sw.gate(

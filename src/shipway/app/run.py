@@ -159,7 +159,7 @@ def run_cut(runner: Runner, model: Model, frame: Artifact, cut: int, period: tup
     for name, views in model.baselines.items():
         fewer = train(runner, model, frame, cut, name=f"train {name} {day}", columns=columns_of(views))
         baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}"))
-    current = current_of(runner, model.name, before=version.number)
+    current = current_of(runner, version)
     if current is not None:
         scored = score(runner, frame, trained_of(runner, current), period, name=f"score {model.name}@{current.number}")
         baselines["current"] = (f"version {current.number}", scored)

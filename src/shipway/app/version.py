@@ -157,11 +157,15 @@ def open_version(runner: Runner, model: Model, trained: Trained, cut: int) -> Ve
     return version
 
 
-def current_of(runner: Runner, model: str, before: int) -> VersionState | None:
-    """Return the newest registered version of a model with a smaller number, or None."""
-    versions = runner.workspace.state().models.get(model, [])
-    passed = [version for version in versions if version.bundle is not None and version.number < before]
-    return passed[-1] if passed else None
+def current_of(runner: Runner, version: VersionState) -> VersionState | None:
+    """Return the registered version that a version would replace, or None if it would be the first.
+
+    That is the one with the latest cut not after its own, and of those with one cut the newest: a version is compared
+    with what could have been in service when it was trained, never with one that has seen more.
+    """
+    versions = runner.workspace.state().models.get(version.model, [])
+    earlier = [v for v in versions if v.bundle is not None and v.number < version.number and v.cut <= version.cut]
+    return max(earlier, key=lambda v: (v.cut, v.number), default=None)
 
 
 def trained_of(runner: Runner, version: VersionState) -> Trained:

@@ -67,7 +67,7 @@ class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
 
     Attributes:
         metric: what both are measured by.
-        baseline: `current`, the newest version that passed its gate, or where there is none `base rate`.
+        baseline: `current`, the registered version it would replace, or where there is none `base rate`.
         cluster: what rows are grouped by.
     """
 

@@ -17,7 +17,7 @@ Bools: TypeAlias = NDArray[np.bool_]
 Predict: TypeAlias = Callable[[Floats], Floats]
 
 CURRENT: Final = "current"
-"""The baseline that is the newest version that passed its gate."""
+"""The baseline that is the registered version a candidate would replace."""
 BASE_RATE: Final = "base rate"
 """The baseline that always exists: the share of true labels, predicted for every row."""
 
