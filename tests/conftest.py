@@ -1,6 +1,89 @@
-"""What every test shares: hypothesis without hidden time limits, and the same examples on every machine."""
+"""A small project that really ran, shared by whatever only reads it and copied for whatever does not."""
 
-from hypothesis import settings
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
 
-settings.register_profile("shipway", deadline=None, derandomize=True, print_blob=True)
-settings.load_profile("shipway")
+import pytest
+
+from shipway.app.project import Project, find_project
+from shipway.app.run import RunReport, run_project
+from shipway.app.scaffold import init_project
+from shipway.cli.main import main
+
+
+@dataclass(frozen=True)
+class Shop:
+    """The template's project after a run."""
+
+    root: Path
+    run: RunReport
+
+    @property
+    def project(self) -> Project:
+        """Return the project, its file read anew."""
+        return find_project(self.root)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command said."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        """Return the one JSON document of standard output."""
+        return json.loads(self.out)
+
+    @property
+    def error(self):
+        """Return the JSON error, the last line of standard error."""
+        return json.loads(self.err.splitlines()[-1])["error"]
+
+
+@pytest.fixture(scope="session")
+def new_shop(tmp_path_factory):
+    """Return the folder of the template's project, never run; read it only."""
+    folder = tmp_path_factory.mktemp("template")
+    init_project("shop", folder)
+    toml = folder / "shop" / "shipway.toml"
+    toml.write_text(toml.read_text().replace("threads = 2", "threads = 1"))
+    return folder / "shop"
+
+
+@pytest.fixture(scope="session")
+def ran_shop(new_shop, tmp_path_factory):
+    """Return the template's project after a run; read it only."""
+    root = tmp_path_factory.mktemp("ran") / "shop"
+    shutil.copytree(new_shop, root)
+    return Shop(root, run_project(find_project(root)))
+
+
+@pytest.fixture
+def fresh(new_shop, tmp_path):
+    """Return a copy of the template's project, never run."""
+    return Path(shutil.copytree(new_shop, tmp_path / "shop"))
+
+
+@pytest.fixture
+def shop(ran_shop, tmp_path):
+    """Return a copy of the template's project after a run."""
+    return Shop(Path(shutil.copytree(ran_shop.root, tmp_path / "shop")), ran_shop.run)
+
+
+@pytest.fixture
+def shipway(monkeypatch, capfd):
+    """Run the command line in a folder and return what it said."""
+
+    def call(*words, cwd):
+        monkeypatch.chdir(cwd)
+        capfd.readouterr()
+        code = main([str(word) for word in words])
+        said = capfd.readouterr()
+        return Answer(code, said.out, said.err)
+
+    return call

@@ -19,7 +19,17 @@ from shipway.core.model import Model
 from shipway.core.registry import Registry
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_frame, plan_views
-from shipway.data.spine import ask, ask_view, find_row, read_value, require_value, row_columns, spine_like, spine_of
+from shipway.data.spine import (
+    ASKED,
+    ask,
+    ask_view,
+    find_row,
+    read_value,
+    require_value,
+    row_columns,
+    spine_like,
+    spine_of,
+)
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Constant, render
@@ -200,7 +210,10 @@ def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[s
 def _ask(
     plan: Plan, spine: pl.DataFrame, tables: Mapping[str, pl.DataFrame], name: str, keys: dict[str, Any]
 ) -> Features:
-    frame = build_frame(plan, {**tables, plan.spine.name: spine})
+    try:
+        frame = build_frame(plan, {**tables, plan.spine.name: spine})
+    except ShipwayError as error:
+        raise ShipwayError(error.code, error.fact.replace(f"{ASKED}.", f"{name}'s "), error.hint) from error
     values = frame.row(0, named=True)
     at = int(frame[AT].to_physical()[0])
     return Features(name=name, keys=keys, at=at, values={column.name: values[column.name] for column in plan.columns})

@@ -15,7 +15,8 @@ from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
-from shipway.delivery.bundle import files_of, read_folder, verify_bundle
+from shipway.delivery.bundle import CHECKSUMS, MANIFEST
+from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 
@@ -112,20 +113,23 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
                 f"shipway models show {version.model}@{version.number} says why",
             )
         manifest = _read_manifest(workspace, version.bundle)
-        contents = files_of(manifest, workspace.blobs.get)
+        digests = {**manifest.files, MANIFEST: version.bundle}
+        contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
+    # The one file that is no blob: what `sha256sum --check` reads, made of all the others.
+    contents[CHECKSUMS] = "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
     with stage_target(folder) as staged:
         for path, content in contents.items():
             write_atomic(staged / path, content)
-        _verify(staged)
+        _verify(staged, version.bundle)
     size = sum(len(content) for content in contents.values())
     return ExportedBundle(
         path=str(folder.absolute()), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size
     )
 
 
-def _verify(folder: Path) -> None:
+def _verify(folder: Path, bundle: str) -> None:
     """Read a bundle back, recompute its checksums and replay its golden rows."""
-    damage = verify_bundle(read_folder(folder), load_adapter("runtime.onnx")(threads=1))
+    damage = verify_bundle(folder, load_adapter("runtime.onnx")(threads=1), digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "make the bundle again: shipway run --force")
 

@@ -51,19 +51,23 @@ class Project:
         return instant_of(moment, self.config.project.timezone)
 
 
-def find_project(start: Path) -> Project:
+def find_project(start: Path, *, upward: bool = True) -> Project:
     """Find the project a folder belongs to and read its file.
 
+    Args:
+        start: the folder.
+        upward: whether the folders above it are looked at too.
+
     Raises:
-        ShipwayError: SW-101 if neither the folder nor one above it has a shipway.toml, SW-102 if it is not valid.
+        ShipwayError: SW-101 if no folder looked at has a shipway.toml, SW-102 if it is not valid.
     """
     start = start.resolve()
-    for folder in (start, *start.parents):
+    for folder in (start, *(start.parents if upward else ())):
         if (folder / PROJECT_FILE).is_file():
             return Project(folder, _read(folder / PROJECT_FILE))
     raise ShipwayError(
         "SW-101",
-        f"there is no {PROJECT_FILE} in {start} or above it",
+        f"there is no {PROJECT_FILE} in {start}{' or above it' if upward else ''}",
         "go to a project's folder, or make one with: shipway init NAME",
     )
 

@@ -1,5 +1,7 @@
 """One version of a model: a frame as known at each row's instant, a model trained at a cut, and its predictions."""
 
+import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -9,7 +11,9 @@ import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from polars.exceptions import PolarsError
 
+from shipway.adapters.file.fault import translate_fault
 from shipway.app.adapter import load_adapter
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
@@ -30,6 +34,7 @@ from shipway.training.frame import encode_frame, prepare_frame
 P = "_p"
 """The column of a prediction table that holds the probability."""
 FORMATS = ("lightgbm", "sklearn")
+_OS_ERROR = re.compile(r"os error (\d+)")
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
 
 
@@ -267,16 +272,17 @@ def predict_rows(
 
 
 def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Any:
-    """Write a table to a file on its way into the blob store and return its path."""
+    """Write a table to a file on its way into the blob store and return its path; SW-601 or SW-602 if it cannot be."""
     path = runner.workspace.scratch(name)
-    try:
-        rows.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=1 << 17)
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        code = "SW-601" if error.errno == 28 else "SW-602"
-        raise ShipwayError(
-            code, f"{path.parent} cannot be written: {error}", "free some space, then run again"
-        ) from error
+    with translate_fault(path.parent):
+        try:
+            rows.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=1 << 17)
+        except (OSError, PolarsError) as error:
+            path.unlink(missing_ok=True)
+            fault = _OS_ERROR.search(str(error))  # Polars has the system's number in its message only
+            if fault is None:
+                raise
+            raise OSError(int(fault[1]), os.strerror(int(fault[1]))) from error
     return path
 
 

@@ -1,9 +1,10 @@
-"""The model card: what a person should know before they rely on a model (Mitchell et al. 2019, "Model Cards")."""
+"""The model card: what a person should know before relying on a model (Mitchell et al., "Model Cards", FAT* 2019)."""
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
 
@@ -15,61 +16,150 @@ def write_card(
     purpose: str,
     label: str,
     at: str,
-    owner: str,
     training: Mapping[str, Any],
     evidence: Mapping[str, Evidence],
     verdicts: Sequence[Verdict],
+    owner: str = "",
+    limits: Sequence[str] = (),
 ) -> str:
-    """Write a version's model card as Markdown, from what was recorded and nothing else.
+    """Write a model's card as Markdown; equal input gives equal text.
 
     Args:
         model: the model's name.
         version: its number.
-        purpose: docstring of its training function.
-        label: what is predicted, as written.
-        at: when each prediction is made, as written.
+        purpose: what it is for, in the words of its author.
+        label: the condition it predicts, as written.
+        at: the prediction instant, as written.
+        training: `rows`, `rate` and `cut` (microseconds since 1970 UTC) of what it learned from; more is listed as is.
+        evidence: check name to what was measured on rows it did not learn from.
+        verdicts: what the gates decided.
         owner: who answers for it.
-        training: what training saw: rows, rate, cut and format.
-        evidence: check name to what was measured.
-        verdicts: what the gates said.
+        limits: what else it is not good for, as sentences.
+
+    Returns:
+        Markdown that ends in a line break.
     """
-    cut = dt.datetime.fromtimestamp(int(training["cut"]) / 1e6, tz=dt.UTC)
-    lines = [
-        f"# {model} version {version}",
-        "",
-        (purpose.strip().splitlines() or [""])[0],
-        "",
-        f"* Predicts: `{label}`",
-        f"* Asked at: `{at}`",
-        f"* Owner: {owner or 'nobody named'}",
-        f"* Trained on {training['rows']:,} rows whose label was known by {cut:%Y-%m-%d %H:%M} UTC",
-        f"* The label is true in {training['rate']:.1%} of them",
-        "",
-        "## What was measured",
-        "",
-        "| check | value | 95 % interval | rows | clusters |",
-        "|---|---|---|---|---|",
-        *(_row(found) for _, found in sorted(evidence.items())),
-        "",
-        "## What the gates said",
-        "",
+    name = f"{model}@{version}"
+    return "\n".join(
+        [
+            f"# {name}",
+            "",
+            *_paragraph(purpose),
+            *_section("Prediction", _bullets({"predicts": f"`{label}`", "asked at": f"`{at}`", "owner": owner})),
+            *_section("Training", _bullets(_training(training))),
+            *_section("Measured on later rows", _metrics(evidence)),
+            *_section("Verdict", _verdicts(verdicts)),
+            *_section("Slices to watch", _slices(evidence)),
+            *_section("Intended use", _uses(at)),
+            *_section("Limits", _limits(training, limits)),
+        ]
+    )
+
+
+def write_parity(parity: Parity) -> str:
+    """Write the card's section on the portable form, as Markdown."""
+    bullets = {
+        "compared": f"{parity.rows:,} held-out rows, native form against ONNX",
+        "largest difference": f"{parity.largest:.2e} (allowed {parity.tolerance:.0e})",
+        "mean difference": f"{parity.mean:.2e}",
+    }
+    return "\n".join(_section("Portable form", _bullets(bullets)))
+
+
+def _training(training: Mapping[str, Any]) -> dict[str, str]:
+    facts = dict(training)
+    said: dict[str, str] = {}
+    if "rows" in facts:
+        said["rows"] = f"{facts.pop('rows'):,}"
+    if "rate" in facts:
+        said["label is true in"] = f"{facts.pop('rate'):.1%} of them"
+    if "cut" in facts:
+        said["known by"] = _instant(facts.pop("cut"))
+    return {**said, **{key: str(value) for key, value in sorted(facts.items())}}
+
+
+def _metrics(evidence: Mapping[str, Evidence]) -> list[str]:
+    rows = [
+        [f"`{_cell(name)}`", _value(found), f"{found.n:,}", f"{found.clusters:,}" if found.clusters else ""]
+        for name, found in sorted(evidence.items())
     ]
+    return _table(["check", "value [95 % interval]", "rows", "clusters"], rows)
+
+
+def _value(found: Evidence) -> str:
+    if found.n == 0:
+        return "nothing to measure"
+    if found.low == found.high:
+        return f"{found.value:.6g}"
+    return f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]"
+
+
+def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
+    if not verdicts:
+        return ["No gate judged this model."]
+    lines: list[str] = []
     for verdict in verdicts:
-        lines.append(f"**{verdict.gate}: {verdict.outcome}**")
-        lines.append("")
-        lines.extend(f"* `{finding.rule}` {finding.outcome}: {finding.reason}" for finding in verdict.findings)
-        lines.append("")
-    lines += [
-        "## Limits",
-        "",
-        "* Evaluated only on rows whose label became known; every row was scored.",
-        "* Says nothing about rows unlike those of the training window; feature ranges are in the manifest.",
-        "* A text that training never saw is missing to the model.",
-        "",
+        rows = [[f"`{_cell(f.rule)}`", f.outcome, _cell(f.reason)] for f in verdict.findings]
+        by = "" if verdict.by == "gate" else f", decided by {verdict.by}"
+        lines += [
+            f"Gate `{verdict.gate}`: **{verdict.outcome}**{by}.",
+            "",
+            *_table(["rule", "outcome", "why"], rows),
+            "",
+        ]
+    return lines[:-1]
+
+
+def _slices(evidence: Mapping[str, Evidence]) -> list[str]:
+    lines: list[str] = []
+    for name, found in sorted(evidence.items()):
+        if "worst" in found.facts:
+            difference = f"{found.facts['worst_difference']:+.4f} log loss against the baseline"
+            lines.append(f"- {found.facts['worst']}: {difference}, the worst of `{name}`")
+        if found.facts.get("under_support"):
+            lines.append(f"- {found.facts['under_support']:,} slices of `{name}` have too few rows to be judged")
+    return lines or ["None was measured."]
+
+
+def _uses(at: str) -> list[str]:
+    return [
+        f"One prediction for each row, asked at `{at}`, from features as known then; `features.json` has their",
+        "expressions. It is a probability, not a decision: what to do at which one depends on what each outcome costs.",
     ]
-    return "\n".join(lines)
 
 
-def _row(found: Evidence) -> str:
-    interval = "counted in full" if found.low == found.high else f"{found.low:.4g} to {found.high:.4g}"
-    return f"| {found.check} | {found.value:.4g} | {interval} | {found.n:,} | {found.clusters or ''} |"
+def _limits(training: Mapping[str, Any], limits: Sequence[str]) -> list[str]:
+    known = f" by {_instant(training['cut'])}" if "cut" in training else ""
+    return [
+        f"- Learned only from what was known{known}; later changes of the world are not in it.",
+        "- A category that training did not see is treated as missing.",
+        "- The intervals above hold for rows like those measured, not for other places or populations.",
+        *(f"- {limit}" for limit in limits),
+    ]
+
+
+def _section(title: str, lines: Iterable[str]) -> list[str]:
+    return [f"## {title}", "", *lines, ""]
+
+
+def _paragraph(text: str) -> list[str]:
+    lines = [line.strip() for line in text.strip().splitlines()]
+    return [*lines, ""] if lines else []
+
+
+def _bullets(facts: Mapping[str, str]) -> list[str]:
+    return [f"- {key}: {value}" for key, value in facts.items() if value]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def _instant(us: int) -> str:
+    moment = dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=us)
+    return moment.isoformat().replace("+00:00", "Z")

@@ -44,7 +44,7 @@ class Charts(Protocol):
         ...
 
     def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
-        """Draw joined points against the diagonal from (0, 0) to (1, 1), such as a reliability diagram.
+        """Draw joined points against the diagonal, such as a reliability diagram, from (0, 0) as far as they reach.
 
         Args:
             series: what is drawn, first on top; x and y are between 0 and 1.

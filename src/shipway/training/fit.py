@@ -41,6 +41,8 @@ def _locate(function: Callable[..., object], error: Exception | None = None) -> 
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return "a callable without source"
-    trace = traceback.extract_tb(error.__traceback__) if error is not None else []
-    lines = [frame.lineno for frame in trace if frame.filename == code.co_filename]
-    return f"{code.co_filename}:{lines[-1] if lines else code.co_firstlineno}"
+    line: int = code.co_firstlineno
+    for passed, at in traceback.walk_tb(None if error is None else error.__traceback__):
+        if passed.f_code.co_filename == code.co_filename:
+            line = at
+    return f"{code.co_filename}:{line}"

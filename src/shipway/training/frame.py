@@ -72,8 +72,8 @@ def prepare_frame(
 ) -> tuple[TrainFrame, tuple[InputColumn, ...]]:
     """Take what may be learned from at a cut, and describe the columns as it shows them.
 
-    A row is learned from if it was asked before the cut and its label was known by then. Nothing else is looked at: also
-    the texts of a category, the ranges and the shares of missing values are of these rows only.
+    A row is learned from if it was asked before the cut and its label was known by then. Nothing else is looked at:
+    also the texts of a category, the ranges and the shares of missing values are of these rows only.
 
     Args:
         frame: features, label and instants, one row a prediction.
@@ -92,8 +92,8 @@ def prepare_frame(
 
     Raises:
         ShipwayError: SW-104 for a rising or falling column that is no feature, SW-106 for one that is both or a
-            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read, SW-402 for fewer than
-            100 rows or a label that is the same in all of them.
+            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read, SW-402 for fewer
+            than 100 rows or a label that is the same in all of them.
     """
     _require(frame, [*columns, label, label_known_at, at])
     _check_constraints(frame, columns, rising, falling)

@@ -1,5 +1,6 @@
 import lightgbm
 import numpy as np
+import onnxruntime
 import pytest
 
 from shipway.adapters.lightgbm.model import LightgbmFormat
@@ -152,6 +153,16 @@ def test_threads_and_verbosity_leave_no_trace():
     assert data == model_format.dump(fit_booster(x, y, 0, num_threads=2, verbosity=-2, machine_list_filename="x"))
     assert b"num_threads" not in data
     assert data == model_format.dump(lightgbm.Booster(model_str=data.decode()))
+
+
+def test_a_batch_is_predicted_without_a_warning(capfd):
+    x, y = make_rows(1)
+    model_format = LightgbmFormat()
+    graph = model_format.to_onnx(model_format.dump(fit_booster(x, y, 0)), 3)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (probabilities,) = session.run(None, {"x": x[:64].astype(np.float32)})
+    assert probabilities.shape == (64, 2)
+    assert capfd.readouterr().err == ""
 
 
 def test_early_stopping_keeps_the_best_iteration():

@@ -1,7 +1,8 @@
 """Charts drawn with altair and turned into SVG by vl-convert, in this process and without a network."""
 
+import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -13,7 +14,7 @@ WIDTH: Final = 540
 """Width of a line chart in pixels, with everything around it."""
 SIDE: Final = 420
 """Width and height of a square chart in pixels."""
-HEIGHT: Final = 300
+HEIGHT: Final = 340
 """Height of a line chart in pixels."""
 
 _COLOURS: Final[dict[Tone, tuple[str, ...]]] = {
@@ -27,6 +28,7 @@ _WORDS: Final = "currentColor"
 _VERSION: Final = ".".join(alt.SCHEMA_VERSION.removeprefix("v").split(".")[:2])
 _CONFIG: Final[dict[str, Any]] = {
     "background": "transparent",
+    "padding": {"left": 6, "top": 2, "right": 4, "bottom": 2},
     "font": "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', sans-serif",
     "view": {"stroke": None},
     "title": {"color": _WORDS, "fontSize": 14, "fontWeight": 600, "anchor": "start", "frame": "bounds", "offset": 10},
@@ -70,17 +72,20 @@ class AltairCharts:
         """Draw one line for each series over an axis of labels."""
         x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
         axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
-        y = alt.Y("y:Q", title=None, scale=alt.Scale(zero=False, padding=8), axis=alt.Axis(tickCount=5))
+        known = any(y is not None for one in series for _, y in one.points)
+        scale = alt.Scale(zero=False, padding=8) if known else alt.Scale(domain=[0, 1])
+        y = alt.Y("y:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
         chart = _joined(series).encode(x=x.axis(axis), y=y)
         return _draw(chart, title, width=WIDTH, height=HEIGHT)
 
     def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
-        """Draw joined points against the diagonal from (0, 0) to (1, 1)."""
+        """Draw joined points against the diagonal, as far as the points reach."""
         percent = alt.Axis(format="%", tickCount=5)
-        scale = alt.Scale(domain=[0, 1])
+        reach = min(1.0, 0.1 * math.ceil(10 * max(0.1, *_numbers(series))))
+        scale = alt.Scale(domain=[0, reach])
         x, y = alt.X("x:Q", title=x_title, axis=percent), alt.Y("y:Q", title=y_title, axis=percent)
-        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": 1, "y": 1}])
-        rule = alt.Chart(ends).mark_line(color=_WORDS, opacity=0.35, strokeWidth=1)
+        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": reach, "y": reach}])
+        rule = alt.Chart(ends).mark_line(aria=False, color=_WORDS, opacity=0.35, strokeWidth=1)
         drawn = [part.encode(x=x.scale(scale), y=y.scale(scale)) for part in (rule, _joined(series))]
         chart = alt.LayerChart(layer=drawn)
         return _draw(chart, title, width=SIDE, height=SIDE)
@@ -93,12 +98,21 @@ def _joined(series: Sequence[Series]) -> alt.Chart:
     dashes = [[5, 4] if one.dashed else [1, 0] for one in series]
     return (
         alt.Chart(alt.Data(values=values))
-        .mark_line(strokeWidth=2.25, point=alt.OverlayMarkDef(size=36, filled=True, strokeWidth=0))
+        .mark_line(
+            aria=False, strokeWidth=2.25, point=alt.OverlayMarkDef(aria=False, size=36, filled=True, strokeWidth=0)
+        )
         .encode(
             color=alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours)),
             strokeDash=alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes)),
         )
     )
+
+
+def _numbers(series: Sequence[Series]) -> Iterator[float]:
+    """Yield every x and y that is a number."""
+    for one in series:
+        for point in one.points:
+            yield from (number for number in point if isinstance(number, int | float))
 
 
 def _colours(series: Sequence[Series]) -> list[str]:

@@ -2,16 +2,16 @@
 
 onnxmltools is given the narrowed text (`text.py`), because of what it does with others, as measured with 1.16 on ONNX
 Runtime 1.32: thresholds are rounded to the nearest single-precision number, which can be on the wrong side of a tie; a
-sigmoid other than 1 and the averaging of a random forest are lost without a word. Missing values and categories (as
-chains of equalities) come out right.
+sigmoid other than 1, the averaging of a random forest, linear leaves and zeros read as missing are lost without a word.
+Missing values and categories, the latter as chains of equalities, come out right.
 """
 
 from typing import Any, Final
 
 import lightgbm
 import onnxmltools
-import onnxmltools.convert.common.data_types
 from onnx import ModelProto
+from onnxmltools.convert.common import data_types
 
 from shipway.adapters.lightgbm.text import narrow_text
 from shipway.adapters.onnx.graph import INPUT, cut_graph
@@ -19,6 +19,7 @@ from shipway.core.error import ShipwayError
 
 # The library has no types.
 _onnxmltools: Final[Any] = onnxmltools
+_types: Final[Any] = data_types
 
 
 def convert_text(text: str, columns: int) -> bytes:
@@ -28,7 +29,7 @@ def convert_text(text: str, columns: int) -> bytes:
         ShipwayError: SW-501 if the model does not convert.
     """
     booster = lightgbm.Booster(model_str=narrow_text(text))
-    types = [(INPUT, _onnxmltools.convert.common.data_types.FloatTensorType([None, columns]))]
+    types = [(INPUT, _types.FloatTensorType([None, columns]))]
     try:
         model: ModelProto = _onnxmltools.convert_lightgbm(booster, name="model", initial_types=types, zipmap=False)
     except RecursionError as error:

@@ -42,9 +42,9 @@ class LightgbmPredictor:
 class LightgbmFormat:
     """Binary LightGBM models; it answers the port `ModelFormat`.
 
-    The native form is the text of `Booster.model_to_string` without the parameters of the run; LightGBM reads it back to
-    the bit and it runs no code. A category is its whole-number code; a code that no tree saw, and a missing one, goes the
-    way LightGBM sends it in both forms of the model.
+    The native form is the text of `Booster.model_to_string` without the parameters of the run; LightGBM reads it back
+    to the bit and it runs no code. A category is its whole-number code; a code that no tree saw, and a missing one, go
+    the way LightGBM sends them in both forms of the model.
     """
 
     name = "lightgbm"
@@ -121,10 +121,9 @@ def _is_binary(text: str) -> bool:
 def _read_booster(data: bytes) -> lightgbm.Booster:
     try:
         text = data.decode()
-        # LightGBM aborts the process on some texts that are not models, so it is not asked about those.
         if not (text.startswith("tree\n") and "\n\nend of trees\n" in text and _is_binary(text)):
             raise ValueError("it lacks the frame of one")
-        return lightgbm.Booster(model_str=text)
+        return lightgbm.Booster(model_str=normalise_text(text))
     except (ValueError, LightGBMError) as error:
         hint = "fetch the bundle again, or make it again with --force"
         raise ShipwayError("SW-502", f"these bytes are not a LightGBM model ({error})", hint) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 
 _PARAMETERS: Final = re.compile(r"^parameters:\n.*?^end of parameters\n\n?", re.MULTILINE | re.DOTALL)
+_TREE_SIZES: Final = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)
 _CATEGORICAL: Final = 1
 _DEFAULT_LEFT: Final = 2
 _MISSING_ZERO: Final = 4
@@ -23,11 +24,12 @@ _ZERO: Final = np.float32(1e-35)
 
 
 def normalise_text(text: str) -> str:
-    """Return the text without the parameters of the run that made it: threads, seeds, paths.
+    """Return the text without the parameters of the run that made it, and without the sizes of its trees.
 
-    Nothing of that block takes part in a prediction, and it differs between runs that learn the same trees.
+    No parameter takes part in a prediction, and threads and paths differ between runs that learn the same trees. By the
+    sizes LightGBM reads trees in parallel, and there a damaged tree ends the process; without them it is an error.
     """
-    return _PARAMETERS.sub("", text)
+    return _TREE_SIZES.sub("", _PARAMETERS.sub("", text))
 
 
 def read_header(text: str) -> dict[str, str]:
@@ -47,16 +49,16 @@ def narrow_text(text: str) -> str:
     * a sigmoid other than 1 and the average of a random forest are multiplied into the leaves.
 
     Args:
-        text: the text as `dump` gives it.
+        text: the text as `normalise_text` gives it.
 
     Returns:
-        The text with other thresholds, decision types and leaves, and without `tree_sizes`, which would be wrong.
+        The text with other thresholds, decision types and leaves.
 
     Raises:
         ShipwayError: SW-501 for linear leaves and for zeros read as missing, which single-precision trees cannot say.
     """
     scale = _leaf_scale(text)
-    lines = [line for line in text.splitlines() if not line.startswith("tree_sizes=") and line != "average_output"]
+    lines = [line for line in text.splitlines() if line != "average_output"]
     threshold_at = 0
     for at, line in enumerate(lines):
         key, _, value = line.partition("=")
@@ -86,8 +88,8 @@ def floor_single(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each number the greatest single-precision number that is at most it, shape kept."""
     with np.errstate(over="ignore"):
         near = values.astype(np.float32)
-    above = near.astype(np.float64) > values
-    near[above] = np.nextafter(near[above], np.float32(-np.inf))
+        above = near.astype(np.float64) > values
+        near[above] = np.nextafter(near[above], np.float32(-np.inf))
     return near.astype(np.float64)
 
 

@@ -78,7 +78,7 @@ class OnnxRuntime:
         except _UNREADABLE as error:
             raise _unreadable(str(error)) from error
         inputs = session.get_inputs()
-        shape = inputs[0].shape if len(inputs) == 1 else []
+        shape: list[Any] = inputs[0].shape if len(inputs) == 1 else []
         if len(shape) != 2 or not isinstance(shape[1], int) or not session.get_outputs():
             raise _unreadable(f"it has {len(inputs)} inputs, the first of shape {shape}")
         return OnnxPredictor(session)

@@ -41,7 +41,7 @@ from shipway.core.projection import RunState
 STAGES = {
     "ingest": "Ingest",
     "check": "Check data",
-    "frame": "Frame as known",
+    "frame": "Build frame",
     "train": "Train",
     "score": "Score",
     "evaluate": "Evaluate",

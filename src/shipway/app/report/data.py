@@ -233,7 +233,6 @@ class BundleData(msgspec.Struct, frozen=True, kw_only=True):
     """A registered bundle: digest, and how far its portable form is from the native one on held-out rows."""
 
     digest: str
-    files: int
     parity_rows: int
     parity_largest: float
     parity_tolerance: float

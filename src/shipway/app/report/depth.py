@@ -5,12 +5,13 @@ from typing import Final
 
 from shipway.app.report.data import BehaviourData, BundleData, Measured, SliceData, SlicesData, Unit, VersionData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
-from shipway.app.report.number import write_interval, write_number, write_plural, write_share
+from shipway.app.report.number import write_interval, write_number, write_p, write_plural, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
 
-SHOWN: Final = 8
+_METRICS: Final = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score"}
+SHOWN: Final = 6
 """How many slices are shown from each end before the reader asks for all."""
-_SLICE_HEAD: Final = ("Slice", "Rows", "Days or groups", "Log loss", "Difference", "", "p", "")
+_SLICE_HEAD: Final = ("Slice", "Rows", "Clusters", "Log loss", "Baseline", "Difference", "95 % interval", "", "p")
 
 
 def show_slices(slices: Sequence[SlicesData]) -> Markup | None:
@@ -86,24 +87,25 @@ def _slices(slices: SlicesData) -> Markup:
 
 def _slice_table(slices: Sequence[SliceData]) -> Markup:
     measured = [Measured(each.difference, *(each.interval or (each.difference, each.difference))) for each in slices]
-    span = span_of((each for each, of in zip(measured, slices, strict=True) if of.interval), 0.0)
+    span = span_of((number for number, each in zip(measured, slices, strict=True) if each.interval), 0.0)
     rows: list[Sequence[Child]] = []
     for each, number in zip(slices, measured, strict=True):
-        tone = "fail" if each.regressed else "main"
-        interval = element("div", write_interval(number, "loss", sign=True), class_="soft")
+        worse = element("span", "✕ worse", class_="badge fail") if each.regressed else None
+        drawn = draw_whisker(number, span, tone="fail" if each.regressed else "main", bound=0.0)
         rows.append(
             (
-                each.name,
+                join((f"{each.name} ", worse)),
                 f"{each.n:,}",
                 f"{each.clusters:,}",
-                join((f"{each.candidate:.4f}", element("div", f"baseline {each.baseline:.4f}", class_="soft"))),
-                join((element("b", write_number(each.difference, "loss", sign=True)), interval)),
-                draw_whisker(number, span, tone=tone, bound=0.0) if each.interval else None,
-                None if each.p is None else f"{each.p:.2g}",
-                element("span", "✕ worse", class_="badge fail") if each.regressed else None,
+                write_number(each.candidate, "loss"),
+                write_number(each.baseline, "loss"),
+                element("b", write_number(each.difference, "loss", sign=True)),
+                element("span", write_interval(number, "loss", sign=True), class_="soft"),
+                drawn if each.interval else None,
+                None if each.p is None else write_p(each.p),
             )
         )
-    return table(_SLICE_HEAD, rows, numbers=(1, 2, 3, 4, 6))
+    return table(_SLICE_HEAD, rows, numbers=(1, 2, 3, 4, 5, 6, 8), class_="tight")
 
 
 def _behaviour(behaviour: BehaviourData) -> Markup:
@@ -119,7 +121,11 @@ def _behaviour(behaviour: BehaviourData) -> Markup:
     head = ("Change", "Rows", "Mean change of the prediction", "Share that does otherwise")
     title = element("h3", code(behaviour.name))
     return join(
-        (title, element("p", f"Expected: {behaviour.expects}.", class_="why"), table(head, rows, numbers=(1, 2, 3)))
+        (
+            title,
+            element("p", f"Expected: {behaviour.expects}.", class_="why"),
+            table(head, rows, numbers=(1, 2, 3), class_="tight narrow"),
+        )
     )
 
 
@@ -135,7 +141,7 @@ def _gains(version: VersionData) -> Markup | None:
         return None
     rows = [
         (
-            metric.replace("_", " "),
+            _METRICS[metric],
             baseline,
             write_number(gain.value, "loss", sign=True),
             write_interval(gain, "loss", sign=True),
@@ -143,7 +149,7 @@ def _gains(version: VersionData) -> Markup | None:
         for metric, baseline, gain in version.gains
     ]
     head = ("Metric", "Against", f"{version.name.capitalize()} is better by", "95 % interval")
-    return join((element("h3", "On the same rows"), table(head, rows, numbers=(2, 3))))
+    return join((element("h3", "On the same rows"), table(head, rows, numbers=(2, 3), class_="tight narrow")))
 
 
 def _bundles(versions: Iterable[VersionData]) -> Markup | None:
@@ -151,7 +157,6 @@ def _bundles(versions: Iterable[VersionData]) -> Markup | None:
         (
             version.name,
             code(version.bundle.digest),
-            f"{version.bundle.files:,}",
             _parity(version.bundle),
         )
         for version in versions
@@ -159,8 +164,8 @@ def _bundles(versions: Iterable[VersionData]) -> Markup | None:
     ]
     if not rows:
         return None
-    head = ("Registered", "Bundle", "Files", "ONNX form against the native one")
-    return join((element("h3", "Bundles"), table(head, list(reversed(rows)), numbers=(2,))))
+    head = ("Registered", "Bundle", "ONNX form against the native one")
+    return join((element("h3", "Bundles"), table(head, list(reversed(rows)))))
 
 
 def _parity(bundle: BundleData) -> str:

@@ -50,6 +50,7 @@ def table(
     *,
     numbers: Iterable[int] = (),
     marked: Iterable[int] = (),
+    class_: str | None = None,
 ) -> Markup:
     """Return a table that scrolls inside its own frame where the page is narrow.
 
@@ -58,6 +59,7 @@ def table(
         rows: cells, one for each column.
         numbers: positions of columns aligned to the right.
         marked: positions of rows that stand out.
+        class_: `tight` for rows close together, `narrow` for a table no wider than what it holds.
     """
     right, out = frozenset(numbers), frozenset(marked)
 
@@ -65,7 +67,9 @@ def table(
         return [element(tag, cell, class_="num" if at in right else None) for at, cell in enumerate(row)]
 
     body = [element("tr", *cells("td", row), class_="marked" if at in out else None) for at, row in enumerate(rows)]
-    whole = element("table", element("thead", element("tr", *cells("th", head))), element("tbody", *body))
+    whole = element(
+        "table", element("thead", element("tr", *cells("th", head))), element("tbody", *body), class_=class_
+    )
     return element("div", whole, class_="scroll")
 
 

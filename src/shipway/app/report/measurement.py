@@ -109,7 +109,6 @@ def _bundle(workspace: Workspace, digest: str) -> BundleData:
     manifest = _read(workspace, digest, Manifest)
     return BundleData(
         digest=digest,
-        files=len(manifest.files),
         parity_rows=manifest.parity.rows,
         parity_largest=manifest.parity.largest,
         parity_tolerance=manifest.parity.tolerance,

@@ -32,7 +32,9 @@ def show_months(lines: Sequence[LineData], charts: Charts) -> Markup | None:
         title = "Log loss by month, in nats (lower is better)"
         drawn.append(_chart(charts.lines(of_loss, labels=labels, title=title)))
     numbers = _month_table(lines, labels)
-    return join((element("div", *drawn, class_="charts"), fold("The numbers", numbers) if drawn else numbers))
+    if not drawn:
+        return numbers
+    return join((_legend(lines), element("div", *drawn, class_="charts"), fold("The numbers", numbers)))
 
 
 def show_leaks(leaks: Sequence[LeakData]) -> Markup | None:
@@ -71,7 +73,7 @@ def show_value(value: ValueData | None, charts: Charts) -> Markup | None:
     chart = _chart(charts.lines(series, labels=labels, title="Cost of a row by month (lower is better)"))
     rows = [("all", *_costs(value.nothing, value.model, value.oracle))]
     rows += [(month.label, *_costs(month.nothing, month.model, month.oracle)) for month in value.months]
-    numbers = table(("Cost of a row", *names), rows, numbers=(1, 2, 3), marked=(0,))
+    numbers = table(("Cost of a row", *names), rows, numbers=(1, 2, 3), marked=(0,), class_="tight")
     return join((said, element("div", chart, numbers, class_="charts")))
 
 
@@ -94,8 +96,21 @@ def show_calibration(model: ModelData, charts: Charts) -> Markup | None:
             element("b", write_number(abs(gap.value), "loss")),
             f" {'more' if gap.value >= 0 else 'less'} than what happens{ends}. Bins hold equal numbers of rows.",
         )
-    bins = table(head, rows, numbers=(0, 1, 2))
+    bins = table(head, rows, numbers=(0, 1, 2), class_="tight")
     return element("div", _chart(drawn), element("div", said, bins), class_="charts")
+
+
+def _legend(lines: Sequence[LineData]) -> Markup | None:
+    """Return what colours and dashes mean, as far as they occur."""
+    roles = {line.role for line in lines}
+    said: list[str] = []
+    if "earlier" in roles:
+        said.append("An earlier version is dashed.")
+    if "baseline" in roles:
+        said.append("A baseline, which is given fewer features, is grey.")
+    if "claimed" in roles:
+        said.append("A refused leak is orange: dashed as it claims offline, whole as it would have served.")
+    return element("p", " ".join(said), class_="why") if said else None
 
 
 def _series(lines: Sequence[LineData], read: Callable[[PartData], float | None]) -> list[Series]:
@@ -139,7 +154,7 @@ def _leak(leak: LeakData) -> Markup:
             code(refusal.column),
             f" was not known yet in {refusal.rows:,} of {refusal.of:,} rows"
             f" ({write_share(refusal.rows / refusal.of)}), read by {refusal.features:,} feature"
-            f"{'' if refusal.features == 1 else 's'}. For example: {refusal.example}.",
+            f"{'' if refusal.features == 1 else 's'}; {refusal.example}",
         )
         for refusal in leak.refusals
     ]
@@ -163,8 +178,10 @@ def _price(leak: LeakData) -> Markup:
     rows = [
         (
             join((element("b", name), element("div", what, class_="soft"))),
-            *_measure(side.auc, "auc", spans[0], tone),
-            *_measure(side.log_loss, "loss", spans[1], tone),
+            *_measure(side.auc, "auc", spans[0], tone, None if leak.honest is None else leak.honest.auc.value),
+            *_measure(
+                side.log_loss, "loss", spans[1], tone, None if leak.honest is None else leak.honest.log_loss.value
+            ),
             f"{write_share(side.mean_p)} against {write_share(side.rate)}",
         )
         for name, what, side, tone in sides
@@ -174,10 +191,11 @@ def _price(leak: LeakData) -> Markup:
 
 
 def _measure(
-    measured: Measured, unit: Literal["auc", "loss"], span: tuple[float, float], tone: str
+    measured: Measured, unit: Literal["auc", "loss"], span: tuple[float, float], tone: str, honest: float | None
 ) -> tuple[Child, Child]:
     interval = element("div", write_interval(measured, unit), class_="soft")
-    return join((element("b", write_number(measured.value, unit)), interval)), draw_whisker(measured, span, tone=tone)
+    drawn = draw_whisker(measured, span, tone=tone, bound=honest)
+    return join((element("b", write_number(measured.value, unit)), interval)), drawn
 
 
 def _moral(claimed: SideData, honest: SideData | None, served: SideData) -> Markup | None:

@@ -20,8 +20,9 @@ def write_number(value: float, unit: Unit, *, sign: bool = False) -> str:
         sign: whether a plus is written.
     """
     text = _unsigned(abs(value), unit)
-    negative = value < 0 and any(digit in text for digit in "123456789")
-    return MINUS + text if negative else f"+{text}" if sign else text
+    if not any(digit in text for digit in "123456789"):
+        return text
+    return MINUS + text if value < 0 else f"+{text}" if sign else text
 
 
 def write_interval(measured: Measured, unit: Unit, *, sign: bool = False) -> str:
@@ -36,6 +37,11 @@ def write_share(share: float) -> str:
     if share == 0:
         return "0%"
     return f"{share:.1%}" if share >= 0.01 else f"{share:.2%}" if share >= 0.0001 else f"{share * 100:.1g}%"
+
+
+def write_p(p: float) -> str:
+    """Return a p-value to three digits, without claiming nought or one."""
+    return "< 0.001" if p < 0.001 else "> 0.999" if p > 0.999 else f"{p:.3f}"
 
 
 def write_seconds(seconds: float) -> str:

@@ -7,7 +7,7 @@ from shipway.app.report.data import Measured, ModelData, ReportData, Unit, Versi
 from shipway.app.report.depth import show_behaviours, show_slices, show_versions
 from shipway.app.report.element import Child, Markup, badge, code, element, words
 from shipway.app.report.model import show_calibration, show_leaks, show_months, show_value
-from shipway.app.report.number import write_interval, write_number
+from shipway.app.report.number import MINUS, write_interval, write_number
 from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
 from shipway.ports.chart import Charts
 
@@ -104,14 +104,11 @@ def _sentences(model: ModelData, newest: VersionData) -> Iterator[str]:
     gets = f": {' and '.join(got)} on {newest.evaluated:,} rows" if got else ""
     yield f"{newest.name.capitalize()} of {model.name} {state}{gets}."
     if newest.saved is not None:
-        verb = "saves" if newest.saved.value >= 0 else "costs"
-        much = write_number(abs(newest.saved.value), "cost")
-        reach = write_interval(newest.saved, "cost")
-        yield f"Acting on it {verb} {much} a row against doing nothing (saved: {reach})."
+        yield f"Acting on it saves {_with_interval(newest.saved, 'cost')} a row against doing nothing."
     for leak in model.leaks:
         if leak.claimed is not None and leak.served is not None:
             claims, serves = (write_number(side.auc.value, "auc") for side in (leak.claimed, leak.served))
-            yield f"A leak was refused that would have claimed AUC {claims} and got {serves} once served."
+            yield f"The leak {leak.name} was refused: it would have claimed AUC {claims} and got {serves} once served."
 
 
 def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
@@ -134,12 +131,15 @@ def _tile(name: str, number: str, beside: Child) -> Markup:
 
 def _gains(version: VersionData, metric: str) -> str:
     """Return by how much a version is better or worse than what it was compared with, in words."""
-    said = [
-        f"{write_number(abs(gain.value), 'auc')} {'better' if gain.value >= 0 else 'worse'} than {baseline}"
-        for name, baseline, gain in version.gains
-        if name == metric
-    ]
+    said = [f"{_compared(gain.value)} {baseline}" for name, baseline, gain in version.gains if name == metric]
     return ", ".join(said)
+
+
+def _compared(gain: float) -> str:
+    much = write_number(gain, "auc")
+    if float(much.removeprefix(MINUS)) == 0:
+        return "as good as"
+    return f"{much.removeprefix(MINUS)} {'better' if gain > 0 else 'worse'} than"
 
 
 def _with_interval(measured: Measured, unit: Unit) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shipway.app.report.data import GateData, OriginData, ReportData, RuleData, StageData
+from shipway.app.report.data import GateData, Measured, OriginData, ReportData, RuleData, StageData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.number import (
     write_interval,
@@ -97,7 +97,7 @@ def _rule(rule: RuleData) -> tuple[Child, ...]:
         return badge(rule.outcome), seen, "nothing", None
     interval = write_interval(rule.measured, rule.unit)
     number = join((element("b", write_number(rule.measured.value, rule.unit)), element("div", interval, class_="soft")))
-    if rule.op is None:
+    if rule.op is None or rule.measured == Measured(rule.bound, rule.bound, rule.bound):
         return badge(rule.outcome), seen, number, None
     span = span_of([rule.measured], rule.bound)
     drawn = draw_whisker(rule.measured, span, tone=rule.outcome, bound=rule.bound, op=rule.op)

@@ -1,0 +1,82 @@
+"""The demonstration: the flights example, run from raw data to a report in a folder of its own."""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+import shipway
+from shipway.app.adapter import EXTRAS, needs_extra
+from shipway.app.progress import Watch, ignore
+from shipway.app.project import PROJECT_FILE, Project, find_project
+from shipway.app.report import write_report
+from shipway.app.run import RunReport, run_project
+from shipway.app.scaffold import stage_target
+from shipway.core.error import ShipwayError
+from shipway.kit.file import write_atomic
+
+NAME: Final = "flights"
+REPORT: Final = "report.html"
+ENDINGS: Final = (".py", ".toml", ".md")
+
+
+class Demonstration(msgspec.Struct, frozen=True, kw_only=True):
+    """What the demonstration came to: its folder, its report and its run."""
+
+    path: str
+    report: str
+    run: RunReport
+
+
+def run_demo(folder: Path, *, watch: Watch = ignore) -> Demonstration:
+    """Copy the flights example into a folder, run it there and write its report.
+
+    A folder that holds the demonstration already is used as it is: what has not changed since is not made again.
+
+    Args:
+        folder: where to.
+        watch: told what happens.
+
+    Raises:
+        ShipwayError: SW-701 if a library of the extra `demo` is missing, SW-107 if the folder holds something else,
+            what a run refuses.
+    """
+    for module in EXTRAS:
+        if find_spec(module) is None:
+            needed = needs_extra(module, "the demonstration")
+            raise ShipwayError(needed.code, needed.fact, "pip install 'shipway[demo]'")
+    project = prepare_demo(folder)
+    run = run_project(project, watch=watch)
+    report = project.root / REPORT
+    write_report(project, run, report)
+    return Demonstration(path=str(project.root), report=str(report), run=run)
+
+
+def prepare_demo(folder: Path) -> Project:
+    """Copy the flights example into a folder unless it is there, and return it as a project; SW-107 as `run_demo`."""
+    if not (folder / PROJECT_FILE).is_file():
+        example = find_example()
+        files = {path.name: path.read_bytes() for path in sorted(example.iterdir()) if path.suffix in ENDINGS}
+        with stage_target(folder) as staged:
+            for path, content in files.items():
+                write_atomic(staged / path, content)
+    project = find_project(folder, upward=False)
+    if project.config.project.name != NAME:
+        raise ShipwayError(
+            "SW-107",
+            f"{project.root} holds another project, {project.config.project.name!r}",
+            "name another folder: shipway demo FOLDER",
+        )
+    return project
+
+
+def find_example() -> Path:
+    """Return the folder of the flights example: in the installed package, or in a checkout of the sources."""
+    package = Path(shipway.__file__).parent
+    for folder in (package / "examples" / NAME, package.parents[1] / "examples" / NAME):
+        if (folder / PROJECT_FILE).is_file():
+            return folder
+    raise ShipwayError(
+        "SW-605", f"the example {NAME!r} is not where it was installed", "pip install --force-reinstall 'shipway[demo]'"
+    )

@@ -1,0 +1,1 @@
+"""Door 1: commands and rendering, no logic."""

@@ -1,0 +1,42 @@
+"""`shipway demo`."""
+
+from pathlib import Path
+
+from cyclopts import App
+
+from shipway.app.demo import Demonstration, run_demo
+from shipway.cli.door import Given
+from shipway.cli.failure import OUTCOMES
+from shipway.cli.render import Console, watch_run
+from shipway.cli.run import show_run
+
+app = App(
+    name="demo",
+    help_epilogue="""\
+Will this flight arrive more than 15 minutes late? 336,776 departures from New York in 2013, from raw data to a report
+
+Nothing is fetched: the data comes with pip install 'shipway[demo]'
+
+Examples:
+  shipway demo
+  shipway demo /tmp/flights""",
+)
+
+
+@app.default
+def demo(folder: Path = Path("shipway-demo"), /, *, door: Given) -> int:
+    """Run the flights example from raw data to a report.
+
+    Args:
+        folder: where to; a folder that holds the demonstration already is used again
+        door: how to answer
+    """
+    with watch_run(json=door.json) as watch:
+        shown = run_demo(folder, watch=watch)
+    door.answer(shown, _show)
+    return OUTCOMES[shown.run.outcome]
+
+
+def _show(console: Console, shown: Demonstration) -> None:
+    show_run(console, shown.run, Path(shown.report))
+    console.print(f"\nlook at the report, then around in the project: cd {shown.path} && shipway status")

@@ -1,0 +1,129 @@
+"""The entry of the command line: the table of commands, and the one place where errors become exit codes."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, UnusedCliTokensError
+
+from shipway import __version__
+from shipway.cli.door import Door
+from shipway.cli.failure import DONE, REFUSED, UsageError, explain
+from shipway.cli.render import print_failure
+from shipway.kit.suggestion import did_you_mean
+
+COMMANDS: Final = {
+    "init": ("init", "Make a new project that runs as it is"),
+    "run": ("run", "Make everything: data, checks, features, models, evaluation, bundles"),
+    "status": ("status", "Show where the project stands"),
+    "check": ("check", "Ask the gates: data now, versions on what was measured of them"),
+    "features": ("feature", "Ask for features as known at an instant"),
+    "frame": ("frame", "Write a model's frame to a file"),
+    "models": ("model", "Show the versions of models, and export their bundles"),
+    "ledger": ("ledger", "Show, verify or re-read everything that happened"),
+    "demo": ("demo", "Run the flights example from raw data to a report"),
+    "doctor": ("doctor", "Look at everything shipway asks of this machine"),
+}
+"""Command to its module below `shipway.cli`, imported when it is called, and to what it does."""
+EPILOGUE: Final = """\
+Start here:
+  shipway demo                  a whole path on real data, in about a minute
+  shipway init shop             a small project of your own
+  cd shop && shipway run
+
+Exit codes:
+  0  done
+  1  refused or failed: the error says why and what to do
+  2  the command was written wrongly
+  3  a gate failed
+  4  a gate holds: there is not enough evidence yet
+  5  another process is running the project
+  130  stopped by Ctrl-C; the same command continues
+
+Answers go to standard output, everything else to standard error"""
+
+app = App(
+    name="shipway",
+    help="Take a model from a prototype to production and keep it there",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version=__version__,
+    default_parameter=Parameter(negative=""),
+    suppress_keyboard_interrupt=False,
+)
+for _place, (_name, (_module, _said)) in enumerate(COMMANDS.items()):
+    app.command(f"shipway.cli.{_module}:app", name=_name, help=_said, sort_key=_place)
+
+app.meta.suppress_keyboard_interrupt = False
+_EVERYWHERE: Final = Group("Everywhere")
+
+
+@app.meta.default
+def launch(
+    *tokens: Annotated[str, Parameter(show=False, allow_leading_hyphen=True)],
+    project: Annotated[Path | None, Parameter(group=_EVERYWHERE)] = None,
+    json: Annotated[bool, Parameter(group=_EVERYWHERE, negative="", show_default=False)] = False,
+) -> int:
+    """Run one command.
+
+    Args:
+        tokens: the command and what belongs to it.
+        project: folder of the project; by default the one the working folder belongs to
+        json: answer with one JSON document; progress and errors are JSON lines on standard error
+    """
+    door = Door(folder=project, json=json)
+    command, bound, given = app.parse_args(tokens, exit_on_error=False, print_error=False)
+    extra: dict[str, Any] = {name: door for name, kind in given.items() if kind is Door}
+    # What the user's own code prints must not get between a JSON document and its reader.
+    with redirect_stdout(sys.stderr) if json else nullcontext():
+        return command(*bound.args, **bound.kwargs, **extra) or DONE
+
+
+def main(tokens: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code.
+
+    Args:
+        tokens: the words after `shipway`; those of the process where None.
+    """
+    words = list(sys.argv[1:] if tokens is None else tokens)
+    try:
+        return run_words(words)
+    except BrokenPipeError:
+        # Whoever read the answer has seen enough; Python would complain once more when it closes the pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REFUSED
+    except BaseException as error:
+        if isinstance(error, SystemExit | GeneratorExit):
+            raise
+        failure, code = explain(_plain(error, words))
+        print_failure(failure, sys.stderr, json="--json" in words)
+        return code
+
+
+def run_words(words: Sequence[str]) -> int:
+    """Run the command line and return its exit code, or raise what went wrong."""
+    result: Any = app.meta(words, exit_on_error=False, print_error=False, result_action="return_value")
+    sys.stdout.flush()
+    return result if isinstance(result, int) else DONE
+
+
+def _plain(error: BaseException, words: Sequence[str]) -> BaseException:
+    """Return what the parser found wrong as a fact and a hint."""
+    if not isinstance(error, CycloptsError):
+        return error
+    if isinstance(error, UnknownCommandError | UnusedCliTokensError) and error.unused_tokens:
+        # The parser's own sentence would import every command to name it.
+        word = error.unused_tokens[0]
+        names = COMMANDS if error.app in (None, app, app.meta) else [name for name in error.app if name[0] != "-"]
+        if names:
+            return UsageError(f"there is no command {word!r}", did_you_mean(word, names, most=len(COMMANDS)))
+        return UsageError(f"there is no place for {word!r}", _see_help(words))
+    return UsageError(str(error).strip().removesuffix("."), _see_help(words))
+
+
+def _see_help(words: Sequence[str]) -> str:
+    command = [word for word in words if word in COMMANDS][:1]
+    return f"{' '.join(['shipway', *command])} --help says what may stand here"

@@ -1,0 +1,82 @@
+"""`shipway status`."""
+
+from cyclopts import App
+
+from shipway.app.status import Status, TaskLine, VersionLine, read_status
+from shipway.cli.door import Given
+from shipway.cli.render import (
+    Cell,
+    Console,
+    show_facts,
+    show_table,
+    show_title,
+    word,
+    write_instant,
+    write_interval,
+)
+from shipway.core.gate import Verdict
+
+app = App(
+    name="status",
+    help_epilogue="""\
+Reads only, also while a run is going on
+
+Examples:
+  shipway status
+  shipway --project shop status
+  shipway status --json | jq '.models'""",
+)
+
+
+@app.default
+def status(*, door: Given) -> None:
+    """Show where the project stands."""
+    project = door.project()
+    timezone = project.config.project.timezone
+    door.answer(read_status(project), lambda console, found: _show(console, found, timezone))
+
+
+def _show(console: Console, found: Status, timezone: str) -> None:
+    rows = ", ".join(f"{name} {count:,}" for name, count in found.rows.items())
+    facts = {
+        "project": found.project,
+        "owner": found.owner or "nobody yet",
+        "folder": found.root,
+        "running": "no" if found.holder is None else f"process {found.holder}",
+        "ledger": f"{found.entries:,} entries" if found.entries else "empty: shipway run makes everything",
+        "data": f"{found.commit[:12]}: {rows}" if found.commit else "none admitted yet",
+    }
+    show_facts(console, facts)
+    for verdict in found.data:
+        _show_verdict(console, verdict)
+    if found.waiting is not None:
+        show_facts(console, {"waiting": f"data {found.waiting[:12]} was checked and is not admitted"})
+        for verdict in found.held:
+            _show_verdict(console, verdict)
+    for name, versions in found.models.items():
+        console.print()
+        show_title(console, name, "" if versions else "no version yet: shipway run makes one")
+        show_table(console, ("version", "cut", "auc", "gates", "bundle"), (_row(line, timezone) for line in versions))
+    if found.tasks:
+        console.print()
+        show_title(console, "not finished")
+        show_table(console, ("task", "state", "since", "error"), (_task(task, timezone) for task in found.tasks))
+
+
+def _show_verdict(console: Console, verdict: Verdict) -> None:
+    show_facts(console, {f"gate {verdict.gate}": word(verdict.outcome).append(f"  {verdict.reason}", style="default")})
+
+
+def _row(line: VersionLine, timezone: str) -> tuple[Cell, ...]:
+    auc = write_interval(*line.metrics["auc"]) if "auc" in line.metrics else ""
+    return (
+        line.ref,
+        write_instant(line.cut, timezone),
+        auc,
+        word(line.outcome or "none"),
+        (line.bundle or "none")[:12],
+    )
+
+
+def _task(task: TaskLine, timezone: str) -> tuple[Cell, ...]:
+    return task.task, word(task.state), write_instant(task.since, timezone), task.error

@@ -1,0 +1,133 @@
+"""Whether a bundle is what it was: every file, the manifest, and what the portable model still predicts."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from shipway.core.bundle import Manifest
+from shipway.core.error import ShipwayError
+from shipway.delivery.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, PORTABLE
+from shipway.delivery.parity import Golden
+from shipway.kit.canonical import canonical_json, digest_bytes
+from shipway.ports.model import Runtime
+
+_LINE: Final = re.compile(rb"([0-9a-f]{64})  ([\x21-\x7e]+)\n")
+
+
+def verify_bundle(read: Mapping[str, bytes] | Path, runtime: Runtime, *, digest: str | None = None) -> list[str]:
+    """Find every damage of a bundle: files changed, missing or added, and golden rows that are predicted otherwise.
+
+    Checksums show accidents. Whoever changes a file on purpose can change them too, and then only the bundle's digest,
+    kept elsewhere, shows it.
+
+    Args:
+        read: every file of the bundle by its path, or the folder they are in.
+        runtime: replays the golden rows through the portable model, unless one of the two is damaged.
+        digest: the bundle's name, where it is known.
+
+    Returns:
+        One sentence for each damage, without a full stop; none for a bundle that is what its manifest says.
+
+    Raises:
+        ShipwayError: SW-502 if there is neither a manifest nor checksums, so that this is no bundle.
+    """
+    files = _read_folder(read) if isinstance(read, Path) else read
+    if MANIFEST not in files and CHECKSUMS not in files:
+        where = str(read) if isinstance(read, Path) else "this"
+        hint = f"a bundle has the files {MANIFEST} and {CHECKSUMS}: export it again with shipway models export"
+        raise ShipwayError("SW-502", f"{where} is not a bundle", hint)
+    damage: list[str] = []
+    manifest = _read_manifest(files, digest, damage)
+    claims = {CHECKSUMS: _read_checksums(files, damage)}
+    if manifest is not None:
+        claims[MANIFEST] = manifest.files
+    damage += _compare_files(files, claims)
+    if manifest is not None and all(_is_whole(files, path, manifest) for path in (PORTABLE, GOLDEN)):
+        damage += _replay(files, manifest, runtime)
+    return damage
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    """Return every file below a folder by its path; what cannot be read is left out, and so is found to be missing."""
+    files: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        try:
+            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+        except OSError:
+            continue
+    return files
+
+
+def _is_whole(files: Mapping[str, bytes], path: str, manifest: Manifest) -> bool:
+    return path in files and digest_bytes(files[path]) == manifest.files.get(path)
+
+
+def _read_manifest(files: Mapping[str, bytes], digest: str | None, damage: list[str]) -> Manifest | None:
+    data = files.get(MANIFEST)
+    if data is None:
+        return None
+    if digest is not None and digest_bytes(data) != digest:
+        damage.append(f"{MANIFEST} is not that of bundle {digest}")
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        damage.append(f"{MANIFEST} cannot be read ({error})")
+        return None
+    if manifest.layout != LAYOUT:
+        damage.append(f"{MANIFEST} has layout {manifest.layout}, and this version reads layout {LAYOUT}")
+        return None
+    if canonical_json(manifest) != data:
+        damage.append(f"{MANIFEST} is not as it was written")
+    return manifest
+
+
+def _read_checksums(files: Mapping[str, bytes], damage: list[str]) -> dict[str, str]:
+    claims: dict[str, str] = {}
+    for number, line in enumerate(files.get(CHECKSUMS, b"").splitlines(keepends=True), start=1):
+        match = _LINE.fullmatch(line)
+        if match is None:
+            damage.append(f"{CHECKSUMS} cannot be read in line {number}")
+        else:
+            claims[match[2].decode()] = match[1].decode()
+    return claims
+
+
+def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str, str]]) -> list[str]:
+    """Compare every file with what the checksums and the manifest claim it to be."""
+    named = {MANIFEST, CHECKSUMS, *(path for claim in claims.values() for path in claim)}
+    damage = [f"{path} is missing or cannot be read" for path in sorted(named - files.keys())]
+    damage += [f"{path} does not belong to the bundle" for path in sorted(files.keys() - named)]
+    for path in sorted((named & files.keys()) - {CHECKSUMS}):
+        actual = digest_bytes(files[path])
+        for source in sorted(claims.keys() & files.keys() - {path}):
+            claimed = claims[source].get(path)
+            if claimed is None:
+                damage.append(f"{path} is not named in {source}")
+            elif claimed != actual:
+                damage.append(f"{path} is not what {source} says it is")
+    return damage
+
+
+def _replay(files: Mapping[str, bytes], manifest: Manifest, runtime: Runtime) -> list[str]:
+    try:
+        golden = msgspec.json.decode(files[GOLDEN], type=Golden)
+        predictions = runtime.load(files[PORTABLE]).predict(golden.x)
+    except ShipwayError as error:
+        return [f"{PORTABLE} cannot replay the golden rows: {error.fact}"]
+    except (msgspec.MsgspecError, ValueError) as error:
+        return [f"{GOLDEN} cannot be read ({error})"]
+    expected = np.asarray(golden.predictions)
+    if not len(expected) or expected.shape != predictions.shape:
+        return [f"{GOLDEN} has {len(expected)} predictions for {len(predictions)} rows"]
+    off = np.flatnonzero(~(np.abs(predictions - expected) <= manifest.parity.tolerance))
+    if not len(off):
+        return []
+    first = int(off[0])
+    said = f"{predictions[first]:.6f} in row {first}, which should be {expected[first]:.6f}"
+    return [f"{PORTABLE} predicts {len(off)} of {len(expected)} golden rows otherwise: {said}"]

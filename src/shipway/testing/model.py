@@ -1,0 +1,249 @@
+"""The conformance suites of the ports ModelFormat and Runtime."""
+
+import pickle
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.ports.model import ModelFormat, Runtime
+from shipway.testing.refusal import expect_refusal
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class FormatSample:
+    """A format with what the suite needs to know of its library.
+
+    Attributes:
+        model_format: the format under test.
+        runtime: an engine for the portable form.
+        fit: trains an estimator on features of shape (rows, columns), labels of any number of classes and a seed; the
+            same seed trains an equal one. The features have missing values and whole numbers.
+        unfitted: an estimator nobody fitted, or not enough to predict.
+        predict: the library's own probabilities for an estimator and rows.
+        tolerance: how far the native form may be from the estimator; 0 where it is the estimator to the bit.
+    """
+
+    model_format: ModelFormat
+    runtime: Runtime
+    fit: Callable[[Floats, NDArray[Any], int], object]
+    unfitted: object
+    predict: Callable[[object, Floats], Floats]
+    tolerance: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RuntimeSample:
+    """A runtime with a portable model.
+
+    Attributes:
+        runtime: the runtime under test.
+        portable: an ONNX graph of three columns.
+        predict: what the graph says, computed some other way.
+    """
+
+    runtime: Runtime
+    portable: bytes
+    predict: Callable[[Floats], Floats]
+
+
+MakeFormat = Callable[[], FormatSample]
+MakeRuntime = Callable[[], RuntimeSample]
+FormatCase = Callable[[MakeFormat], None]
+RuntimeCase = Callable[[MakeRuntime], None]
+
+PORTABLE_TOLERANCE: Final = 1e-5
+"""How far the portable form may be from the native one on any row of single-precision numbers."""
+
+
+def make_rows(seed: int, rows: int = 2_000) -> tuple[Floats, Bools]:
+    """Return features of three columns in single-precision numbers, and a label they explain in part.
+
+    The columns are a real number with gaps, a code of eight categories with gaps, and a small whole number.
+    """
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(rows, 3))
+    x[:, 1] = random.integers(0, 8, rows)
+    x[:, 2] = np.round(x[:, 2] * 2)
+    score = x[:, 0] + np.isin(x[:, 1], [1, 4, 6]) + 0.3 * x[:, 2] + random.normal(size=rows)
+    x[:, :2][random.random((rows, 2)) < 0.1] = np.nan
+    return x.astype(np.float32).astype(np.float64), score > 0.5
+
+
+def make_odd_rows(seed: int) -> Floats:
+    """Return rows of the same columns as no training has them: gaps everywhere, unseen codes, huge and tiny values."""
+    x = np.repeat(make_rows(seed, 200)[0], 3, axis=0)
+    random = np.random.default_rng(seed)
+    odd = np.asarray([np.nan, 0.0, -0.0, 1e30, -1e30, 1e-30, -1e-38, 16_777_217.0])
+    for column in (0, 2):
+        where = random.random(len(x)) < 0.4
+        x[where, column] = random.choice(odd, int(where.sum()))
+    codes = random.random(len(x)) < 0.4
+    x[codes, 1] = random.choice([np.nan, -1.0, 8.0, 999.0, 3e9], int(codes.sum()))
+    x[0] = np.nan
+    return x.astype(np.float32).astype(np.float64)
+
+
+def check_accepts_its_own(make: MakeFormat) -> None:
+    """A format takes its library's estimators and leaves everything else to others."""
+    sample = make()
+    assert sample.model_format.name
+    assert sample.model_format.accepts(sample.fit(*make_rows(1), 0))
+    assert sample.model_format.accepts(sample.unfitted)
+    for other in (None, object(), "estimator", {"predict": 1}, np.zeros(3), sample.model_format):
+        assert not sample.model_format.accepts(other)
+
+
+def check_native_form_is_the_estimator(make: MakeFormat) -> None:
+    """What was dumped and loaded predicts what the estimator predicts, as probabilities of shape (rows,)."""
+    sample = make()
+    estimator = sample.fit(*make_rows(1), 0)
+    loaded = sample.model_format.load(sample.model_format.dump(estimator))
+    for x in (make_rows(2)[0], make_odd_rows(3)):
+        found = loaded.predict(x)
+        assert found.shape == (len(x),)
+        assert found.dtype == np.float64
+        assert np.all((found >= 0.0) & (found <= 1.0))
+        np.testing.assert_allclose(found, sample.predict(estimator, x), rtol=0, atol=sample.tolerance)
+
+
+def check_prediction_is_row_by_row(make: MakeFormat) -> None:
+    """A row's prediction does not depend on the rows it stands among, and no rows give no predictions."""
+    sample = make()
+    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    x = make_rows(2)[0][:40]
+    for predictor in (sample.model_format.load(data), sample.runtime.load(sample.model_format.to_onnx(data, 3))):
+        together = predictor.predict(x)
+        alone = [predictor.predict(x[row : row + 1])[0] for row in range(len(x))]
+        np.testing.assert_allclose(together, alone, rtol=0, atol=1e-7)
+        assert predictor.predict(x[:0]).shape == (0,)
+        for wrong in (x[:, :2], np.hstack([x, x])):
+            with expect_refusal("SW-202"):
+                predictor.predict(wrong)
+
+
+def check_equal_estimators_give_equal_bytes(make: MakeFormat) -> None:
+    """Both forms are the same bytes for estimators trained alike, and others for estimators trained otherwise."""
+    sample = make()
+    first, again = sample.fit(*make_rows(1), 0), sample.fit(*make_rows(1), 0)
+    data = sample.model_format.dump(first)
+    assert data == sample.model_format.dump(first) == sample.model_format.dump(again)
+    assert sample.model_format.to_onnx(data, 3) == sample.model_format.to_onnx(bytes(data), 3)
+    assert data != sample.model_format.dump(sample.fit(*make_rows(4), 0))
+
+
+def check_portable_form_agrees(make: MakeFormat) -> None:
+    """The ONNX form predicts what the native form predicts, also for rows as no training has them."""
+    sample = make()
+    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    native, portable = sample.model_format.load(data), sample.runtime.load(sample.model_format.to_onnx(data, 3))
+    for x in (make_rows(2)[0], make_odd_rows(3)):
+        np.testing.assert_allclose(portable.predict(x), native.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
+
+
+def check_wrong_columns_are_refused(make: MakeFormat) -> None:
+    """A conversion for another number of columns than the model reads is refused."""
+    sample = make()
+    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    for columns in (2, 4):
+        with expect_refusal("SW-501"):
+            sample.model_format.to_onnx(data, columns)
+
+
+def check_unfit_is_refused(make: MakeFormat) -> None:
+    """An estimator that was not fitted, or tells more than two classes apart, has no form."""
+    sample = make()
+    with expect_refusal("SW-501"):
+        sample.model_format.dump(sample.unfitted)
+    x, y = make_rows(1)
+    three = sample.fit(x, y.astype(np.int64) + (x[:, 2] > 0), 0)
+    with expect_refusal("SW-501"):
+        sample.model_format.dump(three)
+
+
+def check_strange_bytes_are_refused(make: MakeFormat) -> None:
+    """Bytes that are no model are refused, and nothing in them is run."""
+    sample = make()
+    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    for strange in (b"", b"junk", b"\x00" * 64, data[: len(data) // 2], data[1:]):
+        with expect_refusal("SW-502"):
+            sample.model_format.load(strange)
+    with TemporaryDirectory() as folder:
+        trap = Path(folder, "trap")
+        with expect_refusal("SW-502"):
+            sample.model_format.load(pickle.dumps(_Trap(str(trap))))
+        assert not trap.exists(), "loading ran code from the bytes"
+
+
+class _Trap:
+    """Makes a folder when it is unpickled."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        import os
+
+        return os.mkdir, (self.path,)
+
+
+def check_runtime_predicts(make: MakeRuntime) -> None:
+    """A runtime gives the graph's probabilities, whatever the memory layout of the rows."""
+    sample = make()
+    predictor = sample.runtime.load(sample.portable)
+    assert sample.runtime.name
+    for x in (make_rows(2)[0], make_odd_rows(3), np.asfortranarray(make_rows(5)[0]), make_rows(6)[0][::-3]):
+        found = predictor.predict(x)
+        assert found.shape == (len(x),)
+        assert found.dtype == np.float64
+        np.testing.assert_allclose(found, sample.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
+    assert predictor.predict(np.empty((0, 3))).shape == (0,)
+
+
+def check_runtime_is_shared_by_threads(make: MakeRuntime) -> None:
+    """One predictor answers several threads at once as it answers one."""
+    sample = make()
+    predictor = sample.runtime.load(sample.portable)
+    x = make_rows(2)[0][:500]
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(predictor.predict, [x] * 16))
+    for answer in answers:
+        np.testing.assert_array_equal(answer, answers[0])
+
+
+def check_runtime_refuses_strange_bytes(make: MakeRuntime) -> None:
+    """Bytes that are no graph, and rows of other columns, are refused."""
+    sample = make()
+    for strange in (b"", b"junk", b"\x00" * 64, sample.portable[: len(sample.portable) // 2]):
+        with expect_refusal("SW-502"):
+            sample.runtime.load(strange)
+    with expect_refusal("SW-202"):
+        sample.runtime.load(sample.portable).predict(np.zeros((2, 4)))
+
+
+FORMAT_CASES: Final[tuple[FormatCase, ...]] = (
+    check_accepts_its_own,
+    check_native_form_is_the_estimator,
+    check_prediction_is_row_by_row,
+    check_equal_estimators_give_equal_bytes,
+    check_portable_form_agrees,
+    check_wrong_columns_are_refused,
+    check_unfit_is_refused,
+    check_strange_bytes_are_refused,
+)
+"""The cases every ModelFormat passes."""
+
+RUNTIME_CASES: Final[tuple[RuntimeCase, ...]] = (
+    check_runtime_predicts,
+    check_runtime_is_shared_by_threads,
+    check_runtime_refuses_strange_bytes,
+)
+"""The cases every Runtime passes."""

@@ -1,0 +1,222 @@
+"""Exit codes, JSON answers and pages of help of the command line."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from shipway.app.workspace import Workspace
+from shipway.cli.main import COMMANDS
+
+SLOW_TRAIN = '    import time\n    print("training", flush=True)\n    time.sleep(60)\n'
+
+
+def edit(root, old, new, file="project.py"):
+    text = (root / file).read_text()
+    assert text.count(old) == 1
+    (root / file).write_text(text.replace(old, new))
+
+
+def test_every_command_has_a_page_of_help(shipway, tmp_path):
+    for name in COMMANDS:
+        answer = shipway(name, "--help", cwd=tmp_path)
+        assert answer.code == 0, name
+        assert "--project" in answer.out
+        assert answer.err == ""
+
+
+def test_root_page_lists_commands_in_order_and_exit_codes(shipway, tmp_path):
+    out = shipway("--help", cwd=tmp_path).out
+    places = [out.index(f"│ {name} ") for name in COMMANDS]
+    assert places == sorted(places)
+    for code in ("0  done", "2  ", "3  a gate failed", "4  a gate holds", "5  ", "130  "):
+        assert code in out
+
+
+def test_sentences_carry_no_full_stop(shipway, tmp_path):
+    for name in ("--help", *COMMANDS):
+        out = shipway(*dict.fromkeys([name, "--help"]), cwd=tmp_path).out
+        ours = [line.strip("│ ") for line in out.splitlines() if "(-h)" not in line and "--version" not in line]
+        assert not [line for line in ours if line.endswith(".")], name
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status"],
+        ["ledger"],
+        ["ledger", "--verify"],
+        ["ledger", "--rebuild"],
+        ["check"],
+        ["check", "data"],
+        ["features"],
+        ["features", "list"],
+        ["features", "get", "customer", "customer=c0042", "--at", "2024-12-01"],
+        ["features", "get", "returned", "order_id=17000"],
+        ["models"],
+        ["models", "list"],
+        ["models", "show", "returned@1"],
+        ["doctor"],
+    ],
+)
+def test_answer_with_json_is_one_document(shipway, ran_shop, words):
+    answer = shipway(*words, "--json", cwd=ran_shop.root)
+    assert answer.code == 0
+    assert answer.document
+    assert answer.err == ""
+    plain = shipway("--project", ran_shop.root, *words, cwd=ran_shop.root.parent)
+    assert plain.code == 0
+    assert plain.out.strip()
+    assert not any(line.endswith(" ") for line in plain.out.splitlines())
+
+
+def test_run_tells_progress_on_standard_error_and_the_report_on_standard_output(shipway, shop):
+    edit(shop.root, '"""Boost trees on', 'print("a word from the user")\n    """Boost trees on')
+    answer = shipway("run", "--json", cwd=shop.root)
+    assert answer.code == 0
+    assert answer.document["outcome"] == "pass"
+    assert "a word from the user" in answer.err
+    events = [json.loads(line)["event"] for line in answer.err.splitlines() if line.startswith("{")]
+    assert {"started", "done", "unchanged", "verdict"} <= {event["stage"] for event in events}
+
+
+def test_run_again_makes_nothing_and_says_so(shipway, shop):
+    answer = shipway("run", cwd=shop.root)
+    assert answer.code == 0
+    assert "0 made" in answer.out
+    assert "unchanged  frame returned" in answer.err
+
+
+def test_exit_code_of_a_failed_gate_is_3_and_of_one_that_holds_is_4(shipway, shop):
+    edit(shop.root, "sw.auc >= 0.65", "sw.auc >= 0.99")
+    failed = shipway("run", cwd=shop.root)
+    assert failed.code == 3
+    assert "fail" in failed.out
+    assert shipway("check", cwd=shop.root).code == 3
+    middle = shop.run.versions[0].evidence["auc"].value
+    edit(shop.root, "sw.auc >= 0.99", f"sw.auc >= {middle}")
+    held = shipway("run", "--json", cwd=shop.root)
+    assert held.code == 4
+    assert held.document["outcome"] == "hold"
+    assert shipway("check", "quality", "--json", cwd=shop.root).document["outcome"] == "hold"
+
+
+def test_error_has_code_fact_and_hint_also_as_json(shipway, tmp_path):
+    plain = shipway("status", cwd=tmp_path)
+    assert plain.code == 1
+    assert plain.out == ""
+    fact, empty, hint = plain.err.splitlines()
+    assert fact.startswith("error SW-101: there is no shipway.toml in ")
+    assert empty == ""
+    assert hint.startswith("hint: ")
+    typed = shipway("status", "--json", cwd=tmp_path)
+    assert typed.code == 1
+    assert typed.out == ""
+    assert typed.error["code"] == "SW-101"
+    assert set(typed.error) == {"code", "fact", "hint"}
+
+
+@pytest.mark.parametrize(
+    ("words", "fact", "hint"),
+    [
+        (["statsu"], "no command 'statsu'", "did you mean 'status'?"),
+        (["features", "gte"], "no command 'gte'", "did you mean 'get'?"),
+        (["run", "--modle", "x"], "--modle", "shipway run --help"),
+        (["status", "now"], "no place for 'now'", "shipway status --help"),
+        (["features", "get"], "NAME", "shipway features --help"),
+        (["ledger", "--limit", "0"], "--limit", "shipway ledger --help"),
+        (["ledger", "--verify", "--rebuild"], "--verify and --rebuild", "one of them"),
+    ],
+)
+def test_command_written_wrongly_is_exit_code_2(shipway, ran_shop, words, fact, hint):
+    answer = shipway(*words, "--json", cwd=ran_shop.root)
+    assert answer.code == 2
+    assert answer.error["code"] == "usage"
+    assert fact in answer.error["fact"]
+    assert hint in answer.error["hint"]
+
+
+def test_what_nobody_foresaw_is_said_shortly_and_written_to_a_file(shipway, ran_shop, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(Workspace, "peek", lambda self: 1 / 0)
+    answer = shipway("status", cwd=ran_shop.root)
+    assert answer.code == 1
+    assert "Traceback" not in answer.err
+    assert "error internal: " in answer.err
+    (written,) = tmp_path.glob("shipway-crash-*.txt")
+    assert str(written) in answer.err
+    assert "ZeroDivisionError" in written.read_text()
+
+
+def test_reader_that_goes_away_is_no_error(ran_shop):
+    source = "import sys; from shipway.cli.main import main; sys.exit(main(['ledger', '--json']))"
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, cwd=ran_shop.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        child.stdout.close()
+        assert child.stderr.read() == b""
+    assert child.returncode == 1
+
+
+def test_interrupted_run_is_exit_code_130_and_the_next_one_continues(shipway, fresh):
+    edit(fresh, '    data = lightgbm.Dataset', f"{SLOW_TRAIN}    data = lightgbm.Dataset")
+    source = "import sys; from shipway.cli.main import main; sys.exit(main(['run', '--json']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", source], cwd=fresh, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as child:
+        while "training\n" != child.stderr.readline():
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        rest = child.stderr.read()
+    assert child.returncode == 130
+    assert json.loads(rest.splitlines()[-1])["error"]["code"] == "interrupted"
+    status = shipway("status", "--json", cwd=fresh).document
+    assert [task["state"] for task in status["tasks"]] == ["interrupted"]
+    edit(fresh, SLOW_TRAIN, "")
+    again = shipway("run", cwd=fresh)
+    assert again.code == 0
+    assert "unchanged  frame returned" in again.err
+
+
+def test_reading_commands_work_and_a_second_run_does_not_while_one_is_going_on(shipway, shop, tmp_path):
+    source = (
+        "import sys; from pathlib import Path; from shipway.app.project import find_project\n"
+        "from shipway.app.workspace import Workspace\n"
+        "with Workspace(find_project(Path(sys.argv[1]))).hold():\n"
+        "    print('held', flush=True); sys.stdin.read()\n"
+    )
+    command = [sys.executable, "-c", source, str(shop.root)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "held\n"
+        refused = shipway("run", cwd=shop.root)
+        assert refused.code == 5
+        assert f"error SW-603: process {child.pid} is running shop" in refused.err
+        assert shipway("status", "--json", cwd=shop.root).document["holder"] == child.pid
+        for words in (["ledger", "--verify"], ["check"], ["models", "export", "returned@1", tmp_path / "bundle"]):
+            assert shipway(*words, cwd=shop.root).code == 0, words
+        child.stdin.close()
+    assert shipway("status", "--json", cwd=shop.root).document["holder"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["status"], 0),
+        (["ledger"], 0),
+        (["ledger", "--verify"], 0),
+        (["ledger", "--rebuild"], 0),
+        (["models"], 0),
+        (["features", "list"], 0),
+        (["doctor"], 0),
+        (["check"], 1),
+        (["features", "get", "customer", "customer=c0042"], 1),
+        (["frame", "export", "returned", "frame.csv"], 1),
+        (["models", "show", "returned"], 1),
+        (["models", "export", "returned", "bundle"], 1),
+    ],
+)
+def test_reading_creates_no_state(shipway, fresh, words, code):
+    before = sorted(fresh.rglob("*"))
+    assert shipway(*words, cwd=fresh).code == code
+    assert [path for path in sorted(fresh.rglob("*")) if "__pycache__" not in path.parts] == before

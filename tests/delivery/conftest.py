@@ -1,0 +1,76 @@
+"""A real bundle: a small LightGBM model in both its forms, with held-out rows."""
+
+import lightgbm
+import numpy as np
+import pytest
+
+from shipway.adapters.lightgbm.model import LightgbmFormat
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core.bundle import InputColumn
+from shipway.core.feature import Entity, FeatureView
+from shipway.delivery.bundle import build_bundle
+from shipway.maths.expression import Aggregate, Column
+from shipway.testing.model import make_rows
+
+TRAINING = {"format": "lightgbm", "rows": 2_000, "rate": 0.5, "cut": 1_370_000_000_000_000, "frame": "ab" * 32}
+
+
+@pytest.fixture(scope="session")
+def bundle_arguments():
+    """Everything `build_bundle` is given."""
+    x, y = make_rows(1)
+    params = {"objective": "binary", "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+    booster = lightgbm.train({**params, "seed": 0}, lightgbm.Dataset(x, y, categorical_feature=[1]), 10)
+    model_format = LightgbmFormat()
+    native = model_format.dump(booster)
+    portable = model_format.to_onnx(native, 3)
+    column = Column("flights", "distance")
+    mean = Aggregate("mean", "landings", Column("landings", "arr_delay"), width_us=3_600_000_000)
+    return {
+        "model": "delay",
+        "version": 3,
+        "cut": TRAINING["cut"],
+        "model_format": "lightgbm",
+        "native": native,
+        "portable": portable,
+        "native_predictor": model_format.load(native),
+        "portable_predictor": OnnxRuntime().load(portable),
+        "inputs": (
+            InputColumn(name="row_distance", kind="number", low=-3.0, high=3.0, missing=0.1, monotone=1),
+            InputColumn(name="row_carrier", kind="category", categories=tuple("ABCDEFGH")),
+            InputColumn(name="origin_mean", kind="number", low=-8.0, high=8.0),
+        ),
+        "at": 'flights.scheduled - "2h"',
+        "views": (
+            FeatureView("row", None, {"distance": abs(column), "carrier": Column("flights", "carrier")}),
+            FeatureView("origin", Entity("origin", ("origin",)), {"mean": mean.fill(0.0)}),
+        ),
+        "x": make_rows(2, 6_000)[0],
+        "training": TRAINING,
+        "metrics": {"auc": (0.77, 0.76, 0.78), "decision_value": (1.5, -0.5, 3.5)},
+        "verdict": {"outcome": "pass", "gates": [{"gate": "quality", "outcome": "pass"}]},
+        "lock": "# Python 3.11.7\nnumpy==2.4.6\n",
+        "card": "# delay@3\n\nWill it be late?\n",
+    }
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_arguments):
+    """A bundle's manifest and files."""
+    return build_bundle(**bundle_arguments)
+
+
+@pytest.fixture(scope="session")
+def noise():
+    """A predictor that is off by what it is told, in the rows it is told."""
+
+    class Noise:
+        def __init__(self, predictor, shift, rows=slice(None)):
+            self.predictor, self.shift, self.rows = predictor, shift, rows
+
+        def predict(self, x):
+            predictions = np.array(self.predictor.predict(x))
+            predictions[self.rows] += self.shift
+            return predictions
+
+    return Noise

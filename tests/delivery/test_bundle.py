@@ -1,0 +1,107 @@
+import hashlib
+import subprocess
+
+import msgspec
+import numpy as np
+import pytest
+
+from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.error import ShipwayError
+from shipway.core.feature import FeatureView
+from shipway.delivery.bundle import build_bundle
+
+
+def test_a_bundle_has_its_files(bundle):
+    _, files = bundle
+    assert set(files) == {
+        "manifest.json", "model.txt", "model.onnx", "features.json", "golden.json", "lock.txt", "CARD.md", "SHA256SUMS",
+    }  # fmt: skip
+
+
+def test_the_manifest_names_every_file_and_is_named_by_its_digest(bundle):
+    manifest, files = bundle
+    assert manifest.digest == hashlib.sha256(files["manifest.json"]).hexdigest()
+    assert msgspec.json.decode(files["manifest.json"], type=Manifest) == manifest
+    contents = {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+    assert manifest.files == {p: d for p, d in contents.items() if p not in ("manifest.json", "SHA256SUMS")}
+
+
+def test_the_manifest_says_what_was_given(bundle, bundle_arguments):
+    manifest, _ = bundle
+    for name in ("model", "version", "cut", "inputs", "at", "views", "training", "metrics", "verdict"):
+        assert getattr(manifest, name) == bundle_arguments[name]
+    assert manifest.format == "lightgbm"
+    assert manifest.parity.rows == 6_000
+    assert manifest.parity.largest < 1e-6
+
+
+def test_features_travel_as_expressions(bundle, bundle_arguments):
+    class Features(msgspec.Struct):
+        at: str
+        views: tuple[FeatureView, ...]
+        inputs: tuple[InputColumn, ...]
+
+    features = msgspec.json.decode(bundle[1]["features.json"], type=Features)
+    assert (features.at, features.views, features.inputs) == tuple(
+        bundle_arguments[n] for n in ("at", "views", "inputs")
+    )
+
+
+def test_equal_input_gives_an_equal_bundle(bundle, bundle_arguments):
+    manifest, files = build_bundle(
+        **{**bundle_arguments, "metrics": dict(reversed(bundle_arguments["metrics"].items()))}
+    )
+    assert manifest.digest == bundle[0].digest
+    assert files == bundle[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("version", 4),
+        ("cut", 0),
+        ("lock", "numpy==1\n"),
+        ("card", "other"),
+        ("at", "flights.scheduled"),
+        ("native", b"x"),
+    ],
+)
+def test_other_input_gives_another_bundle(bundle, bundle_arguments, name, value):
+    assert build_bundle(**{**bundle_arguments, name: value})[0].digest != bundle[0].digest
+
+
+def test_checksums_are_what_sha256sum_reads(bundle, tmp_path):
+    for path, content in bundle[1].items():
+        (tmp_path / path).write_bytes(content)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=tmp_path, check=True)
+
+
+def test_the_card_says_how_the_forms_compare(bundle):
+    card = bundle[1]["CARD.md"].decode()
+    assert card.startswith("# delay@3\n\nWill it be late?\n\n## Portable form\n")
+    assert "6,000 held-out rows" in card
+
+
+def test_the_native_form_never_hides_the_portable_one(bundle_arguments):
+    names = {
+        name: build_bundle(**{**bundle_arguments, "model_format": name})[1] for name in ("sklearn", "onnx", "mine")
+    }
+    assert {name: sorted(f for f in files if f.startswith("model.")) for name, files in names.items()} == {
+        "sklearn": ["model.onnx", "model.sklearn.onnx"],
+        "onnx": ["model.bin", "model.onnx"],
+        "mine": ["model.bin", "model.onnx"],
+    }
+
+
+@pytest.mark.parametrize("values", [(np.nan, 0.0, 1.0), (0.5, -np.inf, 1.0), (0.5, 0.0, np.inf)])
+def test_metrics_without_numbers_are_refused(bundle_arguments, values):
+    with pytest.raises(ShipwayError, match="log_loss is") as refused:
+        build_bundle(**{**bundle_arguments, "metrics": {"log_loss": values}})
+    assert refused.value.code == "SW-501"
+
+
+def test_forms_that_differ_are_refused(bundle_arguments, noise):
+    other = noise(bundle_arguments["portable_predictor"], 0.01, [5])
+    with pytest.raises(ShipwayError, match="row 5") as refused:
+        build_bundle(**{**bundle_arguments, "portable_predictor": other})
+    assert refused.value.code == "SW-501"

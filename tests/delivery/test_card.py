@@ -1,0 +1,97 @@
+from shipway.core.bundle import Parity
+from shipway.core.check import Evidence
+from shipway.core.gate import Finding, Verdict
+from shipway.delivery.card import write_card, write_parity
+
+
+def make_evidence(check, value, low, high, n=900, **more):
+    return Evidence(check=check, subject="model:delay@3", value=value, low=low, high=high, n=n, **more)
+
+
+def make_card(**changes):
+    slices = {
+        "tested": 40, "under_support": 1_200, "worst": "hour_band=04h", "worst_difference": 0.0086, "worst_p": 1e-9,
+    }  # fmt: skip
+    findings = (
+        Finding(rule="auc >= 0.7", outcome="pass", reason="0.77 [0.76, 0.78]", evidence="e1"),
+        Finding(rule="a | b", outcome="fail", reason="3 of 40 slices", evidence="e2"),
+    )
+    facts = {
+        "model": "delay",
+        "version": 3,
+        "purpose": "Will this flight be late?\n\n    Asked two hours before.",
+        "label": "landings.arr_delay > 15",
+        "at": 'flights.scheduled - "2h"',
+        "training": {"format": "lightgbm", "rows": 160_675, "rate": 0.249, "cut": 1_372_636_800_000_000},
+        "evidence": {
+            "auc": make_evidence("auc", 0.7722, 0.7651, 0.7793, clusters=62),
+            "slice_regression": make_evidence("slice_regression", 1.0, 1.0, 1.0, facts=slices),
+            "storms": make_evidence("storms", 0.0, 0.0, 1.0, n=0),
+        },
+        "verdicts": [Verdict(gate="quality", subject="model:delay@3", outcome="fail", findings=findings)],
+        "owner": "ops",
+    }
+    return write_card(**{**facts, **changes})
+
+
+def test_a_card_says_what_a_person_asks():
+    card = make_card()
+    assert card.startswith("# delay@3\n\nWill this flight be late?\n\nAsked two hours before.\n\n## Prediction\n")
+    for line in (
+        "- predicts: `landings.arr_delay > 15`",
+        '- asked at: `flights.scheduled - "2h"`',
+        "- owner: ops",
+        "- rows: 160,675",
+        "- label is true in: 24.9% of them",
+        "- known by: 2013-07-01T00:00:00Z",
+        "- format: lightgbm",
+        "| `auc` | 0.7722 [0.7651, 0.7793] | 900 | 62 |",
+        "| `slice_regression` | 1 | 900 |  |",
+        "| `storms` | nothing to measure | 0 |  |",
+        "Gate `quality`: **fail**.",
+        "| `auc >= 0.7` | pass | 0.77 [0.76, 0.78] |",
+        "| `a \\| b` | fail | 3 of 40 slices |",
+        "- hour_band=04h: +0.0086 log loss against the baseline, the worst of `slice_regression`",
+        "- 1,200 slices of `slice_regression` have too few rows to be judged",
+        "- Learned only from what was known by 2013-07-01T00:00:00Z; later changes of the world are not in it.",
+    ):
+        assert line in card.splitlines(), line
+
+
+def test_sections_come_in_order_and_once():
+    titles = [line[3:] for line in make_card().splitlines() if line.startswith("## ")]
+    assert titles == [
+        "Prediction", "Training", "Measured on later rows", "Verdict", "Slices to watch", "Intended use", "Limits",
+    ]  # fmt: skip
+
+
+def test_what_is_not_known_is_said_to_be():
+    card = make_card(verdicts=[], evidence={}, owner="", purpose="", limits=["Not for charters."])
+    assert "No gate judged this model." in card
+    assert "## Slices to watch\n\nNone was measured.\n" in card
+    assert "owner" not in card
+    assert card.startswith("# delay@3\n\n## Prediction\n")
+    assert "- Not for charters." in card
+
+
+def test_a_verdict_by_a_person_names_them():
+    verdict = Verdict(gate="quality", subject="model:delay@3", outcome="pass", findings=(), by="ada")
+    assert "Gate `quality`: **pass**, decided by ada." in make_card(verdicts=[verdict])
+
+
+def test_equal_input_gives_equal_text():
+    assert make_card() == make_card()
+    evidence = {"b": make_evidence("b", 1.0, 0.0, 2.0), "a": make_evidence("a", 1.0, 0.0, 2.0)}
+    assert make_card(evidence=evidence) == make_card(evidence=dict(reversed(evidence.items())))
+
+
+def test_parity_is_a_section():
+    section = write_parity(Parity(rows=20_000, largest=1.94e-7, mean=2.5e-8, tolerance=1e-4))
+    assert section.splitlines() == [
+        "## Portable form",
+        "",
+        "- compared: 20,000 held-out rows, native form against ONNX",
+        "- largest difference: 1.94e-07 (allowed 1e-04)",
+        "- mean difference: 2.50e-08",
+    ]
+    assert section.endswith("\n")
