@@ -112,8 +112,6 @@ def make_version(number, outcome="pass"):
 
 
 def make_model(name="delay"):
-    rule = {"unit": "auc", "measured": Measured(0.7712, 0.7564, 0.7851)}
-    del rule
     return ModelData(
         name=name,
         purpose="Boost trees.",
@@ -334,12 +332,12 @@ def test_equal_data_give_equal_pages(page):
 def hostile(value, key=""):
     """Return data in which every text that is not one of a fixed few words does its worst."""
     match value:
-        case str() if key not in ("outcome", "outcomes", "unit", "op", "role", "gains"):
+        case str() if value and key not in ("outcome", "outcomes", "unit", "op", "role", "gains"):
             return f"{value}{HOSTILE}"
         case dict():
             kept = key == "tables"
             return {hostile(k) if kept else k: hostile(v, k) for k, v in value.items()}
-        case list():
+        case list() | tuple():
             return [hostile(each, key) for each in value]
         case _:
             return value
@@ -353,7 +351,7 @@ def test_no_text_of_the_data_becomes_markup(page):
     assert {tag: spoilt.tags[tag] for tag in html} == {tag: page.tags[tag] for tag in html}
     assert f"flights{HOSTILE}" in spoilt.shown
     assert f"shop=north{HOSTILE}" in spoilt.shown
-    assert f"early{HOSTILE} as" not in spoilt.shown
+    assert f"visits.won{HOSTILE} was not known yet" in spoilt.shown
     assert f"version 2{HOSTILE}" in spoilt.shown
 
 

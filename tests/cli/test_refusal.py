@@ -92,7 +92,7 @@ RUN = {
     "source raises": (Damage(CODE, "    placed, settled = (", '    raise OSError("no")\n    placed, settled = ('), "SW-206", "no"),
     "source returns nothing": (Damage(CODE, "    return orders.with", "    orders.with"), "SW-207", "NoneType"),
     "training raises": (Damage(CODE, TRAIN, f"    1 / 0\n{TRAIN}"), "SW-206", "ZeroDivisionError"),
-    "training returns nothing": (Damage(CODE, "    return lightgbm.train", "    lightgbm.train"), "SW-206", "returned nothing"),
+    "training returns nothing": (Damage(CODE, "    return lightgbm.train", "    lightgbm.train"), "SW-207", "returned nothing"),
     "leak": (Damage(CODE, '"weekday", "hour")}', '"returned")}'), "SW-301", "orders.returned"),
 }
 

@@ -31,6 +31,8 @@ def bundle_arguments():
         "version": 3,
         "cut": TRAINING["cut"],
         "model_format": "lightgbm",
+        "ending": "txt",
+        "ending": "txt",
         "native": native,
         "portable": portable,
         "native_predictor": model_format.load(native),

@@ -122,6 +122,7 @@ def _package(
         version=version.number,
         cut=version.cut,
         model_format=trained.format,
+        ending=model_format.ending,
         native=native,
         portable=portable,
         native_predictor=model_format.load(native),

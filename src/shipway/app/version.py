@@ -26,6 +26,7 @@ from shipway.core.projection import VersionState
 from shipway.core.table import Snapshot
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_frame
+from shipway.delivery.bundle import NATIVE
 from shipway.kit.canonical import canonical_json, digest_value
 from shipway.ports.model import ModelFormat, Predictor
 from shipway.training.fit import fit
@@ -182,7 +183,7 @@ def trained_of(runner: Runner, version: VersionState) -> Trained:
     if version.bundle is None:
         raise ShipwayError("SW-104", f"{version.subject} has no bundle", "only a version that passed its gate has one")
     manifest = msgspec.json.decode(runner.workspace.blobs.get(version.bundle), type=Manifest)
-    native = next(path for path in manifest.files if path.startswith("model.") and path != "model.onnx")
+    native = next(path for path in manifest.files if path.startswith(f"{NATIVE}."))
     inputs = runner.workspace.blobs.put(canonical_json(manifest.inputs))
     return Trained(
         manifest.format,

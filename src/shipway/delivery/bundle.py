@@ -23,8 +23,9 @@ LAYOUT: Final = 1
 MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "SHA256SUMS"
 PORTABLE: Final = "model.onnx"
+NATIVE: Final = "native"
+"""The native form's file, before the ending its library gives it."""
 GOLDEN: Final = "golden.json"
-_ENDINGS: Final = {"lightgbm": "txt", "sklearn": "sklearn.onnx"}
 
 
 def build_bundle(
@@ -33,6 +34,7 @@ def build_bundle(
     version: int,
     cut: int,
     model_format: str,
+    ending: str,
     native: bytes,
     portable: bytes,
     native_predictor: Predictor,
@@ -54,6 +56,7 @@ def build_bundle(
         version: its number.
         cut: the training cut, microseconds since 1970 UTC.
         model_format: name of the native form.
+        ending: how a file with the native form ends, without the dot.
         native: the native form.
         portable: the ONNX form.
         native_predictor: the native form, loaded.
@@ -79,7 +82,7 @@ def build_bundle(
     parity = measure_parity(native_predictor, portable_predictor, x)
     golden = choose_golden(native_predictor, x, [column.name for column in inputs])
     files = {
-        f"model.{_ENDINGS.get(model_format, 'bin')}": native,
+        f"{NATIVE}.{ending}": native,
         PORTABLE: portable,
         "features.json": canonical_json({"at": at, "views": views, "inputs": inputs}),
         GOLDEN: canonical_json(golden),

@@ -25,12 +25,14 @@ class ModelFormat(Protocol):
     """The native form of one library's estimators, as bytes that are safe to load.
 
     Contract (the conformance suite `shipway.testing.model` checks it):
-        * `load(dump(e))` predicts what `e` predicts, to the bit; `dump` gives equal bytes for equal estimators.
+        * `load(dump(e))` predicts what `e` predicts: to the bit where the native form is the library's own, within
+          single precision where it is the portable graph. `dump` gives equal bytes for equal estimators.
         * `load` runs no code from the bytes: no pickle.
         * `to_onnx` gives a graph with one float32 input of shape (rows, columns); equal bytes for equal input.
     """
 
     name: str
+    ending: str
 
     def accepts(self, estimator: object) -> bool:
         """Tell whether an estimator is one of this library's."""

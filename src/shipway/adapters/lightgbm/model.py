@@ -48,6 +48,7 @@ class LightgbmFormat:
     """
 
     name = "lightgbm"
+    ending = "txt"
 
     def __init__(self, *, threads: int = 1) -> None:
         """Keep the number of threads a prediction may use, which never changes its result."""

@@ -41,6 +41,7 @@ class SklearnFormat:
     """Binary scikit-learn classifiers; it answers the port `ModelFormat`, predicting alike in single precision."""
 
     name = "sklearn"
+    ending = "sklearn.onnx"
 
     def __init__(self, *, threads: int = 1) -> None:
         """Keep the number of threads a prediction may use."""
