@@ -1,4 +1,7 @@
-"""A small project that really ran, shared by whatever only reads it and copied for whatever does not."""
+"""A small project that really ran, shared by whatever only reads it and copied for whatever does not.
+
+Hypothesis has no hidden time limit here, and tries the same examples on every machine.
+"""
 
 import json
 import shutil
@@ -6,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from shipway.app.project import Project, find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.scaffold import init_project
 from shipway.cli.main import main
+
+settings.register_profile("shipway", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("shipway")
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,15 @@
 """Where a project stands."""
 
+from shipway.app.project import find_project
+from shipway.app.run import run_project
 from shipway.app.runner import Runner
 from shipway.app.status import read_status
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
-from shipway.testing.refusal import refused
+from shipway.testing.refusal import expect_refusal
 
 
 def test_project_that_never_ran_has_no_state_and_gets_none(fresh):
-    from shipway.app.project import find_project
-
     status = read_status(find_project(fresh))
     assert (status.entries, status.commit, status.rows, status.tasks) == (0, None, {}, [])
     assert status.models == {"returned": []}
@@ -32,8 +32,6 @@ def test_project_that_ran_shows_data_and_versions(ran_shop):
 
 
 def test_data_that_fails_its_gate_waits_beside_what_was_admitted(shop):
-    from shipway.app.run import run_project
-
     rows = (shop.root / "orders.csv").read_text().splitlines(keepends=True)
     (shop.root / "orders.csv").write_text("".join(rows[:5000]))
     assert run_project(shop.project).outcome == "fail"
@@ -54,7 +52,7 @@ def test_tasks_that_failed_or_were_cut_off_are_listed_until_they_end_well(shop):
     def stop(report):
         raise KeyboardInterrupt
 
-    with refused("SW-402"):
+    with expect_refusal("SW-402"):
         runner.make("failing", fail, inputs={}, params={})
     try:
         runner.make("stopped", stop, inputs={}, params={})

@@ -160,12 +160,12 @@ def test_reader_that_goes_away_is_no_error(ran_shop):
 
 
 def test_interrupted_run_is_exit_code_130_and_the_next_one_continues(shipway, fresh):
-    edit(fresh, '    data = lightgbm.Dataset', f"{SLOW_TRAIN}    data = lightgbm.Dataset")
+    edit(fresh, "    data = lightgbm.Dataset", f"{SLOW_TRAIN}    data = lightgbm.Dataset")
     source = "import sys; from shipway.cli.main import main; sys.exit(main(['run', '--json']))"
     with subprocess.Popen(
         [sys.executable, "-c", source], cwd=fresh, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as child:
-        while "training\n" != child.stderr.readline():
+        while child.stderr.readline() != "training\n":
             assert child.poll() is None
         child.send_signal(signal.SIGINT)
         rest = child.stderr.read()

@@ -89,10 +89,18 @@ RUN = {
     "syntax error": (Damage(CODE, "@sw.model(", "@sw.model(("), "SW-103", "not valid Python"),
     "error at import": (Damage(CODE, "import lightgbm\n", "import lightgbm\n1 / 0\n"), "SW-103", "project.py:"),
     "library not installed": (Damage(CODE, "import lightgbm\n", "import lightgbn\n"), "SW-701", "lightgbn"),
-    "source raises": (Damage(CODE, "    placed, settled = (", '    raise OSError("no")\n    placed, settled = ('), "SW-206", "no"),
+    "source raises": (
+        Damage(CODE, "    placed, settled = (", '    raise OSError("no")\n    placed, settled = ('),
+        "SW-206",
+        "no",
+    ),
     "source returns nothing": (Damage(CODE, "    return orders.with", "    orders.with"), "SW-207", "NoneType"),
     "training raises": (Damage(CODE, TRAIN, f"    1 / 0\n{TRAIN}"), "SW-206", "ZeroDivisionError"),
-    "training returns nothing": (Damage(CODE, "    return lightgbm.train", "    lightgbm.train"), "SW-207", "returned nothing"),
+    "training returns nothing": (
+        Damage(CODE, "    return lightgbm.train", "    lightgbm.train"),
+        "SW-207",
+        "returned nothing",
+    ),
     "leak": (Damage(CODE, '"weekday", "hour")}', '"returned")}'), "SW-301", "orders.returned"),
 }
 

@@ -55,7 +55,7 @@ def show_versions(versions: Sequence[VersionData]) -> Markup:
     ]
     kept = [at for at in range(len(head)) if any(row[at] is not None for row in rows)]
     metrics = table(
-        [head[at] for at in kept], ([row[at] for at in kept] for row in rows), numbers=range(2, len(kept) - 1)
+        [head[at] for at in kept], ([row[at] for at in kept] for row in rows), numbers=range(1, len(kept) - 1)
     )
     return join((metrics, _gains(versions[-1]), _bundles(versions)))
 

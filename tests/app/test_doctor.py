@@ -1,0 +1,73 @@
+"""What doctor sees."""
+
+import shipway.app.doctor as doctor
+from shipway.app.doctor import diagnose
+
+
+def by_name(symptoms):
+    return {symptom.what: symptom for symptom in symptoms}
+
+
+def test_project_that_ran_is_healthy(ran_shop):
+    found = by_name(diagnose(ran_shop.root))
+    assert {symptom.health for symptom in found.values()} <= {"good", "note"}
+    assert found["project"].said == f"shop in {ran_shop.root}"
+    assert found["ledger"].said.endswith("entries, whole")
+    assert found["definitions"].said == "3 feature views, 1 models, 2 gates"
+    assert "polars" in found["base"].said
+    assert "lightgbm" in found["train"].said
+
+
+def test_folder_without_a_project_is_no_illness(tmp_path):
+    found = by_name(diagnose(tmp_path))
+    assert found["project"].health == "note"
+    assert found["file system"].health == "good"
+    assert "ledger" not in found
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_broken_files_are_told_with_their_hints(fresh):
+    (fresh / "project.py").write_text("import shipway as sw\nsw.entty('x')\n")
+    found = by_name(diagnose(fresh))
+    assert found["definitions"].health == "bad"
+    assert "SW-103" in found["definitions"].said
+    assert "project.py:2" in found["definitions"].said
+    assert found["definitions"].hint
+    (fresh / "shipway.toml").write_text("[project\n")
+    assert by_name(diagnose(fresh))["project"].health == "bad"
+
+
+def test_damaged_ledger_is_told(shop):
+    (shop.root / ".shipway" / "ledger.anchor").unlink()
+    found = by_name(diagnose(shop.root))
+    assert found["ledger"].health in ("good", "bad")
+    for path in (shop.root / ".shipway").glob("ledger.db*"):
+        path.write_bytes(b"no database" * 1000)
+    assert by_name(diagnose(shop.root))["ledger"].health == "bad"
+
+
+def test_missing_library_is_asked_for_by_its_extra(tmp_path, monkeypatch):
+    monkeypatch.setitem(doctor.EXTRAS, "no_such_library", "report")
+    found = by_name(diagnose(tmp_path))
+    assert found["report"].health == "note"
+    assert found["report"].hint == "pip install 'shipway[report]'"
+    assert "no_such_library not installed" in found["report"].said
+    monkeypatch.setattr(doctor, "BASE", ("msgspec", "no_such_base"))
+    assert by_name(diagnose(tmp_path))["base"].health == "bad"
+
+
+def test_little_room_is_noted(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "ROOM_BYTES", 1 << 70)
+    assert by_name(diagnose(tmp_path))["disk"].health == "note"
+
+
+def test_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "write_atomic", lambda path, data: (tmp_path / "no" / "such").write_bytes(data))
+    found = by_name(diagnose(tmp_path))
+    assert found["file system"].health == "bad"
+    assert found["file system"].hint
+
+
+def test_locks_that_do_nothing_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor, "_is_held", lambda lock: False)
+    assert by_name(diagnose(tmp_path))["file system"].said == "locks do nothing"
