@@ -220,3 +220,15 @@ def test_reading_creates_no_state(shipway, fresh, words, code):
     before = sorted(fresh.rglob("*"))
     assert shipway(*words, cwd=fresh).code == code
     assert [path for path in sorted(fresh.rglob("*")) if "__pycache__" not in path.parts] == before
+
+
+def test_commands_that_write_answer_with_json_too(shipway, ran_shop, tmp_path):
+    made = shipway("init", "corner", "--json", cwd=tmp_path)
+    assert made.document["path"] == str(tmp_path / "corner")
+    frame = shipway(
+        "frame", "export", "returned", tmp_path / "f.csv", "--from", "2024-11-01", "--json", cwd=ran_shop.root
+    )
+    assert frame.document["rows"] == len((tmp_path / "f.csv").read_text().splitlines()) - 1
+    bundle = shipway("models", "export", "returned@1", tmp_path / "bundle", "--json", cwd=ran_shop.root)
+    assert bundle.document["bundle"] == ran_shop.run.versions[0].bundle
+    assert (made.err, frame.err, bundle.err) == ("", "", "")

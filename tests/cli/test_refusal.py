@@ -64,6 +64,7 @@ def half(data):
 
 
 TRAIN = "    data = lightgbm.Dataset"
+MAKE = "    placed, settled = ("
 RUN = {
     "missing column": (Damage(DATA, ",price,", ",cost,"), "SW-202", "'price'"),
     "wrong type": (Damage(DATA, ",45.34,", ",cheap,"), "SW-203", "orders.price > 0"),
@@ -90,7 +91,7 @@ RUN = {
     "error at import": (Damage(CODE, "import lightgbm\n", "import lightgbm\n1 / 0\n"), "SW-103", "project.py:"),
     "library not installed": (Damage(CODE, "import lightgbm\n", "import lightgbn\n"), "SW-701", "lightgbn"),
     "source raises": (
-        Damage(CODE, "    placed, settled = (", '    raise OSError("no")\n    placed, settled = ('),
+        Damage(CODE, MAKE, f"    raise OSError('no')\n{MAKE}"),
         "SW-206",
         "no",
     ),
@@ -173,7 +174,7 @@ def test_command_refuses(shipway, shop, name):
     assert verify_ledger(shop.project).damage == []
 
 
-def test_damaged_ledger_is_told_and_not_run_on(shipway, shop):
+def test_damaged_ledger_is_told(shipway, shop):
     path = shop.root / ".shipway" / "ledger.anchor"
     content = path.read_text()
     head = verify_ledger(shop.project).head.digest
@@ -193,6 +194,9 @@ def test_lost_ledger_is_told(shipway, shop):
     verified = shipway("ledger", "--verify", "--json", cwd=shop.root)
     assert verified.code == 1
     assert verified.error["code"] == "SW-604"
+    run = shipway("run", "--json", cwd=shop.root)
+    assert run.code == 1
+    assert run.error["code"] == "SW-604"
 
 
 def test_state_that_cannot_be_written_is_refused(shipway, fresh):

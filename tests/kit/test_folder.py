@@ -37,7 +37,11 @@ def test_what_is_there_stays(tmp_path, kind):
 
 
 def test_nothing_stays_behind_when_the_block_raises(tmp_path):
-    with pytest.raises(ZeroDivisionError), stage_folder(tmp_path / "target") as staged:
-        (staged / "file").touch()
-        raise ZeroDivisionError
+    def fill():
+        with stage_folder(tmp_path / "target") as staged:
+            (staged / "file").touch()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fill()
     assert list(tmp_path.iterdir()) == []

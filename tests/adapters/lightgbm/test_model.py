@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import lightgbm
 import numpy as np
 import onnxruntime
@@ -200,3 +204,28 @@ def test_pandas_categories_are_refused():
 def test_another_estimator_is_refused():
     with pytest.raises(ShipwayError, match="is a dict"):
         LightgbmFormat().dump({})
+
+
+CONVERT = """
+import hashlib
+from pathlib import Path
+from shipway.adapters.lightgbm.model import LightgbmFormat
+data = Path("model.txt").read_bytes()
+print(hashlib.sha256(LightgbmFormat().to_onnx(data, 3)).hexdigest())
+"""
+
+
+def test_the_portable_form_is_the_same_in_every_process(tmp_path):
+    (tmp_path / "model.txt").write_bytes(LightgbmFormat().dump(fit_booster(*make_rows(1), 0)))
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", CONVERT],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONHASHSEED": str(seed)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(digests) == 1

@@ -27,6 +27,10 @@ def cut_graph(model: ModelProto, keep: str) -> bytes:
         _rename(node.output, keep)
         _rename(node.input, keep)
     initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
+    # Converters collect the operator sets in a Python set, whose order differs from process to process.
+    operator_sets = sorted(model.opset_import, key=lambda used: used.domain)
+    model.ClearField("opset_import")
+    model.opset_import.extend(operator_sets)
     for field in ("node", "initializer", "output", "value_info"):
         graph.ClearField(field)
     graph.node.extend(reversed(kept))
