@@ -32,7 +32,6 @@ def bundle_arguments():
         "cut": TRAINING["cut"],
         "model_format": "lightgbm",
         "ending": "txt",
-        "ending": "txt",
         "native": native,
         "portable": portable,
         "native_predictor": model_format.load(native),

@@ -90,7 +90,7 @@ def test_parity_is_a_section():
     assert section.splitlines() == [
         "## Portable form",
         "",
-        "- compared: 20,000 held-out rows, native form against ONNX",
+        "- compared: 20,000 rows, native form against ONNX",
         "- largest difference: 1.94e-07 (allowed 1e-04)",
         "- mean difference: 2.50e-08",
     ]

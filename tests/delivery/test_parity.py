@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from shipway.core.error import ShipwayError
-from shipway.delivery.parity import FEWEST_ROWS, GOLDEN_ROWS, choose_golden, measure_parity
+from shipway.delivery.parity import FEWEST_ROWS, GOLDEN_ROWS, choose_golden, complete_rows, measure_parity
 from shipway.kit.canonical import canonical_json
 from shipway.testing.model import make_rows
 
@@ -70,3 +70,19 @@ def test_infinite_rows_are_passed_over(bundle_arguments):
     )
     x[:, 0] = -np.inf
     assert "'a'" in refuse("SW-501", choose_golden, bundle_arguments["native_predictor"], x, NAMES).fact
+
+
+def test_a_small_project_is_compared_on_recombined_rows():
+    x = np.asarray([[1.0, np.nan, 3.0], [4.0, 5.0, 6.0]])
+    completed = complete_rows(x, 50)
+    assert completed.shape == (50, 3)
+    assert np.array_equal(completed[:2], x, equal_nan=True)
+    for column in range(3):
+        assert set(map(str, completed[:, column])) == set(map(str, x[:, column]))
+    assert np.array_equal(completed, complete_rows(x, 50), equal_nan=True)
+
+
+def test_enough_rows_are_left_alone():
+    x = np.zeros((60, 3))
+    assert complete_rows(x, 50) is x
+    assert len(complete_rows(x[:0], 50)) == 0

@@ -15,7 +15,7 @@ from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
-from shipway.delivery.bundle import CHECKSUMS, MANIFEST
+from shipway.delivery.bundle import CHECKSUMS, MANIFEST, write_checksums
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -115,8 +115,7 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
         manifest = _read_manifest(workspace, version.bundle)
         digests = {**manifest.files, MANIFEST: version.bundle}
         contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
-    # The one file that is no blob: what `sha256sum --check` reads, made of all the others.
-    contents[CHECKSUMS] = "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
+    contents[CHECKSUMS] = write_checksums(digests)
     with stage_target(folder) as staged:
         for path, content in contents.items():
             write_atomic(staged / path, content)

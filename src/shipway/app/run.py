@@ -10,9 +10,9 @@ from shipway.app.evaluation import Evaluated, evaluate
 from shipway.app.ingest import admit, make_tables
 from shipway.app.packaging import package, register
 from shipway.app.pricing import Honest, Price, price
-from shipway.app.progress import Event, Watch, ignore
+from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project, build_digest
-from shipway.app.runner import Runner, peak_mb
+from shipway.app.runner import Runner, TaskReport, peak_mb
 from shipway.app.version import current_of, frame_of, open_version, score, train, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
@@ -65,8 +65,9 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
         leaks: the prices of declared leaks.
         seconds: real time the run took.
         peak_mb: the process's peak memory, in 10^6 bytes.
-        made: tasks run.
-        unchanged: tasks whose result was there already.
+        tasks: every task asked for, in order.
+        made: how many of them were run.
+        unchanged: how many had their result already.
     """
 
     project: str
@@ -77,6 +78,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     leaks: list[Price]
     seconds: float
     peak_mb: float
+    tasks: list[TaskReport]
     made: int
     unchanged: int
 
@@ -103,16 +105,10 @@ def run_project(
     if model is not None and model not in project.config.models:
         fact = f"shipway.toml configures no model {model!r}"
         raise ShipwayError("SW-104", fact, did_you_mean(model, project.config.models))
-    counts = {"done": 0, "unchanged": 0}
-
-    def counting(event: Event) -> None:
-        if event.stage in counts:
-            counts[event.stage] += 1
-        watch(event)
-
     with workspace.hold():
-        runner = Runner(workspace, counting, code=build_digest(), force=force)
         begun = workspace.stopwatch.seconds()
+        refuse_damage(workspace)
+        runner = Runner(workspace, watch, code=build_digest(), force=force)
         commit, data = admit(runner, make_tables(runner))
         versions: list[VersionReport] = []
         prices: list[Price] = []
@@ -135,9 +131,22 @@ def run_project(
         leaks=prices,
         seconds=round(seconds, 3),
         peak_mb=round(peak_mb(), 1),
-        made=counts["done"],
-        unchanged=counts["unchanged"],
+        tasks=runner.tasks,
+        made=sum(not task.unchanged for task in runner.tasks),
+        unchanged=sum(task.unchanged for task in runner.tasks),
     )
+
+
+def refuse_damage(workspace: Workspace) -> None:
+    """Verify the whole ledger before anything is built on it; SW-604 with the first damaged place."""
+    damage = workspace.ledger.verify()
+    if damage:
+        more = f", and {len(damage) - 1} more places" if len(damage) > 1 else ""
+        raise ShipwayError(
+            "SW-604",
+            f"entry {damage[0].seq} of the ledger {damage[0].fact}{more}",
+            "shipway ledger --verify names every place; restore .shipway from a copy you trust",
+        )
 
 
 def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list[VersionReport], Artifact]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 from shipway.app.progress import Event, Watch
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Task
@@ -32,8 +34,30 @@ class Made:
     said: str = ""
 
 
+class TaskReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One task of a run, made now or found made.
+
+    Attributes:
+        name: what people read.
+        key: digest of everything its result depends on.
+        seconds: real time it took when it was made.
+        peak_mb: the process's peak memory when it ended, in 10^6 bytes.
+        unchanged: whether its result was there already.
+    """
+
+    name: str
+    key: str
+    seconds: float
+    peak_mb: float
+    unchanged: bool
+
+
 class Runner:
-    """Runs tasks of one project and remembers them."""
+    """Runs tasks of one project and remembers them.
+
+    Attributes:
+        tasks: what was asked for so far, in order.
+    """
 
     def __init__(self, workspace: Workspace, watch: Watch, *, code: str, force: bool = False) -> None:
         """Prepare to run.
@@ -48,6 +72,7 @@ class Runner:
         self.watch = watch
         self.code = code
         self.force = force
+        self.tasks: list[TaskReport] = []
 
     def key_of(self, task: Task) -> str:
         """Return the digest of everything a task's result depends on."""
@@ -79,6 +104,7 @@ class Runner:
         key = self.key_of(task)
         known = self._known(key)
         if known is not None and not self.force:
+            self._report(name, key, unchanged=True)
             self.watch(Event(stage="unchanged", step=name))
             return known
         self.workspace.remember(
@@ -97,8 +123,14 @@ class Runner:
             task=name, key=key, outputs=outputs, seconds=round(seconds, 3), peak_mb=round(peak_mb(), 1)
         )
         self.workspace.remember(*made.records, (f"task:{name}", finished))
+        self._report(name, key, unchanged=False)
         self.watch(Event(stage="done", step=name, said=made.said, seconds=seconds))
         return outputs
+
+    def _report(self, name: str, key: str, *, unchanged: bool) -> None:
+        run = self.workspace.state().runs[key]
+        report = TaskReport(name=name, key=key, seconds=run.seconds, peak_mb=run.peak_mb, unchanged=unchanged)
+        self.tasks.append(report)
 
     def _known(self, key: str) -> dict[str, Artifact] | None:
         run = self.workspace.state().runs.get(key)

@@ -31,10 +31,10 @@ class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the portable form of the model is from the native one on held-out rows.
+    """How far the portable form of the model is from the native one.
 
     Attributes:
-        rows: rows compared.
+        rows: rows compared: those held out, and where they are fewer than 5,000, others recombined from them.
         largest: greatest absolute difference of probabilities.
         mean: mean absolute difference.
         tolerance: what `largest` may be.

@@ -24,8 +24,8 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
         and is left out.
 
     Raises:
-        ShipwayError: SW-206 if the function raises, with its line; SW-207 if it returns no frame, SW-204 if that has no
-            rows, SW-202 for a missing column, SW-203 for an instant without a time zone, SW-205 for a repeated or
+        ShipwayError: SW-206 if the function raises, with its line; SW-207 if it returns no frame, SW-204 if that has
+            no rows, SW-202 for a missing column, SW-203 for an instant without a time zone, SW-205 for a repeated or
             missing key.
     """
     try:

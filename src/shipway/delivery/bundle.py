@@ -14,7 +14,7 @@ from shipway.core.bundle import InputColumn, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.delivery.card import write_parity
-from shipway.delivery.parity import choose_golden, measure_parity
+from shipway.delivery.parity import choose_golden, complete_rows, measure_parity
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Predictor
 
@@ -75,11 +75,11 @@ def build_bundle(
         The manifest, and every file of the bundle by its path, the manifest and the checksums included.
 
     Raises:
-        ShipwayError: SW-402 for fewer than 5,000 held-out rows, SW-501 if the forms differ by more than 1e-4 on one of
-            them, or a metric is not finite, which a manifest cannot hold.
+        ShipwayError: SW-402 without held-out rows, SW-501 if the forms differ by more than 1e-4 on one of them (or,
+            where they are fewer than 5,000, on one recombined from them), or a metric is not finite.
     """
     _require_finite(metrics)
-    parity = measure_parity(native_predictor, portable_predictor, x)
+    parity = measure_parity(native_predictor, portable_predictor, complete_rows(x))
     golden = choose_golden(native_predictor, x, [column.name for column in inputs])
     files = {
         f"{NATIVE}.{ending}": native,
@@ -105,7 +105,7 @@ def build_bundle(
         files={path: digest_bytes(content) for path, content in sorted(files.items())},
     )
     files[MANIFEST] = canonical_json(manifest)
-    files[CHECKSUMS] = _write_checksums(files)
+    files[CHECKSUMS] = write_checksums(manifest.files | {MANIFEST: manifest.digest})
     return manifest, files
 
 
@@ -119,6 +119,6 @@ def _require_finite(metrics: Mapping[str, tuple[float, float, float]]) -> None:
             )
 
 
-def _write_checksums(files: Mapping[str, bytes]) -> bytes:
-    """Return what `sha256sum --check` reads."""
-    return "".join(f"{digest_bytes(content)}  {path}\n" for path, content in sorted(files.items())).encode()
+def write_checksums(digests: Mapping[str, str]) -> bytes:
+    """Return what `sha256sum --check` reads, given the digest of each file by its path."""
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()

@@ -59,7 +59,7 @@ def write_card(
 def write_parity(parity: Parity) -> str:
     """Write the card's section on the portable form, as Markdown."""
     bullets = {
-        "compared": f"{parity.rows:,} held-out rows, native form against ONNX",
+        "compared": f"{parity.rows:,} rows, native form against ONNX",
         "largest difference": f"{parity.largest:.2e} (allowed {parity.tolerance:.0e})",
         "mean difference": f"{parity.mean:.2e}",
     }

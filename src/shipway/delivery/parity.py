@@ -12,7 +12,7 @@ from shipway.core.error import ShipwayError
 from shipway.ports.model import Predictor
 
 FEWEST_ROWS: Final = 5_000
-"""Fewer held-out rows than this cannot show that two forms of a model agree."""
+"""Fewer rows than this cannot show that two forms of a model agree."""
 TOLERANCE: Final = 1e-4
 """How far the probability of the portable form may be from the native one on any row."""
 GOLDEN_ROWS: Final = 100
@@ -46,7 +46,7 @@ def measure_parity(
     Args:
         native: the model as it was trained.
         portable: the same model, as it will be served.
-        x: held-out rows, shape (rows, columns).
+        x: rows to compare them on, shape (rows, columns).
         tolerance: what the greatest difference of probabilities may be.
 
     Raises:
@@ -55,7 +55,7 @@ def measure_parity(
     if len(x) < FEWEST_ROWS:
         raise ShipwayError(
             "SW-402",
-            f"{len(x):,} held-out rows cannot show that both forms of the model agree: it takes {FEWEST_ROWS:,}",
+            f"{len(x):,} rows cannot show that both forms of the model agree: it takes {FEWEST_ROWS:,}",
             "make the test period longer",
         )
     difference = np.abs(portable.predict(x) - native.predict(x))
@@ -64,11 +64,33 @@ def measure_parity(
         over = int(len(difference) - np.sum(difference <= tolerance))
         raise ShipwayError(
             "SW-501",
-            f"the portable model is off by {difference[worst]:.2g} in held-out row {worst}, and by more than "
+            f"the portable model is off by {difference[worst]:.2g} in row {worst}, and by more than "
             f"{tolerance:g} in {over:,} of {len(x):,} rows",
             "train on frame.x as it is handed over; a feature that is computed again loses its single precision",
         )
     return Parity(rows=len(x), largest=float(difference[worst]), mean=float(difference.mean()), tolerance=tolerance)
+
+
+def complete_rows(x: NDArray[np.float64], rows: int = FEWEST_ROWS, *, seed: int = 0) -> NDArray[np.float64]:
+    """Add recombined rows to those of a small project until there are enough to compare two forms of a model.
+
+    A recombined row takes each column's value from another row, so that the forms are compared on values that occur, in
+    combinations that need not.
+
+    Args:
+        x: held-out rows, shape (any, columns); at least one.
+        rows: how many there shall be at least.
+        seed: where randomness starts.
+
+    Returns:
+        The rows given, followed by recombined ones if they are fewer than asked for.
+    """
+    missing = rows - len(x)
+    if missing <= 0 or not len(x):
+        return x
+    random = np.random.default_rng(seed)
+    chosen = random.integers(0, len(x), size=(missing, x.shape[1]))
+    return np.vstack([x, np.take_along_axis(x, chosen, axis=0)])
 
 
 def choose_golden(native: Predictor, x: NDArray[np.float64], columns: Sequence[str]) -> Golden:

@@ -1,6 +1,5 @@
 """Collecting what a report shows from a run, the state behind it and the blobs it cites."""
 
-import datetime as dt
 from collections.abc import Mapping
 
 from shipway.app.project import build_digest
@@ -36,7 +35,6 @@ from shipway.core.measure import (
     SliceRegression,
     Unique,
 )
-from shipway.core.projection import RunState
 
 STAGES = {
     "ingest": "Ingest",
@@ -54,8 +52,6 @@ STAGES = {
 def collect_report(workspace: Workspace, run: RunReport) -> ReportData:
     """Collect everything a report shows of a run.
 
-    Call it before another run begins: which tasks this run made is told from which ended last.
-
     Args:
         workspace: the project's state.
         run: what the run came to.
@@ -68,7 +64,7 @@ def collect_report(workspace: Workspace, run: RunReport) -> ReportData:
         project=run.project,
         owner=config.owner,
         outcome=run.outcome,
-        stages=_stages(workspace, run),
+        stages=_stages(run),
         gates=_gates(workspace, run),
         models=_models(workspace, run),
         origin=_origin(workspace, run),
@@ -140,25 +136,15 @@ def _rule(text: str, outcome: Outcome, reason: str, rule: Rule | None, evidence:
     )
 
 
-def _stages(workspace: Workspace, run: RunReport) -> tuple[StageData, ...]:
-    finished = sorted(
-        (state for state in workspace.state().runs.values() if state.state == "finished"),
-        key=lambda state: state.ended_at or 0,
-        reverse=True,
-    )
-    made = {state.key for state in finished[: run.made]}
-    newest: dict[str, RunState] = {}
-    for state in finished:
-        newest.setdefault(state.task, state)
+def _stages(run: RunReport) -> tuple[StageData, ...]:
     leaks = {price.leak for price in run.leaks}
     tasks: dict[str, list[TaskData]] = {stage: [] for stage in STAGES}
-    for state in sorted(newest.values(), key=lambda state: state.started_at):
-        stage = _stage_of(state.task, leaks)
-        if stage is not None and _belongs(state.task, run):
-            task = TaskData(
-                name=state.task, seconds=state.seconds, peak_mb=state.peak_mb, unchanged=state.key not in made
-            )
-            tasks[stage].append(task)
+    seen: set[str] = set()
+    for task in run.tasks:
+        if task.key not in seen:  # a version and the next one's baseline are scored by one task
+            seen.add(task.key)
+            data = TaskData(name=task.name, seconds=task.seconds, peak_mb=task.peak_mb, unchanged=task.unchanged)
+            tasks[_stage_of(task.name, leaks)].append(data)
     outcomes = {"check": run.data, "evaluate": _newest_verdicts(run)}
     return tuple(
         StageData(
@@ -171,22 +157,10 @@ def _stages(workspace: Workspace, run: RunReport) -> tuple[StageData, ...]:
     )
 
 
-def _stage_of(task: str, leaks: set[str]) -> str | None:
-    """Return the stage of a task, or None for one of a leak that is declared no longer."""
+def _stage_of(task: str, leaks: set[str]) -> str:
+    """Return the stage of a task by the first word of its name, or by the leak it is about."""
     first, _, rest = task.partition(" ")
-    if first in ("refuse", "price") or rest.partition(" ")[0] in leaks:
-        return "leak" if rest.partition(" ")[0] in leaks else None
-    return first if first in STAGES else None
-
-
-def _belongs(task: str, run: RunReport) -> bool:
-    """Tell whether a task is about versions and cuts of this run, not of one with other cuts."""
-    versions = {f"{version.model}@{version.number}" for version in run.versions}
-    days = {dt.datetime.fromtimestamp(version.cut / 1e6, tz=dt.UTC).date().isoformat() for version in run.versions}
-    words = task.split()
-    return all(word in versions for word in words if "@" in word) and all(
-        word in days for word in words if word[:1].isdigit() and word.count("-") == 2
-    )
+    return "leak" if first in ("refuse", "price") or rest.partition(" ")[0] in leaks else first
 
 
 def _newest_verdicts(run: RunReport) -> list[Verdict]:
