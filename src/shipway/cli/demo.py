@@ -1,5 +1,7 @@
 """`shipway demo`."""
 
+import shutil
+import sys
 from pathlib import Path
 
 from cyclopts import App
@@ -39,4 +41,5 @@ def demo(folder: Path = Path("shipway-demo"), /, *, door: Given) -> int:
 
 def _show(console: Console, shown: Demonstration) -> None:
     show_run(console, shown.run, Path(shown.report))
-    console.print(f"\nlook at the report, then around in the project: cd {shown.path} && shipway status")
+    command = "shipway" if shutil.which("shipway") else Path(sys.argv[0]).absolute()
+    console.print(f"\nlook at the report, then around in the project: cd {shown.path} && {command} status")

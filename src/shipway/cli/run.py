@@ -59,7 +59,10 @@ def show_run(console: Console, made: RunReport, report: Path | None) -> None:
     versions = [version for version in made.versions if version.evidence]
     metrics = [name for name in ("auc", "log_loss", "decision_value") if any(name in v.evidence for v in versions)]
     show_table(console, ("version", *metrics, "gates", "bundle"), (_row(version, metrics) for version in versions))
-    leaks = [(p.leak, *(write_interval(*side.auc) for side in (p.claimed, p.served) if side)) for p in made.leaks]
+    leaks = [
+        (p.leak, *(write_interval(*side.auc) if side else "not built" for side in (p.claimed, p.served)))
+        for p in made.leaks
+    ]
     if leaks:
         console.print()
     show_table(console, ("leak refused", "auc claimed", "auc served"), leaks)

@@ -5,7 +5,7 @@ exactly at T counts, one known exactly at T - W no longer does.
 """
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Event, streams_of
+from shipway.core.feature import ALWAYS, Event, streams_of
 from shipway.kit.duration import parse_duration
 from shipway.maths.expression import Aggregate, Aggregation, Column, Constant, Operation, Span, render
 
@@ -14,7 +14,7 @@ Expr = Column | Constant | Span | Operation | Aggregate
 
 def count(event: Event, *, last: str) -> Aggregate:
     """Count the events of a window."""
-    return Aggregate("count", event.name, width_us=_width(last))
+    return Aggregate("count", _dated(event.name), width_us=_width(last))
 
 
 def total(value: Expr, *, last: str) -> Aggregate:
@@ -47,12 +47,13 @@ def newest(value: Expr, *, within: str | None = None) -> Aggregate:
 
     Events known at the same instant are ordered by their source's key; the greatest is the newest.
     """
-    return Aggregate("last", _stream(value), value, None if within is None else _width(within))
+    stream = _stream(value)
+    return Aggregate("last", stream, value) if within is None else _over("last", value, within)
 
 
 def age(event: Event, *, within: str | None = None) -> Aggregate:
     """Return how long ago the newest event became known, in microseconds; null if there is none within the limit."""
-    return Aggregate("age", event.name, width_us=None if within is None else _width(within))
+    return Aggregate("age", _dated(event.name), width_us=None if within is None else _width(within))
 
 
 def around(event: Event, anchor: Expr, *, before: str, after: str) -> Aggregate:
@@ -61,11 +62,12 @@ def around(event: Event, anchor: Expr, *, before: str, after: str) -> Aggregate:
     This is the one window that may look past the prediction time. It is allowed only for instants that were all known
     early enough, such as a published schedule; the frame checks this row by row and refuses the feature otherwise.
     """
-    return Aggregate("around", event.name, width_us=_width(before), after_us=_width(after), anchor=anchor)
+    stream = _dated(event.name)
+    return Aggregate("around", stream, width_us=_width(before), after_us=_width(after), anchor=anchor)
 
 
 def _over(kind: Aggregation, value: Expr, last: str) -> Aggregate:
-    return Aggregate(kind, _stream(value), value, _width(last))
+    return Aggregate(kind, _dated(_stream(value)), value, _width(last))
 
 
 def _width(text: str) -> int:
@@ -76,6 +78,17 @@ def _width(text: str) -> int:
     if width <= 0:
         raise ShipwayError("SW-106", f"a window of {text!r} is empty", "write a window longer than zero, such as 6h")
     return width
+
+
+def _dated(stream: str) -> str:
+    """Return a stream's name, or refuse one whose rows have no instant that a window could hold or be aged by."""
+    if stream.endswith(f".{ALWAYS}"):
+        raise ShipwayError(
+            "SW-106",
+            f"the rows of {stream} were known beforehand, at no instant, so no window holds them and they have no age",
+            "read them with w.newest(...) without a limit, or take an event of the source that has an instant",
+        )
+    return stream
 
 
 def _stream(value: Expr) -> str:

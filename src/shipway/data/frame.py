@@ -6,6 +6,7 @@ it are differences of exact running sums.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
+from shipway.data.column import evaluate_instant, evaluate_row, vector_of
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.maths import window
@@ -23,6 +25,8 @@ _Stream = tuple[str, tuple[str, ...]]
 _NEVER = np.iinfo(np.int64).max
 RESOLUTION = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
+_FINEST = 1e-3
+"""A column whose values are all below this would be left with less than three digits, and is not summed."""
 
 
 def build_frame(
@@ -46,7 +50,7 @@ def build_frame(
 
     Raises:
         ShipwayError: SW-301 for a value read before it is known, SW-302 for one that never says when it is known,
-            SW-202 for a column a table lacks, SW-303 if a sum does not fit.
+            SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 if a sum does not fit.
     """
     for event in plan.events.values():
         require(event.source.name, _instant_columns(event), tables)
@@ -69,33 +73,6 @@ def build_frame(
     if plan.label is not None:
         built.extend(_label(plan, tables))
     return pl.DataFrame(built)
-
-
-def vector_of(series: pl.Series) -> Vector:
-    """Return a Polars column as values with validity; instants and durations become int64 microseconds.
-
-    Raises:
-        ShipwayError: SW-203 for a type features cannot read.
-    """
-    valid = series.is_not_null().to_numpy()
-    kind = series.dtype
-    if isinstance(kind, pl.Datetime | pl.Duration):
-        series = series.dt.cast_time_unit("us").to_physical()
-    elif kind == pl.Date:
-        series = series.cast(pl.Int64) * 86_400_000_000
-    elif kind.is_integer():
-        series = series.cast(pl.Int64)
-    elif kind.is_float():
-        series = series.cast(pl.Float64)
-        return Vector(series.fill_null(np.nan).to_numpy(), valid)
-    elif isinstance(kind, pl.String | pl.Categorical | pl.Enum):
-        return Vector(series.cast(pl.String).fill_null("").to_numpy(), valid)
-    elif kind != pl.Boolean:
-        raise ShipwayError(
-            "SW-203", f"column {series.name!r} is {kind}, which no feature can read", "use numbers, text, truth or time"
-        )
-    fill = False if kind == pl.Boolean else 0
-    return Vector(series.fill_null(fill).to_numpy(), valid)
 
 
 @dataclass(slots=True)
@@ -153,10 +130,8 @@ class _Work:
         codes = self._codes(event, entity)[1]
         asked = codes >= 0
         timeline = self._timeline(event, entity)
-        if node.kind == "around" and node.anchor is not None:
-            anchor = evaluate(
-                node.anchor, lambda n: self._own(n.name) if isinstance(n, Column) else _no_leaf(n), len(codes)
-            )
+        if node.anchor is not None:
+            anchor = evaluate_instant(node.anchor, self.plan.spine.name, self.tables)
             usable = asked & anchor.valid
             queries = window.build_queries(np.where(usable, codes, -1), anchor.values + node.after_us)
             low, high = window.span(timeline, queries, (node.width_us or 0) + node.after_us)
@@ -168,51 +143,56 @@ class _Work:
         high, low = self._edge(pair, None, timeline, queries), self._edge(pair, node.width_us or 0, timeline, queries)
         if node.kind == "count" or node.value is None:
             return Vector(high - low, asked)
-        vector, unit = self._value(event, node.value)
         if node.kind in ("min", "max"):
-            extremum, found = window.range_extremum(timeline, vector.values, vector.valid, low, high, node.kind)
-            return Vector(extremum if unit == 1 else extremum / unit, found & asked)
+            return self._extremum(node.kind, self._number(event, node.value), timeline, low, high)
+        vector, unit = self._value(event, node.value)
+        if node.kind == "share" and self._raw(event, node.value).values.dtype != np.bool_:
+            raise ShipwayError("SW-203", f"{render(node.value)} is no condition", "compare it, such as delay > 15")
         prefix = self._prefix(pair, node.value, timeline, vector)
         total, count = window.range_total(prefix, low, high), window.range_count(prefix, low, high)
         if node.kind == "sum":
             return Vector(total if unit == 1 else total / unit, asked)
         return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))
 
+    def _extremum(
+        self, kind: Literal["min", "max"], vector: Vector, timeline: window.Timeline, low: _Ints, high: _Ints
+    ) -> Vector:
+        """Return the least or greatest value as it was given: floats are compared by rank, never rounded."""
+        floats = vector.values.dtype.kind == "f"
+        ranks = window.rank_floats(vector.values) if floats else vector.values.astype(np.int64)
+        extremum, found = window.range_extremum(timeline, ranks, vector.valid, low, high, kind)
+        return Vector(window.floats_of(extremum) if floats else extremum, found)
+
     def _newest(self, node: Aggregate, event: Event, position: _Ints, found: NDArray[np.bool_]) -> Vector:
-        rows = require(event.source.name, (), self.tables)
+        rows = self.tables[event.source.name]
         if node.kind == "age" or node.value is None:
             happened = instants_of(event.source, event.known_at, rows)
-            return Vector(self.at - happened[position], found)
-        vector = self._raw(event, node.value)
-        return Vector(vector.values[position], found & vector.valid[position])
+            vector = Vector(happened, happened != _NEVER)
+        else:
+            vector = self._raw(event, node.value)
+        if not found.any():
+            return Vector(np.zeros(len(found), dtype=vector.values.dtype), found)
+        values, valid = vector.values[position], found & vector.valid[position]
+        return Vector(self.at - values if node.kind == "age" else values, valid)
 
     def _raw(self, event: Event, value: Expr) -> Vector:
-        rows = self.tables[event.source.name]
+        return evaluate_row(value, event.source.name, self.tables)
 
-        def leaf(node: Column | Aggregate) -> Vector:
-            return (
-                vector_of(require(event.source.name, (node.name,), self.tables)[node.name])
-                if isinstance(node, Column)
-                else _no_leaf(node)
-            )
-
-        return evaluate(value, leaf, rows.height)
+    def _number(self, event: Event, value: Expr) -> Vector:
+        raw = self._raw(event, value)
+        if raw.values.dtype.kind == "O":
+            raise ShipwayError("SW-203", f"{render(value)} is text", "numbers, truth and time can be aggregated")
+        return raw
 
     def _value(self, event: Event, value: Expr) -> tuple[Vector, float]:
         """Return a stream's values as whole numbers, and how many of them make one unit."""
         key = (event.name, value)
         if key not in self.values:
-            raw = self._raw(event, value)
-            try:
-                if raw.values.dtype.kind == "f":
-                    scaled = window.quantise(raw.values, raw.valid, RESOLUTION)
-                    self.values[key] = (Vector(scaled, raw.valid), 1 / RESOLUTION)
-                else:
-                    self.values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
-            except (ValueError, TypeError) as error:
-                raise ShipwayError(
-                    "SW-303", f"{render(value)} cannot be summed exactly: {error}", "use numbers of a smaller range"
-                ) from error
+            raw = self._number(event, value)
+            if raw.values.dtype.kind == "f":
+                self.values[key] = (Vector(_scale(value, raw), raw.valid), 1 / RESOLUTION)
+            else:
+                self.values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
         return self.values[key]
 
     def _codes(self, event: Event, entity: Entity) -> tuple[_Ints, _Ints]:
@@ -267,7 +247,7 @@ class _Work:
 
 
 def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) -> tuple[_Ints, _Ints]:
-    """Number the entities of two tables alike: equal keys get equal codes, a null in any key column gets -1.
+    """Number the entities of two tables alike: equal keys get equal codes, a null or NaN in any key column gets -1.
 
     Returns:
         int64 codes for `rows` and for `spine`; all zero where there are no keys.
@@ -287,7 +267,7 @@ def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) ->
                 "give it one type in both sources",
             )
         column = rows[name] if same else pl.concat([rows[name], spine[name]])
-        null |= column.is_null().to_numpy()
+        null |= (column.fill_nan(None) if column.dtype.is_float() else column).is_null().to_numpy()
         ranks = column.rank("dense").fill_null(0).to_numpy().astype(np.int64)
         codes = codes * (int(ranks.max(initial=0)) + 1) + ranks
         codes = np.unique(codes, return_inverse=True)[1].astype(np.int64)
@@ -297,21 +277,22 @@ def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) ->
 
 def _ties(rows: pl.DataFrame, key: tuple[str, ...]) -> _Ints:
     """Rank a table's rows by key, so that events of one instant have an order that does not depend on delivery."""
-    if len(key) == 1 and rows[key[0]].dtype.is_integer():
+    kinds = {name: rows[name].dtype for name in key}
+    if len(key) == 1 and kinds[key[0]].is_integer() and kinds[key[0]] not in (pl.UInt64, pl.Int128, pl.UInt128):
         return rows[key[0]].cast(pl.Int64).to_numpy()
-    order = rows.select(pl.struct(key).rank("ordinal")).to_series()
+    # A categorical's own order is that in which a process met its texts.
+    texts = [pl.col(name).cast(pl.String) if kind == pl.Categorical else pl.col(name) for name, kind in kinds.items()]
+    order = rows.select(pl.struct(texts).rank("ordinal")).to_series()
     return order.to_numpy().astype(np.int64)
 
 
 def instants_asked(plan: Plan, spine: pl.DataFrame) -> _Ints:
-    """Return when each row of the spine is asked about, int64 microseconds; SW-302 if that is null anywhere."""
+    """Return when each row of the spine is asked about, int64 microseconds since 1970 UTC.
 
-    def leaf(node: Column | Aggregate) -> Vector:
-        if not isinstance(node, Column):
-            return _no_leaf(node)
-        return vector_of(require(plan.spine.name, (node.name,), {plan.spine.name: spine})[node.name])
-
-    asked = evaluate(plan.at, leaf, spine.height)
+    Raises:
+        ShipwayError: SW-203 if that is no instant with a time zone, SW-302 if it is null anywhere.
+    """
+    asked = evaluate_instant(plan.at, plan.spine.name, {plan.spine.name: spine})
     if not asked.valid.all():
         row = int(np.flatnonzero(~asked.valid)[0])
         raise ShipwayError(
@@ -319,7 +300,7 @@ def instants_asked(plan: Plan, spine: pl.DataFrame) -> _Ints:
             f"{render(plan.at)} is null in {int((~asked.valid).sum()):,} rows of {plan.spine.name}, first in row {row}",
             "every row that is predicted needs an instant at which it is asked",
         )
-    return asked.values.astype(np.int64, copy=False)
+    return asked.values
 
 
 def _label(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[pl.Series]:
@@ -328,12 +309,16 @@ def _label(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[pl.Series]:
     event = plan.events[label.stream]
     rows = tables[event.source.name]
     known = instants_of(event.source, event.known_at, rows)
-    value = evaluate(
-        label.value, lambda n: vector_of(rows[n.name]) if isinstance(n, Column) else _no_leaf(n), rows.height
-    )
+    value = evaluate_row(label.value, event.source.name, tables)
+    if value.values.dtype != np.bool_:
+        raise ShipwayError(
+            "SW-203",
+            f"label {label.name!r} is {render(label.value)}, which is neither true nor false",
+            "compare it, such as delay > 15",
+        )
     happened = known != _NEVER
     return [
-        _series(LABEL, Vector(value.values.astype(np.bool_), value.valid & happened)),
+        _series(LABEL, Vector(value.values, value.valid & happened)),
         _series(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
     ]
 
@@ -345,9 +330,22 @@ def _series(name: str, vector: Vector) -> pl.Series:
     return pl.select(pl.when(pl.Series(vector.valid)).then(series).alias(name)).to_series()
 
 
+def _scale(value: Expr, raw: Vector) -> _Ints:
+    """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
+    greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
+    if 0 < greatest < _FINEST:
+        raise ShipwayError(
+            "SW-303",
+            f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",
+            f"use a smaller unit, such as ({render(value)}) * 1000000",
+        )
+    try:
+        return window.quantise(raw.values, raw.valid, RESOLUTION)
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-303", f"{render(value)} cannot be summed exactly: {error}", "use numbers of a smaller range"
+        ) from error
+
+
 def _instant_columns(event: Event) -> tuple[str, ...]:
     return () if event.known_at == ALWAYS else (event.known_at,)
-
-
-def _no_leaf(node: Aggregate) -> Vector:
-    raise ShipwayError("SW-106", f"{render(node)} stands inside a window or an instant", "windows cannot be nested")

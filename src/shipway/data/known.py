@@ -1,8 +1,8 @@
 """The refusal at the heart of shipway: no feature may read a value before it is known.
 
 Known-at is declared by the sources, so the check needs no trust in the features. It is made on the rows themselves: a
-column read by the row asked about must be known at the row's instant, and a column read through a stream must be known
-when the stream says the event is.
+column read by the row asked about, also to say when it is asked, must be known at the row's instant; and a column read
+through a stream, also by the label, must be known when the stream says the event is.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,14 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Event, Expr, Source
+from shipway.data.column import evaluate_instant, evaluate_row
 from shipway.data.plan import Plan, PlannedColumn, require
 from shipway.kit.duration import format_duration
 from shipway.maths.expression import Aggregate, Column, Operation, render, walk
 
 Instants = NDArray[np.int64]
+_NEVER = np.iinfo(np.int64).max
+_BEGINNING = np.iinfo(np.int64).min
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,7 @@ class EarlyRead:
 
     Attributes:
         column: the column, as `table.column`.
-        features: names of the frame's columns that read it.
+        features: names of the frame's columns that read it, or what else does.
         through: how it is read: the stream or the row.
         rows: how many rows are read too early.
         of: how many rows are read in all.
@@ -65,12 +68,16 @@ def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instant
         Every column read too early, static reads first; empty if nothing is.
 
     Raises:
-        ShipwayError: SW-302 for a column that is read and has no known-at, SW-202 for one its table lacks.
+        ShipwayError: SW-302 for a column that is read and has no known-at, SW-202 for one its table lacks, SW-203 for
+            an instant that is none.
     """
     found: list[EarlyRead | None] = []
     spine = plan.spine
     static, keys = _static_reads(plan), _spine_keys(plan)
     frame = require(spine.name, [*static, *keys], tables)
+    for column in dict.fromkeys(_own_columns(plan.at)):
+        asks = ("the instant of the prediction",)
+        found.append(_early(spine, column, asks, "the row", frame, at, null_is_value=True))
     for column, features in static.items():
         found.append(_early(spine, column, features, "the row", frame, at, null_is_value=True))
     for column, features in keys.items():
@@ -80,6 +87,7 @@ def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instant
         rows = require(event.source.name, [column], tables)
         asked = instants_of(event.source, event.known_at, rows)
         found.append(_early(event.source, column, features, f"event {stream}", rows, asked, null_is_value=True))
+    found.extend(_label_reads(plan, tables))
     found.extend(_ahead(plan, column, tables, at) for column in plan.columns)
     return [read for read in found if read is not None]
 
@@ -88,19 +96,18 @@ def instants_of(source: Source, instant: str, rows: pl.DataFrame) -> Instants:
     """Return an instant column as int64 microseconds, the greatest int64 where it is null (never).
 
     Raises:
-        ShipwayError: SW-203 if the column is no instant.
+        ShipwayError: SW-202 if the table lacks the column, SW-203 if it is no instant.
     """
     if instant == ALWAYS:
-        return np.full(rows.height, np.iinfo(np.int64).min, dtype=np.int64)
-    series = rows[instant]
+        return np.full(rows.height, _BEGINNING, dtype=np.int64)
+    series = require(source.name, (instant,), {source.name: rows})[instant]
     if not isinstance(series.dtype, pl.Datetime) or series.dtype.time_zone is None:
         raise ShipwayError(
             "SW-203",
             f"{source.name}.{instant} is {series.dtype}, and what says when a value is known must be an instant",
             'make it a Datetime with a time zone, such as .dt.replace_time_zone("UTC")',
         )
-    never = np.iinfo(np.int64).max
-    return series.dt.cast_time_unit("us").to_physical().fill_null(never).to_numpy().astype(np.int64, copy=False)
+    return series.dt.cast_time_unit("us").to_physical().fill_null(_NEVER).to_numpy().astype(np.int64, copy=False)
 
 
 def _early(
@@ -121,7 +128,7 @@ def _early(
             f"{source.name}.{column} is read by {features[0]} and nothing says when it is known",
             f"add it to known_at of source {source.name}",
         )
-    read = asked != np.iinfo(np.int64).max
+    read = asked != _NEVER
     if not null_is_value:
         read &= rows[column].is_not_null().to_numpy()
     known = instants_of(source, instant, rows)
@@ -135,12 +142,12 @@ def _early(
 
 def _example(source: Source, column: str, rows: pl.DataFrame, row: int, asked: Instants, known: Instants) -> str:
     key = ", ".join(f"{name} {rows[name][row]}" for name in source.key)
-    when = "never" if known[row] == np.iinfo(np.int64).max else f"at {_say(known[row])}"
+    when = "never" if known[row] == _NEVER else f"at {_say(known[row])}"
     return f"e.g. {key}: {column} = {rows[column][row]!r} is read as of {_say(asked[row])} and known {when}"
 
 
 def _say(instant: np.int64) -> str:
-    if instant == np.iinfo(np.int64).min:
+    if instant == _BEGINNING:
         return "the beginning"
     return str(np.datetime64(int(instant), "us").astype("datetime64[m]")).replace("T", " ") + " UTC"
 
@@ -188,35 +195,66 @@ def _stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
     return {key: tuple(features) for key, features in collected.items()}
 
 
+def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRead | None]:
+    """Check that a label is known when its stream says so; a row whose label is null teaches nothing."""
+    if plan.label is None:
+        return []
+    event, value = plan.events[plan.label.stream], plan.label.value
+    rows = tables[event.source.name]
+    told = evaluate_row(value, event.source.name, tables).valid
+    asked = np.where(told, instants_of(event.source, event.known_at, rows), _NEVER)
+    names, through = (f"label {plan.label.name}",), f"event {event.name}"
+    return [
+        _early(event.source, column, names, through, rows, asked, null_is_value=True)
+        for column in dict.fromkeys(_own_columns(value))
+    ]
+
+
 def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame], at: Instants) -> EarlyRead | None:
-    """Check windows that look past the prediction time: all planned events must be known early enough for all rows."""
+    """Check windows that look past the prediction time: all planned events must be known early enough for all rows.
+
+    An event is known once its instant and its entity are, for without either it would be counted nowhere.
+    """
     for node in walk(column.expr):
-        if not isinstance(node, Aggregate) or node.kind != "around" or node.anchor is None:
+        if not isinstance(node, Aggregate) or node.anchor is None:
             continue
         event = plan.events[node.stream]
-        rows, spine = tables[event.source.name], tables[plan.spine.name]
-        lead = _shortest_lead(event, rows)
-        anchors = [_own_columns(node.anchor)[0]] if _own_columns(node.anchor) else []
-        reach = instants_of(plan.spine, anchors[0], spine) + node.after_us - at if anchors else np.zeros_like(at)
-        early = reach > lead
-        count = int(np.count_nonzero(early))
-        if count:
-            example = (
-                f"the window reaches {format_duration(int(reach.max()))} past the prediction, and events are known "
-                f"only {format_duration(lead)} ahead"
-            )
-            return EarlyRead(
-                render(Column(node.stream, event.known_at)), (column.name,), "a plan", count, len(at), example
-            )
+        keys = column.entity.keys if column.entity else ()
+        anchor = evaluate_instant(node.anchor, plan.spine.name, tables)
+        reach = (anchor.values + node.after_us - at)[anchor.valid]
+        for name in (event.known_at, *keys):
+            lead = _shortest_lead(event, name, keys, tables)
+            count = int(np.count_nonzero(reach > lead))
+            if count:
+                through, example = f"a plan, event {node.stream},", _say_lead(int(reach.max()), lead)
+                return EarlyRead(
+                    f"{event.source.name}.{name}", (column.name,), through, count, len(reach), example
+                )
     return None
 
 
-def _shortest_lead(event: Event, rows: pl.DataFrame) -> int:
-    """Return the shortest time, in microseconds, between an event's instant and when that instant was known."""
-    planned = instants_of(event.source, event.known_at, rows)
-    instant = event.source.instant_of(event.known_at) or event.known_at
-    known = instants_of(event.source, instant, rows)
-    happens = planned != np.iinfo(np.int64).max
-    if instant == ALWAYS or not happens.any():
-        return np.iinfo(np.int64).max
-    return int((planned[happens] - known[happens]).min())
+def _shortest_lead(event: Event, column: str, keys: tuple[str, ...], tables: Mapping[str, pl.DataFrame]) -> int:
+    """Return the shortest time, in microseconds, between an event's instant and when one of its columns was known.
+
+    The greatest int64 where all were known beforehand, the least where one never says when it is known.
+    """
+    source = event.source
+    rows = require(source.name, keys, tables)
+    planned = instants_of(source, event.known_at, rows)
+    known = instants_of(source, source.instant_of(column) or column, rows)
+    happens = planned != _NEVER
+    for key in keys:
+        happens &= rows[key].is_not_null().to_numpy()
+    if np.any(happens & (known == _NEVER)):
+        return _BEGINNING
+    dated = happens & (known != _BEGINNING)
+    return int((planned[dated] - known[dated]).min(initial=_NEVER))
+
+
+def _say_lead(reach: int, lead: int) -> str:
+    said = f"the window reaches {format_duration(reach)} past the prediction, and"
+    if lead == _BEGINNING:
+        return f"{said} some events never say when they are known"
+    if lead < 0:
+        return f"{said} some events are known only {format_duration(-lead)} after they happen"
+    return f"{said} events are known only {format_duration(lead)} ahead"

@@ -82,6 +82,12 @@ def plan_views(
     for view in views:
         for feature, expr in view.features.items():
             name = flatten(view.name, feature)
+            if name in spine.key:
+                raise ShipwayError(
+                    "SW-105",
+                    f"feature {view.name}.{feature} is called {name!r} in the frame, and so is a key of {spine.name!r}",
+                    "rename the view or the feature",
+                )
             if name in columns:
                 raise ShipwayError("SW-105", f"two features are called {name!r} in the frame", "rename one of the two")
             _check_feature(f"{view.name}.{feature}", expr, view, spine)

@@ -33,9 +33,10 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
     except ShipwayError:
         raise
     except Exception as error:
+        place = blame_user(error, "shipway")
         raise ShipwayError(
             "SW-206",
-            f"source {source.name!r} raised {type(error).__name__} {blame_user(error, 'shipway')}: {_first_line(error)}",
+            f"source {source.name!r} raised {type(error).__name__} {place}: {_first_line(error)}",
             "correct the function, then run again: what was finished before is kept",
         ) from error
     if not isinstance(made, pl.DataFrame):

@@ -304,6 +304,24 @@ def quantise(values: NDArray[np.floating[Any]], valid: Bools, resolution: float)
     return units.astype(np.int64)
 
 
+def rank_floats(values: NDArray[np.floating[Any]]) -> Ints:
+    """Map floats to integers of the same order, so that extrema of them are exact; both zeros are one.
+
+    The bits of an IEEE 754 double are ordered like its value if the sign is clear, and against it otherwise.
+    """
+    return _flip((values.astype(np.float64) + 0.0).view(np.int64))
+
+
+def floats_of(ranks: Ints) -> NDArray[np.float64]:
+    """Return the floats that `rank_floats` mapped to these integers."""
+    return _flip(ranks).view(np.float64)
+
+
+def _flip(bits: Ints) -> Ints:
+    """Reverse the order of the negative numbers among themselves; done twice, nothing has changed."""
+    return np.where(bits < 0, bits ^ np.int64(_INT64_MAX), bits)
+
+
 def _search_ranks(timeline: Timeline, queries: Queries, ranks: Ints) -> Ints:
     """Search for (code, rank) given, per unique instant asked about, the rank of the newest event instant allowed."""
     codes = np.clip(queries.codes, -1, timeline.end)
