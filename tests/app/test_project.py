@@ -45,6 +45,7 @@ def test_no_project_says_how_to_make_one(tmp_path: Path) -> None:
         ("[project\n", SOURCE, "SW-102", "not valid TOML"),
         (TOML, None, "SW-103", "project.py is not there"),
         (TOML, "def (:\n", "SW-103", "project.py:1 is not valid Python"),
+        (TOML.replace("[raw]", 'module = "shipway.toml"\n[raw]'), SOURCE, "SW-103", "no Python file"),
         (TOML, "x = 1\ny = x / 0\n", "SW-103", "project.py:2: ZeroDivisionError"),
         (TOML, "import not_a_library_at_all\n", "SW-701", "not_a_library_at_all"),
         (TOML, SOURCE + "trips.lien\n", "SW-104", "project.py:6: "),

@@ -47,6 +47,9 @@ def test_a_project_file_is_typed() -> None:
         (("test = [2013-07-02, 2014-01-01]", "test = [2014-01-01, 2013-07-02]"), "from and to"),
         (("cuts = [2013-04-01, 2013-07-01T12:00:00]", "cuts = []"), "at least one date"),
         (("2013-07-01T12:00:00", "2013-08-01"), "no later than the test's first day"),
+        (('timezone = "America/New_York"', 'timezone = "America"'), "Europe/Paris"),
+        (("[raw]", "[resources]\nthreads = 0\n[raw]"), "project-file.md"),
+        (("[raw]", "[resources]\nseed = -1\n[raw]"), "project-file.md"),
     ],
 )
 def test_what_is_wrong_is_named_with_a_hint(change: tuple[str, str], said: str) -> None:
@@ -60,3 +63,17 @@ def test_a_date_is_its_first_instant_in_the_project_zone() -> None:
     midnight = instant_of(dt.datetime(2013, 7, 1), "America/New_York")
     assert midnight == int(dt.datetime(2013, 7, 1, 4, tzinfo=dt.UTC).timestamp() * 1e6)
     assert instant_of(dt.datetime(2013, 7, 1, 4, tzinfo=dt.UTC), "America/New_York") == midnight
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {"project": 3},
+        {"project": {"name": "x"}, "models": 3},
+        {"project": {"name": "x"}, "models": {"delay": 3}},
+        {"project": {"name": "x"}, "resources": [1]},
+    ],
+)
+def test_a_value_where_a_section_should_be_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(ShipwayError, match="SW-102"):
+        read_config(data)

@@ -8,7 +8,7 @@ from hypothesis import given
 from shipway.core.check import Evidence, auc, has_columns, has_rows, holds, log_loss, never_lowers, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
-from shipway.core.gate import Gate, Verdict, decide, judge, make_gate
+from shipway.core.gate import Gate, Verdict, checks_of, decide, judge, make_gate
 from shipway.maths.expression import Column
 
 flights = Source("flights", ("fid",), ("flights",), {"always": ("dest", "delay")})
@@ -139,3 +139,19 @@ def test_a_wrong_moment_is_answered_with_the_right_one():
     with pytest.raises(ShipwayError) as refusal:
         make_gate("quality", holds(flights.delay > 0), before="trainig")
     assert refusal.value.hint == "did you mean 'training'?"
+
+
+def test_checks_of_several_gates_are_each_measured_once():
+    first = make_gate("a", auc >= 0.7, log_loss <= 0.6, before="release")
+    second = make_gate("b", auc <= 0.99, before="release")
+    assert checks_of([first, second]) == [auc, log_loss]
+    assert checks_of([second], also=[log_loss]) == [log_loss, auc]
+
+
+def test_a_check_that_takes_the_name_of_another_is_refused():
+    test = never_lowers("auc", {Column("view", "feature"): 1})
+    with pytest.raises(ShipwayError, match="SW-105") as refusal:
+        checks_of([make_gate("quality", test, before="release")], also=[auc])
+    assert "'quality'" in refusal.value.fact
+    with pytest.raises(ShipwayError, match="SW-105"):
+        checks_of([make_gate("a", auc >= 0.7, before="release"), make_gate("b", test, before="release")])

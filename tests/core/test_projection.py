@@ -119,3 +119,27 @@ def test_an_entry_of_a_newer_version_is_named() -> None:
     newer = msgspec.structs.replace(entry, body=b'{"type":"warp-drive-engaged"}', kind="warp-drive-engaged")
     with pytest.raises(ShipwayError, match="SW-606"):
         read_body(newer)
+
+
+def test_only_the_gates_there_are_decide_on_a_version() -> None:
+    opened = bodies.VersionOpened(model="m", number=1, key="k", cut=0)
+
+    def given_by(gate: str, outcome: Any, *gates: str) -> Body:
+        finding = Finding(rule=f"rule of {gate}", outcome=outcome, reason="it is so", evidence=None)
+        verdict = Verdict(gate=gate, subject="model:m@1", outcome=outcome, findings=(finding,))
+        return bodies.VerdictGiven(verdict=verdict, gates=gates)
+
+    both = [opened, given_by("a", "fail", "a", "b"), given_by("b", "pass", "a", "b")]
+    version = fold(State(), chain(both)).models["m"][0]
+    assert (version.outcome, version.reason) == ("fail", "rule of a: it is so")
+    state = fold(State(), chain([*both, given_by("b", "pass", "b")]))
+    assert state.models["m"][0].outcome == "pass"
+    assert list(state.verdicts["model:m@1"]) == ["b"]
+
+
+def test_a_state_names_the_history_it_was_folded_from() -> None:
+    said: list[Body] = [bodies.LeakLifted(leak="l", reason="r")]
+    other: list[Body] = [bodies.LeakLifted(leak="l", reason="s")]
+    assert State().head == GENESIS
+    assert fold(State(), chain(said)).head == chain(said)[-1].digest
+    assert fold(State(), chain(said)).head != fold(State(), chain(other)).head

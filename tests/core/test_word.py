@@ -126,3 +126,59 @@ def test_a_condition_is_no_truth_value() -> None:
         trips = declare()
     with pytest.raises(TypeError, match="&"):
         bool(trips.line)
+
+
+def declare_model(trips: Source, train: Callable[..., Any], **more: Any) -> Any:
+    """Declare a model with this training function."""
+    view = sw.feature_view("v", trips, {"line": trips.line})
+    late = sw.label("late", trips.event("arrived").delay > 5)
+    return sw.model("m", on=trips, at=trips.scheduled, label=late, features=[view], **more)(train)
+
+
+def test_a_baseline_cannot_pass_for_the_version_in_service(registry: Registry) -> None:
+    trips = declare()
+    with pytest.raises(ShipwayError, match="SW-106") as refused:
+        declare_model(trips, lambda frame: frame, baselines={"current": []})
+    assert "'current'" in refused.value.fact
+
+
+@pytest.mark.parametrize("default", [float("inf"), float("nan"), [1, 2], print])
+def test_a_parameter_that_no_key_can_carry_is_refused(registry: Registry, default: Any) -> None:
+    def train(frame: object, *, rounds: Any = default) -> object:
+        return frame
+
+    with pytest.raises(ShipwayError, match="SW-106") as refused:
+        declare_model(declare(), train)
+    assert "'rounds'" in refused.value.fact
+
+
+def test_parameters_are_plain_values(registry: Registry) -> None:
+    def train(
+        frame: object, *, rounds: int = 3, rate: float = 0.5, name: str = "x", depth: int | None = None
+    ) -> object:
+        return frame
+
+    model = declare_model(declare(), train)
+    assert model.params == {"rounds": 3, "rate": 0.5, "name": "x", "depth": None}
+
+
+def test_a_label_with_a_window_is_refused(registry: Registry) -> None:
+    arrivals = declare().event("arrived")
+    with pytest.raises(ShipwayError, match="SW-106") as refused:
+        sw.label("late", w.mean(arrivals.delay, last="1h") > 5)
+    assert "window" in refused.value.fact
+
+
+def test_a_key_with_a_name_of_ours_is_refused(registry: Registry) -> None:
+    with pytest.raises(ShipwayError, match="SW-106"):
+        sw.source(key=("id", "_at"), raw="t", known_at={"a": "x"})
+
+
+def test_two_gates_of_one_moment_cannot_share_a_name_for_two_checks(registry: Registry) -> None:
+    trips = declare()
+    sw.gate("data", sw.has_columns(trips, line="text"), before="training")
+    sw.gate("more", sw.has_columns(trips, line="text"), before="training")
+    with pytest.raises(ShipwayError, match="SW-105") as refused:
+        sw.gate("other", sw.has_columns(trips, delay="int"), before="training")
+    assert "trips columns" in refused.value.fact
+    assert list(registry.gates) == ["data", "more"]

@@ -271,3 +271,103 @@ def test_codes_never_match_nulls_and_match_across_tables() -> None:
 def test_keys_of_two_types_are_refused() -> None:
     with pytest.raises(ShipwayError, match="SW-203"):
         code_keys(pl.DataFrame({"k": [1]}), pl.DataFrame({"k": ["1"]}), ("k",))
+
+
+def test_nan_is_no_entity() -> None:
+    codes, _ = code_keys(pl.DataFrame({"k": [float("nan"), 1.0]}), pl.DataFrame({"k": [1.0]}), ("k",))
+    assert codes.tolist() == [-1, 0]
+
+
+T = Source("t", ("id",), (), {"heard": ("x",)})
+X = T.event("heard").x
+
+
+def feature_of(feature: Expr, x: pl.Series) -> list[Any]:
+    """Compute one feature over rows whose `x` is known at the row's instant, an hour after that of the row before."""
+    heard = [instant(60 * row) for row in range(len(x))]
+    data = pl.DataFrame({"id": range(len(x)), "heard": heard}).with_columns(x.alias("x"))
+    planned = plan_views(T, T.heard, (FeatureView("v", EVERYONE, {"f": feature}),), {"t": T})
+    return build_frame(planned, {"t": data})["v_f"].to_list()
+
+
+@given(values=st.lists(st.none() | st.floats(allow_nan=False), min_size=1, max_size=8))
+def test_extrema_of_floats_are_the_values_themselves(values: list[float | None]) -> None:
+    x = pl.Series(values, dtype=pl.Float64)
+    seen = [[v for v in values[: row + 1] if v is not None] for row in range(len(values))]
+    assert feature_of(w.least(X, last="30d"), x) == [min(part, default=None) for part in seen]
+    assert feature_of(w.greatest(X, last="30d"), x) == [max(part, default=None) for part in seen]
+
+
+@pytest.mark.parametrize(
+    ("feature", "x", "code", "said"),
+    [
+        (w.total(X, last="1d"), pl.Series([1e-7, 2e-7]), "SW-303", "at most 2e-07"),
+        (w.mean(X, last="1d"), pl.Series([1e12]), "SW-303", "t.heard.x"),
+        (w.mean(X, last="1d"), pl.Series([float("inf")]), "SW-303", "t.heard.x"),
+        (w.mean(X, last="1d"), pl.Series(["12", "13"]), "SW-203", "is text"),
+        (w.greatest(X, last="1d"), pl.Series(["12", "13"]), "SW-203", "is text"),
+        (w.share(X, last="1d"), pl.Series([12, 13]), "SW-203", "no condition"),
+        (w.mean(X, last="1d"), pl.Series([1 << 63], dtype=pl.UInt64), "SW-203", "64 bits"),
+        (w.total(X, last="1d"), pl.Series([1 << 62, 1 << 62]), "SW-303", "int64"),
+    ],
+)
+def test_a_number_that_would_come_out_wrong_is_refused(feature: Expr, x: pl.Series, code: str, said: str) -> None:
+    with pytest.raises(ShipwayError, match=code) as refused:
+        feature_of(feature, x)
+    assert said in refused.value.fact
+
+
+@pytest.mark.parametrize(
+    ("x", "total", "greatest"),
+    [
+        (pl.Series([True, False, None]), [1, 1, 1], [1, 1, 1]),
+        (pl.Series([3, 4, 5], dtype=pl.UInt8), [3, 7, 12], [3, 4, 5]),
+        (pl.Series([3, 4, 5], dtype=pl.Int128), [3, 7, 12], [3, 4, 5]),
+        (pl.Series([float("nan"), 0.5, None]), [0.0, 0.5, 0.5], [None, 0.5, 0.5]),
+        (pl.Series(["0.5", "1.25", None]).cast(pl.Decimal(6, 2)), [0.5, 1.75, 1.75], [0.5, 1.25, 1.25]),
+        (pl.Series([dt.timedelta(seconds=1)] * 3), [10**6, 2 * 10**6, 3 * 10**6], [10**6] * 3),
+    ],
+)
+def test_every_kind_of_number_is_summed(x: pl.Series, total: list[Any], greatest: list[Any]) -> None:
+    assert feature_of(w.total(X, last="1d"), x) == total
+    assert feature_of(w.greatest(X, last="1d"), x) == greatest
+
+
+@pytest.mark.parametrize("value", [PAID.amount, PAID.shop])
+def test_a_label_that_is_no_condition_is_refused(value: Expr) -> None:
+    with pytest.raises(ShipwayError, match="SW-203") as refused:
+        build_frame(plan(None, Label("late", value), size=VISITS.size), {"visits": table([("a", 5, 9, 7)])})
+    assert "neither true nor false" in refused.value.fact
+
+
+def test_ties_of_a_categorical_key_do_not_depend_on_the_order_of_arrival() -> None:
+    source = Source("t", ("id",), (), {"heard": ("x",)})
+    view = FeatureView("v", EVERYONE, {"f": w.newest(source.event("heard").x)})
+    planned = plan_views(source, source.heard, (view,), {"t": source})
+    for ids in (["p", "q", "r"], ["r", "q", "p"]):
+        key = pl.Series(ids, dtype=pl.Categorical(pl.Categories.random()))
+        data = pl.DataFrame({"id": key, "heard": [instant(0)] * 3, "x": [ord(each) for each in ids]})
+        assert build_frame(planned, {"t": data})["v_f"].to_list() == [ord("r")] * 3
+
+
+@pytest.mark.parametrize("feature", [w.newest(X), w.age(T.event("heard")), w.mean(X, last="1d"), w.least(X, last="1d")])
+def test_a_stream_without_events_has_no_answers(feature: Expr) -> None:
+    spine = Source("asked", ("id",), (), {"always": ("when",)})
+    planned = plan_views(spine, spine.when, (FeatureView("v", EVERYONE, {"f": feature}),), {"t": T})
+    events = pl.DataFrame({"id": [1], "heard": [instant(0)], "x": [1.5]}).clear()
+    asked = pl.DataFrame({"id": [1, 2], "when": [instant(1), instant(2)]})
+    assert build_frame(planned, {"t": events, "asked": asked})["v_f"].to_list() == [None, None]
+
+
+def test_a_feature_called_like_a_key_is_refused() -> None:
+    source = Source("t", ("shop_id",), (), {"heard": ("x",)})
+    with pytest.raises(ShipwayError, match="SW-105") as refused:
+        plan_views(source, source.heard, (FeatureView("shop", None, {"id": source.x}),), {"t": source})
+    assert "'shop_id'" in refused.value.fact
+
+
+def test_an_instant_of_prediction_without_a_zone_is_refused() -> None:
+    data = table([("a", 1, 2, 3)]).with_columns(pl.col("asked_at").dt.replace_time_zone(None))
+    with pytest.raises(ShipwayError, match="SW-203") as refused:
+        build_frame(plan(SHOP, n=w.count(PAID, last="1h")), {"visits": data})
+    assert "visits.asked_at" in refused.value.fact

@@ -12,11 +12,13 @@ from shipway.maths.window import (
     build_prefix,
     build_queries,
     build_timeline,
+    floats_of,
     latest,
     quantise,
     range_count,
     range_extremum,
     range_total,
+    rank_floats,
     search,
     search_before,
     span,
@@ -277,3 +279,15 @@ def test_unusable_resolution_is_refused(resolution):
 def test_validity_of_another_length_is_refused():
     with pytest.raises(ValueError, match="one length"):
         quantise(np.array([1.0]), np.array([True, False]), 1.0)
+
+
+@given(st.lists(st.floats(allow_nan=False), min_size=1))
+def test_ranks_of_floats_are_ordered_like_them_and_lead_back(values: list[float]) -> None:
+    floats = np.array(values)
+    ranks = rank_floats(floats)
+    assert np.array_equal(floats_of(ranks), floats)
+    assert np.array_equal(ranks[:, None] < ranks, floats[:, None] < floats)
+
+
+def test_both_zeros_have_one_rank() -> None:
+    assert rank_floats(np.array([0.0, -0.0])).tolist() == [0, 0]

@@ -2,26 +2,32 @@ import pytest
 
 from shipway.adapters.altair.chart import AltairCharts
 from shipway.testing.chart import CASES
+from shipway.testing.fake import PlainCharts
+
+both = pytest.mark.parametrize("make", [PlainCharts, AltairCharts])
 
 
+@both
 @pytest.mark.parametrize("case", CASES)
-def test_altair_conforms(case):
-    case(AltairCharts)
+def test_charts_conform(case, make):
+    case(make)
 
 
 class _Changed:
     """Charts whose pictures are spoilt in one way."""
 
-    def __init__(self, old, new):
+    def __init__(self, charts, old, new):
+        self.charts = charts
         self.change = lambda picture: picture.replace(old, new)
 
     def lines(self, series, **how):
-        return self.change(AltairCharts().lines(series, **how))
+        return self.change(self.charts.lines(series, **how))
 
     def diagonal(self, series, **how):
-        return self.change(AltairCharts().diagonal(series, **how))
+        return self.change(self.charts.diagonal(series, **how))
 
 
+@both
 @pytest.mark.parametrize(
     ("old", "new"),
     [
@@ -37,6 +43,6 @@ class _Changed:
         (">AUC<", "><"),
     ],
 )
-def test_suite_catches_a_spoilt_picture(old, new):
+def test_suite_catches_a_spoilt_picture(old, new, make):
     with pytest.raises((AssertionError, SyntaxError, KeyError)):
-        [case(lambda: _Changed(old, new)) for case in CASES]
+        [case(lambda: _Changed(make(), old, new)) for case in CASES]

@@ -2,7 +2,8 @@ import polars as pl
 import pytest
 
 from shipway.core.error import ShipwayError
-from shipway.testing.reader import CASES, MemoryReader, Shelf
+from shipway.testing.fake import MemoryReader
+from shipway.testing.reader import CASES, Shelf
 
 
 def shelve(kind):

@@ -36,7 +36,7 @@ from shipway.core.check import (
     log_loss,
 )
 from shipway.core.error import ShipwayError
-from shipway.core.gate import Gate, Verdict, decide
+from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL
 from shipway.kit.canonical import canonical_json
@@ -100,8 +100,7 @@ def evaluate(
         baselines: baseline to the name it goes by and its predictions of the same rows.
     """
     gates = release_gates(runner)
-    asked = [rule.check for gate in gates for rule in gate.rules]
-    checks = list({check.name: check for check in (*STANDARD, *asked)}.values())
+    checks = checks_of(gates, also=STANDARD)
     spine = admitted(runner, (model.on.name,))[model.on.name]
     outputs = runner.make(
         f"evaluate {subject.removeprefix('model:')}",
@@ -145,7 +144,10 @@ def code_labels(values: pl.Series) -> Group:
     """Number the distinct values of a column in order; a null is a label of its own."""
     texts = values.cast(pl.String).fill_null("(none)")
     labels = tuple(texts.unique().sort().to_list())
-    codes = texts.replace_strict(list(labels), list(range(len(labels))), return_dtype=pl.Int64).to_numpy()
+    # Nothing to replace leaves an empty column's type as it was.
+    codes = (
+        texts.replace_strict(list(labels), list(range(len(labels))), return_dtype=pl.Int64).cast(pl.Int64).to_numpy()
+    )
     return Group(codes=codes, labels=labels)
 
 

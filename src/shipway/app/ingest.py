@@ -12,7 +12,8 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence, has_rows
 from shipway.core.feature import Source
-from shipway.core.gate import Gate, Verdict, decide, make_gate
+from shipway.core.gate import Gate, Verdict, checks_of, decide, make_gate
+from shipway.core.measure import Fresh
 from shipway.core.registry import Registry
 from shipway.core.table import MAIN, Snapshot
 from shipway.data.check import measure_tables
@@ -50,19 +51,20 @@ def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Ver
     """
     workspace = runner.workspace
     tables = workspace.tables
-    main = tables.head(MAIN)
+    main, recorded = tables.head(MAIN), workspace.state().branches.get(MAIN)
     if tables.head(INGEST) != main and tables.head(INGEST) is not None:
         tables.drop(INGEST)
     if main is not None and tables.head(INGEST) is None:
         tables.fork(INGEST, at=main)
     commit = tables.commit(INGEST, snapshots, expect=tables.head(INGEST), message="ingest")
     verdicts = judge_data(runner, commit.id, snapshots)
-    if all(verdict.outcome == "pass" for verdict in verdicts) and (main != commit.id or _unrecorded(runner, commit.id)):
+    # A crash may have moved main and kept that from the ledger.
+    if all(verdict.outcome == "pass" for verdict in verdicts) and not main == recorded == commit.id:
         tables.merge(INGEST, MAIN, expect=main)
         rows = {name: snapshot.rows for name, snapshot in commit.tables.items()}
         judged = digest_value(verdicts)
         workspace.remember(
-            (f"branch:{MAIN}", DataMoved(branch=MAIN, commit=commit.id, before=main, verdict=judged, rows=rows))
+            (f"branch:{MAIN}", DataMoved(branch=MAIN, commit=commit.id, before=recorded, verdict=judged, rows=rows))
         )
     return commit.id, verdicts
 
@@ -72,12 +74,14 @@ def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> l
     workspace = runner.workspace
     gates = data_gates(workspace.project.registry)
     subject = f"data:{commit[:12]}"
-    checks = list({rule.check.name: rule.check for gate in gates for rule in gate.rules}.values())
+    checks = checks_of(gates)
+    # The present is part of the result only where an age is measured.
+    now = workspace.now if any(isinstance(check.measure, Fresh) for check in checks) else 0
     outputs = runner.make(
         "check data",
-        partial(_measure, runner, checks, snapshots, subject),
+        partial(_measure, runner, checks, snapshots, subject, now),
         inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
-        params={"checks": msgspec.to_builtins(checks), "now": workspace.now, "subject": subject},
+        params={"checks": msgspec.to_builtins(checks), "now": now, "subject": subject},
     )
     evidence = read_evidence(runner, outputs["evidence"])
     verdicts = [decide(gate, subject, evidence) for gate in gates]
@@ -93,12 +97,14 @@ def data_gates(registry: Registry) -> list[Gate]:
 
 
 def remember_verdicts(runner: Runner, verdicts: Sequence[Verdict]) -> None:
-    """Remember verdicts that differ from what is known, and tell whoever watches."""
+    """Remember the verdicts of all gates on one subject where they differ from what is known, and tell who watches."""
     state = runner.workspace.state()
+    gates = tuple(verdict.gate for verdict in verdicts)
     new: list[tuple[str, Body]] = []
     for verdict in verdicts:
-        if state.verdicts.get(verdict.subject, {}).get(verdict.gate) != verdict:
-            new.append((verdict.subject, VerdictGiven(verdict=verdict)))
+        known = state.verdicts.get(verdict.subject, {})
+        if known.get(verdict.gate) != verdict or not known.keys() <= set(gates):
+            new.append((verdict.subject, VerdictGiven(verdict=verdict, gates=gates)))
         runner.watch(Event(stage="verdict", step=f"gate {verdict.gate}", said=verdict.reason, outcome=verdict.outcome))
     if new:
         runner.workspace.remember(*new)
@@ -135,6 +141,7 @@ def _measure(
     checks: Sequence[Check],
     snapshots: dict[str, Snapshot],
     subject: str,
+    now: int,
     report: Callable[[int, int], None],
 ) -> Made:
     workspace = runner.workspace
@@ -142,7 +149,7 @@ def _measure(
     tables = {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)}
     report(1, 2)
     digest = digest_value({name: snapshot.digest for name, snapshot in snapshots.items()})
-    measured = measure_tables(checks, tables, subject=subject, now=workspace.now, log_digest=digest)
+    measured = measure_tables(checks, tables, subject=subject, now=now, log_digest=digest)
     evidence: list[Evidence] = []
     for found in measured.values():
         rows = None if found.examples is None else keep_rows(runner, msgspec.to_builtins(found.examples.to_dicts()))
@@ -153,8 +160,3 @@ def _measure(
         records,
         said=f"{len(evidence)} checks",
     )
-
-
-def _unrecorded(runner: Runner, commit: str) -> bool:
-    """Tell whether main moved but a crash kept that from the ledger."""
-    return runner.workspace.state().branches.get(MAIN) != commit

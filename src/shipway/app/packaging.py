@@ -19,6 +19,7 @@ from shipway.core.projection import VersionState
 from shipway.delivery.bundle import build_bundle
 from shipway.delivery.card import write_card
 from shipway.delivery.lock import lock_environment
+from shipway.kit.canonical import digest_bytes
 from shipway.maths.expression import render
 from shipway.ports.model import ModelFormat, Runtime
 from shipway.training.frame import encode_frame
@@ -51,11 +52,11 @@ def package(
         ShipwayError: SW-501 if the model does not convert or its portable form predicts something else, SW-402 if there
             are too few rows to know.
     """
-    lock = lock_environment()
+    lock, card = lock_environment(), _card(runner, model, version, trained, evaluated)
     verdicts = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
     outputs = runner.make(
         f"bundle {model.name}@{version.number}",
-        partial(_package, runner, model, version, frame, trained, evaluated, period, lock),
+        partial(_package, runner, model, version, frame, trained, evaluated, period, lock, card),
         inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
         params={
             "version": version.number,
@@ -64,6 +65,7 @@ def package(
             "metrics": _metrics(evaluated),
             "lock": lock,
             "views": msgspec.to_builtins(model.features),
+            "card": digest_bytes(card.encode()),
         },
     )
     return outputs["bundle"]
@@ -82,6 +84,21 @@ def _metrics(evaluated: Evaluated) -> dict[str, tuple[float, float, float]]:
     return {name: (e.value, e.low, e.high) for name, e in evaluated.evidence.items() if e.n}
 
 
+def _card(runner: Runner, model: Model, version: VersionState, trained: Trained, evaluated: Evaluated) -> str:
+    project = runner.workspace.project
+    return write_card(
+        model=model.name,
+        version=version.number,
+        purpose=project.registry.function("model", model.name).__doc__ or "",
+        label=render(model.label.value),
+        at=render(model.at),
+        training=trained.facts,
+        evidence=evaluated.evidence,
+        verdicts=evaluated.verdicts,
+        owner=project.config.project.owner,
+    )
+
+
 def _package(
     runner: Runner,
     model: Model,
@@ -91,6 +108,7 @@ def _package(
     evaluated: Evaluated,
     period: tuple[int, int],
     lock: str,
+    card: str,
     report: Callable[[int, int], None],
 ) -> Made:
     blobs = runner.workspace.blobs
@@ -106,17 +124,6 @@ def _package(
     x = encode_frame(rows[spread], inputs)
     report(2, 3)
     verdicts: list[dict[str, Any]] = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
-    card = write_card(
-        model=model.name,
-        version=version.number,
-        purpose=runner.workspace.project.registry.function("model", model.name).__doc__ or "",
-        label=render(model.label.value),
-        at=render(model.at),
-        training=trained.facts,
-        evidence=evaluated.evidence,
-        verdicts=evaluated.verdicts,
-        owner=runner.workspace.project.config.project.owner,
-    )
     manifest, files = build_bundle(
         model=model.name,
         version=version.number,

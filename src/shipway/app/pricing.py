@@ -20,6 +20,7 @@ from shipway.app.runner import Made, Runner
 from shipway.app.version import (
     P,
     admitted,
+    describe_plan,
     frame_of,
     score,
     train,
@@ -49,7 +50,10 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
-    """What a leak claims offline and what it gets when served; None for both where it was refused but not built."""
+    """What a leak claims offline and what it gets when served.
+
+    None for both where it was refused but not built, or no row of the test period has a label.
+    """
 
     leak: str
     doc: str
@@ -85,6 +89,8 @@ def price(runner: Runner, leak: Leak, honest: Honest) -> Price:
     trained = train(runner, spoiled, frame, honest.cut, name=f"train {leak.name}")
     claimed = score(runner, frame, trained, honest.period, name=f"score {leak.name} as claimed")
     served = score(runner, honest.frame, trained, honest.period, name=f"score {leak.name} as served")
+    if not (claimed.facts["labelled"] and served.facts["labelled"]):
+        return Price(leak=leak.name, doc=leak.doc, refusals=refusals)
     sides = runner.make(
         f"price {leak.name}",
         partial(_price, runner, {"claimed": claimed, "served": served}),
@@ -102,7 +108,7 @@ def _refuse(runner: Runner, leak: Leak, plan: Plan) -> list[LeakRefused]:
         f"refuse {leak.name}",
         partial(_find, runner, plan),
         inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
-        params={"leak": msgspec.to_builtins(leak)},
+        params={"leak": leak.name, "plan": describe_plan(plan)},
     )
     found = msgspec.json.decode(runner.workspace.blobs.get(outputs["reads"].digest), type=list[LeakRefused])
     refusals = [msgspec.structs.replace(refusal, leak=leak.name) for refusal in found]

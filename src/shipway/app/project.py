@@ -86,6 +86,10 @@ def load_registry(root: Path, config: Config) -> Registry:
             f"{path.name} is not there, and {PROJECT_FILE} names it as the project's module",
             "write the definitions there, or name another file under [project] module",
         )
+    if path.suffix != ".py":
+        raise ShipwayError(
+            "SW-103", f"{path.name} is no Python file", "give the project's module a name that ends in .py"
+        )
     spec = importlib.util.spec_from_file_location(f"shipway_project_{config.project.name}", path)
     assert spec is not None
     assert spec.loader is not None

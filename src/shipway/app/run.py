@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Any, Literal, TypeAlias
 
 import msgspec
@@ -13,7 +14,7 @@ from shipway.app.pricing import Honest, Price, price
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project, build_digest
 from shipway.app.runner import Runner, TaskReport, peak_mb
-from shipway.app.version import current_of, frame_of, open_version, score, train, trained_of
+from shipway.app.version import current_of, frame_of, frame_of_version, open_version, score, train, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence
@@ -22,6 +23,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.model import Model, columns_of
 from shipway.core.projection import VersionState
+from shipway.delivery.lock import lock_environment
+from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 
 Outcome: TypeAlias = Literal["pass", "fail", "hold"]
@@ -105,10 +108,11 @@ def run_project(
     if model is not None and model not in project.config.models:
         fact = f"shipway.toml configures no model {model!r}"
         raise ShipwayError("SW-104", fact, did_you_mean(model, project.config.models))
-    with workspace.hold():
+    with closing(workspace), workspace.hold():
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
-        runner = Runner(workspace, watch, code=build_digest(), force=force)
+        code = digest_value([build_digest(), lock_environment()])
+        runner = Runner(workspace, watch, code=code, force=force)
         commit, data = admit(runner, make_tables(runner))
         versions: list[VersionReport] = []
         prices: list[Price] = []
@@ -121,7 +125,6 @@ def run_project(
                         prices.extend(_price_leaks(runner, registry.models[name], section, frame))
         workspace.store_state()
         seconds = workspace.stopwatch.seconds() - begun
-    workspace.close()
     return RunReport(
         project=project.config.project.name,
         outcome=_outcome(data, versions),
@@ -170,7 +173,8 @@ def run_cut(runner: Runner, model: Model, frame: Artifact, cut: int, period: tup
         baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}"))
     current = current_of(runner, version)
     if current is not None:
-        scored = score(runner, frame, trained_of(runner, current), period, name=f"score {model.name}@{current.number}")
+        theirs = frame_of_version(runner, model, current, frame)
+        scored = score(runner, theirs, trained_of(runner, current), period, name=f"score {model.name}@{current.number}")
         baselines["current"] = (f"version {current.number}", scored)
     evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines)
     bundle = None

@@ -65,7 +65,7 @@ class Runner:
         Args:
             workspace: the project's state.
             watch: told what happens.
-            code: digest of the shipway that runs.
+            code: digest of the shipway that runs and of the versions of what it runs on.
             force: run tasks also if their key is known.
         """
         self.workspace = workspace

@@ -20,7 +20,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import VersionOpened
 from shipway.core.bundle import InputColumn, Manifest
 from shipway.core.error import ShipwayError
-from shipway.core.feature import flatten
+from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.model import Model
 from shipway.core.projection import VersionState
 from shipway.core.table import Snapshot
@@ -180,9 +180,7 @@ def trained_of(runner: Runner, version: VersionState) -> Trained:
     Raises:
         ShipwayError: SW-502 if the bundle is not what its name says.
     """
-    if version.bundle is None:
-        raise ShipwayError("SW-104", f"{version.subject} has no bundle", "only a version that passed its gate has one")
-    manifest = msgspec.json.decode(runner.workspace.blobs.get(version.bundle), type=Manifest)
+    manifest = _manifest_of(runner, version)
     native = next(path for path in manifest.files if path.startswith(f"{NATIVE}."))
     inputs = runner.workspace.blobs.put(canonical_json(manifest.inputs))
     return Trained(
@@ -191,6 +189,27 @@ def trained_of(runner: Runner, version: VersionState) -> Trained:
         Artifact(kind="inputs", digest=inputs),
         manifest.training,
     )
+
+
+def frame_of_version(runner: Runner, model: Model, version: VersionState, frame: Artifact) -> Artifact:
+    """Return the frame a registered version reads: the model's, unless a feature has another definition by now.
+
+    A version that is compared must be fed what it was trained on, not what is called like that today.
+
+    Args:
+        runner: runs and remembers.
+        model: the model as it is declared now.
+        version: the registered version.
+        frame: the model's frame.
+
+    Raises:
+        ShipwayError: as `frame_of`, where the version's features can no longer be built.
+    """
+    views, now = _manifest_of(runner, version).views, _definitions(model.features)
+    if all(now.get(name) == then for name, then in _definitions(views).items()):
+        return frame
+    then = msgspec.structs.replace(model, features=views, rising=(), falling=(), baselines={})
+    return frame_of(runner, then, name=f"frame {version.model}@{version.number}")[0]
 
 
 def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], *, name: str) -> Artifact:
@@ -285,6 +304,21 @@ def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Any:
                 raise
             raise OSError(int(fault[1]), os.strerror(int(fault[1]))) from error
     return path
+
+
+def _manifest_of(runner: Runner, version: VersionState) -> Manifest:
+    if version.bundle is None:
+        raise ShipwayError("SW-104", f"{version.subject} has no bundle", "only a version that passed its gate has one")
+    return msgspec.json.decode(runner.workspace.blobs.get(version.bundle), type=Manifest)
+
+
+def _definitions(views: tuple[FeatureView, ...]) -> dict[str, tuple[Expr, tuple[str, ...] | None]]:
+    """Return what each column of a frame is: its expression, and the keys of whose it is."""
+    return {
+        flatten(view.name, name): (expr, None if view.entity is None else view.entity.keys)
+        for view in views
+        for name, expr in view.features.items()
+    }
 
 
 def _frame(

@@ -90,8 +90,8 @@ class Workspace:
     def state(self) -> State:
         """Return the projection of the ledger as it stands, folding only what is new since the last time.
 
-        The folded state is kept beside the ledger and verified by its digest; a missing, damaged or older one is
-        rebuilt.
+        The folded state is kept beside the ledger. It is verified by its digest, and by that of the last entry folded
+        into it; a missing, damaged or older one, and one of another history, is rebuilt.
         """
         if self._state is None:
             self._state = self._stored_state()
@@ -190,4 +190,9 @@ class Workspace:
             state = msgspec.json.decode(content, type=State)
         except (OSError, msgspec.MsgspecError):
             return State()
-        return state if state.layout == LAYOUT and state.seq <= self.ledger.head().seq else State()
+        return state if state.layout == LAYOUT and self._remembers(state) else State()
+
+    def _remembers(self, state: State) -> bool:
+        """Tell whether the ledger has the history folded into a state: it may have been put back to another."""
+        last = next(iter(self.ledger.read(after=state.seq - 1)), None) if state.seq else None
+        return state.seq == 0 or (last is not None and (last.seq, last.digest) == (state.seq, state.head))

@@ -73,9 +73,16 @@ class EvidenceRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="evidence-
 
 
 class VerdictGiven(msgspec.Struct, frozen=True, kw_only=True, tag="verdict-given"):
-    """A gate decided."""
+    """A gate decided.
+
+    Attributes:
+        verdict: what it said.
+        gates: all gates that guarded the subject then; what others said of it before no longer counts. Empty in entries
+            that do not say.
+    """
 
     verdict: Verdict
+    gates: tuple[str, ...] = ()
 
 
 class VersionOpened(msgspec.Struct, frozen=True, kw_only=True, tag="version-opened"):

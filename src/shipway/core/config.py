@@ -1,7 +1,7 @@
 """The shape of shipway.toml: names, owners, where data comes from, and what differs between a laptop and a cluster."""
 
 import datetime as dt
-from typing import Any, cast, get_type_hints
+from typing import Annotated, Any, cast, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -48,8 +48,8 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         seed: where randomness starts.
     """
 
-    threads: int = 1
-    seed: int = 1
+    threads: Annotated[int, msgspec.Meta(ge=1)] = 1
+    seed: Annotated[int, msgspec.Meta(ge=0)] = 1
 
 
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -80,7 +80,7 @@ def read_config(data: dict[str, Any]) -> Config:
         raise ShipwayError("SW-102", f"shipway.toml: {_plain(str(error))}", _hint(data)) from error
     try:
         ZoneInfo(config.project.timezone)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+    except (ZoneInfoNotFoundError, OSError, ValueError) as error:
         raise ShipwayError(
             "SW-102",
             f"shipway.toml: {config.project.timezone!r} is no time zone",
@@ -137,11 +137,18 @@ def _hint(data: dict[str, Any]) -> str:
         if name not in known:
             return did_you_mean(name, known)
     for section, shape in sections.items():
-        for name in data.get(section, {}):
+        for name in _section(data, section):
             if name not in get_type_hints(shape):
                 return f"in [{section}], {did_you_mean(name, get_type_hints(shape))}"
-    for model, values in data.get("models", {}).items():
-        for name in values:
+    models = _section(data, "models")
+    for model in models:
+        for name in _section(models, model):
             if name not in get_type_hints(ModelSection):
                 return f"in [models.{model}], {did_you_mean(name, get_type_hints(ModelSection))}"
     return "docs/reference/project-file.md lists every section and field"
+
+
+def _section(data: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return a section, an empty one if something else stands in its place."""
+    found = data.get(name)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}

@@ -1,7 +1,7 @@
 """Gates decide on evidence: pass, fail, or hold where the evidence is not enough. They measure nothing themselves."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -91,15 +91,34 @@ def make_gate(name: str, *rules: Rule | Check, before: str) -> Gate:
             f"gate {name!r} guards {before} and its rule {wrong[0]} measures {wrong[0].check.subject}",
             f"before {before} only checks on {expected} can be measured",
         )
-    measures: dict[str, Check] = {}
-    for rule in written:
-        if measures.setdefault(rule.check.name, rule.check).measure != rule.check.measure:
+    gate = Gate(name=name, rules=written, before=before)
+    checks_of([gate])
+    return gate
+
+
+def checks_of(gates: Sequence[Gate], *, also: Sequence[Check] = ()) -> list[Check]:
+    """Return every check that gates decide on, each once, in order.
+
+    Args:
+        gates: whose rules.
+        also: checks that are measured in any case, in front.
+
+    Raises:
+        ShipwayError: SW-105 for two different checks of one name: evidence is found by it, and one of the two would be
+            decided on what the other measured.
+    """
+    checks: dict[str, Check] = {}
+    for check in (*also, *(rule.check for gate in gates for rule in gate.rules)):
+        if checks.setdefault(check.name, check).measure != check.measure:
+            where = " and ".join(
+                repr(gate.name) for gate in gates if any(r.check.name == check.name for r in gate.rules)
+            )
             raise ShipwayError(
                 "SW-105",
-                f"gate {name!r} has two different checks called {rule.check.name!r}",
-                "evidence is found by the check's name: keep one of the two, or put them into gates of their own",
+                f"{check.text} in gate {where} is called {check.name!r}, and so is another check",
+                "evidence is found by a check's name: keep one of the two, or make them one",
             )
-    return Gate(name=name, rules=written, before=before)
+    return list(checks.values())
 
 
 def decide(gate: Gate, subject: str, evidence: Mapping[str, Evidence]) -> Verdict:

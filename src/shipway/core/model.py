@@ -29,7 +29,7 @@ class Model(msgspec.Struct, frozen=True):
     rising: tuple[Column, ...] = ()
     falling: tuple[Column, ...] = ()
     baselines: dict[str, tuple[FeatureView, ...]] = {}
-    params: dict[str, bool | int | float | str] = {}
+    params: dict[str, bool | int | float | str | None] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:

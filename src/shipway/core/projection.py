@@ -9,10 +9,10 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import read_body
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome, Verdict
-from shipway.core.ledger import Entry
+from shipway.core.ledger import GENESIS, Entry
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 1
+LAYOUT = 2
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -64,6 +64,7 @@ class State(msgspec.Struct, kw_only=True):
     Attributes:
         layout: version of this shape.
         seq: the last entry folded in.
+        head: its digest, which stands for the whole history up to it.
         runs: task key to its run.
         branches: branch of data to commit, as the ledger remembers it.
         verdicts: subject to gate name to the newest verdict.
@@ -74,6 +75,7 @@ class State(msgspec.Struct, kw_only=True):
 
     layout: int = LAYOUT
     seq: int = 0
+    head: str = GENESIS
     runs: dict[str, RunState] = {}
     branches: dict[str, str] = {}
     verdicts: dict[str, dict[str, Verdict]] = {}
@@ -96,7 +98,7 @@ def fold(state: State, entries: Iterable[Entry]) -> State:
     """Bring a state up to date with the entries that follow it; the state given is changed and returned."""
     for entry in entries:
         _apply(state, entry)
-        state.seq = entry.seq
+        state.seq, state.head = entry.seq, entry.digest
     return state
 
 
@@ -120,7 +122,7 @@ def _apply(state: State, entry: Entry) -> None:
             for version in _versions(state, evidence.subject):
                 version.evidence[evidence.check] = evidence
         case bodies.VerdictGiven():
-            _judge(state, body.verdict)
+            _judge(state, body.verdict, body.gates)
         case bodies.VersionOpened():
             version = VersionState(model=body.model, number=body.number, key=body.key, cut=body.cut, opened_at=entry.at)
             state.models.setdefault(body.model, []).append(version)
@@ -134,13 +136,22 @@ def _apply(state: State, entry: Entry) -> None:
             state.leaks.setdefault(body.leak, LeakState(name=body.leak)).lifted = True
 
 
-def _judge(state: State, verdict: Verdict) -> None:
-    state.verdicts.setdefault(verdict.subject, {})[verdict.gate] = verdict
-    given = state.verdicts[verdict.subject].values()
-    outcomes = {v.outcome for v in given}
+def _judge(state: State, verdict: Verdict, gates: tuple[str, ...]) -> None:
+    given = state.verdicts.setdefault(verdict.subject, {})
+    given[verdict.gate] = verdict
+    if gates:
+        given = {name: said for name, said in given.items() if name in gates}
+        state.verdicts[verdict.subject] = given
+    outcomes = {said.outcome for said in given.values()}
     outcome: Outcome = "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
+    reason = verdict.reason if verdict.outcome == outcome else _reason(given.values(), outcome)
     for version in _versions(state, verdict.subject):
-        version.outcome, version.reason = outcome, verdict.reason
+        version.outcome, version.reason = outcome, reason
+
+
+def _reason(verdicts: Iterable[Verdict], outcome: Outcome) -> str:
+    """Return why the worst of some verdicts came out as it did."""
+    return "; ".join(verdict.reason for verdict in verdicts if verdict.outcome == outcome)
 
 
 def _versions(state: State, subject: str) -> list[VersionState]:

@@ -1,6 +1,7 @@
 """The words of a project file: each builds a noun, checks it, and keeps it in the project's registry."""
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,8 +12,10 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
 from shipway.core.registry import current_registry
-from shipway.maths.expression import Column, render
+from shipway.maths.expression import Aggregate, Column, render, walk
 
+_CURRENT = "current"
+"""The baseline that is the registered version a candidate would replace; no other may take its name."""
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -30,6 +33,13 @@ def source(
         A decorator that turns the function, from Polars frames to one Polars frame, into a `Source` of its name.
     """
     groups = {instant: _names(columns) for instant, columns in known_at.items()}
+    for column in _names(key):
+        if column.startswith("_"):
+            raise ShipwayError(
+                "SW-106",
+                f"key column {column!r} begins with an underscore",
+                "such names are shipway's own in frames and predictions: rename it in the source's function",
+            )
     seen: dict[str, str] = {}
     for instant, columns in groups.items():
         for column in columns:
@@ -88,6 +98,10 @@ def label(name: str, value: Expr) -> Label:
             f"label {name!r} is {render(value)}, which is not a condition on one event stream",
             "take its columns from an event, so that it says when the label becomes known",
         )
+    if any(isinstance(node, Aggregate) for node in walk(value)):
+        raise ShipwayError(
+            "SW-106", f"label {name!r} is {render(value)}, which has a window", "use the columns of one event's row"
+        )
     return current_registry().add(Label(_checked(name), value))
 
 
@@ -127,7 +141,15 @@ def model(
         registry = current_registry()
         parameters = list(inspect.signature(function).parameters.values())
         params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
+        for parameter, default in params.items():
+            _check_default(name, parameter, default)
         fewer = {_checked(baseline): tuple(views) for baseline, views in (baselines or {}).items()}
+        if _CURRENT in fewer:
+            raise ShipwayError(
+                "SW-106",
+                f"model {name!r} has a baseline called {_CURRENT!r}",
+                "that is the version in service: rename it",
+            )
         noun = Model(_checked(name), on, at, label, tuple(features), tuple(rising), tuple(falling), fewer, params)
         for view in (view for views in fewer.values() for view in views):
             if view not in noun.features:
@@ -151,7 +173,10 @@ def model(
 
 def gate(name: str, *rules: Rule | Check, before: str) -> gates.Gate:
     """Declare rules that must all pass before `training` (checks on data) or `release` (checks on a candidate)."""
-    return current_registry().add(gates.make_gate(name, *rules, before=before))
+    registry = current_registry()
+    noun = gates.make_gate(name, *rules, before=before)
+    gates.checks_of([*(gate for gate in registry.gates.values() if gate.before == noun.before), noun])
+    return registry.add(noun)
 
 
 def leak(
@@ -170,6 +195,20 @@ def leak(
     if not pairs and add is None:
         raise ShipwayError("SW-106", f"leak {name!r} changes nothing", "give it a stream to swap or a view to add")
     return current_registry().add(Leak(_checked(name), model, pairs, add, doc))
+
+
+def _check_default(model: str, parameter: str, default: object) -> None:
+    """Refuse a default that a task's key cannot tell from another one."""
+    if isinstance(default, float) and not math.isfinite(default):
+        raise ShipwayError(
+            "SW-106", f"parameter {parameter!r} of model {model!r} is {default}", "give it a finite number"
+        )
+    if default is not None and not isinstance(default, bool | int | float | str):
+        raise ShipwayError(
+            "SW-106",
+            f"parameter {parameter!r} of model {model!r} is {type(default).__name__} {default!r}",
+            "a parameter is a number, a text, true, false or None: build anything else inside the function",
+        )
 
 
 def _names(value: str | Sequence[str]) -> tuple[str, ...]:

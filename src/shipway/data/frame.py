@@ -277,12 +277,9 @@ def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) ->
 
 def _ties(rows: pl.DataFrame, key: tuple[str, ...]) -> _Ints:
     """Rank a table's rows by key, so that events of one instant have an order that does not depend on delivery."""
-    kinds = {name: rows[name].dtype for name in key}
-    if len(key) == 1 and kinds[key[0]].is_integer() and kinds[key[0]] not in (pl.UInt64, pl.Int128, pl.UInt128):
-        return rows[key[0]].cast(pl.Int64).to_numpy()
-    # A categorical's own order is that in which a process met its texts.
-    texts = [pl.col(name).cast(pl.String) if kind == pl.Categorical else pl.col(name) for name, kind in kinds.items()]
-    order = rows.select(pl.struct(texts).rank("ordinal")).to_series()
+    if len(key) == 1 and rows[key[0]].dtype == pl.Int64:
+        return rows[key[0]].to_numpy()
+    order = rows.select(pl.struct(key).rank("ordinal")).to_series()
     return order.to_numpy().astype(np.int64)
 
 

@@ -17,7 +17,7 @@ from shipway.core.feature import ALWAYS, Event, Expr, Source
 from shipway.data.column import evaluate_instant, evaluate_row
 from shipway.data.plan import Plan, PlannedColumn, require
 from shipway.kit.duration import format_duration
-from shipway.maths.expression import Aggregate, Column, Operation, render, walk
+from shipway.maths.expression import Aggregate, Column, Operation, walk
 
 Instants = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).max
@@ -227,9 +227,7 @@ def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame]
             count = int(np.count_nonzero(reach > lead))
             if count:
                 through, example = f"a plan, event {node.stream},", _say_lead(int(reach.max()), lead)
-                return EarlyRead(
-                    f"{event.source.name}.{name}", (column.name,), through, count, len(reach), example
-                )
+                return EarlyRead(f"{event.source.name}.{name}", (column.name,), through, count, len(reach), example)
     return None
 
 

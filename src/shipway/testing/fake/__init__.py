@@ -1,0 +1,23 @@
+"""A fake of each port: it keeps the whole contract for one process, needs no outside library, and forgets it all."""
+
+from shipway.testing.fake.blobs import MemoryBlobs
+from shipway.testing.fake.chart import PlainCharts
+from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
+from shipway.testing.fake.ledger import MemoryLedger
+from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
+from shipway.testing.fake.reader import MemoryReader
+from shipway.testing.fake.tables import MemoryTables
+
+__all__ = [
+    "START",
+    "LinearClassifier",
+    "LinearFormat",
+    "LinearRuntime",
+    "ManualClock",
+    "ManualStopwatch",
+    "MemoryBlobs",
+    "MemoryLedger",
+    "MemoryReader",
+    "MemoryTables",
+    "PlainCharts",
+]

@@ -1,0 +1,67 @@
+"""A version is judged on what was measured of it, and on nothing where there is nothing to measure."""
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from shipway.app.evaluation import code_labels
+from shipway.app.project import find_project
+from shipway.app.run import RunReport, run_project
+from shipway.core.error import ShipwayError
+
+TEST = "test = [2024-09-01, 2024-12-01]"
+RETURNED = 'returned=pl.col("returned") == 1'
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Replace text in a file that has it once."""
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def run(root: Path) -> RunReport:
+    """Run a project as a new process would."""
+    return run_project(find_project(root))
+
+
+def holds(made: RunReport) -> bool:
+    """Tell whether the one version is held for want of evidence, rule by rule."""
+    (version,) = made.versions
+    (verdict,) = version.verdicts
+    assert version.bundle is None
+    return made.outcome == "hold" and {finding.outcome for finding in verdict.findings} == {"hold"}
+
+
+def test_a_test_period_without_rows_holds(fresh: Path) -> None:
+    edit(fresh / "shipway.toml", TEST, "test = [2026-09-01, 2026-12-01]")
+    made = run(fresh)
+    assert made.versions[0].prediction == {"rows": 0, "labelled": 0}
+    assert holds(made)
+
+
+def test_a_test_period_without_labels_holds(fresh: Path) -> None:
+    later = "pl.lit('2024-12-01').str.to_datetime(time_zone='UTC')"
+    edit(fresh / "shipway.toml", TEST, "test = [2024-12-02, 2024-12-05]")
+    edit(fresh / "project.py", RETURNED, f"returned=pl.when(placed < {later}).then(pl.col('returned') == 1)")
+    made = run(fresh)
+    assert made.versions[0].prediction["rows"] > 0
+    assert made.versions[0].prediction["labelled"] == 0
+    assert holds(made)
+
+
+def test_a_test_cannot_take_the_name_of_a_metric(fresh: Path) -> None:
+    edit(fresh / "project.py", '"more returns before"', '"log_loss"')
+    with pytest.raises(ShipwayError, match="SW-105") as refused:
+        run(fresh)
+    assert "'log_loss'" in refused.value.fact
+
+
+def test_labels_are_coded_in_order_and_nothing_is_coded_as_nothing() -> None:
+    found = code_labels(pl.Series(["b", None, "a", "b"]))
+    assert found.labels == ("(none)", "a", "b")
+    assert found.codes.tolist() == [2, 0, 1, 2]
+    empty = code_labels(pl.Series([], dtype=pl.String))
+    assert (empty.labels, empty.codes.dtype, empty.codes.shape) == ((), np.int64, (0,))
