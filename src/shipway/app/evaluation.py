@@ -9,16 +9,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.frame import admitted, read_rows
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
-from shipway.app.version import (
-    P,
-    Trained,
-    admitted,
-    load_predictor,
-    read_inputs,
-    read_rows,
-)
+from shipway.app.training import P, Trained, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import (

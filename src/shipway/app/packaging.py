@@ -9,9 +9,10 @@ import numpy as np
 
 from shipway.app.adapter import load_adapter
 from shipway.app.evaluation import Evaluated
+from shipway.app.frame import read_rows
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
-from shipway.app.version import Trained, read_inputs, read_rows, threads_of
+from shipway.app.training import Trained, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
 from shipway.core.model import Model

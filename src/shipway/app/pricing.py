@@ -15,16 +15,10 @@ import numpy as np
 import polars as pl
 
 from shipway.app.evaluation import calendar_part, code_labels
+from shipway.app.frame import admitted, describe_plan, frame_of
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
-from shipway.app.version import (
-    P,
-    admitted,
-    describe_plan,
-    frame_of,
-    score,
-    train,
-)
+from shipway.app.training import P, score, train
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, LeakLifted, LeakRefused
 from shipway.core.check import auc, log_loss

@@ -8,13 +8,15 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from shipway.app.evaluation import Evaluated, evaluate
+from shipway.app.frame import frame_of
 from shipway.app.ingest import admit, make_tables
 from shipway.app.packaging import package, register
 from shipway.app.pricing import Honest, Price, price
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project, build_digest
 from shipway.app.runner import Runner, TaskReport, peak_mb
-from shipway.app.version import current_of, frame_of, frame_of_version, open_version, score, train, trained_of
+from shipway.app.training import score, train
+from shipway.app.version import current_of, frame_of_version, open_version, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from shipway.core import body as bodies
-from shipway.core.artifact import Artifact
+from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import read_body
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome, Verdict
@@ -47,7 +47,7 @@ class VersionState(msgspec.Struct, kw_only=True):
     @property
     def subject(self) -> str:
         """Return what entries about this version are about."""
-        return f"model:{self.model}@{self.number}"
+        return str(Ref(kind="model", name=self.model, version=str(self.number)))
 
 
 class LeakState(msgspec.Struct, kw_only=True):

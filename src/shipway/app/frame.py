@@ -1,0 +1,111 @@
+"""A model's frame as an artifact: built once from the main branch, read by column and period."""
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import polars as pl
+from polars.exceptions import PolarsError
+
+from shipway.adapters.file.fault import translate_fault
+from shipway.app.runner import Made, Runner
+from shipway.core.artifact import Artifact
+from shipway.core.error import ShipwayError
+from shipway.core.model import Model
+from shipway.core.table import Snapshot
+from shipway.data.frame import build_frame
+from shipway.data.plan import AT, Plan, plan_frame
+
+_OS_ERROR = re.compile(r"os error (\d+)")
+
+
+def frame_of(runner: Runner, model: Model, *, name: str | None = None, refuse: bool = True) -> tuple[Artifact, Plan]:
+    """Build a model's frame from the main branch, or find it built.
+
+    Args:
+        runner: runs and remembers.
+        model: whose features.
+        name: what people read instead of `frame MODEL`.
+        refuse: whether a read before known-at is refused; lifted only to price a leak.
+
+    Raises:
+        ShipwayError: SW-401 if no verdict has let data onto the main branch yet; what building a frame refuses.
+    """
+    workspace = runner.workspace
+    plan = plan_frame(model, workspace.project.registry.sources)
+    snapshots = admitted(runner, plan.tables)
+    outputs = runner.make(
+        name or f"frame {model.name}",
+        partial(_frame, runner, plan, snapshots, refuse),
+        inputs={table: snapshot.digest for table, snapshot in snapshots.items()},
+        params={"plan": describe_plan(plan), "refuse": refuse},
+    )
+    return outputs["frame"], plan
+
+
+def admitted(runner: Runner, tables: Sequence[str]) -> dict[str, Snapshot]:
+    """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
+    return runner.workspace.admitted(tables)
+
+
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """Return everything a frame depends on beside its tables, as plain data."""
+    return {
+        "spine": msgspec.to_builtins(plan.spine),
+        "at": msgspec.to_builtins(plan.at),
+        "columns": [[c.name, msgspec.to_builtins(c.expr), c.entity and list(c.entity.keys)] for c in plan.columns],
+        "events": {name: msgspec.to_builtins(event) for name, event in plan.events.items()},
+        "label": plan.label and msgspec.to_builtins(plan.label),
+    }
+
+
+def read_rows(
+    runner: Runner, frame: Artifact, columns: Sequence[str], *, period: tuple[int, int] | None = None
+) -> pl.DataFrame:
+    """Read columns of a kept table, in the order named, of the rows asked about in a period.
+
+    Raises:
+        ShipwayError: SW-202 for a column it lacks.
+    """
+    lazy = pl.scan_parquet(runner.workspace.blobs.path(frame.digest))
+    there = lazy.collect_schema().names()
+    missing = [column for column in columns if column not in there]
+    if missing:
+        raise ShipwayError(
+            "SW-202",
+            f"the frame has no column {missing[0]!r}",
+            "a version reads the columns it was trained on: keep them",
+        )
+    if period is not None:
+        asked = pl.col(AT).to_physical()
+        lazy = lazy.filter((asked >= period[0]) & (asked < period[1]))
+    return lazy.select(columns).collect()
+
+
+def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
+    """Write a table to a file on its way into the blob store and return its path; SW-601 or SW-602 if it cannot be."""
+    path = runner.workspace.scratch(name)
+    with translate_fault(path.parent):
+        try:
+            rows.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=1 << 17)
+        except (OSError, PolarsError) as error:
+            path.unlink(missing_ok=True)
+            fault = _OS_ERROR.search(str(error))  # Polars has the system's number in its message only
+            if fault is None:
+                raise
+            raise OSError(int(fault[1]), os.strerror(int(fault[1]))) from error
+    return path
+
+
+def _frame(
+    runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
+) -> Made:
+    tables = {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
+    frame = build_frame(plan, tables, refuse=refuse, report=report)
+    facts = {"rows": frame.height, "columns": len(plan.columns)}
+    said = f"{frame.height:,} rows, {len(plan.columns)} features"
+    return Made({"frame": ("frame", write_parquet(runner, frame, "frame.parquet"), facts)}, said=said)

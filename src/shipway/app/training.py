@@ -1,0 +1,222 @@
+"""A model trained on a frame at a cut, and what it predicts."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.app.adapter import load_adapter
+from shipway.app.frame import read_rows, write_parquet
+from shipway.app.runner import Made, Runner
+from shipway.core.artifact import Artifact
+from shipway.core.bundle import InputColumn
+from shipway.core.error import ShipwayError
+from shipway.core.feature import flatten
+from shipway.core.model import Model
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
+from shipway.kit.canonical import canonical_json, digest_value
+from shipway.ports.model import ModelFormat, Predictor
+from shipway.training.fit import fit
+from shipway.training.frame import encode_frame, prepare_frame
+
+P = "_p"
+"""The column of a prediction table that holds the probability."""
+FORMATS = ("lightgbm", "sklearn")
+_INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A trained model and where its parts are kept.
+
+    Attributes:
+        format: native form, such as `lightgbm`.
+        model: the native form's artifact.
+        inputs: the columns it reads, as an artifact.
+        facts: rows, rate and what else training saw.
+    """
+
+    format: str
+    model: Artifact
+    inputs: Artifact
+    facts: dict[str, Any]
+
+    @property
+    def key(self) -> str:
+        """Return the digest of what was trained: equal models read from equal columns are one version."""
+        return digest_value([self.format, self.model.digest, self.inputs.digest, self.facts])
+
+
+def train(
+    runner: Runner,
+    model: Model,
+    frame: Artifact,
+    cut: int,
+    *,
+    name: str,
+    columns: tuple[str, ...] | None = None,
+) -> Trained:
+    """Train a model on the rows asked about before a cut whose label was known by then.
+
+    Args:
+        runner: runs and remembers.
+        model: what is trained.
+        frame: its frame.
+        cut: nothing known later is learned from, microseconds since 1970 UTC.
+        name: what people read.
+        columns: the feature columns; all of the model's where None.
+
+    Raises:
+        ShipwayError: SW-402 for too few rows, SW-206 if the training function raises, SW-501 if what it returns is of
+            no library that can be packaged.
+    """
+    resources = runner.workspace.project.config.resources
+    chosen = columns or model.columns
+    constraints = {
+        "rising": [c for c in (flatten(r.table, r.name) for r in model.rising) if c in chosen],
+        "falling": [c for c in (flatten(f.table, f.name) for f in model.falling) if c in chosen],
+    }
+    outputs = runner.make(
+        name,
+        partial(_train, runner, model, frame, cut, chosen, constraints),
+        inputs={"frame": frame.digest},
+        params={
+            "model": model.name,
+            "columns": list(chosen),
+            **constraints,
+            "cut": cut,
+            "params": model.params,
+            "threads": resources.threads,
+            "seed": resources.seed,
+        },
+        user_code=True,
+    )
+    facts = outputs["model"].facts
+    return Trained(str(facts["format"]), outputs["model"], outputs["inputs"], facts)
+
+
+def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], *, name: str) -> Artifact:
+    """Predict every row asked about in a period, also those whose label will never be known.
+
+    Args:
+        runner: runs and remembers.
+        frame: the features.
+        trained: the model.
+        period: from and to (exclusive), microseconds since 1970 UTC.
+        name: what people read.
+
+    Returns:
+        A table of the rows' keys, `_at`, `_label` and `_p`.
+
+    Raises:
+        ShipwayError: SW-202 if the frame lacks a column the model reads.
+    """
+    outputs = runner.make(
+        name,
+        partial(_score, runner, frame, trained, period),
+        inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
+        params={"format": trained.format, "period": list(period), "threads": threads_of(runner)},
+    )
+    return outputs["prediction"]
+
+
+def predict_rows(
+    runner: Runner, trained: Trained, frame: Artifact, period: tuple[int, int], extra: Sequence[str]
+) -> tuple[NDArray[np.float64], pl.DataFrame]:
+    """Predict a period's rows of a frame.
+
+    Returns:
+        Probabilities of shape (rows,), and the extra columns of the same rows.
+    """
+    inputs = read_inputs(runner, trained)
+    names = [column.name for column in inputs]
+    rows = read_rows(runner, frame, [*extra, *names], period=period)
+    x = encode_frame(rows.select(names), inputs)
+    return load_predictor(runner, trained).predict(x), rows.select(extra)
+
+
+def load_predictor(runner: Runner, trained: Trained) -> Predictor:
+    """Return a model ready to predict, from its native form."""
+    model_format: ModelFormat = load_adapter(f"model.{trained.format}")()
+    return model_format.load(runner.workspace.blobs.get(trained.model.digest))
+
+
+def read_inputs(runner: Runner, trained: Trained) -> tuple[InputColumn, ...]:
+    """Return the columns a model reads."""
+    return _INPUTS.decode(runner.workspace.blobs.get(trained.inputs.digest))
+
+
+def threads_of(runner: Runner) -> int:
+    """Return how many threads a library may use."""
+    return runner.workspace.project.config.resources.threads
+
+
+def _train(
+    runner: Runner,
+    model: Model,
+    frame: Artifact,
+    cut: int,
+    columns: tuple[str, ...],
+    constraints: dict[str, list[str]],
+    report: Callable[[int, int], None],
+) -> Made:
+    workspace = runner.workspace
+    rows = read_rows(runner, frame, [AT, LABEL, LABEL_KNOWN_AT, *columns], period=(-(2**62), cut))
+    report(1, 4)
+    resources = workspace.project.config.resources
+    prepared, inputs = prepare_frame(
+        rows,
+        columns=columns,
+        rising=constraints["rising"],
+        falling=constraints["falling"],
+        cut=cut,
+        label=LABEL,
+        label_known_at=LABEL_KNOWN_AT,
+        at=AT,
+        threads=resources.threads,
+        seed=resources.seed,
+    )
+    del rows
+    report(2, 4)
+    estimator = fit(workspace.project.registry.function("model", model.name), prepared, model.params)
+    report(3, 4)
+    model_format = _format_of(estimator)
+    rate = float(prepared.y.mean())
+    facts = {"format": model_format.name, "rows": prepared.rows, "rate": round(rate, 6), "cut": cut}
+    return Made(
+        {
+            "model": ("model", model_format.dump(estimator), facts),
+            "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
+        },
+        said=f"{prepared.rows:,} rows, {rate:.1%} true",
+    )
+
+
+def _score(
+    runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], report: Callable[[int, int], None]
+) -> Made:
+    del report
+    there = pl.scan_parquet(runner.workspace.blobs.path(frame.digest)).collect_schema().names()
+    keys = there[: there.index(AT)]
+    p, rows = predict_rows(runner, trained, frame, period, [*keys, AT, LABEL])
+    rows = rows.with_columns(pl.Series(P, p))
+    facts = {"rows": rows.height, "labelled": int(rows[LABEL].is_not_null().sum())}
+    said = f"{rows.height:,} rows, {facts['labelled']:,} with a label"
+    return Made({"prediction": ("prediction", write_parquet(runner, rows, "prediction.parquet"), facts)}, said=said)
+
+
+def _format_of(estimator: object) -> ModelFormat:
+    for name in FORMATS:
+        model_format: ModelFormat = load_adapter(f"model.{name}")()
+        if model_format.accepts(estimator):
+            return model_format
+    raise ShipwayError(
+        "SW-501",
+        f"the training function returned a {type(estimator).__module__}.{type(estimator).__name__}",
+        f"return a fitted estimator of {' or '.join(FORMATS)}",
+    )
