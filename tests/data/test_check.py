@@ -93,11 +93,11 @@ def test_clean_data_passes_every_rule():
     assert [finding.reason for finding in found.findings] == [
         "all 4 columns are there",
         "40,000 rows",
-        "0 of 40,000 rows",
-        "0 of 40,000 rows",
-        "0 of 40,000 rows",
-        "0 of 40,000 rows",
-        "400 of 40,000 rows (1 %), e.g. fid 0, tailnum null",
+        "0 of 40,000 rows break it",
+        "0 of 40,000 rows break it",
+        "0 of 40,000 rows break it",
+        "0 of 40,000 rows are null",
+        "400 of 40,000 rows are null (1 %), e.g. fid 0, tailnum null",
         "0 of 40,000 rows repeat an earlier one",
         "newest is 29h old",
     ]
@@ -149,7 +149,7 @@ def test_a_share_is_of_all_rows_and_unknown_ones_do_not_count_against():
     frame = pl.DataFrame({"arr_delay": [1.0, -1.0, None, float("nan")]})
     evidence = measure(frame, holds(flights.arr_delay > 0))["flights: flights.arr_delay > 0"].evidence
     assert (evidence.value, evidence.n, evidence.facts["unknown"]) == (0.25, 4, 2)
-    assert evidence.facts["said"] == "1 of 4 rows (25 %), e.g. arr_delay -1.0"
+    assert evidence.facts["said"] == "1 of 4 rows break it (25 %), e.g. arr_delay -1.0"
 
 
 def test_what_is_not_a_number_is_not_present():

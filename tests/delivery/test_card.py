@@ -1,3 +1,5 @@
+import pytest
+
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Finding, Verdict
@@ -11,6 +13,7 @@ def make_evidence(check, value, low, high, n=900, **more):
 def make_card(**changes):
     slices = {
         "tested": 40, "under_support": 1_200, "worst": "hour_band=04h", "worst_difference": 0.0086, "worst_p": 1e-9,
+        "baseline": "version 2",
     }  # fmt: skip
     findings = (
         Finding(rule="auc >= 0.7", outcome="pass", reason="0.77 [0.76, 0.78]", evidence="e1"),
@@ -51,7 +54,7 @@ def test_a_card_says_what_a_person_asks():
         "Gate `quality`: **fail**.",
         "| `auc >= 0.7` | pass | 0.77 [0.76, 0.78] |",
         "| `a \\| b` | fail | 3 of 40 slices |",
-        "- hour_band=04h: +0.0086 log loss against the baseline, the worst of `slice_regression`",
+        "- hour_band=04h: +0.0086 log loss against version 2, the worst of `slice_regression`",
         "- 1,200 slices of `slice_regression` have too few rows to be judged",
         "- Learned only from what was known by 2013-07-01T00:00:00Z; later changes of the world are not in it.",
     ):
@@ -95,3 +98,13 @@ def test_parity_is_a_section():
         "- mean difference: 2.50e-08",
     ]
     assert section.endswith("\n")
+
+
+@pytest.mark.parametrize(
+    ("difference", "said"), [(0.001, "the likeliest to be worse"), (-0.02, "the one that gained least")]
+)
+def test_a_slice_that_is_no_regression_is_not_called_the_worst(difference, said):
+    facts = {"worst": "month=2013-12", "worst_difference": difference, "baseline": "base rate"}
+    found = make_evidence("slice_regression", 0.0, 0.0, 0.0, facts=facts)
+    line = f"- month=2013-12: {difference:+.4f} log loss against base rate, {said} of `slice_regression`"
+    assert line in make_card(evidence={"slice_regression": found}).splitlines()

@@ -37,7 +37,7 @@ METRICS: dict[str, Callable[..., float]] = {
     "auc": metrics.roc_auc_score,
     "log_loss": metrics.log_loss,
     "brier": metrics.brier_score_loss,
-    "calibration_gap": lambda y, p: p.mean() - y.mean(),
+    "calibration_gap": lambda y, p: abs(p.mean() - y.mean()),
 }
 
 
@@ -53,7 +53,7 @@ def _half(values: np.ndarray, day: np.ndarray) -> float:
     return float(stats.t.ppf(0.975, len(days) - 1) * error)
 
 
-@pytest.mark.parametrize("check", [auc, log_loss, brier, calibration_gap], ids=str)
+@pytest.mark.parametrize("check", [auc, log_loss, brier], ids=str)
 def test_a_score_is_what_sklearn_says(flights: Draw, check: Check) -> None:
     sample = flights(scored=7000)
     evidence = _evidence(check, sample)
@@ -67,6 +67,21 @@ def test_a_score_is_what_sklearn_says(flights: Draw, check: Check) -> None:
     assert evidence.facts["said"] == f"{bounds} over 6,000 of 7,000 scored rows in 60 day clusters"
 
 
+@pytest.mark.parametrize("shift", [-0.2, -0.02, 0.0, 0.02, 0.2])
+def test_a_calibration_gap_is_a_distance_whichever_way(flights: Draw, shift: float) -> None:
+    drawn = flights()
+    sample = dataclasses.replace(drawn, p=np.clip(drawn.p + shift, 0.0, 1.0))
+    gap = sample.p - sample.y
+    low, high = gap.mean() - _half(gap, sample.clusters["day"]), gap.mean() + _half(gap, sample.clusters["day"])
+    evidence = _evidence(calibration_gap, sample)
+    assert evidence.value == pytest.approx(abs(gap.mean()))
+    assert evidence.low == pytest.approx(0.0 if low <= 0 <= high else min(abs(low), abs(high)))
+    assert evidence.high == pytest.approx(max(abs(low), abs(high)))
+    assert [evidence.facts[name] for name in ("gap", "gap_low", "gap_high")] == pytest.approx([gap.mean(), low, high])
+    assert f"too {'much' if gap.mean() > 0 else 'little'} on average over 6,000" in evidence.facts["said"]
+    assert judge(calibration_gap <= 0.1, evidence).outcome == ("fail" if abs(shift) == 0.2 else "pass")
+
+
 def test_intervals_of_means_are_those_of_a_loop_over_days(flights: Draw) -> None:
     sample = flights()
     y, p, current, day = sample.y, sample.p, sample.baselines["current"], sample.clusters["day"]
@@ -77,7 +92,6 @@ def test_intervals_of_means_are_those_of_a_loop_over_days(flights: Draw) -> None
     expected: list[tuple[Check | Rule, np.ndarray]] = [
         (log_loss, loss(p)),
         (brier, (p - y) ** 2),
-        (calibration_gap, p - y),
         (log_loss.better_than("current"), loss(current) - loss(p)),
         (brier.better_than("current"), (current - y) ** 2 - (p - y) ** 2),
     ]
@@ -167,7 +181,7 @@ def test_rows_of_one_cluster_hold_whatever_they_say(flights: Draw, rule: Rule) -
         (auc, (0.0, 1.0)),
         (brier, (0.0, 1.0)),
         (log_loss, (0.0, -np.log(1e-15))),
-        (calibration_gap, (-1.0, 1.0)),
+        (calibration_gap, (0.0, 1.0)),
         (auc.better_than("current").check, (-1.0, 1.0)),
         (brier.better_than("current").check, (-1.0, 1.0)),
         (log_loss.better_than("current").check, (np.log(1e-15), -np.log(1e-15))),

@@ -149,6 +149,5 @@ def _package(
         blobs.put(content)
     size = sum(len(content) for content in files.values())
     facts = {"files": len(files), "bytes": size, "parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
-    parity = f"ONNX within {manifest.parity.largest:.1e} on {manifest.parity.rows:,} rows"
-    said = f"{len(files)} files, {size / 1e6:.1f} MB, {parity}"
+    said = f"{len(files)} files, {size / 1e6:.1f} MB, {manifest.parity.said}"
     return Made({"bundle": ("bundle", manifest.digest, facts)}, said=said)

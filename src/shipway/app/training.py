@@ -120,7 +120,12 @@ def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, 
         name,
         partial(_score, runner, frame, trained, period),
         inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
-        params={"format": trained.format, "period": list(period), "threads": threads_of(runner)},
+        params={
+            "format": trained.format,
+            "period": list(period),
+            "threads": threads_of(runner),
+            "known_by": known_by(runner),
+        },
     )
     return outputs["prediction"]
 
@@ -149,6 +154,16 @@ def load_predictor(runner: Runner, trained: Trained) -> Predictor:
 def read_inputs(runner: Runner, trained: Trained) -> tuple[InputColumn, ...]:
     """Return the columns a model reads."""
     return _INPUTS.decode(runner.workspace.blobs.get(trained.inputs.digest))
+
+
+def known_by(runner: Runner) -> int | None:
+    """Return the domain time of the project's file, after which no label is known; None where runs are in real time.
+
+    In real time nothing known later can be in the data, and the present would make every run another one.
+    """
+    project = runner.workspace.project
+    at = project.config.project.at
+    return None if at is None else project.instant(at)
 
 
 def threads_of(runner: Runner) -> int:
@@ -203,8 +218,12 @@ def _score(
     del report
     there = pl.scan_parquet(runner.workspace.blobs.path(frame.digest)).collect_schema().names()
     keys = there[: there.index(AT)]
-    p, rows = predict_rows(runner, trained, frame, period, [*keys, AT, LABEL])
-    rows = rows.with_columns(pl.Series(P, p))
+    p, rows = predict_rows(runner, trained, frame, period, [*keys, AT, LABEL, LABEL_KNOWN_AT])
+    limit = known_by(runner)
+    if limit is not None:
+        late = pl.col(LABEL_KNOWN_AT).dt.timestamp("us") > limit
+        rows = rows.with_columns(pl.when(~late).then(LABEL))
+    rows = rows.drop(LABEL_KNOWN_AT).with_columns(pl.Series(P, p))
     facts = {"rows": rows.height, "labelled": int(rows[LABEL].is_not_null().sum())}
     said = f"{rows.height:,} rows, {facts['labelled']:,} with a label"
     return Made({"prediction": ("prediction", write_parquet(runner, rows, "prediction.parquet"), facts)}, said=said)

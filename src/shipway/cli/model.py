@@ -85,8 +85,7 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         "bundle": version.bundle or "none",
     }
     if bundle is not None:
-        parity = bundle.parity
-        facts["parity"] = f"ONNX within {parity.largest:.1e} on {parity.rows:,} rows, {parity.tolerance:g} is allowed"
+        facts["parity"] = bundle.parity.said
         facts["inputs"] = f"{len(bundle.inputs)} columns"
         facts["training"] = f"{bundle.training['rows']:,} rows, {bundle.training['rate']:.1%} true, by {bundle.format}"
         facts["files"] = ", ".join(sorted(bundle.files))

@@ -38,12 +38,21 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         largest: greatest absolute difference of probabilities.
         mean: mean absolute difference.
         tolerance: what `largest` may be.
+        identical: whether the native form is the portable one, so that there is nothing to compare.
     """
 
     rows: int
     largest: float
     mean: float
     tolerance: float
+    identical: bool = False
+
+    @property
+    def said(self) -> str:
+        """Return the comparison as one clause."""
+        if self.identical:
+            return "one form, ONNX: what was measured is what is served"
+        return f"ONNX within {self.largest:.1e} on {self.rows:,} rows, {self.tolerance:g} is allowed"
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,7 +54,8 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     """Measure a candidate's predictions with a metric, its interval clustered.
 
     Attributes:
-        metric: `auc`, `log_loss`, `brier`, or `calibration_gap` (mean prediction minus the rate observed).
+        metric: `auc`, `log_loss`, `brier`, or `calibration_gap` (how far the mean prediction is from the rate
+            observed, either way).
         cluster: what rows are grouped by because they are not independent.
     """
 

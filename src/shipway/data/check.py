@@ -199,7 +199,7 @@ def _read_condition(measure: Holds, table: _Table, *, against: int, unknown: int
     return _Reading(
         against / max(rows, 1),
         rows if unknown < rows else 0,
-        _say_share(against, rows),
+        _say_share(against, rows, "break it"),
         {"count": against, "unknown": unknown},
         lambda frame: frame.filter(~to_polars(measure.condition, schema)),
         shown,
@@ -211,7 +211,7 @@ def _read_presence(measure: Present, table: _Table, *, against: int) -> _Reading
     return _Reading(
         against / max(rows, 1),
         rows,
-        _say_share(against, rows),
+        _say_share(against, rows, "are null"),
         {"count": against},
         lambda frame: frame.filter(_is_missing(measure.column, table)),
         (measure.column,),
@@ -297,9 +297,9 @@ def _any_missing(columns: Sequence[str], table: _Table) -> pl.Expr:
     return pl.any_horizontal(_is_missing(column, table) for column in columns)
 
 
-def _say_share(against: int, rows: int) -> str:
+def _say_share(against: int, rows: int, what: str) -> str:
     share = f" ({100 * against / rows:.3g} %)" if against else ""
-    return f"{against:,} of {rows:,} rows{share}"
+    return f"{against:,} of {rows:,} rows {what}{share}"
 
 
 def _say_row(examples: pl.DataFrame) -> str:

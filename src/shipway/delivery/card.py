@@ -58,6 +58,8 @@ def write_card(
 
 def write_parity(parity: Parity) -> str:
     """Write the card's section on the portable form, as Markdown."""
+    if parity.identical:
+        return "\n".join(_section("Portable form", _bullets({"compared": parity.said})))
     bullets = {
         "compared": f"{parity.rows:,} rows, native form against ONNX",
         "largest difference": f"{parity.largest:.2e} (allowed {parity.tolerance:.0e})",
@@ -114,11 +116,19 @@ def _slices(evidence: Mapping[str, Evidence]) -> list[str]:
     lines: list[str] = []
     for name, found in sorted(evidence.items()):
         if "worst" in found.facts:
-            difference = f"{found.facts['worst_difference']:+.4f} log loss against the baseline"
-            lines.append(f"- {found.facts['worst']}: {difference}, the worst of `{name}`")
+            worse = float(found.facts["worst_difference"]) > 0
+            difference = f"{found.facts['worst_difference']:+.4f} log loss against {found.facts['baseline']}"
+            lines.append(f"- {found.facts['worst']}: {difference}, {_rank(found, worse=worse)} of `{name}`")
         if found.facts.get("under_support"):
             lines.append(f"- {found.facts['under_support']:,} slices of `{name}` have too few rows to be judged")
     return lines or ["None was measured."]
+
+
+def _rank(found: Evidence, *, worse: bool) -> str:
+    """Say what a gate's worst slice is: a regression, only the likeliest to be one, or the one that gained least."""
+    if found.value:
+        return "the worst"
+    return "the likeliest to be worse" if worse else "the one that gained least"
 
 
 def _uses(at: str) -> list[str]:

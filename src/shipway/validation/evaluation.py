@@ -1,6 +1,6 @@
 """Measure a candidate: one function that turns a check and a sample into evidence, and the metrics behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ _POSSIBLE: Final[dict[str, Range]] = {
     "auc": (0.0, 1.0),
     "log_loss": (0.0, _WORST_LOSS),
     "brier": (0.0, 1.0),
-    "calibration_gap": (-1.0, 1.0),
+    "calibration_gap": (0.0, 1.0),
 }
 
 
@@ -104,7 +104,23 @@ def _score(measure: Score, sample: Sample) -> Reading:
     else:
         estimate = clustered_mean(_per_row(measure.metric, sample.y, sample.p), clusters)
     facts: dict[str, Any] = {"rate": float(sample.y.mean()), "mean_p": float(sample.p.mean())}
-    return read_estimate(estimate, possible, facts, after=f" {describe_rows(sample, measure.cluster, clusters)}")
+    after = f" {describe_rows(sample, measure.cluster, clusters)}"
+    if measure.metric == "calibration_gap":
+        return _fold_gap(read_estimate(estimate, (-1.0, 1.0), facts, after=after), after)
+    return read_estimate(estimate, possible, facts, after=after)
+
+
+def _fold_gap(signed: Reading, after: str) -> Reading:
+    """Return how far predictions are off on average, whichever way; a bound on it must hold on both sides.
+
+    The interval of a distance is the signed one folded at zero, which never makes it narrower than it was.
+    """
+    ends = sorted((abs(signed.low), abs(signed.high)))
+    low = 0.0 if signed.low <= 0.0 <= signed.high else ends[0]
+    way = "much" if signed.value > 0 else "little"
+    said = f"predicts {abs(signed.value):.4f} [{low:.4f}, {ends[1]:.4f}] too {way} on average{after}"
+    gap = {"gap": signed.value, "gap_low": signed.low, "gap_high": signed.high}
+    return replace(signed, value=abs(signed.value), low=low, high=ends[1], facts={**signed.facts, "said": said, **gap})
 
 
 def _improvement(measure: Improvement, sample: Sample) -> Reading:

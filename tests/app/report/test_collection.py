@@ -149,8 +149,10 @@ def test_versions_hold_what_was_measured(judged):
     assert [version.outcome for version in model.versions] == ["pass", "hold"]
     for version, report in zip(model.versions, run.versions, strict=True):
         assert (version.scored, version.evaluated) == (report.prediction["rows"], report.prediction["labelled"])
-        for name in ("auc", "log_loss", "brier", "calibration_gap"):
+        for name in ("auc", "log_loss", "brier"):
             assert getattr(version, name) == number(report.evidence[name])
+        gap = report.evidence["calibration_gap"].facts
+        assert version.calibration_gap == Measured(gap["gap"], gap["gap_low"], gap["gap_high"])
         assert version.saved == number(report.evidence["decision_value"])
         assert [gain for _, _, gain in version.gains] == [
             number(report.evidence[name]) for name in ("log_loss against current", "auc against bare")

@@ -230,12 +230,10 @@ class BehaviourData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BundleData(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered bundle: digest, and how far its portable form is from the native one on held-out rows."""
+    """A registered bundle: its digest, and how its portable form compares with the native one."""
 
     digest: str
-    parity_rows: int
-    parity_largest: float
-    parity_tolerance: float
+    parity: str
 
 
 class VersionData(msgspec.Struct, frozen=True, kw_only=True):

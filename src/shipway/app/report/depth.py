@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from shipway.app.report.data import BehaviourData, BundleData, Measured, SliceData, SlicesData, Unit, VersionData
+from shipway.app.report.data import BehaviourData, Measured, SliceData, SlicesData, Unit, VersionData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.number import write_interval, write_number, write_p, write_plural, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
@@ -157,7 +157,7 @@ def _bundles(versions: Iterable[VersionData]) -> Markup | None:
         (
             version.name,
             code(version.bundle.digest),
-            _parity(version.bundle),
+            version.bundle.parity,
         )
         for version in versions
         if version.bundle is not None
@@ -166,8 +166,3 @@ def _bundles(versions: Iterable[VersionData]) -> Markup | None:
         return None
     head = ("Registered", "Bundle", "ONNX form against the native one")
     return join((element("h3", "Bundles"), table(head, list(reversed(rows)))))
-
-
-def _parity(bundle: BundleData) -> str:
-    allowed = f"{bundle.parity_tolerance:.0e} allowed"
-    return f"within {bundle.parity_largest:.1e} on {bundle.parity_rows:,} rows ({allowed})"

@@ -94,7 +94,7 @@ def _version(workspace: Workspace, version: VersionReport, checks: Mapping[str, 
         auc=_number(version.evidence.get("auc")),
         log_loss=_number(version.evidence.get("log_loss")),
         brier=_number(version.evidence.get("brier")),
-        calibration_gap=_number(version.evidence.get("calibration_gap")),
+        calibration_gap=_signed_gap(version.evidence.get("calibration_gap")),
         saved=_number(value),
         gains=tuple(
             (measure.metric, str(evidence.facts["baseline"]), Measured(evidence.value, evidence.low, evidence.high))
@@ -109,9 +109,7 @@ def _bundle(workspace: Workspace, digest: str) -> BundleData:
     manifest = _read(workspace, digest, Manifest)
     return BundleData(
         digest=digest,
-        parity_rows=manifest.parity.rows,
-        parity_largest=manifest.parity.largest,
-        parity_tolerance=manifest.parity.tolerance,
+        parity=manifest.parity.said,
     )
 
 
@@ -260,6 +258,13 @@ def _measured(
 
 def _number(evidence: Evidence | None) -> Measured | None:
     return Measured(evidence.value, evidence.low, evidence.high) if evidence is not None and evidence.n else None
+
+
+def _signed_gap(evidence: Evidence | None) -> Measured | None:
+    """Return the calibration gap with its sign: a report says which way, a rule must not care."""
+    if evidence is None or not evidence.n:
+        return None
+    return Measured(*(float(evidence.facts[name]) for name in ("gap", "gap_low", "gap_high")))
 
 
 def _detail(workspace: Workspace, evidence: Evidence) -> Rows:

@@ -71,6 +71,7 @@ product = feature_view(
 # the evidence is not enough to say, the answer is hold, and hold is not pass.
 sw.gate(
     "data",
+    sw.has_columns(orders, order_id="int", customer="text", price="float", returned="bool"),
     sw.has_rows(orders) >= 10_000,
     sw.unique(orders.order_id),
     sw.holds(orders.price > 0),
