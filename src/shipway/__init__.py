@@ -81,4 +81,7 @@ def __getattr__(name: str) -> object:
         return import_module("shipway.core.window")
     if name in _WORDS:
         return getattr(import_module(_WORDS[name]), name)
-    raise AttributeError(f"module 'shipway' has no attribute {name!r}")
+    if name.startswith("__"):
+        raise AttributeError(name)
+    did_you_mean = import_module("shipway.kit.suggestion").did_you_mean
+    raise AttributeError(f"shipway has no word {name!r}: {did_you_mean(name, __all__)}")

@@ -13,7 +13,7 @@ def test_project_that_ran_is_healthy(ran_shop):
     assert {symptom.health for symptom in found.values()} <= {"good", "note"}
     assert found["project"].said == f"shop in {ran_shop.root}"
     assert found["ledger"].said.endswith("entries, whole")
-    assert found["definitions"].said == "3 feature views, 1 models, 2 gates"
+    assert found["definitions"].said == "3 feature views, 1 model, 2 gates"
     assert "polars" in found["base"].said
     assert "lightgbm" in found["train"].said
 

@@ -8,6 +8,7 @@ import pytest
 
 from shipway.app.feature import export_frame, get_features, list_views
 from shipway.app.project import find_project
+from shipway.core.error import ShipwayError
 from shipway.testing.refusal import expect_refusal
 
 DAY = dt.timedelta(days=1)
@@ -167,3 +168,16 @@ def test_export_replaces_what_was_there(ran_shop, tmp_path):
     export_frame(ran_shop.project, "returned", tmp_path / "frame.csv", start=2**60)
     assert (tmp_path / "frame.csv").read_text().startswith("order_id,_at,")
     assert [path.name for path in tmp_path.iterdir()] == ["frame.csv"]
+
+
+def test_period_that_ends_before_it_starts_is_refused(ran_shop, tmp_path):
+    with expect_refusal("SW-106"):
+        export_frame(ran_shop.project, "returned", tmp_path / "frame.csv", start=2, end=1)
+    assert export_frame(ran_shop.project, "returned", tmp_path / "frame.csv", start=1, end=1).rows == 0
+
+
+def test_keys_that_are_not_given_are_named_in_their_number(shop):
+    add(shop, 'feature_view("pair", entity("pair", "customer", "product"), {"n": w.count(purchases, last="1d")})\n')
+    for keys, said in (({}, "customer and product are not given"), ({"product": "p001"}, "customer is not given")):
+        with pytest.raises(ShipwayError, match=said):
+            get_features(shop.project, "pair", keys)

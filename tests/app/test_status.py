@@ -1,8 +1,12 @@
 """Where a project stands."""
 
+from contextlib import closing
+
+import pytest
+
 from shipway.app.project import find_project
 from shipway.app.run import run_project
-from shipway.app.runner import Runner
+from shipway.app.runner import Made, Runner
 from shipway.app.status import read_status
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
@@ -61,3 +65,52 @@ def test_tasks_that_failed_or_were_cut_off_are_listed_until_they_end_well(shop):
     tasks = {task.task: task for task in read_status(shop.project).tasks}
     assert {name: task.state for name, task in tasks.items()} == {"failing": "failed", "stopped": "interrupted"}
     assert tasks["failing"].error == "SW-402 too few rows"
+
+
+@pytest.mark.parametrize("end", ["failed", "interrupted"])
+def test_task_that_is_found_whole_again_is_no_longer_unfinished(shop, end):
+    """Its inputs went back to what they had been: nothing is made, and it is said all the same, once."""
+
+    def make(report):
+        return Made({})
+
+    def fail(report):
+        raise ShipwayError("SW-301", "too early", "wait") if end == "failed" else KeyboardInterrupt
+
+    def attempt(function, version):
+        with closing(Workspace(shop.project)) as workspace:
+            runner = Runner(workspace, lambda event: None, code="code")
+            try:
+                runner.make("frame", function, inputs={"in": version}, params={})
+            except (ShipwayError, KeyboardInterrupt):
+                return
+            finally:
+                workspace.store_state()
+
+    attempt(make, "1")
+    attempt(fail, "2")
+    assert [task.state for task in read_status(shop.project).tasks] == [end]
+    attempt(make, "1")
+    entries = read_status(shop.project).entries
+    assert read_status(shop.project).tasks == []
+    attempt(make, "1")
+    assert read_status(shop.project).entries == entries
+
+
+def test_ledger_without_its_anchor_is_damage(shipway, shop):
+    assert read_status(shop.project).lost == ""
+    (shop.root / ".shipway" / "ledger.anchor").unlink()
+    assert "anchor of the ledger" in read_status(shop.project).lost
+    answer = shipway("status", cwd=shop.root)
+    assert "bad" in answer.out
+    assert "missing" in answer.out
+
+
+def test_ledger_that_is_gone_or_was_begun_anew_is_damage(shop):
+    state = shop.root / ".shipway"
+    for file in state.glob("ledger.db*"):
+        file.unlink()
+    assert read_status(shop.project).lost == "the ledger is gone, and its anchor remembers that there was one"
+    with closing(Workspace(shop.project)) as workspace:
+        assert workspace.ledger.head().seq == 0
+    assert read_status(shop.project).lost.startswith("the ledger ends at entry 0, and its anchor remembers entry ")

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from shipway.app.progress import Event
 from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
 from shipway.core.check import Evidence
+from shipway.testing.refusal import expect_refusal
 
 COMPARED = 'sw.log_loss.better_than("current"),\n    sw.calibration_gap'
 
@@ -56,3 +58,23 @@ def test_what_was_trained_before_keeps_its_number(fresh: Path) -> None:
         (fresh / "project.py").write_text(f"{text[:start]}{rounds}{text[start + 2 :]}")
         numbers.append(run(fresh).versions[0].number)
     assert numbers == [1, 2, 1]
+
+
+def test_a_forced_run_passes_over_a_version_whose_bundle_is_lost(fresh: Path) -> None:
+    """What made it may be gone, and everything else must not be kept from being made again by that."""
+    first = run(fresh)
+    edit(fresh / "project.py", '"sold_7d": w.count(purchases, last="7d")', '"sold_7d": w.count(purchases, last="1h")')
+    edit(fresh / "project.py", "sw.calibration_gap", COMPARED)
+    assert first.versions[0].bundle is not None
+    (fresh / ".shipway" / "blobs" / first.versions[0].bundle[:2] / first.versions[0].bundle).unlink()
+    with expect_refusal("SW-605"):
+        run(fresh)
+    events: list[Event] = []
+    second = run_project(find_project(fresh), force=True, watch=events.append)
+    assert [version.number for version in second.versions] == [2]
+    assert "baseline" not in measured(second, "log_loss against current").facts or (
+        measured(second, "log_loss against current").facts["baseline"] != "version 1"
+    )
+    assert any(event.step == "bundle lost" and "returned@1" in event.said for event in events)
+    assert (second.outcome, second.versions[0].bundle is None) == ("pass", False)
+    assert run(fresh).outcome == "pass"

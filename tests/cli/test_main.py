@@ -1,12 +1,17 @@
 """Exit codes, JSON answers and pages of help of the command line."""
 
 import json
+import os
+import re
 import signal
 import subprocess
 import sys
 
 import pytest
 
+from shipway import __version__
+from shipway.app.instant import write_utc
+from shipway.app.ledger import read_entries
 from shipway.app.workspace import Workspace
 from shipway.cli.main import COMMANDS
 
@@ -156,7 +161,90 @@ def test_reader_that_goes_away_is_no_error(ran_shop):
     with subprocess.Popen(command, cwd=ran_shop.root, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         child.stdout.close()
         assert child.stderr.read() == b""
-    assert child.returncode == 1
+    assert child.returncode == 141
+
+
+def test_run_whose_progress_nobody_reads_is_done_all_the_same(shipway, fresh):
+    source = "import sys; from shipway.cli.main import main; sys.exit(main(['run']))"
+    command = [sys.executable, "-c", source]
+    with subprocess.Popen(command, cwd=fresh, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        child.stderr.close()
+        assert "returned@1" in child.stdout.read()
+    assert child.returncode == 0
+    assert shipway("status", "--json", cwd=fresh).document["models"]["returned"][0]["bundle"]
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_closed_streams_are_no_error(ran_shop, closed):
+    source = "import sys; from shipway.cli.main import main; sys.exit(main(['status']))"
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, source], cwd=ran_shop.root, check=False
+    )
+    assert done.returncode == 0
+
+
+def test_version_as_json_is_a_document(shipway, tmp_path):
+    assert shipway("--version", "--json", cwd=tmp_path).document == {"version": __version__}
+    assert shipway("--json", "--version", cwd=tmp_path).document == {"version": __version__}
+
+
+def test_instants_of_documents_are_text_in_utc(shipway, ran_shop):
+    """No number of the size of an instant is left in any document, and each text reads back as the instant it was."""
+    cut = "2024-09-01T00:00:00Z"
+    (line,) = shipway("models", "--json", cwd=ran_shop.root).document
+    detail = shipway("models", "show", "returned", "--json", cwd=ran_shop.root).document
+    assert line["cut"] == detail["version"]["cut"] == detail["bundle"]["cut"] == cut
+    assert detail["bundle"]["training"]["cut"] == cut
+    features = shipway("features", "get", "returned", "order_id=17000", "--json", cwd=ran_shop.root).document
+    assert features["now"] == "2025-01-01T00:00:00Z"
+    entries = shipway("ledger", "--limit", "99", "--json", cwd=ran_shop.root).document
+    assert [entry["at"] for entry in entries] == [write_utc(e.at) for e in read_entries(ran_shop.project, limit=99)]
+    opened = [entry["body"] for entry in entries if entry["kind"] == "version-opened"]
+    assert [body["cut"] for body in opened] == [cut]
+    status = shipway("status", "--json", cwd=ran_shop.root).document
+    for document in (line, detail, features, entries, status):
+        assert not re.search(r"[: \[]1[67]\d{14}\b", json.dumps(document))
+
+
+def test_period_without_a_row_is_exported_and_said(shipway, ran_shop, tmp_path):
+    words = ("frame", "export", "returned", tmp_path / "none.csv", "--from", "2030-01-01")
+    plain = shipway(*words, cwd=ran_shop.root)
+    assert (plain.code, plain.out.split()[0]) == (0, "0")
+    assert "no row is asked about" in plain.err
+    typed = shipway(*words, "--json", cwd=ran_shop.root)
+    assert typed.document["rows"] == 0
+    assert json.loads(typed.err)["event"]["stage"] == "note"
+
+
+def test_asking_about_what_is_later_than_the_present_is_said(shipway, ran_shop):
+    words = ("features", "get", "customer", "customer=c0042", "--at")
+    assert shipway(*words, "2025-01-01", cwd=ran_shop.root).err == ""
+    later = shipway(*words, "2025-01-02", cwd=ran_shop.root)
+    assert later.code == 0
+    assert "later than the project's present, 2025-01-01" in later.err
+
+
+@pytest.mark.parametrize("columns", [48, 60])
+def test_narrow_terminal_breaks_no_word_and_cuts_nothing_off(ran_shop, columns):
+    source = """
+import sys
+from shipway.cli.main import main
+sys.stdout.isatty = lambda: True
+for words in (["ledger"], ["models", "show", "returned"], ["check"], ["ledger", "--verify"]):
+    main(words)
+"""
+    env = {**os.environ, "COLUMNS": str(columns), "LINES": "50", "NO_COLOR": "1", "TERM": "xterm"}
+    done = subprocess.run(
+        [sys.executable, "-c", source], cwd=ran_shop.root, env=env, capture_output=True, text=True, check=True
+    )
+    assert done.stderr == ""
+    assert "…" not in done.stdout
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= columns
+    words = done.stdout.split()
+    assert {"evidence-recorded", "version-registered", 'log_loss.better_than("basket_only")'} <= set(words)
+    whole = "".join(words)
+    assert ran_shop.run.versions[0].bundle in whole
 
 
 def test_interrupted_run_is_exit_code_130_and_the_next_one_continues(shipway, fresh):

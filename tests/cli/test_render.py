@@ -4,10 +4,14 @@ import io
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.text import Text
 
 from shipway.app.progress import Event
 from shipway.cli.failure import Failure
 from shipway.cli.render import (
+    fit_columns,
     open_console,
     print_document,
     print_failure,
@@ -84,6 +88,7 @@ def test_colour_only_in_a_terminal_that_wants_it(monkeypatch, colour):
     file = Terminal()
     show_facts(open_console(file), {"gate": word("fail")})
     assert ("\x1b[1;31m" in file.getvalue()) is colour
+    assert ("\x1b" in file.getvalue()) is colour
     assert "fail" in file.getvalue()
     pipe = io.StringIO()
     show_facts(open_console(pipe), {"gate": word("fail")})
@@ -144,3 +149,29 @@ def test_numbers():
     assert write_interval(0.5, 0.25, 0.75) == "0.5000 [0.2500, 0.7500]"
     assert write_interval(24_000.0, 24_000.0, 24_000.0) == "24000"
     assert [write_value(value) for value in (None, 1 / 3, 7, True, "w")] == ["none", "0.333333", "7", "True", "w"]
+
+
+def test_progress_in_a_terminal_without_colour_has_no_escape_of_any_kind(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    file = Terminal()
+    monkeypatch.setattr("sys.stderr", file)
+    with watch_run(json=False) as watch:
+        for event in EVENTS:
+            watch(event)
+    assert "9 rows [of 9]" in file.getvalue()
+    assert "\x1b" not in file.getvalue()
+
+
+@given(
+    st.lists(st.lists(st.text("ab c", max_size=12), min_size=3, max_size=3), min_size=1, max_size=5), st.integers(9, 40)
+)
+def test_columns_fit_and_hold_their_longest_word(rows, width):
+    cells = [[Text(cell) for cell in row] for row in rows]
+    longest = [max((len(word) for row in rows for word in row[place].split()), default=0) for place in range(3)]
+    widths = fit_columns(cells, width)
+    if widths is None:
+        assert sum(longest) + 4 > width
+    else:
+        assert sum(widths) + 4 <= width
+        assert all(found >= least for found, least in zip(widths, longest, strict=True))

@@ -192,7 +192,7 @@ COSTS = {"act_if_true": 60, "act_if_false": 25, "skip_if_true": 100}
         (lambda: unique(), "SW-106", "exactly one table"),
         (lambda: unique(flights.dest, weather.temp), "SW-106", "exactly one table"),
         (lambda: fresh(flights.landed, within="soon"), "SW-106", "not a duration"),
-        (lambda: fresh(flights.landed, within="-1h"), "SW-106", "allows no age"),
+        (lambda: fresh(flights.landed, within="-1h"), "SW-106", "is empty"),
         (lambda: present(flights.dset), "SW-104", "no column 'dset'"),
     ],
 )

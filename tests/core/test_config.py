@@ -59,6 +59,32 @@ def test_what_is_wrong_is_named_with_a_hint(change: tuple[str, str], said: str) 
     assert said in refused.value.hint
 
 
+@pytest.mark.parametrize(
+    ("change", "place", "hint"),
+    [
+        (("cuts = [2013-04-01,", 'cuts = ["2013-04-01",'), "models.delay.cuts has the text '2013-04-01'", "cuts = ["),
+        (("2014-01-01]", '"2014"]'), "models.delay.test has the text '2014'", "test = ["),
+        (("cuts = [2013-04-01, 2013-07-01T12:00:00]", 'cuts = "2013"'), "models.delay.cuts has", "cuts = ["),
+        (("at = 2014-01-01", 'at = "yesterday"'), "project.at has the text 'yesterday'", "at = 2024-09-01"),
+    ],
+)
+def test_a_date_in_quotes_is_refused(change: tuple[str, str], place: str, hint: str) -> None:
+    with pytest.raises(ShipwayError, match="SW-102") as refused:
+        read(GOOD.replace(*change))
+    assert place in refused.value.fact
+    assert refused.value.hint.startswith("write dates without quotes")
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("wrong", ["cuts = 2013-04-01", "cuts = [7]", "test = [2013-07-02]"])
+def test_a_wrong_value_names_its_model(wrong: str) -> None:
+    other = f"[models.other]\n{wrong}\n" + ("" if wrong.startswith("cuts") else "cuts = [2013-04-01]\n")
+    other += "test = [2013-07-02, 2014-01-01]\n" if wrong.startswith("cuts") else ""
+    with pytest.raises(ShipwayError, match="SW-102") as refused:
+        read(GOOD + other)
+    assert f"models.other.{wrong.partition(' ')[0]}" in refused.value.fact
+
+
 def test_a_date_is_its_first_instant_in_the_project_zone() -> None:
     midnight = instant_of(dt.datetime(2013, 7, 1), "America/New_York")
     assert midnight == int(dt.datetime(2013, 7, 1, 4, tzinfo=dt.UTC).timestamp() * 1e6)

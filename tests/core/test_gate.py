@@ -125,6 +125,8 @@ def test_one_check_may_have_two_bounds():
         ([auc >= 0.7, present(flights.dest)], "release", "SW-106", "present(flights.dest) measures data"),
         ([present(flights.dest), auc >= 0.7], "training", "SW-106", "auc >= 0.7 measures candidate"),
         ([auc == 0.7], "release", "SW-106", "has False among its rules"),
+        ([flights.delay > 0], "training", "SW-106", "has flights.delay > 0 among its rules"),
+        ([holds], "training", "SW-106", "has a value of type function among its rules"),
         ([has_columns(flights, fid="int"), has_columns(flights, dest="text")], "training", "SW-105", "flights columns"),
     ],
 )
@@ -139,6 +141,20 @@ def test_a_wrong_moment_is_answered_with_the_right_one():
     with pytest.raises(ShipwayError) as refusal:
         make_gate("quality", holds(flights.delay > 0), before="trainig")
     assert refusal.value.hint == "did you mean 'training'?"
+
+
+@pytest.mark.parametrize(
+    ("rule", "hint"),
+    [
+        (flights.delay > 0, "sw.holds(flights.delay > 0)"),
+        (flights.delay == 0, "sw.holds(column.equals(x))"),
+        ("auc", "sw.unique(orders.order_id)"),
+    ],
+)
+def test_what_is_no_rule_is_told_how_to_be_one(rule, hint):
+    with pytest.raises(ShipwayError, match="SW-106") as refusal:
+        make_gate("data", rule, before="training")
+    assert hint in refusal.value.hint
 
 
 def test_checks_of_several_gates_are_each_measured_once():

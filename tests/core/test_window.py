@@ -34,3 +34,19 @@ def test_what_was_known_beforehand_is_in_no_window_and_has_no_age(ask: Callable[
 def test_what_was_known_beforehand_has_a_newest_row() -> None:
     assert str(w.newest(BEFOREHAND.seats)) == "w.newest(trips.always.seats)"
     assert str(w.newest(ARRIVALS.delay, within="6h")) == 'w.newest(trips.arrived.delay, within="6h")'
+
+
+@pytest.mark.parametrize(
+    ("word", "right"), [("sum", "total"), ("max", "greatest"), ("avg", "mean"), ("cuont", "count"), ("shares", "share")]
+)
+def test_a_wrong_word_is_answered_with_the_right_one(word: str, right: str) -> None:
+    with pytest.raises(AttributeError, match=f"did you mean '{right}'"):
+        getattr(w, word)
+    assert not hasattr(w, word)
+
+
+def test_every_word_for_a_window_can_be_suggested() -> None:
+    with pytest.raises(AttributeError) as refused:
+        w.nothing_like_it  # noqa: B018
+    own = [n for n, f in vars(w).items() if not n.startswith("_") and getattr(f, "__module__", "") == w.__name__]
+    assert str(refused.value).endswith(f"there is {', '.join(sorted(own))}")

@@ -182,3 +182,32 @@ def test_two_gates_of_one_moment_cannot_share_a_name_for_two_checks(registry: Re
         sw.gate("other", sw.has_columns(trips, delay="int"), before="training")
     assert "trips columns" in refused.value.fact
     assert list(registry.gates) == ["data", "more"]
+
+
+@pytest.mark.parametrize(
+    ("word", "right"), [("acc", "auc"), ("TrainFrme", "TrainFrame"), ("featureview", "feature_view")]
+)
+def test_a_wrong_word_is_answered_with_the_nearest(word: str, right: str) -> None:
+    with pytest.raises(AttributeError, match=f"did you mean '{right}'"):
+        getattr(sw, word)
+    assert not hasattr(sw, word)
+
+
+def test_a_column_that_known_at_leaves_out_is_explained(registry: Registry) -> None:
+    trips = declare()
+    for read in (lambda: trips.zzzzzz, lambda: trips.dela, lambda: trips.event("arrived").zzzzzz):
+        with pytest.raises(ShipwayError, match="SW-104") as refused:
+            read()
+        assert refused.value.hint.endswith("f the function returns it, say in known_at when it is known")
+
+
+def test_an_instant_may_have_no_further_columns(registry: Registry) -> None:
+    make = sw.source(key="id", raw="trips", known_at={"placed": "line", "closed": ()})
+    trips = make(plain_trips)
+    assert trips.columns == ("id", "line", "placed", "closed")
+    assert str(trips.event("closed").line) == "plain_trips.closed.line"
+
+
+def plain_trips(rows: object) -> object:
+    """Make trips."""
+    return rows

@@ -9,7 +9,7 @@ import pytest
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
-from shipway.data.column import evaluate_instant, evaluate_row, vector_of
+from shipway.data.column import evaluate_instant, evaluate_row, instant_hint, vector_of
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 NOON_US = 1_714_564_800_000_000
@@ -92,3 +92,26 @@ def test_whole_numbers_beyond_64_bits_are_refused(kind: Any) -> None:
     with pytest.raises(ShipwayError, match="SW-203") as refused:
         vector_of(pl.Series("n", [1 << 63, 1], dtype=kind))
     assert "'n'" in refused.value.fact
+
+
+@pytest.mark.parametrize(
+    ("series", "method"),
+    [
+        (pl.Series(["2024-05-01T12:00:00"]), '.str.to_datetime(time_zone="UTC")'),
+        (pl.Series(["2024-05-01 12:00:00"]), '.str.to_datetime(time_zone="UTC")'),
+        (pl.Series([NOON.replace(tzinfo=None)]), '.dt.replace_time_zone("UTC")'),
+        (pl.Series([NOON.date()]), '.cast(pl.Datetime("us", "UTC"))'),
+    ],
+)
+def test_what_is_no_instant_is_told_the_method_that_makes_it_one(series: pl.Series, method: str) -> None:
+    assert instant_hint(series.dtype).endswith(method)
+    made = eval(f"series{method}", {"series": series, "pl": pl})  # the hint itself is what is under test
+    assert made.dtype == pl.Datetime("us", "UTC")
+    assert made[0] in (NOON, NOON.replace(hour=0))
+
+
+def test_text_in_place_of_an_instant_is_told_how_to_be_one() -> None:
+    with pytest.raises(ShipwayError, match="SW-203") as refused:
+        evaluate_instant(TRIPS.line, "trips", TABLES)
+    assert ".str.to_datetime" in refused.value.hint
+    assert "Datetime" in instant_hint(pl.Int64())

@@ -10,7 +10,8 @@ from hypothesis import given
 
 from shipway.core.error import ShipwayError
 from shipway.data.translation import kind_of, to_polars
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, evaluate
+from shipway.maths.evaluation import evaluate
+from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span
 from shipway.maths.vector import Vector
 
 I64 = st.one_of(st.integers(-20, 20), st.integers(-(1 << 63), (1 << 63) - 1), st.sampled_from([2**53 + 1, -(2**63)]))

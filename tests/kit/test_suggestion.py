@@ -40,3 +40,10 @@ def test_nearest(word, found):
 
 def test_hint_cuts_a_long_list():
     assert did_you_mean("zzz", ["c", "a", "b"], most=2) == "there is a, b and 1 more"
+
+
+def test_what_others_call_a_name_comes_before_what_is_spelt_like_it():
+    names, synonyms = ["is_null", "fill"], {"fill_null": "fill"}
+    assert did_you_mean("fill_null", names, synonyms=synonyms) == "did you mean 'fill'?"
+    assert did_you_mean("fill_null", names) == "did you mean 'is_null'?"
+    assert did_you_mean("fil", names, synonyms=synonyms) == "did you mean 'fill'?"

@@ -49,7 +49,7 @@ def test_the_function_gets_frame_and_parameters():
 
 def test_a_failure_names_the_innermost_line_of_the_project():
     refused = refuse(train, {"fail": True})
-    assert f"{__file__}:{line_of('raise ValueError')}: ValueError: 31 leaves are too many" in refused.fact
+    assert f"{Path(__file__).name}:{line_of('raise ValueError')}: ValueError: 31 leaves are too many" in refused.fact
     assert refused.fact.startswith("train failed")
     assert isinstance(refused.__cause__, ValueError)
 
@@ -58,12 +58,12 @@ def test_a_failure_inside_a_library_names_the_projects_line():
     def call(frame):
         return np.linalg.inv(frame.x)
 
-    assert f"{__file__}:{line_of('return np.linalg.inv')}: numpy.linalg.LinAlgError" in refuse(call, {}).fact
+    assert f"{Path(__file__).name}:{line_of('return np.linalg.inv')}: LinAlgError" in refuse(call, {}).fact
 
 
 def test_a_parameter_the_function_lacks_names_its_definition():
     refused = refuse(train, {"leafs": 3})
-    assert f"{__file__}:{line_of('def train')}: TypeError" in refused.fact
+    assert f"{Path(__file__).name}:{line_of('def train')}: TypeError" in refused.fact
     assert "'leafs'" in refused.fact
 
 
@@ -72,7 +72,7 @@ def test_a_wrapped_function_is_found_below_its_wrapper():
     def wrapper(frame, **params):
         return train(frame, **params)
 
-    assert f"{__file__}:{line_of('raise ValueError')}" in refuse(wrapper, {"fail": True}).fact
+    assert f"{Path(__file__).name}:{line_of('raise ValueError')}" in refuse(wrapper, {"fail": True}).fact
 
 
 def test_a_callable_without_source_still_fails_in_words():
@@ -84,7 +84,7 @@ def test_nothing_returned_is_refused():
         frame.rows  # noqa: B018
 
     refused = refuse(forget, {}, "SW-207")
-    assert f"{__file__}:{line_of('def forget')}" in refused.fact
+    assert f"{Path(__file__).name}:{line_of('def forget')}" in refused.fact
 
 
 def test_interrupts_pass():

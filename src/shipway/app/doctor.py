@@ -14,8 +14,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from shipway.app.adapter import EXTRAS
+from shipway.app.count import write_plural
 from shipway.app.ledger import verify_ledger
 from shipway.app.project import Project, find_project
+from shipway.app.store import verify_store
 from shipway.core.error import ShipwayError
 from shipway.kit.file import hold_lock, write_atomic
 
@@ -55,7 +57,7 @@ def diagnose(folder: Path) -> list[Symptom]:
         symptoms.append(Symptom(what="project", health=health, said=error.fact, hint=error.hint))
         return [*symptoms, *_folder(folder.resolve())]
     found = Symptom(what="project", health="good", said=f"{project.config.project.name} in {project.root}")
-    return [*symptoms, found, *_folder(project.root), _declarations(project), _ledger(project)]
+    return [*symptoms, found, *_folder(project.root), _declarations(project), _ledger(project), _store(project)]
 
 
 def _python() -> Symptom:
@@ -148,24 +150,36 @@ def _is_held(lock: Path) -> bool:
 
 
 def _declarations(project: Project) -> Symptom:
-    return _attempt(
-        "definitions",
-        lambda: (
-            f"{len(project.registry.views)} feature views, {len(project.registry.models)} models, "
-            f"{len(project.registry.gates)} gates"
-        ),
-    )
+    def count() -> str:
+        registry = project.registry
+        nouns = {"feature view": registry.views, "model": registry.models, "gate": registry.gates}
+        return ", ".join(write_plural(len(declared), noun) for noun, declared in nouns.items())
+
+    return _attempt("definitions", count)
 
 
 def _ledger(project: Project) -> Symptom:
     def verify() -> str:
         verified = verify_ledger(project)
         if verified.damage:
-            fact = f"{len(verified.damage)} places are damaged, first entry {verified.damage[0].seq}"
+            first = verified.damage[0]
+            fact = f"damage in {write_plural(len(verified.damage), 'place')}, first at entry {first.seq}: {first.fact}"
             raise ShipwayError("SW-604", fact, "restore the ledger and its anchor together from a backup")
-        return f"{verified.head.seq:,} entries, whole"
+        return f"{write_plural(verified.head.seq, 'entry', 'entries')}, whole"
 
     return _attempt("ledger", verify)
+
+
+def _store(project: Project) -> Symptom:
+    def verify() -> str:
+        verified = verify_store(project)
+        if verified.damage:
+            more = f", and {len(verified.damage) - 1} more" if len(verified.damage) > 1 else ""
+            hint = "shipway run --force makes what is lost again, or restore .shipway from a backup"
+            raise ShipwayError("SW-605", f"{verified.damage[0]}{more}", hint)
+        return f"{write_plural(verified.blobs, 'blob')} read, whole"
+
+    return _attempt("data and bundles", verify)
 
 
 def _attempt(what: str, look: Callable[[], str]) -> Symptom:

@@ -10,8 +10,9 @@ import msgspec
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
-from shipway.app.instant import read_instant
+from shipway.app.instant import read_instant, write_instant
 from shipway.app.project import Project
+from shipway.app.target import check_target
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, Source
@@ -62,12 +63,14 @@ class Features(msgspec.Struct, frozen=True, kw_only=True):
         keys: what it was asked about.
         at: the instant, microseconds since 1970 UTC.
         values: feature name to value; None where there was none.
+        now: the project's present, microseconds since 1970 UTC; of an instant after it nothing more is known.
         needs: feature to the columns of the row that were not given, where it was not computed for that.
     """
 
     name: str
     keys: dict[str, Any]
     at: int
+    now: int
     values: dict[str, Any]
     needs: dict[str, tuple[str, ...]] = {}
 
@@ -139,8 +142,8 @@ def export_frame(
         end: only rows asked about before this instant.
 
     Raises:
-        ShipwayError: SW-104 for an unknown model or ending, SW-401 if no data was admitted, SW-601 or SW-602 if the
-            file cannot be written, what building a frame refuses.
+        ShipwayError: SW-104 for an unknown model or ending, SW-106 for a period that ends before it starts, SW-401 if
+            no data was admitted, SW-601 or SW-602 if the file cannot be written, what building a frame refuses.
     """
     model = project.registry.models.get(name)
     if model is None:
@@ -149,6 +152,11 @@ def export_frame(
         raise ShipwayError(
             "SW-104", f"{path.name!r} does not end in a format's name", did_you_mean(path.suffix, ENDINGS)
         )
+    if start is not None and end is not None and start > end:
+        zone = project.config.project.timezone
+        fact = f"the period from {write_instant(start, zone)} to {write_instant(end, zone)} ends before it starts"
+        raise ShipwayError("SW-106", fact, "exchange --from and --to")
+    check_target(path)
     plan = plan_frame(model, project.registry.sources)
     with closing(Workspace(project)) as workspace:
         frame = build_frame(plan, _read_tables(workspace, plan.tables))
@@ -176,7 +184,7 @@ def _of_row(
     tables = _read_tables(workspace, (source.name, *plan.tables[1:]))
     rows = tables[source.name]
     values = {key: read_value(keys[key], key, rows, _instants(workspace)) for key in source.key}
-    return _ask(plan, find_row(rows, values, source.name), tables, name, values)
+    return _ask(plan, find_row(rows, values, source.name), tables, name, values, now=workspace.now)
 
 
 def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[str, str]) -> Features:
@@ -204,11 +212,12 @@ def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[s
             require_value(tables[table][key], values[key], table)
         columns.append(pl.Series(key, [values[key]], dtype=tables[table][key].dtype))
     one = pl.DataFrame(columns) if columns else pl.DataFrame({"_row": [0]})
-    return msgspec.structs.replace(_ask(plan, one, tables, view.name, values), needs=needs)
+    found = _ask(plan, one, tables, view.name, values, now=workspace.now)
+    return msgspec.structs.replace(found, needs=needs)
 
 
 def _ask(
-    plan: Plan, spine: pl.DataFrame, tables: Mapping[str, pl.DataFrame], name: str, keys: dict[str, Any]
+    plan: Plan, spine: pl.DataFrame, tables: Mapping[str, pl.DataFrame], name: str, keys: dict[str, Any], *, now: int
 ) -> Features:
     try:
         frame = build_frame(plan, {**tables, plan.spine.name: spine})
@@ -216,7 +225,8 @@ def _ask(
         raise ShipwayError(error.code, error.fact.replace(f"{ASKED}.", f"{name}'s "), error.hint) from error
     values = frame.row(0, named=True)
     at = int(frame[AT].to_physical()[0])
-    return Features(name=name, keys=keys, at=at, values={column.name: values[column.name] for column in plan.columns})
+    found = {column.name: values[column.name] for column in plan.columns}
+    return Features(name=name, keys=keys, at=at, now=now, values=found)
 
 
 def _check_keys(name: str, given: Mapping[str, str], wanted: tuple[str, ...], *, optional: tuple[str, ...]) -> None:
@@ -226,9 +236,10 @@ def _check_keys(name: str, given: Mapping[str, str], wanted: tuple[str, ...], *,
             raise ShipwayError("SW-104", f"{name!r} has no key {key!r}", hint)
     missing = [key for key in wanted if key not in given]
     if missing:
+        verb = "is" if len(missing) == 1 else "are"
         raise ShipwayError(
             "SW-104",
-            f"{name!r} is asked by {' and '.join(wanted)}, and {' and '.join(missing)} is not given",
+            f"{name!r} is asked by {' and '.join(wanted)}, and {' and '.join(missing)} {verb} not given",
             f"write {' '.join(f'{key}=VALUE' for key in wanted)}",
         )
 

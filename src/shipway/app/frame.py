@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from shipway.adapters.file.fault import translate_fault
+from shipway.app.count import write_plural
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
@@ -69,10 +71,12 @@ def read_rows(
     """Read columns of a kept table, in the order named, of the rows asked about in a period.
 
     Raises:
-        ShipwayError: SW-202 for a column it lacks.
+        ShipwayError: SW-202 for a column it lacks, SW-605 if the file is missing or no table any more.
     """
-    lazy = pl.scan_parquet(runner.workspace.blobs.path(frame.digest))
-    there = lazy.collect_schema().names()
+    path = runner.workspace.blobs.path(frame.digest)
+    lazy = pl.scan_parquet(path)
+    with _translate_damage(path):
+        there = lazy.collect_schema().names()
     missing = [column for column in columns if column not in there]
     if missing:
         raise ShipwayError(
@@ -83,7 +87,8 @@ def read_rows(
     if period is not None:
         asked = pl.col(AT).to_physical()
         lazy = lazy.filter((asked >= period[0]) & (asked < period[1]))
-    return lazy.select(columns).collect()
+    with _translate_damage(path):
+        return lazy.select(columns).collect()
 
 
 def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
@@ -101,11 +106,22 @@ def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
     return path
 
 
+@contextmanager
+def _translate_damage(path: Path) -> Generator[None]:
+    """Turn what Polars says of a file that is no table any more into the error a user can act on."""
+    try:
+        yield
+    except (OSError, PolarsError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        hint = "shipway run --force makes it again, or restore it from a backup"
+        raise ShipwayError("SW-605", f"blob {path.name} is damaged ({said})", hint) from error
+
+
 def _frame(
     runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
 ) -> Made:
     tables = {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
     frame = build_frame(plan, tables, refuse=refuse, report=report)
     facts = {"rows": frame.height, "columns": len(plan.columns)}
-    said = f"{frame.height:,} rows, {len(plan.columns)} features"
+    said = f"{write_plural(frame.height, 'row')}, {write_plural(len(plan.columns), 'feature')}"
     return Made({"frame": ("frame", write_parquet(runner, frame, "frame.parquet"), facts)}, said=said)

@@ -1,16 +1,19 @@
 """From raw inputs to the main branch: sources are made, committed to a branch of their own, checked, and merged."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from functools import partial
 from typing import Any
 
 import msgspec
 
+from shipway.app.count import write_plural
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
+from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence, has_rows
+from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide, make_gate
 from shipway.core.measure import Fresh
@@ -46,20 +49,32 @@ def make_tables(runner: Runner) -> dict[str, Snapshot]:
 def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Verdict]]:
     """Commit snapshots to the ingest branch, judge them there, and move main to them if every data gate passes.
 
+    A main branch whose data was lost or damaged is refused, unless everything is made again: then the data starts a
+    history of its own, which takes the place of the lost one once it has passed.
+
     Returns:
         The commit judged, and the verdicts; main is at that commit exactly if all of them are `pass`.
+
+    Raises:
+        ShipwayError: SW-605 if the data of the main branch is lost or damaged and nobody forces the run.
     """
     workspace = runner.workspace
     tables = workspace.tables
     main, recorded = tables.head(MAIN), workspace.state().branches.get(MAIN)
-    if tables.head(INGEST) != main and tables.head(INGEST) is not None:
+    lost = runner.force and main is not None and not _is_whole(workspace, main, made=snapshots)
+    start = None if lost else main
+    if tables.head(INGEST) != start and tables.head(INGEST) is not None:
         tables.drop(INGEST)
-    if main is not None and tables.head(INGEST) is None:
-        tables.fork(INGEST, at=main)
+    if start is not None and tables.head(INGEST) is None:
+        tables.fork(INGEST, at=start)
     commit = tables.commit(INGEST, snapshots, expect=tables.head(INGEST), message="ingest")
     verdicts = judge_data(runner, commit.id, snapshots)
     # A crash may have moved main and kept that from the ledger.
     if all(verdict.outcome == "pass" for verdict in verdicts) and not main == recorded == commit.id:
+        if lost and main != commit.id:
+            # Killed after this, main is absent, and the next run moves it as one that is new.
+            tables.drop(MAIN)
+            main = None
         tables.merge(INGEST, MAIN, expect=main)
         rows = {name: snapshot.rows for name, snapshot in commit.tables.items()}
         judged = digest_value(verdicts)
@@ -121,6 +136,18 @@ def keep_rows(runner: Runner, rows: Any) -> str:
     return runner.workspace.blobs.put(canonical_json(rows))
 
 
+def _is_whole(workspace: Workspace, commit: str, *, made: Container[str]) -> bool:
+    """Tell whether a commit can be read, and all files of its tables but those that were just made again are there."""
+    try:
+        found = workspace.tables.get(commit)
+    except ShipwayError as error:
+        if error.code != "SW-605":
+            raise
+        return False
+    kept = [snapshot for name, snapshot in found.tables.items() if name not in made]
+    return all(workspace.blobs.has(part.digest) for snapshot in kept for part in snapshot.parts)
+
+
 def _ingest(runner: Runner, source: Source, addresses: Sequence[str], report: Callable[[int, int], None]) -> Made:
     workspace = runner.workspace
     raw: list[Any] = []
@@ -132,7 +159,7 @@ def _ingest(runner: Runner, source: Source, addresses: Sequence[str], report: Ca
     report(len(addresses) + 1, len(addresses) + 2)
     snapshot = workspace.tables.write(table)
     facts = {"rows": snapshot.rows, "columns": len(snapshot.columns)}
-    said = f"{snapshot.rows:,} rows, {len(snapshot.columns)} columns"
+    said = f"{write_plural(snapshot.rows, 'row')}, {write_plural(len(snapshot.columns), 'column')}"
     return Made({"table": ("table", canonical_json(snapshot), facts)}, said=said)
 
 
@@ -158,5 +185,5 @@ def _measure(
     return Made(
         {"evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)})},
         records,
-        said=f"{len(evidence)} checks",
+        said=write_plural(len(evidence), "check"),
     )

@@ -2,6 +2,7 @@
 
 from collections import deque
 from contextlib import closing
+from pathlib import Path
 from typing import Final, get_args
 
 import msgspec
@@ -99,9 +100,34 @@ def verify_ledger(project: Project) -> Verified:
     with closing(Workspace(project)) as workspace:
         if workspace.exists:
             return Verified(head=workspace.ledger.head(), damage=workspace.ledger.verify())
-        lost = (workspace.folder / "ledger.anchor").exists()
-    damage = Damage(seq=0, fact="the ledger is gone, and its anchor remembers that there was one")
-    return Verified(head=EMPTY, damage=[damage] if lost else [])
+        lost = find_loss(workspace)
+    return Verified(head=EMPTY, damage=[Damage(seq=0, fact=lost)] if lost else [])
+
+
+def find_loss(workspace: Workspace) -> str:
+    """Return what of a ledger is gone, as far as its two ends show, or nothing; no entry is read and none is written.
+
+    Raises:
+        ShipwayError: SW-604 if the database is too damaged to be read.
+    """
+    # Read in this order: the chain of a living ledger is never shorter than the anchor was a moment before.
+    path = workspace.folder / "ledger.anchor"
+    anchor = _read_anchor(path)
+    if not workspace.exists:
+        return "the ledger is gone, and its anchor remembers that there was one" if path.exists() else ""
+    head = workspace.ledger.head()
+    if anchor is None:
+        return f"the anchor of the ledger, {path}, is missing or cannot be read" if head.seq else ""
+    if head.seq < anchor.seq:
+        return f"the ledger ends at entry {head.seq}, and its anchor remembers entry {anchor.seq}"
+    return ""
+
+
+def _read_anchor(path: Path) -> Head | None:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Head)
+    except (OSError, msgspec.DecodeError):
+        return None
 
 
 def rebuild_projection(project: Project) -> Rebuilt:

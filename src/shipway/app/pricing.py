@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.count import write_plural
 from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.frame import admitted, describe_plan, frame_of
 from shipway.app.progress import Event
@@ -129,7 +130,7 @@ def _find(runner: Runner, plan: Plan, report: Callable[[int, int], None]) -> Mad
     snapshots = admitted(runner, plan.tables)
     tables = {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
     reads = find_early_reads(plan, tables, instants_asked(plan, tables[plan.spine.name]))
-    said = f"{len(reads)} columns read before they are known"
+    said = f"{write_plural(len(reads), 'column')} read before {'it is' if len(reads) == 1 else 'they are'} known"
     return Made({"reads": ("refusal", canonical_json([_refusal(read) for read in reads]), {})}, said=said)
 
 

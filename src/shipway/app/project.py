@@ -15,7 +15,7 @@ from shipway.app.adapter import needs_extra
 from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
-from shipway.kit.blame import blame_line
+from shipway.kit.blame import blame_line, describe
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.kit.suggestion import did_you_mean
 
@@ -107,7 +107,7 @@ def load_registry(root: Path, config: Config) -> Registry:
         where = f"{path.name}:{error.lineno}"
         raise ShipwayError("SW-103", f"{where} is not valid Python: {error.msg}", "correct the line") from error
     except Exception as error:
-        said = f"{type(error).__name__}: {error}"
+        said = describe(error)
         raise ShipwayError("SW-103", f"{_place(error, root)}{said}", "correct the line, then run again") from error
     finally:
         sys.path.remove(str(root))

@@ -1,18 +1,20 @@
 """The path from raw data to bundles that may be released, as one use case that continues wherever it was stopped."""
 
-import datetime as dt
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from shipway.app.count import write_plural
 from shipway.app.evaluation import Evaluated, evaluate
-from shipway.app.frame import frame_of
+from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
+from shipway.app.instant import write_instant
+from shipway.app.ledger import find_loss
 from shipway.app.packaging import package, register
 from shipway.app.pricing import Honest, Price, price
-from shipway.app.progress import Watch, ignore
+from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project, build_digest
 from shipway.app.runner import Runner, TaskReport, peak_mb
 from shipway.app.training import score, train
@@ -25,6 +27,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.model import Model, columns_of
 from shipway.core.projection import VersionState
+from shipway.data.plan import AT
 from shipway.delivery.lock import lock_environment
 from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
@@ -143,13 +146,19 @@ def run_project(
 
 
 def refuse_damage(workspace: Workspace) -> None:
-    """Verify the whole ledger before anything is built on it; SW-604 with the first damaged place."""
+    """Verify the whole ledger before anything is built on it; SW-604 with the first damaged place.
+
+    A ledger that is gone is refused before another one is begun in its place.
+    """
+    lost = find_loss(workspace)
+    if lost:
+        raise ShipwayError("SW-604", lost, "restore .shipway from a copy you trust; without it everything begins anew")
     damage = workspace.ledger.verify()
     if damage:
-        more = f", and {len(damage) - 1} more places" if len(damage) > 1 else ""
+        more = f", and {write_plural(len(damage) - 1, 'more place')}" if len(damage) > 1 else ""
         raise ShipwayError(
             "SW-604",
-            f"entry {damage[0].seq} of the ledger {damage[0].fact}{more}",
+            f"entry {damage[0].seq} of the ledger: {damage[0].fact}{more}",
             "shipway ledger --verify names every place; restore .shipway from a copy you trust",
         )
 
@@ -159,12 +168,13 @@ def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list
     project = runner.workspace.project
     frame, _ = frame_of(runner, model)
     period = period_of(project, section)
+    _note_empty_period(runner, model, frame, period)
     return [run_cut(runner, model, frame, project.instant(cut), period) for cut in section.cuts], frame
 
 
 def run_cut(runner: Runner, model: Model, frame: Artifact, cut: int, period: tuple[int, int]) -> VersionReport:
     """Train, score, evaluate and judge one version, and package and register it if it passes."""
-    day = _day(cut)
+    day = write_instant(cut, runner.workspace.project.config.project.timezone)
     trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
     version = open_version(runner, model, trained, cut)
     label = f"{model.name}@{version.number}"
@@ -227,5 +237,13 @@ def _outcome(data: list[Verdict], versions: list[VersionReport]) -> Outcome:
     return "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
 
 
-def _day(instant: int) -> str:
-    return dt.datetime.fromtimestamp(instant / 1e6, tz=dt.UTC).strftime("%Y-%m-%d")
+def _note_empty_period(runner: Runner, model: Model, frame: Artifact, period: tuple[int, int]) -> None:
+    """Tell who watches that nothing can be measured, before it is, where a model asks about no row of its period."""
+    asked = read_rows(runner, frame, [AT])[AT].to_physical().drop_nulls()
+    first, last = asked.min(), asked.max()
+    if asked.is_between(*period, closed="left").any() or not isinstance(first, int) or not isinstance(last, int):
+        return
+    zone = runner.workspace.project.config.project.timezone
+    start, end, low, high = (write_instant(instant, zone) for instant in (*period, first, last))
+    said = f"no row of {model.on.name} is asked about from {start} to {end}; they run from {low} to {high}"
+    runner.watch(Event(stage="note", step=f"test period of {model.name}", said=said))

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from shipway.app.progress import Event, Watch
+from shipway.app.status import newest_runs
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Task
 from shipway.core.body import Body, RunFailed, RunFinished, RunStarted
@@ -104,6 +105,7 @@ class Runner:
         key = self.key_of(task)
         known = self._known(key)
         if known is not None and not self.force:
+            self._recall(name, key, known)
             self._report(name, key, unchanged=True)
             self.watch(Event(stage="unchanged", step=name))
             return known
@@ -131,6 +133,17 @@ class Runner:
         run = self.workspace.state().runs[key]
         report = TaskReport(name=name, key=key, seconds=run.seconds, peak_mb=run.peak_mb, unchanged=unchanged)
         self.tasks.append(report)
+
+    def _recall(self, name: str, key: str, outputs: dict[str, Artifact]) -> None:
+        """Remember that a task is whole again, where what was last heard of its name is a try that did not end well.
+
+        Its inputs or its code went back to what they had been, so that nothing is made and nothing else would say so.
+        """
+        runs = self.workspace.state().runs
+        run, newest = runs[key], newest_runs(self.workspace.state()).get(name)
+        if run.task == name and newest is not None and newest.state != "finished":
+            finished = RunFinished(task=name, key=key, outputs=outputs, seconds=run.seconds, peak_mb=run.peak_mb)
+            self.workspace.remember((f"task:{name}", finished))
 
     def _known(self, key: str) -> dict[str, Artifact] | None:
         run = self.workspace.state().runs.get(key)

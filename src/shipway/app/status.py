@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from shipway.app.adapter import load_adapter
+from shipway.app.ledger import find_loss
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.gate import Outcome, Verdict
-from shipway.core.projection import State, VersionState
+from shipway.core.projection import RunState, State, VersionState
 from shipway.core.table import MAIN
 from shipway.kit.file import lock_holder
 
@@ -62,6 +63,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         holder: number of the process that runs it now; None if none does.
         entries: length of the ledger.
         head: digest of its newest entry.
+        lost: what of the ledger is gone, in words; empty if nothing is.
         commit: the data on the main branch; None before any was admitted.
         rows: table to rows, on the main branch.
         data: verdicts on that data.
@@ -77,6 +79,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     holder: int | None
     entries: int
     head: str
+    lost: str
     commit: str | None
     rows: dict[str, int]
     data: list[Verdict]
@@ -95,6 +98,7 @@ def read_status(project: Project) -> Status:
     with closing(Workspace(project)) as workspace:
         state = workspace.peek()
         head = workspace.ledger.head() if workspace.exists else None
+        lost = find_loss(workspace)
         branches, rows = _read_branches(workspace)
         holder = lock_holder(workspace.folder / "run.lock")
     commit, waiting = branches.get(MAIN), branches.get(INGEST)
@@ -107,6 +111,7 @@ def read_status(project: Project) -> Status:
         holder=holder,
         entries=head.seq if head else 0,
         head=head.digest if head else "",
+        lost=lost,
         commit=commit,
         rows=rows,
         data=verdicts_on_data(state, commit),
@@ -137,6 +142,11 @@ def line_of(version: VersionState) -> VersionLine:
     )
 
 
+def newest_runs(state: State) -> dict[str, RunState]:
+    """Return the run of each task that anything was last heard of, whatever its key."""
+    return {run.task: run for run in sorted(state.runs.values(), key=lambda run: run.ended_at or run.started_at)}
+
+
 def _read_branches(workspace: Workspace) -> tuple[dict[str, str], dict[str, int]]:
     """Return every branch's commit, and the rows of the main branch's tables, without loading a frame library."""
     path = workspace.folder / "refs.db"
@@ -150,7 +160,7 @@ def _read_branches(workspace: Workspace) -> tuple[dict[str, str], dict[str, int]
 
 
 def _unfinished(state: State, *, running: bool) -> list[TaskLine]:
-    newest = {run.task: run for run in sorted(state.runs.values(), key=lambda run: run.started_at)}
+    newest = newest_runs(state)
     words = {"failed": "failed", "running": "running" if running else "interrupted"}
     return [
         TaskLine(task=run.task, state=words[run.state], since=run.ended_at or run.started_at, error=run.error)

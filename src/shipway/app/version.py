@@ -3,6 +3,7 @@
 import msgspec
 
 from shipway.app.frame import frame_of
+from shipway.app.progress import Event
 from shipway.app.runner import Runner
 from shipway.app.training import Trained
 from shipway.core.artifact import Artifact, Ref
@@ -36,10 +37,15 @@ def current_of(runner: Runner, version: VersionState) -> VersionState | None:
 
     That is the one with the latest cut not after its own, and of those with one cut the newest: a version is compared
     with what could have been in service when it was trained, never with one that has seen more.
+
+    One whose model is lost is passed over, and that is told, in a run that makes everything again and for a version
+    that is registered already: what would make the lost one may be gone for good. A new version is never let off so.
     """
     versions = runner.workspace.state().models.get(version.model, [])
     earlier = [v for v in versions if v.bundle is not None and v.number < version.number and v.cut <= version.cut]
-    return max(earlier, key=lambda v: (v.cut, v.number), default=None)
+    lenient = runner.force or version.bundle is not None
+    ordered = sorted(earlier, key=lambda v: (v.cut, v.number), reverse=True)
+    return next((v for v in ordered if not (lenient and _is_lost(runner, v))), None)
 
 
 def trained_of(runner: Runner, version: VersionState) -> Trained:
@@ -78,6 +84,19 @@ def frame_of_version(runner: Runner, model: Model, version: VersionState, frame:
         return frame
     then = msgspec.structs.replace(model, features=views, rising=(), falling=(), baselines={})
     return frame_of(runner, then, name=f"frame {version.model}@{version.number}")[0]
+
+
+def _is_lost(runner: Runner, version: VersionState) -> bool:
+    """Tell whether a registered version's model is missing or damaged, and say so to who watches."""
+    try:
+        runner.workspace.blobs.get(trained_of(runner, version).model.digest)
+    except ShipwayError as error:
+        if error.code != "SW-605":
+            raise
+        said = f"{version.model}@{version.number} is not compared with: {error.fact}"
+        runner.watch(Event(stage="note", step="bundle lost", said=said))
+        return True
+    return False
 
 
 def _manifest_of(runner: Runner, version: VersionState) -> Manifest:

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from shipway.app.instant import read_instant
 from shipway.cli.failure import UsageError
-from shipway.cli.render import Console, open_console, print_document
+from shipway.cli.render import Console, open_console, print_document, print_note
 
 if TYPE_CHECKING:
     from shipway.app.project import Project
@@ -45,6 +45,10 @@ class Door:
             print_document(value, self.out)
         else:
             show(open_console(self.out), value)
+
+    def note(self, step: str, said: str) -> None:
+        """Tell something beside the answer, on standard error."""
+        print_note(step, said, json=self.json)
 
 
 Given = Annotated[Door, Parameter(parse=False)]

@@ -15,6 +15,8 @@ FAILED: Final = 3
 HELD: Final = 4
 IN_USE: Final = 5
 INTERRUPTED: Final = 130
+UNREAD: Final = 141
+"""The reader of the answer went away before its end: what a shell says of a program that a closed pipe stopped."""
 OUTCOMES: Final = {"pass": DONE, "fail": FAILED, "hold": HELD}
 """What a gate decided to the exit code of a command that asked it."""
 

@@ -41,6 +41,9 @@ def get(name: str, /, *keys: str, at: str | None = None, door: Given) -> None:
     timezone = project.config.project.timezone
     features = get_features(project, name, _split(keys), read_time(at, "--at", project))
     door.answer(features, lambda console, found: _show(console, found, timezone))
+    if features.at > features.now:
+        at, now = (write_instant(instant, timezone) for instant in (features.at, features.now))
+        door.note(f"features {name}", f"{at} is later than the project's present, {now}: nothing is known of between")
 
 
 def _split(words: tuple[str, ...]) -> dict[str, str]:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from shipway.app.feature import export_frame
+from shipway.app.count import write_plural
+from shipway.app.feature import Exported, export_frame
 from shipway.cli.door import Given, read_time
+from shipway.cli.render import Console
 
 app = App(name="frame")
 
@@ -41,7 +43,11 @@ def export(
     """
     project = door.project()
     limits = {"start": read_time(start, "--from", project), "end": read_time(end, "--to", project)}
-    door.answer(
-        export_frame(project, model, path, **limits),
-        lambda console, made: console.print(f"{made.rows:,} rows, {made.columns} columns in {made.path}"),
-    )
+    made = export_frame(project, model, path, **limits)
+    door.answer(made, _show)
+    if not made.rows:
+        door.note(f"frame {model}", "no row is asked about in this period: the file has columns and no rows")
+
+
+def _show(console: Console, made: Exported) -> None:
+    console.print(f"{write_plural(made.rows, 'row')}, {write_plural(made.columns, 'column')} in {made.path}")

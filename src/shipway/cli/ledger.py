@@ -5,6 +5,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
+from shipway.app.count import write_plural
 from shipway.app.ledger import Rebuilt, Remembered, Verified, read_entries, rebuild_projection, verify_ledger
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import DONE, UsageError
@@ -54,7 +55,7 @@ def ledger(
         if verified.damage:
             raise ShipwayError(
                 "SW-604",
-                f"the ledger is damaged in {len(verified.damage)} places",
+                f"the ledger is damaged in {write_plural(len(verified.damage), 'place')}",
                 "restore the ledger and its anchor together from a backup",
             )
     elif rebuild:
@@ -88,7 +89,7 @@ def _show_verified(console: Console, verified: Verified) -> None:
         "chain": word("good").append(": whole, and as its anchor remembers", style="default"),
     }
     if verified.damage:
-        facts["chain"] = word("bad").append(f": {len(verified.damage)} places", style="default")
+        facts["chain"] = word("bad").append(f": {write_plural(len(verified.damage), 'place')}", style="default")
     show_facts(console, facts)
     show_table(console, ("entry", "damage"), ((str(damage.seq), damage.fact) for damage in verified.damage))
 

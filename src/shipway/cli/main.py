@@ -1,6 +1,5 @@
 """The entry of the command line: the table of commands, and the one place where errors become exit codes."""
 
-import os
 import sys
 from collections.abc import Sequence
 from contextlib import nullcontext, redirect_stdout
@@ -11,8 +10,9 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, 
 
 from shipway import __version__
 from shipway.cli.door import Door
-from shipway.cli.failure import DONE, REFUSED, UsageError, explain
-from shipway.cli.render import print_failure
+from shipway.cli.failure import DONE, UNREAD, UsageError, explain
+from shipway.cli.render import open_console, print_document, print_failure
+from shipway.cli.stream import guard_streams
 from shipway.kit.suggestion import did_you_mean
 
 COMMANDS: Final = {
@@ -42,6 +42,7 @@ Exit codes:
   4  a gate holds: there is not enough evidence yet
   5  another process is running the project
   130  stopped by Ctrl-C; the same command continues
+  141  done, and nobody read the answer to its end
 
 Answers go to standard output, everything else to standard error"""
 
@@ -89,12 +90,15 @@ def main(tokens: Sequence[str] | None = None) -> int:
         tokens: the words after `shipway`; those of the process where None.
     """
     words = list(sys.argv[1:] if tokens is None else tokens)
+    with guard_streams() as out:
+        code = _answer(words)
+        out.flush()
+    return UNREAD if out.gone and code == DONE else code
+
+
+def _answer(words: Sequence[str]) -> int:
     try:
         return run_words(words)
-    except BrokenPipeError:
-        # Whoever read the answer has seen enough; Python would complain once more when it closes the pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return REFUSED
     except BaseException as error:
         if isinstance(error, SystemExit | GeneratorExit):
             raise
@@ -105,6 +109,11 @@ def main(tokens: Sequence[str] | None = None) -> int:
 
 def run_words(words: Sequence[str]) -> int:
     """Run the command line and return its exit code, or raise what went wrong."""
+    if sorted(words) == ["--json", "--version"]:
+        print_document({"version": __version__}, sys.stdout)
+        return DONE
+    console = open_console(sys.stdout, piped=None)
+    app.console = app.meta.console = console
     result: Any = app.meta(words, exit_on_error=False, print_error=False, result_action="return_value")
     sys.stdout.flush()
     return result if isinstance(result, int) else DONE

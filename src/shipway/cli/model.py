@@ -4,6 +4,7 @@ from pathlib import Path
 
 from cyclopts import App
 
+from shipway.app.count import write_plural
 from shipway.app.model import ExportedBundle, VersionDetail, export_bundle, list_models, show_model
 from shipway.app.status import VersionLine
 from shipway.cli.door import Given
@@ -54,7 +55,7 @@ def export(ref: str, folder: Path, /, *, door: Given) -> None:
 
 
 def _show_exported(console: Console, made: ExportedBundle) -> None:
-    size = f"{len(made.files)} files, {made.size_bytes / 1e6:.1f} MB"
+    size = f"{write_plural(len(made.files), 'file')}, {made.size_bytes / 1e6:.1f} MB"
     console.print(f"bundle {made.bundle[:12]} in {made.path}: {size}, verified")
 
 
@@ -86,8 +87,9 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
     }
     if bundle is not None:
         facts["parity"] = bundle.parity.said
-        facts["inputs"] = f"{len(bundle.inputs)} columns"
-        facts["training"] = f"{bundle.training['rows']:,} rows, {bundle.training['rate']:.1%} true, by {bundle.format}"
+        facts["inputs"] = write_plural(len(bundle.inputs), "column")
+        rows = write_plural(bundle.training["rows"], "row")
+        facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
         facts["files"] = ", ".join(sorted(bundle.files))
     show_facts(console, facts)
     for verdict in detail.verdicts:

@@ -1,20 +1,22 @@
 """Everything the command line shows: the only module that knows a terminal."""
 
-import datetime as dt
+import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TextIO
-from zoneinfo import ZoneInfo
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.segment import Segment, Segments
 from rich.table import Table
 from rich.text import Text
 
+from shipway.app import instant
 from shipway.app.progress import Event, Watch
+from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
 
 STYLES: Final = {
@@ -31,21 +33,31 @@ STYLES: Final = {
     "none": "dim",
 }
 """Word to how it looks; colour never says anything that the word does not."""
+_GAP: Final = 2
+"""Columns between two cells."""
 _PIPE_WIDTH: Final = 10_000
 """Columns assumed where nobody looks, so that a line stays a line for the next program."""
 
 Cell = str | Text
 
 
-def open_console(file: TextIO) -> Console:
-    """Return a console on a file: as wide as the terminal, or, for a pipe, as wide as the lines are."""
-    width = None if file.isatty() else _PIPE_WIDTH
-    return Console(file=file, width=width, highlight=False, markup=False, emoji=False)
+def open_console(file: TextIO, *, piped: int | None = _PIPE_WIDTH) -> Console:
+    """Return a console on a file: as wide as the terminal, or, for a pipe, as wide as the lines are.
+
+    Where NO_COLOR is set (https://no-color.org) it writes no escape of any kind, so that bold and dim go too.
+
+    Args:
+        file: where it writes.
+        piped: columns where nobody looks; as many as the environment says where None.
+    """
+    width = None if file.isatty() else piped
+    plain = False if os.environ.get("NO_COLOR") else None
+    return Console(file=file, width=width, force_terminal=plain, highlight=False, markup=False, emoji=False)
 
 
 def print_document(value: object, file: TextIO) -> None:
-    """Print one JSON document."""
-    file.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    """Print one JSON document, its instants as ISO 8601 text in UTC."""
+    file.write(msgspec.json.format(msgspec.json.encode(make_document(value)), indent=2).decode() + "\n")
     file.flush()
 
 
@@ -82,12 +94,22 @@ def show_facts(console: Console, facts: Mapping[str, Cell]) -> None:
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
-    """Show rows under their columns, without lines; no value is cut off."""
+    """Show rows under their columns, without lines; no value is cut off, and none is broken inside a word.
+
+    Where the words of all columns do not fit beside each other, each row is shown by itself, its cells one after the
+    other.
+    """
+    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    widths = fit_columns([[Text(column) for column in columns], *cells], console.width)
+    if widths is None:
+        for row in cells:
+            _show_stacked(console, columns, row)
+        return
     table = Table(box=None, show_header=bool(columns), header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    for place, width in enumerate(widths):
+        table.add_column(columns[place] if columns else "", width=width, overflow="fold")
+    for row in cells:
+        table.add_row(*row)
     for line in console.render_lines(table, pad=False) if table.row_count else ():
         while line and not line[-1].text.strip():
             line.pop()
@@ -95,12 +117,45 @@ def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence
         console.print(Segments([*line[:-1], *ending, Segment.line()]), end="", soft_wrap=True)
 
 
+def fit_columns(rows: Sequence[Sequence[Text]], width: int) -> list[int] | None:
+    """Return a width for each column so that rows fit and no word is broken, or None if there is none.
+
+    The widest columns give way first, none below its longest word.
+
+    Args:
+        rows: cells by row, the header first; a row may be shorter than others.
+        width: columns of the terminal.
+    """
+    places = range(max(map(len, rows), default=0))
+    columns = [[row[place].plain for row in rows if place < len(row)] for place in places]
+    widths = [max((cell_len(line) for cell in column for line in cell.split("\n")), default=0) for column in columns]
+    least = [max((cell_len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    room = width - _GAP * (len(widths) - 1)
+    if sum(least) > room:
+        return None
+    while sum(widths) > room:
+        widest = max((place for place in places if widths[place] > least[place]), key=widths.__getitem__)
+        widths[widest] -= 1
+    return widths
+
+
+def _show_stacked(console: Console, columns: Sequence[str], row: Sequence[Text]) -> None:
+    """Show a row's cells one after the other, further lines indented; only a word longer than a line is broken."""
+    named = [
+        Text.assemble((f"{columns[place]} ", "dim"), cell) if columns and columns[place] else cell
+        for place, cell in enumerate(row)
+        if cell.plain
+    ]
+    line = Text("  ").join(named)
+    indent = Text("  ")
+    for place, part in enumerate(line.wrap(console, max(console.width - len(indent), 1), overflow="fold")):
+        part.rstrip()
+        console.print(indent + part if place else part, soft_wrap=True)
+
+
 def write_instant(us: int | None, timezone: str) -> str:
     """Return microseconds since 1970 UTC as date and time of a zone; nothing for None."""
-    if us is None:
-        return ""
-    at = dt.datetime.fromtimestamp(us / 1e6, tz=ZoneInfo(timezone))
-    return at.strftime("%Y-%m-%d") if at.time() == dt.time() else at.strftime("%Y-%m-%d %H:%M:%S")
+    return "" if us is None else instant.write_instant(us, timezone)
 
 
 def write_interval(value: float, low: float, high: float) -> str:
@@ -111,6 +166,12 @@ def write_interval(value: float, low: float, high: float) -> str:
 def write_value(value: Any) -> str:
     """Return a feature's value; an absent one is `none`."""
     return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def print_note(step: str, said: str, *, json: bool) -> None:
+    """Tell something beside an answer on standard error, as a run tells it."""
+    with watch_run(json=json) as watch:
+        watch(Event(stage="note", step=step, said=said))
 
 
 @contextmanager

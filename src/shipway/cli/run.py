@@ -7,6 +7,7 @@ from cyclopts import App
 from shipway.app.adapter import load_adapter
 from shipway.app.report import write_report
 from shipway.app.run import RunReport, VersionReport, run_project
+from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
 from shipway.cli.render import Cell, Console, show_table, show_title, watch_run, word, write_interval
@@ -45,6 +46,7 @@ def run(
     """
     project = door.project()
     if report is not None:
+        check_target(report)
         load_adapter("charts.altair")  # says now, and not after the run, that it is not installed
     with watch_run(json=door.json) as watch:
         made = run_project(project, model=model, force=force, leaks=not no_leaks, watch=watch)

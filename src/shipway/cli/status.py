@@ -2,6 +2,7 @@
 
 from cyclopts import App
 
+from shipway.app.count import write_plural
 from shipway.app.status import Status, TaskLine, VersionLine, read_status
 from shipway.cli.door import Given
 from shipway.cli.render import (
@@ -43,7 +44,7 @@ def _show(console: Console, found: Status, timezone: str) -> None:
         "owner": found.owner or "nobody yet",
         "folder": found.root,
         "running": "no" if found.holder is None else f"process {found.holder}",
-        "ledger": f"{found.entries:,} entries" if found.entries else "empty: shipway run makes everything",
+        "ledger": _ledger(found),
         "data": f"{found.commit[:12]}: {rows}" if found.commit else "none admitted yet",
     }
     show_facts(console, facts)
@@ -61,6 +62,12 @@ def _show(console: Console, found: Status, timezone: str) -> None:
         console.print()
         show_title(console, "not finished")
         show_table(console, ("task", "state", "since", "error"), (_task(task, timezone) for task in found.tasks))
+
+
+def _ledger(found: Status) -> Cell:
+    if found.lost:
+        return word("bad").append(f"  {found.lost}; restore .shipway from a backup", style="default")
+    return write_plural(found.entries, "entry", "entries") if found.entries else "empty: shipway run makes everything"
 
 
 def _show_verdict(console: Console, verdict: Verdict) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
 
+from shipway.core.argument import take, take_each, take_expression, take_mapping, take_name, take_width
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, Source, flatten, streams_of
 from shipway.core.measure import (
@@ -28,7 +29,6 @@ from shipway.core.measure import (
     Unique,
 )
 from shipway.kit.canonical import digest_value
-from shipway.kit.duration import parse_duration
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Operation, quote, render, walk
 from shipway.maths.vector import ARITHMETIC
@@ -36,6 +36,8 @@ from shipway.maths.vector import ARITHMETIC
 Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
+_ONE_COLUMN: Final = "name a column of a source, such as orders.price"
+_ONE_SOURCE: Final = "name a source, such as orders"
 _KINDS: Final[tuple[ColumnKind, ...]] = get_args(ColumnKind)
 
 
@@ -79,6 +81,7 @@ class Check(msgspec.Struct, frozen=True):
         Raises:
             ShipwayError: SW-106 where the check is not a metric of a candidate.
         """
+        baseline = take_name(baseline, f"the baseline of {self.text}")
         score = self.measure
         if not isinstance(score, Score) or score.metric == "calibration_gap":
             raise ShipwayError("SW-106", f"{self.text} cannot be compared between versions", "compare auc or log_loss")
@@ -202,6 +205,7 @@ def slice_regression(*by: str, baseline: str = "current", support_rows: int = 50
         raise ShipwayError(
             "SW-106", "slice_regression() names no slices", 'say what cuts them, such as slice_regression("carrier")'
         )
+    by = tuple(take_name(column, "what cuts the slices") for column in by)
     if not 0 < rate < 1:
         raise ShipwayError("SW-106", f"slice_regression has a rate of {rate!r}", "a rate lies between 0 and 1")
     measure, usual = SliceRegression(by, baseline, rate=rate, support_rows=support_rows), SliceRegression(by)
@@ -241,6 +245,7 @@ def has_columns(table: Source, /, **types: ColumnKind) -> Check:
     Raises:
         ShipwayError: SW-104 for another type, SW-106 without columns.
     """
+    table = take(table, Source, "what sw.has_columns expects", _ONE_SOURCE)
     if not types:
         raise ShipwayError("SW-106", f"has_columns({table.name}) names no columns", 'write such as origin="text"')
     for name, kind in types.items():
@@ -253,6 +258,7 @@ def has_columns(table: Source, /, **types: ColumnKind) -> Check:
 
 def has_rows(table: Source) -> Check:
     """Count a table's rows: `has_rows(flights) >= 1000`."""
+    table = take(table, Source, "what sw.has_rows expects", _ONE_SOURCE)
     return Check(f"{table.name} rows", HasRows(table.name), "data", f"has_rows({table.name})")
 
 
@@ -262,6 +268,7 @@ def holds(condition: Expr) -> Check:
     Raises:
         ShipwayError: SW-106 if it is no condition, or not on the columns of exactly one table.
     """
+    condition = take_expression(condition, "what sw.holds expects")
     if not (isinstance(condition, Column) or (isinstance(condition, Operation) and condition.op not in ARITHMETIC)):
         raise ShipwayError("SW-106", f"{render(condition)} is no condition", "compare it, such as flights.distance > 0")
     if any(isinstance(node, Aggregate) for node in walk(condition)):
@@ -272,12 +279,14 @@ def holds(condition: Expr) -> Check:
 
 def present(column: Column) -> Check:
     """Expect a column to be there in every row; `present(c) <= 0.03` allows 3 % missing."""
+    column = take(column, Column, "what sw.present expects", _ONE_COLUMN)
     table = _table_of([column.table], str(column))
     return Check(f"{column} present", Present(table, column.name), "data", f"present({column})")
 
 
 def unique(*columns: Column) -> Check:
     """Expect no two rows with equal values in all these columns; a row without one of them is equal to none."""
+    columns = take_each(columns, Column, "what sw.unique expects", _ONE_COLUMN)
     names = tuple(column.name for column in columns)
     text = f"unique({', '.join(str(c) for c in columns)})"
     table = _table_of(list(dict.fromkeys(column.table for column in columns)), text)
@@ -290,13 +299,9 @@ def fresh(instant: Column, *, within: str) -> Rule:
     Raises:
         ShipwayError: SW-106 if `within` is not a duration longer than zero.
     """
+    instant = take(instant, Column, "what sw.fresh expects", _ONE_COLUMN)
+    width = take_width(within, "`within` of sw.fresh")
     text = f"fresh({instant}, within={quote(within)})"
-    try:
-        width = parse_duration(within)
-    except ValueError as error:
-        raise ShipwayError("SW-106", str(error), "write it as 30m, 6h or 7d") from error
-    if width <= 0:
-        raise ShipwayError("SW-106", f"{text} allows no age at all", "write a duration longer than zero, such as 6h")
     measure = Fresh(_table_of([instant.table], text), instant.name)
     check = Check(f"{instant} fresh", measure, "data", f"fresh({instant})")
     return Rule(check=check, op="<=", bound=float(width), text=text)
@@ -324,9 +329,12 @@ def _compare(check: Check, op: Operator, bound: float) -> Rule:
 
 
 def _shifts(name: str, changes: dict[Column, float]) -> dict[str, float]:
-    if not changes:
+    given = take_mapping(changes, f"the changes of test {name!r}", "write {customer.orders_90d: 1}")
+    if not given:
         raise ShipwayError("SW-106", f"test {name!r} changes nothing", "name a feature and what is added to it")
-    return {flatten(c.table, c.name): _finite(f"test {name!r}", shift) for c, shift in changes.items()}
+    where = f"the features of test {name!r}"
+    columns = take_each(list(given), Column, where, "name a feature of a view, such as customer.orders_90d")
+    return {flatten(c.table, c.name): _finite(f"test {name!r}", given[c]) for c in columns}
 
 
 def _finite(where: str, number: object) -> float:
@@ -348,6 +356,6 @@ def _table_of(tables: Sequence[str], text: str) -> str:
         raise ShipwayError(
             "SW-106",
             f"{text} reads the event stream {tables[0]!r}",
-            f"data is checked as stored: use {source}'s columns",
+            f"data is checked as stored: use the columns of {source}",
         )
     return source

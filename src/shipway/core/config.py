@@ -74,10 +74,12 @@ def read_config(data: dict[str, Any]) -> Config:
     Raises:
         ShipwayError: SW-102 for a missing, unknown or wrong value, naming its place and the nearest right name.
     """
+    _check_quoted(data)
     try:
         config = msgspec.convert(_promote_dates(data), Config)
     except msgspec.ValidationError as error:
-        raise ShipwayError("SW-102", f"shipway.toml: {_plain(str(error))}", _hint(data)) from error
+        said = _plain(str(error)).replace("models[...]", f"models.{_wrong_model(data)}")
+        raise ShipwayError("SW-102", f"shipway.toml: {said}", _hint(data)) from error
     try:
         ZoneInfo(config.project.timezone)
     except (ZoneInfoNotFoundError, OSError, ValueError) as error:
@@ -108,6 +110,36 @@ def _promote_dates(value: Any) -> Any:
     if isinstance(value, dt.date) and not isinstance(value, dt.datetime):
         return dt.datetime.combine(value, dt.time())
     return value
+
+
+def _check_quoted(data: dict[str, Any]) -> None:
+    """Refuse a text where a date stands: TOML has dates of its own, and they have no quotes."""
+    models = _section(data, "models")
+    places = [("project.at", _section(data, "project").get("at"))]
+    for model in models:
+        section = _section(models, model)
+        places += [(f"models.{model}.{field}", section.get(field)) for field in get_type_hints(ModelSection)]
+    for place, value in places:
+        for moment in cast("list[object]", value) if isinstance(value, list) else [value]:
+            if isinstance(moment, str):
+                field = place.rpartition(".")[2]
+                example = f"{field} = 2024-09-01" if field == "at" else f"{field} = [2024-09-01, 2024-10-01]"
+                raise ShipwayError(
+                    "SW-102",
+                    f"shipway.toml: {place} has the text {moment!r} in place of a date",
+                    f"write dates without quotes, such as {example}",
+                )
+
+
+def _wrong_model(data: dict[str, Any]) -> str:
+    """Return the name of the first model whose section is not valid."""
+    models = _section(data, "models")
+    for model in models:
+        try:
+            msgspec.convert(_promote_dates(models[model]), ModelSection)
+        except msgspec.ValidationError:
+            return model
+    return "NAME"
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:

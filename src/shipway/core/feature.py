@@ -185,4 +185,9 @@ def flatten(view: str, feature: str) -> str:
 
 
 def _no_column(table: str, name: str, columns: tuple[str, ...]) -> ShipwayError:
-    return ShipwayError("SW-104", f"source {table!r} has no column {name!r}", did_you_mean(name, columns))
+    near = did_you_mean(name, columns)
+    return ShipwayError(
+        "SW-104",
+        f"source {table!r} has no column {name!r}",
+        f"{near}{' If' if near.endswith('?') else '; if'} the function returns it, say in known_at when it is known",
+    )

@@ -6,9 +6,11 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from shipway.core.argument import take_name, write
 from shipway.core.check import Check, Evidence, Operator, Rule, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import Column, Operation
 
 Outcome: TypeAlias = Literal["pass", "fail", "hold"]
 Moment: TypeAlias = Literal["training", "release"]
@@ -76,6 +78,7 @@ def make_gate(name: str, *rules: Rule | Check, before: str) -> Gate:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
             without rules, a rule that is none, a metric without a bound, or a rule on the wrong subject.
     """
+    name, before = take_name(name, "a gate's name"), take_name(before, f"`before` of gate {name!r}")
     if before not in MOMENTS:
         raise ShipwayError(
             "SW-104", f"gate {name!r} guards {before!r}, which is not a moment", did_you_mean(before, MOMENTS)
@@ -156,12 +159,13 @@ def _as_rule(gate: str, rule: object) -> Rule:
             return rule
         case Check():
             return natural_rule(rule)
+        case Column() | Operation():
+            hint = f"a condition on data is a rule as sw.holds({write(rule)})"
+        case bool():
+            hint = "compare a check with >=, >, <= or <, not with ==; of a column write sw.holds(column.equals(x))"
         case _:
-            raise ShipwayError(
-                "SW-106",
-                f"gate {gate!r} has {rule!r} among its rules",
-                "compare a check with >=, >, <= or <, not with ==",
-            )
+            hint = "give it checks, such as sw.unique(orders.order_id), or checks compared with a bound"
+    raise ShipwayError("SW-106", f"gate {gate!r} has {write(rule)} among its rules", hint)
 
 
 def _on_side(value: float, op: Operator, bound: float) -> bool:

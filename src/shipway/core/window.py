@@ -4,17 +4,32 @@ A window of width W asked at T is `(T - W, T]` over the instants at which the ev
 exactly at T counts, one known exactly at T - W no longer does.
 """
 
-from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Event, streams_of
-from shipway.kit.duration import parse_duration
-from shipway.maths.expression import Aggregate, Aggregation, Column, Constant, Operation, Span, render
+from typing import TYPE_CHECKING, Final
 
-Expr = Column | Constant | Span | Operation | Aggregate
+from shipway.core.argument import take_event, take_expression, take_width
+from shipway.core.error import ShipwayError
+from shipway.core.feature import ALWAYS, Event, Expr, streams_of
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import WINDOW_WORDS, Aggregate, Aggregation, render
+
+_WORDS: Final = ("count", "total", "mean", "share", "least", "greatest", "newest", "age", "around")
+_SYNONYMS: Final = {
+    "sum": "total",
+    "avg": "mean",
+    "average": "mean",
+    "rate": "share",
+    "min": "least",
+    "max": "greatest",
+    "last": "newest",
+    "latest": "newest",
+    "len": "count",
+}
+"""What other libraries call these words."""
 
 
 def count(event: Event, *, last: str) -> Aggregate:
     """Count the events of a window."""
-    return Aggregate("count", _dated(event.name), width_us=_width(last))
+    return Aggregate("count", _dated(take_event(event, "w.count").name), width_us=_width(last))
 
 
 def total(value: Expr, *, last: str) -> Aggregate:
@@ -47,13 +62,14 @@ def newest(value: Expr, *, within: str | None = None) -> Aggregate:
 
     Events known at the same instant are ordered by their source's key; the greatest is the newest.
     """
-    stream = _stream(value)
+    stream = _stream(value, "last")
     return Aggregate("last", stream, value) if within is None else _over("last", value, within)
 
 
 def age(event: Event, *, within: str | None = None) -> Aggregate:
     """Return how long ago the newest event became known, in microseconds; null if there is none within the limit."""
-    return Aggregate("age", _dated(event.name), width_us=None if within is None else _width(within))
+    stream = _dated(take_event(event, "w.age").name)
+    return Aggregate("age", stream, width_us=None if within is None else _width(within))
 
 
 def around(event: Event, anchor: Expr, *, before: str, after: str) -> Aggregate:
@@ -62,22 +78,17 @@ def around(event: Event, anchor: Expr, *, before: str, after: str) -> Aggregate:
     This is the one window that may look past the prediction time. It is allowed only for instants that were all known
     early enough, such as a published schedule; the frame checks this row by row and refuses the feature otherwise.
     """
-    stream = _dated(event.name)
+    stream = _dated(take_event(event, "w.around").name)
+    anchor = take_expression(anchor, "the anchor of w.around")
     return Aggregate("around", stream, width_us=_width(before), after_us=_width(after), anchor=anchor)
 
 
 def _over(kind: Aggregation, value: Expr, last: str) -> Aggregate:
-    return Aggregate(kind, _dated(_stream(value)), value, _width(last))
+    return Aggregate(kind, _dated(_stream(value, kind)), value, _width(last))
 
 
 def _width(text: str) -> int:
-    try:
-        width = parse_duration(text)
-    except ValueError as error:
-        raise ShipwayError("SW-106", str(error), "write a window as 30m, 6h or 7d") from error
-    if width <= 0:
-        raise ShipwayError("SW-106", f"a window of {text!r} is empty", "write a window longer than zero, such as 6h")
-    return width
+    return take_width(text, "a window")
 
 
 def _dated(stream: str) -> str:
@@ -91,8 +102,8 @@ def _dated(stream: str) -> str:
     return stream
 
 
-def _stream(value: Expr) -> str:
-    streams = streams_of(value)
+def _stream(value: Expr, kind: Aggregation) -> str:
+    streams = streams_of(take_expression(value, f"the value of w.{WINDOW_WORDS.get(kind, kind)}"))
     if len(streams) != 1 or "." not in streams[0]:
         raise ShipwayError(
             "SW-106",
@@ -100,3 +111,13 @@ def _stream(value: Expr) -> str:
             'take the columns from an event, such as landings = flights.event("landed") and then landings.arr_delay',
         )
     return streams[0]
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Refuse a word that is none, with the nearest one; type checkers see none of this."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        hint = did_you_mean(name, _WORDS, most=len(_WORDS), synonyms=_SYNONYMS)
+        raise AttributeError(f"there is no window {name!r}: {hint}")

@@ -7,12 +7,22 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shipway.core import gate as gates
+from shipway.core.argument import (
+    take,
+    take_each,
+    take_event,
+    take_expression,
+    take_mapping,
+    take_name,
+    take_names,
+    write,
+)
 from shipway.core.check import Check, Rule
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
 from shipway.core.registry import current_registry
-from shipway.maths.expression import Aggregate, Column, render, walk
+from shipway.maths.expression import Aggregate, Column, Operation, render, walk
 
 _CURRENT = "current"
 """The baseline that is the registered version a candidate would replace; no other may take its name."""
@@ -32,8 +42,13 @@ def source(
     Returns:
         A decorator that turns the function, from Polars frames to one Polars frame, into a `Source` of its name.
     """
-    groups = {instant: _names(columns) for instant, columns in known_at.items()}
-    for column in _names(key):
+    hint = 'write known_at={"placed": ("price", "customer")}'
+    groups = {
+        take_name(instant, "an instant of known_at"): take_names(columns, f"the columns known at {instant!r}")
+        for instant, columns in take_mapping(known_at, "the instants of known_at", hint).items()
+    }
+    keys, inputs = take_names(key, "the columns of the key"), take_names(raw, "the raw inputs")
+    for column in keys:
         if column.startswith("_"):
             raise ShipwayError(
                 "SW-106",
@@ -53,7 +68,7 @@ def source(
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), _names(key), _names(raw), groups, inspect.getdoc(function) or "")
+        noun = Source(_checked(function.__name__), keys, inputs, groups, inspect.getdoc(function) or "")
         registry.functions[f"source:{noun.name}"] = function
         return registry.add(noun)
 
@@ -65,7 +80,8 @@ def entity(name: str, *keys: str) -> Entity:
 
     Use `system()` for the one entity that is the whole.
     """
-    return current_registry().add(Entity(_checked(name), keys or (name,)))
+    columns = tuple(take_name(key, f"a key of entity {name!r}") for key in keys)
+    return current_registry().add(Entity(_checked(name), columns or (name,)))
 
 
 def system(name: str = "system") -> Entity:
@@ -81,16 +97,22 @@ def feature_view(name: str, about: Entity | Source, features: Mapping[str, Expr]
         about: an entity, for windows over streams; a source, for expressions on the row's own columns.
         features: feature name to expression.
     """
-    if not features:
+    entity = _entity_of(name, about)
+    hint = 'write {"price": orders.price}'
+    given = take_mapping(features, f"the features of view {name!r}", hint)
+    if not given:
         raise ShipwayError("SW-106", f"view {name!r} has no features", "a view is a set of named expressions: add one")
-    for feature in features:
-        _checked(feature)
-    noun = FeatureView(_checked(name), about if isinstance(about, Entity) else None, dict(features))
+    checked = {
+        _checked(feature): take_expression(value, f"feature {feature!r} of view {name!r}")
+        for feature, value in given.items()
+    }
+    noun = FeatureView(_checked(name), entity, checked)
     return current_registry().add(noun)
 
 
 def label(name: str, value: Expr) -> Label:
     """Declare what is predicted: a condition on the columns of one event stream."""
+    value = take_expression(value, f"label {name!r}")
     streams = streams_of(value)
     if len(streams) != 1 or "." not in streams[0]:
         raise ShipwayError(
@@ -133,9 +155,14 @@ def model(
         A decorator for the training function: it takes a `TrainFrame` and keyword parameters with defaults, and returns
         a fitted estimator of a library shipway can package.
     """
-    for view in features:
-        if not isinstance(view, FeatureView):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ShipwayError("SW-106", f"{view!r} among the features of {name!r} is no feature view", "list views")
+    whose = f"of model {name!r}"
+    on = take(on, Source, f"`on` {whose}", "name the source whose rows are predicted")
+    at = take_expression(at, f"`at` {whose}")
+    label = take(label, Label, f"`label` {whose}", f'declare it first: sw.label("{name}", {_example_of(label)})')
+    views = take_each(features, FeatureView, f"`features` {whose}", "list what sw.feature_view(...) returned")
+    up = take_each(rising, Column, f"`rising` {whose}", "list features, such as customer.orders_90d")
+    down = take_each(falling, Column, f"`falling` {whose}", "list features, such as customer.orders_90d")
+    fewer = _check_baselines(name, views, baselines)
 
     def decorate(function: Callable[..., Any]) -> Model:
         registry = current_registry()
@@ -143,22 +170,8 @@ def model(
         params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         for parameter, default in params.items():
             _check_default(name, parameter, default)
-        fewer = {_checked(baseline): tuple(views) for baseline, views in (baselines or {}).items()}
-        if _CURRENT in fewer:
-            raise ShipwayError(
-                "SW-106",
-                f"model {name!r} has a baseline called {_CURRENT!r}",
-                "that is the version in service: rename it",
-            )
-        noun = Model(_checked(name), on, at, label, tuple(features), tuple(rising), tuple(falling), fewer, params)
-        for view in (view for views in fewer.values() for view in views):
-            if view not in noun.features:
-                raise ShipwayError(
-                    "SW-106",
-                    f"a baseline of {name!r} uses view {view.name!r}, which the model does not",
-                    "list it there",
-                )
-        for column in (*rising, *falling):
+        noun = Model(_checked(name), on, at, label, views, up, down, fewer, params)
+        for column in (*up, *down):
             if flatten(column.table, column.name) not in noun.columns:
                 raise ShipwayError(
                     "SW-106",
@@ -191,7 +204,11 @@ def leak(
         add: a view with features that should be refused.
         doc: one sentence on how the mistake comes about.
     """
-    pairs = tuple((swap or {}).items())
+    model = take(model, Model, f"`model` of leak {name!r}", "name what is declared under @sw.model")
+    if add is not None:
+        add = take(add, FeatureView, f"`add` of leak {name!r}", "name what sw.feature_view(...) returned")
+    given = take_mapping(swap or {}, f"the streams of leak {name!r}", "write {right: wrong}, both of them events")
+    pairs = tuple((take_event(right, "swap"), take_event(wrong, "swap")) for right, wrong in given.items())
     if not pairs and add is None:
         raise ShipwayError("SW-106", f"leak {name!r} changes nothing", "give it a stream to swap or a view to add")
     return current_registry().add(Leak(_checked(name), model, pairs, add, doc))
@@ -211,11 +228,51 @@ def _check_default(model: str, parameter: str, default: object) -> None:
         )
 
 
-def _names(value: str | Sequence[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _entity_of(view: str, about: object) -> Entity | None:
+    """Return whose features a view's are, None where they are the row's own."""
+    match about:
+        case Entity():
+            return about
+        case Source():
+            return None
+        case Event(source=source):
+            hint = f"name {source.name}, the source of the rows, or an entity"
+        case _:
+            hint = 'name an entity, such as sw.entity("customer"), or the source whose rows are predicted'
+    raise ShipwayError(
+        "SW-106", f"view {view!r} is about {write(about)}, which is neither an entity nor a source", hint
+    )
 
 
-def _checked(name: str) -> str:
+def _check_baselines(
+    model: str, features: tuple[FeatureView, ...], baselines: Mapping[str, Sequence[FeatureView]] | None
+) -> dict[str, tuple[FeatureView, ...]]:
+    """Return a model's baselines, each of them views that the model has."""
+    given = take_mapping(baselines or {}, f"the baselines of model {model!r}", 'write {"basket_only": [basket]}')
+    hint = "list what sw.feature_view(...) returned"
+    fewer = {
+        _checked(name): take_each(views, FeatureView, f"baseline {name!r} of model {model!r}", hint)
+        for name, views in given.items()
+    }
+    if _CURRENT in fewer:
+        raise ShipwayError(
+            "SW-106", f"model {model!r} has a baseline called {_CURRENT!r}", "that is the version in service: rename it"
+        )
+    for view in (view for views in fewer.values() for view in views):
+        if view not in features:
+            raise ShipwayError(
+                "SW-106", f"a baseline of {model!r} uses view {view.name!r}, which the model does not", "list it there"
+            )
+    return fewer
+
+
+def _example_of(label: object) -> str:
+    """Return the condition that was given in place of a label, or one that could be."""
+    return write(label) if isinstance(label, Column | Operation) else "landings.delay > 15"
+
+
+def _checked(name: object) -> str:
+    name = take_name(name, "a name")
     if not _NAME.fullmatch(name):
         raise ShipwayError(
             "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"

@@ -8,7 +8,9 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
 from shipway.data.plan import require
-from shipway.maths.expression import Aggregate, Column, Vector, evaluate, render, walk
+from shipway.maths.evaluation import evaluate
+from shipway.maths.expression import Aggregate, Column, render, walk
+from shipway.maths.vector import Vector
 
 _DAY_US = 86_400_000_000
 
@@ -37,6 +39,19 @@ def vector_of(series: pl.Series) -> Vector:
         )
     fill = False if kind == pl.Boolean else 0
     return Vector(series.fill_null(fill).to_numpy(), valid)
+
+
+def instant_hint(kind: pl.DataType) -> str:
+    """Return how a source's function makes a column of some type an instant."""
+    if isinstance(kind, pl.String):
+        how = '.str.to_datetime(time_zone="UTC")'
+    elif isinstance(kind, pl.Datetime):
+        how = '.dt.replace_time_zone("UTC")'
+    elif isinstance(kind, pl.Date):
+        how = '.cast(pl.Datetime("us", "UTC"))'
+    else:
+        return "make it a Datetime with a time zone in the source's function"
+    return f"make it a Datetime with a time zone in the source's function, such as {how}"
 
 
 def evaluate_row(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame]) -> Vector:
@@ -80,12 +95,14 @@ def evaluate_instant(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame])
             raise ShipwayError(
                 "SW-203",
                 f"{render(expr)} reads {table}.{name}, which is {kind} and does not say in which time zone",
-                'make it a Datetime with a time zone, such as .dt.replace_time_zone("UTC")',
+                instant_hint(kind),
             )
     vector = evaluate_row(expr, table, tables)
     timeless = names and not any(isinstance(kind, pl.Datetime) for kind in kinds.values())
     if timeless or vector.values.dtype.kind not in "if":
-        raise ShipwayError("SW-203", f"{render(expr)} is no instant", "build it on a Datetime with a time zone")
+        told = [kind for kind in kinds.values() if isinstance(kind, pl.String)]
+        hint = instant_hint(told[0]) if told else "build it on a Datetime with a time zone"
+        raise ShipwayError("SW-203", f"{render(expr)} is no instant", hint)
     values = np.where(vector.valid, vector.values, 0)
     return Vector(np.rint(values).astype(np.int64), vector.valid)
 

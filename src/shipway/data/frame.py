@@ -18,7 +18,9 @@ from shipway.data.column import evaluate_instant, evaluate_row, vector_of
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.maths import window
-from shipway.maths.expression import Aggregate, Column, Vector, evaluate, render
+from shipway.maths.evaluation import evaluate
+from shipway.maths.expression import Aggregate, Column, render
+from shipway.maths.vector import Vector
 
 _Ints = NDArray[np.int64]
 _Stream = tuple[str, tuple[str, ...]]

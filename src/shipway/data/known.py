@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Event, Expr, Source
-from shipway.data.column import evaluate_instant, evaluate_row
+from shipway.data.column import evaluate_instant, evaluate_row, instant_hint
 from shipway.data.plan import Plan, PlannedColumn, require
 from shipway.kit.duration import format_duration
 from shipway.maths.expression import Aggregate, Column, Operation, walk
@@ -105,7 +105,7 @@ def instants_of(source: Source, instant: str, rows: pl.DataFrame) -> Instants:
         raise ShipwayError(
             "SW-203",
             f"{source.name}.{instant} is {series.dtype}, and what says when a value is known must be an instant",
-            'make it a Datetime with a time zone, such as .dt.replace_time_zone("UTC")',
+            instant_hint(series.dtype),
         )
     return series.dt.cast_time_unit("us").to_physical().fill_null(_NEVER).to_numpy().astype(np.int64, copy=False)
 

@@ -163,7 +163,7 @@ def _check_feature(name: str, expr: Expr, view: FeatureView, spine: Source) -> N
         elif isinstance(node, Column) and node.table != spine.name:
             raise ShipwayError(
                 "SW-106",
-                f"feature {name} reads {render(node)} outside a window, and the rows asked about are {spine.name}'s",
+                f"feature {name} reads {render(node)} outside a window, and the rows asked about are of {spine.name}",
                 f"wrap it, such as w.newest({render(node)}), or use a column of {spine.name}",
             )
         elif isinstance(node, Aggregate):

@@ -7,7 +7,8 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source
-from shipway.kit.blame import blame_user
+from shipway.data.column import instant_hint
+from shipway.kit.blame import blame_user, describe
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -36,7 +37,7 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
         place = blame_user(error, "shipway")
         raise ShipwayError(
             "SW-206",
-            f"source {source.name!r} raised {type(error).__name__} {place}: {_first_line(error)}",
+            f"source {source.name!r} failed {place}: {describe(error)}",
             "correct the function, then run again: what was finished before is kept",
         ) from error
     if not isinstance(made, pl.DataFrame):
@@ -68,7 +69,7 @@ def _check_instant(source: Source, instant: str, made: pl.DataFrame) -> None:
         raise ShipwayError(
             "SW-203",
             f"{source.name}.{instant} is {kind}, and what says when a value is known must be an instant",
-            'make it a Datetime with a time zone, such as .dt.replace_time_zone("UTC")',
+            instant_hint(kind),
         )
 
 
@@ -90,7 +91,3 @@ def _check_key(source: Source, made: pl.DataFrame) -> None:
             f"{repeated:,} of {made.height:,} rows of source {source.name!r} repeat a key, e.g. {said}",
             "add the column that tells them apart to the key, or keep one of each in the function",
         )
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0]

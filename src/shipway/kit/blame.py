@@ -19,6 +19,12 @@ def blame_line(error: BaseException, is_own: Callable[[Path], bool]) -> str | No
     return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
 
 
+def describe(error: BaseException) -> str:
+    """Return `ValueError: what it said`, of a message of several lines the first."""
+    said = str(error).strip().splitlines() or ["no message"]
+    return f"{type(error).__name__}: {said[0].strip()}"
+
+
 def blame_user(error: BaseException, package: str) -> str:
     """Return `at file.py:12` for the innermost line outside a package and outside installed libraries.
 

@@ -1,7 +1,7 @@
 """Did-you-mean: the nearest right name for a wrong one."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 
 def nearest(word: str, names: Iterable[str]) -> str | None:
@@ -19,19 +19,20 @@ def nearest(word: str, names: Iterable[str]) -> str | None:
     return known[found[0]] if found else None
 
 
-def did_you_mean(word: str, names: Iterable[str], *, most: int = 8) -> str:
+def did_you_mean(word: str, names: Iterable[str], *, most: int = 8, synonyms: Mapping[str, str] | None = None) -> str:
     """Return a hint for a wrong name: the nearest right one, or the list of those there are.
 
     Args:
         word: what the user wrote.
         names: what would have been right.
         most: how many names a list shows before it is cut.
+        synonyms: what others call these names, in lower case, to the right name.
 
     Returns:
         One clause without a full stop, such as `did you mean 'origin'?`.
     """
     ordered = sorted(names)
-    match = nearest(word, ordered)
+    match = (synonyms or {}).get(word.lower()) or nearest(word, ordered)
     if match is not None:
         return f"did you mean {match!r}?"
     if not ordered:

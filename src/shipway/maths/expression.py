@@ -1,23 +1,20 @@
-"""Expression trees on columns and windows, and the one evaluator that every room uses.
+"""Expression trees on columns and windows.
 
-A tree is frozen data: it prints back as it was written, travels as JSON inside a bundle, and is evaluated on NumPy
-arrays with explicit validity, so that the batch engine, a stream and the prediction process compute the same bits.
-
-Nulls: every operation on a null is null, except `is_null`, `fill`, and the three-valued `&` and `|`
-(SQL:2016, 4.5 "Boolean types": `false & null` is false, `true | null` is true). Division by zero is null, and so is
-whatever is not a number. `shipway.maths.vector` says what each operator does.
+A tree is frozen data: it prints back as it was written and travels as JSON inside a bundle.
+`shipway.maths.evaluation` gives it values.
 """
 
 import json
 import keyword
 import math
-from collections.abc import Callable, Iterator
-from typing import Final, Literal, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import msgspec
 
 from shipway.kit.duration import format_duration, parse_duration
-from shipway.maths.vector import Operator, Vector, apply_operator, normalise, repeat
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.vector import Operator
 
 Scalar: TypeAlias = bool | int | float | str
 Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate"
@@ -27,6 +24,20 @@ TAKEN: Final = frozenset(
     {"columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "source"}
 )
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
+
+
+_METHODS: Final = ("equals", "differs", "is_null", "is_in", "fill")
+_SYNONYMS: Final = {
+    "eq": "equals",
+    "ne": "differs",
+    "isna": "is_null",
+    "isnull": "is_null",
+    "isin": "is_in",
+    "fillna": "fill",
+    "fill_null": "fill",
+    "coalesce": "fill",
+}
+"""What other libraries call these methods."""
 
 
 class Expression(msgspec.Struct, frozen=True):
@@ -104,13 +115,21 @@ class Expression(msgspec.Struct, frozen=True):
         """Compare: at least."""
         return _binary("ge", self, other)
 
-    def __and__(self, other: "Expression | Scalar") -> "Operation":
+    def __and__(self, other: "Expression") -> "Operation":
         """Join two conditions with three-valued and."""
-        return _binary("and", self, other)
+        return _binary("and", self, _condition(other))
 
-    def __or__(self, other: "Expression | Scalar") -> "Operation":
+    def __rand__(self, other: "Expression") -> "Operation":
+        """Refuse a plain value on the left as on the right."""
+        return _binary("and", _condition(other), self)
+
+    def __or__(self, other: "Expression") -> "Operation":
         """Join two conditions with three-valued or."""
-        return _binary("or", self, other)
+        return _binary("or", self, _condition(other))
+
+    def __ror__(self, other: "Expression") -> "Operation":
+        """Refuse a plain value on the left as on the right."""
+        return _binary("or", _condition(other), self)
 
     def __invert__(self) -> "Operation":
         """Negate a condition."""
@@ -134,6 +153,9 @@ class Expression(msgspec.Struct, frozen=True):
 
     def is_in(self, *values: Scalar) -> "Operation":
         """Tell for each row whether the value is one of those given."""
+        for value in values:
+            if isinstance(value, list | tuple | set | frozenset):  # pyright: ignore[reportUnnecessaryIsInstance]
+                raise TypeError(f"{value!r} cannot stand here: write {_spread(value)}")
         return Operation("is_in", (_node(self), *(_constant(v) for v in values)))
 
     def fill(self, value: "Expression | Scalar") -> "Operation":
@@ -143,6 +165,15 @@ class Expression(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Return the expression as the user would write it."""
         return render(_node(self))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> object:
+            """Refuse a method that is none, with the nearest one; type checkers see none of this."""
+            if name.startswith("__"):
+                raise AttributeError(name)
+            hint = did_you_mean(name, _METHODS, synonyms=_SYNONYMS)
+            raise AttributeError(f"an expression has no {name!r}: {hint}")
 
 
 class Column(Expression, frozen=True, tag="column"):
@@ -206,35 +237,6 @@ def walk(expr: Expr) -> Iterator[Expr]:
                 yield from walk(child)
 
 
-def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate], Vector], rows: int) -> Vector:
-    """Evaluate an expression for all rows.
-
-    Args:
-        expr: the tree; what stands below an `Aggregate` belongs to the leaf and is not evaluated here.
-        leaf: gives the values of a column or an aggregate, each of shape (rows,).
-        rows: how many rows there are.
-
-    Returns:
-        The values and their validity, each of shape (rows,).
-
-    Raises:
-        ValueError: if an operator cannot be applied to the values it is given, such as `-` to text.
-    """
-    if isinstance(expr, Column | Aggregate):
-        return normalise(leaf(expr))
-    if isinstance(expr, Span):
-        return repeat(expr.us, rows)
-    if isinstance(expr, Constant):
-        return repeat(expr.value, rows)
-    first, *rest = expr.args
-    # The members of a set stay one element long: the kernel compares each with all rows.
-    args = [evaluate(first, leaf, rows), *(evaluate(arg, leaf, 1 if expr.op == "is_in" else rows) for arg in rest)]
-    try:
-        return apply_operator(expr.op, args)
-    except ValueError as error:
-        raise ValueError(f"{render(expr)} cannot be evaluated: {error}") from error
-
-
 def render(expr: Expr) -> str:
     """Return an expression as Python source in shipway's words."""
     match expr:
@@ -264,7 +266,8 @@ _PREFIX: Final[dict[str, str]] = {"neg": "-", "not": "~"}
 _PREFIX_STRENGTH: Final = 5
 _CALL_STRENGTH: Final = 6
 _METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs"}
-_WINDOW: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
+WINDOW_WORDS: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
+"""Windows whose word is not the name of their kind."""
 
 
 def _render_access(name: str) -> str:
@@ -302,7 +305,7 @@ def _render_aggregate(expr: Aggregate) -> str:
         before, after = format_duration(expr.width_us or 0), format_duration(expr.after_us)
         anchor = "" if expr.anchor is None else render(expr.anchor)
         return f'w.around({what}, {anchor}, before="{before}", after="{after}")'
-    function = _WINDOW.get(expr.kind, expr.kind)
+    function = WINDOW_WORDS.get(expr.kind, expr.kind)
     if expr.width_us is None:
         return f"w.{function}({what})"
     word = "within" if expr.kind in ("last", "age") else "last"
@@ -327,6 +330,19 @@ def _constant(value: object) -> Constant:
             raise ValueError(f"{value!r} cannot stand in an expression: numbers are finite and whole ones have 64 bits")
         case _:
             raise TypeError(f"{value!r} cannot stand here: use a column, a number, a text or a condition")
+
+
+def _condition(value: object) -> "Expression":
+    """Refuse a plain value beside `&` and `|`: a truth value is what `column == x` gave, the same in every row."""
+    if isinstance(value, Expression):
+        return value
+    raise TypeError(f"{value!r} cannot be joined with a condition: write column.equals(x), not column == x")
+
+
+def _spread(values: "list[object] | tuple[object, ...] | set[object] | frozenset[object]") -> str:
+    """Return the call that says what a list in one was meant to say."""
+    words = [quote(value) if isinstance(value, str) else repr(value) for value in values]
+    return f"is_in({', '.join(sorted(words) if isinstance(values, set | frozenset) else words)})"
 
 
 def _span(value: "Expression | Scalar") -> "Expression | Scalar":

@@ -3,9 +3,11 @@
 import inspect
 import traceback
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from shipway.core.error import ShipwayError
+from shipway.kit.blame import describe
 from shipway.training.frame import TrainFrame
 
 
@@ -27,17 +29,16 @@ def fit(function: Callable[..., object], frame: TrainFrame, params: Mapping[str,
     try:
         estimator = function(frame, **params)
     except Exception as error:
-        said = traceback.format_exception_only(error)[-1].strip()
         where = _locate(function, error)
         hint = "mend the function at that line, or the parameters of its model, and run again"
-        raise ShipwayError("SW-206", f"{name} failed at {where}: {said}", hint) from error
+        raise ShipwayError("SW-206", f"{name} failed at {where}: {describe(error)}", hint) from error
     if estimator is None:
         raise ShipwayError("SW-207", f"{name} at {_locate(function)} returned nothing", "end it with return estimator")
     return estimator
 
 
 def _locate(function: Callable[..., object], error: Exception | None = None) -> str:
-    """Return `file:line` of the innermost line of the function's own file that an error passed, else of its `def`."""
+    """Return `file.py:12` for the innermost line of the function's own file that an error passed, else of its `def`."""
     code = getattr(inspect.unwrap(function), "__code__", None)
     if code is None:
         return "a callable without source"
@@ -45,4 +46,4 @@ def _locate(function: Callable[..., object], error: Exception | None = None) -> 
     for passed, at in traceback.walk_tb(None if error is None else error.__traceback__):
         if passed.f_code.co_filename == code.co_filename:
             line = at
-    return f"{code.co_filename}:{line}"
+    return f"{Path(code.co_filename).name}:{line}"

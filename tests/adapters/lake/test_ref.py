@@ -226,3 +226,23 @@ def test_any_history_is_the_same_in_memory(operations):
             if operation[0] == "commit" and not expected.startswith("SW-"):
                 commits.append(expected)
     shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("content", [None, b"{}"])
+def test_a_commit_that_a_branch_names_is_lost_and_never_unknown(tmp_path, content):
+    blobs = FileBlobs(tmp_path / "blobs")
+    with closing(RefStore(blobs, tmp_path / "refs.db")) as refs:
+        first = refs.commit("main", {"t": Snapshot(columns={}, parts=())}, expect=None, message="one")
+        part = Part(digest="0" * 64, rows=1, size_bytes=1)
+        second = refs.commit("main", {"t": Snapshot(columns={}, parts=(part,))}, expect=first.id, message="two")
+        for commit in (first, second):
+            path = blobs.path(commit.id)
+            path.unlink()
+            if content is not None:
+                path.write_bytes(content)
+            with pytest.raises(ShipwayError, match="SW-605"):
+                list(refs.log("main"))
+        with pytest.raises(ShipwayError, match="SW-605"):
+            refs.get(second.id)
+        with pytest.raises(ShipwayError, match="SW-209"):
+            refs.get("f" * 64)

@@ -308,7 +308,7 @@ def test_run_with_other_cuts_shows_its_own_tasks_and_the_version_it_is_compared_
         ("bare", "baseline"),
     ]
     names = {stage.name: [task.name for task in stage.tasks] for stage in data.stages}
-    assert names["Train"] == ["train buyer 2024-01-31", "train bare 2024-01-31"]
+    assert names["Train"] == ["train buyer 2024-02-01", "train bare 2024-02-01"]
     assert names["Evaluate"] == ["evaluate buyer@2"]
 
 

@@ -144,4 +144,4 @@ class FileBlobs:
 
 
 def _damaged(fact: str) -> ShipwayError:
-    return ShipwayError("SW-605", fact, "restore it from a backup, or make it again with --force")
+    return ShipwayError("SW-605", fact, "shipway run --force makes it again, or restore it from a backup")

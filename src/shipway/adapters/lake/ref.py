@@ -61,9 +61,11 @@ class RefStore:
         """Return a commit by id.
 
         Raises:
-            ShipwayError: SW-209 if there is none, SW-605 if it is damaged.
+            ShipwayError: SW-209 if there is none, SW-605 if it is damaged, or missing although a branch points at it.
         """
         if not self._blobs.has(commit):
+            if commit in self.branches().values():
+                raise _lost_commit(commit)
             raise _unknown_commit(commit)
         try:
             found = msgspec.json.decode(self._blobs.get(commit), type=Commit)
@@ -159,7 +161,7 @@ class RefStore:
     def _ancestry(self, commit: str) -> Iterator[Commit]:
         following: str | None = commit
         while following is not None:
-            found = self.get(following)
+            found = self._known(following)
             yield found
             following = found.parents[0] if found.parents else None
 
@@ -171,12 +173,23 @@ class RefStore:
                 return True
             if name not in seen:
                 seen.add(name)
-                waiting.extend(self.get(name).parents)
+                waiting.extend(self._known(name).parents)
         return False
+
+    def _known(self, commit: str) -> Commit:
+        """Return a commit that a branch or another commit names: where it is gone, it was lost."""
+        if not self._blobs.has(commit):
+            raise _lost_commit(commit)
+        return self.get(commit)
 
     def _fetch(self, query: str, *values: str) -> list[Any]:
         with translate_fault(self._path), self._guard:
             return self._connection.execute(query, values).fetchall()
+
+
+def _lost_commit(commit: str) -> ShipwayError:
+    fact = f"commit {commit} was made and is missing from the blob store"
+    return ShipwayError("SW-605", fact, "shipway run --force makes it again, or restore .shipway/blobs from a backup")
 
 
 def _unknown_commit(commit: str) -> ShipwayError:

@@ -72,7 +72,7 @@ class ParquetTables:
         return self._refs.head(branch)
 
     def get(self, commit: str) -> Commit:
-        """Return a commit by id; SW-209 if there is none."""
+        """Return a commit by id; SW-209 if there is none, SW-605 if it is lost or damaged."""
         return self._refs.get(commit)
 
     def commit(self, branch: str, tables: Mapping[str, Snapshot], *, expect: str | None, message: str) -> Commit:
