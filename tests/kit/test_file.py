@@ -9,8 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shipway.kit.file import (
-    CHUNK_BYTES,
-    copy_atomic,
     hold_lock,
     lock_holder,
     make_folder,
@@ -124,25 +122,6 @@ def test_readers_and_writers_see_whole_files_only(tmp_path):
         for write in writes:
             write.result()
     assert names(tmp_path) == ["file"]
-
-
-@pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES, 2 * CHUNK_BYTES + 1])
-def test_copy_is_equal(tmp_path, size):
-    source, target = tmp_path / "source", tmp_path / "target"
-    source.write_bytes(os.urandom(size))
-    target.write_bytes(b"old")
-    copy_atomic(source, target)
-    assert target.read_bytes() == source.read_bytes()
-    assert names(tmp_path) == ["source", "target"]
-
-
-def test_copy_of_nothing_leaves_the_target(tmp_path):
-    target = tmp_path / "target"
-    target.write_bytes(b"old")
-    with pytest.raises(FileNotFoundError):
-        copy_atomic(tmp_path / "missing", target)
-    assert target.read_bytes() == b"old"
-    assert names(tmp_path) == ["target"]
 
 
 def test_staged_file_is_seen_when_published(tmp_path):

@@ -79,14 +79,6 @@ def write_atomic(path: Path, data: bytes) -> None:
         staged.publish(path)
 
 
-def copy_atomic(source: Path, target: Path) -> None:
-    """Copy a file's content so that the target is never seen half-written; memory use does not grow with the file."""
-    with source.open("rb") as file, stage_file(target.parent) as staged:
-        for chunk in read_chunks(file):
-            staged.write(chunk)
-        staged.publish(target)
-
-
 def read_chunks(file: BinaryIO) -> Iterator[bytes]:
     """Yield the rest of an open file in pieces of at most `CHUNK_BYTES`."""
     while chunk := file.read(CHUNK_BYTES):

@@ -11,7 +11,6 @@ from shipway.app.report.number import (
     write_memory,
     write_number,
     write_p,
-    write_plural,
     write_seconds,
     write_share,
 )
@@ -100,7 +99,3 @@ def test_instants_are_of_the_zone():
     assert write_instant(newyear, "America/New_York") == "2014-01-01"
     assert write_instant(newyear, "UTC") == "2014-01-01 05:00"
     assert write_day(newyear - 1, "America/New_York") == "2013-12-31"
-
-
-def test_one_has_no_plural():
-    assert [write_plural(count, "task") for count in (0, 1, 2000)] == ["0 tasks", "1 task", "2,000 tasks"]

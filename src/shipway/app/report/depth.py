@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from shipway.app.count import write_plural
 from shipway.app.report.data import BehaviourData, Measured, SliceData, SlicesData, Unit, VersionData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
-from shipway.app.report.number import write_interval, write_number, write_p, write_plural, write_share
+from shipway.app.report.number import write_interval, write_number, write_p, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
 
 _METRICS: Final = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score"}

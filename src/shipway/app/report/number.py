@@ -68,11 +68,6 @@ def write_day(us: int, zone: str) -> str:
     return _at(us, zone).strftime("%Y-%m-%d")
 
 
-def write_plural(count: int, noun: str) -> str:
-    """Return a count with its noun, such as `1 task` or `2 tasks`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _unsigned(value: float, unit: Unit) -> str:
     match unit:
         case "count":

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
+from shipway.app.count import write_plural
 from shipway.app.report.data import GateData, Measured, OriginData, ReportData, RuleData, StageData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.number import (
     write_interval,
     write_memory,
     write_number,
-    write_plural,
     write_seconds,
 )
 from shipway.app.report.whisker import draw_whisker, span_of
