@@ -47,6 +47,7 @@ def test_a_project_file_is_typed() -> None:
         (("test = [2013-07-02, 2014-01-01]", "test = [2014-01-01, 2013-07-02]"), "from and to"),
         (("cuts = [2013-04-01, 2013-07-01T12:00:00]", "cuts = []"), "at least one date"),
         (("2013-07-01T12:00:00", "2013-08-01"), "no later than the test's first day"),
+        (("at = 2014-01-01", "at = 2013-06-30"), "cut no later, or move project.at"),
         (('timezone = "America/New_York"', 'timezone = "America"'), "Europe/Paris"),
         (("[raw]", "[resources]\nthreads = 0\n[raw]"), "project-file.md"),
         (("[raw]", "[resources]\nseed = -1\n[raw]"), "project-file.md"),

@@ -149,6 +149,13 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
         raise ShipwayError("SW-102", f"shipway.toml: models.{name}.cuts is empty", "give at least one date to train at")
     if start >= end:
         raise ShipwayError("SW-102", f"shipway.toml: models.{name}.test ends before it begins", "give from and to")
+    at = config.project.at
+    if at is not None and any(instant_of(cut, zone) > instant_of(at, zone) for cut in section.cuts):
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: models.{name} has a cut later than project.at",
+            "nothing can be learned that is not known at the run's domain time: cut no later, or move project.at",
+        )
     if any(instant_of(cut, zone) > start for cut in section.cuts):
         raise ShipwayError(
             "SW-102",
