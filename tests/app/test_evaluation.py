@@ -9,6 +9,7 @@ import pytest
 from shipway.app.evaluation import code_labels
 from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
+from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 
 TEST = "test = [2024-09-01, 2024-12-01]"
@@ -65,3 +66,20 @@ def test_labels_are_coded_in_order_and_nothing_is_coded_as_nothing() -> None:
     assert found.codes.tolist() == [2, 0, 1, 2]
     empty = code_labels(pl.Series([], dtype=pl.String))
     assert (empty.labels, empty.codes.dtype, empty.codes.shape) == ((), np.int64, (0,))
+
+
+def test_damaged_predictions_are_refused_and_made_again_by_force(shop) -> None:
+    """A table that can no longer be read is named as damaged, never as an error of the library that reads it."""
+    workspace = Workspace(shop.project)
+    runs = workspace.state().runs.values()
+    digest = next(run.outputs["prediction"].digest for run in runs if run.task.startswith("score returned@"))
+    path = workspace.blobs.path(digest)
+    workspace.close()
+    path.chmod(0o644)
+    path.write_bytes(b"PAR1 no table any more")
+    code = shop.root / "project.py"
+    code.write_text(code.read_text().replace("sw.auc >= 0.65", 'sw.auc.better_than("base rate")'))
+    with pytest.raises(ShipwayError, match="SW-605") as refused:
+        run_project(shop.project)
+    assert "--force" in refused.value.hint
+    assert run_project(shop.project, force=True).outcome == "pass"

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from shipway.app.frame import admitted, read_rows
+from shipway.app.frame import admitted, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
 from shipway.app.training import P, Trained, load_predictor, read_inputs
@@ -156,7 +156,7 @@ def _evaluate(
     baselines: Mapping[str, tuple[str, Artifact]],
     report: Callable[[int, int], None],
 ) -> Made:
-    scored = pl.read_parquet(runner.workspace.blobs.path(predictions.digest))
+    scored = read_table(runner, predictions)
     labelled = scored[LABEL].is_not_null()
     sample = _sample(runner, model, checks, scored, trained, baselines)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
@@ -197,7 +197,7 @@ def _sample(
     rows = scored.filter(pl.col(LABEL).is_not_null())
     known = {"base rate": np.full(rows.height, float(trained.facts["rate"]))}
     for name, (_, artifact) in baselines.items():
-        other = pl.read_parquet(runner.workspace.blobs.path(artifact.digest))
+        other = read_table(runner, artifact)
         if not other.select(model.on.key).equals(scored.select(model.on.key)):
             raise ShipwayError(
                 "SW-403", f"baseline {name!r} was scored on other rows", "shipway run --force scores anew"
@@ -263,5 +263,5 @@ def _perturbed(
 
 
 def _period(scored: pl.DataFrame) -> tuple[int, int]:
-    asked = scored[AT].to_physical()
-    return int(asked.min() or 0), int(asked.max() or 0) + 1  # type: ignore[arg-type]
+    asked = scored[AT].to_physical().to_numpy()
+    return (int(asked.min()), int(asked.max()) + 1) if len(asked) else (0, 0)

@@ -74,9 +74,7 @@ def read_rows(
         ShipwayError: SW-202 for a column it lacks, SW-605 if the file is missing or no table any more.
     """
     path = runner.workspace.blobs.path(frame.digest)
-    lazy = pl.scan_parquet(path)
-    with _translate_damage(path):
-        there = lazy.collect_schema().names()
+    lazy, there = pl.scan_parquet(path), read_columns(runner, frame)
     missing = [column for column in columns if column not in there]
     if missing:
         raise ShipwayError(
@@ -89,6 +87,20 @@ def read_rows(
         lazy = lazy.filter((asked >= period[0]) & (asked < period[1]))
     with _translate_damage(path):
         return lazy.select(columns).collect()
+
+
+def read_columns(runner: Runner, table: Artifact) -> list[str]:
+    """Return the names of a kept table's columns, in order; SW-605 if the file is missing or no table any more."""
+    path = runner.workspace.blobs.path(table.digest)
+    with _translate_damage(path):
+        return list(pl.read_parquet_schema(path))
+
+
+def read_table(runner: Runner, table: Artifact) -> pl.DataFrame:
+    """Read a kept table whole; SW-605 if the file is missing or no table any more."""
+    path = runner.workspace.blobs.path(table.digest)
+    with _translate_damage(path):
+        return pl.read_parquet(path)
 
 
 def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:

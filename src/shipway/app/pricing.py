@@ -16,7 +16,7 @@ import polars as pl
 
 from shipway.app.count import write_plural
 from shipway.app.evaluation import calendar_part, code_labels
-from shipway.app.frame import admitted, describe_plan, frame_of
+from shipway.app.frame import admitted, describe_plan, frame_of, read_table
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.training import P, score, train
@@ -149,7 +149,7 @@ def _price(runner: Runner, sides: dict[str, Artifact], report: Callable[[int, in
 
 def _side(runner: Runner, predictions: Artifact) -> Side:
     zone = runner.workspace.project.config.project.timezone
-    scored = pl.read_parquet(runner.workspace.blobs.path(predictions.digest))
+    scored = read_table(runner, predictions)
     rows = scored.filter(pl.col(LABEL).is_not_null())
     at = rows[AT].dt.convert_time_zone(zone)
     y, p = rows[LABEL].to_numpy().astype(np.bool_), rows[P].to_numpy()

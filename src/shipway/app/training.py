@@ -11,7 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.app.adapter import load_adapter
-from shipway.app.frame import read_rows, write_parquet
+from shipway.app.frame import read_columns, read_rows, write_parquet
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
@@ -216,7 +216,7 @@ def _score(
     runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], report: Callable[[int, int], None]
 ) -> Made:
     del report
-    there = pl.scan_parquet(runner.workspace.blobs.path(frame.digest)).collect_schema().names()
+    there = read_columns(runner, frame)
     keys = there[: there.index(AT)]
     p, rows = predict_rows(runner, trained, frame, period, [*keys, AT, LABEL, LABEL_KNOWN_AT])
     limit = known_by(runner)
