@@ -140,15 +140,28 @@ sw.gate(
 )
 sw.gate(
     "quality",
-    sw.auc >= 0.72,
-    sw.log_loss.better_than("current"),
+    sw.auc >= 0.65,
+    sw.log_loss.no_worse_than("current", by=0.01),
     sw.auc.better_than("schedule"),
-    sw.decision_value(act_if_true=65, act_if_false=25, skip_if_true=100) > 0,
+    sw.decision_value(act_if_true=65, act_if_false=25, skip_if_true=100) > -0.5,
     sw.slice_regression("carrier", "origin", "hour_band", "month").no_regression(),
     storms_never_help,
     small_things_stay_small <= 0.01,
     before="release",
 )
+
+sw.gate(
+    "walk",
+    sw.failed_answers(detect=20),  # one in five: twenty canary answers a day show no less
+    sw.slow_answers(over_ms=100, detect=20),
+    sw.prediction_shift <= 0.25,
+    sw.feature_lag(over="30m") <= 0.05,
+    sw.shown_loss() <= 0.02,
+    before="step",
+)
+sw.gate("calibration", sw.calibration_gap.over("28d") <= 0.001, every="7d", on_fail="retrain")
+sw.gate("skew", sw.skew(last="7d"), every="7d")
+sw.gate("freshness", sw.newest_seen(landings, within="12h"), sw.newest_seen(reports, within="12h"), every="1d")
 
 sw.leak("event_time_join", model=train, swap={landings: schedule},
         doc="History is joined on the time a flight was scheduled, whether or not it had landed by then.")

@@ -18,12 +18,30 @@ _WORDS = {
         ),
         "shipway.core.check",
     ),
+    **dict.fromkeys(
+        (
+            "drift", "failed_answers", "feature_lag", "newest_seen", "paired_loss", "prediction_shift", "shown_loss",
+            "skew", "slow_answers",
+        ),
+        "shipway.core.canary",
+    ),
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
 }  # fmt: skip
 
 if TYPE_CHECKING:
     from shipway.core import window as windows
+    from shipway.core.canary import (
+        drift,
+        failed_answers,
+        feature_lag,
+        newest_seen,
+        paired_loss,
+        prediction_shift,
+        shown_loss,
+        skew,
+        slow_answers,
+    )
     from shipway.core.check import (
         auc,
         brier,
@@ -51,7 +69,10 @@ __all__ = [
     "brier",
     "calibration_gap",
     "decision_value",
+    "drift",
     "entity",
+    "failed_answers",
+    "feature_lag",
     "feature_view",
     "fresh",
     "gate",
@@ -64,8 +85,14 @@ __all__ = [
     "model",
     "never_lowers",
     "never_matters",
+    "newest_seen",
+    "paired_loss",
+    "prediction_shift",
     "present",
+    "shown_loss",
+    "skew",
     "slice_regression",
+    "slow_answers",
     "source",
     "system",
     "unique",

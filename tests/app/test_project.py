@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shipway.app.adapter import BUILT_IN, load_adapter
 from shipway.app.project import find_project
 from shipway.core.error import ShipwayError
+from shipway.ports.adapter import BUILT_IN, load_adapter
 
 TOML = '[project]\nname = "tiny"\n[raw]\ntrips = "trips.csv"\n'
 SOURCE = """import shipway as sw

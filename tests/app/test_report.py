@@ -16,16 +16,13 @@ from shipway.app.report.data import (
     BundleData,
     CostData,
     CurveData,
-    GateData,
     LeakData,
     LineData,
-    Measured,
     ModelData,
     OriginData,
     PartData,
     RefusalData,
     ReportData,
-    RuleData,
     SideData,
     SliceData,
     SlicesData,
@@ -35,6 +32,7 @@ from shipway.app.report.data import (
     ValueData,
     VersionData,
 )
+from shipway.app.report.gate import GateData, Measured, RuleData
 
 CHARTS = AltairCharts()
 HOSTILE = "</p></code><script>alert(1)</script><img src=x onerror='go()'>\"&amp;"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from shipway.app import candidate
 from shipway.app import run as path
 from shipway.app.progress import Event
 from shipway.app.project import find_project
@@ -13,10 +14,10 @@ from shipway.core.error import ShipwayError
 
 
 def test_another_version_of_a_library_makes_everything_again(shop: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    lock = path.lock_environment()
+    lock = candidate.lock_environment()
     assert "lightgbm==" in lock
     assert path.run_project(find_project(shop.root)).made == 0
-    monkeypatch.setattr(path, "lock_environment", lambda: lock.replace("lightgbm==", "lightgbm==0."))
+    monkeypatch.setattr(candidate, "lock_environment", lambda: lock.replace("lightgbm==", "lightgbm==0."))
     made = path.run_project(find_project(shop.root))
     assert made.unchanged == 0
     assert [version.number for version in made.versions] == [1]

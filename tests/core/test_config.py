@@ -104,3 +104,53 @@ def test_a_date_is_its_first_instant_in_the_project_zone() -> None:
 def test_a_value_where_a_section_should_be_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(ShipwayError, match="SW-102"):
         read_config(data)
+
+
+LIVE = """
+[services.delay]
+model = "delay"
+tick = "1d"
+walk = [{ weight = 0.0, hold = "2d" }, { weight = 0.1, hold = "36h" }, { weight = 1.0 }]
+
+[replay]
+service = "delay"
+period = [2013-07-02, 2014-01-01]
+stale = "6h"
+"""
+
+
+def test_services_and_a_replay_are_typed() -> None:
+    config = read(GOOD + LIVE)
+    steps = config.services["delay"].steps
+    assert [(step.name, step.hold_us // 3_600_000_000) for step in steps] == [
+        ("shadow", 48),
+        ("10 %", 36),
+        ("100 %", 0),
+    ]
+    assert config.replay is not None
+    assert config.replay.period == (dt.datetime(2013, 7, 2), dt.datetime(2014, 1, 1))
+    usual = read(GOOD + "[services.delay]\nmodel = 'delay'").services["delay"].steps
+    assert [step.name for step in usual] == ["shadow", "2 %", "10 %", "50 %", "100 %"]
+    assert sum(step.hold_us for step in usual) == 4 * 3_600_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('model = "delay"', 'model = "dellay"', "is no model"),
+        ('tick = "1d"', 'tick = "0s"', "services.delay.tick is 0s"),
+        ('tick = "1d"', 'tick = "soon"', "not a duration"),
+        ('tick = "1d"', 'tock = "1d"', "tock"),
+        ("weight = 1.0", "weight = 0.5", "walk goes over 0, 0.1, 0.5"),
+        ("weight = 0.1", "weight = 0.0", "walk goes over 0, 0, 1"),
+        ("weight = 0.1", "weight = 1.5", "1.0"),
+        ('service = "delay"', 'service = "late"', "which is no service"),
+        ("2013-07-02, 2014-01-01]\nstale", "2014-01-01, 2014-01-01]\nstale", "ends before it begins"),
+        ('stale = "6h"', 'stale = "6"', "replay.stale"),
+    ],
+)
+def test_a_wrong_service_or_replay_is_refused_by_its_place(old: str, new: str, said: str) -> None:
+    assert old in LIVE
+    with pytest.raises(ShipwayError, match="SW-102") as refusal:
+        read(GOOD + LIVE.replace(old, new))
+    assert said in refusal.value.fact + refusal.value.hint

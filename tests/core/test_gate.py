@@ -105,6 +105,18 @@ def test_a_verdict_names_what_it_judged_and_travels_as_json():
     assert msgspec.json.decode(msgspec.json.encode(gate), type=Gate) == gate
 
 
+def test_what_would_pass_on_less_than_its_plan_asks_for_holds_and_what_fails_fails():
+    gate = make_gate("quality", auc >= 0.7, before="release")
+    few = msgspec.structs.replace(evidence(0.9), n=50, needs=51)
+    enough = msgspec.structs.replace(few, n=51)
+    bad = msgspec.structs.replace(evidence(0.1), n=50, needs=51)
+    assert decide(gate, "model:delay@1", {"auc": enough}).outcome == "pass"
+    assert decide(gate, "model:delay@1", {"auc": bad}).outcome == "fail"
+    held = decide(gate, "model:delay@1", {"auc": few})
+    assert held.outcome == "hold"
+    assert "50 of the 51" in held.reason
+
+
 def test_a_check_stands_for_its_natural_rule():
     gate = make_gate("data", present(flights.dest), has_rows(flights) >= 10, before="training")
     assert [str(rule) for rule in gate.rules] == ["present(flights.dest)", "has_rows(flights) >= 10"]

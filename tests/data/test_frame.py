@@ -359,6 +359,16 @@ def test_a_stream_without_events_has_no_answers(feature: Expr) -> None:
     assert build_frame(planned, {"t": events, "asked": asked})["v_f"].to_list() == [None, None]
 
 
+def test_the_newest_text_is_missing_where_there_is_no_event() -> None:
+    spine = Source("asked", ("id",), (), {"always": ("when",)})
+    planned = plan_views(spine, spine.when, (FeatureView("v", EVERYONE, {"f": w.newest(X)}),), {"t": T})
+    events = pl.DataFrame({"id": [1], "heard": [instant(5)], "x": ["a"]})
+    asked = pl.DataFrame({"id": [1, 2], "when": [instant(1), instant(2)]})
+    frame = build_frame(planned, {"t": events, "asked": asked})
+    assert frame["v_f"].to_list() == [None, None]
+    assert frame["v_f"].dtype == pl.String
+
+
 def test_a_feature_called_like_a_key_is_refused() -> None:
     source = Source("t", ("shop_id",), (), {"heard": ("x",)})
     with pytest.raises(ShipwayError, match="SW-105") as refused:

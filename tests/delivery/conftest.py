@@ -42,6 +42,9 @@ def bundle_arguments():
             InputColumn(name="origin_mean", kind="number", low=-8.0, high=8.0),
         ),
         "at": 'flights.scheduled - "2h"',
+        "spine": "flights",
+        "key": ("fid",),
+        "schema": {"flights": {"fid": "int", "distance": "int", "carrier": "text", "origin": "text"}},
         "views": (
             FeatureView("row", None, {"distance": abs(column), "carrier": Column("flights", "carrier")}),
             FeatureView("origin", Entity("origin", ("origin",)), {"mean": mean.fill(0.0)}),

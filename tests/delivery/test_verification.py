@@ -105,13 +105,13 @@ def test_a_manifest_that_cannot_be_read_is_damage(bundle):
 
 def test_a_manifest_of_a_newer_layout_is_said_to_be_one(bundle):
     manifest, files = bundle
-    newer = reseal(msgspec.structs.replace(manifest, layout=2), files)
-    assert verify_bundle(newer, RUNTIME) == ["manifest.json has layout 2, and this version reads layout 1"]
+    newer = reseal(msgspec.structs.replace(manifest, layout=3), files)
+    assert verify_bundle(newer, RUNTIME) == ["manifest.json has layout 3, and this version reads layout 2"]
 
 
 def test_a_manifest_written_otherwise_is_damage(bundle):
     _, files = bundle
-    spaced = files["manifest.json"].replace(b'"layout":1', b'"layout": 1')
+    spaced = files["manifest.json"].replace(b'"layout":2', b'"layout": 2')
     assert "manifest.json is not as it was written" in verify_bundle({**files, "manifest.json": spaced}, RUNTIME)
 
 

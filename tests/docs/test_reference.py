@@ -7,7 +7,7 @@ import pytest
 
 import shipway
 from shipway.core import window
-from shipway.core.config import ModelSection, ProjectSection, ResourceSection
+from shipway.core.config import ModelSection, ProjectSection, ReplaySection, ResourceSection, ServiceSection
 from shipway.core.error import CODES
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -44,7 +44,13 @@ def test_every_window_is_listed(word: str) -> None:
 
 @pytest.mark.parametrize(
     ("section", "shape"),
-    [("project", ProjectSection), ("models.NAME", ModelSection), ("resources", ResourceSection)],
+    [
+        ("project", ProjectSection),
+        ("models.NAME", ModelSection),
+        ("services.NAME", ServiceSection),
+        ("replay", ReplaySection),
+        ("resources", ResourceSection),
+    ],
 )
 def test_every_field_of_the_project_file_is_listed(section: str, shape: type[msgspec.Struct]) -> None:
     for field in msgspec.structs.fields(shape):

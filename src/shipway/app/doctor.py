@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from shipway.app.adapter import EXTRAS
 from shipway.app.count import write_plural
 from shipway.app.ledger import verify_ledger
 from shipway.app.project import Project, find_project
 from shipway.app.store import verify_store
 from shipway.core.error import ShipwayError
 from shipway.kit.file import hold_lock, write_atomic
+from shipway.ports.adapter import EXTRAS
 
 Health: TypeAlias = Literal["good", "note", "bad"]
 PYTHON: Final = (3, 11)

@@ -17,6 +17,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, Source
 from shipway.core.model import Model
+from shipway.core.online import row_columns
 from shipway.core.registry import Registry
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_frame, plan_views
@@ -27,7 +28,6 @@ from shipway.data.spine import (
     find_row,
     read_value,
     require_value,
-    row_columns,
     spine_like,
     spine_of,
 )

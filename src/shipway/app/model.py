@@ -5,20 +5,20 @@ from pathlib import Path
 
 import msgspec
 
-from shipway.app.adapter import load_adapter
 from shipway.app.project import Project
 from shipway.app.scaffold import stage_target
 from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import Manifest
+from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
-from shipway.delivery.bundle import CHECKSUMS, MANIFEST, write_checksums
+from shipway.delivery.bundle import write_checksums
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
+from shipway.ports.adapter import load_adapter
 
 
 class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):

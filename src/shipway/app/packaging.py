@@ -7,21 +7,23 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from shipway.app.adapter import load_adapter
 from shipway.app.evaluation import Evaluated
-from shipway.app.frame import read_rows
+from shipway.app.frame import admitted, read_rows
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.training import Trained, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
 from shipway.core.model import Model
+from shipway.core.online import Layout, make_layout, read_kinds
 from shipway.core.projection import VersionState
+from shipway.data.plan import plan_frame
 from shipway.delivery.bundle import build_bundle
 from shipway.delivery.card import write_card
 from shipway.delivery.lock import lock_environment
 from shipway.kit.canonical import digest_bytes
 from shipway.maths.expression import render
+from shipway.ports.adapter import load_adapter
 from shipway.ports.model import ModelFormat, Runtime
 from shipway.training.frame import encode_frame
 
@@ -65,11 +67,19 @@ def package(
             "verdicts": verdicts,
             "metrics": _metrics(evaluated),
             "lock": lock,
-            "views": msgspec.to_builtins(model.features),
+            "layout": msgspec.to_builtins(layout_of(runner, model)),
             "card": digest_bytes(card.encode()),
         },
     )
     return outputs["bundle"]
+
+
+def layout_of(runner: Runner, model: Model) -> Layout:
+    """Return how the online store of a model's features is laid out, from the types of the data on the main branch."""
+    plan = plan_frame(model, runner.workspace.project.registry.sources)
+    snapshots = admitted(runner, plan.tables)
+    schema = {table: read_kinds(snapshot.columns) for table, snapshot in snapshots.items()}
+    return make_layout(model.on.name, model.on.key, model.features, schema)
 
 
 def register(runner: Runner, version: VersionState, bundle: Artifact) -> None:
@@ -137,7 +147,10 @@ def _package(
         portable_predictor=runtime.load(portable),
         inputs=inputs,
         at=render(model.at),
+        spine=model.on.name,
+        key=model.on.key,
         views=model.features,
+        schema=layout_of(runner, model).schema,
         x=x,
         training={**trained.facts, "frame": frame.digest},
         metrics=_metrics(evaluated),

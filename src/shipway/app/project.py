@@ -11,13 +11,13 @@ from pathlib import Path
 import msgspec
 
 import shipway
-from shipway.app.adapter import needs_extra
 from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
 from shipway.kit.blame import blame_line, describe
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.kit.suggestion import did_you_mean
+from shipway.ports.adapter import needs_extra
 
 PROJECT_FILE = "shipway.toml"
 STATE_FOLDER = ".shipway"

@@ -1,64 +1,30 @@
 """The path from raw data to bundles that may be released, as one use case that continues wherever it was stopped."""
 
-from collections.abc import Mapping
 from contextlib import closing
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import msgspec
 
+from shipway.app.candidate import VersionReport, code_digest, make_candidate
 from shipway.app.count import write_plural
-from shipway.app.evaluation import Evaluated, evaluate
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
 from shipway.app.instant import write_instant
 from shipway.app.ledger import find_loss
-from shipway.app.packaging import package, register
 from shipway.app.pricing import Honest, Price, price
 from shipway.app.progress import Event, Watch, ignore
-from shipway.app.project import Project, build_digest
+from shipway.app.project import Project
 from shipway.app.runner import Runner, TaskReport, peak_mb
-from shipway.app.training import score, train
-from shipway.app.version import current_of, frame_of_version, open_version, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
-from shipway.core.check import Evidence
 from shipway.core.config import ModelSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
-from shipway.core.model import Model, columns_of
-from shipway.core.projection import VersionState
+from shipway.core.model import Model
 from shipway.data.plan import AT
-from shipway.delivery.lock import lock_environment
-from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 
 Outcome: TypeAlias = Literal["pass", "fail", "hold"]
-
-
-class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run made of one cut.
-
-    Attributes:
-        model: the model's name.
-        number: the version's number.
-        cut: nothing known later was learned from, microseconds since 1970 UTC.
-        training: rows, rate and format.
-        prediction: rows scored and rows with a label.
-        evidence: check name to evidence.
-        verdicts: what the gates before release said.
-        bundle: digest of the bundle; None if the version may not be released.
-        profile: digest of the metrics by month, calibration and baselines.
-    """
-
-    model: str
-    number: int
-    cut: int
-    training: dict[str, Any]
-    prediction: dict[str, Any]
-    evidence: dict[str, Evidence]
-    verdicts: list[Verdict]
-    bundle: str | None
-    profile: str
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +82,7 @@ def run_project(
     with closing(workspace), workspace.hold():
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
-        code = digest_value([build_digest(), lock_environment()])
-        runner = Runner(workspace, watch, code=code, force=force)
+        runner = Runner(workspace, watch, code=code_digest(), force=force)
         commit, data = admit(runner, make_tables(runner))
         versions: list[VersionReport] = []
         prices: list[Price] = []
@@ -169,31 +134,8 @@ def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list
     frame, _ = frame_of(runner, model)
     period = period_of(project, section)
     _note_empty_period(runner, model, frame, period)
-    return [run_cut(runner, model, frame, project.instant(cut), period) for cut in section.cuts], frame
-
-
-def run_cut(runner: Runner, model: Model, frame: Artifact, cut: int, period: tuple[int, int]) -> VersionReport:
-    """Train, score, evaluate and judge one version, and package and register it if it passes."""
-    day = write_instant(cut, runner.workspace.project.config.project.timezone)
-    trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
-    version = open_version(runner, model, trained, cut)
-    label = f"{model.name}@{version.number}"
-    predictions = score(runner, frame, trained, period, name=f"score {label}")
-    baselines: dict[str, tuple[str, Artifact]] = {}
-    for name, views in model.baselines.items():
-        fewer = train(runner, model, frame, cut, name=f"train {name} {day}", columns=columns_of(views))
-        baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}"))
-    current = current_of(runner, version)
-    if current is not None:
-        theirs = frame_of_version(runner, model, current, frame)
-        scored = score(runner, theirs, trained_of(runner, current), period, name=f"score {model.name}@{current.number}")
-        baselines["current"] = (f"version {current.number}", scored)
-    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines)
-    bundle = None
-    if evaluated.passed:
-        bundle = package(runner, model, version, frame, trained, evaluated, period)
-        register(runner, version, bundle)
-    return _report(model, version, trained.facts, predictions, evaluated, bundle)
+    cuts = [project.instant(cut) for cut in section.cuts]
+    return [make_candidate(runner, model, frame, cut, period) for cut in cuts], frame
 
 
 def period_of(project: Project, section: ModelSection) -> tuple[int, int]:
@@ -207,27 +149,6 @@ def _price_leaks(runner: Runner, model: Model, section: ModelSection, frame: Art
     honest = Honest(frame, project.instant(section.cuts[-1]), period_of(project, section))
     declared = [leak for leak in project.registry.leaks.values() if leak.model.name == model.name]
     return [price(runner, leak, honest) for leak in declared]
-
-
-def _report(
-    model: Model,
-    version: VersionState,
-    training: Mapping[str, Any],
-    predictions: Artifact,
-    evaluated: Evaluated,
-    bundle: Artifact | None,
-) -> VersionReport:
-    return VersionReport(
-        model=model.name,
-        number=version.number,
-        cut=version.cut,
-        training=dict(training),
-        prediction=predictions.facts,
-        evidence=evaluated.evidence,
-        verdicts=evaluated.verdicts,
-        bundle=None if bundle is None else bundle.digest,
-        profile=evaluated.profile.digest,
-    )
 
 
 def _outcome(data: list[Verdict], versions: list[VersionReport]) -> Outcome:

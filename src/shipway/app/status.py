@@ -5,14 +5,15 @@ from typing import Any
 
 import msgspec
 
-from shipway.app.adapter import load_adapter
 from shipway.app.ledger import find_loss
 from shipway.app.project import Project
+from shipway.app.service import ServiceLine, list_services
 from shipway.app.workspace import Workspace
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.projection import RunState, State, VersionState
 from shipway.core.table import MAIN
 from shipway.kit.file import lock_holder
+from shipway.ports.adapter import load_adapter
 
 INGEST = "ingest"
 """The branch that new data waits on until its gate has spoken."""
@@ -70,6 +71,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         waiting: data that was checked and not admitted; None if there is none.
         held: verdicts on the data that waits.
         models: model name to its versions, also for models that have none yet.
+        services: every service that is configured, with the version that answers and the one that walks.
         tasks: tasks whose newest run has not ended well.
     """
 
@@ -86,6 +88,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     waiting: str | None
     held: list[Verdict]
     models: dict[str, list[VersionLine]]
+    services: list[ServiceLine]
     tasks: list[TaskLine]
 
 
@@ -118,6 +121,7 @@ def read_status(project: Project) -> Status:
         waiting=waiting,
         held=verdicts_on_data(state, waiting),
         models={name: [line_of(version) for version in state.models.get(name, [])] for name in named},
+        services=list_services(project, state),
         tasks=_unfinished(state, running=holder is not None),
     )
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from shipway.app.adapter import load_adapter
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
+from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs
 
 

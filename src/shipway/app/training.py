@@ -10,7 +10,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipway.app.adapter import load_adapter
 from shipway.app.frame import read_columns, read_rows, write_parquet
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
@@ -20,6 +19,7 @@ from shipway.core.feature import flatten
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_value
+from shipway.ports.adapter import load_adapter
 from shipway.ports.model import ModelFormat, Predictor
 from shipway.training.fit import fit
 from shipway.training.frame import encode_frame, prepare_frame
@@ -100,7 +100,15 @@ def train(
     return Trained(str(facts["format"]), outputs["model"], outputs["inputs"], facts)
 
 
-def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], *, name: str) -> Artifact:
+def score(
+    runner: Runner,
+    frame: Artifact,
+    trained: Trained,
+    period: tuple[int, int],
+    *,
+    name: str,
+    known: int | None = None,
+) -> Artifact:
     """Predict every row asked about in a period, also those whose label will never be known.
 
     Args:
@@ -109,6 +117,7 @@ def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, 
         trained: the model.
         period: from and to (exclusive), microseconds since 1970 UTC.
         name: what people read.
+        known: no label known later is seen, microseconds since 1970 UTC; the domain time of runs where None.
 
     Returns:
         A table of the rows' keys, `_at`, `_label` and `_p`.
@@ -116,15 +125,16 @@ def score(runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, 
     Raises:
         ShipwayError: SW-202 if the frame lacks a column the model reads.
     """
+    limit = known_by(runner) if known is None else known
     outputs = runner.make(
         name,
-        partial(_score, runner, frame, trained, period),
+        partial(_score, runner, frame, trained, period, limit),
         inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
         params={
             "format": trained.format,
             "period": list(period),
             "threads": threads_of(runner),
-            "known_by": known_by(runner),
+            "known_by": limit,
         },
     )
     return outputs["prediction"]
@@ -213,13 +223,17 @@ def _train(
 
 
 def _score(
-    runner: Runner, frame: Artifact, trained: Trained, period: tuple[int, int], report: Callable[[int, int], None]
+    runner: Runner,
+    frame: Artifact,
+    trained: Trained,
+    period: tuple[int, int],
+    limit: int | None,
+    report: Callable[[int, int], None],
 ) -> Made:
     del report
     there = read_columns(runner, frame)
     keys = there[: there.index(AT)]
     p, rows = predict_rows(runner, trained, frame, period, [*keys, AT, LABEL, LABEL_KNOWN_AT])
-    limit = known_by(runner)
     if limit is not None:
         late = pl.col(LABEL_KNOWN_AT).dt.timestamp("us") > limit
         rows = rows.with_columns(pl.when(~late).then(LABEL))

@@ -8,12 +8,11 @@ from shipway.app.runner import Runner
 from shipway.app.training import Trained
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import VersionOpened
-from shipway.core.bundle import Manifest
+from shipway.core.bundle import NATIVE, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.model import Model
 from shipway.core.projection import VersionState
-from shipway.delivery.bundle import NATIVE
 from shipway.kit.canonical import canonical_json
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from shipway.app.adapter import load_adapter
 from shipway.app.project import STATE_FOLDER, Project
 from shipway.core.body import Body, make_draft
 from shipway.core.error import ShipwayError
@@ -18,6 +17,7 @@ from shipway.core.projection import LAYOUT, State, fold
 from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.file import hold_lock, lock_holder, write_atomic
+from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs
 from shipway.ports.clock import Clock, Stopwatch
 from shipway.ports.ledger import Ledger

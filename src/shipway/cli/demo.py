@@ -3,14 +3,20 @@
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
 
 from cyclopts import App
 
 from shipway.app.demo import Demonstration, run_demo
 from shipway.cli.door import Given
 from shipway.cli.failure import OUTCOMES
-from shipway.cli.render import Console, watch_run
+from shipway.cli.life import show_life
+from shipway.cli.render import Console, show_title, watch_run
+from shipway.cli.replay import show_replay
 from shipway.cli.run import show_run
+
+TIMEZONE: Final = "America/New_York"
+"""The zone of the example, in which its days are told."""
 
 app = App(
     name="demo",
@@ -40,6 +46,12 @@ def demo(folder: Path = Path("shipway-demo"), /, *, door: Given) -> int:
 
 
 def _show(console: Console, shown: Demonstration) -> None:
-    show_run(console, shown.run, Path(shown.report))
+    show_run(console, shown.run, None)
+    show_title(console, "the half-year that the service lived through", "replayed request by request")
+    show_replay(console, shown.replay, TIMEZONE)
+    show_life(console, shown.live, TIMEZONE)
+    console.print(f"\nreport  {shown.report}")
+    peak = max(shown.run.peak_mb, shown.replay.together_mb or 0.0)
+    console.print(f"everything took {shown.seconds:.0f} s and {peak:,.0f} MB at most")
     command = "shipway" if shutil.which("shipway") else Path(sys.argv[0]).absolute()
     console.print(f"\nlook at the report, then around in the project: cd {shown.path} && {command} status")

@@ -123,3 +123,13 @@ def _say(body: Body) -> str:
             return f"bundle {body.bundle[:12]}"
         case bodies.LeakRefused():
             return f"{body.column}: {body.rows:,} of {body.of:,} rows; {body.example}"
+        case bodies.ServiceOpened():
+            return f"version {body.variant.version} answers"
+        case bodies.ReleaseStarted():
+            return f"version {body.candidate.version} against {body.stable.version}"
+        case bodies.ReleaseMoved():
+            return f"{body.outcome}, {body.weight:.4g} of the requests: {body.reason}"
+        case bodies.RetrainAsked():
+            return body.reason
+        case bodies.RetrainEnded():
+            return f"version {body.number} {body.outcome}: {body.reason}"

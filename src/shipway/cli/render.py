@@ -204,7 +204,8 @@ def _follow(live: Progress) -> Callable[[Event], None]:
         if event.stage == "started":
             live.reset(running, description=event.step, visible=True, total=None)
         elif event.stage == "moved":
-            live.update(running, completed=event.done, total=event.of)
+            description = f"{event.step}  {event.said}".rstrip()
+            live.update(running, description=description, completed=event.done, total=event.of)
         else:
             live.update(running, visible=False)
             _print_event(live.console, event)

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from cyclopts import App
 
-from shipway.app.adapter import load_adapter
+from shipway.app.candidate import VersionReport
 from shipway.app.report import write_report
-from shipway.app.run import RunReport, VersionReport, run_project
+from shipway.app.run import RunReport, run_project
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
 from shipway.cli.render import Cell, Console, show_table, show_title, watch_run, word, write_interval
+from shipway.ports.adapter import load_adapter
 
 app = App(
     name="run",

@@ -3,6 +3,7 @@
 from cyclopts import App
 
 from shipway.app.count import write_plural
+from shipway.app.service import ServiceLine
 from shipway.app.status import Status, TaskLine, VersionLine, read_status
 from shipway.cli.door import Given
 from shipway.cli.render import (
@@ -58,6 +59,10 @@ def _show(console: Console, found: Status, timezone: str) -> None:
         console.print()
         show_title(console, name, "" if versions else "no version yet: shipway run makes one")
         show_table(console, ("version", "cut", "auc", "gates", "bundle"), (_row(line, timezone) for line in versions))
+    if found.services:
+        console.print()
+        columns = ("service", "version", "since", "walks", "step", "share")
+        show_table(console, columns, (_service(line, timezone) for line in found.services))
     if found.tasks:
         console.print()
         show_title(console, "not finished")
@@ -83,6 +88,13 @@ def _row(line: VersionLine, timezone: str) -> tuple[Cell, ...]:
         word(line.outcome or "none"),
         (line.bundle or "none")[:12],
     )
+
+
+def _service(line: ServiceLine, timezone: str) -> tuple[Cell, ...]:
+    version = "none yet" if line.version is None else f"{line.model}@{line.version}"
+    walks = "" if line.candidate is None else f"{line.model}@{line.candidate}"
+    share = "" if line.candidate is None else f"{line.weight:.4g}"
+    return line.service, version, write_instant(line.since, timezone), walks, line.step, share
 
 
 def _task(task: TaskLine, timezone: str) -> tuple[Cell, ...]:

@@ -7,8 +7,10 @@ import msgspec
 from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.gate import Verdict
+from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import Draft, Entry
+from shipway.core.release import ReleaseOutcome
+from shipway.core.service import Step, Variant
 from shipway.kit.canonical import canonical_json
 
 
@@ -67,9 +69,15 @@ class DataMoved(msgspec.Struct, frozen=True, kw_only=True, tag="data-moved"):
 
 
 class EvidenceRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="evidence-recorded"):
-    """A check was measured."""
+    """A check was measured.
+
+    Attributes:
+        evidence: what was measured.
+        at: domain time it was measured as of, for a canary or a live window; None for data and candidates.
+    """
 
     evidence: Evidence
+    at: int | None = None
 
 
 class VerdictGiven(msgspec.Struct, frozen=True, kw_only=True, tag="verdict-given"):
@@ -79,10 +87,12 @@ class VerdictGiven(msgspec.Struct, frozen=True, kw_only=True, tag="verdict-given
         verdict: what it said.
         gates: all gates that guarded the subject then; what others said of it before no longer counts. Empty in entries
             that do not say.
+        at: domain time it was given as of, for a canary or a live window; None for data and candidates.
     """
 
     verdict: Verdict
     gates: tuple[str, ...] = ()
+    at: int | None = None
 
 
 class VersionOpened(msgspec.Struct, frozen=True, kw_only=True, tag="version-opened"):
@@ -136,6 +146,104 @@ class LeakLifted(msgspec.Struct, frozen=True, kw_only=True, tag="leak-lifted"):
     reason: str
 
 
+class ServiceOpened(msgspec.Struct, frozen=True, kw_only=True, tag="service-opened"):
+    """A service began to answer with a version.
+
+    Attributes:
+        service: the service's name.
+        model: the model's name.
+        variant: the version that answers.
+        at: domain time, microseconds since 1970 UTC.
+    """
+
+    service: str
+    model: str
+    variant: Variant
+    at: int
+
+
+class ReleaseStarted(msgspec.Struct, frozen=True, kw_only=True, tag="release-started"):
+    """A version began its walk on a service.
+
+    Attributes:
+        release: the release's id.
+        service: the service that moves.
+        model: the model's name.
+        walk: the steps.
+        candidate: the version on trial.
+        stable: the version it is tried against.
+        at: domain time, microseconds since 1970 UTC.
+    """
+
+    release: str
+    service: str
+    model: str
+    walk: tuple[Step, ...]
+    candidate: Variant
+    stable: Variant
+    at: int
+
+
+class ReleaseMoved(msgspec.Struct, frozen=True, kw_only=True, tag="release-moved"):
+    """A release went to its next step, was promoted, or was taken back, by right of a verdict.
+
+    Attributes:
+        release: the release's id.
+        outcome: `walking` for a next step.
+        step: place of the step in the walk.
+        weight: the candidate's share from now on.
+        verdict: digest of the verdict.
+        reason: why, in words.
+        at: domain time, microseconds since 1970 UTC.
+    """
+
+    release: str
+    outcome: ReleaseOutcome
+    step: int
+    weight: float
+    verdict: str
+    reason: str
+    at: int
+
+
+class RetrainAsked(msgspec.Struct, frozen=True, kw_only=True, tag="retrain-asked"):
+    """A gate over a live window failed in a way that a new version may mend.
+
+    Attributes:
+        service: the service whose predictions were judged.
+        model: the model to be trained again.
+        verdict: digest of the verdict.
+        reason: why, in words.
+        at: domain time, microseconds since 1970 UTC; nothing known later is learned from.
+    """
+
+    service: str
+    model: str
+    verdict: str
+    reason: str
+    at: int
+
+
+class RetrainEnded(msgspec.Struct, frozen=True, kw_only=True, tag="retrain-ended"):
+    """A retrain came to a version that was released, or to none.
+
+    Attributes:
+        service: as asked.
+        model: as asked.
+        asked_at: domain time it was asked at, which names it.
+        number: the version it made; None where none could be made.
+        outcome: what the gates before release said of it.
+        reason: why, in words.
+    """
+
+    service: str
+    model: str
+    asked_at: int
+    number: int | None
+    outcome: Outcome
+    reason: str
+
+
 Body: TypeAlias = (
     RunStarted
     | RunFinished
@@ -147,6 +255,11 @@ Body: TypeAlias = (
     | VersionRegistered
     | LeakRefused
     | LeakLifted
+    | ServiceOpened
+    | ReleaseStarted
+    | ReleaseMoved
+    | RetrainAsked
+    | RetrainEnded
 )
 
 _DECODER: msgspec.json.Decoder[Body] = msgspec.json.Decoder(Body)

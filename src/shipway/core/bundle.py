@@ -1,11 +1,23 @@
 """The manifest of a bundle: everything a model needs to prove itself and to be served, by content."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from shipway.core.feature import FeatureView
+from shipway.core.online import Schema
 from shipway.kit.canonical import digest_value
+
+LAYOUT: Final = 2
+"""Version of what is described here."""
+MANIFEST: Final = "manifest.json"
+CHECKSUMS: Final = "SHA256SUMS"
+PORTABLE: Final = "model.onnx"
+NATIVE: Final = "native"
+"""The native form's file, before the ending its library gives it."""
+GOLDEN: Final = "golden.json"
 
 
 class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +67,25 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         return f"ONNX within {self.largest:.1e} on {self.rows:,} rows, {self.tolerance:g} is allowed"
 
 
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out rows with what the native form predicts for them.
+
+    Attributes:
+        columns: the model's columns in order.
+        rows: features of each row, None where a value is missing.
+        predictions: probabilities that the label is true.
+    """
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[float | None, ...], ...]
+    predictions: tuple[float, ...]
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Return the rows as a model reads them, shape (rows, columns)."""
+        return np.asarray(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.columns))
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a bundle; its digest is the bundle's name.
 
@@ -66,7 +97,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         cut: the training cut, microseconds since 1970 UTC: nothing known later was learned from.
         inputs: the columns the model reads.
         at: the prediction instant, as written.
+        spine: the source whose rows are predicted.
+        key: its key columns, which name a row.
         views: the feature views as expression trees, so that serving computes what training did.
+        schema: kinds of the columns that the views read, by table.
         parity: native against portable form.
         training: rows, rate of the label and digests of the frame and of the code that trained.
         metrics: check name to value, low and high.
@@ -81,7 +115,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     cut: int
     inputs: tuple[InputColumn, ...]
     at: str
+    spine: str
+    key: tuple[str, ...]
     views: tuple[FeatureView, ...]
+    schema: Schema
     parity: Parity
     training: dict[str, Any]
     metrics: dict[str, tuple[float, float, float]]

@@ -16,6 +16,8 @@ from shipway.core.measure import (
     ColumnKind,
     DecisionValue,
     Directional,
+    Drift,
+    FeatureLag,
     Fresh,
     HasColumns,
     HasRows,
@@ -23,10 +25,13 @@ from shipway.core.measure import (
     Improvement,
     Invariance,
     Measure,
+    PairedLoss,
+    PredictionShift,
     Present,
     Score,
     SliceRegression,
     Unique,
+    Windowed,
 )
 from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
@@ -93,6 +98,35 @@ class Check(msgspec.Struct, frozen=True):
         )
         return Rule(check=check, op=">", bound=0.0, text=check.text)
 
+    def no_worse_than(self, baseline: str, *, by: float) -> "Rule":
+        """Ask that a metric is not worse than a version's on the same rows by as much as a margin (non-inferiority).
+
+        Args:
+            baseline: as for `better_than`.
+            by: the margin, in the metric's unit.
+
+        Raises:
+            ShipwayError: SW-106 where the check is not a metric of a candidate, or the margin is not above 0.
+        """
+        rule = self.better_than(baseline)
+        margin = _finite(f"{self.text}.no_worse_than", by)
+        if margin <= 0:
+            raise ShipwayError("SW-106", f"{self.text}.no_worse_than has by={by!r}", "write a margin above 0")
+        text = f"{self.text}.no_worse_than({quote(baseline)}, by={write_number(margin)})"
+        return Rule(check=rule.check, op=">", bound=-margin, text=text)
+
+    def over(self, last: str) -> "Check":
+        """Return the same metric measured on what a service answered in a live window: `auc.over("28d")`.
+
+        Raises:
+            ShipwayError: SW-106 where the check is no metric of a candidate, or the window no duration above zero.
+        """
+        score = self.measure
+        if not isinstance(score, Score):
+            raise ShipwayError("SW-106", f"{self.text} is no metric", "take auc, log_loss, brier or calibration_gap")
+        measure = Windowed(score, take_width(last, f"the window of {self.text}.over"))
+        return Check(f"{self.name} over {last}", measure, "live", f"{self.text}.over({quote(last)})")
+
     def no_regression(self) -> "Rule":
         """Return the rule that nothing was found."""
         return Rule(check=self, op="<=", bound=0.0, text=f"{self.text}.no_regression()")
@@ -140,6 +174,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         detail: digest of a blob with the parts (slices, failing rows), if there are any.
         facts: small named numbers and words that explain the value.
         log_digest: digest of the data it was computed from.
+        needs: rows that the check's plan asks for before it may pass; 0 where it has none.
     """
 
     check: str
@@ -152,6 +187,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     detail: str | None = None
     facts: dict[str, Any] = {}
     log_digest: str = ""
+    needs: int = 0
 
     @property
     def id(self) -> str:
@@ -182,9 +218,13 @@ def decision_value(
             "with these costs one action is always the cheaper one",
             "acting should cost less than skipping where the label is true, and more where it is false",
         )
-    words = [f"act_if_true={_write(true)}", f"act_if_false={_write(false)}", f"skip_if_true={_write(skip_true)}"]
+    words = [
+        f"act_if_true={write_number(true)}",
+        f"act_if_false={write_number(false)}",
+        f"skip_if_true={write_number(skip_true)}",
+    ]
     if skip_false:
-        words.append(f"skip_if_false={_write(skip_false)}")
+        words.append(f"skip_if_false={write_number(skip_false)}")
     measure = DecisionValue(true, false, skip_true, skip_false)
     return Check("decision_value", measure, "candidate", f"decision_value({', '.join(words)})")
 
@@ -217,7 +257,7 @@ def slice_regression(*by: str, baseline: str = "current", support_rows: int = 50
     if support_rows != usual.support_rows:
         words.append(f"support_rows={support_rows}")
     if rate != usual.rate:
-        words.append(f"rate={_write(rate)}")
+        words.append(f"rate={write_number(rate)}")
     return Check(name, measure, "candidate", f"slice_regression({', '.join(words)})")
 
 
@@ -314,6 +354,8 @@ def natural_rule(check: Check) -> Rule:
         ShipwayError: SW-106 for a metric, which has no natural bound.
     """
     measure = check.measure
+    if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
     if isinstance(measure, Score | HasRows | Fresh):
         example = "<= 0.5" if isinstance(measure, Score) and measure.metric != "auc" else ">= 0.7"
         bound = ">= 1000" if isinstance(measure, HasRows) else example
@@ -325,7 +367,7 @@ def natural_rule(check: Check) -> Rule:
 
 def _compare(check: Check, op: Operator, bound: float) -> Rule:
     number = _finite(f"{check.text} {op} ...", bound)
-    return Rule(check=check, op=op, bound=number, text=f"{check.text} {op} {_write(number)}")
+    return Rule(check=check, op=op, bound=number, text=f"{check.text} {op} {write_number(number)}")
 
 
 def _shifts(name: str, changes: dict[Column, float]) -> dict[str, float]:
@@ -343,8 +385,9 @@ def _finite(where: str, number: object) -> float:
     raise ShipwayError("SW-106", f"{number!r} in {where} is not a finite number", "write a number there")
 
 
-def _write(number: float) -> str:
+def write_number(number: float) -> str:
     """Return a number as people write it: whole ones without a decimal point."""
+    number = float(number)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
 
 

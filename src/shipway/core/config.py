@@ -1,12 +1,15 @@
 """The shape of shipway.toml: names, owners, where data comes from, and what differs between a laptop and a cluster."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Annotated, Any, cast, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.service import Step
+from shipway.kit.duration import parse_duration
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -52,6 +55,65 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
 
 
+class StepSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One step of a service's walk.
+
+    Attributes:
+        weight: share of the requests that the version on trial answers: 0 is shadow, 1 the end of the walk.
+        hold: how long the step lasts at least, such as `30m` or `2d`, in domain time.
+    """
+
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1)]
+    hold: str = "0s"
+
+
+DEFAULT_WALK = (
+    StepSection(weight=0.0, hold="30m"),
+    StepSection(weight=0.02, hold="30m"),
+    StepSection(weight=0.1, hold="1h"),
+    StepSection(weight=0.5, hold="2h"),
+    StepSection(weight=1.0),
+)
+"""Shadow, 2 %, 10 %, 50 %, 100 % within four hours, where the evidence comes in as fast."""
+
+
+class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A service that answers with a model.
+
+    Attributes:
+        model: whose versions answer.
+        walk: the steps by which a new version takes over.
+        tick: how often releases and live windows are looked at, in domain time.
+        rehearsal: how much of the newest history a retrained version is not trained on but judged on.
+        rest: how long after a retrain was asked for none is asked for again.
+    """
+
+    model: str
+    walk: tuple[StepSection, ...] = DEFAULT_WALK
+    tick: str = "1m"
+    rehearsal: str = "28d"
+    rest: str = "28d"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """Return the walk as a release knows it."""
+        return tuple(Step(weight=step.weight, hold_us=parse_duration(step.hold)) for step in self.walk)
+
+
+class ReplaySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A stretch of recorded history that a service is made to live through.
+
+    Attributes:
+        service: which service answers.
+        period: from and to (exclusive): every row asked about between is sent as a request at its instant.
+        stale: how late the features of a version arrive that is released only to see it taken back; empty for none.
+    """
+
+    service: str
+    period: tuple[dt.datetime, dt.datetime]
+    stale: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file.
 
@@ -59,12 +121,16 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         project: who the project is.
         raw: raw input name to address: a path, or `package:name/path` for a file inside an installed package.
         models: model name to its cuts and test period.
+        services: service name to what answers it and how versions change.
+        replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
     """
 
     project: ProjectSection
     raw: dict[str, str] = {}
     models: dict[str, ModelSection] = {}
+    services: dict[str, ServiceSection] = {}
+    replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
 
 
@@ -90,6 +156,10 @@ def read_config(data: dict[str, Any]) -> Config:
         ) from error
     for name, section in config.models.items():
         _check_model(config, name, section)
+    for name, service in config.services.items():
+        _check_service(config, name, service)
+    if config.replay is not None:
+        _check_replay(config, config.replay)
     return config
 
 
@@ -164,13 +234,56 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
         )
 
 
+def _check_service(config: Config, name: str, section: ServiceSection) -> None:
+    place = f"shipway.toml: services.{name}"
+    if section.model not in config.models:
+        raise ShipwayError(
+            "SW-102",
+            f"{place} answers with {section.model!r}, which is no model",
+            did_you_mean(section.model, config.models),
+        )
+    spans = [("tick", section.tick), ("rehearsal", section.rehearsal), ("rest", section.rest)]
+    for field, text in [*spans, *((f"walk[{i}].hold", step.hold) for i, step in enumerate(section.walk))]:
+        _check_span(f"{place}.{field}", text, positive=field == "tick")
+    weights = [step.weight for step in section.walk]
+    if len(weights) < 2 or weights[-1] != 1 or any(a >= b for a, b in pairwise(weights)):
+        raise ShipwayError(
+            "SW-102",
+            f"{place}.walk goes over {', '.join(f'{weight:g}' for weight in weights) or 'nothing'}",
+            "let the weights rise, from 0 (shadow) where you can, and end with 1",
+        )
+
+
+def _check_replay(config: Config, section: ReplaySection) -> None:
+    if section.service not in config.services:
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: replay.service is {section.service!r}, which is no service",
+            did_you_mean(section.service, config.services),
+        )
+    start, end = (instant_of(moment, config.project.timezone) for moment in section.period)
+    if start >= end:
+        raise ShipwayError("SW-102", "shipway.toml: replay.period ends before it begins", "give from and to")
+    if section.stale:
+        _check_span("shipway.toml: replay.stale", section.stale, positive=True)
+
+
+def _check_span(place: str, text: str, *, positive: bool) -> None:
+    try:
+        us = parse_duration(text)
+    except ValueError as error:
+        raise ShipwayError("SW-102", f"{place}: {error}", "write such as 30m, 6h or 2d") from error
+    if us < 0 or (positive and us == 0):
+        raise ShipwayError("SW-102", f"{place} is {text}", "write a duration longer than zero")
+
+
 def _plain(message: str) -> str:
     return message.replace("Object", "the section").replace(" - at `$", " in `").replace("`$", "`")
 
 
 def _hint(data: dict[str, Any]) -> str:
     """Return the nearest right name for the first unknown one."""
-    sections = {"project": ProjectSection, "resources": ResourceSection}
+    sections = {"project": ProjectSection, "replay": ReplaySection, "resources": ResourceSection}
     known = list(get_type_hints(Config))
     for name in data:
         if name not in known:
@@ -179,11 +292,12 @@ def _hint(data: dict[str, Any]) -> str:
         for name in _section(data, section):
             if name not in get_type_hints(shape):
                 return f"in [{section}], {did_you_mean(name, get_type_hints(shape))}"
-    models = _section(data, "models")
-    for model in models:
-        for name in _section(models, model):
-            if name not in get_type_hints(ModelSection):
-                return f"in [models.{model}], {did_you_mean(name, get_type_hints(ModelSection))}"
+    for kind, shape in {"models": ModelSection, "services": ServiceSection}.items():
+        named = _section(data, kind)
+        for each in named:
+            for name in _section(named, each):
+                if name not in get_type_hints(shape):
+                    return f"in [{kind}.{each}], {did_you_mean(name, get_type_hints(shape))}"
     return "docs/reference/project-file.md lists every section and field"
 
 

@@ -40,6 +40,13 @@ CODES: Final[dict[str, str]] = {
     "SW-604": "ledger is damaged",
     "SW-605": "stored object is damaged or missing",
     "SW-606": "stored state is newer than this version",
+    # serving and release
+    "SW-801": "service does not answer",
+    "SW-802": "request is not valid",
+    "SW-803": "routing was overtaken",
+    "SW-804": "release cannot be started",
+    "SW-805": "replay cannot go on",
+    "SW-806": "process was killed",
     # installation
     "SW-701": "an extra is not installed",
     "SW-702": "unknown adapter",

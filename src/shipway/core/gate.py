@@ -2,19 +2,27 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
-from shipway.core.argument import take_name, write
-from shipway.core.check import Check, Evidence, Operator, Rule, natural_rule
+from shipway.core.argument import take_name, take_width, write
+from shipway.core.check import Check, Evidence, Operator, Rule, Subject, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, Operation
 
 Outcome: TypeAlias = Literal["pass", "fail", "hold"]
-Moment: TypeAlias = Literal["training", "release"]
-MOMENTS: Final[tuple[Moment, ...]] = ("training", "release")
+Moment: TypeAlias = Literal["training", "release", "step"]
+MOMENTS: Final[tuple[Moment, ...]] = ("training", "release", "step")
+_SUBJECTS: Final[dict[Moment | None, Subject]] = {
+    "training": "data",
+    "release": "candidate",
+    "step": "canary",
+    None: "live",
+}
+Remedy: TypeAlias = Literal["alert", "retrain"]
+REMEDIES: Final[tuple[Remedy, ...]] = ("alert", "retrain")
 
 
 class Gate(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,12 +31,17 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the gate's name.
         rules: what is asked.
-        before: what it guards: `training` (a verdict on data) or `release` (a verdict on a candidate).
+        before: what it guards: `training` (a verdict on data), `release` (a verdict on a candidate) or `step` (a
+            verdict on a canary, before each step of a release); None for a gate that is asked again and again.
+        every_us: how often it is asked about a service's live window; None for a gate that guards a moment.
+        on_fail: what follows when it fails on a live window: an `alert`, or a `retrain`.
     """
 
     name: str
     rules: tuple[Rule, ...]
-    before: Moment
+    before: Moment | None
+    every_us: int | None = None
+    on_fail: Remedy = "alert"
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,30 +84,56 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return f"all {len(self.findings)} rules pass" if self.outcome == "pass" else "; ".join(against)
 
 
-def make_gate(name: str, *rules: Rule | Check, before: str) -> Gate:
+def make_gate(
+    name: str, *rules: Rule | Check, before: str | None = None, every: str | None = None, on_fail: str = "alert"
+) -> Gate:
     """Build a gate from rules and checks; a check by itself means its natural bound.
+
+    Args:
+        name: the gate's name.
+        rules: what is asked.
+        before: the moment it guards.
+        every: in place of a moment, how often it is asked about a service's live window, such as `7d`.
+        on_fail: what follows when it fails on a live window.
 
     Raises:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
             without rules, a rule that is none, a metric without a bound, or a rule on the wrong subject.
     """
-    name, before = take_name(name, "a gate's name"), take_name(before, f"`before` of gate {name!r}")
-    if before not in MOMENTS:
+    name, every_us = take_name(name, "a gate's name"), None
+    if (before is None) == (every is None):
+        raise ShipwayError(
+            "SW-106",
+            f"gate {name!r} says neither or both of `before` and `every`",
+            'write before="release" for a gate that guards a moment, or every="7d" for one on live windows',
+        )
+    if before is not None and take_name(before, f"`before` of gate {name!r}") not in MOMENTS:
         raise ShipwayError(
             "SW-104", f"gate {name!r} guards {before!r}, which is not a moment", did_you_mean(before, MOMENTS)
         )
+    if every is not None:
+        every_us = take_width(every, f"`every` of gate {name!r}")
+    if on_fail not in REMEDIES:
+        raise ShipwayError("SW-104", f"gate {name!r} has on_fail={on_fail!r}", did_you_mean(str(on_fail), REMEDIES))
+    if on_fail != "alert" and every is None:
+        raise ShipwayError(
+            "SW-106", f"gate {name!r} guards a moment, so nothing follows but that it stays shut", "drop on_fail"
+        )
+    moment = cast("Moment | None", before)
     if not rules:
         raise ShipwayError("SW-106", f"gate {name!r} has no rules", "a gate without rules would pass anything: add one")
     written = tuple(_as_rule(name, rule) for rule in rules)
-    expected = "data" if before == "training" else "candidate"
+    expected = _SUBJECTS[moment]
     wrong = [rule for rule in written if rule.check.subject != expected]
     if wrong:
+        when = f"guards {before}" if before else f"is asked every {every}"
+        where = f"before {before}" if before else "on live windows"
         raise ShipwayError(
             "SW-106",
-            f"gate {name!r} guards {before} and its rule {wrong[0]} measures {wrong[0].check.subject}",
-            f"before {before} only checks on {expected} can be measured",
+            f"gate {name!r} {when} and its rule {wrong[0]} measures {wrong[0].check.subject}",
+            f"{where} only checks on {expected} can be measured",
         )
-    gate = Gate(name=name, rules=written, before=before)
+    gate = Gate(name=name, rules=written, before=moment, every_us=every_us, on_fail=on_fail)
     checks_of([gate])
     return gate
 
@@ -128,7 +167,8 @@ def decide(gate: Gate, subject: str, evidence: Mapping[str, Evidence]) -> Verdic
     """Judge a subject: compare every rule's bound with the interval of its evidence.
 
     A rule passes when the whole interval is on the right side of the bound, fails when the whole interval is on the
-    wrong side, and holds otherwise: also without evidence, without rows, or where a number is missing.
+    wrong side, and holds otherwise: also without evidence, without rows, or where a number is missing. What would pass
+    on fewer rows than the check's plan asks for holds as well.
 
     Args:
         gate: what is asked.
@@ -150,7 +190,10 @@ def judge(rule: Rule, evidence: Evidence | None) -> Finding:
         return Finding(rule=rule.text, outcome="hold", reason=str(said), evidence=evidence.id)
     right = _on_side(evidence.low, rule.op, rule.bound), _on_side(evidence.high, rule.op, rule.bound)
     outcome: Outcome = "pass" if all(right) else "hold" if any(right) else "fail"
-    return Finding(rule=rule.text, outcome=outcome, reason=_explain(evidence), evidence=evidence.id)
+    reason = _explain(evidence)
+    if outcome == "pass" and evidence.n < evidence.needs:
+        outcome, reason = "hold", f"{reason}; {evidence.n:,} of the {evidence.needs:,} that its plan asks for"
+    return Finding(rule=rule.text, outcome=outcome, reason=reason, evidence=evidence.id)
 
 
 def _as_rule(gate: str, rule: object) -> Rule:

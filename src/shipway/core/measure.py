@@ -152,6 +152,122 @@ class Invariance(msgspec.Struct, frozen=True, tag="invariance"):
     tolerance: float = 0.02
 
 
+class FailedAnswers(msgspec.Struct, frozen=True, tag="failed-answers"):
+    """Measure the evidence that a canary fails more of its answers than the stable version does.
+
+    Attributes:
+        alpha: probability of taking back a version that fails no more often, however often one looks.
+        detect: by how many times as many failures the plan wants to find out.
+        base: the share of failures that the plan assumes of the stable version.
+    """
+
+    alpha: float = 0.01
+    detect: float = 10.0
+    base: float = 0.01
+
+
+class SlowAnswers(msgspec.Struct, frozen=True, tag="slow-answers"):
+    """Measure the evidence that a canary gives more slow answers than the stable version does.
+
+    Attributes:
+        over_ms: from how many milliseconds on an answer is slow; real time.
+        alpha: as for `FailedAnswers`.
+        detect: as for `FailedAnswers`.
+        base: as for `FailedAnswers`.
+    """
+
+    over_ms: float
+    alpha: float = 0.01
+    detect: float = 10.0
+    base: float = 0.01
+
+
+class PredictionShift(msgspec.Struct, frozen=True, tag="prediction-shift"):
+    """Measure how far a canary's predictions are distributed from the stable version's, as the Wasserstein-1 distance.
+
+    Attributes:
+        alpha: probability that the interval misses, however often one looks.
+    """
+
+    alpha: float = 0.05
+
+
+class FeatureLag(msgspec.Struct, frozen=True, tag="feature-lag"):
+    """Measure the share of requests on which a canary read features older than the stable version did.
+
+    Attributes:
+        over_us: how much older the newest event it read may be.
+        alpha: as for `PredictionShift`.
+    """
+
+    over_us: int
+    alpha: float = 0.05
+
+
+class PairedLoss(msgspec.Struct, frozen=True, tag="paired-loss"):
+    """Measure by how much a canary's loss is greater than the stable version's on the same requests, labels landed.
+
+    Attributes:
+        metric: which loss.
+        alpha: as for `PredictionShift`.
+        cluster: what requests are grouped by because they are not independent.
+        clusters: fewest groups that the plan asks for.
+        shown: whether the value is what is shown of the difference, the lower end of its interval.
+    """
+
+    metric: Literal["log_loss", "brier"] = "log_loss"
+    alpha: float = 0.05
+    cluster: str = "day"
+    clusters: int = 2
+    shown: bool = False
+
+
+class Windowed(msgspec.Struct, frozen=True, tag="windowed"):
+    """Measure what a service answered in a live window, on the labels that have landed.
+
+    Attributes:
+        score: which metric.
+        last_us: length of the window that ends now, over the instants asked about.
+    """
+
+    score: Score
+    last_us: int
+
+
+class Drift(msgspec.Struct, frozen=True, tag="drift"):
+    """Measure how far the features of a live window are from those the version was trained on, as the greatest effect.
+
+    Attributes:
+        last_us: length of the window that ends now.
+    """
+
+    last_us: int
+
+
+class NewestSeen(msgspec.Struct, frozen=True, tag="newest-seen"):
+    """Measure how old the newest event was that predictions of a live window read, at worst, in microseconds.
+
+    Attributes:
+        stream: whose events.
+        last_us: length of the window that ends now.
+    """
+
+    stream: str
+    last_us: int
+
+
+class Skew(msgspec.Struct, frozen=True, tag="skew"):
+    """Count the feature vectors of a live window that differ from the offline frame in any bit.
+
+    Attributes:
+        last_us: length of the window that ends now.
+    """
+
+    last_us: int
+
+
+CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss
+LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew
 DataMeasure: TypeAlias = HasColumns | HasRows | Holds | Present | Unique | Fresh
 CandidateMeasure: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance
-Measure: TypeAlias = DataMeasure | CandidateMeasure
+Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure

@@ -10,9 +10,11 @@ from shipway.core.body import read_body
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import GENESIS, Entry
+from shipway.core.release import Release, routing_of
+from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 2
+LAYOUT = 3
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -58,6 +60,68 @@ class LeakState(msgspec.Struct, kw_only=True):
     lifted: bool = False
 
 
+class Judgement(msgspec.Struct, frozen=True, kw_only=True):
+    """One verdict in the life of a release or of a service, with the domain time it was given as of."""
+
+    at: int
+    verdict: Verdict
+
+
+class RetrainState(msgspec.Struct, kw_only=True):
+    """One retrain: when and why it was asked for, and what it came to; `outcome` is None until then."""
+
+    service: str
+    model: str
+    asked_at: int
+    reason: str
+    number: int | None = None
+    outcome: Outcome | None = None
+    ended: str = ""
+
+
+class ServiceState(msgspec.Struct, kw_only=True):
+    """One service: the version that answers, the release that walks, and everything that was decided about it.
+
+    Attributes:
+        name: the service's name.
+        model: the model's name.
+        stable: the version that answers.
+        opened_at: domain time of its first version.
+        release: id of the release that walks; None where none does.
+        history: domain time from which on each version was the stable one.
+        releases: every release, in order.
+        judgements: subject (a release's step, or the service) to the verdicts on it, in order.
+        retrains: every retrain, in order.
+        token: place in the ledger of the newest decision on who answers.
+    """
+
+    name: str
+    model: str
+    stable: Variant
+    opened_at: int
+    release: str | None = None
+    history: list[tuple[int, int]] = []
+    releases: list[Release] = []
+    judgements: dict[str, list[Judgement]] = {}
+    retrains: list[RetrainState] = []
+    token: int = 0
+
+    @property
+    def subject(self) -> str:
+        """Return what verdicts on the service's live windows are about."""
+        return str(Ref(kind="service", name=self.name, version="live"))
+
+    @property
+    def walking(self) -> Release | None:
+        """Return the release that walks, or None."""
+        return next((release for release in self.releases if release.id == self.release), None)
+
+    @property
+    def routing(self) -> Routing:
+        """Return how requests are to be shared now."""
+        return routing_of(self.name, self.model, self.stable, self.walking, self.token)
+
+
 class State(msgspec.Struct, kw_only=True):
     """Everything projected from a project's ledger up to one entry.
 
@@ -71,6 +135,7 @@ class State(msgspec.Struct, kw_only=True):
         evidence: subject to check name to the newest evidence.
         models: model name to its versions in order.
         leaks: leak name to what became of it.
+        services: service name to what was decided about it.
     """
 
     layout: int = LAYOUT
@@ -82,6 +147,7 @@ class State(msgspec.Struct, kw_only=True):
     evidence: dict[str, dict[str, Evidence]] = {}
     models: dict[str, list[VersionState]] = {}
     leaks: dict[str, LeakState] = {}
+    services: dict[str, ServiceState] = {}
 
     @property
     def digest(self) -> str:
@@ -123,6 +189,8 @@ def _apply(state: State, entry: Entry) -> None:
                 version.evidence[evidence.check] = evidence
         case bodies.VerdictGiven():
             _judge(state, body.verdict, body.gates)
+            if body.at is not None:
+                _keep_judgement(state, Judgement(at=body.at, verdict=body.verdict))
         case bodies.VersionOpened():
             version = VersionState(model=body.model, number=body.number, key=body.key, cut=body.cut, opened_at=entry.at)
             state.models.setdefault(body.model, []).append(version)
@@ -134,6 +202,62 @@ def _apply(state: State, entry: Entry) -> None:
             state.leaks.setdefault(body.leak, LeakState(name=body.leak)).refusals[body.column] = body
         case bodies.LeakLifted():
             state.leaks.setdefault(body.leak, LeakState(name=body.leak)).lifted = True
+        case bodies.ServiceOpened():
+            state.services[body.service] = ServiceState(
+                name=body.service,
+                model=body.model,
+                stable=body.variant,
+                opened_at=body.at,
+                history=[(body.at, body.variant.version)],
+                token=entry.seq,
+            )
+        case bodies.ReleaseStarted():
+            _start_release(state.services[body.service], body, entry.seq)
+        case bodies.ReleaseMoved():
+            _move_release(state, body, entry.seq)
+        case bodies.RetrainAsked():
+            retrain = RetrainState(service=body.service, model=body.model, asked_at=body.at, reason=body.reason)
+            state.services[body.service].retrains.append(retrain)
+        case bodies.RetrainEnded():
+            for retrain in state.services[body.service].retrains:
+                if retrain.asked_at == body.asked_at:
+                    retrain.number, retrain.outcome, retrain.ended = body.number, body.outcome, body.reason
+
+
+def _start_release(service: ServiceState, body: bodies.ReleaseStarted, seq: int) -> None:
+    release = Release(
+        id=body.release,
+        service=body.service,
+        model=body.model,
+        walk=body.walk,
+        candidate=body.candidate,
+        stable=body.stable,
+        started_at=body.at,
+        since=body.at,
+    )
+    service.releases.append(release)
+    service.release, service.token = release.id, seq
+
+
+def _move_release(state: State, body: bodies.ReleaseMoved, seq: int) -> None:
+    for service in state.services.values():
+        for release in service.releases:
+            if release.id == body.release:
+                release.step, release.since, release.outcome = body.step, body.at, body.outcome
+                release.verdict, service.token = body.verdict, seq
+                if body.outcome != "walking":
+                    release.ended_at, release.reason, service.release = body.at, body.reason, None
+                if body.outcome == "promoted":
+                    service.stable = release.candidate
+                    service.history.append((body.at, release.candidate.version))
+
+
+def _keep_judgement(state: State, judgement: Judgement) -> None:
+    """Keep a verdict with the service it is about, directly or through one of its releases."""
+    subject = judgement.verdict.subject
+    for service in state.services.values():
+        if subject == service.subject or any(subject.startswith(f"release:{r.id}@") for r in service.releases):
+            service.judgements.setdefault(subject, []).append(judgement)
 
 
 def _judge(state: State, verdict: Verdict, gates: tuple[str, ...]) -> None:

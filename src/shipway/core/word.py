@@ -184,10 +184,21 @@ def model(
     return decorate
 
 
-def gate(name: str, *rules: Rule | Check, before: str) -> gates.Gate:
-    """Declare rules that must all pass before `training` (checks on data) or `release` (checks on a candidate)."""
+def gate(
+    name: str, *rules: Rule | Check, before: str | None = None, every: str | None = None, on_fail: str = "alert"
+) -> gates.Gate:
+    """Declare rules that must all pass before a moment, or that are asked of a service again and again.
+
+    Args:
+        name: the gate's name.
+        rules: what is asked.
+        before: `training` (checks on data), `release` (checks on a candidate) or `step` (checks on a canary, before
+            each step of a release).
+        every: in place of a moment, how often checks on a service's live window are asked, such as `7d`.
+        on_fail: what follows when a live window fails: an `alert`, or a `retrain`.
+    """
     registry = current_registry()
-    noun = gates.make_gate(name, *rules, before=before)
+    noun = gates.make_gate(name, *rules, before=before, every=every, on_fail=on_fail)
     gates.checks_of([*(gate for gate in registry.gates.values() if gate.before == noun.before), noun])
     return registry.add(noun)
 

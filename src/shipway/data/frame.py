@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
+from shipway.core.online import RESOLUTION, SCALE
 from shipway.data.column import evaluate_instant, evaluate_row, vector_of
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
@@ -25,8 +26,6 @@ from shipway.maths.vector import Vector
 _Ints = NDArray[np.int64]
 _Stream = tuple[str, tuple[str, ...]]
 _NEVER = np.iinfo(np.int64).max
-RESOLUTION = 1e-6
-"""Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 _FINEST = 1e-3
 """A column whose values are all below this would be left with less than three digits, and is not summed."""
 
@@ -173,7 +172,8 @@ class _Work:
         else:
             vector = self._raw(event, node.value)
         if not found.any():
-            return Vector(np.zeros(len(found), dtype=vector.values.dtype), found)
+            blank = "" if vector.values.dtype.kind == "O" else 0
+            return Vector(np.full(len(found), blank, dtype=vector.values.dtype), found)
         values, valid = vector.values[position], found & vector.valid[position]
         return Vector(self.at - values if node.kind == "age" else values, valid)
 
@@ -192,7 +192,7 @@ class _Work:
         if key not in self.values:
             raw = self._number(event, value)
             if raw.values.dtype.kind == "f":
-                self.values[key] = (Vector(_scale(value, raw), raw.valid), 1 / RESOLUTION)
+                self.values[key] = (Vector(scale_values(value, raw), raw.valid), SCALE)
             else:
                 self.values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
         return self.values[key]
@@ -217,7 +217,7 @@ class _Work:
             rows = self.tables[event.source.name]
             instants = instants_of(event.source, event.known_at, rows)
             codes = np.where(instants == _NEVER, -1, self._codes(event, entity)[0])
-            self.timelines[key] = window.build_timeline(codes, instants, _ties(rows, event.source.key))
+            self.timelines[key] = window.build_timeline(codes, instants, rank_ties(rows, event.source.key))
         return self.timelines[key]
 
     def _queries(self, event: Event, entity: Entity) -> window.Queries:
@@ -277,7 +277,7 @@ def code_keys(rows: pl.DataFrame, spine: pl.DataFrame, keys: tuple[str, ...]) ->
     return (codes.copy(), codes) if same else (codes[:split], codes[split:])
 
 
-def _ties(rows: pl.DataFrame, key: tuple[str, ...]) -> _Ints:
+def rank_ties(rows: pl.DataFrame, key: tuple[str, ...]) -> _Ints:
     """Rank a table's rows by key, so that events of one instant have an order that does not depend on delivery."""
     if len(key) == 1 and rows[key[0]].dtype == pl.Int64:
         return rows[key[0]].to_numpy()
@@ -329,7 +329,7 @@ def _series(name: str, vector: Vector) -> pl.Series:
     return pl.select(pl.when(pl.Series(vector.valid)).then(series).alias(name)).to_series()
 
 
-def _scale(value: Expr, raw: Vector) -> _Ints:
+def scale_values(value: Expr, raw: Vector) -> _Ints:
     """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
     if 0 < greatest < _FINEST:

@@ -8,7 +8,7 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Expr, FeatureView, Source
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span
+from shipway.maths.expression import Aggregate, Column, Operation
 
 ASKED: Final = "_asked"
 """The name of a spine of one row; the source whose rows it is like keeps its own name for the streams read."""
@@ -39,23 +39,6 @@ def ask(expr: Expr, source: str) -> Expr:
 def ask_view(view: FeatureView, source: str) -> FeatureView:
     """Return a view whose features read the spine where they read a source's row."""
     return FeatureView(view.name, view.entity, {name: ask(expr, source) for name, expr in view.features.items()})
-
-
-def row_columns(expr: Expr) -> tuple[Column, ...]:
-    """Return the columns an expression reads of the row asked about: outside windows, and in their anchors."""
-    found: dict[Column, None] = {}
-    stack: list[Expr] = [expr]
-    while stack:
-        match stack.pop():
-            case Column() as column:
-                found[column] = None
-            case Operation(args=args):
-                stack.extend(args)
-            case Aggregate(anchor=anchor) if anchor is not None:
-                stack.append(anchor)
-            case Aggregate() | Constant() | Span():
-                pass
-    return tuple(found)
 
 
 def read_value(text: str, column: str, rows: pl.DataFrame, instant: Any) -> Any:

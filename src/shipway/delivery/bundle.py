@@ -5,28 +5,20 @@ name. Equal input gives equal bytes, whatever the machine or the day.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, NATIVE, PORTABLE, InputColumn, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
+from shipway.core.online import Schema
 from shipway.delivery.card import write_parity
 from shipway.delivery.parity import choose_golden, complete_rows, measure_parity
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Predictor
-
-LAYOUT: Final = 1
-"""Version of what is described here."""
-MANIFEST: Final = "manifest.json"
-CHECKSUMS: Final = "SHA256SUMS"
-PORTABLE: Final = "model.onnx"
-NATIVE: Final = "native"
-"""The native form's file, before the ending its library gives it."""
-GOLDEN: Final = "golden.json"
 
 
 def build_bundle(
@@ -42,7 +34,10 @@ def build_bundle(
     portable_predictor: Predictor,
     inputs: Sequence[InputColumn],
     at: str,
+    spine: str,
+    key: Sequence[str],
     views: Sequence[FeatureView],
+    schema: Schema,
     x: NDArray[np.float64],
     training: Mapping[str, Any],
     metrics: Mapping[str, tuple[float, float, float]],
@@ -64,7 +59,10 @@ def build_bundle(
         portable_predictor: the ONNX form, loaded.
         inputs: the columns the model reads.
         at: the prediction instant, as written.
+        spine: the source whose rows are predicted.
+        key: its key columns.
         views: the feature views it reads.
+        schema: kinds of the columns they read, by table.
         x: held-out rows as a model reads them, shape (rows, inputs).
         training: what training saw.
         metrics: check name to value, low and high.
@@ -99,7 +97,10 @@ def build_bundle(
         cut=cut,
         inputs=tuple(inputs),
         at=at,
+        spine=spine,
+        key=tuple(key),
         views=tuple(views),
+        schema=schema,
         parity=parity,
         training=dict(training),
         metrics=dict(metrics),

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.bundle import Parity
+from shipway.core.bundle import Golden, Parity
 from shipway.core.error import ShipwayError
 from shipway.ports.model import Predictor
 
@@ -17,25 +16,6 @@ TOLERANCE: Final = 1e-4
 """How far the probability of the portable form may be from the native one on any row."""
 GOLDEN_ROWS: Final = 100
 """Rows that travel with a bundle."""
-
-
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """Held-out rows with what the native form predicts for them.
-
-    Attributes:
-        columns: the model's columns in order.
-        rows: features of each row, None where a value is missing.
-        predictions: probabilities that the label is true.
-    """
-
-    columns: tuple[str, ...]
-    rows: tuple[tuple[float | None, ...], ...]
-    predictions: tuple[float, ...]
-
-    @property
-    def x(self) -> NDArray[np.float64]:
-        """Return the rows as a model reads them, shape (rows, columns)."""
-        return np.asarray(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.columns))
 
 
 def measure_parity(

@@ -8,10 +8,8 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from shipway.core.bundle import Manifest
+from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, PORTABLE, Golden, Manifest
 from shipway.core.error import ShipwayError
-from shipway.delivery.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, PORTABLE
-from shipway.delivery.parity import Golden
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Runtime
 

@@ -10,7 +10,7 @@ import pytest
 from shipway.app.project import find_project
 from shipway.app.report import collect_report, write_report
 from shipway.app.report.collection import STAGES
-from shipway.app.report.data import Measured
+from shipway.app.report.gate import Measured
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError

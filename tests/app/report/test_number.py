@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.app.report.data import Measured
+from shipway.app.report.gate import Measured
 from shipway.app.report.number import (
     MINUS,
     write_day,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.app.report.data import Measured
+from shipway.app.report.gate import Measured
 from shipway.app.report.whisker import WIDTH, draw_whisker, span_of
 
 numbers = st.floats(-1e6, 1e6)

@@ -71,7 +71,7 @@ class AltairCharts:
     def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
         """Draw one line for each series over an axis of labels."""
         x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
-        axis = alt.Axis(labelAngle=0, labelOverlap="greedy", grid=False)
+        axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, grid=False)
         known = any(y is not None for one in series for _, y in one.points)
         scale = alt.Scale(zero=False, padding=8) if known else alt.Scale(domain=[0, 1])
         y = alt.Y("y:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))

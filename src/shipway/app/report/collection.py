@@ -2,18 +2,10 @@
 
 from collections.abc import Mapping
 
+from shipway.app.control.decision import STANDARD
 from shipway.app.project import build_digest
-from shipway.app.report.data import (
-    GateData,
-    Measured,
-    ModelData,
-    OriginData,
-    ReportData,
-    RuleData,
-    StageData,
-    TaskData,
-    Unit,
-)
+from shipway.app.report.data import ModelData, OriginData, ReportData, StageData, TaskData
+from shipway.app.report.gate import GateData, Measured, RuleData, Unit
 from shipway.app.report.measurement import collect_model
 from shipway.app.report.number import write_instant
 from shipway.app.run import RunReport
@@ -23,6 +15,9 @@ from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     DecisionValue,
     Directional,
+    Drift,
+    FailedAnswers,
+    FeatureLag,
     Fresh,
     HasColumns,
     HasRows,
@@ -30,10 +25,16 @@ from shipway.core.measure import (
     Improvement,
     Invariance,
     Measure,
+    NewestSeen,
+    PairedLoss,
+    PredictionShift,
     Present,
     Score,
+    Skew,
     SliceRegression,
+    SlowAnswers,
     Unique,
+    Windowed,
 )
 
 STAGES = {
@@ -76,16 +77,20 @@ def unit_of(measure: Measure) -> Unit:
     match measure:
         case Score(metric="auc") | Improvement(metric="auc"):
             return "auc"
-        case Score() | Improvement():
+        case Windowed(score=score):
+            return unit_of(score)
+        case Score() | Improvement() | PairedLoss():
             return "loss"
         case DecisionValue():
             return "cost"
-        case Fresh():
+        case Fresh() | NewestSeen():
             return "duration"
-        case HasRows() | HasColumns() | Unique() | SliceRegression():
+        case HasRows() | HasColumns() | Unique() | SliceRegression() | Skew():
             return "count"
-        case Holds() | Present() | Directional() | Invariance():
+        case Holds() | Present() | Directional() | Invariance() | FeatureLag():
             return "share"
+        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
+            return "number"
 
 
 def _models(workspace: Workspace, run: RunReport) -> tuple[ModelData, ...]:
@@ -98,11 +103,18 @@ def _gates(workspace: Workspace, run: RunReport) -> tuple[GateData, ...]:
     judged = [(verdict, state.evidence.get(verdict.subject, {})) for verdict in run.data]
     for version in run.versions:
         judged.extend((verdict, version.evidence) for verdict in version.verdicts)
-    return tuple(_gate(workspace, verdict, evidence) for verdict, evidence in judged)
+    return tuple(collect_gate(workspace, verdict, evidence) for verdict, evidence in judged)
 
 
-def _gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, Evidence]) -> GateData:
-    declared = workspace.project.registry.gates.get(verdict.gate)
+def collect_gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, Evidence]) -> GateData:
+    """Collect what a report shows of a verdict.
+
+    Args:
+        workspace: the project's state, for the rules as they are declared now.
+        verdict: what was decided.
+        evidence: check name to what it may have been decided on; what the verdict does not cite is left out.
+    """
+    declared = {STANDARD.name: STANDARD, **workspace.project.registry.gates}.get(verdict.gate)
     rules = {rule.text: rule for rule in declared.rules} if declared else {}
     found = {each.id: each for each in evidence.values()}
     return GateData(

@@ -1,55 +1,12 @@
 """Everything a report shows, not yet rendered; a section without data is None or empty and is left out."""
 
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import msgspec
 
-from shipway.core.check import Operator
+from shipway.app.report.gate import GateData, Measured
+from shipway.app.report.live import LiveData
 from shipway.core.gate import Outcome
-
-Unit: TypeAlias = Literal["number", "count", "share", "duration", "auc", "loss", "cost"]
-"""What a number is, which says how it is written: a duration is in microseconds, a loss in nats, a cost in the unit of
-the project's costs."""
-
-
-class Measured(msgspec.Struct, frozen=True):
-    """A measured number with its 95 % interval, which has no width where everything was counted."""
-
-    value: float
-    low: float
-    high: float
-
-
-class RuleData(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule of a gate and what it came to.
-
-    Attributes:
-        text: the rule as it was written.
-        outcome: what it came to.
-        reason: one clause that explains it.
-        unit: what the measured number is.
-        measured: the number; None where nothing was measured.
-        op: how it is compared; None where the project no longer declares the rule.
-        bound: with what.
-    """
-
-    text: str
-    outcome: Outcome
-    reason: str
-    unit: Unit
-    measured: Measured | None
-    op: Operator | None = None
-    bound: float = 0.0
-
-
-class GateData(msgspec.Struct, frozen=True, kw_only=True):
-    """One verdict: which gate, on what, by whom, rule by rule."""
-
-    name: str
-    subject: str
-    outcome: Outcome
-    by: str
-    rules: tuple[RuleData, ...]
 
 
 class TaskData(msgspec.Struct, frozen=True, kw_only=True):
@@ -337,7 +294,7 @@ class OriginData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportData(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the page shows."""
+    """Everything the page shows; `live` is the life of a service, None where there is none to tell of."""
 
     project: str
     owner: str
@@ -346,3 +303,4 @@ class ReportData(msgspec.Struct, frozen=True, kw_only=True):
     gates: tuple[GateData, ...]
     models: tuple[ModelData, ...]
     origin: OriginData
+    live: LiveData | None = None

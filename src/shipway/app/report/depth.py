@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shipway.app.count import write_plural
-from shipway.app.report.data import BehaviourData, Measured, SliceData, SlicesData, Unit, VersionData
+from shipway.app.report.data import BehaviourData, SliceData, SlicesData, VersionData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_p, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
 

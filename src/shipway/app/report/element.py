@@ -83,9 +83,19 @@ def words(*children: Child) -> Markup:
     return element("p", *children)
 
 
+def unbroken(text: str) -> Markup:
+    """Return words that stay on one line, such as a date in a narrow column."""
+    return element("span", text, class_="line")
+
+
 def code(text: str) -> Markup:
     """Return text of a program or a digest."""
     return element("code", text)
+
+
+def tile(name: str, number: str, beside: Child) -> Markup:
+    """Return a number large enough to be read from afar, with what it is and what stands beside it."""
+    return element("div", element("span", name), element("b", number), element("small", beside), class_="tile")
 
 
 def badge(outcome: str | None) -> Markup:

@@ -5,6 +5,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
+from shipway.app.candidate import VersionReport
 from shipway.app.pricing import Price, Side
 from shipway.app.report.data import (
     BehaviourData,
@@ -13,7 +14,6 @@ from shipway.app.report.data import (
     CurveData,
     LeakData,
     LineData,
-    Measured,
     ModelData,
     PartData,
     RefusalData,
@@ -24,8 +24,9 @@ from shipway.app.report.data import (
     ValueData,
     VersionData,
 )
+from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_day, write_instant
-from shipway.app.run import RunReport, VersionReport
+from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence

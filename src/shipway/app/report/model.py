@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
-from shipway.app.report.data import LeakData, LineData, Measured, ModelData, PartData, SideData, ValueData
+from shipway.app.report.data import LeakData, LineData, ModelData, PartData, SideData, ValueData
 from shipway.app.report.element import Child, Markup, code, element, fold, join, table, words
+from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_interval, write_number, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.ports.chart import Charts, Series, Tone

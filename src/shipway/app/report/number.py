@@ -4,7 +4,7 @@ import datetime as dt
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from shipway.app.report.data import Measured, Unit
+from shipway.app.report.gate import Measured, Unit
 from shipway.kit.duration import DAY, HOUR, MINUTE, SECOND, format_duration
 
 MINUS: Final = "−"

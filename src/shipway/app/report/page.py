@@ -3,12 +3,19 @@
 from collections.abc import Iterator
 from importlib.resources import files
 
-from shipway.app.report.data import Measured, ModelData, ReportData, Unit, VersionData
+from shipway.app.report.audit import show_drift, show_skew
+from shipway.app.report.data import ModelData, ReportData, VersionData
 from shipway.app.report.depth import show_behaviours, show_slices, show_versions
-from shipway.app.report.element import Child, Markup, badge, code, element, words
+from shipway.app.report.element import Markup, badge, code, element, tile, words
+from shipway.app.report.gate import Measured, Unit
+from shipway.app.report.life import show_life
+from shipway.app.report.live import LiveData
 from shipway.app.report.model import show_calibration, show_leaks, show_months, show_value
 from shipway.app.report.number import MINUS, write_interval, write_number
 from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
+from shipway.app.report.release import show_releases
+from shipway.app.report.service import show_policies, show_server, show_weeks
+from shipway.app.report.timeline import show_timeline
 from shipway.ports.chart import Charts
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -57,7 +64,20 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Mark
         yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
         yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
         yield f"versions-{at}", f"Versions{of}", show_versions(model.versions)
+    if data.live is not None:
+        yield from _live_sections(data.live, charts)
     yield "origin", "How it was made", show_origin(data.origin)
+
+
+def _live_sections(live: LiveData, charts: Charts) -> Iterator[tuple[str, str, Markup | None]]:
+    """Yield the sections on a service's life, as `_sections`."""
+    yield "releases", "The releases", show_releases(live)
+    yield "timeline", "The timeline", show_timeline(live)
+    yield "weeks", "Performance by week", show_weeks(live, charts)
+    yield "retraining", "Was retraining worth it?", show_policies(live, charts)
+    yield "skew", "Skew audit", show_skew(live)
+    yield "drift", "Drift", show_drift(live)
+    yield "server", "The server", show_server(live.server)
 
 
 def _section(name: str, title: str, content: Markup | None) -> Markup:
@@ -71,6 +91,7 @@ def _header(data: ReportData) -> Markup:
         element("p", f"shipway report{owner}", class_="brow"),
         element("h1", data.project, " ", badge(data.outcome)),
         *(_lede(model) for model in data.models),
+        None if data.live is None else show_life(data.live),
         None if data.models else words("No model was made: the data did not pass its gates."),
     )
 
@@ -113,20 +134,16 @@ def _sentences(model: ModelData, newest: VersionData) -> Iterator[str]:
 
 def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
     if newest.auc is not None:
-        yield _tile("AUC", write_number(newest.auc.value, "auc"), _gains(newest, "auc"))
+        yield tile("AUC", write_number(newest.auc.value, "auc"), _gains(newest, "auc"))
     if newest.log_loss is not None:
-        yield _tile("Log loss, nats", write_number(newest.log_loss.value, "auc"), _gains(newest, "log_loss"))
+        yield tile("Log loss, nats", write_number(newest.log_loss.value, "auc"), _gains(newest, "log_loss"))
     if newest.saved is not None and model.value is not None:
         best = write_number(model.value.nothing - model.value.oracle, "cost")
-        yield _tile("Saved per row", write_number(newest.saved.value, "cost"), f"an oracle would save {best}")
+        yield tile("Saved per row", write_number(newest.saved.value, "cost"), f"an oracle would save {best}")
     for slices in model.slices[:1]:
         regressed = sum(each.regressed for each in slices.tested)
         if slices.tested:
-            yield _tile("Slices found worse", f"{regressed:,}", f"of {len(slices.tested):,}, against {slices.baseline}")
-
-
-def _tile(name: str, number: str, beside: Child) -> Markup:
-    return element("div", element("span", name), element("b", number), element("small", beside), class_="tile")
+            yield tile("Slices found worse", f"{regressed:,}", f"of {len(slices.tested):,}, against {slices.baseline}")
 
 
 def _gains(version: VersionData, metric: str) -> str:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from shipway.app.count import write_plural
-from shipway.app.report.data import GateData, Measured, OriginData, ReportData, RuleData, StageData
+from shipway.app.report.data import OriginData, ReportData, StageData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.gate import GateData, Measured, RuleData
 from shipway.app.report.number import (
     write_interval,
     write_memory,
@@ -41,7 +42,12 @@ def show_gates(gates: tuple[GateData, ...]) -> Markup | None:
         "A rule passes when the whole 95 % interval lies on the right side of its bound, fails when the whole of it"
         " lies on the wrong side, and holds otherwise. The shaded side is where the rule passes."
     )
-    return join((element("p", why, class_="why"), *(_gate(gate, gate.subject in newest.values()) for gate in gates)))
+    return join(
+        (
+            element("p", why, class_="why"),
+            *(show_gate(gate, unfolded=gate.subject in newest.values()) for gate in gates),
+        )
+    )
 
 
 def show_origin(origin: OriginData) -> Markup:
@@ -84,11 +90,12 @@ def _stage(stage: StageData) -> Markup:
     )
 
 
-def _gate(gate: GateData, newest: bool) -> Markup:
+def show_gate(gate: GateData, *, unfolded: bool) -> Markup:
+    """Return one verdict rule by rule; one that did not pass is always unfolded."""
     by = "" if gate.by == "gate" else f", decided by {gate.by}"
     title = join((element("b", gate.name), " on ", code(gate.subject), by, " ", badge(gate.outcome)))
     rules = table(("", "Rule and what was seen", "Measured", ""), [_rule(rule) for rule in gate.rules], numbers=(2,))
-    return element("details", element("summary", title), rules, class_="gate", open=newest or gate.outcome != "pass")
+    return element("details", element("summary", title), rules, class_="gate", open=unfolded or gate.outcome != "pass")
 
 
 def _rule(rule: RuleData) -> tuple[Child, ...]:

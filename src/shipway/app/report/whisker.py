@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from shipway.app.report.data import Measured
 from shipway.app.report.element import Markup, element
+from shipway.app.report.gate import Measured
 from shipway.core.check import Operator
 
 WIDTH, HEIGHT = 132.0, 20.0

@@ -4,9 +4,12 @@ from shipway.testing.fake.blobs import MemoryBlobs
 from shipway.testing.fake.chart import PlainCharts
 from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
 from shipway.testing.fake.ledger import MemoryLedger
+from shipway.testing.fake.log import MemoryLog
 from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
+from shipway.testing.fake.online import MemoryOnline
 from shipway.testing.fake.reader import MemoryReader
 from shipway.testing.fake.tables import MemoryTables
+from shipway.testing.fake.traffic import MemoryTraffic
 
 __all__ = [
     "START",
@@ -17,7 +20,10 @@ __all__ = [
     "ManualStopwatch",
     "MemoryBlobs",
     "MemoryLedger",
+    "MemoryLog",
+    "MemoryOnline",
     "MemoryReader",
     "MemoryTables",
+    "MemoryTraffic",
     "PlainCharts",
 ]

@@ -1,0 +1,335 @@
+"""One client's connection: bytes become requests, and answers become bytes in the order of the requests."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Final, cast
+
+import httptools
+import msgspec
+
+from shipway.adapters.http.call import Call
+
+logger: Final = logging.getLogger(__name__)
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_UPGRADE: Final = frozenset({"connection", "upgrade", "http2-settings"})
+_OVERHEAD: Final = 8
+"""Bytes on the wire for each byte of a body, at most: a chunk of one byte takes six."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client has to keep to.
+
+    Attributes:
+        body_bytes: size of a request's body; a larger one is answered with 413.
+        head_bytes: size of what stands before the body; a larger one is answered with 431.
+        request_s: how long sending one request may take, and reading an answer; 408 otherwise.
+        idle_s: how long a connection may stay open without a request.
+        pipelined: requests of one connection at a time; no more is read before they are answered.
+        linger_s: how long a client that was refused may go on sending before the connection ends.
+    """
+
+    body_bytes: int = 8 << 20
+    head_bytes: int = 32 << 10
+    request_s: float = 30.0
+    idle_s: float = 900.0
+    pipelined: int = 64
+    linger_s: float = 2.0
+
+
+class State:
+    """What the connections of one server share.
+
+    Attributes:
+        handle: answers requests.
+        limits: what clients have to keep to.
+        connections: those that are open.
+        draining: whether the server is about to stop.
+        now: the loop's time at the last tick, seconds.
+        date: the present for the header of that name.
+    """
+
+    def __init__(self, handle: Callable[[Call], None], limits: Limits) -> None:
+        """Start without any connection."""
+        self.handle = handle
+        self.limits = limits
+        self.connections: set[Connection] = set()
+        self.draining = False
+        self.now = 0.0
+        self.date = b""
+        self.tick(0.0)
+
+    def tick(self, now: float) -> None:
+        """Move time on, and end what took too long."""
+        self.now = now
+        self.date = formatdate(usegmt=True).encode("ascii")
+        for connection in list(self.connections):
+            connection.expire(now)
+
+
+class Connection(asyncio.Protocol):
+    """Reads requests, hands them on, and writes the answers in order."""
+
+    def __init__(self, state: State) -> None:
+        """Wait for a client."""
+        self._state = state
+        self._calls: deque[Call] = deque()
+        self._ready: list[Call] = []
+        self._parser = httptools.HttpRequestParser(self)
+        self._reading = False
+        self._in_head = False
+        self._seen_bytes = 0
+        self._since = state.now
+        self._refused: tuple[int, str, str] | None = None
+        self._deaf = False
+        self._ended = False
+        self._clogged = False
+        self._paused = False
+        self._forget()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take up a client."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._state.connections.add(self)
+        if self._state.draining:
+            self._transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget a client that is gone; what it still asks for is answered into the void."""
+        if exc is not None:
+            logger.debug("a client went away: %s", exc)
+        self._state.connections.discard(self)
+        self._deaf = True
+        self._calls.clear()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came and hand on the requests that are whole."""
+        if self._deaf:
+            return
+        self._feed(data)
+        if self._refused is None and self._reading:
+            self._seen_bytes += len(data)
+            self._check_size()
+        ready, self._ready = self._ready, []
+        self._calls.extend(ready)
+        for call in ready:
+            self._hand_on(call)
+        if self._refused is not None:
+            self._refuse(*self._refused)
+        self._steer()
+
+    def eof_received(self) -> bool:
+        """Answer what was asked before the client stopped sending; a request cut off in the middle is refused."""
+        if self._deaf:
+            return False
+        if self._reading:
+            self._refuse(400, "the request ends in the middle", "send all of it before the connection is closed")
+        self._ended = True
+        return bool(self._calls)
+
+    def pause_writing(self) -> None:
+        """Read no more from a client that does not read its answers."""
+        self._clogged = True
+        self._since = self._state.now
+        self._steer()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        self._clogged = False
+        self._steer()
+
+    # httptools
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._reading = self._in_head = True
+        self._seen_bytes = 0
+        self._since = self._state.now
+        self._forget()
+
+    def on_url(self, url: bytes) -> None:
+        """Take a piece of the target."""
+        self._target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; those after the body are passed over."""
+        if self._in_head:
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Look at what was announced before the body is read."""
+        self._in_head = False
+        version = self._parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return self._object(400, f"HTTP/{version} is not spoken here", "speak HTTP/1.1")
+        if version == "1.1" and "host" not in self._headers:
+            return self._object(400, "the request has no header host", "send one, as HTTP/1.1 asks for")
+        if int(self._headers.get("content-length", 0)) > self._state.limits.body_bytes:
+            return self._object(*self._too_large())
+        if self._headers.get("expect", "").lower() == "100-continue" and not self._calls and not self._ready:
+            self._transport.write(_CONTINUE)
+        return None
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of the body."""
+        self._body.append(body)
+        self._body_bytes += len(body)
+        if self._body_bytes > self._state.limits.body_bytes:
+            self._object(*self._too_large())
+
+    def on_message_complete(self) -> None:
+        """Take a request that is whole; one that wants another protocol is read again without that wish."""
+        if self._parser.should_upgrade():
+            return
+        self._reading = False
+        path, _, _ = self._target.partition(b"?")
+        call = Call(
+            self.send,
+            self._parser.get_method().decode("ascii"),
+            path.decode("latin-1"),
+            self._headers,
+            self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            keep=self._parser.should_keep_alive(),
+            old=self._parser.get_http_version() == "1.0",
+        )
+        self._ready.append(call)
+
+    # the server
+
+    def send(self) -> None:
+        """Write the answers that are due: each one that has none before it that is still open."""
+        calls, parts, last = self._calls, list[bytes](), False
+        while calls and calls[0].answered and not last:
+            call = calls.popleft()
+            last = call.final or (not calls and not self._reading and (self._state.draining or self._ended))
+            parts.append(call.compose(self._state.date, last=last))
+        if not parts:
+            return
+        self._since = self._state.now
+        self._transport.write(b"".join(parts) if len(parts) > 1 else parts[0])
+        if last:
+            self._finish()
+        elif self._paused:
+            self._steer()
+
+    def drain(self) -> None:
+        """End the connection as soon as nothing is asked over it."""
+        if not self._calls and not self._reading and not self._deaf:
+            self._transport.close()
+
+    def expire(self, now: float) -> None:
+        """End what took too long."""
+        waited, limits = now - self._since, self._state.limits
+        if self._deaf:
+            if not self._calls and waited > limits.linger_s:
+                self._transport.abort()
+        elif self._clogged:
+            if waited > limits.request_s:
+                self._transport.abort()
+        elif self._reading and not self._paused:
+            if waited > limits.request_s:
+                self._refuse(408, f"the request was not whole after {limits.request_s:g} s", "send it faster")
+        elif not self._calls and waited > limits.idle_s:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """End the connection now."""
+        self._transport.abort()
+
+    def _feed(self, data: bytes) -> None:
+        while True:
+            try:
+                return self._parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                # Nothing but HTTP/1.1 is spoken here. The wish is optional, so the request is read without it.
+                rest = self._restart()
+                if rest is None:
+                    return None
+                data = rest + data[upgrade.args[0] :]
+            except httptools.HttpParserError as error:
+                if self._refused is None:
+                    said = (str(error).splitlines() or ["no reason given"])[0].replace("`", "")
+                    self._refused = (400, f"this is no HTTP request ({said})", "speak HTTP/1.1")
+                return None
+
+    def _restart(self) -> bytes | None:
+        """Return the head of a request once more without the wish for another protocol, for a new parser."""
+        method = self._parser.get_method()
+        if method == b"CONNECT":
+            self._refused = (405, "this is no proxy", "ask the server itself")
+            return None
+        head = [b"%b %b HTTP/1.1\r\n" % (method, self._target)]
+        kept = ((name, value) for name, value in self._headers.items() if name not in _UPGRADE)
+        head += [f"{name}: {value}\r\n".encode("latin-1") for name, value in kept]
+        self._parser = httptools.HttpRequestParser(self)
+        return b"".join((*head, b"\r\n"))
+
+    def _check_size(self) -> None:
+        limits = self._state.limits
+        if self._in_head and self._seen_bytes > limits.head_bytes:
+            hint = "send fewer and shorter headers"
+            self._refused = (431, f"the head of the request is larger than {limits.head_bytes:,} bytes", hint)
+        elif self._seen_bytes > limits.head_bytes + _OVERHEAD * limits.body_bytes:
+            self._refused = self._too_large()
+
+    def _too_large(self) -> tuple[int, str, str]:
+        most = self._state.limits.body_bytes
+        return 413, f"the request's body is larger than {most:,} bytes", "send less at a time"
+
+    def _object(self, status: int, fact: str, hint: str) -> None:
+        """Refuse a request out of the parser, which stops at the exception."""
+        self._refused = (status, fact, hint)
+        raise ValueError(fact)
+
+    def _refuse(self, status: int, fact: str, hint: str) -> None:
+        """Answer what is no proper request, after all that is still open, and hear no more of this client."""
+        self._deaf, self._reading, self._refused = True, False, None
+        self._since = self._state.now
+        call = Call(self.send, "", "", {}, b"", keep=False, old=False)
+        self._calls.append(call)
+        call.answer(status, _write_refusal("SW-802", fact, hint))
+
+    def _hand_on(self, call: Call) -> None:
+        try:
+            self._state.handle(call)
+        except Exception:
+            # Nobody waits for this exception, and the client must not wait for ever.
+            logger.exception("%s %s was not foreseen", call.method, call.path)
+            if not call.answered:
+                call.answer(500, _write_refusal("internal", "the server did not foresee this", "please report it"))
+
+    def _finish(self) -> None:
+        """End the connection after its last answer, so that the client can read that."""
+        self._calls.clear()
+        if self._deaf and self._transport.can_write_eof() and not self._ended:
+            # Closing on a client that still sends would make its system throw the answer away unread.
+            self._transport.write_eof()
+        else:
+            self._deaf = True
+            self._transport.close()
+
+    def _steer(self) -> None:
+        """Read on, or not for now."""
+        pause = not self._deaf and (self._clogged or len(self._calls) >= self._state.limits.pipelined)
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def _forget(self) -> None:
+        self._target = b""
+        self._headers: dict[str, str] = {}
+        self._body: list[bytes] = []
+        self._body_bytes = 0
+
+
+def _write_refusal(code: str, fact: str, hint: str) -> bytes:
+    return msgspec.json.encode({"code": code, "fact": fact, "hint": hint})

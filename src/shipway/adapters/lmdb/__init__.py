@@ -1,0 +1,1 @@
+"""LMDB: the online store, read from a memory map without a server."""

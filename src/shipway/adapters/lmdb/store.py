@@ -1,0 +1,189 @@
+"""The online store in LMDB: a request's answers from one memory map, each by one step of a cursor.
+
+A key is the series, then the instant in eight bytes that sort from the latest to the earliest. So the newest entry at
+or before an instant is the first key not below that of the instant itself, if it is of the same series.
+"""
+
+import struct
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+import lmdb
+
+from shipway.adapters.lmdb.environment import (
+    MAP_BYTES,
+    close_environment,
+    open_environment,
+    refuse,
+    translate_lmdb,
+)
+from shipway.core.error import ShipwayError
+
+_EARLIEST: Final = -(1 << 63)
+_LATEST: Final = (1 << 63) - 1
+_INSTANT: Final = struct.Struct(">Q")
+_INSTANT_BYTES: Final = _INSTANT.size
+_POSITION: Final = b"\x00"
+"""The key of the writer's position: shorter than any entry's, so that it is none of theirs."""
+
+
+class LmdbOnline:
+    """The online store in a folder of its own, in LMDB; it answers the port `Online`.
+
+    Several stores of a process may have one folder open, and the threads of a process may share a store. A store must
+    not be carried over a fork. Killing a process loses nothing that was written. After a power cut, a store that was
+    written to since its last sync is refused, to be built again.
+    """
+
+    def __init__(self, folder: Path, *, readonly: bool = False, map_bytes: int = MAP_BYTES) -> None:
+        """Open the store, making an empty one where there is none, also for a reader: it may come before the writer.
+
+        Args:
+            folder: the store's folder; it need not exist.
+            readonly: whether writing is refused; a store on a disk that cannot be written can be read so.
+            map_bytes: the size the store may grow to; addresses are reserved, not disk.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable, SW-605 for a damaged store.
+        """
+        self._folder = folder
+        self._readonly = readonly
+        self._closed = False
+        self._environment = open_environment(folder, readonly=readonly, map_bytes=map_bytes)
+        self._handle = self._environment.handle
+
+    def newest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the newest entry at or before it, as (instant, value); None without one.
+
+        Fastest when what is asked about one series stands together, later instants first.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        answers: list[tuple[int, bytes] | None] = []
+        add, pack, number = answers.append, _INSTANT.pack, int.from_bytes
+        current, length, asked, found = None, 0, 0, 0
+        answer: tuple[int, bytes] | None = None
+        try:
+            with self._handle.begin() as reading:
+                cursor = reading.cursor()
+                seek, item = cursor.set_range, cursor.item
+                for series, instant in asks:
+                    if series != current:
+                        current, length = series, len(series)
+                    elif found <= instant <= asked:
+                        # Nothing lies between an answer and the instant it was asked for.
+                        add(answer)
+                        continue
+                    asked, found, answer = instant, _EARLIEST, None
+                    if seek(series + pack(_LATEST - instant)):
+                        key, value = item()
+                        if key[:length] == series:
+                            found = _LATEST - number(key[length:], "big")
+                            answer = (found, value)
+                    add(answer)
+        except lmdb.Error as fault:
+            refuse(self._folder, fault)
+        return answers
+
+    def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
+        """Return a series' entries with after < instant <= until, oldest first.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        entries: list[tuple[int, bytes]] = []
+        end, length = series + _INSTANT.pack(_LATEST - after), len(series)
+        with translate_lmdb(self._folder), self._handle.begin() as reading:
+            cursor = reading.cursor()
+            if cursor.set_range(series + _INSTANT.pack(_LATEST - until)):
+                for key, value in cursor.iternext():
+                    if key >= end:
+                        break
+                    entries.append((_LATEST - int.from_bytes(key[length:], "big"), value))
+        entries.reverse()
+        return entries
+
+    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
+        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position.
+
+        Raises:
+            ShipwayError: SW-601 if the disk or the map is full, SW-602 not writable, or a series too long for a key;
+                SW-605 for a damaged store. Nothing is written then.
+        """
+        self._expect_writable()
+        pack = _INSTANT.pack
+        with translate_lmdb(self._folder), self._environment.guard:
+            self._environment.mark()
+            with self._handle.begin(write=True) as writing:
+                writing.cursor().putmulti(
+                    (series + pack(_LATEST - instant), value) for series, instant, value in entries
+                )
+                writing.put(_POSITION, position)
+
+    def position(self) -> bytes | None:
+        """Return the position of the last write; None for a store nothing was written to.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        with translate_lmdb(self._folder), self._handle.begin() as reading:
+            return reading.get(_POSITION)
+
+    def trim(self, prefix: bytes, before: int) -> int:
+        """Drop the entries older than an instant of every series that begins with a prefix, and return how many.
+
+        The newest entry at or before that instant stays, so that every later question has the answer it had.
+
+        Raises:
+            ShipwayError: SW-601 if the disk is full, for dropping writes too; SW-602 not writable, SW-605 for a
+                damaged store. Nothing is dropped then.
+        """
+        self._expect_writable()
+        with translate_lmdb(self._folder), self._environment.guard:
+            self._environment.mark()
+            with self._handle.begin(write=True) as writing:
+                return _trim(writing.cursor(), prefix, _INSTANT.pack(_LATEST - before))
+
+    def sync(self) -> None:
+        """Force what was written to the disk, so that a power cut loses none of it.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable.
+        """
+        if not self._readonly:
+            with translate_lmdb(self._folder), self._environment.guard:
+                self._environment.sync()
+
+    def close(self) -> None:
+        """Release files; closing twice does no harm."""
+        if not self._closed:
+            self._closed = True
+            close_environment(self._environment)
+
+    def _expect_writable(self) -> None:
+        if self._readonly:
+            hint = "write through the one process that opened it for writing"
+            raise ShipwayError("SW-602", f"the online store {self._folder} was opened for reading", hint)
+
+
+def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: bytes) -> int:
+    """Drop, in each series, what follows the first key not below `before`, and return how many entries that were."""
+    dropped = 0
+    cursor.set_range(prefix or _POSITION)
+    if cursor.key() == _POSITION:
+        cursor.next()
+    # Past the last key, LMDB's cursor gives an empty one.
+    while (key := cursor.key()) and (series := key[:-_INSTANT_BYTES]).startswith(prefix):
+        cursor.set_range(series + before)
+        if _is_of(cursor.key(), series):
+            cursor.next()
+            while _is_of(cursor.key(), series):
+                cursor.delete()
+                dropped += 1
+    return dropped
+
+
+def _is_of(key: bytes, series: bytes) -> bool:
+    return len(key) > len(series) and key.startswith(series)

@@ -1,0 +1,1 @@
+"""The prediction log: columnar segments in local files."""

@@ -1,0 +1,117 @@
+"""Candidates: a version trained at a cut, measured on rows it has not seen, judged, and packaged if it passes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from shipway.app.evaluation import Evaluated, evaluate
+from shipway.app.instant import write_instant
+from shipway.app.packaging import package, register
+from shipway.app.project import build_digest
+from shipway.app.runner import Runner
+from shipway.app.training import score, train
+from shipway.app.version import current_of, frame_of_version, open_version, trained_of
+from shipway.core.artifact import Artifact
+from shipway.core.check import Evidence
+from shipway.core.gate import Verdict
+from shipway.core.model import Model, columns_of
+from shipway.core.projection import VersionState
+from shipway.delivery.lock import lock_environment
+from shipway.kit.canonical import digest_value
+
+
+class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run made of one cut.
+
+    Attributes:
+        model: the model's name.
+        number: the version's number.
+        cut: nothing known later was learned from, microseconds since 1970 UTC.
+        training: rows, rate and format.
+        prediction: rows scored and rows with a label.
+        evidence: check name to evidence.
+        verdicts: what the gates before release said.
+        bundle: digest of the bundle; None if the version may not be released.
+        profile: digest of the metrics by month, calibration and baselines.
+    """
+
+    model: str
+    number: int
+    cut: int
+    training: dict[str, Any]
+    prediction: dict[str, Any]
+    evidence: dict[str, Evidence]
+    verdicts: list[Verdict]
+    bundle: str | None
+    profile: str
+
+
+def code_digest() -> str:
+    """Return the digest of the shipway that runs and of the versions of what it runs on."""
+    return digest_value([build_digest(), lock_environment()])
+
+
+def make_candidate(
+    runner: Runner,
+    model: Model,
+    frame: Artifact,
+    cut: int,
+    period: tuple[int, int],
+    *,
+    current: VersionState | None = None,
+    known: int | None = None,
+) -> VersionReport:
+    """Train, score, evaluate and judge one version, and package and register it if it passes.
+
+    Args:
+        runner: runs and remembers.
+        model: the declaration.
+        frame: its frame.
+        cut: nothing known later is learned from, microseconds since 1970 UTC.
+        period: from and to (exclusive): the rows it is judged on.
+        current: the version it is compared with as the current one; the registered one it would replace where None.
+        known: no label known later is seen; the domain time of runs where None.
+    """
+    day = write_instant(cut, runner.workspace.project.config.project.timezone)
+    trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
+    version = open_version(runner, model, trained, cut)
+    label = f"{model.name}@{version.number}"
+    predictions = score(runner, frame, trained, period, name=f"score {label}", known=known)
+    baselines: dict[str, tuple[str, Artifact]] = {}
+    for name, views in model.baselines.items():
+        fewer = train(runner, model, frame, cut, name=f"train {name} {day}", columns=columns_of(views))
+        baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}", known=known))
+    current = current or current_of(runner, version)
+    if current is not None:
+        theirs = frame_of_version(runner, model, current, frame)
+        name = f"score {model.name}@{current.number}"
+        scored = score(runner, theirs, trained_of(runner, current), period, name=name, known=known)
+        baselines["current"] = (f"version {current.number}", scored)
+    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines)
+    bundle = None
+    if evaluated.passed:
+        bundle = package(runner, model, version, frame, trained, evaluated, period)
+        register(runner, version, bundle)
+    return _report(model, version, trained.facts, predictions, evaluated, bundle)
+
+
+def _report(
+    model: Model,
+    version: VersionState,
+    training: Mapping[str, Any],
+    predictions: Artifact,
+    evaluated: Evaluated,
+    bundle: Artifact | None,
+) -> VersionReport:
+    return VersionReport(
+        model=model.name,
+        number=version.number,
+        cut=version.cut,
+        training=dict(training),
+        prediction=predictions.facts,
+        evidence=evaluated.evidence,
+        verdicts=evaluated.verdicts,
+        bundle=None if bundle is None else bundle.digest,
+        profile=evaluated.profile.digest,
+    )

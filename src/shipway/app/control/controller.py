@@ -1,0 +1,248 @@
+"""The reconciler: from the state of the ledger and a domain time to the one next step, until there is none.
+
+Each step is one append, chosen from the state alone and in a fixed order, so that a controller that was killed at any
+point comes to the same steps as one that was not. What moves traffic is read from the ledger afterwards: a routing is
+the consequence of an entry, never the other way round.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from shipway.app.control.decision import is_due, judge_live, judge_step, live_gates, step_gates
+from shipway.app.progress import Event, Watch, ignore
+from shipway.app.release import (
+    Remembered,
+    deciding,
+    next_version,
+    open_service,
+    release_feed,
+    section_of,
+    start_release,
+    take_back,
+)
+from shipway.app.workspace import Workspace
+from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
+from shipway.core.check import Check, Evidence
+from shipway.core.error import ShipwayError
+from shipway.core.gate import checks_of
+from shipway.core.projection import RetrainState, ServiceState, State
+from shipway.core.release import Release
+from shipway.kit.duration import parse_duration
+from shipway.ports.traffic import Traffic
+
+UNLOADABLE: Final = ("SW-502", "SW-605", "SW-606")
+"""What a server says of a version that it cannot load."""
+
+
+class Instruments(Protocol):
+    """What measures a service; all of it is a function of the log, the labels and the domain time."""
+
+    def measure_step(
+        self, service: ServiceState, release: Release, checks: Sequence[Check], now: int
+    ) -> dict[str, Evidence]:
+        """Measure checks on the present step of a release; the evidence is about `release.subject`."""
+        ...
+
+    def measure_live(self, service: ServiceState, checks: Sequence[Check], now: int) -> dict[str, Evidence]:
+        """Measure checks on what a service answered lately; the evidence is about `service.subject`."""
+        ...
+
+
+class Retrain(Protocol):
+    """What follows where a retrain is asked for."""
+
+    def __call__(self, workspace: Workspace, service: ServiceState, asked: RetrainState, watch: Watch) -> None:
+        """Make a version as of `asked.asked_at`, let its gates decide, and remember `RetrainEnded` as the last entry.
+
+        It may be called again for the same one after a crash, and continues then. Releasing the version is not its
+        business.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """What reconciling needs of the world.
+
+    Attributes:
+        workspace: the project's state.
+        traffic: routes requests.
+        instruments: measures services.
+        retrain: makes a new version.
+        replaying: whether domain time is a replay's: a service begins with its model's oldest version, not the newest,
+            and the drill that `[replay]` asks for takes place.
+        watch: told what happens.
+    """
+
+    workspace: Workspace
+    traffic: Traffic
+    instruments: Instruments
+    retrain: Retrain
+    replaying: bool
+    watch: Watch = ignore
+
+
+def reconcile(controller: Controller, now: int) -> None:
+    """Do everything that is due for every service, and put the routing that follows in force.
+
+    Calling it again at the same instant changes nothing, whether or not it came to its end before.
+
+    Args:
+        controller: what it needs of the world.
+        now: domain time, microseconds since 1970 UTC; everything asked before it is in the log.
+
+    Raises:
+        ShipwayError: SW-801 if nobody answers for the traffic, SW-803 if it was routed by a newer decision than the
+            ledger knows of; what measuring and loading the project refuse.
+    """
+    for name in controller.workspace.project.config.services:
+        apply_routing(controller, name, now)
+        settled = False
+        while not settled:
+            while _take_step(controller, name, now):
+                pass
+            settled = apply_routing(controller, name, now)
+
+
+def apply_routing(controller: Controller, name: str, now: int) -> bool:
+    """Put the routing that the ledger asks for in force, and tell whether it is.
+
+    A version on trial that cannot be loaded is taken back: nothing else could ever be measured of it.
+
+    Args:
+        controller: what it needs of the world.
+        name: the service; before it is open there is nothing to route.
+        now: domain time, microseconds since 1970 UTC.
+
+    Raises:
+        ShipwayError: as `Traffic`, also where it is the stable version that cannot be loaded.
+    """
+    service = controller.workspace.peek().services.get(name)
+    if service is None:
+        return True
+    wanted, release = service.routing, service.walking
+    try:
+        if controller.traffic.current(name) != wanted:
+            controller.traffic.apply(wanted)
+    except ShipwayError as error:
+        if release is None or error.code not in UNLOADABLE:
+            raise
+        entries = take_back(release, now, "traffic", "can be loaded", f"{error.code} {error.fact}", by="server")
+        _append(controller, name, wanted.token, entries)
+        return False
+    return True
+
+
+def _take_step(controller: Controller, name: str, now: int) -> bool:
+    """Do the first thing that is due for a service and tell whether anything was."""
+    state = controller.workspace.peek()
+    service = state.services.get(name)
+    if service is None:
+        return _open(controller, state, name, now)
+    token = service.token
+    asked = next((retrain for retrain in service.retrains if retrain.outcome is None), None)
+    if asked is not None:
+        controller.retrain(controller.workspace, service, asked, controller.watch)
+        remembered = controller.workspace.peek().services[name].retrains
+        assert all(retrain.outcome is not None for retrain in remembered)
+        return True
+    entries = _look_live(controller, service, now) or _look_at_step(controller, service, now)
+    if entries:
+        _append(controller, name, token, entries)
+        return True
+    if service.walking is not None:
+        return False
+    return _start(controller, state, service, now) or _drill(controller, service, now)
+
+
+def _open(controller: Controller, state: State, name: str, now: int) -> bool:
+    """Open a service with a version of its model, if there is one yet that learned from nothing later than now."""
+    model = section_of(controller.workspace, name).model
+    ready = [v for v in state.models.get(model, []) if v.bundle is not None and v.cut <= now]
+    if not ready:
+        return False
+    version = ready[0 if controller.replaying else -1]
+    open_service(controller.workspace, name, version.number, now)
+    _tell(controller, name, f"opened with version {version.number}")
+    return True
+
+
+def _look_live(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:
+    gates = live_gates(controller.workspace.project.registry)
+    due = [gate for gate in gates if is_due(gate, service, now)]
+    if not due:
+        return []
+    evidence = controller.instruments.measure_live(service, checks_of(due), now)
+    section = section_of(controller.workspace, service.name)
+    stable = controller.workspace.state().version(service.model, service.stable.version)
+    learned = stable is not None and now - parse_duration(section.rehearsal) > stable.cut
+    rest_us = parse_duration(section.rest)
+    return judge_live(gates, due, service, evidence, now, rest_us=rest_us, learned=learned)
+
+
+def _look_at_step(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:
+    release = service.walking
+    # What has just begun has nothing to show, and what was judged as of now would be judged alike.
+    if release is None or now <= release.since or any(j.at == now for j in service.judgements.get(release.subject, [])):
+        return []
+    gates = step_gates(controller.workspace.project.registry)
+    evidence = controller.instruments.measure_step(service, release, checks_of(gates), now)
+    return judge_step(gates, service, release, evidence, now)
+
+
+def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
+    """Release the newest version that was never tried."""
+    version = next_version(state, service, now)
+    if version is None:
+        return False
+    start_release(controller.workspace, service.name, version.number, now)
+    _tell(controller, service.name, f"version {version.number} begins its walk")
+    return True
+
+
+def _drill(controller: Controller, service: ServiceState, now: int) -> bool:
+    """Release the stable version on a feed that runs late, once, where the replay asks for it.
+
+    Nothing but the feed is arranged: what becomes of it is left to the gates.
+    """
+    replay = controller.workspace.project.config.replay
+    promoted = any(release.outcome == "promoted" for release in service.releases)
+    if not controller.replaying or replay is None or replay.service != service.name or not (replay.stale and promoted):
+        return False
+    ending = f"~{replay.stale}"
+    if any(release.candidate.online.endswith(ending) for release in service.releases):
+        return False
+    try:
+        release_feed(controller.workspace, service.name, now, f"{service.stable.online}{ending}")
+    except ShipwayError as error:
+        if error.code != "SW-603":
+            raise
+        _tell(controller, service.name, f"the release on a late feed waits: {error.fact}")
+        return False
+    _tell(controller, service.name, f"the stable version begins a walk on a feed that is {replay.stale} late")
+    return True
+
+
+def _append(controller: Controller, name: str, token: int, entries: Sequence[Remembered]) -> None:
+    """Append what follows from a state of a service, unless somebody has decided about it since."""
+    with deciding(controller.workspace) as state:
+        if state.services[name].token != token:
+            return
+        controller.workspace.remember(*entries)
+    for _, body in entries:
+        match body:
+            case VerdictGiven(verdict=verdict):
+                said, step = verdict.reason, f"gate {verdict.gate} on {name}"
+                controller.watch(Event(stage="verdict", step=step, said=said, outcome=verdict.outcome))
+            case ReleaseMoved():
+                to = f"{body.outcome}, {body.weight * 100:.4g} %" if body.outcome == "walking" else body.outcome
+                _tell(controller, f"release {body.release}", f"{to}: {body.reason}")
+            case RetrainAsked():
+                _tell(controller, name, f"a retrain is asked for: {body.reason}")
+            case _:
+                pass
+
+
+def _tell(controller: Controller, name: str, said: str) -> None:
+    controller.watch(Event(stage="note", step=name, said=said))

@@ -1,0 +1,179 @@
+"""Measuring services: what a window of the log, the labels that have landed and the training rows say of them."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from shipway.app.control.offline import LABELS, make_runner, read_labels, read_offline, read_reference
+from shipway.app.release import manifest_of
+from shipway.app.runner import Runner
+from shipway.app.workspace import Workspace
+from shipway.core.bundle import Manifest
+from shipway.core.check import Check, Evidence
+from shipway.core.measure import Drift, FeatureLag, NewestSeen, PairedLoss, Skew, Windowed
+from shipway.core.online import Layout, make_layout
+from shipway.core.prediction import NEWEST, PREDICTIONS
+from shipway.core.projection import ServiceState, VersionState
+from shipway.core.release import Release
+from shipway.core.service import CANDIDATE, STABLE, Variant
+from shipway.kit.canonical import canonical_json
+from shipway.monitoring.canary import measure_canary
+from shipway.monitoring.live import measure_live
+from shipway.monitoring.reading import pair_versions, read_vectors, served
+from shipway.monitoring.window import CanaryWindow, LiveWindow
+from shipway.ports.adapter import load_adapter
+from shipway.ports.log import Log
+
+_ANSWERS: Final = ("request", "row", "at", "version", "role", "token", "p")
+_PAIRED: Final = (*_ANSWERS, "weight", "error", "latency_us", "answer_us")
+
+
+class LogInstruments:
+    """What measures services from the prediction log that their servers write.
+
+    Only the columns and the period that the checks need are read, and what a check does not need is left empty.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        """Read nothing yet.
+
+        Args:
+            workspace: the project's state.
+        """
+        self.workspace = workspace
+        self._labels: dict[str, tuple[str, pl.DataFrame]] = {}
+        self._logs: dict[str, Log] = {}
+
+    def measure_step(
+        self, service: ServiceState, release: Release, checks: Sequence[Check], now: int
+    ) -> dict[str, Evidence]:
+        """Measure checks on the present step of a release, on everything asked before now.
+
+        Args:
+            service: the service.
+            release: its release, walking.
+            checks: what is measured.
+            now: domain time, microseconds since 1970 UTC.
+
+        Raises:
+            ShipwayError: as `monitoring.canary.measure_canary`; SW-605 for a damaged segment of the log.
+        """
+        log = self._open_log(service)
+        rows = log.read(PREDICTIONS, since=release.started_at, until=now, columns=_PAIRED)
+        variants = {STABLE: release.stable, CANDIDATE: release.candidate}
+        lagging, losing = (any(isinstance(c.measure, kind) for c in checks) for kind in (FeatureLag, PairedLoss))
+        window = CanaryWindow(
+            pairs=pair_versions(rows, release.stable.version, release.candidate.version),
+            labels=self._read_labels(service.model) if losing else LABELS.to_frame(),
+            newest=self._read_newest(log, service, variants, release.since, now) if lagging else {},
+            online={name: variant.online for name, variant in variants.items()},
+            versions={name: variant.version for name, variant in variants.items()},
+            since=release.since,
+            weight=release.weight,
+            steps=len(release.walk) - 1,
+            now=now,
+            zone=self._zone,
+        )
+        return {check.name: measure_canary(check, window, subject=release.subject) for check in checks}
+
+    def measure_live(self, service: ServiceState, checks: Sequence[Check], now: int) -> dict[str, Evidence]:
+        """Measure checks on what a service answered lately; tables of their parts are stored as blobs.
+
+        Args:
+            service: the service.
+            checks: what is measured, each on a window of its own that ends now.
+            now: domain time, microseconds since 1970 UTC.
+
+        Raises:
+            ShipwayError: as `monitoring.live.measure_live`; SW-605 for a damaged segment of the log; what building a
+                frame refuses, for the audit of skew.
+        """
+        window = self._look(service, checks, now)
+        evidence: dict[str, Evidence] = {}
+        for check in checks:
+            found = measure_live(check, window, subject=service.subject)
+            detail = None if found.detail is None else self.workspace.blobs.put(canonical_json(found.detail))
+            evidence[check.name] = msgspec.structs.replace(found.evidence, detail=detail)
+        return evidence
+
+    def _look(self, service: ServiceState, checks: Sequence[Check], now: int) -> LiveWindow:
+        version, manifest, layout = self._describe(service, service.stable)
+        since = now - max(_length_us(check) for check in checks)
+        log, features, nothing = self._open_log(service), layout.columns, pl.DataFrame()
+        scored, drifting, audited, aged = (
+            any(isinstance(check.measure, kind) for check in checks) for kind in (Windowed, Drift, Skew, NewestSeen)
+        )
+        read = features if drifting or audited else ()
+        newest = _newest_columns(layout) if aged else []
+        answers = nothing
+        if scored:
+            # What another version answered says nothing about whether this one has to be trained again.
+            answers = served(log.read(PREDICTIONS, since=since, until=now, columns=_ANSWERS))
+            answers = answers.filter(pl.col("version") == service.stable.version)
+        vectors = read_vectors(log, service.stable.online, [*read, *newest], since, now) if read or aged else nothing
+        offline = nothing
+        if audited:
+            model = self.workspace.project.registry.models[service.model]
+            offline = read_offline(self._runner, model, version, features, (since, now))
+        return LiveWindow(
+            answers=answers,
+            labels=self._read_labels(service.model) if scored else LABELS.to_frame(),
+            vectors=vectors,
+            reference=read_reference(self._runner, manifest, features) if drifting else nothing,
+            offline=offline,
+            features=features,
+            now=now,
+            zone=self._zone,
+        )
+
+    def _read_labels(self, model: str) -> pl.DataFrame:
+        """Return what came true of a model's rows, read once for each commit of data."""
+        commit = self.workspace.main_commit().id
+        known = self._labels.get(model)
+        if known is None or known[0] != commit:
+            known = commit, read_labels(self.workspace, self.workspace.project.registry.models[model])
+            self._labels[model] = known
+        return known[1]
+
+    def _read_newest(
+        self, log: Log, service: ServiceState, variants: Mapping[str, Variant], since: int, until: int
+    ) -> dict[str, pl.DataFrame]:
+        """Return how new the events were that each variant read, where the two read different stores."""
+        if len({variant.online for variant in variants.values()}) == 1:
+            return {}
+        columns = {name: _newest_columns(self._describe(service, variant)[2]) for name, variant in variants.items()}
+        return {
+            name: read_vectors(log, variant.online, columns[name], since, until) for name, variant in variants.items()
+        }
+
+    def _describe(self, service: ServiceState, variant: Variant) -> tuple[VersionState, Manifest, Layout]:
+        version = self.workspace.peek().version(service.model, variant.version)
+        assert version is not None
+        manifest = manifest_of(self.workspace, version)
+        return version, manifest, make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema)
+
+    def _open_log(self, service: ServiceState) -> Log:
+        if service.name not in self._logs:
+            self._logs[service.name] = load_adapter("log.parquet")(self.workspace.folder / "log" / service.name)
+        return self._logs[service.name]
+
+    @cached_property
+    def _runner(self) -> Runner:
+        return make_runner(self.workspace)
+
+    @property
+    def _zone(self) -> str:
+        return self.workspace.project.config.project.timezone
+
+
+def _newest_columns(layout: Layout) -> list[str]:
+    """Return the columns of a vector that say how new the events of each stream were."""
+    return list(dict.fromkeys(f"{NEWEST}{series.stream}" for series in layout.series))
+
+
+def _length_us(check: Check) -> int:
+    measure = check.measure
+    return measure.last_us if isinstance(measure, Windowed | Drift | NewestSeen | Skew) else 0

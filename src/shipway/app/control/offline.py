@@ -1,0 +1,105 @@
+"""What is known of a model's rows without asking its service: labels, training rows, and vectors computed offline."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import polars as pl
+
+from shipway.app.candidate import code_digest
+from shipway.app.frame import frame_of, read_rows
+from shipway.app.progress import ignore
+from shipway.app.runner import Runner
+from shipway.app.version import frame_of_version
+from shipway.app.workspace import Workspace
+from shipway.core.artifact import Artifact
+from shipway.core.bundle import Manifest
+from shipway.core.feature import Expr
+from shipway.core.model import Model
+from shipway.core.prediction import join_key
+from shipway.core.projection import VersionState
+from shipway.data.frame import build_frame
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, plan_views
+from shipway.maths.expression import Column, walk
+
+LABELS: Final = pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at": pl.Int64()})
+"""Columns of labels: the row's key as the log writes it, what came true, and when that was known."""
+
+
+def read_labels(workspace: Workspace, model: Model) -> pl.DataFrame:
+    """Read what came true of the rows of a model, as far as the main branch knows.
+
+    Args:
+        workspace: the project's state.
+        model: the declaration.
+
+    Returns:
+        Columns as `LABELS`, for the rows that have a label; instants in microseconds since 1970 UTC.
+
+    Raises:
+        ShipwayError: SW-401 if no data has passed its gate yet.
+    """
+    plan = plan_views(model.on, model.at, (), workspace.project.registry.sources, label=model.label)
+    snapshot = workspace.admitted([model.on.name])[model.on.name]
+    event = plan.events[model.label.stream]
+    names = dict.fromkeys([*model.on.key, *_names(model.at), *_names(model.label.value), event.known_at])
+    table = workspace.tables.read(snapshot, [name for name in names if name in snapshot.columns])
+    # What a label reads too early was refused when the model's frame was built; to ask again takes more columns.
+    rows = build_frame(plan, {model.on.name: table}, refuse=False).drop_nulls([LABEL, LABEL_KNOWN_AT])
+    keys, known = _join_keys(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
+    return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS)
+
+
+def make_runner(workspace: Workspace) -> Runner:
+    """Return a runner that finds what `shipway run` made by the same code; watched by nobody."""
+    return Runner(workspace, ignore, code=code_digest())
+
+
+def read_reference(runner: Runner, manifest: Manifest, features: Sequence[str]) -> pl.DataFrame:
+    """Read the features of the rows that a version was trained on.
+
+    Args:
+        runner: reads.
+        manifest: of the version's bundle, which names the frame.
+        features: names of the features.
+
+    Raises:
+        ShipwayError: SW-202 for a feature that the frame lacks, SW-605 if the frame is lost.
+    """
+    frame = Artifact(kind="frame", digest=str(manifest.training["frame"]))
+    rows = read_rows(runner, frame, [*features, LABEL, LABEL_KNOWN_AT], period=(-(2**62), manifest.cut))
+    known = pl.col(LABEL).is_not_null() & (pl.col(LABEL_KNOWN_AT).to_physical() <= manifest.cut)
+    return rows.filter(known).select(features)
+
+
+def read_offline(
+    runner: Runner, model: Model, version: VersionState, features: Sequence[str], period: tuple[int, int]
+) -> pl.DataFrame:
+    """Read the features of every row asked about in a period, as the batch side computes them from the main branch.
+
+    The frame is the one that `shipway run` made of the same data by the same code; it is made anew where there is none.
+
+    Args:
+        runner: finds the frame, or makes it.
+        model: the declaration.
+        version: whose features.
+        features: their names.
+        period: from and to (exclusive), microseconds since 1970 UTC.
+
+    Returns:
+        The columns row (the key as the log writes it), at (int64 microseconds since 1970 UTC) and the features.
+
+    Raises:
+        ShipwayError: what building a frame refuses.
+    """
+    frame = frame_of_version(runner, model, version, frame_of(runner, model)[0])
+    rows = read_rows(runner, frame, [*model.on.key, AT, *features], period=period)
+    found = rows.select(pl.Series("row", _join_keys(rows, model.on.key)), pl.col(AT).to_physical().alias("at"))
+    return found.hstack(rows.select(features))
+
+
+def _join_keys(rows: pl.DataFrame, key: Sequence[str]) -> list[str]:
+    return [join_key(values) for values in rows.select(pl.col(key).to_physical()).iter_rows()]
+
+
+def _names(expr: Expr) -> list[str]:
+    return [node.name for node in walk(expr) if isinstance(node, Column)]

@@ -1,0 +1,107 @@
+"""What a service answered, with the labels that are known by now, and the parts of time that answers are counted in."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from shipway.app.control.clock import replay_clock, replay_folder
+from shipway.app.frame import read_rows
+from shipway.app.instant import EPOCH
+from shipway.app.replay.clock import read_reconciled
+from shipway.app.runner import Runner
+from shipway.app.workspace import Workspace
+from shipway.core.artifact import Artifact
+from shipway.core.config import instant_of
+from shipway.core.prediction import PREDICTIONS, join_key
+from shipway.core.projection import ServiceState
+from shipway.data.plan import LABEL, LABEL_KNOWN_AT
+from shipway.monitoring.reading import join_labels, served
+from shipway.ports.adapter import load_adapter
+from shipway.ports.log import Log
+
+_COLUMNS: Final = ("request", "row", "at", "version", "role", "token", "p", "error", "online")
+
+
+def open_log(workspace: Workspace, service: str) -> Log:
+    """Return the prediction log of a service."""
+    return load_adapter("log.parquet")(workspace.folder / "log" / service)
+
+
+def lived_period(workspace: Workspace, service: ServiceState) -> tuple[int, int, int]:
+    """Return from when to when (exclusive) a service was asked, and by when labels are known.
+
+    In a replay these are its period and the tick that was reconciled last; otherwise what is between the opening of the
+    service and now.
+
+    Raises:
+        ShipwayError: SW-605 if the position of the replay is damaged.
+    """
+    section, clock = workspace.project.config.replay, replay_clock(workspace)
+    if section is None or clock is None or section.service != service.name:
+        now = workspace.clock.now()
+        return service.opened_at, now, now
+    reconciled = read_reconciled(replay_folder(workspace))
+    return clock.start, clock.end, clock.start if reconciled is None else reconciled
+
+
+def read_labels(runner: Runner, frame: Artifact, key: Sequence[str]) -> pl.DataFrame:
+    """Read what came true of the rows of a frame: columns row, label (bool) and known_at, as `join_labels` reads them.
+
+    Args:
+        runner: runs and remembers.
+        frame: a model's frame.
+        key: the columns that name a row.
+    """
+    rows = read_rows(runner, frame, [*key, LABEL, LABEL_KNOWN_AT]).drop_nulls([LABEL, LABEL_KNOWN_AT])
+    known = rows[LABEL_KNOWN_AT].to_physical().alias("known_at")
+    return pl.DataFrame([name_rows(rows, key), rows[LABEL].alias("label"), known])
+
+
+def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
+    """Read the answer to each request that was asked before an instant, with its label as known by then.
+
+    Args:
+        log: the service's.
+        labels: columns row, label (bool) and known_at.
+        known_by: microseconds since 1970 UTC.
+
+    Returns:
+        Columns of the prediction log, `label` and `known_at`; a label that is not known is null.
+
+    Raises:
+        ShipwayError: SW-605 for a damaged segment, and as `reading.served`.
+    """
+    rows = log.read(PREDICTIONS, until=known_by, columns=_COLUMNS if PREDICTIONS in log.streams() else None)
+    return join_labels(served(rows), labels, known_by)
+
+
+def name_rows(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """Return the key of each row as the log writes it."""
+    values = rows.select(pl.col(key).to_physical()).iter_rows()
+    return pl.Series("row", [join_key(value) for value in values], dtype=pl.String)
+
+
+def list_months(start: int, end: int, timezone: str) -> Iterator[int]:
+    """Yield the first instant of each month of a zone within a period.
+
+    Args:
+        start: microseconds since 1970 UTC.
+        end: likewise, excluded.
+        timezone: whose months.
+    """
+    at = (EPOCH + dt.timedelta(microseconds=start)).astimezone(ZoneInfo(timezone))
+    month = dt.datetime(at.year, at.month, 1)
+    while (first := instant_of(month, timezone)) < end:
+        if first >= start:
+            yield first
+        month = (month + dt.timedelta(days=32)).replace(day=1)
+
+
+def split_months(start: int, end: int, timezone: str) -> list[tuple[int, int]]:
+    """Return a period cut at each first of a month, so that one month at a time need be in memory."""
+    cuts = [start, *(month for month in list_months(start, end, timezone) if month > start), end]
+    return [(low, high) for low, high in pairwise(cuts) if low < high]

@@ -1,0 +1,40 @@
+"""`shipway serve`."""
+
+import os
+import sys
+
+from cyclopts import App
+
+from shipway.app.project import STATE_FOLDER
+from shipway.cli.door import Flag, Given
+
+app = App(
+    name="serve",
+    help_epilogue="""\
+Answers predictions over HTTP until it is stopped, by Ctrl-C or SIGTERM; what was accepted is answered and logged first
+
+Which version answers is decided by releases; without one there is nothing to answer yet
+
+Examples:
+  shipway serve
+  shipway serve --port 0 --replay""",
+)
+
+
+@app.default
+def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, door: Given) -> None:
+    """Answer predictions over HTTP.
+
+    Args:
+        host: the address to listen on
+        port: the port to listen on; 0 takes any that is free
+        replay: let callers name the instant they ask for
+        door: which project
+    """
+    state = door.project().root / STATE_FOLDER
+    words = [sys.executable, "-P", "-m", "shipway.serving", "--state", str(state), "--host", host, "--port", str(port)]
+    if replay:
+        words.append("--replay")
+    sys.stdout.flush()
+    # The prediction process holds nothing of the control plane, so it takes this one's place instead of its memory.
+    os.execv(sys.executable, words)

@@ -1,0 +1,326 @@
+"""The layout of the online store: which series a set of feature views reads, and the bytes they are kept in.
+
+A *series* holds what one stream of events adds up to for one entity, one entry for each instant at which something
+happened: running counts and totals from the series' start up to and with that instant, and the values of its newest
+row. A window `(T - W, T]` is then the difference of two entries, the newest at or before T and the newest at or before
+T - W: exact integers, as in batch, whatever the width, and as known at any T that the store still reaches back to.
+
+Whoever writes the store and whoever reads it build the layout from the same views, so that nothing else needs to be
+agreed on.
+"""
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+import numpy as np
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.kit.canonical import digest_bytes, digest_value
+from shipway.maths.evaluation import evaluate
+from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
+from shipway.maths.vector import Vector
+
+Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
+Schema: TypeAlias = dict[str, dict[str, Kind]]
+"""Table to column to kind, of every column that a set of views reads."""
+Scalar: TypeAlias = bool | int | float | str | None
+
+RESOLUTION: Final = 1e-6
+"""Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
+SCALE: Final = 1 / RESOLUTION
+"""How many units of a scaled sum make one."""
+LONGEST_KEY: Final = 200
+"""Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
+_HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
+_PACK: Final = msgspec.msgpack.Encoder()
+_UNPACK: Final = msgspec.msgpack.Decoder(list[Scalar])
+_DTYPES: Final[dict[Kind, Any]] = {
+    "int": np.int64,
+    "float": np.float64,
+    "text": np.object_,
+    "bool": np.bool_,
+    "instant": np.int64,
+}
+
+
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one stream for each entity of one kind.
+
+    Attributes:
+        stream: the stream's name, `source.instant`.
+        keys: the entity's key columns; none for the whole system.
+        sums: expressions on a row that are counted where valid, and added up.
+        scaled: for each of them whether it is floating point, and so added up in units of `RESOLUTION`.
+        newest: expressions of which the newest row's value is kept.
+        extrema: expressions of which the least and the greatest value of each instant are kept.
+        keep_us: how far back the widest window reads, None where one is asked about an instant of the row, which may be
+            any; the newest entry is kept whatever its age.
+    """
+
+    stream: str
+    keys: tuple[str, ...]
+    sums: tuple[Expr, ...] = ()
+    scaled: tuple[bool, ...] = ()
+    newest: tuple[Expr, ...] = ()
+    extrema: tuple[Expr, ...] = ()
+    keep_us: int | None = 0
+
+    @property
+    def table(self) -> str:
+        """Return the source whose rows the stream is made of."""
+        return self.stream.partition(".")[0]
+
+    @property
+    def packing(self) -> struct.Struct:
+        """Return the fixed part of an entry: rows so far, then for each sum its count and its total so far."""
+        return struct.Struct(f"<{1 + 2 * len(self.sums)}q")
+
+    @property
+    def varied(self) -> bool:
+        """Tell whether an entry has a part after the fixed one."""
+        return bool(self.newest or self.extrema)
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Everything the online side of a set of views needs to know.
+
+    Attributes:
+        spine: the source whose rows are asked about.
+        key: its key columns, which name a row.
+        views: the feature views, in the order of the frame's columns.
+        schema: kinds of the columns read.
+        series: what is kept, in a fixed order; an entry's key begins with its place here.
+    """
+
+    spine: str
+    key: tuple[str, ...]
+    views: tuple[FeatureView, ...]
+    schema: Schema
+    series: tuple[Series, ...]
+
+    @cached_property
+    def namespace(self) -> str:
+        """Return the name of a store of this layout: equal series are one store, whoever reads it."""
+        read = sorted({*_columns_of(self.spine, (), self.series)})
+        kinds = [[table, name, self.schema[table][name]] for table, name in read]
+        return digest_value([kinds, self.series])[:16]
+
+    @cached_property
+    def streams(self) -> tuple[str, ...]:
+        """Return the streams that are read, in order."""
+        return tuple(dict.fromkeys(series.stream for series in self.series))
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Return the feature columns in the frame's order."""
+        return tuple(flatten(view.name, name) for view in self.views for name in view.features)
+
+    @cached_property
+    def request(self) -> dict[str, Kind]:
+        """Return the columns a request has to bring, with their kinds: the row's key, then what the features read."""
+        names = dict.fromkeys(self.key)
+        for view in self.views:
+            for expr in view.features.values():
+                names |= dict.fromkeys(column.name for column in row_columns(expr))
+            if view.entity is not None:
+                names |= dict.fromkeys(view.entity.keys)
+        return {name: self.schema[self.spine][name] for name in names}
+
+    def find(self, stream: str, keys: tuple[str, ...]) -> int:
+        """Return the place of the series of a stream for an entity."""
+        return next(i for i, series in enumerate(self.series) if (series.stream, series.keys) == (stream, keys))
+
+
+def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], schema: Schema) -> Layout:
+    """Work out which series a set of views reads.
+
+    Args:
+        spine: the source whose rows are asked about.
+        key: its key columns.
+        views: the feature views.
+        schema: kinds of (at least) the columns they read; what they do not read is left out of the layout.
+
+    Raises:
+        ShipwayError: SW-202 for a column the schema lacks, SW-203 for an expression that does not fit its columns.
+    """
+    found: dict[tuple[str, tuple[str, ...]], list[Aggregate]] = {}
+    for view in views:
+        for expr in view.features.values():
+            for node in walk(expr):
+                if isinstance(node, Aggregate):
+                    keys = () if view.entity is None else view.entity.keys
+                    found.setdefault((node.stream, keys), []).append(node)
+    series = tuple(_make_series(*place, found[place], schema) for place in sorted(found))
+    return Layout(
+        spine=spine,
+        key=tuple(key),
+        views=tuple(views),
+        schema=_read_columns(spine, key, views, series, schema),
+        series=series,
+    )
+
+
+def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) -> Kind:
+    """Return the kind of value an expression on a table's rows has; instants and durations are `int`.
+
+    Raises:
+        ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
+    """
+
+    def leaf(node: Column | Aggregate) -> Vector:
+        kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
+        if kind is None:
+            raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
+        return Vector(np.empty(0, dtype=_DTYPES[kind]), np.empty(0, dtype=np.bool_))
+
+    try:
+        values = evaluate(expr, leaf, 0).values
+    except ValueError as error:
+        raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+    kinds: dict[str, Kind] = {"b": "bool", "i": "int", "f": "float", "O": "text"}
+    return kinds[values.dtype.kind]
+
+
+def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
+    """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out."""
+    names: tuple[tuple[str, Kind], ...] = (
+        ("Int", "int"),
+        ("UInt", "int"),
+        ("Float", "float"),
+        ("Decimal", "float"),
+        ("String", "text"),
+        ("Categorical", "text"),
+        ("Enum", "text"),
+        ("Boolean", "bool"),
+        ("Datetime", "instant"),
+        ("Date", "instant"),
+        ("Duration", "int"),
+    )
+    kinds: dict[str, Kind] = {}
+    for column, written in columns.items():
+        for name, kind in names:
+            if written.startswith(name):
+                kinds[column] = kind
+                break
+    return kinds
+
+
+def row_columns(expr: Expr) -> tuple[Column, ...]:
+    """Return the columns an expression reads of the row asked about: outside windows, and in their anchors."""
+    found: dict[Column, None] = {}
+    stack: list[Expr] = [expr]
+    while stack:
+        match stack.pop():
+            case Column() as column:
+                found[column] = None
+            case Operation(args=args):
+                stack.extend(args)
+            case Aggregate(anchor=anchor) if anchor is not None:
+                stack.append(anchor)
+            case Aggregate() | Constant() | Span():
+                pass
+    return tuple(found)
+
+
+def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
+    """Return the name of one entity's series: its place in the layout, then the key, which is a prefix of no other.
+
+    Args:
+        place: place of the series in the layout.
+        keys: the entity's key values, none of them null; of the kinds the schema says.
+    """
+    return encode_place(place) + encode_entity(keys)
+
+
+def encode_place(place: int) -> bytes:
+    """Return what the names of all series at a place of the layout begin with."""
+    return place.to_bytes(2, "big")
+
+
+def encode_entity(keys: Sequence[Scalar]) -> bytes:
+    """Return what follows in the name of one entity's series, the same for every series of that entity.
+
+    Args:
+        keys: the entity's key values, none of them null; of the kinds the schema says.
+    """
+    if not keys:
+        return b""
+    # Zero has two forms as a floating-point number, and a frame takes them for one.
+    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
+
+
+def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Scalar]) -> bytes:
+    """Return the bytes of an entry.
+
+    Args:
+        packing: of the series.
+        totals: rows so far, then for each sum how many were valid so far and their total so far.
+        varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
+            entry's instant; empty where the series keeps neither.
+    """
+    fixed = packing.pack(*totals)
+    return fixed + _PACK.encode(varied) if varied else fixed
+
+
+def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Scalar]]:
+    """Return the totals and the varied part of an entry, as `pack_entry` was given them."""
+    return packing.unpack_from(entry), unpack_varied(packing, entry)
+
+
+def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Scalar]:
+    """Return the varied part of an entry alone."""
+    return _UNPACK.decode(entry[packing.size :]) if len(entry) > packing.size else []
+
+
+def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate], schema: Schema) -> Series:
+    table = stream.partition(".")[0]
+    by_kind: dict[str, dict[Expr, None]] = {"sums": {}, "newest": {}, "extrema": {}}
+    places = {"sum": "sums", "mean": "sums", "share": "sums", "last": "newest", "min": "extrema", "max": "extrema"}
+    for node in nodes:
+        if node.value is not None and node.kind in places:
+            by_kind[places[node.kind]][node.value] = None
+    for expr in (*by_kind["sums"], *by_kind["extrema"]):
+        if kind_of(expr, table, schema) == "text":
+            raise ShipwayError("SW-203", f"{render(expr)} is text", "numbers, truth and time can be aggregated")
+    sums = tuple(by_kind["sums"])
+    anchored = any(node.anchor is not None for node in nodes)
+    return Series(
+        stream=stream,
+        keys=keys,
+        sums=sums,
+        scaled=tuple(kind_of(expr, table, schema) == "float" for expr in sums),
+        newest=tuple(by_kind["newest"]),
+        extrema=tuple(by_kind["extrema"]),
+        keep_us=None if anchored else max(node.width_us or 0 for node in nodes),
+    )
+
+
+def _read_columns(
+    spine: str, key: Sequence[str], views: Sequence[FeatureView], series: Sequence[Series], schema: Schema
+) -> Schema:
+    read: dict[tuple[str, str], None] = {(spine, name): None for name in key}
+    for table, name in _columns_of(spine, views, series):
+        read[table, name] = None
+    kinds: Schema = {}
+    for table, name in sorted(read):
+        kind = schema.get(table, {}).get(name)
+        if kind is None:
+            raise ShipwayError("SW-202", f"nothing is known of column {name!r} of {table!r}", "run the project again")
+        kinds.setdefault(table, {})[name] = kind
+    return kinds
+
+
+def _columns_of(spine: str, views: Sequence[FeatureView], series: Sequence[Series]) -> Iterator[tuple[str, str]]:
+    for view in views:
+        yield from ((spine, name) for name in (() if view.entity is None else view.entity.keys))
+        for expr in view.features.values():
+            yield from ((spine, column.name) for column in row_columns(expr))
+    for one in series:
+        yield from ((one.table, name) for name in one.keys)
+        for expr in (*one.sums, *one.newest, *one.extrema):
+            yield from ((one.table, node.name) for node in walk(expr) if isinstance(node, Column))

@@ -1,0 +1,267 @@
+"""Feeds: a layout's streams as updates of the online store, in the order in which they become known.
+
+Every value is computed here, once for all rows and by the functions that frames are built with; what is left for the
+materialiser is to add up whole numbers.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Event, Expr
+from shipway.core.online import Layout, Scalar, Series, encode_series
+from shipway.data.column import evaluate_row, vector_of
+from shipway.data.frame import code_keys, rank_ties, scale_values
+from shipway.data.known import instants_of
+from shipway.data.plan import Plan, require
+from shipway.maths import window
+from shipway.maths.code import compact
+from shipway.maths.expression import render
+from shipway.maths.vector import Vector
+
+_Ints = NDArray[np.int64]
+_NEVER = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SeriesFeed:
+    """What the n updates of a stream are to one series of the layout.
+
+    Attributes:
+        place: the series' place in the layout.
+        series: what is kept.
+        names: the names of the entities' series.
+        codes: int32[n], which of the names an update belongs to; -1 where its key is null.
+        deltas: int64[n, 1 + 2 * sums]: one row more, then for each sum whether it is valid and what it adds.
+        newest: values of which the newest row's is kept, n each.
+        extrema: values of which the least and the greatest are kept, n each.
+        leads: bool[n], whether an update is the newest of its entity's at its instant up to then; None if all are.
+    """
+
+    place: int
+    series: Series
+    names: Sequence[bytes]
+    codes: NDArray[np.int32]
+    deltas: _Ints
+    newest: tuple[Vector, ...]
+    extrema: tuple[Vector, ...]
+    leads: NDArray[np.bool_] | None
+
+    def read_varied(self, rows: slice | _Ints) -> list[list[Scalar]]:
+        """Return for each of these updates what its entry has after the totals if it is alone at its instant."""
+        columns = [_cells(vector, rows) for vector in self.newest]
+        for vector in self.extrema:
+            cells = _cells(vector, rows)
+            columns += [cells, cells]
+        return list(map(list, zip(*columns, strict=True)))
+
+    def read_leads(self, rows: slice) -> list[bool]:
+        """Return for each of these updates whether it is the newest of its instant."""
+        return [True] * (rows.stop - rows.start) if self.leads is None else self.leads[rows].tolist()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StreamFeed:
+    """The n updates of a stream, sorted by when they are due, then by instant, then by the source's key.
+
+    Attributes:
+        name: the stream's name.
+        due: int64[n], when each becomes known, microseconds since 1970 UTC.
+        instant: int64[n], the stream's own instant, under which it is kept.
+        rank: int64[n], the place of each when they are sorted by instant and key.
+        series: what they are to each series of the stream.
+    """
+
+    name: str
+    due: _Ints
+    instant: _Ints
+    rank: _Ints
+    series: tuple[SeriesFeed, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """Everything that ever happens to an online store.
+
+    Attributes:
+        streams: the streams with their updates.
+        digest: 32 bytes that differ where the feed does.
+    """
+
+    streams: tuple[StreamFeed, ...]
+    digest: bytes
+
+
+def make_feed(layout: Layout, plan: Plan, tables: Mapping[str, pl.DataFrame]) -> Feed:
+    """Turn tables into updates of the online store.
+
+    A row is an update of a stream if it has the stream's instant, and due when that instant is known: a flight is in
+    the schedule once it is published. Its entry stands under the instant itself, so nothing of it is read before, but
+    for plans, which are counted ahead and of which a frame requires that they are known.
+
+    Args:
+        layout: which series are kept.
+        plan: of the frame whose features the store is to give; it has the streams' events.
+        tables: the sources' rows by name.
+
+    Raises:
+        ShipwayError: SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 for values that cannot
+            be summed exactly; all as for the frame.
+    """
+    codes: dict[tuple[str, tuple[str, ...]], _Ints] = {}
+    streams = tuple(_make_stream(layout, plan.events[name], tables, codes) for name in layout.streams)
+    digests = [layout.namespace.encode(), *map(_digest_stream, streams)]
+    return Feed(streams, hashlib.sha256(b"".join(digests)).digest())
+
+
+@dataclass(slots=True)
+class _Columns:
+    """The columns of a stream's updates, each evaluated once."""
+
+    event: Event
+    tables: Mapping[str, pl.DataFrame]
+    order: _Ints
+    timeline: window.Timeline
+    values: dict[Expr, Vector] = field(default_factory=dict[Expr, Vector])
+    deltas: dict[tuple[Expr, ...], _Ints] = field(default_factory=dict[tuple[Expr, ...], _Ints])
+
+    def value(self, expr: Expr) -> Vector:
+        if expr not in self.values:
+            vector = evaluate_row(expr, self.event.source.name, self.tables)
+            self.values[expr] = Vector(vector.values[self.order], vector.valid[self.order])
+        return self.values[expr]
+
+    def extremum(self, expr: Expr) -> Vector:
+        """Return values as frames compare them: conditions as 0 and 1, and both zeros as one."""
+        vector = self.value(expr)
+        if vector.values.dtype.kind == "f":
+            return Vector(vector.values + 0.0, vector.valid)
+        return Vector(vector.values.astype(np.int64), vector.valid)
+
+    def delta(self, sums: tuple[Expr, ...]) -> _Ints:
+        if sums not in self.deltas:
+            columns = [np.ones(len(self.order), dtype=np.int64)]
+            for expr in sums:
+                vector = self.value(expr)
+                whole = self._whole(expr, vector)
+                columns += [vector.valid.astype(np.int64), np.where(vector.valid, whole, 0)]
+            self.deltas[sums] = np.stack(columns, axis=1)
+        return self.deltas[sums]
+
+    def _whole(self, expr: Expr, vector: Vector) -> _Ints:
+        whole = scale_values(expr, vector) if vector.values.dtype.kind == "f" else vector.values.astype(np.int64)
+        try:
+            window.build_prefix(self.timeline, whole, vector.valid)
+        except ValueError as error:
+            raise ShipwayError("SW-303", f"sums of {render(expr)}: {error}", "use smaller numbers") from error
+        return whole
+
+
+def _make_stream(
+    layout: Layout,
+    event: Event,
+    tables: Mapping[str, pl.DataFrame],
+    codes: dict[tuple[str, tuple[str, ...]], _Ints],
+) -> StreamFeed:
+    source, rows = event.source, tables[event.source.name]
+    instant = instants_of(source, event.known_at, rows)
+    due = instants_of(source, source.instant_of(event.known_at) or event.known_at, rows)
+    ties = rank_ties(rows, source.key)
+    order = np.flatnonzero((instant != _NEVER) & (due != _NEVER))
+    order = order[np.lexsort((ties[order], instant[order], due[order]))]
+    due, instant, ties = due[order], instant[order], ties[order]
+    sorted_at = np.lexsort((ties, instant))
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[sorted_at] = np.arange(len(order))
+    in_order = bool(np.all((np.diff(sorted_at) > 0) | (np.diff(instant[sorted_at]) != 0)))
+    columns = _Columns(event, tables, order, window.build_timeline(np.zeros(len(order), dtype=np.int64), instant))
+    found: list[SeriesFeed] = []
+    for place, series in enumerate(layout.series):
+        if series.stream != event.name:
+            continue
+        entity = (source.name, series.keys)
+        if entity not in codes:
+            keyed = require(source.name, series.keys, tables)
+            codes[entity] = code_keys(keyed, keyed, series.keys)[0]
+        local, names = _name_entities(place, series.keys, rows, order, codes[entity][order])
+        leads = None if in_order or not series.newest else _find_leads(local, instant, rank)
+        found.append(_make_series(place, series, columns, names, local, leads))
+    return StreamFeed(event.name, due, instant, rank, tuple(found))
+
+
+def _make_series(
+    place: int,
+    series: Series,
+    columns: _Columns,
+    names: Sequence[bytes],
+    codes: NDArray[np.int32],
+    leads: NDArray[np.bool_] | None,
+) -> SeriesFeed:
+    return SeriesFeed(
+        place=place,
+        series=series,
+        names=names,
+        codes=codes,
+        deltas=columns.delta(series.sums),
+        newest=tuple(columns.value(expr) for expr in series.newest),
+        extrema=tuple(columns.extremum(expr) for expr in series.extrema),
+        leads=leads,
+    )
+
+
+def _name_entities(
+    place: int, keys: tuple[str, ...], rows: pl.DataFrame, order: _Ints, codes: _Ints
+) -> tuple[NDArray[np.int32], list[bytes]]:
+    """Number the entities that occur, and name the series of each."""
+    there = np.flatnonzero(codes >= 0)
+    levels, index = compact(codes[there])
+    local = np.full(len(codes), -1, dtype=np.int32)
+    local[there] = index
+    example = np.empty(len(levels), dtype=np.int64)
+    example[index] = there
+    if not keys:
+        return local, [encode_series(place, ())] * len(levels)
+    values = [vector_of(rows[name]).values[order[example]].tolist() for name in keys]
+    return local, [encode_series(place, key) for key in zip(*values, strict=True)]
+
+
+def _find_leads(codes: NDArray[np.int32], instant: _Ints, rank: _Ints) -> NDArray[np.bool_]:
+    """Tell of each update whether none of its entity and instant before it has a greater rank."""
+    order = np.lexsort((instant, codes))  # stable: within an entity and instant as they become due
+    begins = np.ones(len(order), dtype=np.bool_)
+    begins[1:] = (np.diff(codes[order]) != 0) | (np.diff(instant[order]) != 0)
+    # A rank within its group, above every rank of the groups before.
+    height = np.cumsum(begins) * len(order) + rank[order]
+    leads = np.empty(len(order), dtype=np.bool_)
+    leads[order] = np.maximum.accumulate(height) == height
+    return leads
+
+
+def _cells(vector: Vector, rows: slice | _Ints) -> list[Scalar]:
+    values, valid = vector.values[rows].tolist(), vector.valid[rows].tolist()
+    return [value if there else None for value, there in zip(values, valid, strict=True)]
+
+
+def _digest_stream(stream: StreamFeed) -> bytes:
+    digest = hashlib.sha256(msgspec.msgpack.encode([stream.name, len(stream.due)]))
+    arrays: dict[int, NDArray[Any]] = {}
+    for array in (stream.due, stream.instant, stream.rank):
+        arrays[id(array)] = array
+    for one in stream.series:
+        digest.update(msgspec.msgpack.encode(one.names))
+        for array in (one.codes, one.deltas):
+            arrays[id(array)] = array
+        for vector in (*one.newest, *one.extrema):
+            arrays[id(vector.valid)] = vector.valid
+            arrays[id(vector.values)] = np.where(vector.valid, vector.values, np.zeros(1, dtype=vector.values.dtype))
+    for array in arrays.values():  # columns that series share count once
+        text = array.dtype.kind == "O"
+        digest.update(msgspec.msgpack.encode(array.tolist()) if text else np.ascontiguousarray(array).data)
+    return digest.digest()

@@ -1,0 +1,240 @@
+"""Measure a canary: two versions of one service on the same requests, as evidence that may be looked at at any time.
+
+A walk of several steps looks at a version again and again. What is measured anew in each step therefore gets the part
+of its check's alpha that falls to one step, so that alpha is what the check says for the whole release.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.check import Check, Evidence
+from shipway.core.error import ShipwayError
+from shipway.core.measure import FailedAnswers, FeatureLag, PairedLoss, PredictionShift, SlowAnswers
+from shipway.core.prediction import NEWEST
+from shipway.core.service import CANDIDATE, STABLE
+from shipway.maths.drift import wasserstein
+from shipway.maths.interval import clustered_mean
+from shipway.maths.metric import per_row_log_loss
+from shipway.maths.sequential import (
+    confidence_sequence_distance,
+    confidence_sequence_mean,
+    confidence_sequence_share,
+)
+from shipway.monitoring.failure import read_failed, read_slow
+from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
+from shipway.monitoring.reading import join_labels
+from shipway.monitoring.window import ORDER, CanaryWindow
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_SETTLED: Final = 0.99
+_WORST: Final = {"log_loss": float(per_row_log_loss(np.array([True]), np.array([0.0]))[0]), "brier": 1.0}
+
+
+def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evidence:
+    """Measure one check on a canary.
+
+    * `FailedAnswers`, `SlowAnswers`: the e-value (`maths.sequential.stretched_log_e`, over stretches of 24 hours since
+      the step began) for more failed or slow answers among those the canary gave than among those the stable version
+      gave. In shadow, where the canary answers nobody, of the requests on which just one of the two versions failed.
+      The value is divided by the number of steps, so that it reaches 1/alpha in any step of a walk with a probability
+      of at most alpha; it is 10^9 at most. `n` is the canary's answers, `needs` those after which the plan's excess
+      would have been found out in nine cases of ten.
+    * `PredictionShift`: Wasserstein-1 distance, in units of probability, between what the canary answered and what the
+      stable version predicted in shadow for the same requests (in shadow, between the two on all requests), so that
+      what the requests are like does not enter.
+    * `FeatureLag`: share of the step's requests on which the newest event that the canary read, of any stream that both
+      read, was older than the stable version's by more than allowed; where the canary read none, it lags.
+    * `PairedLoss`: mean difference in loss, canary minus stable, over all requests since the release began that have a
+      label; both versions predicted each, so all steps count. Only days that are over and whose labels have landed
+      enter, because labels that land early are not like the others: a request counts once it is older than 99 % of the
+      labels took to land, and a day once requests of a later one count. `n` is requests; `needs` is as many as the
+      plan's days hold at the rate so far.
+
+    Args:
+        check: what to measure.
+        window: what is known.
+        subject: the release and its step, as `kind:name@version`.
+
+    Returns:
+        Evidence with finite numbers only; `n` is 0 where there was nothing to measure. It depends on the window alone.
+        `log_digest` is that of the rows that were measured; facts hold `said`, one clause for a person.
+
+    Raises:
+        ShipwayError: SW-403 if the check is not one on canaries, or its plan cannot be met; SW-104 if it clusters by
+            something else than days.
+    """
+    return give_evidence(_read(check, window), check, subject)
+
+
+def _read(check: Check, window: CanaryWindow) -> Measurement:
+    match check.measure:
+        case FailedAnswers() as measure:
+            return read_failed(check, measure, window)
+        case SlowAnswers() as measure:
+            return read_slow(check, measure, window)
+        case PredictionShift() as measure:
+            return _read_shift(measure, window)
+        case FeatureLag() as measure:
+            return _read_lag(measure, window)
+        case PairedLoss() as measure:
+            return _read_loss(measure, window)
+        case _:
+            fact = f"{check.text} measures {check.subject}, not a canary"
+            raise ShipwayError("SW-403", fact, "put it into a gate that guards another moment")
+
+
+def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
+    step = window.step if window.weight == 0 else window.step.filter(pl.col("answered") == CANDIDATE)
+    rows = step.filter(pl.col("p_stable").is_finite(), pl.col("p_candidate").is_finite())
+    stable, candidate = (rows[name].cast(pl.Float64).to_numpy() for name in ("p_stable", "p_candidate"))
+    low, high = confidence_sequence_distance(candidate, stable, measure.alpha / window.steps)
+    value = wasserstein(stable, candidate)
+    columns = ("request", "p_stable", "p_candidate")
+    if not rows.height:
+        said = f"{window.candidate} has {'answered' if window.weight else 'predicted'} no request yet"
+        return Measurement(value=0.0, low=0.0, high=1.0, n=0, said=said, rows=rows, columns=columns)
+    means = float(candidate.mean()), float(stable.mean())
+    said = f"{value:.3f} [{low:.3f}, {high:.3f}], mean {means[0]:.3f} against {means[1]:.3f} of {window.stable}"
+    facts = {
+        "mean_candidate": means[0],
+        "mean_stable": means[1],
+        "mean_absolute_difference": float(np.abs(candidate - stable).mean()),
+    }
+    return Measurement(
+        value=value,
+        low=low,
+        high=high,
+        n=rows.height,
+        said=f"{said}, over {rows.height:,} requests",
+        rows=rows,
+        columns=columns,
+        facts=facts,
+    )
+
+
+def _read_lag(measure: FeatureLag, window: CanaryWindow) -> Measurement:
+    step = window.step
+    if window.online[STABLE] == window.online[CANDIDATE]:
+        n, online = step.height, window.online[STABLE]
+        said = f"both versions read store {online}" if n else "no request has been asked yet"
+        facts = {"online": online, "lagging": 0}
+        return Measurement(
+            value=0.0, low=0.0, high=0.0 if n else 1.0, n=n, said=said, rows=step, columns=("request",), facts=facts
+        )
+    stable, candidate = window.newest[STABLE], window.newest[CANDIDATE]
+    streams = [name for name in stable.columns if name.startswith(NEWEST) and name in candidate.columns]
+    rows = step.select("request").join(stable.select("request", *streams), on="request", how="inner", validate="1:1")
+    rows = rows.join(
+        candidate.select("request", *streams), on="request", how="inner", validate="1:1", suffix=" candidate"
+    )
+    columns = ("request", *streams, *(f"{name} candidate" for name in streams))
+    n = rows.height if streams else 0
+    if not n:
+        said = "no vector was read by both versions yet" if streams else "the two versions read no stream in common"
+        return Measurement(value=0.0, low=0.0, high=1.0, n=0, said=said, rows=rows, columns=columns)
+    lags = rows.select(**{name.removeprefix(NEWEST): pl.col(name) - pl.col(f"{name} candidate") for name in streams})
+    gone = (pl.col(name).is_not_null() & pl.col(f"{name} candidate").is_null() for name in streams)
+    unread = rows.select(pl.any_horizontal(gone))
+    late = (lags.max_horizontal() > measure.over_us).fill_null(value=False) | unread.to_series()
+    return _describe_lag(measure, window, _Lag(rows, columns, lags.filter(late), n))
+
+
+@dataclass(frozen=True, slots=True)
+class _Lag:
+    """Requests whose vectors both versions read, and by how much those that lag do, for each stream."""
+
+    rows: pl.DataFrame
+    columns: Sequence[str]
+    lagging: pl.DataFrame
+    n: int
+
+
+def _describe_lag(measure: FeatureLag, window: CanaryWindow, lag: _Lag) -> Measurement:
+    late, n = lag.lagging.height, lag.n
+    low, high = confidence_sequence_share(late, n, measure.alpha / window.steps)
+    medians = {name: value for name, value in lag.lagging.median().row(0, named=True).items() if value is not None}
+    facts: dict[str, Any] = {"lagging": late, "requests": n}
+    said = f"the newest event it read was older in {late:,} of {n:,} requests"
+    if medians:
+        worst = max(medians, key=lambda name: (medians[name], name))
+        typical = float(np.median(lag.lagging.max_horizontal().drop_nulls().to_numpy()))
+        facts |= {"median_lag_us": typical, "stream": worst, "stream_median_lag_us": float(medians[worst])}
+        said += f", by {write_duration(medians[worst])} at the median ({worst})"
+    elif late:
+        said += ", of which it read none"
+    return Measurement(
+        value=late / n, low=low, high=high, n=n, said=said, rows=lag.rows, columns=lag.columns, facts=facts
+    )
+
+
+def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
+    if measure.cluster != "day":
+        raise ShipwayError("SW-104", f"requests are not clustered by {measure.cluster!r}", "cluster them by day")
+    rows = _settle(window)
+    columns = ("request", "at", "p_stable", "p_candidate", "label")
+    worst = _WORST[measure.metric]
+    if not rows.height:
+        said = "no day is over with its labels landed"
+        return Measurement(value=0.0, low=-worst, high=worst, n=0, said=said, rows=rows, columns=columns)
+    y = rows["label"].to_numpy().astype(np.bool_)
+    ours, theirs = (_loss(measure.metric, y, rows[name].to_numpy()) for name in ("p_candidate", "p_stable"))
+    day = rows["day"].to_physical().to_numpy().astype(np.int64)
+    estimate = clustered_mean(ours - theirs, day)
+    ends = confidence_sequence_mean(replace(estimate, clusters=_full_days(day)), measure.alpha)
+    low, high = (min(max(end, -worst), worst) for end in ends)
+    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
+    greater = f"greater by {estimate.value:+.4f} [{low:+.4f}, {high:+.4f}]"
+    difference = "too few days for an interval" if math.isinf(ends[0]) else greater
+    said = f"{measure.metric} {ours.mean():.4f} against {theirs.mean():.4f} of {window.stable}, {difference}"
+    value = estimate.value
+    if measure.shown:
+        value = low = high = low
+        difference += f", of which {max(value, 0.0):.4f} is shown"
+    facts = {
+        "candidate_value": float(ours.mean()),
+        "stable_value": float(theirs.mean()),
+        "rate": float(y.mean()),
+        "asked": window.pairs.height,
+    }
+    return Measurement(
+        value=value,
+        low=low,
+        high=high,
+        n=estimate.n,
+        said=f"{said}, over {estimate.n:,} requests in {days}",
+        rows=rows,
+        columns=columns,
+        facts=facts,
+        clusters=estimate.clusters,
+        needs=math.ceil(estimate.n * measure.clusters / estimate.clusters),
+    )
+
+
+def _settle(window: CanaryWindow) -> pl.DataFrame:
+    """Return the labelled pairs of the days that are over and whose labels have landed, with their day."""
+    finite = pl.col("p_stable").is_finite() & pl.col("p_candidate").is_finite()
+    labelled = join_labels(window.pairs.filter(finite), window.labels, window.now).filter(pl.col("label").is_not_null())
+    if not labelled.height:
+        return labelled
+    took = (labelled["known_at"] - labelled["at"]).to_numpy()
+    settled = pl.col("at") <= window.now - math.ceil(np.quantile(took, _SETTLED))
+    dated = labelled.filter(settled).sort(ORDER).with_columns(day=day_of(window.zone))
+    return dated.filter(pl.col("day") < pl.col("day").max())
+
+
+def _full_days(day: NDArray[np.int64]) -> int:
+    """Return as how many days of one size they count (Kish 1965, section 8.2): an evening alone is not a day."""
+    sizes = np.unique(day, return_counts=True)[1]
+    return round(float(sizes.sum() ** 2 / (sizes**2).sum()))
+
+
+def _loss(metric: str, y: Bools, p: Floats) -> Floats:
+    return per_row_log_loss(y, p) if metric == "log_loss" else np.square(p - y)

@@ -1,0 +1,289 @@
+"""Measure a live window: what a service answered, on the labels that have landed, and what its vectors were made of."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.check import Check, Evidence
+from shipway.core.error import ShipwayError
+from shipway.core.measure import Drift, NewestSeen, Score, Skew, Windowed
+from shipway.core.prediction import NEWEST
+from shipway.maths.interval import Estimate, clustered_auc, clustered_mean, interval
+from shipway.maths.metric import auc, per_row_log_loss
+from shipway.monitoring.drift import ColumnDrift, measure_drift
+from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
+from shipway.monitoring.reading import join_labels
+from shipway.monitoring.skew import SkewReport, compare_vectors
+from shipway.monitoring.window import ORDER, LiveWindow
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_POSSIBLE: Final = {
+    "auc": (0.0, 1.0),
+    "log_loss": (0.0, float(per_row_log_loss(np.array([True]), np.array([0.0]))[0])),
+    "brier": (0.0, 1.0),
+    "calibration_gap": (-1.0, 1.0),
+}
+_SHOWN: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredWindow:
+    """Evidence, and the rows of its part table; None where it has no parts.
+
+    The evidence does not cite the table yet: whoever stores it puts the blob's digest into `Evidence.detail`.
+    """
+
+    evidence: Evidence
+    detail: list[dict[str, Any]] | None
+
+
+def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredWindow:
+    """Measure one check on a live window.
+
+    * `Windowed`: the metric on the answers of the window whose labels are known by now, with its 95 % interval,
+      clustered by day. `calibration_gap` is how far predictions are off on average, either way.
+    * `Drift`: the greatest effect among the features, which is the population stability index less what it comes to by
+      chance; the part table holds every feature.
+    * `NewestSeen`: at worst, how old the newest event of a stream was when a vector was read, in microseconds. A vector
+      for which none was read has no age; facts hold how many those are.
+    * `Skew`: vectors that differ from the offline ones in any bit, or have none there.
+
+    Args:
+        check: what to measure.
+        window: what is known.
+        subject: the service, as `kind:name@version`.
+
+    Returns:
+        Evidence with finite numbers only; `n` is 0 where there was nothing to measure. It depends on the window alone.
+        `log_digest` is that of the rows that were measured; facts hold `said`, one clause for a person.
+
+    Raises:
+        ShipwayError: SW-403 if the check is not one on live windows; SW-202 for a stream or feature that is not there;
+            SW-104 if it clusters by something else than days.
+    """
+    match check.measure:
+        case Windowed() as measure:
+            found = _read_score(measure.score, window, window.take(window.answers, measure.last_us))
+        case Drift() as measure:
+            found = _read_drift(window, window.take(window.vectors, measure.last_us))
+        case NewestSeen() as measure:
+            found = _read_newest(measure.stream, window.take(window.vectors, measure.last_us))
+        case Skew() as measure:
+            found = _read_skew(window, measure.last_us)
+        case _:
+            fact = f"{check.text} measures {check.subject}, not a live window"
+            raise ShipwayError("SW-403", fact, "put it into a gate that guards a moment")
+    return MeasuredWindow(give_evidence(found, check, subject), found.detail)
+
+
+def performance_by_week(answers: pl.DataFrame, labels: pl.DataFrame, *, known_by: int, zone: str) -> pl.DataFrame:
+    """Measure what a service answered week by week, on the labels known by an instant.
+
+    Args:
+        answers: rows of `reading.served`.
+        labels: columns row, label (bool) and known_at.
+        known_by: microseconds since 1970 UTC.
+        zone: time zone that weeks are of; they begin on Monday.
+
+    Returns:
+        One row for each week with answers, ascending: `week` (the date it begins), `answered`, `labelled`, and of those
+        labelled `rate`, `mean_p`, `auc`, `log_loss` (nats), `brier` and `gap` (mean prediction less rate), null where
+        there is nothing to measure.
+    """
+    rows = _label(answers, labels, known_by).with_columns(week=day_of(zone).dt.truncate("1w"))
+    weeks = [_measure_week(part) for _, part in rows.group_by("week", maintain_order=True)]
+    numbers = ("rate", "mean_p", "auc", "log_loss", "brier", "gap")
+    schema = {
+        "week": pl.Date(),
+        "answered": pl.Int64(),
+        "labelled": pl.Int64(),
+        **{name: pl.Float64() for name in numbers},
+    }
+    return pl.DataFrame(weeks, schema=schema).sort("week")
+
+
+def _measure_week(rows: pl.DataFrame) -> dict[str, Any]:
+    labelled = rows.filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
+    week: dict[str, Any] = {"week": rows["week"][0], "answered": rows.height, "labelled": labelled.height}
+    if not labelled.height:
+        return week
+    y, p = labelled["label"].to_numpy().astype(np.bool_), labelled["p"].to_numpy()
+    return week | {
+        "rate": float(y.mean()),
+        "mean_p": float(p.mean()),
+        "auc": None if y.all() or not y.any() else auc(y, p),
+        "log_loss": float(per_row_log_loss(y, p).mean()),
+        "brier": float(np.square(p - y).mean()),
+        "gap": float(p.mean() - y.mean()),
+    }
+
+
+def _label(answers: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
+    return join_labels(answers.select("request", "row", "at", "version", "p").sort(ORDER), labels, known_by)
+
+
+def _read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measurement:
+    if score.cluster != "day":
+        raise ShipwayError("SW-104", f"answers are not clustered by {score.cluster!r}", "cluster them by day")
+    rows = _label(answers, window.labels, window.now).filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
+    rows = rows.with_columns(day=day_of(window.zone))
+    y, p = rows["label"].cast(pl.Boolean).to_numpy(), rows["p"].to_numpy()
+    low, high = _POSSIBLE[score.metric]
+    facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
+    columns = ("request", "version", "p", "label")
+    if missing := _why_undefined(score.metric, y):
+        folded = max(low, 0.0)
+        return Measurement(value=0.0, low=folded, high=high, n=0, said=missing, facts=facts, rows=rows, columns=columns)
+    estimate = _estimate(score.metric, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
+    ends = [min(max(end, low), high) for end in interval(estimate)]
+    facts |= {"rate": float(y.mean()), "mean_p": float(p.mean())}
+    value = estimate.value
+    if score.metric == "calibration_gap":
+        facts |= {"gap": value, "gap_low": ends[0], "gap_high": ends[1]}
+        value, ends = abs(value), _fold(ends)
+    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
+    landed = f"over {rows.height:,} of {answers.height:,} answers with a label, in {days}"
+    before = _explain_gap(facts["gap"]) if "gap" in facts else ""
+    return Measurement(
+        value=value,
+        low=ends[0],
+        high=ends[1],
+        n=estimate.n,
+        clusters=estimate.clusters,
+        said=f"{before}{value:.4f} [{ends[0]:.4f}, {ends[1]:.4f}] {landed}",
+        facts=facts,
+        rows=rows,
+        columns=columns,
+    )
+
+
+def _estimate(metric: str, y: Bools, p: Floats, days: NDArray[np.int64]) -> Estimate:
+    match metric:
+        case "auc":
+            return clustered_auc(y, p, days)
+        case "log_loss":
+            return clustered_mean(per_row_log_loss(y, p), days)
+        case "brier":
+            return clustered_mean(np.square(p - y), days)
+        case _:
+            return clustered_mean(p - y, days)
+
+
+def _fold(ends: list[float]) -> list[float]:
+    """Return the interval of a distance from that of a signed difference, which never makes it narrower."""
+    near, far = sorted(abs(end) for end in ends)
+    return [0.0 if ends[0] <= 0 <= ends[1] else near, far]
+
+
+def _explain_gap(gap: float) -> str:
+    return f"predicts too {'much' if gap > 0 else 'little'} on average, by "
+
+
+def _why_undefined(metric: str, y: Bools) -> str | None:
+    """Return why a metric has no value on these labels, or None where it has one."""
+    if not y.size:
+        return "no answer has a label yet"
+    if metric == "auc" and (y.all() or not y.any()):
+        return f"all {y.size:,} labels are {'true' if y[0] else 'false'}, so there is nothing to rank"
+    return None
+
+
+def _read_drift(window: LiveWindow, vectors: pl.DataFrame) -> Measurement:
+    columns = ("request", *window.features)
+    found = measure_drift(window.reference, vectors, window.features)
+    facts: dict[str, Any] = {"reference": window.reference.height}
+    if not found:
+        said = "no vector was served yet" if not vectors.height else "there are no reference rows or features"
+        return Measurement(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts, rows=vectors, columns=columns)
+    top = found[0]
+    facts["top"] = [_summarise(drift) for drift in found[:_SHOWN]]
+    detail = [{**asdict(drift), "effect": drift.effect} for drift in found]
+    value = top.effect
+    return Measurement(
+        value=value,
+        low=value,
+        high=value,
+        n=vectors.height,
+        said=_explain_drift(top, vectors.height),
+        facts=facts,
+        rows=vectors,
+        columns=columns,
+        detail=detail,
+    )
+
+
+def _summarise(drift: ColumnDrift) -> dict[str, Any]:
+    return {"column": drift.column, "effect": drift.effect, "distance": drift.distance, "missing": drift.missing}
+
+
+def _explain_drift(top: ColumnDrift, n: int) -> str:
+    moved = "" if top.distance is None else f" ({top.distance:.2f} standard deviations)"
+    return f"{top.column} moved most, by {top.effect:.3f}{moved}, over {n:,} vectors"
+
+
+def _read_newest(stream: str, vectors: pl.DataFrame) -> Measurement:
+    name = f"{NEWEST}{stream}"
+    if name not in vectors.columns:
+        fact = f"no vector tells the newest event of {stream!r}"
+        raise ShipwayError("SW-202", fact, "name a stream that the version reads")
+    read = vectors.drop_nulls(name)
+    columns, without = ("request", "at", name), vectors.height - read.height
+    facts: dict[str, Any] = {"without": without}
+    if not read.height:
+        said = f"none of {vectors.height:,} vectors read an event of {stream}"
+        return Measurement(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts, rows=vectors, columns=columns)
+    ages = (read["at"] - read[name]).to_numpy()
+    value, median = float(ages.max()), float(np.median(ages))
+    facts |= {"median_us": median, "row": str(read["row"][int(ages.argmax())])}
+    none = f", {without:,} read none" if without else ""
+    ages_said = f"at worst {write_duration(value)} old, {write_duration(median)} at the median"
+    return Measurement(
+        value=value,
+        low=value,
+        high=value,
+        n=read.height,
+        said=f"{ages_said}, over {read.height:,} vectors{none}",
+        facts=facts,
+        rows=vectors,
+        columns=columns,
+    )
+
+
+def _read_skew(window: LiveWindow, last_us: int) -> Measurement:
+    vectors, offline = (window.take(rows, last_us) for rows in (window.vectors, window.offline))
+    report = compare_vectors(vectors, offline, window.features)
+    value = float(report.differing + report.online_only)
+    facts = {
+        "compared": report.compared,
+        "differing": report.differing,
+        "online_only": report.online_only,
+        "offline_only": report.offline_only,
+        "online_only_rows": list(report.online_only_rows),
+    }
+    return Measurement(
+        value=value,
+        low=value,
+        high=value,
+        n=vectors.height,
+        said=_explain_skew(report),
+        facts=facts,
+        rows=vectors,
+        columns=("request", "row", "at", *window.features),
+        detail=[asdict(column) for column in report.columns],
+    )
+
+
+def _explain_skew(report: SkewReport) -> str:
+    said = f"{report.differing:,} of {report.compared:,} vectors differ from the offline frame"
+    if report.columns:
+        first = report.columns[0]
+        said += f", first in {first.column} of row {first.row}: {first.online!r} served, {first.offline!r} offline"
+    if report.online_only:
+        named = ", ".join(report.online_only_rows)
+        said += f"; {report.online_only:,} are not in it, such as {named}"
+    return said

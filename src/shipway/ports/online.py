@@ -1,0 +1,53 @@
+"""The port of the online store: an ordered map from series and instant to bytes, read as known at an instant."""
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+
+class Online(Protocol):
+    """Entries of series, each with an instant; what is asked for is the newest at or before an instant.
+
+    One process writes, any number reads. Contract (the conformance suites `shipway.testing.online` and `online_process`
+    check it):
+        * `write` is atomic: its entries and its position are visible together or not at all, also after `kill -9`.
+        * A reader of another process sees a write as soon as it returned, without opening the store again.
+        * All answers of one call are from one state of the store.
+        * No series may be a prefix of another; instants are any int64 (microseconds since 1970 UTC).
+        * The store can be built again from the lake: a power cut may cost what was not yet synced, or the whole store,
+          which is then refused with SW-605 when it is opened; it never makes an answer wrong.
+    """
+
+    def newest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the newest entry at or before it, as (instant, value); None without one."""
+        ...
+
+    def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
+        """Return a series' entries with after < instant <= until, oldest first."""
+        ...
+
+    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
+        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable.
+        """
+        ...
+
+    def position(self) -> bytes | None:
+        """Return the position of the last write; None for a store nothing was written to."""
+        ...
+
+    def trim(self, prefix: bytes, before: int) -> int:
+        """Drop the entries older than an instant of every series that begins with a prefix, and return how many.
+
+        The newest entry at or before that instant stays, so that every later question has the answer it had.
+        """
+        ...
+
+    def sync(self) -> None:
+        """Force what was written to the disk, so that a power cut loses none of it."""
+        ...
+
+    def close(self) -> None:
+        """Release files; closing twice does no harm."""
+        ...

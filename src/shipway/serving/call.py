@@ -1,0 +1,33 @@
+"""What a web server hands on: one request, and the way to answer it."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+
+class Call(Protocol):
+    """One request over HTTP; `answer` is called once, from the event loop.
+
+    Attributes:
+        method: in capitals, such as `GET`.
+        path: as it was sent, without the query.
+        headers: by name in lower case.
+        body: the content.
+        received_ns: when the request was whole, by `time.perf_counter_ns`.
+    """
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    received_ns: int
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether the answer was given."""
+        ...
+
+    def answer(
+        self, status: int, body: bytes, *, kind: str = "application/json", headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Answer with a status code, a body of a media type, and further headers."""
+        ...

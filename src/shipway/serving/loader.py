@@ -1,0 +1,117 @@
+"""From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from shipway.core.error import ShipwayError
+from shipway.core.service import Routing, Variant
+from shipway.kit.canonical import digest_value
+from shipway.ports.adapter import load_adapter
+from shipway.ports.blobs import Blobs
+from shipway.ports.log import Log
+from shipway.ports.model import Runtime
+from shipway.ports.online import Online
+from shipway.serving.log import LogWriter, PredictionLog
+from shipway.serving.model import LoadedBundle, load_bundle
+from shipway.serving.reader import FeatureReader
+from shipway.serving.version import Feed, Served, Version
+
+KEPT_BUNDLES: Final = 4
+"""Bundles kept in memory that no routing names any more, so that a way back is quick."""
+
+
+class Loader:
+    """Loads what routings name; one thread at a time may call it."""
+
+    def __init__(self, state: Path, writer: LogWriter) -> None:
+        """Open what every version needs.
+
+        Args:
+            state: the project's folder of state.
+            writer: takes what is predicted to the log.
+        """
+        self._state = state
+        self._writer = writer
+        self._blobs: Blobs = load_adapter("blobs.file")(state / "blobs")
+        self._runtime: Runtime = load_adapter("runtime.onnx")(threads=1)
+        self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
+        self._open_store: Callable[..., Online] = load_adapter("online.lmdb")
+        self._bundles: dict[str, LoadedBundle] = {}
+        self._stores: dict[str, Online] = {}
+        self._feeds: dict[tuple[str, str], Feed] = {}
+        self._logs: dict[str, PredictionLog] = {}
+
+    @property
+    def bundles(self) -> list[str]:
+        """Return the digests of the bundles in memory."""
+        return list(self._bundles)
+
+    def seal(self) -> None:
+        """Hand the rows that every service gathered for its log to the writer."""
+        for log in list(self._logs.values()):
+            log.seal()
+
+    def load(self, routing: Routing, *, strict: bool) -> Served:
+        """Load the versions of a routing.
+
+        Args:
+            routing: what is to be served.
+            strict: whether a version that cannot be loaded is refused, or stands there and fails.
+
+        Raises:
+            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606) or its online store.
+        """
+        stable = self._load_version(routing.model, routing.stable, strict=strict)
+        candidate = None
+        if routing.candidate is not None:
+            candidate = self._load_version(routing.model, routing.candidate, strict=strict)
+        log = self._logs.get(routing.service)
+        if log is None:
+            opened = self._open_log(self._state / "log" / routing.service)
+            log = self._logs[routing.service] = PredictionLog(opened, self._writer)
+        return Served(routing, stable, candidate, log)
+
+    def forget(self, used: set[str]) -> None:
+        """Drop bundles that no routing names, but for the last few.
+
+        Args:
+            used: digests of those that are named.
+        """
+        idle = [digest for digest in self._bundles if digest not in used]
+        for digest in idle[:-KEPT_BUNDLES]:
+            del self._bundles[digest]
+
+    def close(self) -> None:
+        """Close the online stores."""
+        for store in self._stores.values():
+            store.close()
+
+    def _load_version(self, model: str, variant: Variant, *, strict: bool) -> Version:
+        try:
+            bundle = self._load_bundle(model, variant)
+            return Version(variant, model, bundle, self._open_feed(variant.online, bundle))
+        except ShipwayError as error:
+            if strict:
+                raise
+            return Version(variant, model, fault=error)
+
+    def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
+        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, self._runtime)
+        self._bundles[variant.bundle] = bundle
+        manifest = bundle.manifest
+        if (manifest.model, manifest.version) != (model, variant.version):
+            said = f"is {manifest.model}@{manifest.version}, not {model}@{variant.version}"
+            raise ShipwayError("SW-502", f"bundle {variant.bundle[:12]} {said}", "name the bundle of that version")
+        return bundle
+
+    def _open_feed(self, online: str, bundle: LoadedBundle) -> Feed:
+        place = (online, digest_value(bundle.layout))
+        feed = self._feeds.get(place)
+        if feed is None:
+            store = self._stores.get(online)
+            if store is None:
+                store = self._stores[online] = self._open_store(self._state / "online" / online, readonly=True)
+            reader = FeatureReader(bundle.layout, store)
+            feed = self._feeds[place] = Feed(online, bundle.layout, bundle.texts, reader)
+        return feed

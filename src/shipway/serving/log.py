@@ -1,0 +1,284 @@
+"""The prediction log's way to the disk: rows gather in memory, and one thread writes them as segments.
+
+Callers never wait for the disk. Where it is full, rows are kept up to a bound and written once there is room; those
+beyond it are dropped, and counted.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+
+from shipway.core.error import ShipwayError
+from shipway.core.online import Layout
+from shipway.core.prediction import FEATURE_COLUMNS, FEATURES, NEWEST, PREDICTION_COLUMNS, PREDICTIONS
+from shipway.ports.log import Log
+from shipway.serving.vector import Vectors
+
+SEGMENT_ROWS: Final = 8_192
+"""Rows that make a segment at once."""
+KEPT_ROWS: Final = 65_536
+"""Rows that may wait for the disk."""
+RETRY_S: Final = 1.0
+"""Pause after a disk refused a segment."""
+_TRANSIENT: Final = frozenset({"SW-601", "SW-602"})
+_NUMBERS: Final = {"int": np.int64, "float": np.float64}
+
+logger: Final = logging.getLogger(__name__)
+
+Columns = dict[str, Any]
+Told = Callable[[ShipwayError | None], None]
+
+
+class LogState(msgspec.Struct, frozen=True, kw_only=True):
+    """How the log stands.
+
+    Attributes:
+        waiting_rows: not yet on the disk.
+        written_rows: on the disk.
+        dropped_rows: lost, because the disk stayed full too long.
+        failures: attempts to write that the disk refused.
+        error: why the last attempt failed; None if it did not.
+    """
+
+    waiting_rows: int
+    written_rows: int
+    dropped_rows: int
+    failures: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Rows on their way to a stream.
+
+    Attributes:
+        log: the log.
+        stream: its stream.
+        rows: how many.
+        build: makes the columns, in the writer's thread.
+    """
+
+    log: Log
+    stream: str
+    rows: int
+    build: Callable[[], Columns]
+
+
+class LogWriter:
+    """One thread that writes the segments of all services in the order they came."""
+
+    def __init__(self, *, kept_rows: int = KEPT_ROWS, retry_s: float = RETRY_S) -> None:
+        """Start the thread.
+
+        Args:
+            kept_rows: rows that may wait.
+            retry_s: pause after a refusal.
+        """
+        self._kept_rows = kept_rows
+        self._retry_s = retry_s
+        self._queue: deque[Segment | Told] = deque()
+        self._turn = threading.Condition()
+        self._stopping = False
+        self._waiting_rows = self._written_rows = self._dropped_rows = self._failures = 0
+        self._told_dropped = 0
+        self._error: ShipwayError | None = None
+        self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> LogState:
+        """Return how the log stands."""
+        with self._turn:
+            return LogState(
+                waiting_rows=self._waiting_rows,
+                written_rows=self._written_rows,
+                dropped_rows=self._dropped_rows,
+                failures=self._failures,
+                error=None if self._error is None else f"{self._error.code} {self._error.fact}",
+            )
+
+    def put(self, segment: Segment) -> None:
+        """Take a segment, or drop and count its rows if too many wait."""
+        with self._turn:
+            if self._waiting_rows and self._waiting_rows + segment.rows > self._kept_rows:
+                self._dropped_rows += segment.rows
+                return
+            self._waiting_rows += segment.rows
+            self._queue.append(segment)
+            self._turn.notify()
+
+    def flush(self, told: Told) -> None:
+        """Call back from the writer's thread once everything put before is on the disk, or with why it is not.
+
+        Rows that were dropped since the last time are told of once, as SW-601.
+        """
+        with self._turn:
+            self._queue.append(told)
+            self._turn.notify()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what waits, once more where the disk refused it, and end; tell whether nothing is lost."""
+        with self._turn:
+            self._stopping = True
+            self._turn.notify()
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive() and self._waiting_rows == 0
+
+    def _write_all(self) -> None:
+        refused = False
+        while True:
+            with self._turn:
+                if refused and not self._stopping and not self._asked():
+                    self._turn.wait(self._retry_s)
+                while not self._queue:
+                    if self._stopping:
+                        return
+                    self._turn.wait()
+                first = self._queue[0]
+                if not isinstance(first, Segment):
+                    self._queue.popleft()
+                    self._answer(first)
+                    continue
+            error = _append(first)
+            with self._turn:
+                refused = self._note(first, error)
+                if refused and self._stopping:
+                    self._dropped_rows += self._waiting_rows
+                    return
+
+    def _asked(self) -> bool:
+        return any(not isinstance(item, Segment) for item in self._queue)
+
+    def _answer(self, told: Told) -> None:
+        """Tell that everything before is written, unless some of it was dropped."""
+        lost, self._told_dropped = self._dropped_rows - self._told_dropped, self._dropped_rows
+        hint = "free some space; the predictions themselves were answered"
+        told(ShipwayError("SW-601", f"{lost:,} rows of the log were dropped", hint) if lost else None)
+
+    def _note(self, segment: Segment, error: ShipwayError | None) -> bool:
+        """Note how an attempt ended, and return whether it has to be made again."""
+        self._error = error
+        if error is not None:
+            self._failures += 1
+            if error.code in _TRANSIENT:
+                for item in [item for item in self._queue if not isinstance(item, Segment)]:
+                    self._queue.remove(item)
+                    item(error)
+                return True
+            self._dropped_rows += segment.rows
+        else:
+            self._written_rows += segment.rows
+        self._queue.popleft()
+        self._waiting_rows -= segment.rows
+        return False
+
+
+def _append(segment: Segment) -> ShipwayError | None:
+    try:
+        segment.log.append(segment.stream, segment.build())
+    except ShipwayError as error:
+        return error
+    except Exception as error:
+        # The thread has to live on; these rows cannot be written at all, which the counts say.
+        logger.exception("%d rows of %s cannot be written", segment.rows, segment.stream)
+        return ShipwayError("SW-605", f"the log failed: {type(error).__name__}: {error}", "please report it")
+    return None
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Vectors of one store, on their way."""
+
+    columns: tuple[str, ...]
+    texts: tuple[int, ...]
+    streams: tuple[str, ...]
+    asked: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
+    vectors: list[Vectors] = field(default_factory=list[Vectors])
+
+
+class PredictionLog:
+    """One service's rows, gathered in the event loop until a segment is due."""
+
+    def __init__(self, log: Log, writer: LogWriter, *, segment_rows: int = SEGMENT_ROWS) -> None:
+        """Gather rows for a log.
+
+        Args:
+            log: where they go.
+            writer: takes them there.
+            segment_rows: rows that make a segment at once.
+        """
+        self._log = log
+        self._writer = writer
+        self._segment_rows = segment_rows
+        self._predictions: list[tuple[Any, ...]] = []
+        self._features: dict[tuple[str, tuple[str, ...]], _Batch] = {}
+
+    def add_predictions(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Take rows of the stream of predictions, their values in the order of its columns."""
+        self._predictions += rows
+        if len(self._predictions) >= self._segment_rows:
+            self.seal()
+
+    def add_vectors(
+        self,
+        online: str,
+        layout: Layout,
+        texts: tuple[int, ...],
+        asked: Sequence[tuple[str, str, int]],
+        vectors: Vectors,
+    ) -> None:
+        """Take vectors that were read from a store.
+
+        Args:
+            online: the store's name.
+            layout: of the vectors.
+            texts: places of the text columns among its columns.
+            asked: request, row and instant of each vector.
+            vectors: as many.
+        """
+        batch = self._features.get((online, layout.columns))
+        if batch is None:
+            batch = self._features[online, layout.columns] = _Batch(layout.columns, texts, layout.streams)
+        batch.asked += asked
+        batch.vectors.append(vectors)
+        if len(batch.asked) >= self._segment_rows:
+            self.seal()
+
+    def seal(self) -> None:
+        """Hand everything gathered to the writer; vectors first, so that a prediction that is read has its own."""
+        features, self._features = self._features, {}
+        for (online, _), batch in features.items():
+            self._writer.put(Segment(self._log, FEATURES + online, len(batch.asked), lambda b=batch: _build_vectors(b)))
+        rows, self._predictions = self._predictions, []
+        if rows:
+            self._writer.put(Segment(self._log, PREDICTIONS, len(rows), lambda: _build_predictions(rows)))
+
+
+def _build_predictions(rows: list[tuple[Any, ...]]) -> Columns:
+    columns: Columns = {}
+    for (name, kind), values in zip(PREDICTION_COLUMNS.items(), zip(*rows, strict=True), strict=True):
+        columns[name] = np.array(values, dtype=_NUMBERS[kind]) if kind in _NUMBERS else list(values)
+    return columns
+
+
+def _build_vectors(batch: _Batch) -> Columns:
+    requests, rows, instants = zip(*batch.asked, strict=True)
+    named = (list(requests), list(rows), np.array(instants, dtype=np.int64))
+    columns: Columns = dict(zip(FEATURE_COLUMNS, named, strict=True))
+    numbers = np.concatenate([vectors.numbers for vectors in batch.vectors]).T.copy()
+    for place, name in enumerate(batch.columns):
+        if place in batch.texts:
+            text = batch.texts.index(place)
+            columns[name] = [said for vectors in batch.vectors for said in vectors.texts[text]]
+        else:
+            columns[name] = numbers[place]
+    newest = zip(*(row for vectors in batch.vectors for row in vectors.newest), strict=True)
+    for stream, instants in zip(batch.streams, newest, strict=True):
+        columns[NEWEST + stream] = list(instants)
+    return columns

@@ -1,0 +1,75 @@
+"""What the server counts of itself, and how long its callers waited over the last minutes."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+WINDOW_S: Final = 300
+"""Seconds that quantiles look back, and at most one slot more."""
+_SLOT_S: Final = 60
+_RATIO: Final = math.log(1.02)
+_BINS: Final = 932
+"""Bins of 2 % from 1 microsecond to 100 seconds."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """Requests since the server started.
+
+    Attributes:
+        answered: got a probability.
+        failed: got none, because the version that was to answer failed.
+        refused: were not valid.
+        shadowed: were also predicted by the other version.
+        shadow_failed: the other version failed on.
+        shadow_dropped: were not predicted by the other version, because too many waited for it.
+        inferred: rows predicted from vectors that callers sent.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    refused: int = 0
+    shadowed: int = 0
+    shadow_failed: int = 0
+    shadow_dropped: int = 0
+    inferred: int = 0
+
+
+@dataclass(slots=True)
+class Waits:
+    """How long callers waited, as counts in bins whose edges grow by 2 %, one set for each minute.
+
+    Attributes:
+        seconds: real time.
+    """
+
+    seconds: Callable[[], float]
+    _slots: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+
+    def add(self, waits_us: list[int]) -> None:
+        """Count what some callers waited, in microseconds."""
+        slot = int(self.seconds()) // _SLOT_S
+        bins = self._slots.get(slot)
+        if bins is None:
+            bins = self._slots[slot] = [0] * _BINS
+            for old in [at for at in self._slots if at <= slot - 1 - WINDOW_S // _SLOT_S]:
+                del self._slots[old]
+        for wait in waits_us:
+            bins[min(int(math.log(wait) / _RATIO), _BINS - 1) if wait > 1 else 0] += 1
+
+    def quantiles(self, shares: tuple[float, ...]) -> list[int | None]:
+        """Return for each share the wait in microseconds that it did not exceed, within 2 %; None without callers."""
+        oldest = int(self.seconds()) // _SLOT_S - WINDOW_S // _SLOT_S
+        bins = [sum(column) for column in zip(*(b for at, b in self._slots.items() if at >= oldest), strict=True)]
+        total = sum(bins)
+        return [_quantile(bins, share * total) if total else None for share in shares]
+
+
+def _quantile(bins: list[int], rank: float) -> int:
+    seen = 0
+    for place, count in enumerate(bins):
+        seen += count
+        if seen >= rank and count:
+            return round(math.exp((place + 1) * _RATIO))
+    raise AssertionError("a rank is at most the number of counts")

@@ -1,0 +1,374 @@
+"""What a layout's features need of the store and of the request, worked out once.
+
+A row's values stand in one list of *cells*: the columns it brings, then the answers of each *block*, then features that
+are more than one of these. A block is all that is read of one series at one instant.
+"""
+
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Entity, Expr
+from shipway.core.online import SCALE, Layout, Scalar, Series, encode_place, kind_of, row_columns
+from shipway.maths.expression import Aggregate, Column, walk
+from shipway.maths.scalar import Getter, compile_expr, resolve_kind, wrap
+from shipway.maths.vector import Kind
+
+Edge: TypeAlias = tuple[int, ...]
+"""The totals of an entry: rows so far, then for each sum how many were valid and their total."""
+EARLIEST: Final = -(1 << 63)
+ANY_AGE: Final = 1 << 65
+"""A width that no event is too old for."""
+
+
+class Sum(NamedTuple):
+    """A sum over a window.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the total is.
+        unit: how many units of the total make one; None for a sum of whole numbers, which stays one.
+    """
+
+    low: int
+    slot: int
+    unit: float | None
+
+
+class Mean(NamedTuple):
+    """A mean over a window, also a share.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the count of valid values is; their total follows.
+        unit: how many units of the total make one; a float, for Python would divide two whole numbers exactly, and a
+            frame divides floats.
+    """
+
+    low: int
+    slot: int
+    unit: float
+
+
+class Recent(NamedTuple):
+    """A value of the newest event, or how long ago it was.
+
+    Attributes:
+        slot: the value's place in the varied part of an entry; None for the age.
+        width_us: from what age on the event no longer answers.
+    """
+
+    slot: int | None
+    width_us: int
+
+
+class Extremum(NamedTuple):
+    """A least or greatest value over a window.
+
+    Attributes:
+        slot: its place in the varied part of an entry.
+        width_us: the window's width.
+        choose: `min` or `max`.
+    """
+
+    slot: int
+    width_us: int
+    choose: Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """What is read of one series at one instant.
+
+    Attributes:
+        prefix: what the series' name begins with; the entity's key follows.
+        entity: the entity's place in the plan.
+        stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
+        packing: of the series' entries.
+        backs: how far before the instant each edge is, ascending from 0, microseconds.
+        least: the least instant none of whose edges is before all time.
+        anchor: from the row's cells to the instant, None for null; None where the instant is the row's T.
+        counts: the block's first cells: for each count of rows the window's lower edge.
+        sums: the next cells.
+        means: the next cells.
+        recent: the next cells: of the newest event.
+        extrema: the last cells: of all entries of a window.
+        zeros: the edge where there is no event.
+        nothing: the cells where there is no event.
+        null: the cells where there is no entity, or no anchor.
+    """
+
+    prefix: bytes
+    entity: int
+    stream: int
+    packing: struct.Struct
+    backs: tuple[int, ...]
+    least: int
+    anchor: Callable[[Sequence[Scalar]], int | None] | None
+    counts: tuple[int, ...]
+    sums: tuple[Sum, ...]
+    means: tuple[Mean, ...]
+    recent: tuple[Recent, ...]
+    extrema: tuple[Extremum, ...]
+    zeros: Edge
+    nothing: tuple[Scalar, ...]
+    null: tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How a row's features are computed.
+
+    Attributes:
+        columns: functions that read the row's own columns, the first cells.
+        entities: for each entity the cells of its key.
+        blocks: what is read of the store, the next cells.
+        composites: functions of the cells before, the last cells.
+        order: for each column of the layout its cell.
+        texts: places of the columns that are text.
+        conditions: places of the columns that are conditions.
+        streams: how many streams there are.
+    """
+
+    columns: tuple[Getter, ...]
+    entities: tuple[tuple[int, ...], ...]
+    blocks: tuple[Block, ...]
+    composites: tuple[Getter, ...]
+    order: tuple[int, ...]
+    texts: tuple[int, ...]
+    conditions: tuple[int, ...]
+    streams: int
+
+
+def make_plan(layout: Layout) -> Plan:
+    """Work out how the features of a layout are read.
+
+    Raises:
+        ShipwayError: SW-202 for a column the layout's schema lacks, SW-203 for an expression that does not fit its
+            columns.
+    """
+    return _Planner(layout).plan()
+
+
+class _Planner:
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._cells: dict[Column | tuple[tuple[str, ...], Aggregate], int] = {}
+        self._entities = tuple(dict.fromkeys(view.entity.keys for view in layout.views if view.entity is not None))
+
+    def plan(self) -> Plan:
+        layout = self._layout
+        columns = self._place_columns()
+        blocks = self._place_blocks()
+        composites: list[Getter] = []
+        order: list[int] = []
+        kinds: list[Kind] = []
+        width = len(self._cells)
+        for view in layout.views:
+            for expr in view.features.values():
+                kinds.append(self._resolve(expr))
+                cell = self._find(expr, view.entity)
+                if cell is None:
+                    cell = width + len(composites)
+                    composites.append(self._compile(expr, view.entity))
+                order.append(cell)
+        return Plan(
+            columns=columns,
+            entities=tuple(tuple(self._cells[self._own(name)] for name in keys) for keys in self._entities),
+            blocks=blocks,
+            composites=tuple(composites),
+            order=tuple(order),
+            texts=tuple(place for place, kind in enumerate(kinds) if kind == "text"),
+            conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
+            streams=len(layout.streams),
+        )
+
+    def _own(self, name: str) -> Column:
+        return Column(self._layout.spine, name)
+
+    def _place_columns(self) -> tuple[Getter, ...]:
+        read = [
+            column for view in self._layout.views for expr in view.features.values() for column in row_columns(expr)
+        ]
+        read += [self._own(name) for keys in self._entities for name in keys]
+        for column in dict.fromkeys(read):
+            self._cells[column] = len(self._cells)
+        kinds = self._layout.schema[self._layout.spine]
+        return tuple(
+            _read_float(column.name) if kinds[column.name] == "float" else itemgetter(column.name)
+            for column in dict.fromkeys(read)
+        )
+
+    def _place_blocks(self) -> tuple[Block, ...]:
+        plain: dict[int, list[Aggregate]] = {}
+        anchored: list[tuple[int, Aggregate]] = []
+        for view in self._layout.views:
+            for node in [node for expr in view.features.values() for node in walk(expr)]:
+                if not isinstance(node, Aggregate) or view.entity is None:
+                    continue
+                place = self._layout.find(node.stream, view.entity.keys)
+                if node.anchor is None:
+                    plain.setdefault(place, []).append(node)
+                elif (place, node) not in anchored:
+                    anchored.append((place, node))
+        blocks = [self._make_block(place, list(dict.fromkeys(plain[place]))) for place in sorted(plain)]
+        read = {self._layout.series[place].stream for place in plain}
+        blocks += [self._make_around(place, node, read) for place, node in anchored]
+        return tuple(blocks)
+
+    def _make_block(self, place: int, nodes: Sequence[Aggregate]) -> Block:
+        series = self._layout.series[place]
+
+        def pick(*kinds: str) -> list[Aggregate]:
+            return [node for node in nodes if node.kind in kinds]
+
+        counts, sums, means = pick("count"), pick("sum"), pick("mean", "share")
+        recent, extrema = pick("last", "age"), pick("min", "max")
+        for node in (*counts, *sums, *means, *recent, *extrema):
+            self._cells[series.keys, node] = len(self._cells)
+        backs = tuple(sorted({0, *(node.width_us or 0 for node in (*counts, *sums, *means))}))
+        return self._block(
+            place,
+            stream=self._layout.streams.index(series.stream),
+            backs=backs,
+            counts=tuple(backs.index(node.width_us or 0) for node in counts),
+            sums=tuple(_make_sum(series, node, backs) for node in sums),
+            means=tuple(_make_mean(series, node, backs) for node in means),
+            recent=tuple(_make_recent(series, node) for node in recent),
+            extrema=tuple(_make_extremum(series, node) for node in extrema),
+        )
+
+    def _make_around(self, place: int, node: Aggregate, read: set[str]) -> Block:
+        """Make the block of a window around an instant of the row; it tells what is new only if no other does."""
+        series, streams = self._layout.series[place], self._layout.streams
+        self._cells[series.keys, node] = len(self._cells)
+        assert node.anchor is not None, "around has one"
+        return self._block(
+            place,
+            stream=len(streams) if series.stream in read else streams.index(series.stream),
+            backs=(0, (node.width_us or 0) + node.after_us),
+            anchor=_shift(self._compile(node.anchor, None), node.after_us),
+            counts=(1,),
+        )
+
+    def _block(
+        self,
+        place: int,
+        *,
+        stream: int,
+        backs: tuple[int, ...],
+        counts: tuple[int, ...],
+        anchor: Callable[[Sequence[Scalar]], int | None] | None = None,
+        sums: tuple[Sum, ...] = (),
+        means: tuple[Mean, ...] = (),
+        recent: tuple[Recent, ...] = (),
+        extrema: tuple[Extremum, ...] = (),
+    ) -> Block:
+        series = self._layout.series[place]
+        unknown = (None,) * (len(means) + len(recent) + len(extrema))
+        return Block(
+            prefix=encode_place(place),
+            entity=self._entities.index(series.keys),
+            stream=stream,
+            packing=series.packing,
+            backs=backs,
+            least=EARLIEST + backs[-1],
+            anchor=anchor,
+            counts=counts,
+            sums=sums,
+            means=means,
+            recent=recent,
+            extrema=extrema,
+            zeros=(0,) * (1 + 2 * len(series.sums)),
+            nothing=(*(0 for _ in counts), *(0 if total.unit is None else 0.0 for total in sums), *unknown),
+            null=(*(None for _ in counts), *(None for _ in sums), *unknown),
+        )
+
+    def _find(self, expr: Expr, entity: Entity | None) -> int | None:
+        if isinstance(expr, Column):
+            return self._cells[expr]
+        if isinstance(expr, Aggregate) and entity is not None:
+            return self._cells[entity.keys, expr]
+        return None
+
+    def _compile(self, expr: Expr, entity: Entity | None) -> Getter:
+        def leaf(node: Column | Aggregate) -> Getter:
+            cell = self._find(node, entity)
+            if cell is None:
+                raise ShipwayError("SW-106", f"{node} needs an entity", "move it to a view of an entity")
+            return itemgetter(cell)
+
+        return compile_expr(expr, leaf, self._kind)
+
+    def _resolve(self, expr: Expr) -> Kind:
+        try:
+            return resolve_kind(expr, self._kind)
+        except ValueError as error:
+            raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+
+    def _kind(self, node: Column | Aggregate) -> Kind:
+        if isinstance(node, Column):
+            kind = kind_of(node, node.table, self._layout.schema)
+        elif node.kind in ("mean", "share"):
+            kind = "float"
+        elif node.value is None or node.kind in ("count", "age", "around"):
+            kind = "int"
+        else:
+            kind = kind_of(node.value, node.stream.partition(".")[0], self._layout.schema)
+            if node.kind != "last" and kind == "bool":
+                kind = "int"
+        return "int" if kind == "instant" else kind
+
+
+def _read_float(name: str) -> Getter:
+    def read(row: Any) -> Any:
+        value = row[name]
+        if value is None:
+            return None
+        value = float(value)
+        return value if value == value else None  # NaN alone differs from itself
+
+    return read
+
+
+def _shift(anchor: Getter, after_us: int) -> Callable[[Sequence[Scalar]], int | None]:
+    """Return the upper edge of a window around an instant, rounded and wrapped as a frame does it."""
+
+    def edge(cells: Sequence[Scalar]) -> int | None:
+        value = anchor(cells)
+        if value is None:
+            return None
+        whole = round(value) if -(2.0**63) <= value < 2.0**63 else EARLIEST
+        return wrap(whole + after_us)
+
+    return edge
+
+
+def _make_sum(series: Series, node: Aggregate, backs: Sequence[int]) -> Sum:
+    place = _find_sum(series, node)
+    return Sum(backs.index(node.width_us or 0), 2 + 2 * place, SCALE if series.scaled[place] else None)
+
+
+def _make_mean(series: Series, node: Aggregate, backs: Sequence[int]) -> Mean:
+    place = _find_sum(series, node)
+    return Mean(backs.index(node.width_us or 0), 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
+
+
+def _find_sum(series: Series, node: Aggregate) -> int:
+    assert node.value is not None, "the value that is added up"
+    return series.sums.index(node.value)
+
+
+def _make_recent(series: Series, node: Aggregate) -> Recent:
+    slot = None if node.kind == "age" or node.value is None else series.newest.index(node.value)
+    return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
+
+
+def _make_extremum(series: Series, node: Aggregate) -> Extremum:
+    assert node.value is not None, "the value that is compared"
+    slot = len(series.newest) + 2 * series.extrema.index(node.value)
+    least = node.kind == "min"
+    return Extremum(slot if least else slot + 1, node.width_us or 0, min if least else max)

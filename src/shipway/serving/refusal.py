@@ -1,0 +1,48 @@
+"""How the server says no: a status code for callers, and the code, the fact and the hint of every error."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+
+_ENCODE: Final = msgspec.json.Encoder().encode
+_STATUS: Final = {"SW-104": 404, "SW-601": 507, "SW-803": 409}
+"""Status codes of errors; any other is 503, because it is the server that cannot do what was asked of it."""
+
+UNFORESEEN: Final = ShipwayError("SW-801", "the server did not foresee this", "its log says more; please report it")
+"""What is answered where the server itself is wrong."""
+
+
+class RefusedError(Exception):
+    """A request that is not answered with what was asked for.
+
+    Attributes:
+        status: the status code.
+        error: what is wrong.
+        headers: further headers of the answer.
+    """
+
+    def __init__(self, status: int, error: ShipwayError, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """Keep what to answer."""
+        super().__init__(status, error)
+        self.status = status
+        self.error = error
+        self.headers = headers
+
+
+def refuse(status: int, fact: str, hint: str, *, code: str = "SW-802") -> RefusedError:
+    """Return the refusal of a request that is not valid."""
+    return RefusedError(status, ShipwayError(code, fact, hint))
+
+
+def pass_on(error: ShipwayError) -> RefusedError:
+    """Return the refusal of a request that was valid and cannot be answered all the same."""
+    return RefusedError(_STATUS.get(error.code, 503), error)
+
+
+def write_refusal(error: ShipwayError) -> bytes:
+    """Return the body of a refusal; `error` is where the Open Inference Protocol looks for the message."""
+    said = f"{error.code} {error.fact}"
+    return _ENCODE({"code": error.code, "fact": error.fact, "hint": error.hint, "error": said})

@@ -1,0 +1,169 @@
+"""Which versions answer for which service: put in force in one step, and remembered over restarts."""
+
+import asyncio
+import errno
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.core.service import Routing
+from shipway.kit.canonical import canonical_json
+from shipway.kit.file import make_folder, sweep_staged, write_atomic
+from shipway.kit.suggestion import did_you_mean
+from shipway.serving.loader import Loader
+from shipway.serving.refusal import RefusedError, pass_on, refuse
+from shipway.serving.version import Served, Version
+
+ADDRESS: Final = "server.json"
+"""The one file among the routings that is none: where the server listens."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+class RoutingTable:
+    """The routings in force, each also in a file of its own."""
+
+    def __init__(self, folder: Path, loader: Loader) -> None:
+        """Start without any routing.
+
+        Args:
+            folder: where they are kept; it must exist.
+            loader: loads the versions they name.
+        """
+        self._folder = folder
+        self._loader = loader
+        self._served: dict[str, Served] = {}
+        self._spoiled: dict[str, ShipwayError] = {}
+        self._turn = asyncio.Lock()
+
+    @property
+    def services(self) -> dict[str, Served]:
+        """Return what is served, by service."""
+        return dict(sorted(self._served.items()))
+
+    @property
+    def faults(self) -> dict[str, ShipwayError]:
+        """Return what cannot be served, by service or version, and why."""
+        faults = dict(self._spoiled)
+        for served in self._served.values():
+            for version in served.versions:
+                if version.fault is not None:
+                    faults[f"{served.routing.service} {version.model}@{version.variant.version}"] = version.fault
+        return faults
+
+    def find(self, service: str) -> Served:
+        """Return what is served under a name; RefusedError 404 if nothing ever was, 503 if its file is damaged."""
+        served = self._served.get(service)
+        if served is None:
+            if service in self._spoiled:
+                raise pass_on(self._spoiled[service])
+            raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
+        return served
+
+    def find_version(self, model: str, number: int | None) -> Version:
+        """Return a version of a model that some service routes to.
+
+        Args:
+            model: the model's name.
+            number: the version; None for the stable one of the first service.
+
+        Raises:
+            RefusedError: 404 if nothing routes to it.
+        """
+        models = self.list_models()
+        versions = models.get(model)
+        if versions is None:
+            raise refuse(404, f"there is no model {model!r} here", did_you_mean(model, models), code="SW-104")
+        if number is None:
+            return next(iter(versions.values()))
+        if number not in versions:
+            names = [str(known) for known in versions]
+            raise refuse(404, f"{model}@{number} is not served", did_you_mean(str(number), names), code="SW-104")
+        return versions[number]
+
+    def list_models(self) -> dict[str, dict[int, Version]]:
+        """Return the versions that are routed to by model and number; the stable ones come first."""
+        models: dict[str, dict[int, Version]] = {}
+        services = self.services.values()
+        for served in services:
+            models.setdefault(served.routing.model, {}).setdefault(served.stable.variant.version, served.stable)
+        for served in services:
+            if served.candidate is not None:
+                models[served.routing.model].setdefault(served.candidate.variant.version, served.candidate)
+        return models
+
+    def restore(self) -> None:
+        """Put in force what was in force when the server stopped; what cannot be loaded any more fails as itself."""
+        sweep_staged(self._folder)
+        for path in sorted(self._folder.glob("*.json")):
+            if path.name == ADDRESS:
+                continue
+            try:
+                routing = msgspec.json.decode(path.read_bytes(), type=Routing)
+                _check_routing(routing, path.stem)
+            except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RefusedError) as error:
+                hint = "apply the service's routing again"
+                self._spoiled[path.stem] = ShipwayError("SW-605", f"{path} is damaged ({error})", hint)
+                continue
+            self._served[routing.service] = self._loader.load(routing, strict=False)
+
+    async def apply(self, service: str, routing: Routing) -> Served:
+        """Put a routing in force; every request that is read after this returned is routed so.
+
+        It is loaded beside the one in force, written to the disk, and then takes its place in one step.
+
+        Args:
+            service: the name it was sent under.
+            routing: what is to be in force.
+
+        Raises:
+            RefusedError: 422 for a routing that is not valid, 409 with SW-803 for one that was overtaken, 507 or 503
+                for one that cannot be kept or served; the one before stays in force.
+        """
+        _check_routing(routing, service)
+        async with self._turn:
+            before = self._served.get(service)
+            if before is not None:
+                if routing.token < before.routing.token:
+                    said = f"token {routing.token} of {service!r} was overtaken by {before.routing.token}"
+                    raise refuse(409, said, "read the ledger again and decide anew", code="SW-803")
+                if routing == before.routing and not any(version.fault for version in before.versions):
+                    return before
+            try:
+                served = await asyncio.to_thread(self._prepare, routing)
+            except ShipwayError as error:
+                raise pass_on(error) from error
+            self._served[service] = served
+            self._spoiled.pop(service, None)
+            return served
+
+    def _prepare(self, routing: Routing) -> Served:
+        served = self._loader.load(routing, strict=True)
+        used = {version.variant.bundle for other in [*self._served.values(), served] for version in other.versions}
+        self._loader.forget(used)
+        path = self._folder / f"{routing.service}.json"
+        try:
+            make_folder(self._folder)
+            write_atomic(path, canonical_json(routing))
+        except OSError as fault:
+            code = "SW-601" if fault.errno in _FULL else "SW-602"
+            hint = "free some space, and check that this user may write there; the routing before stays in force"
+            raise ShipwayError(code, f"cannot write {path} ({fault.strerror})", hint) from fault
+        return served
+
+
+def _check_routing(routing: Routing, service: str) -> None:
+    """Refuse a routing that no server could put in force."""
+    if routing.service != service:
+        raise refuse(422, f"the routing is for {routing.service!r}, not {service!r}", "send it to its own service")
+    if not _NAME.fullmatch(service) or f"{service}.json" == ADDRESS:
+        hint = "take letters, digits, _, -, ~ and dots, at most 100, and another word than server"
+        raise refuse(422, f"a service cannot be called {service!r}", hint)
+    for variant in (routing.stable, routing.candidate):
+        if variant is not None and not _NAME.fullmatch(variant.online):
+            raise refuse(422, f"an online store cannot be called {variant.online!r}", "name one that was filled")
+    if not 0.0 <= routing.weight <= 1.0:
+        raise refuse(422, f"weight {routing.weight} is no share", "send one from 0 to 1")

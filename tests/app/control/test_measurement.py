@@ -1,0 +1,277 @@
+"""Releases judged on a real log: what is good is promoted, what is bad is taken back for the reason that is true."""
+
+import json
+from datetime import UTC, datetime
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from shipway.adapters.log.parquet import ParquetLog
+from shipway.app.control.controller import Controller, reconcile
+from shipway.app.control.measurement import LogInstruments
+from shipway.app.control.offline import read_labels, read_reference
+from shipway.app.frame import frame_of
+from shipway.app.progress import ignore
+from shipway.app.release import manifest_of, open_service, release_feed, start_release
+from shipway.app.runner import Runner
+from shipway.core.canary import drift, feature_lag, newest_seen, paired_loss, prediction_shift, skew
+from shipway.core.check import auc
+from shipway.core.prediction import FEATURES, NEWEST, PREDICTIONS
+from shipway.core.table import MAIN
+from shipway.kit.canonical import canonical_json, digest_value
+from shipway.kit.duration import DAY, HOUR, MINUTE
+
+START = 18_262 * DAY
+A_DAY = 600
+"""Orders in a day."""
+DAYS = 16
+STREAM = "orders.placed"
+
+
+@pytest.fixture
+def orders():
+    """Return orders placed evenly over the days, each of them settled after 5 hours and closed after 6."""
+    random = np.random.default_rng(3)
+    placed = START + np.arange(A_DAY * DAYS) * (DAY // A_DAY)
+    odds = random.normal(-1.0, 1.2, len(placed))
+    return pl.DataFrame(
+        {
+            "id": np.arange(len(placed)),
+            "placed": placed,
+            "price": odds,
+            "shop": ["s"] * len(placed),
+            "settled": placed + 5 * HOUR,
+            "closed": placed + 6 * HOUR,
+            "bad": random.random(len(placed)) < 1 / (1 + np.exp(-odds)),
+        }
+    ).with_columns(pl.col("placed", "settled", "closed").cast(pl.Datetime("us", "UTC")))
+
+
+@pytest.fixture
+def shop(desk, orders):
+    """Return a desk whose orders are on the main branch, with two versions."""
+    with desk.workspace() as workspace:
+        for _ in range(2):
+            desk.register(workspace)
+        snapshot = workspace.tables.write(orders)
+        workspace.tables.commit(MAIN, {"orders": snapshot}, expect=None, message="orders")
+    return desk
+
+
+def tell(p, scale=1.0, bias=0.0):
+    """Return probabilities whose log odds are scaled and moved."""
+    odds = np.log(p / (1 - p)) * scale + bias
+    return 1 / (1 + np.exp(-odds))
+
+
+class Server:
+    """What a server logs: both versions predict each request, and one of them answers as the routing says."""
+
+    def __init__(self, desk, orders, *, worse=None, fails=0.0, slow=0.0, lag_us=0, skewed=()):
+        self.desk, self.orders, self.skewed = desk, orders, skewed
+        self.worse, self.fails, self.slow, self.lag_us = worse or (lambda p: p), fails, slow, lag_us
+        self.log = ParquetLog(desk.root / ".shipway" / "log" / "desk")
+
+    def live(self, day, share=1.0):
+        """Answer a share of a day's orders by the routing in force."""
+        low = START + day * DAY
+        asked = self.orders.filter(pl.col("placed").to_physical().is_between(low, low + DAY, closed="left"))
+        asked = asked.head(int(asked.height * share))
+        routing, random = self.desk.traffic.routings["desk"], np.random.default_rng(day)
+        at, rows = asked["placed"].to_physical().to_numpy(), [str(key) for key in asked["id"]]
+        p = 1 / (1 + np.exp(-asked["price"].to_numpy()))
+        chosen = np.array([routing.choose(row) for row in rows], dtype=bool)
+        variants = [(routing.stable, ~chosen, p, 0.0, 0.0, 0)]
+        if routing.candidate is not None:
+            variants.append((routing.candidate, chosen, self.worse(p), self.fails, self.slow, self.lag_us))
+        taken = np.full(len(at), 2_000)
+        latencies = [np.where(random.random(len(at)) < slow, 300_000, 2_000) for *_, slow, _ in variants]
+        for (_, live, *_), latency in zip(variants, latencies, strict=True):
+            taken = np.where(live, latency, taken)
+        for (variant, live, told, fails, _, lag_us), latency in zip(variants, latencies, strict=True):
+            failed = random.random(len(at)) < fails
+            columns = {
+                "request": rows,
+                "row": rows,
+                "at": at,
+                "unit": rows,
+                "version": np.full(len(at), variant.version),
+                "role": ["live" if answers else "shadow" for answers in live],
+                "weight": np.full(len(at), routing.weight),
+                "token": np.full(len(at), routing.token),
+                "p": np.where(failed, np.nan, told),
+                "error": ["SW-605" if one else None for one in failed],
+                "latency_us": latency,
+                "answer_us": taken,
+                "online": [variant.online] * len(at),
+            }
+            self.log.append(PREDICTIONS, columns)
+            self._log_vectors(variant, rows, at, asked, lag_us)
+
+    def _log_vectors(self, variant, rows, at, asked, lag_us):
+        stream = f"{FEATURES}{variant.online}"
+        if not len(at) or self.log.read(stream, since=int(at[0]), columns=["at"]).height:
+            return
+        sold = np.minimum(asked["id"].to_numpy() + 1, A_DAY).astype(np.float64)
+        sold[list(self.skewed)] += 1
+        vector = {"basket_price": asked["price"].to_numpy(), "shop_sold_1d": sold}
+        newest = {f"{NEWEST}{STREAM}": at - MINUTE - lag_us}
+        self.log.append(stream, {"request": rows, "row": rows, "at": at, **vector, **newest})
+
+
+def live(desk, server, days, share=1.0):
+    """Live through days: the controller decides at midnight, then the day is answered."""
+    with desk.workspace() as workspace:
+        controller = Controller(workspace, desk.traffic, LogInstruments(workspace), no_retrain, replaying=True)
+        for day in days:
+            reconcile(controller, START + day * DAY)
+            server.live(day, share)
+        return workspace.state().services["desk"]
+
+
+def no_retrain(workspace, service, asked, watch):
+    raise AssertionError("nothing asks for it")
+
+
+def test_a_good_version_is_promoted(shop, orders):
+    service = live(shop, Server(shop, orders), range(DAYS))
+    (release,) = service.releases
+    assert (release.outcome, release.reason) == ("promoted", "all 5 rules pass")
+    for step in (0, 1):
+        last = service.judgements[f"release:desk/1@{step}"][-1].verdict
+        assert len(last.findings) == 5
+        assert all(finding.evidence for finding in last.findings)
+
+
+@pytest.mark.parametrize(
+    ("fault", "rule"),
+    [
+        ({"fails": 0.2}, "failed_answers()"),
+        ({"slow": 0.2}, "slow_answers(over_ms=100)"),
+        ({"worse": lambda p: tell(p, bias=2.5)}, "prediction_shift <= 0.25"),
+        ({"worse": lambda p: tell(p, scale=-0.6, bias=-1.6)}, "paired_loss() <= 0.01"),
+    ],
+)
+def test_a_bad_version_is_taken_back_for_the_true_reason(shop, orders, fault, rule):
+    service = live(shop, Server(shop, orders, **fault), range(DAYS))
+    (release,) = service.releases
+    assert release.outcome == "rolled back"
+    verdict = service.judgements[release.subject][-1].verdict
+    assert rule in [finding.rule for finding in verdict.findings if finding.outcome == "fail"]
+    assert rule in release.reason
+    assert shop.traffic.routings["desk"].candidate is None
+
+
+def test_a_late_feed_is_taken_back_for_its_lag(shop, orders, store):
+    online = f"{store(shop.project)}~6h"
+    with shop.workspace() as workspace:
+        open_service(workspace, "desk", 2, START)
+        release_feed(workspace, "desk", START, online)
+    service = live(shop, Server(shop, orders, lag_us=6 * HOUR), range(3))
+    release = service.releases[0]
+    assert (release.outcome, release.candidate.online) == ("rolled back", online)
+    assert 'feature_lag(over="30m") <= 0.05' in release.reason
+    assert "6.0 h" in release.reason
+
+
+def test_too_little_traffic_holds(shop, orders):
+    service = live(shop, Server(shop, orders), range(DAYS), share=0.02)
+    (release,) = service.releases
+    assert (release.outcome, release.step) == ("walking", 0)
+    outcomes = [judgement.verdict.outcome for judgement in service.judgements[release.subject]]
+    assert set(outcomes) == {"hold"}
+    assert len(outcomes) < 5
+
+
+def test_no_traffic_at_all_holds(shop, orders):
+    service = live(shop, Server(shop, orders), range(6), share=0.0)
+    (judgement,) = service.judgements["release:desk/1@0"]
+    assert {finding.outcome for finding in judgement.verdict.findings} == {"hold"}
+
+
+def test_measuring_again_gives_the_same_evidence(shop, orders):
+    live(shop, Server(shop, orders), range(4))
+    checks = [prediction_shift, feature_lag(over="30m"), paired_loss(), auc.over("2d")]
+    with shop.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        release = service.releases[0]
+        release.outcome, release.step, release.since = "walking", 0, release.started_at
+        found = [LogInstruments(workspace).measure_step(service, release, checks[:3], START + 2 * DAY) for _ in "12"]
+        assert digest_value(found[0]) == digest_value(found[1])
+        assert all(evidence.n for evidence in found[0].values())
+        assert {evidence.subject for evidence in found[0].values()} == {release.subject}
+
+
+def test_a_live_window_is_measured_on_what_was_answered(shop, orders):
+    live(shop, Server(shop, orders), range(4))
+    placed = shop.project.registry.sources["orders"].event("placed")
+    newest = newest_seen(placed, within="1h").check
+    with shop.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        checks = [auc.over("2d"), newest]
+        found = LogInstruments(workspace).measure_live(service, checks, START + 4 * DAY)
+    assert found["auc over 2d"].facts["answered"] == 2 * A_DAY - 1
+    assert 0.6 < found["auc over 2d"].value < 0.9
+    assert found[newest.name].value == MINUTE
+    assert {evidence.subject for evidence in found.values()} == {"service:desk@live"}
+
+
+@pytest.mark.parametrize("skewed", [(), (7, 9)])
+def test_skew_is_audited_against_vectors_made_offline(shop, orders, skewed):
+    server = Server(shop, orders, skewed=skewed)
+    live(shop, server, range(1))
+    with shop.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        (evidence,) = LogInstruments(workspace).measure_live(service, [skew(last="1d")], START + DAY).values()
+        assert (evidence.facts["compared"], evidence.facts["online_only"]) == (A_DAY - 1, 0)
+        assert evidence.value == len(skewed)
+        parts = json.loads(workspace.blobs.get(evidence.detail))
+        assert [(part["column"], part["rows"], part["row"]) for part in parts] == (
+            [("shop_sold_1d", 2, "7")] if skewed else []
+        )
+
+
+def test_drift_is_measured_against_the_rows_that_were_trained_on(shop, orders):
+    live(shop, Server(shop, orders), range(3))
+    with shop.workspace() as workspace:
+        model = workspace.project.registry.models["late"]
+        frame = frame_of(Runner(workspace, ignore, code="any"), model)[0]
+        manifest = msgspec.structs.replace(
+            manifest_of(workspace, workspace.state().version("late", 1)),
+            cut=START + DAY,
+            training={"frame": frame.digest},
+        )
+        reference = read_reference(Runner(workspace, ignore, code="any"), manifest, ["basket_price"])
+        learned = orders.filter(pl.col("closed").to_physical() <= START + DAY)
+        assert reference["basket_price"].equals(learned["price"].alias("basket_price"))
+        bundle = workspace.blobs.put(canonical_json(manifest))
+        service = workspace.state().services["desk"]
+        workspace.state().version("late", 1).bundle = bundle
+        (evidence,) = LogInstruments(workspace).measure_live(service, [drift(last="1d")], START + 3 * DAY).values()
+        assert evidence.facts["reference"] == learned.height
+        assert evidence.n == A_DAY - 1
+
+
+def test_labels_are_those_that_landed_keyed_as_the_log_writes_them(shop, orders):
+    with shop.workspace() as workspace:
+        labels = read_labels(workspace, workspace.project.registry.models["late"])
+    assert labels.columns == ["row", "label", "known_at"]
+    assert labels.height == orders.height
+    first = labels.row(0, named=True)
+    assert first == {"row": "0", "label": orders["bad"][0], "known_at": START + 6 * HOUR}
+    assert datetime.fromtimestamp(first["known_at"] / 1e6, UTC) == orders["closed"][0]
+
+
+def test_labels_are_read_anew_when_data_moves(shop, orders):
+    with shop.workspace() as workspace:
+        open_service(workspace, "desk", 1, START)
+        start_release(workspace, "desk", 2, START)
+        instruments = LogInstruments(workspace)
+        before = instruments._read_labels("late")
+        assert instruments._read_labels("late") is before
+        head = workspace.tables.head(MAIN)
+        snapshot = workspace.tables.write(orders.head(10))
+        workspace.tables.commit(MAIN, {"orders": snapshot}, expect=head, message="fewer")
+        assert instruments._read_labels("late").height == 10

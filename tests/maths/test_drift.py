@@ -1,0 +1,137 @@
+"""Effect sizes of drift against scipy, naive loops and what they must not depend on."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from shipway.maths.drift import (
+    bin_counts,
+    bin_edges,
+    chance_index,
+    kolmogorov_smirnov,
+    stability_index,
+    standardised_distance,
+    wasserstein,
+)
+
+values = st.lists(st.floats(-50, 50) | st.integers(-3, 3).map(float), min_size=1, max_size=60).map(np.array)
+with_gaps = st.lists(st.just(math.nan) | st.integers(-5, 5).map(float), max_size=60).map(
+    lambda x: np.array(x, dtype=float)
+)
+counted = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 50)), min_size=1, max_size=12)
+
+
+@given(values, values)
+def test_distances_are_those_of_scipy(a, b):
+    assert wasserstein(a, b) == pytest.approx(stats.wasserstein_distance(a, b), rel=1e-9, abs=1e-9)
+    assert kolmogorov_smirnov(a, b) == pytest.approx(stats.ks_2samp(a, b, method="exact").statistic, abs=1e-12)
+
+
+def test_missing_values_are_left_out_of_distances():
+    a, b = np.array([1.0, math.nan, 2.0]), np.array([math.nan, 4.0, 5.0])
+    assert wasserstein(a, b) == 3.0
+    assert kolmogorov_smirnov(a, b) == 1.0
+
+
+@pytest.mark.parametrize("empty", [np.empty(0), np.array([math.nan])])
+def test_nothing_is_at_no_distance(empty):
+    assert (wasserstein(empty, np.ones(3)), kolmogorov_smirnov(np.ones(3), empty)) == (0.0, 0.0)
+    assert standardised_distance(empty, np.ones(3)) == 0.0
+
+
+def test_disjoint_constants_are_as_far_apart_as_can_be():
+    # KLL sketches with split points of the reference alone say 0 here (reference/monitoring, 3.3).
+    assert kolmogorov_smirnov(np.full(9, 1.0), np.full(5, 2.0)) == 1.0
+    assert standardised_distance(np.full(9, 1.0), np.full(5, 2.0)) == math.inf
+    assert standardised_distance(np.full(9, 1.0), np.full(5, 1.0)) == 0.0
+
+
+def test_a_shift_is_told_in_standard_deviations():
+    a = np.random.default_rng(1).normal(3, 7, 500)
+    assert standardised_distance(a, a + 7 * 0.4) == pytest.approx(0.4 * 7 / a.std(), rel=1e-9)
+
+
+@given(counted)
+def test_index_is_its_sum(bins):
+    reference, live = (np.array(side) for side in zip(*bins, strict=True))
+    held = [(r, q) for r, q in bins if r or q]
+    if not (reference.any() and live.any()):
+        assert stability_index(reference, live) == 0.0
+        return
+    total = 0.0
+    for r, q in held:
+        a = (r + 0.5) / (sum(reference) + len(held) / 2)
+        b = (q + 0.5) / (sum(live) + len(held) / 2)
+        total += (b - a) * math.log(b / a)
+    assert stability_index(reference, live) == pytest.approx(total, rel=1e-9, abs=1e-12)
+    assert stability_index(live, reference) == pytest.approx(total, rel=1e-9, abs=1e-12)
+
+
+def test_index_of_equal_shares_is_nothing():
+    assert stability_index(np.array([50, 150]), np.array([500, 1500])) == pytest.approx(0.0, abs=1e-4)
+
+
+def test_chance_is_what_the_index_comes_to_without_drift():
+    rng, shares = np.random.default_rng(4), np.full(10, 0.1)
+    draws = [(rng.multinomial(2000, shares), rng.multinomial(700, shares)) for _ in range(600)]
+    found = [stability_index(a, b) for a, b in draws]
+    expected = chance_index(*draws[0])
+    assert expected == pytest.approx(9 * (1 / 2000 + 1 / 700))
+    assert np.mean(found) == pytest.approx(expected, rel=0.06)
+
+
+def test_chance_of_nothing_is_nothing():
+    assert chance_index(np.array([0, 0]), np.array([3, 4])) == 0.0
+
+
+@pytest.mark.parametrize(("a", "b"), [([1], [1, 2]), ([], []), ([-1, 2], [1, 1]), ([[1]], [[1]])])
+def test_counts_that_do_not_fit_are_refused(a, b):
+    with pytest.raises(ValueError):
+        stability_index(np.array(a, dtype=np.int64), np.array(b, dtype=np.int64))
+
+
+def test_edges_cut_into_equal_counts():
+    shuffled = np.random.default_rng(2).permutation(1000).astype(float)
+    counts = bin_counts(shuffled, bin_edges(shuffled))
+    assert counts.tolist() == [100] * 10 + [0]
+
+
+def test_ties_share_a_bin():
+    x = np.array([0.0] * 70 + list(range(1, 31)))
+    edges = bin_edges(x)
+    assert edges.tolist() == [0.0, 10.0, 20.0]
+    assert bin_counts(x, edges).tolist() == [70, 10, 10, 10, 0]
+
+
+def test_a_constant_has_one_bin():
+    assert bin_edges(np.full(20, 3.0)).size == 0
+    assert bin_counts(np.array([3.0, 9.0, math.nan]), bin_edges(np.full(20, 3.0))).tolist() == [2, 1]
+
+
+@given(with_gaps, with_gaps, st.integers(1, 12))
+def test_every_value_is_counted_once_and_no_reference_bin_is_empty(reference, live, bins):
+    edges = bin_edges(reference, bins)
+    assert (np.diff(edges) > 0).all()
+    assert edges.size < bins
+    assert bin_counts(live, edges).sum() == live.size
+    assert bin_counts(live, edges)[-1] == np.isnan(live).sum()
+    if (~np.isnan(reference)).any():
+        assert (bin_counts(reference, edges)[:-1] > 0).all()
+
+
+@given(values, values)
+def test_index_does_not_depend_on_the_unit(reference, live):
+    def index(a, b) -> float:
+        edges = bin_edges(a)
+        return stability_index(bin_counts(a, edges), bin_counts(b, edges))
+
+    assert index(reference * 4, live * 4) == index(reference, live)
+
+
+def test_no_bins_are_refused():
+    with pytest.raises(ValueError):
+        bin_edges(np.ones(3), 0)

@@ -1,0 +1,322 @@
+"""A small shop's state folder with bundles that really predict, and the server process over real sockets."""
+
+import contextlib
+import http.client
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from shipway.adapters.file.blob import FileBlobs
+from shipway.adapters.lmdb.store import LmdbOnline
+from shipway.adapters.log.parquet import ParquetLog
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core import window as w
+from shipway.core.bundle import InputColumn
+from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
+from shipway.core.online import encode_series, make_layout, pack_entry
+from shipway.core.service import Routing, Variant
+from shipway.delivery.bundle import build_bundle
+from shipway.kit.canonical import canonical_json
+
+NOON = 1_700_000_000_000_000
+HOUR = 3_600_000_000
+BROKEN, ODD = 777.0, 666.0
+"""Amounts that one of the models breaks on, and that it predicts NaN for."""
+COUNTRIES = ("AT", "DE", "FR")
+
+ORDERS = Source(
+    "orders", ("order",), (), {ALWAYS: ("amount", "country", "express", "placed", "items", "customer", "channel")}
+)
+PAYMENTS = Source("payments", ("no",), (), {"paid": ("customer", "sum")})
+PAID = PAYMENTS.event("paid")
+ROW = FeatureView("row", None, {
+    "amount": ORDERS.amount, "country": ORDERS.country, "express": ORDERS.express, "items": ORDERS.items,
+    "wait": (ORDERS.placed - ORDERS.placed) / "1m",
+})  # fmt: skip
+CUSTOMER = FeatureView("customer", Entity("customer", ("customer",)), {
+    "n": w.count(PAID, last="1d"), "total": w.total(PAYMENTS.event("paid").sum, last="1d"),
+})  # fmt: skip
+VIEWS = (ROW, CUSTOMER)
+SCHEMA = {
+    "orders": {
+        "order": "int", "amount": "float", "country": "text", "express": "bool", "placed": "instant", "items": "int",
+        "customer": "text", "channel": "text",
+    },
+    "payments": {"no": "int", "customer": "text", "sum": "int", "paid": "instant"},
+}  # fmt: skip
+LAYOUT = make_layout("orders", ("order",), VIEWS, SCHEMA)
+WEIGHTS = (0.01, 0.5, -0.3, 0.1, 0.0, 0.2, -0.002)
+
+
+def make_graph(bias, *, moody=False):
+    """A logistic regression on seven columns, NaN as 0; a moody one breaks on an amount, and gives NaN for another."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+        helper.make_node("Add", ["sum", "b"], ["score"]),
+        helper.make_node("Sigmoid", ["score"], ["plain"]),
+    ]
+    constants = {
+        "zero": np.zeros(1, np.float32), "one": np.ones(1, np.float32), "b": np.asarray([bias], np.float32),
+        "w": np.asarray(WEIGHTS, np.float32)[:, None],
+    }  # fmt: skip
+    last = "plain"
+    if moody:
+        last = "p"
+        constants |= {
+            "first": np.asarray([0]), "odd": np.asarray([ODD], np.float32), "broken": np.asarray([BROKEN], np.float32),
+            "nan": np.asarray([np.nan], np.float32), "table": np.asarray([0.0, 0.0], np.float32),
+            "far": np.asarray([99]), "near": np.asarray([0]),
+        }  # fmt: skip
+        nodes += [
+            helper.make_node("Gather", ["x", "first"], ["amount"], axis=1),
+            helper.make_node("Equal", ["amount", "odd"], ["is_odd"]),
+            helper.make_node("Equal", ["amount", "broken"], ["is_broken"]),
+            helper.make_node("Where", ["is_broken", "far", "near"], ["where"]),
+            helper.make_node("Gather", ["table", "where"], ["nothing"]),
+            helper.make_node("Add", ["plain", "nothing"], ["added"]),
+            helper.make_node("Where", ["is_odd", "nan", "added"], ["p"]),
+        ]
+    nodes += [
+        helper.make_node("Sub", ["one", last], ["q"]),
+        helper.make_node("Concat", ["q", last], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "logistic",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 7])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
+        [numpy_helper.from_array(value, name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def predict_by_hand(values, bias):
+    """What the graph says, computed without it."""
+    score = sum(weight * (value or 0.0) for weight, value in zip(WEIGHTS, values, strict=True)) + bias
+    return 1 / (1 + math.exp(-score))
+
+
+def make_bundle(number, bias, *, moody=False, model="fraud", views=VIEWS):
+    """A bundle's manifest and files."""
+    graph = make_graph(bias, moody=moody)
+    predictor = OnnxRuntime().load(graph)
+    x = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32).astype(np.float64)
+    inputs = tuple(
+        InputColumn(name=name, kind="category", categories=COUNTRIES)
+        if name == "row_country"
+        else InputColumn(name=name, kind="number")
+        for name in make_layout("orders", ("order",), views, SCHEMA).columns
+    )
+    return build_bundle(
+        model=model, version=number, cut=NOON, model_format="onnx", ending="onnx", native=graph, portable=graph,
+        native_predictor=predictor, portable_predictor=predictor, inputs=inputs, at="orders.placed", spine="orders",
+        key=("order",), schema=SCHEMA, views=views, x=x, training={"rows": 200, "rate": 0.5}, metrics={}, verdict={},
+        lock="# none\n", card="# fraud\n",
+    )  # fmt: skip
+
+
+@dataclass
+class Shop:
+    """A folder of state: bundles by version, and online stores."""
+
+    state: Path
+    bundles: dict[int, str] = field(default_factory=dict)
+
+    def add(self, number, bias, **options):
+        manifest, files = make_bundle(number, bias, **options)
+        blobs = FileBlobs(self.state / "blobs")
+        for content in files.values():
+            blobs.put(content)
+        self.bundles[number] = manifest.digest
+        return manifest
+
+    def variant(self, number, online="main"):
+        return Variant(version=number, bundle=self.bundles[number], online=online)
+
+    def route(self, stable=1, candidate=None, *, online="main", trial="main", service="fraud", **changes):
+        """A routing between two versions."""
+        other = None if candidate is None else self.variant(candidate, trial)
+        stable = self.variant(stable, online)
+        return Routing(service=service, model="fraud", stable=stable, candidate=other, **changes)
+
+    def pay(self, customer, payments, online="main"):
+        """Write what a customer paid, as (instant, sum), into an online store."""
+        store = LmdbOnline(self.state / "online" / online)
+        series = LAYOUT.series[0]
+        totals, entries = [0, 0, 0], []
+        for at, amount in sorted(payments):
+            totals = [totals[0] + 1, totals[1] + 1, totals[2] + amount]
+            entries.append((encode_series(0, [customer]), at, pack_entry(series.packing, totals, [])))
+        store.write(entries, position=b"x")
+        store.close()
+
+    def log(self, stream="predictions", service="fraud"):
+        """Rows of the log, as a frame."""
+        return ParquetLog(self.state / "log" / service).read(stream)
+
+
+@pytest.fixture(scope="session")
+def stored_shop(tmp_path_factory):
+    """State with three versions, the third moody, and a customer with history; read it only."""
+    shop = Shop(tmp_path_factory.mktemp("shop") / ".shipway")
+    shop.state.mkdir()
+    for number, bias in ((1, -0.5), (2, 0.25)):
+        shop.add(number, bias)
+    shop.add(3, 0.5, moody=True)
+    shop.pay("ann", [(NOON - 2 * HOUR, 10), (NOON - HOUR, 30), (NOON + HOUR, 500)])
+    shop.pay("ann", [(NOON - HOUR, 7)], online="stale")
+    return shop
+
+
+@pytest.fixture
+def shop(stored_shop, tmp_path):
+    """A copy of it."""
+    state = tmp_path / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    return Shop(state, dict(stored_shop.bundles))
+
+
+def make_row(order=1, **changes):
+    """A row as a caller sends it."""
+    row = {"order": order, "amount": 20.5, "country": "DE", "express": True, "items": 3, "customer": "ann"}
+    return {**row, "placed": NOON - HOUR, **changes}
+
+
+@pytest.fixture(scope="session")
+def wider():
+    """Views that read one more column of the row than those of the shop's versions."""
+    features = {name: expr for name, expr in ROW.features.items() if name != "wait"}
+    return (FeatureView("row", None, features | {"online": ORDERS.channel.equals("web")}), CUSTOMER)
+
+
+@pytest.fixture(name="make_row", scope="session")
+def row_maker():
+    """What makes a row as a caller sends it."""
+    return make_row
+
+
+@pytest.fixture(scope="session")
+def by_hand():
+    """What computes a prediction without the model, from its columns and its bias."""
+    return predict_by_hand
+
+
+@dataclass
+class Reply:
+    """What the server said."""
+
+    status: int
+    body: bytes
+    headers: dict
+
+    @property
+    def document(self):
+        return json.loads(self.body)
+
+
+class Server:
+    """A running server process."""
+
+    def __init__(self, process, state):
+        self.process = process
+        self.state = state
+        line = process.stdout.readline()
+        assert line.startswith("listening on http://127.0.0.1:"), (line, process.stderr.read() if not line else "")
+        self.port = int(line.rsplit(":", 1)[1])
+
+    def ask(self, method, path, body=None, headers=None):
+        """One request over a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        with contextlib.closing(connection):
+            data = body if body is None or isinstance(body, bytes) else canonical_json(body)
+            connection.request(method, path, data, headers or {})
+            answer = connection.getresponse()
+            return Reply(answer.status, answer.read(), {name.lower(): value for name, value in answer.getheaders()})
+
+    def predict(self, row=None, *, at=NOON, service="fraud", request=None):
+        body = {"row": make_row() if row is None else row, "at": at}
+        return self.ask("POST", f"/v1/predict/{service}", body | ({} if request is None else {"request": request}))
+
+    def apply(self, routing):
+        return self.ask("PUT", f"/v1/services/{routing.service}/routing", routing)
+
+    def flush(self):
+        return self.ask("POST", "/v1/log/flush")
+
+    def status(self):
+        return self.ask("GET", "/v1/status").document
+
+    def connect(self):
+        """A bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), timeout=30)
+
+    def speak(self, *parts, pause_s=0.0, end=True):
+        """Send raw bytes, say that no more follow, and return all that is answered."""
+        with self.connect() as connection:
+            for part in parts:
+                with contextlib.suppress(ConnectionError):
+                    connection.sendall(part)
+                time.sleep(pause_s)
+            if end:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_WR)
+            said = b""
+            while data := connection.recv(1 << 16):
+                said += data
+            return said
+
+    def stop(self, number=signal.SIGTERM):
+        """Stop the process and return its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+@pytest.fixture
+def serve():
+    """Start servers on folders of state."""
+    started = []
+
+    def start(state, *words, wrapper=(), **options):
+        command = [*wrapper, sys.executable, "-m", "shipway.serving", "--state", str(state), "--watch-stdin", *words]
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        )
+        started.append(process)
+        return Server(process, Path(state))
+
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def shared(stored_shop, tmp_path_factory):
+    """A server that routes `fraud` to version 1, with 2 on trial and a half of the traffic; its routing is fixed."""
+    state = tmp_path_factory.mktemp("shared") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    command = [sys.executable, "-m", "shipway.serving", "--state", str(state), "--replay"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        server = Server(process, state)
+        routing = Shop(state, stored_shop.bundles).route(1, 2, weight=0.5, salt="a", token=4)
+        assert server.apply(routing).status == 200
+        yield server
+        process.terminate()

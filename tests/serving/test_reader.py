@@ -1,0 +1,354 @@
+"""What is read online at T is what a frame has at T, to the bit, however the store came to be."""
+
+import datetime as dt
+import math
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipway.core import window as w
+from shipway.core.error import ShipwayError
+from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
+from shipway.core.online import make_layout
+from shipway.data.column import schema_of
+from shipway.data.feed import make_feed
+from shipway.data.frame import build_frame
+from shipway.data.materialisation import Materialiser
+from shipway.data.plan import AT, plan_views
+from shipway.serving.reader import FeatureReader
+from shipway.testing.fake.online import MemoryOnline
+
+ORIGIN = 1_700_000_000_000_000
+MINUTE = 60_000_000
+
+ASKS = Source("asks", ("id",), (), {ALWAYS: ("at", "near", "shop", "zone", "rate", "x", "n", "ok", "word")})
+CALLS = Source(
+    "calls",
+    ("no",),
+    (),
+    {
+        "booked": ("planned", "shop", "zone", "rate", "size"),
+        "done": ("amount", "cost", "peak", "good", "note"),
+    },
+)
+SHOPS = Source("shops", ("shop",), (), {ALWAYS: ("seats", "owner", "opened")})
+SOURCES = {"asks": ASKS, "calls": CALLS, "shops": SHOPS}
+DONE, PLANNED, BOOKED, REGISTER = (
+    CALLS.event("done"),
+    CALLS.event("planned"),
+    CALLS.event("booked"),
+    SHOPS.event(ALWAYS),
+)
+
+
+def history(*widths):
+    features = {"age": w.age(DONE), "note": w.newest(DONE.note), "rated": w.age(DONE) / "1m" + w.newest(DONE.cost)}
+    for last in widths:
+        features |= {
+            f"n_{last}": w.count(DONE, last=last),
+            f"total_{last}": w.total(DONE.amount, last=last),
+            f"mean_{last}": w.mean(DONE.amount, last=last),
+            f"cost_{last}": w.mean(DONE.cost, last=last),
+            f"spent_{last}": w.total(DONE.cost * 2, last=last),
+            f"share_{last}": w.share(DONE.good, last=last),
+            f"dear_{last}": w.share(DONE.amount > 5, last=last),
+            f"low_{last}": w.least(DONE.amount, last=last),
+            f"high_{last}": w.greatest(DONE.peak, last=last),
+            f"bottom_{last}": w.least(DONE.peak, last=last),
+            f"any_{last}": w.greatest(DONE.good, last=last),
+            f"soon_{last}": w.newest(DONE.good, within=last),
+            f"fresh_{last}": w.age(DONE, within=last),
+            f"backlog_{last}": w.count(PLANNED, last=last) - w.count(DONE, last=last),
+            f"late_{last}": (w.count(PLANNED, last=last) > w.count(DONE, last=last)) | ASKS.ok,
+            f"booked_{last}": w.count(BOOKED, last=last),
+        }
+    return features
+
+
+AROUND = {
+    "near": w.around(PLANNED, ASKS.near, before="10m", after="5m"),
+    "wide": w.around(PLANNED, ASKS.near + "2m", before="1h", after="30m"),
+    "planned_size": w.newest(PLANNED.size),
+}
+VIEWS = (
+    FeatureView(
+        "row",
+        None,
+        {"x": ASKS.x, "n": ASKS.n, "ok": ASKS.ok, "word": ASKS.word, "ratio": ASKS.x / ASKS.n, "sum": ASKS.n + ASKS.x,
+         "known": ASKS.word.is_in("a", "b") & ~ASKS.ok},
+    ),
+    FeatureView("sys", Entity("system", ()), history("7m") | AROUND),
+    FeatureView("shop", Entity("shop", ("shop",)), history("5m", "20m") | AROUND),
+    FeatureView("zone", Entity("zone", ("shop", "zone")), history("20m")),
+    FeatureView("rate", Entity("rate", ("rate",)), {"n": w.count(DONE, last="20m"), "note": w.newest(DONE.note)}),
+    FeatureView(
+        "reg",
+        Entity("shop", ("shop",)),
+        {"seats": w.newest(REGISTER.seats), "owner": w.newest(REGISTER.owner), "half": w.newest(REGISTER.seats) / 2,
+         "for": (ASKS.at - w.newest(REGISTER.opened)) / "1d"},
+    ),
+)  # fmt: skip
+PLAN = plan_views(ASKS, ASKS.at, VIEWS, SOURCES)
+
+minutes = st.integers(0, 40)
+shops = st.sampled_from(["a", "b", None])
+zones = st.sampled_from([1, -7, None])
+rates = st.sampled_from([0.0, -0.0, 1.5, math.nan, None])
+calls = st.lists(
+    st.fixed_dictionaries(
+        {
+            "planned": st.none() | minutes,
+            "lead": st.none() | st.sampled_from([0, 0, 3, 60]),
+            "done": st.none() | minutes,
+            "shop": shops,
+            "zone": zones,
+            "rate": rates,
+            "size": st.none() | st.floats(-10, 10),
+            "amount": st.none() | st.integers(-20, 20) | st.integers(-(2**58), 2**58),
+            "cost": st.none() | st.integers(-(10**6), 10**6).map(lambda units: units / 7),
+            "peak": st.none() | st.floats() | st.sampled_from([0.0, -0.0, math.inf]),
+            "good": st.none() | st.booleans(),
+            "note": st.none() | st.sampled_from(["x", "é", ""]),
+        }
+    ),
+    max_size=14,
+)
+asks = st.lists(
+    st.fixed_dictionaries(
+        {
+            "at": minutes,
+            "near": st.none() | st.integers(-20, 20),
+            "shop": shops | st.just("unknown"),
+            "zone": zones,
+            "rate": rates,
+            "x": st.none() | st.floats(),
+            "n": st.none() | st.integers(-3, 3),
+            "ok": st.none() | st.booleans(),
+            "word": st.none() | st.sampled_from(["a", "c"]),
+        }
+    ),
+    min_size=1,
+    max_size=8,
+)
+LEAD = 30 * 24 * 60
+
+
+def instant(minute):
+    return None if minute is None else dt.datetime.fromtimestamp(ORIGIN / 1e6, tz=dt.UTC) + dt.timedelta(minutes=minute)
+
+
+def make_tables(calls, asks, order):
+    """Make the three tables; a plan is booked a month ahead or earlier, or never happens."""
+    rows = [
+        {
+            **call,
+            "no": order[at % len(order)] * 100 + at,
+            "planned": instant(call["planned"]),
+            "done": instant(call["done"]),
+            "booked": None
+            if call["planned"] is None or call["lead"] is None
+            else instant(call["planned"] - LEAD - call["lead"]),
+        }
+        for at, call in enumerate(calls)
+    ]
+    for row in rows:
+        if row["booked"] is None:
+            row |= dict.fromkeys(("planned", "done"))  # what was never booked says of nothing when it was known
+        elif row["done"] is None:
+            row |= dict.fromkeys(("amount", "cost", "peak", "good", "note"))
+    instants = pl.Datetime("us", "UTC")
+    return {
+        "calls": pl.DataFrame(
+            rows,
+            schema={"no": pl.Int64, **dict.fromkeys(("booked", "planned", "done"), instants), "shop": pl.String,
+                    "zone": pl.Int64, "rate": pl.Float64, "size": pl.Float64, "amount": pl.Int64, "cost": pl.Float64,
+                    "peak": pl.Float64, "good": pl.Boolean, "note": pl.String},
+        ),
+        "asks": pl.DataFrame(
+            [
+                ask | {"id": at, "at": instant(ask["at"]), "near": ask["near"] and instant(ask["at"] + ask["near"])}
+                for at, ask in enumerate(asks)
+            ],
+            schema={"id": pl.Int64, "at": instants, "near": instants, "shop": pl.String, "zone": pl.Int64,
+                    "rate": pl.Float64, "x": pl.Float64, "n": pl.Int64, "ok": pl.Boolean, "word": pl.String},
+        ),
+        "shops": pl.DataFrame(
+            {"shop": ["a", "c"], "seats": [7, None], "owner": ["é", None], "opened": [instant(-9), instant(3)]},
+            schema={"shop": pl.String, "seats": pl.Int64, "owner": pl.String, "opened": instants},
+        ),
+    }  # fmt: skip
+
+
+def scalars(rows):
+    """Return a table's rows as a request brings them: instants as microseconds."""
+    dated = [name for name, dtype in rows.schema.items() if isinstance(dtype, pl.Datetime)]
+    return rows.with_columns(pl.col(dated).to_physical()).to_dicts()
+
+
+def bits(values):
+    return [
+        value if value is None or isinstance(value, str) else np.float64(value).view(np.int64).item()
+        for value in (math.nan if isinstance(each, float) and math.isnan(each) else each for each in values)
+    ]
+
+
+def expected(frame, columns):
+    read = [
+        frame[name] if frame[name].dtype == pl.String else frame[name].cast(pl.Float64).fill_null(math.nan)
+        for name in columns
+    ]
+    return [bits(row) for row in zip(*(column.to_list() for column in read), strict=True)]
+
+
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), data=st.data())
+@settings(max_examples=150)
+def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, data):
+    tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
+    frame = build_frame(PLAN, tables)
+    layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
+    feed = make_feed(layout, PLAN, tables)
+    rows, at = scalars(tables["asks"]), frame[AT].to_physical().to_list()
+    online = MemoryOnline()
+    materialiser, reader = Materialiser(layout, feed, online), FeatureReader(layout, online)
+    if data.draw(st.booleans(), "bootstrap"):
+        materialiser.bootstrap(at[0] - data.draw(st.sampled_from([0, 0, 1, 15, LEAD]), "before") * MINUTE)
+    found, done = [], 0
+    while done < len(rows):
+        batch = slice(done, done + data.draw(st.integers(1, 3), "batch"))
+        for early in sorted(data.draw(st.lists(st.integers(0, 2 * LEAD), max_size=2), "chunks"), reverse=True):
+            materialiser.advance(at[done] - early * MINUTE)
+        if data.draw(st.booleans(), "restart"):
+            materialiser = Materialiser(layout, feed, online)
+        materialiser.advance(at[batch][-1])
+        if data.draw(st.booleans(), "trim"):
+            materialiser.trim(at[done])
+        found += reader.read(rows[batch], at[batch])
+        done = batch.stop
+    compare(layout, found, frame)
+
+
+def compare(layout, found, frame):
+    assert layout.columns == tuple(frame.columns[2:])
+    for row, (one, wanted) in enumerate(zip(found, expected(frame, layout.columns), strict=True)):
+        different = [name for name, a, b in zip(layout.columns, bits(one.values), wanted, strict=True) if a != b]
+        assert not different, row
+
+
+ZERO = {"planned": 1, "lead": 0, "done": 2, "shop": "a", "zone": 1, "rate": 0.0, "size": None, "amount": 1, "cost": 1.0,
+        "peak": -0.0, "good": True, "note": "x"}  # fmt: skip
+ASKED = {"at": 5, "near": 0, "shop": "a", "zone": 1, "rate": -0.0, "x": -0.0, "n": 0, "ok": True, "word": "a"}
+
+
+@pytest.mark.parametrize("amounts", [(1, 2), (43806065852693781, 47824502839051235, 62727767118863801)])
+def test_zeros_are_one_and_whole_numbers_are_divided_as_floats(amounts):
+    tables = make_tables([ZERO | {"amount": amount} for amount in amounts], [ASKED], [0])
+    frame = build_frame(PLAN, tables)
+    layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
+    online = MemoryOnline()
+    Materialiser(layout, make_feed(layout, PLAN, tables), online).advance(at_minute(5))
+    found = FeatureReader(layout, online).read(scalars(tables["asks"]), [at_minute(5)])
+    compare(layout, found, frame)
+    values = dict(zip(layout.columns, found[0].values, strict=True))
+    assert values["sys_mean_7m"] == float(sum(amounts)) / float(len(amounts))
+    assert values["rate_n"] == len(amounts)
+    assert math.copysign(1, values["sys_high_7m"]) == 1
+    assert math.copysign(1, values["row_x"]) == -1
+
+
+class Counted(MemoryOnline):
+    """A store that remembers what it was asked."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def newest(self, asks):
+        self.asked.append(list(asks))
+        return super().newest(asks)
+
+
+def store_of(calls, views, online):
+    """Fill a store with (planned, done, shop) calls, known at once, and return its reader."""
+    blank = dict.fromkeys(("zone", "rate", "size", "amount", "cost", "peak", "good", "note"))
+    made = [{"planned": planned, "lead": 0, "done": done, "shop": shop, **blank} for planned, done, shop in calls]
+    tables = make_tables(made, [], [0])
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    plan = plan_views(ASKS, ASKS.at, views, SOURCES)
+    Materialiser(layout, make_feed(layout, plan, tables), online).advance(at_minute(60))
+    online.asked.clear()
+    return FeatureReader(layout, online)
+
+
+def at_minute(minute):
+    return ORIGIN + minute * MINUTE
+
+
+BY_SHOP = FeatureView(
+    "shop",
+    Entity("shop", ("shop",)),
+    {"n": w.count(DONE, last="5m"), "m": w.count(DONE, last="9m"), "age": w.age(DONE)},
+)
+EVERYWHERE = FeatureView(
+    "sys", Entity("system", ()), {"n": w.count(DONE, last="5m"), "low": w.least(DONE.peak, last="1h")}
+)
+CALLED = [(1, 2, "a"), (4, 5, "a"), (9, 10, "b"), (11, 12, None), (30, None, "a")]
+
+
+def test_a_batch_asks_once_and_each_thing_once():
+    online = Counted()
+    reader = store_of(CALLED, (BY_SHOP, EVERYWHERE), online)
+    rows = [{"shop": shop} for shop in ("a", "b", "a", None, "a")]
+    found = reader.read(rows, [at_minute(10)] * 4 + [at_minute(11)])
+    (asks,) = online.asked
+    assert len(asks) == len(set(asks)) == 3 * 3 + 2 * 2  # a, b and a later with three edges, the system twice with two
+    assert [bits(one.values) for one in found] == [
+        bits(values)
+        for values in (
+            [0, 2, 5.0 * MINUTE, 1, math.nan],
+            [1, 1, 0, 1, math.nan],
+            [0, 2, 5.0 * MINUTE, 1, math.nan],
+            [math.nan, math.nan, math.nan, 1, math.nan],
+            [0, 1, 6.0 * MINUTE, 1, math.nan],
+        )
+    ]
+
+
+def test_the_newest_event_read_is_told_for_each_stream():
+    near = {"near": w.around(PLANNED, ASKS.near, before="1m", after="2m")}
+    ahead = FeatureView("plan", Entity("shop", ("shop",)), near)
+    reader = store_of(CALLED, (BY_SHOP, EVERYWHERE, ahead, VIEWS[-1]), Counted())
+    row = {"near": at_minute(29), "at": at_minute(12)}
+    rows = [row | {"shop": shop} for shop in ("a", "unknown", None)]
+    done, planned, always = range(3)  # calls.done, calls.planned, shops.always
+    found = [one.newest for one in reader.read(rows, [at_minute(12)] * 3)]
+    # Of a stream that is read at T the newest known at T; of one that is only read ahead, the newest up to there.
+    assert [each[done] for each in found] == [at_minute(12)] * 3
+    assert [each[planned] for each in found] == [at_minute(30), None, None]
+    assert [each[always] for each in found] == [None] * 3
+    assert reader.read(rows[:1], [at_minute(11)])[0].newest[done] == at_minute(10)
+    both = FeatureView("both", Entity("shop", ("shop",)), near | {"n": w.count(PLANNED, last="1h")})
+    reader = store_of(CALLED, (both,), Counted())
+    assert reader.read(rows[:1], [at_minute(12)])[0].newest == (at_minute(4),)
+
+
+def test_an_instant_may_be_as_early_as_there_are_any():
+    reader = store_of(CALLED, (BY_SHOP,), Counted())
+    (found,) = reader.read([{"shop": "a"}], [-(1 << 63) + 5])
+    assert bits(found.values) == bits([0, 0, math.nan])
+    assert found.newest == (None,)
+
+
+def test_a_row_that_lacks_a_column_is_a_mistake_of_the_caller():
+    reader = store_of(CALLED, (BY_SHOP,), Counted())
+    with pytest.raises(KeyError, match="shop"):
+        reader.read([{}], [at_minute(1)])
+
+
+def test_a_feature_that_does_not_fit_its_columns_is_refused():
+    views = (FeatureView("row", None, {"x": ASKS.word * 2}),)
+    layout = make_layout("asks", ("id",), views, {"asks": {"id": "int", "word": "text"}})
+    with pytest.raises(ShipwayError, match="SW-203"):
+        FeatureReader(layout, MemoryOnline())

@@ -1,0 +1,123 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipway.adapters.lmdb.store import LmdbOnline
+from shipway.adapters.sqlite.online import SqliteOnline
+from shipway.testing.fake import MemoryOnline
+from shipway.testing.online import (
+    CASES,
+    EARLIEST,
+    LATEST,
+    check_between_is_half_open,
+    check_newest_is_at_or_before,
+    check_trim_keeps_every_later_answer,
+    check_write_is_all_or_nothing,
+)
+
+STORES = (LmdbOnline, SqliteOnline)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_memory_conforms(case):
+    case(MemoryOnline)
+
+
+@pytest.mark.parametrize("store", STORES)
+@pytest.mark.parametrize("case", CASES)
+def test_file_stores_conform(case, store, tmp_path):
+    numbers = itertools.count()
+    case(lambda: store(tmp_path / str(next(numbers)) / "store"))
+
+
+SERIES = st.lists(st.sampled_from([b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff"]), min_size=1, max_size=9).map(b"".join)
+INSTANTS = st.one_of(st.integers(EARLIEST, LATEST), st.integers(-3, 3), st.sampled_from([EARLIEST, LATEST]))
+
+
+def is_free(names):
+    return not any(one != other and one.startswith(other) for one in names for other in names)
+
+
+@st.composite
+def histories(draw):
+    """Draw series none of which is a prefix of another, writes, trims between them, and questions."""
+    names = sorted(draw(st.sets(SERIES, min_size=1, max_size=6).filter(is_free)))
+    entry = st.tuples(st.sampled_from(names), INSTANTS, st.binary(max_size=4))
+    write = st.lists(entry, max_size=8)
+    prefix = st.sampled_from(sorted({name[:size] for name in names for size in range(len(name) + 1)}))
+    steps = draw(st.lists(st.one_of(write, st.tuples(prefix, INSTANTS)), min_size=1, max_size=8))
+    asks = draw(st.lists(st.tuples(st.sampled_from(names), INSTANTS), max_size=20))
+    return steps, asks
+
+
+@pytest.fixture(scope="module", params=STORES)
+def shared(request, tmp_path_factory):
+    """Return a store for many histories, and what numbers them: each has series of its own."""
+    store = request.param(tmp_path_factory.mktemp("histories"))
+    yield store, itertools.count()
+    store.close()
+
+
+@given(history=histories())
+def test_any_history_gives_the_answers_of_the_dictionary(shared, history):
+    real, numbers = shared
+    fake, own = MemoryOnline(), next(numbers).to_bytes(4, "big")
+    steps, asks = history
+    asks = [(own + series, instant) for series, instant in asks]
+    for number, step in enumerate(steps):
+        if isinstance(step, list):
+            entries = [(own + series, instant, value) for series, instant, value in step]
+            fake.write(entries, position=b"%d" % number)
+            real.write(entries, position=b"%d" % number)
+            assert real.position() == fake.position()
+        else:
+            prefix, before = own + step[0], step[1]
+            known = [ask for ask in asks if ask[1] >= before]
+            answers = real.newest(known)
+            assert fake.trim(prefix, before) == real.trim(prefix, before)
+            assert real.newest(known) == answers, "an answer changed by trimming"
+        assert real.newest(asks) == fake.newest(asks)
+        for series, instant in asks:
+            assert real.between(series, EARLIEST, instant) == fake.between(series, EARLIEST, instant)
+            assert real.between(series, instant, LATEST) == fake.between(series, instant, LATEST)
+
+
+class _Late(MemoryOnline):
+    def newest(self, asks):
+        return super().newest([(series, max(instant, EARLIEST + 1) - 1) for series, instant in asks])
+
+
+class _Torn(MemoryOnline):
+    def write(self, entries, *, position):
+        for entry in entries:
+            super().write([entry], position=position)
+        super().write([], position=position)
+
+
+class _Thorough(MemoryOnline):
+    def trim(self, prefix, before):
+        dropped = super().trim(prefix, before)
+        for instants in self._instants.values():
+            instants[:] = [instant for instant in instants if instant >= before]
+        return dropped
+
+
+class _Forward(MemoryOnline):
+    def between(self, series, after, until):
+        return super().between(series, after - 1 if after > EARLIEST else after, until)
+
+
+@pytest.mark.parametrize(
+    ("broken", "case"),
+    [
+        (_Late, check_newest_is_at_or_before),
+        (_Torn, check_write_is_all_or_nothing),
+        (_Thorough, check_trim_keeps_every_later_answer),
+        (_Forward, check_between_is_half_open),
+    ],
+)
+def test_suite_catches_a_broken_store(broken, case):
+    with pytest.raises(AssertionError):
+        case(broken)
