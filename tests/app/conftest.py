@@ -35,7 +35,8 @@ test = [2019-12-01, 2020-01-01]
 [services.desk]
 model = "late"
 tick = "1d"
-rest = "28d"
+rest = "4d"
+rehearsal = "0s"
 walk = [{weight = 0, hold = "2d"}, {weight = 0.1, hold = "1d"}, {weight = 1}]
 """
 REPLAY = """

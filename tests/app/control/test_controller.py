@@ -310,21 +310,35 @@ BELOW = {("live", "auc over 28d"): lambda day: (0.6, 0.5, 0.65)}
 
 
 def test_a_live_gate_is_asked_once_a_period_and_a_retrain_rests(gated, late_check):
-    trainer = Trainer(gated)
+    trainer, path = Trainer(gated), gated.root / "shipway.toml"
+    path.write_text(path.read_text().replace('rest = "4d"', 'rest = "10d"'))
     live(gated, range(60), instruments=Scripted(late_check | BELOW), trainer=trainer)
     with gated.workspace() as workspace:
         service = workspace.state().services["desk"]
         days = [(j.at - START) // DAY for j in service.judgements[service.subject]]
         assert days == [7, 14, 21, 28, 35, 42, 49, 56]
-        assert [(r.asked_at - START) // DAY for r in service.retrains] == [7, 35]
-        assert [r.number for r in service.retrains] == [4, 5]
+        # Ten days after the version before came into service, which was three days after it was asked for.
+        assert [(r.asked_at - START) // DAY for r in service.retrains] == [14, 28, 42, 56]
+        assert [r.number for r in service.retrains] == [4, 5, 6, 7]
         assert story(workspace) == [
             (2, "promoted", 0),
             (3, "rolled back", 3),
-            (4, "promoted", 7),
-            (5, "promoted", 35),
+            (4, "promoted", 14),
+            (5, "promoted", 28),
+            (6, "promoted", 42),
+            (7, "promoted", 56),
         ]
-    assert trainer.asked == [START + 7 * DAY, START + 35 * DAY]
+    assert trainer.asked == [START + day * DAY for day in (14, 28, 42, 56)]
+
+
+def test_no_retrain_is_asked_for_that_could_learn_nothing_new(gated, late_check):
+    path = gated.root / "shipway.toml"
+    path.write_text(path.read_text().replace('rehearsal = "0s"', 'rehearsal = "28d"'))
+    live(gated, range(36), instruments=Scripted(late_check | BELOW))
+    with gated.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        # Version 2 learned from all that was known a day before the service opened.
+        assert [(r.asked_at - START) // DAY for r in service.retrains] == [28]
 
 
 def test_whoever_was_away_for_several_periods_asks_once(gated, late_check):

@@ -30,7 +30,7 @@ DAILY = make_gate("daily", log_loss.over("7d") <= 0.5, every="1d")
 STEP = make_gate("step", prediction_shift <= 0.25, before="step")
 
 
-def service(*, walking=False, asked=(), judged=()):
+def service(*, walking=False, asked=(), judged=(), since=0):
     releases = []
     if walking:
         walk = (Step(weight=0.0, hold_us=DAY), Step(weight=0.5), Step(weight=1.0))
@@ -43,6 +43,7 @@ def service(*, walking=False, asked=(), judged=()):
         stable=STABLE,
         opened_at=0,
         release="desk/1" if walking else None,
+        history=[(since, 1)],
         releases=releases,
         retrains=[RetrainState(service="desk", model="late", asked_at=at, reason="r", number=1) for at in asked],
     )
@@ -94,12 +95,17 @@ def test_a_gate_before_a_moment_is_never_due():
         (0.5, 0.6, {"walking": True}, False),
         (0.5, 0.6, {"asked": [73 * DAY]}, False),
         (0.5, 0.6, {"asked": [72 * DAY]}, True),
+        (0.5, 0.6, {"since": 73 * DAY}, False),
+        (0.5, 0.6, {"since": 72 * DAY}, True),
+        (0.5, 0.6, {"learned": False}, False),
     ],
 )
 def test_a_retrain_is_asked_for_where_a_gate_fails_and_nothing_is_under_way(low, high, options, asks):
-    found = service(**options)
+    learned = options.get("learned", True)
+    found = service(**{name: value for name, value in options.items() if name != "learned"})
     evidence = measured(auc.over("28d"), found.subject, low, high)
-    entries = judge_live([WEEKLY, DAILY], [WEEKLY], found, evidence, 100 * DAY, rest_us=28 * DAY)
+    rest_us = 28 * DAY
+    entries = judge_live([WEEKLY, DAILY], [WEEKLY], found, evidence, 100 * DAY, rest_us=rest_us, learned=learned)
     assert kinds(entries) == [EvidenceRecorded, VerdictGiven, *([RetrainAsked] if asks else [])]
     assert all(body.at == 100 * DAY for _, body in entries)
     assert entries[1][1].gates == ("weekly", "daily")
@@ -111,7 +117,7 @@ def test_a_retrain_is_asked_for_where_a_gate_fails_and_nothing_is_under_way(low,
 def test_a_gate_that_only_alerts_asks_for_no_retrain():
     found = service()
     evidence = measured(log_loss.over("7d"), found.subject, 0.8, 0.9)
-    entries = judge_live([DAILY], [DAILY], found, evidence, DAY, rest_us=0)
+    entries = judge_live([DAILY], [DAILY], found, evidence, DAY, rest_us=0, learned=True)
     assert kinds(entries) == [EvidenceRecorded, VerdictGiven]
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from shipway.app.live.data import Incident, LiveSummary, ReleaseSummary, RetrainSummary, StepSummary
 from shipway.app.report.summary import collect_live
-from shipway.core.canary import paired_loss
+from shipway.core.canary import shown_loss
 from shipway.core.check import Evidence
 from shipway.core.gate import decide, make_gate
 from shipway.core.projection import Judgement
@@ -13,7 +13,7 @@ from shipway.core.service import Variant
 from shipway.kit.duration import DAY, HOUR
 
 START = 18_262 * DAY
-GATE = make_gate("canary", paired_loss() <= 0.01, before="step")
+GATE = make_gate("canary", shown_loss() <= 0.01, before="step")
 SUBJECT = "release:desk/1@0"
 
 
