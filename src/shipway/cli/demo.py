@@ -21,7 +21,8 @@ TIMEZONE: Final = "America/New_York"
 app = App(
     name="demo",
     help_epilogue="""\
-Will this flight arrive more than 15 minutes late? 336,776 departures from New York in 2013, from raw data to a report
+Will this flight arrive more than 15 minutes late? 336,776 departures from New York in 2013, from raw data to a
+service that lives through half a year of them, and a report
 
 Nothing is fetched: the data comes with pip install 'shipway[demo]'
 

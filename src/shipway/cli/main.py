@@ -34,7 +34,7 @@ COMMANDS: Final = {
 """Command to its module below `shipway.cli`, imported when it is called, and to what it does."""
 EPILOGUE: Final = """\
 Start here:
-  shipway demo                  a whole path on real data, in about a minute
+  shipway demo                  a whole path and half a year of service on real data, in four minutes
   shipway init shop             a small project of your own
   cd shop && shipway run
 
