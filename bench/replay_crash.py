@@ -1,346 +1,145 @@
-"""Kill the server, the controller and the driver of a replay at random moments: the service must live the same life.
+"""Kill server, controller and driver of a replay at random moments and see that it ends as if nothing had happened.
 
-usage: replay_crash.py [--kills N] [--days N] [--seed N] [--quick]
+usage: replay_crash.py [KILLS [SEED [END]]]     by default 30 kills of the flights from July 1 to September 14
 
-One project is made and copied. In the first copy `shipway replay` is never disturbed; in the second, processes are
-killed with SIGKILL in an order and at moments drawn from the seed: one in each of N equal parts of the undisturbed
-replay's real time, as so long after a tick was reached. A driver that is killed is started again by the same command,
-the other two are the driver's business. The replay has the real controller, a walk of releases, a drill on a stale
-feed, and a retrain.
-
-Then both must have the same releases, retrains and judgements at the same domain times, the same predictions and served
-vectors, bit by bit, the same versions of models, and the same decisions, each once and in the same order, in a whole
-ledger. Real time is no part of it: what the rule on slow answers measured is set aside, and so is what cites its
-digest, and a decision's place in the ledger becomes its place among decisions, because a task that was killed is
-remembered as begun twice.
-
-By default it is the flights example, 62 days and 30 kills; --quick is the shop of the template, 30 days and 9 kills.
+The flights example is run once without its leaks, and copied. One copy lives through its replay undisturbed; in the
+other SIGKILL hits the three processes in turn, at moments uniform over the time that the first one took. Whoever was
+killed is started again: server and controller by the driver, the driver by the same command. Then both must hold the
+same predictions, feature vectors, releases, retrains and verdicts, and the same decisions in the same order, none of
+them twice. Set aside is what real time says: the evidence on slow answers, and digests and places that follow from it.
 """
 
-import argparse
-import json
-import os
 import random
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import closing, suppress
-from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from shipway.app.demo import prepare_demo
 from shipway.app.project import find_project
-from shipway.app.replay.clock import ReplayClock, read_clock
-from shipway.app.scaffold import init_project
+from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
-from shipway.core.body import Body, EvidenceRecorded, RunFailed, RunFinished, RunStarted, VerdictGiven, read_body
-from shipway.core.ledger import Entry
-from shipway.core.measure import SlowAnswers
 from shipway.core.prediction import FEATURES, PREDICTIONS
-from shipway.kit.canonical import canonical_json, digest_value
+from shipway.core.projection import ServiceState
+from shipway.monitoring.reading import digest_rows, distinct_predictions
 from shipway.ports.adapter import load_adapter
 
-SHIPWAY: Final = str(Path(sys.executable).parent / "shipway")
-CHILDREN: Final = {b"shipway.serving": "server", b"shipway.app.control": "controller"}
-VICTIMS: Final = ("server", "controller", "driver")
-LAST: Final = 0.97
-"""Up to which share of the replay's time processes are killed: whoever is killed must be met before the end."""
-LATE_S: Final = 0.4
-"""How long is waited at most before a kill whose tick has gone by already."""
-PATIENCE_S: Final = 120.0
-"""How long a process that is to be killed may take to appear."""
-POLL_S: Final = 0.002
-SLOW: Final = "slow answers"
-ASIDE: Final = "set aside"
-SHOP_SECTIONS: Final = """
-[services.returns]
-model = "returned"
-tick = "1d"
-walk = [{ weight = 0.0, hold = "1d" }, { weight = 0.5, hold = "1d" }, { weight = 1.0 }]
-rehearsal = "14d"
-rest = "7d"
-
-[replay]
-service = "returns"
-period = [2024-09-01, 2024-10-01]
-stale = "36h"
-"""
-SHOP_GATES: Final = """
-
-sw.gate(
-    "walk",
-    sw.failed_answers(detect=20),
-    sw.slow_answers(over_ms=100, detect=20),
-    sw.prediction_shift <= 0.25,
-    sw.feature_lag(over="30m") <= 0.05,
-    before="step",
-)
-sw.gate("drift", sw.drift(basket.price, last="7d") <= 0.0, every="7d", on_fail="retrain")
-"""
+COMMAND: Final = [str(Path(sys.executable).parent / "shipway"), "replay"]
+PARTS: Final = {"server": "shipway.serving", "controller": "shipway.app.control", "driver": ""}
+DECISIONS: Final = ("service-", "release-", "retrain-")
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When to kill: so long after the replay has reached a tick, or has begun where `tick` is 0."""
-
-    tick: int
-    after_s: float
-
-
-@dataclass(slots=True)
-class Storm:
-    """What was done to a replay: how often each process was killed, and at which domain times."""
-
-    killed: Counter[str] = field(default_factory=Counter[str])
-    ticks: list[int] = field(default_factory=list[int])
-    missed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Life:
-    """What a replay came to: each part is a list of comparable texts, or a frame of distinct rows.
-
-    Attributes:
-        parts: name to rows whose order counts.
-        frames: name to distinct rows.
-        written: rows of predictions in the log, those that were written twice counted twice.
-        clock: where the replay stands at its end.
-        faults: what is wrong with it by itself.
-    """
-
-    parts: dict[str, list[str]]
-    frames: dict[str, pl.DataFrame]
-    written: int
-    clock: ReplayClock
-    faults: list[str]
-
-
-def main() -> int:
-    """Run the experiment and return 0 if nothing came out otherwise."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--kills", type=int, help="how many in all")
-    parser.add_argument("--days", type=int, help="of the period that is lived through")
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--quick", action="store_true", help="the shop of the template")
-    words = parser.parse_args()
-    kills, days = words.kills or (9 if words.quick else 30), words.days or (30 if words.quick else 62)
-    with tempfile.TemporaryDirectory(prefix="shipway-replay-crash-", ignore_cleanup_errors=True) as scratch:
+def main(kills: str = "30", seed: str = "11", end: str = "2013-09-15") -> int:
+    """Run the experiment and return 0 if both replays ended alike."""
+    moments = random.Random(int(seed))
+    with tempfile.TemporaryDirectory(prefix="shipway-replay-crash-") as scratch:
         calm, stormy = Path(scratch) / "calm", Path(scratch) / "stormy"
+        prepare_demo(calm)
+        toml = calm / "shipway.toml"
+        text = toml.read_text()
+        toml.write_text(re.sub(r"(period = \[2013-07-01, )2014-01-01", rf"\g<1>{end}", text))
+        run_project(find_project(calm), leaks=False)
+        shutil.copytree(calm, stormy)
         begun = time.perf_counter()
-        made = make_shop(Path(scratch), days) if words.quick else make_flights(Path(scratch), days)
-        for folder in (calm, stormy):
-            shutil.copytree(made, folder)
-        print(f"{made.name}, {days} days; made in {time.perf_counter() - begun:.0f} s", flush=True)
-        reached, whole_s = live_calmly(calm)
-        print(f"undisturbed replay: {whole_s:.0f} s, {len(reached)} ticks", flush=True)
-        moments = random.Random(words.seed)
-        begun = time.perf_counter()
-        storm = live_stormily(stormy, moments, draw_moments(moments, kills, reached, whole_s))
-        print(f"disturbed replay: {time.perf_counter() - begun:.0f} s", flush=True)
-        return report(kills, storm, describe(calm), describe(stormy))
+        subprocess.run(COMMAND, cwd=calm, check=True, capture_output=True)
+        whole_s = time.perf_counter() - begun
+        print(f"undisturbed replay: {whole_s:.0f} s", flush=True)
+        landed = storm(stormy, int(kills), moments, whole_s)
+        print(f"kills that landed: {landed}; driven {time.perf_counter() - begun - whole_s:.0f} s", flush=True)
+        one, other = describe(calm), describe(stormy)
+        for part, found in one.items():
+            same = found == other[part]
+            print(f"{part}: {'identical' if same else 'DIFFERENT'} ({size(found)} and {size(other[part])})")
+        return 0 if one == other and sum(landed.values()) == int(kills) else 1
 
 
-def make_flights(scratch: Path, days: int) -> Path:
-    """Make the flights example with a shorter period, run it, and return its folder."""
-    folder = scratch / "flights"
-    prepare_demo(folder)
-    return run(shorten(folder, days))
-
-
-def make_shop(scratch: Path, days: int) -> Path:
-    """Make the template's shop with two versions, a service and a gate that asks for retrains, and run it."""
-    folder = scratch / "shop"
-    init_project("shop", scratch)
-    toml, module = folder / "shipway.toml", folder / "project.py"
-    text = toml.read_text("utf-8").replace("cuts = [2024-09-01]", "cuts = [2024-08-01, 2024-09-01]")
-    toml.write_text(text + SHOP_SECTIONS, "utf-8")
-    module.write_text(module.read_text("utf-8") + SHOP_GATES, "utf-8")
-    return run(shorten(folder, days))
-
-
-def shorten(folder: Path, days: int) -> Path:
-    """Let a project's replay last so many days from its first on, and return its folder."""
-    toml = folder / "shipway.toml"
-    text = toml.read_text("utf-8")
-    found = re.search(r"^period = \[(\S+), \S+\]$", text, re.MULTILINE)
-    assert found is not None, "the example has a period"
-    period = f"period = [{found[1]}, {date.fromisoformat(found[1]) + timedelta(days=days)}]"
-    toml.write_text(text.replace(found[0], period), "utf-8")
-    return folder
-
-
-def run(folder: Path) -> Path:
-    """Make the versions of a project, its declared leaks left alone, and return its folder."""
-    subprocess.run([SHIPWAY, "run", "--no-leaks"], cwd=folder, check=True, capture_output=True)
-    return folder
+def storm(folder: Path, kills: int, moments: random.Random, whole_s: float) -> dict[str, int]:
+    """Drive a replay to its end while killing its processes in turn; return how many kills of each landed."""
+    landed = dict.fromkeys(PARTS, 0)
+    order = [name for _ in range(kills // 3 + 1) for name in moments.sample(sorted(PARTS), 3)][:kills]
+    driver = start(folder)
+    while True:
+        victim = order[sum(landed.values())] if sum(landed.values()) < kills else None
+        try:
+            driver.wait(timeout=None if victim is None else moments.uniform(0.2, 2 * whole_s / max(kills, 1)))
+        except subprocess.TimeoutExpired:
+            assert victim is not None
+            pid = driver.pid if victim == "driver" else find_child(driver.pid, PARTS[victim])
+            if pid is None:
+                continue
+            subprocess.run(["kill", "-9", str(pid)], check=False)
+            landed[victim] += 1
+            if victim == "driver":
+                driver.wait()
+                driver = start(folder)
+            continue
+        if driver.returncode == 0:
+            return landed
+        raise SystemExit(f"the replay ended with {driver.returncode}: {(folder / 'driver.txt').read_text()[-2000:]}")
 
 
 def start(folder: Path) -> "subprocess.Popen[bytes]":
-    """Start the driver of a replay; what it says is kept beside the project."""
-    with Path(f"{folder}.txt").open("ab") as said:
-        return subprocess.Popen([SHIPWAY, "replay"], cwd=folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+    """Start the driver."""
+    with (folder / "driver.txt").open("ab") as said:
+        return subprocess.Popen(COMMAND, cwd=folder, stdout=said, stderr=said, stdin=subprocess.DEVNULL)
 
 
-def end(driver: "subprocess.Popen[bytes]", folder: Path) -> None:
-    """Wait for a replay to end by itself; what it said is raised where it failed."""
-    if driver.wait():
-        raise SystemExit(f"the replay ended with {driver.returncode}:\n{Path(f'{folder}.txt').read_text('utf-8')}")
+def find_child(parent: int, module: str) -> int | None:
+    """Return the number of a process's child that runs a module, None while there is none."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            words = status.read_text().split("PPid:\t")[1].split()
+            if int(words[0]) == parent and module.encode() in (status.parent / "cmdline").read_bytes():
+                return int(status.parent.name)
+        except (OSError, IndexError):
+            continue
+    return None
 
 
-def replay_folder(folder: Path) -> Path:
-    return folder / ".shipway" / "replay"
+def describe(folder: Path) -> dict[str, Any]:
+    """Return what a replay ended with, without what real time says."""
+    workspace = Workspace(find_project(folder))
+    log = load_adapter("log.parquet")(workspace.folder / "log" / "delay")
+    columns = ["request", "row", "at", "unit", "version", "role", "weight", "p", "error", "online"]
+    predictions = distinct_predictions(log.read(PREDICTIONS))
+    described: dict[str, Any] = {"predictions": (predictions.height, digest_rows(predictions, columns))}
+    for stream in log.streams():
+        if stream.startswith(FEATURES):
+            vectors: pl.DataFrame = log.read(stream).unique("request")
+            described[f"vectors of {stream}"] = (vectors.height, digest_rows(vectors, vectors.columns))
+    described["services"] = [strip(service) for service in workspace.state().services.values()]
+    entries = [entry for entry in workspace.ledger.read() if entry.kind.startswith(DECISIONS)]
+    described["decisions"] = [(entry.kind, entry.subject) for entry in entries]
+    described["ledger damage"] = [f"{found.seq} {found.fact}" for found in workspace.ledger.verify()]
+    workspace.close()
+    return described
 
 
-def live_calmly(folder: Path) -> tuple[list[tuple[float, int]], float]:
-    """Replay undisturbed and return when each tick was reached, in seconds since the start, and how long it all took."""
-    begun, reached = time.perf_counter(), list[tuple[float, int]]()
-    driver = start(folder)
-    try:
-        while driver.poll() is None:
-            clock = read_clock(replay_folder(folder))
-            if clock is not None and (not reached or reached[-1][1] != clock.position):
-                reached.append((time.perf_counter() - begun, clock.position))
-            time.sleep(POLL_S)
-        whole_s = time.perf_counter() - begun
-        end(driver, folder)
-    finally:
-        driver.kill()
-        driver.wait()
-    return reached, whole_s
+def strip(service: ServiceState) -> dict[str, Any]:
+    """Return a service as plain data without the evidence on slow answers and what follows from its digest."""
+    plain = cast("dict[str, Any]", msgspec.to_builtins(service))
+    del plain["token"]
+    for release in plain["releases"]:
+        del release["verdict"]
+    for judgements in plain["judgements"].values():
+        for judgement in judgements:
+            for finding in judgement["verdict"]["findings"]:
+                if finding["rule"].startswith("slow_answers"):
+                    finding["reason"] = finding["evidence"] = None
+    return plain
 
 
-def draw_moments(
-    moments: random.Random, kills: int, reached: Sequence[tuple[float, int]], whole_s: float
-) -> list[Moment]:
-    """Draw one moment from each of equal parts of a replay's time, and say it by the tick that was reached last."""
-    drawn: list[Moment] = []
-    for part in range(kills):
-        at_s = (part + moments.random()) * whole_s * LAST / kills
-        before = [(seconds, tick) for seconds, tick in reached if seconds <= at_s]
-        seconds, tick = before[-1] if before else (0.0, 0)
-        drawn.append(Moment(tick, at_s - seconds))
-    return drawn
+def size(found: Any) -> str:
+    """Return how much something is: rows, or parts."""
+    return f"{found[0]:,} rows" if isinstance(found, tuple) else f"{len(found):,}"
 
 
-def live_stormily(folder: Path, moments: random.Random, drawn: Sequence[Moment]) -> Storm:
-    """Replay while processes are killed, and start the driver again whenever it was the one."""
-    storm = Storm()
-    victims = [VICTIMS[place % len(VICTIMS)] for place in range(len(drawn))]
-    moments.shuffle(victims)
-    driver = start(folder)
-    try:
-        for place, (victim, moment) in enumerate(zip(victims, drawn, strict=True)):
-            await_moment(folder, driver, moment, moments)
-            if not kill(driver, victim):
-                storm.missed = len(drawn) - place
-                break
-            clock = read_clock(replay_folder(folder))
-            storm.killed[victim] += 1
-            storm.ticks.append(0 if clock is None else clock.position)
-            if victim == "driver":
-                driver = start(folder)
-        end(driver, folder)
-    finally:
-        driver.kill()
-        driver.wait()
-    return storm
-
-
-def await_moment(folder: Path, driver: "subprocess.Popen[bytes]", moment: Moment, moments: random.Random) -> None:
-    """Wait until a replay is as far as it was at a moment of the undisturbed one, or is over."""
-    path, late_s = replay_folder(folder) / "clock.json", moments.uniform(0, LATE_S)
-    begun = time.time()
-    while driver.poll() is None:
-        clock = read_clock(path.parent)
-        position = 0 if clock is None else clock.position
-        if position > moment.tick > 0:
-            time.sleep(late_s)
-            return
-        if position >= moment.tick:
-            since = path.stat().st_mtime if moment.tick else begun
-            time.sleep(max(0.0, since + moment.after_s - time.time()))
-            return
-        time.sleep(POLL_S)
-
-
-def kill(driver: "subprocess.Popen[bytes]", victim: str) -> bool:
-    """Kill a process of a replay as soon as there is one, and see that it died; False if the replay ended before."""
-    until = time.monotonic() + PATIENCE_S
-    while time.monotonic() < until:
-        if driver.poll() is not None:
-            return False
-        pid = driver.pid if victim == "driver" else find_children(driver.pid).get(victim)
-        if pid is not None and runs(pid):
-            os.kill(pid, signal.SIGKILL)
-            if victim == "driver":
-                return driver.wait() == -signal.SIGKILL
-            while runs(pid):
-                time.sleep(POLL_S)
-            return True
-        time.sleep(POLL_S)
-    raise SystemExit(f"no {victim} appeared in {PATIENCE_S:g} s")
-
-
-def find_children(pid: int) -> dict[str, int]:
-    """Return the server and the controller of a driver, those there are, by name."""
-    found: dict[str, int] = {}
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):
-            for child in listed.read_text("ascii").split():
-                line = Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")
-                found |= {name: int(child) for module, name in CHILDREN.items() if module in line}
-    return found
-
-
-def runs(pid: int) -> bool:
-    """Tell whether a process is there and not dead already, waiting to be noticed."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
-def describe(folder: Path) -> Life:
-    """Return what a replay came to."""
-    with closing(Workspace(find_project(folder))) as workspace:
-        state, clock = workspace.rebuild_state(), read_clock(replay_folder(folder))
-        entries = list(workspace.ledger.read(after=0))
-        faults = [f"ledger entry {found.seq}: {found.fact}" for found in workspace.ledger.verify()]
-        slow = {check.name for check in checks_of(workspace) if isinstance(check.measure, SlowAnswers)}
-        replay = workspace.project.config.replay
-    assert clock is not None, "the replay has begun"
-    assert replay is not None, "the project has one"
-    service, decisions = state.services[replay.service], [entry for entry in entries if decides(read_body(entry))]
-    neutral = Neutral(decisions)
-    told = [neutral.write([entry.kind, entry.subject, read_body(entry)]) for entry in decisions]
-    walks = [release for release in service.releases]
-    log = load_adapter("log.parquet")(folder / ".shipway" / "log" / replay.service)
-    written = log.read(PREDICTIONS)
-    predictions = distinct(written.select("request", "version", "role", "p"))
-    vectors = {stream: distinct(log.read(stream)) for stream in log.streams() if stream.startswith(FEATURES)}
-    if not clock.done:
-        faults.append("the replay is not over")
-    twice = predictions.height - predictions.unique(["request", "version"]).height
-    if twice:
-        faults.append(f"{twice:,} requests were predicted twice by a version, and otherwise")
-    faults += [f"done twice: {line[:100]}" for line, count in Counter(told).items() if count > 1]
-    faults += [f"nothing shows it: {lack}" for lack in find_lacks(service)]
-    return Life(
-        parts={},
-        frames={},
-        written=written.height,
-        clock=clock,
-        faults=faults,
-    )
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:4]))
