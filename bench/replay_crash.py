@@ -9,9 +9,11 @@ same predictions, feature vectors, releases, retrains and verdicts, and the same
 them twice. Set aside is what real time says: the evidence on slow answers, and digests and places that follow from it.
 """
 
+import os
 import random
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ from shipway.ports.adapter import load_adapter
 
 COMMAND: Final = [str(Path(sys.executable).parent / "shipway"), "replay"]
 PARTS: Final = {"server": "shipway.serving", "controller": "shipway.app.control", "driver": ""}
-DECISIONS: Final = ("service-", "release-", "retrain-")
+DECISIONS: Final = ("service-", "release-", "retrain-", "version-")
 
 
 def main(kills: str = "30", seed: str = "11", end: str = "2013-09-15") -> int:
@@ -57,7 +59,17 @@ def main(kills: str = "30", seed: str = "11", end: str = "2013-09-15") -> int:
         for part, found in one.items():
             same = found == other[part]
             print(f"{part}: {'identical' if same else 'DIFFERENT'} ({size(found)} and {size(other[part])})")
-        return 0 if one == other and sum(landed.values()) == int(kills) else 1
+        whole = not one["ledger damage"] and not other["ledger damage"]
+        return 0 if one == other and whole and shows_all(one) and sum(landed.values()) == int(kills) else 1
+
+
+def shows_all(found: dict[str, Any]) -> bool:
+    """Tell whether the replay had what is claimed of it: a promotion, a late feed taken back, and a retrain."""
+    (service,) = found["services"]
+    outcomes = {(release["outcome"], "~" in release["candidate"]["online"]) for release in service["releases"]}
+    retrained = any(retrain["outcome"] for retrain in service["retrains"])
+    print(f"releases and whether their feed was late: {sorted(outcomes)}; a retrain ended: {retrained}")
+    return {("promoted", False), ("rolled back", True)} <= outcomes and retrained
 
 
 def storm(folder: Path, kills: int, moments: random.Random, whole_s: float) -> dict[str, int]:
@@ -74,7 +86,10 @@ def storm(folder: Path, kills: int, moments: random.Random, whole_s: float) -> d
             pid = driver.pid if victim == "driver" else find_child(driver.pid, PARTS[victim])
             if pid is None:
                 continue
-            subprocess.run(["kill", "-9", str(pid)], check=False)
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue  # it had ended by itself meanwhile
             landed[victim] += 1
             if victim == "driver":
                 driver.wait()
@@ -112,7 +127,8 @@ def describe(folder: Path) -> dict[str, Any]:
     described: dict[str, Any] = {"predictions": (predictions.height, digest_rows(predictions, columns))}
     for stream in log.streams():
         if stream.startswith(FEATURES):
-            vectors: pl.DataFrame = log.read(stream).unique("request")
+            vectors: pl.DataFrame = log.read(stream).unique()
+            assert vectors["request"].is_unique().all(), f"{stream} has two vectors of one request"
             described[f"vectors of {stream}"] = (vectors.height, digest_rows(vectors, vectors.columns))
     described["services"] = [strip(service) for service in workspace.state().services.values()]
     entries = [entry for entry in workspace.ledger.read() if entry.kind.startswith(DECISIONS)]
