@@ -7,7 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shipway.core.canary import failed_answers, feature_lag, paired_loss, prediction_shift, slow_answers
+from shipway.core.canary import failed_answers, feature_lag, paired_loss, prediction_shift, shown_loss, slow_answers
 from shipway.core.check import auc
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide, judge, make_gate
@@ -28,6 +28,7 @@ from shipway.monitoring.window import CanaryWindow
 HOUR, DAY = 3_600_000_000, 86_400_000_000
 FAILED, SLOW = failed_answers(), slow_answers(over_ms=50)
 LAG, LOSS = feature_lag(over="2h") <= 0.05, paired_loss() <= 0.02
+SHOWN = shown_loss() <= 0.02
 SUBJECT = "release:svc/1@1"
 
 
@@ -345,6 +346,57 @@ def test_a_candidate_that_harms_is_taken_back_and_one_that_does_not_is_let_on():
         assert judge(LOSS, found).outcome == outcome
 
 
+def judge_release(rule, days: int, *, harm: float = 0.0):
+    """Return the evidence and the finding of a rule on a release of some days."""
+    pairs, labels = make_release(days, harm=harm)
+    found = measure_canary(rule.check, make_window(pairs, labels=labels, now=days * DAY), subject=SUBJECT)
+    return found, judge(rule, found)
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier"])
+@pytest.mark.parametrize("harm", [0.0, 0.5, 1.5])
+def test_the_loss_that_is_shown_is_the_lower_end_of_the_interval(metric, harm):
+    paired, _ = judge_release(paired_loss(metric) <= 0.02, 30, harm=harm)
+    shown, _ = judge_release(shown_loss(metric) <= 0.02, 30, harm=harm)
+    assert paired.low < paired.value < paired.high
+    assert shown.value == shown.low == shown.high == paired.low
+    assert (shown.n, shown.clusters, shown.needs) == (paired.n, paired.clusters, paired.needs)
+    assert shown.log_digest == paired.log_digest
+    assert (shown.check, paired.check) == (f"shown {metric}", f"paired {metric}")
+
+
+@pytest.mark.parametrize(("days", "harm"), [(4, 0.0), (9, 0.5), (30, 0.5)])
+def test_a_candidate_that_is_not_shown_to_be_worse_is_let_on_where_one_not_shown_to_be_as_good_waits(days, harm):
+    assert judge_release(LOSS, days, harm=harm)[1].outcome == "hold"
+    assert judge_release(SHOWN, days, harm=harm)[1].outcome == "pass"
+
+
+def test_a_candidate_that_is_shown_to_harm_is_taken_back():
+    found, finding = judge_release(SHOWN, 30, harm=1.5)
+    assert finding.outcome == "fail"
+    assert found.value > 0.02
+    assert judge_release(shown_loss() <= found.value, 30, harm=1.5)[1].outcome == "pass"
+
+
+def test_nothing_is_let_on_before_the_days_of_the_plan_however_little_is_shown():
+    rule = shown_loss(days=10) <= 30
+    found, finding = judge_release(rule, 9)
+    assert (found.clusters, found.needs, finding.outcome) == (8, 900, "hold")
+    assert finding.reason.endswith("; 720 of the 900 that its plan asks for")
+    found, finding = judge_release(rule, 11)
+    assert (found.clusters, finding.outcome) == (10, "pass")
+    one, finding = judge_release(SHOWN, 2)
+    assert (one.clusters, finding.outcome) == (1, "hold")
+    none, finding = judge_release(SHOWN, 1)
+    assert (none.n, finding.outcome, finding.reason) == (0, "hold", "no day is over with its labels landed")
+
+
+def test_harm_that_is_shown_ends_a_walk_before_the_days_of_the_plan():
+    found, finding = judge_release(shown_loss(days=60) <= 0.02, 30, harm=1.5)
+    assert found.n < found.needs
+    assert finding.outcome == "fail"
+
+
 def test_few_days_hold_and_the_plan_says_how_many_requests_are_missing():
     pairs, labels = make_release(3)
     rule = paired_loss(days=10) <= 30
@@ -431,3 +483,9 @@ def test_checks_on_something_else_are_refused():
     with pytest.raises(ShipwayError) as caught:
         measure_canary(by_week, make_window(make_pairs(10)), subject=SUBJECT)
     assert caught.value.code == "SW-104"
+
+
+def test_an_evening_and_a_day_are_not_two_days_on_which_no_harm_is_shown():
+    pairs, labels = make_release(4)
+    found = measure_canary(SHOWN.check, make_window(pairs.tail(184), labels=labels, now=4 * DAY), subject=SUBJECT)
+    assert judge(SHOWN, found).outcome == "hold"

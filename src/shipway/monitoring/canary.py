@@ -193,11 +193,11 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
     days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
     greater = f"greater by {estimate.value:+.4f} [{low:+.4f}, {high:+.4f}]"
     difference = "too few days for an interval" if math.isinf(ends[0]) else greater
-    said = f"{measure.metric} {ours.mean():.4f} against {theirs.mean():.4f} of {window.stable}, {difference}"
     value = estimate.value
     if measure.shown:
-        value = low = high = low
-        difference += f", of which {max(value, 0.0):.4f} is shown"
+        value = high = low
+        difference += "" if math.isinf(ends[0]) else f", of which {max(value, 0.0):.4f} is shown"
+    said = f"{measure.metric} {ours.mean():.4f} against {theirs.mean():.4f} of {window.stable}, {difference}"
     facts = {
         "candidate_value": float(ours.mean()),
         "stable_value": float(theirs.mean()),
@@ -214,7 +214,7 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
         columns=columns,
         facts=facts,
         clusters=estimate.clusters,
-        needs=math.ceil(estimate.n * measure.clusters / estimate.clusters),
+        needs=math.ceil(estimate.n * measure.clusters / _full_days(day)),
     )
 
 
