@@ -85,6 +85,21 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         """Return the rows as a model reads them, shape (rows, columns)."""
         return np.asarray(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.columns))
 
+    def compare(self, predictions: NDArray[np.float64], tolerance: float) -> str:
+        """Return what a model predicts otherwise, as a clause after "predicts"; empty where it does not.
+
+        Args:
+            predictions: probabilities for the rows, shape (rows,).
+            tolerance: how far one may be from the native form's.
+        """
+        expected = np.asarray(self.predictions)
+        off = np.flatnonzero(~(np.abs(predictions - expected) <= tolerance))
+        if not len(off):
+            return ""
+        first = int(off[0])
+        said = f"{predictions[first]:.6f} in row {first}, which should be {expected[first]:.6f}"
+        return f"{len(off)} of {len(expected)} golden rows otherwise: {said}"
+
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a bundle; its digest is the bundle's name.

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
-import numpy as np
 
 from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, PORTABLE, Golden, Manifest
 from shipway.core.error import ShipwayError
@@ -120,12 +119,8 @@ def _replay(files: Mapping[str, bytes], manifest: Manifest, runtime: Runtime) ->
         return [f"{PORTABLE} cannot replay the golden rows: {error.fact}"]
     except (msgspec.MsgspecError, ValueError) as error:
         return [f"{GOLDEN} cannot be read ({error})"]
-    expected = np.asarray(golden.predictions)
-    if not len(expected) or expected.shape != predictions.shape:
-        return [f"{GOLDEN} has {len(expected)} predictions for {len(predictions)} rows"]
-    off = np.flatnonzero(~(np.abs(predictions - expected) <= manifest.parity.tolerance))
-    if not len(off):
-        return []
-    first = int(off[0])
-    said = f"{predictions[first]:.6f} in row {first}, which should be {expected[first]:.6f}"
-    return [f"{PORTABLE} predicts {len(off)} of {len(expected)} golden rows otherwise: {said}"]
+    given = len(golden.predictions)
+    if not given or predictions.shape != (given,):
+        return [f"{GOLDEN} has {given} predictions for {len(predictions)} rows"]
+    otherwise = golden.compare(predictions, manifest.parity.tolerance)
+    return [f"{PORTABLE} predicts {otherwise}"] if otherwise else []

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
 from shipway.core.bundle import GOLDEN, LAYOUT, PORTABLE, Golden, Manifest
 from shipway.core.error import ShipwayError
@@ -90,15 +89,12 @@ def _replay(digest: str, manifest: Manifest, data: bytes, predictor: Predictor) 
         raise _damaged(digest, f"has golden rows that cannot be read ({error})") from error
     if golden.columns != tuple(column.name for column in manifest.inputs):
         raise _damaged(digest, "has golden rows of other columns than the model's")
-    expected = np.asarray(golden.predictions)
-    predictions = predictor.predict(x)
-    if not len(expected) or expected.shape != predictions.shape:
-        raise _damaged(digest, f"has {len(expected)} predictions for {len(x)} golden rows")
-    off = np.flatnonzero(~(np.abs(predictions - expected) <= manifest.parity.tolerance))
-    if len(off):
-        first = int(off[0])
-        said = f"{predictions[first]:.6f} in row {first}, which should be {expected[first]:.6f}"
-        raise _damaged(digest, f"predicts {len(off)} of {len(expected)} golden rows otherwise: {said}")
+    predictions, given = predictor.predict(x), len(golden.predictions)
+    if not given or predictions.shape != (given,):
+        raise _damaged(digest, f"has {given} predictions for {len(x)} golden rows")
+    otherwise = golden.compare(predictions, manifest.parity.tolerance)
+    if otherwise:
+        raise _damaged(digest, f"predicts {otherwise}")
 
 
 def _damaged(digest: str, said: str) -> ShipwayError:
