@@ -9,7 +9,7 @@ import pytest
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
-from shipway.data.column import evaluate_instant, evaluate_row, instant_hint, schema_of, vector_of
+from shipway.data.column import evaluate_instant, evaluate_row, instant_hint, vector_of
 
 NOON = dt.datetime(2024, 5, 1, 12, tzinfo=dt.UTC)
 NOON_US = 1_714_564_800_000_000
@@ -115,21 +115,3 @@ def test_text_in_place_of_an_instant_is_told_how_to_be_one() -> None:
         evaluate_instant(TRIPS.line, "trips", TABLES)
     assert ".str.to_datetime" in refused.value.hint
     assert "Datetime" in instant_hint(pl.Int64())
-
-
-def test_a_schema_has_the_kinds_of_what_an_expression_can_read() -> None:
-    rows = pl.DataFrame(
-        {
-            "zoned": [NOON], "naive": [NOON.replace(tzinfo=None)], "day": [NOON.date()],
-            "long": [dt.timedelta(hours=1)], "whole": pl.Series([1], dtype=pl.UInt8), "part": [0.5],
-            "price": pl.Series(["1.5"]).cast(pl.Decimal(6, 2)), "word": ["a"], "true": [True], "list": [[1]],
-            "sort": pl.Series(["a"], dtype=pl.Categorical),
-        }
-    )  # fmt: skip
-    assert schema_of({"t": rows, "empty": pl.DataFrame()}) == {
-        "t": {
-            "zoned": "instant", "naive": "int", "day": "instant", "long": "int", "whole": "int", "part": "float",
-            "price": "float", "word": "text", "true": "bool", "sort": "text",
-        },
-        "empty": {},
-    }  # fmt: skip

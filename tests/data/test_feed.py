@@ -12,9 +12,9 @@ from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import encode_series, make_layout
-from shipway.data.column import schema_of
 from shipway.data.feed import make_feed
 from shipway.data.plan import plan_views
+from shipway.testing.schema import schema_of
 
 CALLS = Source("calls", ("no",), (), {"booked": ("planned", "shop", "size"), "done": ("x",), ALWAYS: ("seats",)})
 SHOP = Entity("shop", ("shop",))

@@ -11,11 +11,11 @@ from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import encode_series, make_layout, pack_entry
-from shipway.data.column import schema_of
 from shipway.data.feed import make_feed
 from shipway.data.materialisation import Materialiser
 from shipway.data.plan import plan_views
 from shipway.testing.fake.online import MemoryOnline
+from shipway.testing.schema import schema_of
 
 MINUTE = 60_000_000
 LATEST = (1 << 63) - 1

@@ -13,13 +13,13 @@ from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
-from shipway.data.column import schema_of
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame
 from shipway.data.materialisation import Materialiser
 from shipway.data.plan import AT, plan_views
 from shipway.serving.reader import FeatureReader
 from shipway.testing.fake.online import MemoryOnline
+from shipway.testing.schema import schema_of
 
 ORIGIN = 1_700_000_000_000_000
 MINUTE = 60_000_000

@@ -186,7 +186,11 @@ def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) ->
 
 
 def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
-    """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out."""
+    """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out.
+
+    A date, and a date and time with a zone, is an instant; a duration, and a time without a zone, a number of
+    microseconds.
+    """
     names: tuple[tuple[str, Kind], ...] = (
         ("Int", "int"),
         ("UInt", "int"),
@@ -204,7 +208,7 @@ def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
     for column, written in columns.items():
         for name, kind in names:
             if written.startswith(name):
-                kinds[column] = kind
+                kinds[column] = "int" if "time_zone=None" in written else kind
                 break
     return kinds
 

@@ -7,7 +7,6 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
-from shipway.core.online import Kind, Schema
 from shipway.data.plan import require
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, render, walk
@@ -117,27 +116,3 @@ def _whole(series: pl.Series) -> pl.Series:
             "make it text if it is an identifier, or a smaller number",
         )
     return cast
-
-
-def schema_of(tables: Mapping[str, pl.DataFrame]) -> Schema:
-    """Return the kinds of all columns that an expression can read, by table.
-
-    A date, and a date and time with a zone, is an instant; a duration, and a time without a zone, a number of
-    microseconds.
-    """
-    return {
-        table: {name: kind for name, dtype in rows.schema.items() if (kind := _kind_of(dtype)) is not None}
-        for table, rows in tables.items()
-    }
-
-
-def _kind_of(dtype: pl.DataType) -> Kind | None:
-    if dtype == pl.Date or (isinstance(dtype, pl.Datetime) and dtype.time_zone is not None):
-        return "instant"
-    if isinstance(dtype, pl.Datetime | pl.Duration) or dtype.is_integer():
-        return "int"
-    if dtype.is_float() or dtype.is_decimal():
-        return "float"
-    if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
-        return "text"
-    return "bool" if dtype == pl.Boolean else None
