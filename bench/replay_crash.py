@@ -31,7 +31,6 @@ from shipway.app.workspace import Workspace
 from shipway.core.prediction import FEATURES, PREDICTIONS
 from shipway.core.projection import ServiceState
 from shipway.monitoring.reading import digest_rows, distinct_predictions
-from shipway.ports.adapter import load_adapter
 
 COMMAND: Final = [str(Path(sys.executable).parent / "shipway"), "replay"]
 PARTS: Final = {"server": "shipway.serving", "controller": "shipway.app.control", "driver": ""}
@@ -121,7 +120,7 @@ def find_child(parent: int, module: str) -> int | None:
 def describe(folder: Path) -> dict[str, Any]:
     """Return what a replay ended with, without what real time says."""
     workspace = Workspace(find_project(folder))
-    log = load_adapter("log.parquet")(workspace.folder / "log" / "delay")
+    log = workspace.open_log("delay")
     columns = ["request", "row", "at", "unit", "version", "role", "weight", "p", "error", "online"]
     predictions = distinct_predictions(log.read(PREDICTIONS))
     described: dict[str, Any] = {"predictions": (predictions.height, digest_rows(predictions, columns))}

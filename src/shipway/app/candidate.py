@@ -8,10 +8,12 @@ import msgspec
 from shipway.app.evaluation import Evaluated, evaluate
 from shipway.app.instant import write_instant
 from shipway.app.packaging import package, register
+from shipway.app.progress import Watch, ignore
 from shipway.app.project import build_digest
 from shipway.app.runner import Runner
 from shipway.app.training import score, train
 from shipway.app.version import current_of, frame_of_version, open_version, trained_of
+from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
@@ -50,6 +52,11 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
 def code_digest() -> str:
     """Return the digest of the shipway that runs and of the versions of what it runs on."""
     return digest_value([build_digest(), lock_environment()])
+
+
+def make_runner(workspace: Workspace, watch: Watch = ignore, *, force: bool = False) -> Runner:
+    """Return a runner of this shipway: what was made by the same code is found, not made again."""
+    return Runner(workspace, watch, code=code_digest(), force=force)
 
 
 def make_candidate(

@@ -9,14 +9,13 @@ import msgspec
 
 import shipway
 from shipway.app.apart import call_apart
-from shipway.app.candidate import code_digest
+from shipway.app.candidate import make_runner
 from shipway.app.live import LiveSummary, summarise_service
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import PROJECT_FILE, Project, find_project
 from shipway.app.replay import ReplayReport, run_replay
 from shipway.app.report import write_report
 from shipway.app.run import RunReport, run_project
-from shipway.app.runner import Runner
 from shipway.app.scaffold import stage_target
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
@@ -93,7 +92,7 @@ def make_all(project: Project, watch: Watch) -> RunReport:
 def _summarise(project: Project, watch: Watch) -> LiveSummary:
     assert project.config.replay is not None
     with closing(Workspace(project)) as workspace, workspace.hold():
-        summary = summarise_service(Runner(workspace, watch, code=code_digest()), project.config.replay.service)
+        summary = summarise_service(make_runner(workspace, watch), project.config.replay.service)
         workspace.store_state()
     return summary
 

@@ -2,16 +2,14 @@
 
 from typing import Final
 
-from shipway.app.candidate import VersionReport, code_digest, make_candidate
+from shipway.app.candidate import VersionReport, make_candidate, make_runner
 from shipway.app.frame import frame_of
 from shipway.app.progress import Watch
-from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
 from shipway.core.body import RetrainEnded
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Outcome
 from shipway.core.projection import RetrainState, ServiceState
-from shipway.kit.duration import parse_duration
 
 REFUSALS: Final = ("SW-206", "SW-402", "SW-403", "SW-501")
 """What making a version refuses for a reason that is in the data or the model, and so would be refused again."""
@@ -40,9 +38,9 @@ def retrain(workspace: Workspace, service: ServiceState, asked: RetrainState, wa
     """
     project = workspace.project
     section, model = project.config.services[service.name], project.registry.models[asked.model]
-    cut = asked.asked_at - parse_duration(section.rehearsal)
+    cut = asked.asked_at - section.rehearsal_us
     with workspace.hold():
-        runner = Runner(workspace, watch, code=code_digest())
+        runner = make_runner(workspace, watch)
         frame, _ = frame_of(runner, model)
         stable = workspace.state().version(asked.model, service.stable.version)
         period = (cut, asked.asked_at)

@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from shipway.app.candidate import VersionReport, code_digest, make_candidate
+from shipway.app.candidate import VersionReport, make_candidate, make_runner
 from shipway.app.count import write_plural
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
@@ -82,7 +82,7 @@ def run_project(
     with closing(workspace), workspace.hold():
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
-        runner = Runner(workspace, watch, code=code_digest(), force=force)
+        runner = make_runner(workspace, watch, force=force)
         commit, data = admit(runner, make_tables(runner))
         versions: list[VersionReport] = []
         prices: list[Price] = []

@@ -23,6 +23,7 @@ from shipway.ports.clock import Clock, Stopwatch
 from shipway.ports.ledger import Ledger
 
 if TYPE_CHECKING:
+    from shipway.ports.log import Log
     from shipway.ports.reader import Reader
     from shipway.ports.tables import Tables
 
@@ -72,6 +73,10 @@ class Workspace:
     def reader(self) -> "Reader":
         """Return the reader of raw inputs."""
         return load_adapter("reader.file")(self.project.root)
+
+    def open_log(self, service: str) -> "Log":
+        """Return the prediction log of a service."""
+        return load_adapter("log.parquet")(self.folder / "log" / service)
 
     @cached_property
     def actor(self) -> str:

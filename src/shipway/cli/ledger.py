@@ -132,4 +132,5 @@ def _say(body: Body) -> str:
         case bodies.RetrainAsked():
             return body.reason
         case bodies.RetrainEnded():
-            return f"version {body.number} {body.outcome}: {body.reason}"
+            made = "no version" if body.number is None else f"version {body.number}"
+            return f"{made}, {body.outcome}: {body.reason}"

@@ -85,7 +85,7 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         walk: the steps by which a new version takes over.
         tick: how often releases and live windows are looked at, in domain time.
         rehearsal: how much of the newest history a retrained version is not trained on but judged on.
-        rest: how long after a retrain was asked for none is asked for again.
+        rest: how long after a retrain was asked for, and after a version came into service, none is asked for.
     """
 
     model: str
@@ -93,6 +93,21 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     tick: str = "1m"
     rehearsal: str = "28d"
     rest: str = "28d"
+
+    @property
+    def tick_us(self) -> int:
+        """Return how often releases and live windows are looked at, in microseconds."""
+        return parse_duration(self.tick)
+
+    @property
+    def rehearsal_us(self) -> int:
+        """Return how much of the newest history a retrained version is judged on, in microseconds."""
+        return parse_duration(self.rehearsal)
+
+    @property
+    def rest_us(self) -> int:
+        """Return how long no retrain is asked for after one, in microseconds."""
+        return parse_duration(self.rest)
 
     @property
     def steps(self) -> tuple[Step, ...]:

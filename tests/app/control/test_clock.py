@@ -2,8 +2,8 @@
 
 import pytest
 
-from shipway.app.control.clock import domain_now, replay_clock, replay_folder
-from shipway.app.replay.clock import ReplayClock, write_clock
+from shipway.app.control.clock import domain_now, replay_clock
+from shipway.app.replay.clock import ReplayClock, replay_folder, write_clock
 from shipway.core.error import ShipwayError
 from shipway.kit.duration import DAY
 

@@ -15,13 +15,12 @@ import pytest
 
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.app.candidate import code_digest
-from shipway.app.control.clock import replay_folder
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.live import LiveSummary, summarise_service
 from shipway.app.progress import ignore
 from shipway.app.project import Project, find_project
 from shipway.app.release import open_service, release_feed, start_release
-from shipway.app.replay.clock import ReplayClock, write_clock, write_reconciled
+from shipway.app.replay.clock import ReplayClock, replay_folder, write_clock, write_reconciled
 from shipway.app.run import RunReport, run_project
 from shipway.app.runner import Runner
 from shipway.app.training import predict_rows

@@ -9,10 +9,10 @@ import polars as pl
 import pytest
 
 from shipway.adapters.log.parquet import ParquetLog
-from shipway.app.control.clock import replay_folder
-from shipway.app.live.served import list_months, lived_period, name_rows, read_answers, split_months
+from shipway.app.control.offline import name_rows
+from shipway.app.live.served import list_months, lived_period, read_answers, split_months
 from shipway.app.release import open_service
-from shipway.app.replay.clock import ReplayClock, write_clock, write_reconciled
+from shipway.app.replay.clock import ReplayClock, replay_folder, write_clock, write_reconciled
 from shipway.kit.duration import DAY, HOUR
 
 START = 18_262 * DAY

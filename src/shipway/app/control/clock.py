@@ -1,14 +1,7 @@
 """Domain time as a service lives through it: the clock's, or the position of a replay that owns it."""
 
-from pathlib import Path
-
-from shipway.app.replay.clock import ReplayClock, read_clock
+from shipway.app.replay.clock import ReplayClock, read_clock, replay_folder
 from shipway.app.workspace import Workspace
-
-
-def replay_folder(workspace: Workspace) -> Path:
-    """Return the folder of a project's state that a replay keeps its position in."""
-    return workspace.folder / "replay"
 
 
 def replay_clock(workspace: Workspace) -> ReplayClock | None:

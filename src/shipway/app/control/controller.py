@@ -28,7 +28,6 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
 from shipway.core.projection import RetrainState, ServiceState, State
 from shipway.core.release import Release
-from shipway.kit.duration import parse_duration
 from shipway.ports.traffic import Traffic
 
 UNLOADABLE: Final = ("SW-502", "SW-605", "SW-606")
@@ -176,9 +175,8 @@ def _look_live(controller: Controller, service: ServiceState, now: int) -> list[
     evidence = controller.instruments.measure_live(service, checks_of(due), now)
     section = section_of(controller.workspace, service.name)
     stable = controller.workspace.state().version(service.model, service.stable.version)
-    learned = stable is not None and now - parse_duration(section.rehearsal) > stable.cut
-    rest_us = parse_duration(section.rest)
-    return judge_live(gates, due, service, evidence, now, rest_us=rest_us, learned=learned)
+    learned = stable is not None and now - section.rehearsal_us > stable.cut
+    return judge_live(gates, due, service, evidence, now, rest_us=section.rest_us, learned=learned)
 
 
 def _look_at_step(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:

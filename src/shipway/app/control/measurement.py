@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from shipway.app.control.offline import LABELS, make_runner, read_labels, read_offline, read_reference
+from shipway.app.candidate import make_runner
+from shipway.app.control.offline import LABELS, read_labels, read_offline, read_reference
 from shipway.app.release import manifest_of
 from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
@@ -24,7 +25,6 @@ from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.live import measure_live
 from shipway.monitoring.reading import pair_versions, read_vectors, served
 from shipway.monitoring.window import CanaryWindow, LiveWindow
-from shipway.ports.adapter import load_adapter
 from shipway.ports.log import Log
 
 _ANSWERS: Final = ("request", "row", "at", "version", "role", "token", "p")
@@ -157,7 +157,7 @@ class LogInstruments:
 
     def _open_log(self, service: ServiceState) -> Log:
         if service.name not in self._logs:
-            self._logs[service.name] = load_adapter("log.parquet")(self.workspace.folder / "log" / service.name)
+            self._logs[service.name] = self.workspace.open_log(service.name)
         return self._logs[service.name]
 
     @cached_property

@@ -5,9 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from shipway.app.candidate import code_digest
 from shipway.app.frame import frame_of, read_rows
-from shipway.app.progress import ignore
 from shipway.app.runner import Runner
 from shipway.app.version import frame_of_version
 from shipway.app.workspace import Workspace
@@ -45,13 +43,8 @@ def read_labels(workspace: Workspace, model: Model) -> pl.DataFrame:
     table = workspace.tables.read(snapshot, [name for name in names if name in snapshot.columns])
     # What a label reads too early was refused when the model's frame was built; to ask again takes more columns.
     rows = build_frame(plan, {model.on.name: table}, refuse=False).drop_nulls([LABEL, LABEL_KNOWN_AT])
-    keys, known = _join_keys(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
+    keys, known = name_rows(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
     return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS)
-
-
-def make_runner(workspace: Workspace) -> Runner:
-    """Return a runner that finds what `shipway run` made by the same code; watched by nobody."""
-    return Runner(workspace, ignore, code=code_digest())
 
 
 def read_reference(runner: Runner, manifest: Manifest, features: Sequence[str]) -> pl.DataFrame:
@@ -93,12 +86,14 @@ def read_offline(
     """
     frame = frame_of_version(runner, model, version, frame_of(runner, model)[0])
     rows = read_rows(runner, frame, [*model.on.key, AT, *features], period=period)
-    found = rows.select(pl.Series("row", _join_keys(rows, model.on.key)), pl.col(AT).to_physical().alias("at"))
+    found = rows.select(name_rows(rows, model.on.key), pl.col(AT).to_physical().alias("at"))
     return found.hstack(rows.select(features))
 
 
-def _join_keys(rows: pl.DataFrame, key: Sequence[str]) -> list[str]:
-    return [join_key(values) for values in rows.select(pl.col(key).to_physical()).iter_rows()]
+def name_rows(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
+    """Return the key of each row as the log writes it, as a column `row`."""
+    values = rows.select(pl.col(key).to_physical()).iter_rows()
+    return pl.Series("row", [join_key(value) for value in values], dtype=pl.String)
 
 
 def _names(expr: Expr) -> list[str]:

@@ -6,17 +6,17 @@ from collections.abc import Generator
 from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
-from shipway.app.control.clock import domain_now, replay_clock, replay_folder
+from shipway.app.control.clock import domain_now, replay_clock
 from shipway.app.control.controller import Controller, Retrain, reconcile
 from shipway.app.control.measurement import LogInstruments
 from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project
-from shipway.app.replay.clock import write_reconciled
+from shipway.app.replay.clock import replay_folder, write_reconciled
 from shipway.app.run import refuse_damage
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.projection import RetrainState, ServiceState
-from shipway.kit.duration import SECOND, parse_duration
+from shipway.kit.duration import SECOND
 from shipway.kit.file import hold_lock, lock_holder, make_folder
 from shipway.ports.adapter import load_adapter
 
@@ -108,7 +108,7 @@ def watch_input(stop: threading.Event) -> None:
 def _follow(workspace: Workspace, retrain: Retrain, watch: Watch, stop: threading.Event, *, once: bool) -> None:
     """Reconcile at each position of a replay that has begun, otherwise at each tick of the clock."""
     config = workspace.project.config
-    tick_s = min(parse_duration(section.tick) for section in config.services.values()) / SECOND
+    tick_s = min(section.tick_us for section in config.services.values()) / SECOND
     replaying = replay_clock(workspace) is not None
     controller = Controller(
         workspace=workspace,

@@ -1,10 +1,11 @@
 """What a service came to: how it did, what was decided about it, and what other policies would have got."""
 
+from shipway.app.control.offline import read_labels
 from shipway.app.frame import frame_of
 from shipway.app.live.audit import Auditor, audit_served, audit_shadows, measure_newest_drift
 from shipway.app.live.data import LiveSummary
 from shipway.app.live.policy import compare_policies, measure_weeks, score_policies
-from shipway.app.live.served import lived_period, open_log, read_answers, read_labels
+from shipway.app.live.served import lived_period, read_answers
 from shipway.app.live.timeline import count_verdicts, find_incidents, tell_releases, tell_retrains
 from shipway.app.runner import Runner
 from shipway.core.error import ShipwayError
@@ -34,8 +35,8 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     start, end, known_by = lived_period(workspace, lived)
     model = workspace.project.registry.models[lived.model]
     frame, _ = frame_of(runner, model)
-    log = open_log(workspace, service)
-    answers = read_answers(log, read_labels(runner, frame, model.on.key), known_by)
+    log = workspace.open_log(service)
+    answers = read_answers(log, read_labels(workspace, model), known_by)
     scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by)
     auditor = Auditor(runner, lived, model, frame, log)
     judgements = lived.judgements.get(lived.subject, [])

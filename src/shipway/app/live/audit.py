@@ -6,9 +6,10 @@ from typing import Final
 
 import polars as pl
 
+from shipway.app.control.offline import name_rows
 from shipway.app.frame import read_rows
 from shipway.app.live.data import Audit, DriftedColumn, DriftSummary, SkewedColumn
-from shipway.app.live.served import name_rows, split_months
+from shipway.app.live.served import split_months
 from shipway.app.release import manifest_of
 from shipway.app.runner import Runner
 from shipway.app.version import frame_of_version

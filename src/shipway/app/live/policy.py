@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.app.control.offline import name_rows
 from shipway.app.frame import read_rows
 from shipway.app.instant import write_instant
 from shipway.app.live.data import Comparison, Difference, Policy, PolicyName, Score, Week
-from shipway.app.live.served import list_months, name_rows
+from shipway.app.live.served import list_months
 from shipway.app.runner import Runner
 from shipway.app.training import P, score, train
 from shipway.app.version import frame_of_version, trained_of

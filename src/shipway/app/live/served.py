@@ -1,34 +1,24 @@
 """What a service answered, with the labels that are known by now, and the parts of time that answers are counted in."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from shipway.app.control.clock import replay_clock, replay_folder
-from shipway.app.frame import read_rows
+from shipway.app.control.clock import replay_clock
 from shipway.app.instant import EPOCH
-from shipway.app.replay.clock import read_reconciled
-from shipway.app.runner import Runner
+from shipway.app.replay.clock import read_reconciled, replay_folder
 from shipway.app.workspace import Workspace
-from shipway.core.artifact import Artifact
 from shipway.core.config import instant_of
-from shipway.core.prediction import PREDICTIONS, join_key
+from shipway.core.prediction import PREDICTIONS
 from shipway.core.projection import ServiceState
-from shipway.data.plan import LABEL, LABEL_KNOWN_AT
 from shipway.monitoring.reading import join_labels, served
-from shipway.ports.adapter import load_adapter
 from shipway.ports.log import Log
 
 _COLUMNS: Final = ("request", "row", "at", "version", "role", "token", "p", "error", "online")
-
-
-def open_log(workspace: Workspace, service: str) -> Log:
-    """Return the prediction log of a service."""
-    return load_adapter("log.parquet")(workspace.folder / "log" / service)
 
 
 def lived_period(workspace: Workspace, service: ServiceState) -> tuple[int, int, int]:
@@ -48,19 +38,6 @@ def lived_period(workspace: Workspace, service: ServiceState) -> tuple[int, int,
     return clock.start, clock.end, clock.start if reconciled is None else reconciled
 
 
-def read_labels(runner: Runner, frame: Artifact, key: Sequence[str]) -> pl.DataFrame:
-    """Read what came true of the rows of a frame: columns row, label (bool) and known_at, as `join_labels` reads them.
-
-    Args:
-        runner: runs and remembers.
-        frame: a model's frame.
-        key: the columns that name a row.
-    """
-    rows = read_rows(runner, frame, [*key, LABEL, LABEL_KNOWN_AT]).drop_nulls([LABEL, LABEL_KNOWN_AT])
-    known = rows[LABEL_KNOWN_AT].to_physical().alias("known_at")
-    return pl.DataFrame([name_rows(rows, key), rows[LABEL].alias("label"), known])
-
-
 def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
     """Read the answer to each request that was asked before an instant, with its label as known by then.
 
@@ -77,12 +54,6 @@ def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
     """
     rows = log.read(PREDICTIONS, until=known_by, columns=_COLUMNS if PREDICTIONS in log.streams() else None)
     return join_labels(served(rows), labels, known_by)
-
-
-def name_rows(rows: pl.DataFrame, key: Sequence[str]) -> pl.Series:
-    """Return the key of each row as the log writes it."""
-    values = rows.select(pl.col(key).to_physical()).iter_rows()
-    return pl.Series("row", [join_key(value) for value in values], dtype=pl.String)
 
 
 def list_months(start: int, end: int, timezone: str) -> Iterator[int]:

@@ -11,7 +11,15 @@ import msgspec
 
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
-from shipway.app.replay.clock import ReplayClock, last_tick, list_ticks, read_clock, read_reconciled, write_clock
+from shipway.app.replay.clock import (
+    ReplayClock,
+    last_tick,
+    list_ticks,
+    read_clock,
+    read_reconciled,
+    replay_folder,
+    write_clock,
+)
 from shipway.app.replay.driver import Driver
 from shipway.app.replay.history import History
 from shipway.app.replay.process import Child
@@ -22,12 +30,10 @@ from shipway.app.run import refuse_damage
 from shipway.app.workspace import Workspace
 from shipway.core.config import ReplaySection
 from shipway.core.error import ShipwayError
-from shipway.kit.duration import parse_duration
 from shipway.kit.file import hold_lock, lock_holder, make_folder
 
 __all__ = ["Latency", "ReplayReport", "run_replay"]
 
-FOLDER: Final = "replay"
 LOCK: Final = "driver.lock"
 ORPHAN_S: Final = 20.0
 """How long the server of a driver that was killed may take to end."""
@@ -67,7 +73,7 @@ def run_replay(
             "add one with service and period, such as [2013-07-01, 2014-01-01]",
         )
     with closing(Workspace(project)) as workspace:
-        folder = workspace.folder / FOLDER
+        folder = replay_folder(workspace)
         with _hold(workspace, folder):
             refuse_damage(workspace)
             report = read_report(folder)
@@ -93,7 +99,7 @@ def _drive(
     project = workspace.project
     service, zone = project.config.services[section.service], project.config.project.timezone
     history = History(workspace, project.registry.models[service.model], (clock.start, clock.end))
-    ticks = list_ticks(clock.start, clock.end, parse_duration(service.tick), zone)
+    ticks = list_ticks(clock.start, clock.end, service.tick_us, zone)
     ticks.append(last_tick(clock.end, history.find_last_label(), zone))
     _await_orphan(workspace, workspace.folder / "serving" / "server.lock")
     driver = Driver(

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from shipway.app.workspace import Workspace
 from shipway.core.config import instant_of
 from shipway.core.error import ShipwayError
 from shipway.kit.duration import DAY
@@ -69,6 +70,11 @@ class Reconciled(msgspec.Struct, frozen=True, kw_only=True):
     """What the controller says: the newest tick that it has reconciled, microseconds since 1970 UTC."""
 
     reconciled: int
+
+
+def replay_folder(workspace: Workspace) -> Path:
+    """Return the folder of a project's state that a replay keeps its position in."""
+    return workspace.folder / "replay"
 
 
 def read_clock(folder: Path) -> ReplayClock | None:
