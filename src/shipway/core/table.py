@@ -1,48 +1,136 @@
-"""Versions of data: immutable snapshots of tables, commits over several tables, and the branches that point at them."""
+"""Versions of data: immutable snapshots of tables, commits over several tables, and the refs that point at them.
+
+What is stored is a tree of small objects, each named by the digest of its canonical JSON: a commit names a layout for
+each table, a layout names runs of parts, and a part names a file. Layouts that share most of their parts share runs, so a
+commit costs what it changes, however long the table's history is.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Final
 
 import msgspec
 
-from shipway.kit.canonical import digest_value
+from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
 
 MAIN = "main"
 """The branch that training and serving read; only a passing data gate moves it."""
 
+RUN_PARTS: Final = 128
+"""Parts of one stored run; a layout names its full runs and holds the parts after them itself."""
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of a schema.
+
+    Attributes:
+        id: what identifies the column over renames, from 1; never used again in this table (Iceberg's field id).
+        name: its present name.
+        type: its type as Polars writes it, such as `Int64` or `String`.
+    """
+
+    id: int
+    name: str
+    type: str
+
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One immutable Parquet file of a snapshot, named by its content."""
+    """One immutable Parquet file of a snapshot, named by its content.
+
+    Attributes:
+        digest: the file's SHA-256.
+        rows: how many rows it holds; none where it only states a schema.
+        size_bytes: its size.
+        schema: place of the schema it was written with among those of its snapshot.
+    """
 
     digest: str
     rows: int
     size_bytes: int
+    schema: int = 0
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one table: its files in order, and its columns with their types.
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """One version of one table: its rows as files in order, and its columns with their types.
 
     Attributes:
-        columns: column name to type as Polars writes it, such as `Int64` or `String`.
-        parts: the files, in the order their rows are read.
+        digest: names the rows. Snapshots of one digest have the same rows in the same order under the same schema,
+            however they lie in files, so rewriting files changes nothing that depends on the data.
+        schemas: every schema that files of it were written with, oldest first; the last is the table's.
+        parts: the files, in the order their rows are read; at least one was written with the last schema.
     """
 
-    columns: dict[str, str]
+    digest: str
+    schemas: tuple[tuple[Field, ...], ...]
     parts: tuple[Part, ...]
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """Return the table's present columns in order."""
+        return self.schemas[-1]
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """Return the table's present columns and their types, in order."""
+        return {field.name: field.type for field in self.fields}
 
     @property
     def rows(self) -> int:
         """Return how many rows the snapshot has."""
         return sum(part.rows for part in self.parts)
 
-    @property
-    def digest(self) -> str:
-        """Return the digest of the snapshot, equal for equal content."""
-        return digest_value(self)
+    @cached_property
+    def stored(self) -> "tuple[str, dict[str, bytes]]":
+        """Return the id of the snapshot's layout and the objects it is stored as, by digest."""
+        full = len(self.parts) - len(self.parts) % RUN_PARTS
+        objects: dict[str, bytes] = {}
+        runs: list[str] = []
+        for start in range(0, full, RUN_PARTS):
+            body = canonical_json(self.parts[start : start + RUN_PARTS])
+            runs.append(digest_bytes(body))
+            objects[runs[-1]] = body
+        layout = Layout(digest=self.digest, schemas=self.schemas, runs=tuple(runs), rest=self.parts[full:])
+        body = canonical_json(layout)
+        name = digest_bytes(body)
+        objects[name] = body
+        return name, objects
 
 
-class Commit(msgspec.Struct, frozen=True, kw_only=True):
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """A snapshot as it is stored.
+
+    Attributes:
+        digest: as the snapshot's.
+        schemas: as the snapshot's.
+        runs: digests of its full runs of parts, in order.
+        rest: the parts after them.
+    """
+
+    digest: str
+    schemas: tuple[tuple[Field, ...], ...]
+    runs: tuple[str, ...]
+    rest: tuple[Part, ...]
+
+
+class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit as it is stored: the digest of its canonical JSON is the commit's id.
+
+    Attributes:
+        parents: as the commit's.
+        tables: table name to the id of its snapshot's layout.
+        message: as the commit's.
+    """
+
+    parents: tuple[str, ...]
+    tables: dict[str, str]
+    message: str
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One version of several tables at once.
 
     Attributes:
-        parents: commits this one follows; none for the first.
+        parents: commits this one follows: none for the first, two for a merge, the branch merged into before the other.
         tables: table name to snapshot, all tables of the project, not only those that changed.
         message: what was done, for people.
     """
@@ -51,7 +139,61 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True):
     tables: dict[str, Snapshot]
     message: str
 
-    @property
+    @cached_property
+    def record(self) -> bytes:
+        """Return the commit as it is stored, without its snapshots."""
+        tables = {name: snapshot.stored[0] for name, snapshot in self.tables.items()}
+        return canonical_json(CommitRecord(parents=self.parents, tables=tables, message=self.message))
+
+    @cached_property
     def id(self) -> str:
-        """Return the commit's name, the digest of its content: equal commits are one commit."""
-        return digest_value(self)
+        """Return the commit's name, the digest of what is stored of it: equal commits are one commit."""
+        return digest_bytes(self.record)
+
+    @cached_property
+    def data(self) -> str:
+        """Return the digest of all rows of all tables, whatever files they lie in and whatever came before."""
+        return digest_value({name: snapshot.digest for name, snapshot in self.tables.items()})
+
+    def after(self, parents: Sequence[str], changes: "Mapping[str, Snapshot | None]", message: str) -> "Commit":
+        """Return the commit that puts changes over this one's tables; a table that becomes None is gone."""
+        merged = {name: snapshot for name, snapshot in {**self.tables, **changes}.items() if snapshot is not None}
+        return Commit(parents=tuple(parents), tables=merged, message=message)
+
+
+EMPTY: Final = Commit(parents=(), tables={}, message="")
+"""What comes before the first commit; it is never stored."""
+
+
+def start_snapshot(columns: Mapping[str, str], parts: Sequence[Part]) -> Snapshot:
+    """Return a new table's first snapshot, its columns numbered in order.
+
+    Args:
+        columns: column name to type.
+        parts: its files, all written with these columns.
+    """
+    fields = tuple(Field(id=place, name=name, type=kind) for place, (name, kind) in enumerate(columns.items(), start=1))
+    digest = digest_value(["rows", columns_of(fields), [part.digest for part in parts]])
+    return Snapshot(digest=digest, schemas=(fields,), parts=tuple(parts))
+
+
+def follow_snapshot(
+    before: Snapshot, how: str, parts: Sequence[Part], *, said: Iterable[str], fields: tuple[Field, ...] | None = None
+) -> Snapshot:
+    """Return the snapshot that a change leads to; its digest follows from the one before and the change alone.
+
+    Args:
+        before: the snapshot that was changed.
+        how: the kind of change.
+        parts: all files of the new snapshot.
+        said: digests of what the change brought, in order.
+        fields: the new schema; the one before where None.
+    """
+    schemas = before.schemas if fields is None or fields == before.fields else (*before.schemas, fields)
+    digest = digest_value([how, before.digest, columns_of(schemas[-1]), list(said)])
+    return Snapshot(digest=digest, schemas=schemas, parts=tuple(parts))
+
+
+def columns_of(fields: Sequence[Field]) -> list[list[str]]:
+    """Return the names and types of a schema, in order."""
+    return [[field.name, field.type] for field in fields]

@@ -1,8 +1,22 @@
 """The port of the blob store: immutable bytes by their SHA-256."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class Stored(NamedTuple):
+    """One blob of a listing.
+
+    Attributes:
+        digest: its SHA-256.
+        size_bytes: its size.
+        at: when it was last put, in microseconds since 1970 UTC of the store's own clock.
+    """
+
+    digest: str
+    size_bytes: int
+    at: int
 
 
 class Blobs(Protocol):
@@ -12,6 +26,7 @@ class Blobs(Protocol):
         * `put` and `put_file` return the digest of what they stored, and it is durable when they return.
         * Putting the same bytes twice stores them once.
         * `get` and `path` raise SW-605 for a digest that is missing; `get` also for bytes that do not match.
+        * Putting what is there already makes it as young as a new blob, so that `remove` leaves it.
     """
 
     def put(self, data: bytes) -> str:
@@ -44,4 +59,20 @@ class Blobs(Protocol):
 
     def digests(self) -> Iterator[str]:
         """Yield every digest in the store, in no particular order."""
+        ...
+
+    def listing(self) -> Iterator[Stored]:
+        """Yield every blob with its size and age, in no particular order."""
+        ...
+
+    def remove(self, digests: Collection[str], *, before: int) -> list[str]:
+        """Remove blobs that nothing needs any more and return those that went.
+
+        Args:
+            digests: what may go; what is not there is passed over.
+            before: only what was last put before this instant goes, in microseconds since 1970 UTC.
+
+        Raises:
+            ShipwayError: SW-602 if the store cannot be written.
+        """
         ...
