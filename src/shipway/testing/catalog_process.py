@@ -130,7 +130,7 @@ def check_killed_writers_lose_and_halve_nothing(adapter: str, address: str) -> N
     """Killed with SIGKILL at any moment, no move that returned is lost, and none is there by half."""
     delays, acknowledged = random.Random(5), list[str]()
     with closing(open_catalog(adapter, address)) as catalog:
-        for round_ in range(10):
+        for round_ in range(8):
             with start_child(_OPEN + _MOVE_FOREVER, adapter, address, f"round{round_}") as child:
                 output = _output(child.stdout)
                 lines = [output.readline()]
@@ -138,7 +138,6 @@ def check_killed_writers_lose_and_halve_nothing(adapter: str, address: str) -> N
                 child.kill()
                 lines.extend(output)
             acknowledged += [line.strip() for line in lines if line.endswith("\n")]
-            time.sleep(0.0 if round_ % 2 else 0.02)
             with closing(open_catalog(adapter, address)) as anew:
                 for each in (catalog, anew):
                     steps = read_steps(each, "main")
@@ -146,7 +145,7 @@ def check_killed_writers_lose_and_halve_nothing(adapter: str, address: str) -> N
         # A server may still be at work for a process that was killed, so only now nothing moves any more.
         steps = read_steps(catalog, "main")
         assert len(list(catalog.listing())) == 3 * len(steps), "objects are there without the step they belong to"
-    assert len(acknowledged) >= 10
+    assert len(acknowledged) >= 8
 
 
 _COME_AND_GO: Final = """
@@ -154,7 +153,10 @@ objects = make_objects(b"wanted")
 (target,) = objects
 print("ready", flush=True)
 sys.stdin.readline()
-for number in range(150):
+rounds = gone = 0
+while rounds < 100 or gone < 5:
+    rounds += 1
+    gone += not catalog.stored_at(objects)
     catalog.move("branch", expect=None, target=target, objects=objects)
     if catalog.get(objects) != objects:
         print("lost")
@@ -162,19 +164,17 @@ for number in range(150):
 """
 
 _COLLECT: Final = """
-import time
 objects = make_objects(b"wanted")
 print("ready", flush=True)
 sys.stdin.readline()
-went = refused = 0
 while catalog.head("done") is None:
     refs = catalog.refs()
     if not set(objects) & set(refs.values()):
         try:
-            went += catalog.forget(objects, before=1 << 62, refs=refs)
+            catalog.forget(objects, before=1 << 62, refs=refs)
         except ShipwayError as refusal:
-            refused += refusal.code == "SW-208"
-print(went, refused)
+            if refusal.code != "SW-208":
+                raise
 """
 
 
@@ -191,10 +191,9 @@ def check_collector_takes_nothing_a_ref_came_back_to(adapter: str, address: str)
             said, _ = mover.communicate()
             with closing(open_catalog(adapter, address)) as catalog:
                 catalog.move("done", expect=None, target="x")
-            counted, _ = collector.communicate()
+            collector.communicate()
     assert mover.returncode == collector.returncode == 0
     assert said == ""
-    assert int(counted.split()[0]) > 0, "the two never met"
 
 
 def _output(pipe: IO[str] | None) -> IO[str]:
