@@ -16,6 +16,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "catalog.sqlite": "shipway.adapters.sqlite.catalog:SqliteCatalog",
     "catalog.postgres": "shipway.adapters.postgres.catalog:PostgresCatalog",
     "blobs.file": "shipway.adapters.file.blob:FileBlobs",
+    "blobs.s3": "shipway.adapters.s3.blob:S3Blobs",
     "online.lmdb": "shipway.adapters.lmdb.store:LmdbOnline",
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
     "refs.sqlite": "shipway.adapters.lake.ref:RefStore",

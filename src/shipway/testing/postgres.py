@@ -58,18 +58,10 @@ class PostgresServer:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        options = (
-            "-k",
-            self._folder,
-            "-h",
-            "127.0.0.1",
-            "-p",
-            str(self.port),
-            "-c",
-            "recovery_init_sync_method=syncfs",
-        )
+        where = ("-k", self._folder, "-h", "127.0.0.1", "-p", str(self.port))
         with (self._folder / "log").open("ab") as log:
-            command = [self._programs / "postgres", "-D", self._folder / "data", *options]
+            command = [self._programs / "postgres", "-D", self._folder / "data", *where]
+            command += ["-c", "recovery_init_sync_method=syncfs"]
             self._process = subprocess.Popen(command, stderr=log, **self._how)
         give_up = time.monotonic() + _PATIENCE_S
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]

@@ -4,7 +4,7 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
@@ -74,17 +74,37 @@ class FileBlobs:
             hint = "check the path and that this user may read it"
             raise ShipwayError("SW-201", f"cannot read {source} ({fault.strerror})", hint) from fault
         with file, translate_fault(self._root):
+            return self.put_chunks(read_chunks(file))
+
+    def put_chunks(self, chunks: Iterable[bytes]) -> str:
+        """Store bytes that come piece by piece durably and return their digest.
+
+        Raises:
+            ShipwayError: SW-601 disk full, SW-602 not writable; what the iterable raises, with nothing stored.
+        """
+        with translate_fault(self._root):
             self._make(self._incoming)
             with stage_file(self._incoming, mode=_READ_ONLY) as staged:
                 # Hashed as it is copied: the digest is of the bytes stored, even if somebody writes to the source.
                 hasher = hashlib.sha256()
-                for chunk in read_chunks(file):
+                for chunk in chunks:
                     hasher.update(chunk)
                     staged.write(chunk)
                 digest = hasher.hexdigest()
                 if not self._keep(digest):
                     self._publish(staged, digest)
         return digest
+
+    def renew(self, digest: str) -> bool:
+        """Make a blob as young as a new one and tell whether it is there and ours to make young."""
+        place = self._place(digest)
+        now = time.time_ns()
+        try:
+            with self._locked(shared=True):
+                os.utime(place, ns=(now, now))
+        except (FileNotFoundError, PermissionError):
+            return False
+        return True
 
     def get(self, digest: str) -> bytes:
         """Return the bytes with this digest, verified.
@@ -168,14 +188,8 @@ class FileBlobs:
         # Whoever stored them may have been killed between the rename and this.
         self._make(place.parent)
         sync_folder(place.parent)
-        try:
-            now = time.time_ns()
-            with self._locked(shared=True):
-                os.utime(place, ns=(now, now))
-        except (FileNotFoundError, PermissionError):
-            # Removed since, or another user's, who alone may change its time: a file of our own takes its place.
-            return False
-        return True
+        # Where it was removed since, or is another user's who alone may change its time, ours takes its place.
+        return self.renew(digest)
 
     def _publish(self, staged: StagedFile, digest: str) -> None:
         place = self._place(digest)

@@ -3,7 +3,7 @@
 import itertools
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 from psycopg import sql
@@ -18,7 +18,7 @@ _VERSION: Final = 1
 _CHUNK: Final = 1_000
 """Objects stored or asked for in one statement."""
 
-_CREATE: Final = (
+_CREATE: Final[tuple[LiteralString, ...]] = (
     # Two that create at once would both find nothing there, and one of them fail: the lock lets one in at a time.
     "SELECT pg_advisory_xact_lock(hashtextextended({name}, 0))",
     "CREATE SCHEMA IF NOT EXISTS {schema}",
@@ -27,9 +27,9 @@ _CREATE: Final = (
         digest text COLLATE "C" PRIMARY KEY, at bigint NOT NULL, body bytea NOT NULL
     )""",
     "CREATE TABLE IF NOT EXISTS {version} (id integer PRIMARY KEY CHECK (id = 1), number integer NOT NULL)",
-    f"INSERT INTO {{version}} (id, number) VALUES (1, {_VERSION:d}) ON CONFLICT DO NOTHING",
+    "INSERT INTO {version} (id, number) VALUES (1, 1) ON CONFLICT DO NOTHING",
 )
-_STATEMENTS: Final = {
+_STATEMENTS: Final[dict[str, LiteralString]] = {
     "is made": "SELECT to_regclass({name}) IS NOT NULL",
     "version": "SELECT number FROM {version}",
     "refs": "SELECT name, target FROM {ref} ORDER BY name",

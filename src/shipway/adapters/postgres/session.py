@@ -13,7 +13,7 @@ from shipway.core.error import ShipwayError
 
 Result = TypeVar("Result")
 
-_DEFAULTS: Final[dict[str, Any]] = {
+_DEFAULTS: Final[dict[str, str | int]] = {
     "application_name": "shipway",
     "client_encoding": "UTF8",
     "connect_timeout": 10,
@@ -65,7 +65,8 @@ class Session:
         except psycopg.ProgrammingError as fault:
             hint = "write such as postgresql://host/database"
             raise ShipwayError("SW-608", "the address of the catalog cannot be read", hint) from fault
-        self._conninfo = make_conninfo(**{**_DEFAULTS, **given})
+        missing = {name: value for name, value in _DEFAULTS.items() if name not in given}
+        self._conninfo = make_conninfo(uri, **missing)
         self.name = f"postgresql://{given.get('host', '')}/{given.get('dbname', '')}"
         self._connection: psycopg.Connection[Any] | None = None
 
