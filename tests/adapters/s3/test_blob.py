@@ -97,7 +97,7 @@ def test_strange_objects_are_no_blobs(bucket, blobs):
 
 def test_listing_goes_over_pages(blobs):
     with ThreadPoolExecutor(8) as pool:
-        digests = list(pool.map(blobs.put, (b"%d" % number for number in range(1_050))))
+        digests = list(pool.map(blobs.put, (b"%d" % number for number in range(1_020))))
     assert sorted(blobs.digests()) == sorted(digests)
     assert sorted(blobs.remove(digests[:1_010], before=1 << 62)) == sorted(digests[:1_010])
     assert sorted(blobs.digests()) == sorted(digests[1_010:])
@@ -178,12 +178,12 @@ def test_answer_that_ends_too_early_is_never_taken_for_the_whole(bucket, way, tm
     for cut in (0, 1, 100_000, len(data) - 1):
         way.cut = [cut]
         assert blobs.get(digest) == data
+    for attempt, cut in ((blobs.get, 0), (blobs.path, 100_000)):
         way.cut = [cut] * 100
-        for attempt in (blobs.get, blobs.path):
-            with pytest.raises(ShipwayError) as refusal:
-                attempt(digest)
-            assert refusal.value.code in ("SW-605", "SW-607")
-        way.cut = []
+        with pytest.raises(ShipwayError) as refusal:
+            attempt(digest)
+        assert refusal.value.code == "SW-607"
+    way.cut = []
     assert blobs.path(digest).read_bytes() == data
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, NotSupportedError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, NotSupportedError
 from obstore.store import from_url
 
 from shipway.adapters.file.blob import FileBlobs
@@ -27,6 +27,9 @@ _PART_BYTES: Final = 8 << 20
 
 _PARTS: Final = 9_000
 """Most parts of one object; S3 allows 10,000."""
+
+_BROKEN: Final = 4
+"""How often an answer may break off before the store is given up."""
 
 _AT_ONCE: Final = 4
 _BATCH: Final = 200
@@ -67,17 +70,17 @@ class S3Blobs:
         Raises:
             ShipwayError: SW-608 if it is no address of a store, or the environment lacks what it needs.
         """
-        self._uri = uri.rstrip("/")
+        self._uri = uri.removesuffix("/")
         self._cache = FileBlobs(cache)
         self._cache_bytes = cache_bytes
+        self._patience_s = patience_s
         pause = {"init_backoff": dt.timedelta(seconds=0.1), "max_backoff": dt.timedelta(seconds=5), "base": 2}
         retry: Any = {"max_retries": 10, "retry_timeout": dt.timedelta(seconds=patience_s), "backoff": pause}
         # An endpoint without TLS is named in the environment by whoever runs it, so it is meant.
         client: Any = {"allow_http": True, "connect_timeout": "5s", "timeout": f"{max(1, round(patience_s))}s"}
         try:
-            self._store: Any = (
-                from_url(uri, retry_config=retry, client_options=client) if _remote(uri) else from_url(uri)
-            )
+            options = {} if uri.startswith("memory:") else {"retry_config": retry, "client_options": client}
+            self._store: Any = from_url(uri, **options)
         except (BaseError, ValueError) as fault:
             said = str(fault).partition("\n")[0]
             hint = "write such as s3://bucket/prefix; what else is needed comes from the environment"
@@ -265,17 +268,28 @@ class S3Blobs:
                 return None
 
     def _read(self, digest: str) -> Iterator[bytes]:
+        """Yield a blob's bytes, not verified; where an answer breaks off, the rest of it is asked for."""
         if not _DIGEST.fullmatch(digest):
             raise _damaged(f"blob {digest!r} is missing from {self._uri}")
+        got = broken = 0
+        give_up = time.monotonic() + self._patience_s
         with translate_store_fault(self._uri):
-            try:
-                found = obstore.get(self._store, _key(digest))
-                for chunk in found.stream(min_chunk_size=1 << 20):
-                    yield bytes(chunk)
-            except FileNotFoundError as fault:
-                if "NoSuchBucket" in str(fault):
-                    raise
-                raise _damaged(f"blob {digest} is missing from {self._uri}") from fault
+            while True:
+                try:
+                    rest: Any = {"range": {"offset": got}} if got else None
+                    for chunk in obstore.get(self._store, _key(digest), options=rest).stream(min_chunk_size=1 << 20):
+                        got += len(chunk)
+                        yield bytes(chunk)
+                    return
+                except FileNotFoundError as fault:
+                    if "NoSuchBucket" in str(fault):
+                        raise
+                    raise _damaged(f"blob {digest} is missing from {self._uri}") from fault
+                except GenericError as fault:
+                    broken += 1
+                    if "body error" not in str(fault) or broken > _BROKEN or time.monotonic() > give_up:
+                        raise
+                    time.sleep(0.05 * 2**broken)
 
     def _sweep(self) -> None:
         """Remove the copies used longest ago from the folder, until the rest fits."""
