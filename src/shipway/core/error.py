@@ -21,6 +21,8 @@ CODES: Final[dict[str, str]] = {
     "SW-207": "user function returned the wrong thing",
     "SW-208": "branch moved meanwhile",
     "SW-209": "no such table or branch",
+    "SW-210": "changes conflict",
+    "SW-211": "schema cannot change so",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",
