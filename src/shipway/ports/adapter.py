@@ -13,6 +13,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "clock.system": "shipway.adapters.system.clock:SystemClock",
     "stopwatch.system": "shipway.adapters.system.clock:SystemStopwatch",
     "ledger.sqlite": "shipway.adapters.sqlite.ledger:SqliteLedger",
+    "catalog.sqlite": "shipway.adapters.sqlite.catalog:SqliteCatalog",
     "blobs.file": "shipway.adapters.file.blob:FileBlobs",
     "online.lmdb": "shipway.adapters.lmdb.store:LmdbOnline",
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
