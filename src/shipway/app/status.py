@@ -1,7 +1,6 @@
 """Where a project stands, read from its ledger's projection; light, so that a script may ask every second."""
 
 from contextlib import closing
-from typing import Any
 
 import msgspec
 
@@ -12,8 +11,8 @@ from shipway.app.workspace import Workspace
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.projection import RunState, State, VersionState
 from shipway.core.table import MAIN
+from shipway.infra.branch import Branches
 from shipway.kit.file import lock_holder
-from shipway.ports.adapter import load_adapter
 
 INGEST = "ingest"
 """The branch that new data waits on until its gate has spoken."""
@@ -153,13 +152,11 @@ def newest_runs(state: State) -> dict[str, RunState]:
 
 def _read_branches(workspace: Workspace) -> tuple[dict[str, str], dict[str, int]]:
     """Return every branch's commit, and the rows of the main branch's tables, without loading a frame library."""
-    path = workspace.folder / "refs.db"
-    if not path.exists():
+    if not workspace.has_data:
         return {}, {}
-    refs: Any = load_adapter("refs.sqlite")(workspace.blobs, path)
-    with closing(refs):
-        branches: dict[str, str] = refs.branches()
-        main = refs.get(branches[MAIN]) if MAIN in branches else None
+    refs = Branches(workspace.catalog)
+    branches = refs.branches()
+    main = refs.get(branches[MAIN]) if MAIN in branches else None
     return branches, {name: snapshot.rows for name, snapshot in main.tables.items()} if main else {}
 
 

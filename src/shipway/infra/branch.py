@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.ref import check_place
 from shipway.core.table import EMPTY, Commit, Field, Snapshot, may_promote
 from shipway.infra.history import CUT, History
 from shipway.kit.suggestion import did_you_mean
@@ -118,7 +119,7 @@ class Branches:
         new = present.follow(changes, message, also=[self.get(parent) for parent in also])
         if expect is not None and not also and new.tables == present.tables:
             return present
-        self._move(branch, expect, new.id, new.objects(beside=present))
+        self.catalog.move(BRANCH + branch, expect=expect, target=new.id, objects=new.objects(beside=present))
         return self.history.add(new)
 
     def fork(self, branch: str, *, at: str) -> None:
@@ -162,7 +163,7 @@ class Branches:
             fact = f"commit {to[:12]} does not contain commit {expect[:12]} of {into!r}, so it cannot be fast-forwarded"
             raise ShipwayError("SW-208", fact, f"merge {into!r} into it first")
         if to != expect:
-            self._move(into, expect, to, {})
+            self.catalog.move(BRANCH + into, expect=expect, target=to)
         return target
 
     def rollback(self, branch: str, *, to: str, expect: str) -> Commit:
@@ -219,17 +220,7 @@ class Branches:
             self.catalog.move(ref, expect=there, target=None)
 
     def _expect(self, branch: str, expect: str | None) -> None:
-        found = self.head(branch)
-        if found != expect:
-            raise moved(branch, expect, found)
-
-    def _move(self, branch: str, expect: str | None, target: str, objects: Mapping[str, bytes]) -> None:
-        try:
-            self.catalog.move(BRANCH + branch, expect=expect, target=target, objects=objects)
-        except ShipwayError as refusal:
-            if refusal.code != "SW-208":
-                raise
-            raise moved(branch, expect, self.head(branch)) from refusal
+        check_place(BRANCH + branch, expect=expect, found=self.head(branch))
 
 
 def adopt(before: Snapshot, after: Snapshot) -> Snapshot:
@@ -266,10 +257,3 @@ def check_name(name: str, what: str) -> None:
     if not _NAME.fullmatch(name) or len(name) > 200:
         hint = "use letters, digits, '.', '_', '-' and '/' between them"
         raise ShipwayError("SW-106", f"{name!r} cannot be the name of {what}", hint)
-
-
-def moved(branch: str, expect: str | None, found: str | None) -> ShipwayError:
-    """Return the refusal that says a branch is not where the caller saw it."""
-    seen, there = (f"at {name[:12]}" if name else "absent" for name in (expect, found))
-    fact = f"branch {branch!r} was expected {seen} and is {there}"
-    return ShipwayError("SW-208", fact, "look at the branch again and repeat the change on top of it")

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from shipway.core.ref import check_place
 from shipway.core.table import Commit, Snapshot
-from shipway.infra.branch import Branches, moved
+from shipway.infra.branch import BRANCH, Branches
 from shipway.infra.compaction import compact
 from shipway.infra.difference import Difference, compare
 from shipway.infra.merge import MergePlan, plan_merge, refuse_conflicts
@@ -108,8 +109,7 @@ class Lake:
                 the same rows; nothing was changed.
         """
         theirs = self.refs.find(source)
-        if self.refs.head(into) != expect:
-            raise moved(into, expect, self.refs.head(into))
+        check_place(BRANCH + into, expect=expect, found=self.refs.head(into))
         if expect is None or self.refs.history.contains(theirs, expect):
             return self.refs.forward(into, to=theirs, expect=expect)
         if self.refs.history.contains(expect, theirs):

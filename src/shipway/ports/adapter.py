@@ -17,8 +17,6 @@ BUILT_IN: Final[dict[str, str]] = {
     "blobs.file": "shipway.adapters.file.blob:FileBlobs",
     "online.lmdb": "shipway.adapters.lmdb.store:LmdbOnline",
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
-    "refs.sqlite": "shipway.adapters.lake.ref:RefStore",
-    "tables.lake": "shipway.adapters.lake.table:ParquetTables",
     "log.parquet": "shipway.adapters.log.parquet:ParquetLog",
     "reader.file": "shipway.adapters.file.reader:FileReader",
     "model.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",
