@@ -2,16 +2,15 @@
 
 import json
 import random
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 from shipway.ports.adapter import load_adapter
 from shipway.testing.online import LATEST
+from shipway.testing.process import start_child
 from shipway.testing.refusal import expect_refusal
 
 Case = Callable[[str, Path], None]
@@ -67,7 +66,7 @@ print("torn", torn)
 def check_other_process_sees_each_write(adapter: str, folder: Path) -> None:
     """A reader in another process, opened before the first write, sees each write at once, and each of them whole."""
     many = 400
-    with closing(load_adapter(adapter)(folder)) as writer, _child(_READ, adapter, folder, many) as child:
+    with closing(load_adapter(adapter)(folder)) as writer, start_child(_READ, adapter, folder, many) as child:
         assert child.stdin is not None
         assert child.stdout is not None
         assert child.stdout.readline() == "open None\n"
@@ -111,7 +110,7 @@ def check_killed_writer_leaves_a_whole_store(adapter: str, folder: Path) -> None
     delays, acknowledged = random.Random(3), 0
     with closing(load_adapter(adapter)(folder, readonly=True)) as reader:
         for _ in range(8):
-            with _child(_WRITE, adapter, folder) as child:
+            with start_child(_WRITE, adapter, folder) as child:
                 assert child.stdout is not None
                 lines = [child.stdout.readline()]
                 time.sleep(delays.uniform(0.0, 0.05))
@@ -182,24 +181,13 @@ def check_full_disk_tears_nothing(
         prefix: the command under which there is little room, such as one that mounts a small disk; none with a limit.
         limit_bytes: how large a file may grow; 0 for no such limit.
     """
-    with _child(_FILL, adapter, folder, limit_bytes, prefix=prefix) as child:
+    with start_child(_FILL, adapter, folder, limit_bytes, prefix=prefix) as child:
         output, _ = child.communicate()
     told, last, whole = json.loads(output)
     assert told == ["SW-601", True] * (len(told) // 2)
     assert told, "there was room for everything"
     assert last > 1, "there was room for nothing"
     assert whole == [True, True]
-
-
-@contextmanager
-def _child(source: str, *args: object, prefix: Sequence[str] = ()) -> Generator["subprocess.Popen[str]"]:
-    """Run Python source as a child with arguments; it does not outlive the block."""
-    command = [*prefix, sys.executable, "-c", source, *map(str, args)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
 
 
 CASES: Final[tuple[Case, ...]] = (
