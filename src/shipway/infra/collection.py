@@ -5,7 +5,7 @@ the grace may belong to a commit that is just being made, so it stays in any cas
 it young again. Refs that move while the search goes on make it start again.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,8 +44,7 @@ def collect(
     branches: Branches,
     blobs: Blobs,
     *,
-    cited: Iterable[str],
-    commits: Collection[str] = (),
+    cited: Collection[str],
     before: int,
     history_before: int | None = None,
     dry: bool = False,
@@ -55,8 +54,8 @@ def collect(
     Args:
         branches: the refs and commits.
         blobs: the files.
-        cited: digests of blobs that must stay, whatever the refs say.
-        commits: commits that must stay with their tables, whether or not a ref has them, as far as they are there.
+        cited: digests that are cited elsewhere: of files, of commits, and of snapshots, which stay with the newest
+            commit that has them.
         before: only what was stored before this instant goes, in microseconds since 1970 UTC.
         history_before: commits stored before this instant are let go unless a ref points at them or they must stay; all
             history of every ref is kept where None.
@@ -68,7 +67,7 @@ def collect(
     for left in reversed(range(_TRIES)):
         refs = branches.catalog.refs()
         listing = dict(branches.catalog.listing())
-        keep, needed = _mark(branches, refs, listing, commits, before=before, history_before=history_before)
+        keep, needed = _mark(branches, refs, listing, set(cited), before=before, history_before=history_before)
         doomed = [digest for digest, at in listing.items() if at < before and digest not in needed]
         gone = branches.history.commits_among(doomed)
         if not dry:
@@ -86,7 +85,7 @@ def _mark(
     branches: Branches,
     refs: Mapping[str, str],
     listing: Mapping[str, int],
-    commits: Collection[str],
+    cited: set[str],
     *,
     before: int,
     history_before: int | None,
@@ -94,14 +93,17 @@ def _mark(
     """Return the commits that stay, each with the parents it names, and every object and file that they need."""
     history = branches.history
     firm = {at for ref, at in refs.items() if not ref.startswith(CUT)}
-    firm.update(commit for commit in commits if commit in listing)
     # A young commit that no ref has may be about to get one, and what it stands on may be old.
-    firm.update(history.commits_among([digest for digest, at in listing.items() if at >= before]))
+    firm.update(history.commits_among([name for name, at in listing.items() if at >= before or name in cited]))
     keep: dict[str, tuple[str, ...]] = {}
     needed: set[str] = set()
+    awaited = set(cited)
     for name in history.reachable(firm):
-        if history_before is None or name in firm or listing.get(name, before) >= history_before:
-            commit = history.get(name)
+        young = history_before is None or listing.get(name, before) >= history_before
+        commit = history.get(name)
+        found = awaited.intersection(snapshot.digest for snapshot in commit.tables.values())
+        if young or name in firm or found:
+            awaited -= found
             keep[name] = commit.parents
             needed.add(name)
             for snapshot in commit.tables.values():
