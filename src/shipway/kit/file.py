@@ -143,6 +143,27 @@ def hold_lock(path: Path, *, wait: bool) -> Generator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def lock_folder(path: Path, *, shared: bool) -> Generator[None]:
+    """Hold a lock on a folder between processes and threads; the system frees it when the holder dies.
+
+    Nothing is written to the folder. The lock is advisory and not re-entrant.
+
+    Args:
+        path: the folder; it must exist.
+        shared: whether others may share the lock; who holds it alone waits for all who share it, and they for them.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+    finally:
+        os.close(descriptor)
+
+
 def lock_holder(path: Path) -> int | None:
     """Return the number of the living process that holds a lock, or None if none is known to.
 

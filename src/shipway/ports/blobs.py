@@ -76,3 +76,7 @@ class Blobs(Protocol):
             ShipwayError: SW-602 if the store cannot be written.
         """
         ...
+
+    def uri(self, digest: str) -> str:
+        """Return the address under which other engines read the blob, such as a `file` or `s3` URI, there or not."""
+        ...

@@ -224,3 +224,67 @@ def test_opening_leaves_a_living_writers_file(tmp_path, spawn):
 def test_store_loads_without_heavy_libraries():
     source = "import sys, shipway.adapters.file.blob; print({'polars', 'numpy', 'scipy'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", source], text=True).strip() == "set()"
+
+
+def test_file_of_another_user_is_replaced_by_a_young_one(tmp_path, monkeypatch):
+    blobs = FileBlobs(tmp_path)
+    digest = blobs.put(b"x")
+    inode = blobs.path(digest).stat().st_ino
+    touch = os.utime
+
+    def refuse_old(path, **times):
+        if path.stat().st_ino == inode:
+            raise PermissionError(1, "not the owner")
+        touch(path, **times)
+
+    os.utime(blobs.path(digest), (1, 1))
+    monkeypatch.setattr(os, "utime", refuse_old)
+    assert blobs.put(b"x") == digest
+    assert blobs.remove([digest], before=2_000_000) == []
+    assert blobs.path(digest).stat().st_ino != inode
+
+
+PUT_AGAIN = """
+import os, sys
+from pathlib import Path
+from shipway.adapters.file.blob import FileBlobs
+root = Path(sys.argv[1])
+blobs, source = FileBlobs(root), root / "source"
+source.write_bytes(b"wanted")
+print("ready", flush=True)
+sys.stdin.readline()
+lost = 0
+for number in range(1_500):
+    digest = blobs.put(b"wanted") if number % 2 else blobs.put_file(source)
+    lost += not blobs.has(digest)
+    os.utime(root / digest[:2] / digest, (1, 1))
+print(lost)
+"""
+
+REMOVE_OLD = """
+import sys
+from pathlib import Path
+from shipway.adapters.file.blob import FileBlobs
+blobs, digest = FileBlobs(Path(sys.argv[1])), sys.argv[2]
+print("ready", flush=True)
+for line in sys.stdin:
+    gone = 0
+    while not Path(sys.argv[1], "done").exists():
+        gone += len(blobs.remove([digest], before=2_000_000))
+    print(gone)
+    break
+"""
+
+
+def test_collector_never_takes_what_is_put_again(tmp_path, spawn):
+    root, digest = tmp_path / "blobs", digest_bytes(b"wanted")
+    FileBlobs(root).put(b"wanted")
+    writer, collector = spawn(PUT_AGAIN, root), spawn(REMOVE_OLD, root, digest)
+    for child in (writer, collector):
+        assert child.stdout.readline() == "ready\n"
+    for child in (collector, writer):
+        child.stdin.write("go\n")
+        child.stdin.flush()
+    assert writer.stdout.readline() == "0\n"
+    (root / "done").touch()
+    assert int(collector.stdout.readline()) > 10

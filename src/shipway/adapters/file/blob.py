@@ -1,15 +1,27 @@
 """Blobs as read-only files named by their SHA-256, in folders by its first two digits."""
 
 import hashlib
+import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
 from shipway.adapters.file.fault import translate_fault
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import digest_bytes
-from shipway.kit.file import StagedFile, make_folder, read_chunks, stage_file, sweep_staged, sync_folder
+from shipway.kit.file import (
+    StagedFile,
+    lock_folder,
+    make_folder,
+    read_chunks,
+    stage_file,
+    sweep_staged,
+    sync_folder,
+)
+from shipway.ports.blobs import Stored
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _READ_ONLY: Final = 0o444
@@ -20,7 +32,8 @@ class FileBlobs:
 
     Nothing is created before the first `put`, so a store can be read where it cannot be written. Files are written in
     `<root>/incoming`, forced to the disk and then renamed to `<root>/ab/ab12...`, so what a digest names is whole. Any
-    number of processes may share the folder.
+    number of processes may share the folder. A blob's age is the time of its file: putting it again gives it a new one,
+    under a lock on `incoming` that all who put share and that `remove` holds alone.
     """
 
     def __init__(self, root: Path) -> None:
@@ -115,32 +128,86 @@ class FileBlobs:
             if _DIGEST.fullmatch(path.name) and path.name.startswith(path.parent.name):
                 yield path.name
 
+    def listing(self) -> Iterator[Stored]:
+        """Yield every blob with its size and age, in no particular order."""
+        for digest in self.digests():
+            try:
+                found = self._place(digest).stat()
+            except FileNotFoundError:
+                continue
+            yield Stored(digest=digest, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
+
+    def remove(self, digests: Collection[str], *, before: int) -> list[str]:
+        """Remove blobs last put before an instant, in microseconds since 1970 UTC, and return those that went.
+
+        A power cut may bring back what went: it is then as old as it was, and goes the next time.
+
+        Raises:
+            ShipwayError: SW-602 if the store cannot be written.
+        """
+        with translate_fault(self._root):
+            return [digest for digest in digests if self.has(digest) and self._unlink(self._place(digest), before)]
+
+    def uri(self, digest: str) -> str:
+        """Return the address under which other engines read the blob, whether or not it is there."""
+        return self._place(digest).absolute().as_uri()
+
     def _place(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
 
     def _keep(self, digest: str) -> bool:
-        """Tell whether the bytes are stored already, whole, and make sure that they stay."""
+        """Tell whether the bytes are stored already, whole, and make sure that they stay, as young as new ones."""
         place = self._place(digest)
         try:
             with place.open("rb") as file:
                 whole = hashlib.file_digest(file, "sha256").hexdigest() == digest
         except FileNotFoundError:
             return False
-        if whole:
-            # Whoever stored them may have been killed between the rename and this.
-            self._make(place.parent)
-            sync_folder(place.parent)
-        return whole
+        if not whole:
+            return False
+        # Whoever stored them may have been killed between the rename and this.
+        self._make(place.parent)
+        sync_folder(place.parent)
+        try:
+            with self._locked(shared=True):
+                _touch(place)
+        except (FileNotFoundError, PermissionError):
+            # Removed since, or another user's, who alone may change its time: a file of our own takes its place.
+            return False
+        return True
 
     def _publish(self, staged: StagedFile, digest: str) -> None:
         place = self._place(digest)
         self._make(place.parent)
-        staged.publish(place)
+        staged.sync()
+        with self._locked(shared=True):
+            staged.publish(place)
+            _touch(place)
+
+    def _unlink(self, place: Path, before: int) -> bool:
+        with self._locked(shared=False):
+            try:
+                old = place.stat().st_mtime_ns // 1_000 < before
+            except FileNotFoundError:
+                return False
+            if old:
+                place.unlink()
+            return old
+
+    def _locked(self, *, shared: bool) -> AbstractContextManager[None]:
+        self._make(self._incoming)
+        return lock_folder(self._incoming, shared=shared)
 
     def _make(self, folder: Path) -> None:
         if folder not in self._made:
             make_folder(folder)
             self._made.add(folder)
+
+
+def _touch(path: Path) -> None:
+    """Give a file the present time: the one that the system gives it lags by some milliseconds."""
+    now = time.time_ns()
+    os.utime(path, ns=(now, now))
 
 
 def _damaged(fact: str) -> ShipwayError:

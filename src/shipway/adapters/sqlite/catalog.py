@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.adapters.file.fault import translate_fault
-from shipway.adapters.sqlite.database import open_database, transaction
+from shipway.adapters.sqlite.database import lock_path, open_database, transaction
 from shipway.core.error import ShipwayError
 from shipway.core.ref import check_place, check_refs
 from shipway.kit.canonical import digest_bytes
+from shipway.kit.file import hold_lock
 from shipway.ports.clock import Clock
 
 _VERSION: Final = 1
@@ -139,7 +140,9 @@ class SqliteCatalog:
 
     @contextmanager
     def _writing(self) -> Generator[sqlite3.Connection]:
-        with translate_fault(self._path), self._write_turn, transaction(self._writer):
+        # Without the lock between processes a writer polls for its turn, and one that writes all the time starves it.
+        lock = hold_lock(lock_path(self._path), wait=True)
+        with translate_fault(self._path), self._write_turn, lock, transaction(self._writer):
             yield self._writer
 
     def _find(self, columns: str, digests: Iterable[str]) -> Iterator[tuple[str, Any]]:

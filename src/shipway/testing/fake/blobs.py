@@ -2,12 +2,14 @@
 
 import shutil
 import tempfile
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import digest_bytes
+from shipway.ports.blobs import Stored
 
 
 class MemoryBlobs:
@@ -16,6 +18,7 @@ class MemoryBlobs:
     def __init__(self) -> None:
         """Start with no blob and no file."""
         self._blobs: dict[str, bytes] = {}
+        self._at: dict[str, int] = {}
         self._folder = Path(tempfile.mkdtemp(prefix="shipway-blobs-"))
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
@@ -23,6 +26,7 @@ class MemoryBlobs:
         """Store bytes and return their digest."""
         digest = digest_bytes(data)
         self._blobs[digest] = bytes(data)
+        self._at[digest] = time.time_ns() // 1_000
         return digest
 
     def put_file(self, source: Path) -> str:
@@ -53,6 +57,22 @@ class MemoryBlobs:
     def digests(self) -> Iterator[str]:
         """Yield every digest in the store, in no particular order."""
         return iter(tuple(self._blobs))
+
+    def listing(self) -> Iterator[Stored]:
+        """Yield every blob with its size and age, in no particular order."""
+        blobs = tuple(self._blobs.items())
+        return iter([Stored(digest=digest, size_bytes=len(data), at=self._at[digest]) for digest, data in blobs])
+
+    def remove(self, digests: Collection[str], *, before: int) -> list[str]:
+        """Remove blobs last put before an instant and return those that went."""
+        gone = [digest for digest in digests if digest in self._blobs and self._at[digest] < before]
+        for digest in gone:
+            del self._blobs[digest]
+        return gone
+
+    def uri(self, digest: str) -> str:
+        """Return the address of the file that `path` makes."""
+        return (self._folder / digest).as_uri()
 
     def spoil(self, digest: str) -> None:
         """Change the stored bytes behind the digest's back, for tests of what damage does."""
