@@ -17,11 +17,11 @@ from shipway.infra.table import PART_ROWS, TableFiles
 WIDTH: Final = 8
 """How many neighbours of one size class become one file."""
 
-_SMALLEST_BYTES: Final = 1 << 19
+_SMALLEST_BYTES: Final = 1 << 14
 """Files below this are of the lowest class; each further class is `WIDTH` times as large."""
 
-_CLASSES: Final = 3
-"""How many classes there are below the files that are left as they are, from 256 MB on."""
+_CLASSES: Final = 6
+"""How many classes there are below the files that are left as they are, from half a gigabyte on."""
 
 
 def compact(files: TableFiles, snapshot: Snapshot) -> Snapshot:

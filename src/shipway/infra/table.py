@@ -175,7 +175,7 @@ class TableFiles:
                 raise ShipwayError("SW-202", f"the table has no column {name!r}", hint)
         wrong = [(name, str(frame.schema[name])) for name in columns if str(frame.schema[name]) != columns[name]]
         if not wrong:
-            return frame.select(list(columns))
+            return frame if frame.columns == list(columns) else frame.select(list(columns))
         for name, found in wrong:
             if not may_promote(found, columns[name]):
                 raise ShipwayError(
