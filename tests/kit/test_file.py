@@ -4,12 +4,14 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from shipway.kit.file import (
     hold_lock,
+    lock_folder,
     lock_holder,
     make_folder,
     stage_file,
@@ -22,6 +24,15 @@ import sys
 from pathlib import Path
 from shipway.kit.file import hold_lock
 with hold_lock(Path(sys.argv[1]), wait=True):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+SHARE = """
+import sys
+from pathlib import Path
+from shipway.kit.file import lock_folder
+with lock_folder(Path(sys.argv[1]), shared=True):
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -298,3 +309,30 @@ def _open_numbers(path):
         except OSError:
             continue
     return found
+
+
+def test_shared_lock_of_a_folder_keeps_out_who_wants_it_alone(tmp_path, child):
+    holders = [child(SHARE, tmp_path) for _ in range(2)]
+    with lock_folder(tmp_path, shared=True):
+        pass
+    with ThreadPoolExecutor(1) as pool:
+
+        def take():
+            with lock_folder(tmp_path, shared=False):
+                return names(tmp_path)
+
+        taken = pool.submit(take)
+        for holder in holders:
+            with pytest.raises(TimeoutError):
+                taken.result(timeout=0.1)
+            kill(holder)
+        assert taken.result(timeout=60) == []
+
+
+def test_touched_file_has_the_present_time(tmp_path):
+    before = time.time_ns()
+    with stage_file(tmp_path) as staged:
+        staged.write(b"x")
+        staged.touch()
+        staged.publish(tmp_path / "file")
+    assert before <= (tmp_path / "file").stat().st_mtime_ns <= time.time_ns()

@@ -8,6 +8,7 @@ import fcntl
 import os
 import secrets
 import sys
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,12 @@ class StagedFile:
         rest = memoryview(data)
         while rest:
             rest = rest[os.write(self._descriptor, rest) :]
+
+    def touch(self) -> None:
+        """Give the file the present time; the one that the system gives it when it is written lags by milliseconds."""
+        now = time.time_ns()
+        os.utime(self._descriptor, ns=(now, now))
+        self._dirty = True
 
     def sync(self) -> None:
         """Force what was written to the disk; after this, publishing needs no further space."""

@@ -169,8 +169,9 @@ class FileBlobs:
         self._make(place.parent)
         sync_folder(place.parent)
         try:
+            now = time.time_ns()
             with self._locked(shared=True):
-                _touch(place)
+                os.utime(place, ns=(now, now))
         except (FileNotFoundError, PermissionError):
             # Removed since, or another user's, who alone may change its time: a file of our own takes its place.
             return False
@@ -179,10 +180,10 @@ class FileBlobs:
     def _publish(self, staged: StagedFile, digest: str) -> None:
         place = self._place(digest)
         self._make(place.parent)
+        staged.touch()
         staged.sync()
         with self._locked(shared=True):
             staged.publish(place)
-            _touch(place)
 
     def _unlink(self, place: Path, before: int) -> bool:
         with self._locked(shared=False):
@@ -202,12 +203,6 @@ class FileBlobs:
         if folder not in self._made:
             make_folder(folder)
             self._made.add(folder)
-
-
-def _touch(path: Path) -> None:
-    """Give a file the present time: the one that the system gives it lags by some milliseconds."""
-    now = time.time_ns()
-    os.utime(path, ns=(now, now))
 
 
 def _damaged(fact: str) -> ShipwayError:
