@@ -128,9 +128,12 @@ class Workspace:
             raise ShipwayError("SW-401", "no data has passed its gate yet", _HINT)
         return self.tables.get(head)
 
-    def admitted(self, tables: Iterable[str]) -> dict[str, Snapshot]:
-        """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
-        there = self.main_commit().tables
+    def admitted(self, tables: Iterable[str], commit: Commit | None = None) -> dict[str, Snapshot]:
+        """Return the snapshots of these tables in a commit, by default that of main; SW-401 if one is not there.
+
+        To read data is not to train on it: that asks for a verdict (`app.ingest.open_data`).
+        """
+        there = (commit or self.main_commit()).tables
         wanted = list(tables)
         for table in wanted:
             if table not in there:

@@ -1,6 +1,6 @@
 """`shipway data`."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -21,10 +21,13 @@ from shipway.app.branch import (
 )
 from shipway.app.count import write_plural
 from shipway.cli.door import Flag, Given
-from shipway.cli.failure import UsageError
-from shipway.cli.render import Console, show_table, show_title, write_instant, write_value
+from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.render import Console, show_table, show_title, watch_run, write_instant, write_value
 from shipway.core.table import MAIN
 from shipway.kit.duration import parse_duration
+
+if TYPE_CHECKING:
+    from shipway.app.merge import MovedData
 
 app = App(
     name="data",
@@ -151,6 +154,39 @@ def diff(
     door.answer(found, lambda console, differences: _show_differences(console, differences, before, after))
 
 
+@app.command(name="merge", help="Bring a branch into another; main takes what its gates let through")
+def merge(source: str, into: str = MAIN, /, *, dry_run: Flag = False, door: Given) -> int:
+    """Bring a branch into another; main takes what its gates let through.
+
+    Args:
+        source: what is merged: a branch, a tag or a commit
+        into: the branch that moves
+        dry_run: only say what it would do, with every row in conflict
+        door: how to answer
+    """
+    from shipway.app.merge import merge_data
+
+    with watch_run(json=door.json) as watch:
+        made = merge_data(door.project(), source, into, dry=dry_run, watch=watch)
+    return _answer_moved(door, made)
+
+
+@app.command(name="rollback", help="Put an earlier version on top of a branch; no history is lost")
+def rollback(to: str, /, *, branch: str = MAIN, door: Given) -> int:
+    """Put an earlier version on top of a branch; no history is lost.
+
+    Args:
+        to: the version: a branch, a tag or a commit
+        branch: the branch that goes back
+        door: how to answer
+    """
+    from shipway.app.merge import roll_back_data
+
+    with watch_run(json=door.json) as watch:
+        made = roll_back_data(door.project(), to, branch, watch=watch)
+    return _answer_moved(door, made)
+
+
 @app.command(name="gc", help="Remove data that no branch, tag, run or bundle needs")
 def gc(*, grace: str = "1d", history: str | None = None, dry_run: Flag = False, door: Given) -> None:
     """Remove data that no branch, tag, run or bundle needs.
@@ -177,6 +213,27 @@ def gc(*, grace: str = "1d", history: str | None = None, dry_run: Flag = False, 
 def _answer_ref(door: Given, line: RefLine) -> None:
     timezone = door.project().config.project.timezone
     door.answer(line, lambda console, made: _show_refs(console, [made], timezone))
+
+
+def _answer_moved(door: Given, made: "MovedData") -> int:
+    door.answer(made, _show_moved)
+    return DONE if made.outcome is None else OUTCOMES["pass" if made.moved else made.outcome]
+
+
+def _show_moved(console: Console, made: "MovedData") -> None:
+    show_table(console, (), (("", table, how) for table, how in made.tables.items()))
+    for conflict in made.conflicts:
+        show_title(console, conflict.table, conflict.reason)
+        for keys in conflict.keys:
+            console.print(f"  {_say_row(keys)}", soft_wrap=True)
+    for reason in made.reasons:
+        console.print(reason, soft_wrap=True)
+    if made.moved:
+        console.print(f"{made.into} is at {(made.commit or '')[:12]}")
+    elif made.commit is not None:
+        console.print(f"{made.into} stays where it is; what was tried is on branch audit")
+    elif not made.conflicts:
+        console.print("it can be merged" if made.tables else "there is nothing to merge")
 
 
 def _show_refs(console: Console, lines: list[RefLine], timezone: str) -> None:

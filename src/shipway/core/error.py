@@ -32,6 +32,7 @@ CODES: Final[dict[str, str]] = {
     "SW-402": "too few rows",
     "SW-403": "check cannot be measured",
     "SW-404": "gate did not pass",
+    "SW-405": "override is refused",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
