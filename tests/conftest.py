@@ -15,6 +15,7 @@ from shipway.app.project import Project, find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.scaffold import init_project
 from shipway.cli.main import main
+from shipway.testing.postgres import run_postgres
 
 settings.register_profile("shipway", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("shipway")
@@ -94,3 +95,10 @@ def shipway(monkeypatch, capfd):
         return Answer(code, said.out, said.err)
 
     return call
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """Return a real PostgreSQL server for the session; each test makes a database of its own in it."""
+    with run_postgres() as server:
+        yield server

@@ -43,6 +43,8 @@ CODES: Final[dict[str, str]] = {
     "SW-604": "ledger is damaged",
     "SW-605": "stored object is damaged or missing",
     "SW-606": "stored state is newer than this version",
+    "SW-607": "storage cannot be reached",
+    "SW-608": "storage refuses access",
     # serving and release
     "SW-801": "service does not answer",
     "SW-802": "request is not valid",

@@ -1,0 +1,1 @@
+"""PostgreSQL: the catalog, and how shipway talks to a server."""
