@@ -2,9 +2,9 @@
 
     python bench/lake.py [rounds]
 
-The same frames go to shipway's lake, to pyiceberg under its own SQL catalog and to delta-rs, in turn, each in files of a
-local folder, and at the end the rows of all three are compared. pyiceberg has no commit over several tables and no merge;
-delta-rs has neither, nor branches: what they lack is left out, and their commit of three tables is three commits.
+The same frames go to shipway's lake, to pyiceberg under its own SQL catalog and to delta-rs, in turn, each in files of
+a local folder, and at the end the rows of all three are compared. pyiceberg has no commit over several tables and no
+merge; delta-rs has neither, nor branches. What they lack is left out: their commit of three tables is three commits.
 
 Then a thousand commits go over a hundred branches of the lake, compaction and expiry of history counted in: the last
 twenty commits are held against the first twenty.
@@ -20,6 +20,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,11 +209,11 @@ def compare_systems(folder: Path, rounds: int) -> bool:
         frame, other = (make_frames(1_000_000 + (2 * number + which) * BATCH_ROWS) for which in range(2))
         for name, system in systems.items():
             if name != "delta-rs":
-                note(name, "branch", lambda system=system: system.branch(f"try{number}"))
-            note(name, "commit of 3 tables", lambda system=system: system.commit("main", frame))
+                note(name, "branch", partial(system.branch, f"try{number}"))
+            note(name, "commit of 3 tables", partial(system.commit, "main", frame))
             if name == "shipway":
                 system.commit(f"try{number}", other)
-                note(name, "merge of 3 tables", lambda system=system: system.merge(f"try{number}"))
+                note(name, "merge of 3 tables", partial(system.merge, f"try{number}"))
                 note(name, "rollback", system.rollback)
             else:
                 system.commit("main", other)
@@ -232,7 +233,7 @@ def compare_systems(folder: Path, rounds: int) -> bool:
 
 
 def grow(folder: Path) -> float:
-    """Make a thousand commits over a hundred branches and return the last twenty's time over that of the first twenty."""
+    """Make a thousand commits over a hundred branches and return the last twenty's time over the first twenty's."""
     folder.mkdir()
     clock = SystemClock()
     blobs = FileBlobs(folder / "blobs")
