@@ -50,8 +50,8 @@ def frame_of(runner: Runner, model: Model, *, name: str | None = None, refuse: b
 
 
 def admitted(runner: Runner, tables: Sequence[str]) -> dict[str, Snapshot]:
-    """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
-    return runner.workspace.admitted(tables)
+    """Return the snapshots of these tables in the runner's data, or on the main branch; SW-401 if one is not there."""
+    return runner.workspace.admitted(tables, commit=runner.data)
 
 
 def describe_plan(plan: Plan) -> dict[str, Any]:

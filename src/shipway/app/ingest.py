@@ -7,24 +7,23 @@ from typing import Any
 import msgspec
 
 from shipway.app.count import write_plural
+from shipway.app.gate import data_gates
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
+from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
+from shipway.core.admission import Admission, ask_admission, data_of, refuse_unadmitted, subject_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
-from shipway.core.check import Check, Evidence, has_rows
+from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
-from shipway.core.gate import Gate, Verdict, checks_of, decide, make_gate
+from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.measure import Fresh
-from shipway.core.registry import Registry
-from shipway.core.table import MAIN, Snapshot
+from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.data.check import measure_tables
 from shipway.data.source import make_source
 from shipway.kit.canonical import canonical_json, digest_value
-
-INGEST = "ingest"
-"""The branch that new data waits on until its gate has spoken."""
 
 
 def make_tables(runner: Runner) -> dict[str, Snapshot]:
@@ -46,21 +45,24 @@ def make_tables(runner: Runner) -> dict[str, Snapshot]:
     return snapshots
 
 
-def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Verdict]]:
-    """Commit snapshots to the ingest branch, judge them there, and move main to them if every data gate passes.
+def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, Admission]:
+    """Commit snapshots to the ingest branch, judge them there, and move main to them if every gate lets them through.
+
+    A gate on data lets it through by a passing verdict, or by an override of exactly the verdict it gave.
 
     A main branch whose data was lost or damaged is refused, unless everything is made again: then the data starts a
     history of its own, which takes the place of the lost one once it has passed.
 
     Returns:
-        The commit judged, and the verdicts; main is at that commit exactly if all of them are `pass`.
+        The commit judged, and what the gates say of it; if it is granted main is at that commit, and the runner may
+        train on it.
 
     Raises:
         ShipwayError: SW-605 if the data of the main branch is lost or damaged and nobody forces the run.
     """
     workspace = runner.workspace
     tables = workspace.tables
-    main, recorded = tables.head(MAIN), workspace.state().branches.get(MAIN)
+    main = tables.head(MAIN)
     lost = runner.force and main is not None and not _is_whole(workspace, main, made=snapshots)
     start = None if lost else main
     if tables.head(INGEST) != start and tables.head(INGEST) is not None:
@@ -68,47 +70,106 @@ def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, list[Ver
     if start is not None and tables.head(INGEST) is None:
         tables.fork(INGEST, at=start)
     commit = tables.commit(INGEST, snapshots, expect=tables.head(INGEST), message="ingest")
-    verdicts = judge_data(runner, commit.id, snapshots)
+    return commit.id, offer_data(runner, INGEST, commit, anew=lost)
+
+
+def offer_data(runner: Runner, branch: str, commit: Commit, *, anew: bool = False) -> Admission:
+    """Judge a commit, and move main to it if every gate on data lets it through.
+
+    Args:
+        runner: who judges; it may train on the data if it is let through.
+        branch: the branch that is at the commit, which follows what main is at.
+        commit: the data.
+        anew: whether the data begins a history of its own that takes main's place.
+    """
+    workspace = runner.workspace
+    tables = workspace.tables
+    admission = judge_data(runner, commit)
+    main, recorded = tables.head(MAIN), workspace.state().branches.get(MAIN)
     # A crash may have moved main and kept that from the ledger.
-    if all(verdict.outcome == "pass" for verdict in verdicts) and not main == recorded == commit.id:
-        if lost and main != commit.id:
+    if admission.granted and not main == recorded == commit.id:
+        if anew and main is not None and main != commit.id:
             # Killed after this, main is absent, and the next run moves it as one that is new.
             tables.drop(MAIN)
             main = None
-        tables.merge(INGEST, MAIN, expect=main)
-        rows = {name: snapshot.rows for name, snapshot in commit.tables.items()}
-        judged = digest_value(verdicts)
-        workspace.remember(
-            (f"branch:{MAIN}", DataMoved(branch=MAIN, commit=commit.id, before=recorded, verdict=judged, rows=rows))
+        tables.merge(branch, MAIN, expect=main)
+        moved = DataMoved(
+            branch=MAIN,
+            commit=commit.id,
+            before=recorded,
+            verdict=digest_value(admission.verdicts),
+            rows={name: snapshot.rows for name, snapshot in commit.tables.items()},
+            overrides=tuple(override.id for override in admission.overrides),
         )
-    return commit.id, verdicts
+        workspace.remember((f"branch:{MAIN}", moved))
+    if admission.granted:
+        runner.data = commit
+    return admission
 
 
-def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> list[Verdict]:
-    """Measure the data gates' checks on a commit, decide, and remember verdicts that are new."""
+def open_data(runner: Runner) -> Admission:
+    """Let a runner train on the main branch as it is now, however it came to be there.
+
+    From then on all that the runner reads is of this commit, also if the branch moves meanwhile. What depends on the
+    present, such as how old the newest row is, is judged anew.
+
+    Raises:
+        ShipwayError: SW-401 if the main branch is empty or a gate on data does not let it be trained on, with what it
+            has against it: that it was never asked, or about other data, or by other rules, that it failed, or holds.
+    """
     workspace = runner.workspace
+    commit = workspace.main_commit()
     gates = data_gates(workspace.project.registry)
-    subject = f"data:{commit[:12]}"
-    checks = checks_of(gates)
+    admission = ask_admission(workspace.state(), gates, data_of(commit))
+    if len(admission.verdicts) == len(gates) and workspace.project.config.project.at is None and is_aged(gates):
+        admission = judge_data(runner, commit)
+    refuse_unadmitted(admission)
+    runner.data = commit
+    return admission
+
+
+def require_admission(runner: Runner) -> Admission:
+    """Return by what right a runner trains, asked of the ledger as it stands.
+
+    Raises:
+        ShipwayError: SW-401 if it has none: its data was never judged, or no longer may be trained on.
+    """
+    workspace = runner.workspace
+    if runner.data is None:
+        raise ShipwayError(
+            "SW-401", "nothing has asked the gates whether this data may be trained on", "shipway run asks them"
+        )
+    admission = ask_admission(workspace.state(), data_gates(workspace.project.registry), data_of(runner.data))
+    refuse_unadmitted(admission)
+    return admission
+
+
+def is_aged(gates: Sequence[Gate]) -> bool:
+    """Tell whether what gates on data say depends on the present."""
+    return any(isinstance(check.measure, Fresh) for check in checks_of(gates))
+
+
+def judge_data(runner: Runner, commit: Commit) -> Admission:
+    """Measure the data gates' checks on a commit, decide, remember verdicts that are new, and say what they come to."""
+    workspace = runner.workspace
+    gates, snapshots = data_gates(workspace.project.registry), commit.tables
+    data = data_of(commit)
+    subject, checks = subject_of(data), checks_of(gates)
     # The present is part of the result only where an age is measured.
-    now = workspace.now if any(isinstance(check.measure, Fresh) for check in checks) else 0
+    now = workspace.now if is_aged(gates) else 0
     outputs = runner.make(
         "check data",
-        partial(_measure, runner, checks, snapshots, subject, now),
+        partial(_measure, runner, checks, snapshots, data, now),
         inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
         params={"checks": msgspec.to_builtins(checks), "now": now, "subject": subject},
     )
     evidence = read_evidence(runner, outputs["evidence"])
     verdicts = [decide(gate, subject, evidence) for gate in gates]
     remember_verdicts(runner, verdicts)
-    return verdicts
-
-
-def data_gates(registry: Registry) -> list[Gate]:
-    """Return a project's gates before training, or, if it declares none, one that asks every source for rows."""
-    gates = [gate for gate in registry.gates.values() if gate.before == "training"]
-    rules = [has_rows(source) >= 1 for source in registry.sources.values()]
-    return gates or [make_gate("data", *rules, before="training")]
+    admission = ask_admission(workspace.state(), gates, data)
+    for override in admission.overrides:
+        runner.watch(Event(stage="note", step=f"override of {override.gate}", said=override.said))
+    return admission
 
 
 def remember_verdicts(runner: Runner, verdicts: Sequence[Verdict]) -> None:
@@ -167,7 +228,7 @@ def _measure(
     runner: Runner,
     checks: Sequence[Check],
     snapshots: dict[str, Snapshot],
-    subject: str,
+    data: str,
     now: int,
     report: Callable[[int, int], None],
 ) -> Made:
@@ -175,8 +236,8 @@ def _measure(
     needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
     tables = {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)}
     report(1, 2)
-    digest = digest_value({name: snapshot.digest for name, snapshot in snapshots.items()})
-    measured = measure_tables(checks, tables, subject=subject, now=now, log_digest=digest)
+    subject = subject_of(data)
+    measured = measure_tables(checks, tables, subject=subject, now=now, log_digest=data)
     evidence: list[Evidence] = []
     for found in measured.values():
         rows = None if found.examples is None else keep_rows(runner, msgspec.to_builtins(found.examples.to_dicts()))

@@ -50,7 +50,7 @@ def list_models(project: Project) -> list[VersionLine]:
     """Return every version of every model of a project, oldest first within a model."""
     with closing(Workspace(project)) as workspace:
         state = workspace.peek()
-    return [line_of(version) for versions in state.models.values() for version in versions]
+    return [line_of(state, version) for versions in state.models.values() for version in versions]
 
 
 def show_model(project: Project, ref: str) -> VersionDetail:
@@ -68,7 +68,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
         version = find_version(state, ref)
         manifest = None if version.bundle is None else _read_manifest(workspace, version.bundle)
     return VersionDetail(
-        version=line_of(version),
+        version=line_of(state, version),
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
         bundle=manifest,

@@ -16,7 +16,8 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
 from shipway.core.model import Model
 from shipway.core.online import Layout, make_layout, read_kinds
-from shipway.core.projection import VersionState
+from shipway.core.override import Override
+from shipway.core.projection import State, VersionState
 from shipway.data.plan import plan_frame
 from shipway.delivery.bundle import build_bundle
 from shipway.delivery.card import write_card
@@ -74,6 +75,11 @@ def package(
     return outputs["bundle"]
 
 
+def overrides_of(state: State, version: VersionState) -> list[Override]:
+    """Return the overrides by right of which a version was trained, in the order it came by them."""
+    return [state.overrides[name].override for name in version.overrides]
+
+
 def layout_of(runner: Runner, model: Model) -> Layout:
     """Return how the online store of a model's features is laid out, from the types of the data on the main branch."""
     plan = plan_frame(model, runner.workspace.project.registry.sources)
@@ -107,6 +113,7 @@ def _card(runner: Runner, model: Model, version: VersionState, trained: Trained,
         evidence=evaluated.evidence,
         verdicts=evaluated.verdicts,
         owner=project.config.project.owner,
+        overrides=overrides_of(runner.workspace.state(), version),
     )
 
 
@@ -135,6 +142,9 @@ def _package(
     x = encode_frame(rows[spread], inputs)
     report(2, 3)
     verdicts: list[dict[str, Any]] = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
+    overrides: list[dict[str, Any]] = [
+        msgspec.to_builtins(override) for override in overrides_of(runner.workspace.state(), version)
+    ]
     manifest, files = build_bundle(
         model=model.name,
         version=version.number,
@@ -154,7 +164,7 @@ def _package(
         x=x,
         training={**trained.facts, "frame": frame.digest},
         metrics=_metrics(evaluated),
-        verdict={"outcome": "pass", "gates": verdicts},
+        verdict={"outcome": "pass", "gates": verdicts} | ({"overrides": overrides} if overrides else {}),
         lock=lock,
         card=card,
     )

@@ -4,6 +4,7 @@ from typing import Final
 
 from shipway.app.candidate import VersionReport, make_candidate, make_runner
 from shipway.app.frame import frame_of
+from shipway.app.ingest import open_data
 from shipway.app.progress import Watch
 from shipway.app.workspace import Workspace
 from shipway.core.body import RetrainEnded
@@ -11,8 +12,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Outcome
 from shipway.core.projection import RetrainState, ServiceState
 
-REFUSALS: Final = ("SW-206", "SW-402", "SW-403", "SW-501")
-"""What making a version refuses for a reason that is in the data or the model, and so would be refused again."""
+REFUSALS: Final = ("SW-206", "SW-401", "SW-402", "SW-403", "SW-501")
+"""What making a version refuses for a reason that is in the data, its verdict or the model, and so would be again."""
 
 
 def retrain(workspace: Workspace, service: ServiceState, asked: RetrainState, watch: Watch) -> None:
@@ -30,8 +31,8 @@ def retrain(workspace: Workspace, service: ServiceState, asked: RetrainState, wa
         asked: when and why; nothing known later is seen.
         watch: told what happens.
 
-    Where no version can be made of what was known, such as with too few rows, that is remembered as its end too: asking
-    again would be answered alike.
+    Where no version can be made of what was known, such as with too few rows or where no verdict lets the data be
+    trained on, that is remembered as its end too: asking again would be answered alike.
 
     Raises:
         ShipwayError: SW-603 if another process runs the project, SW-6xx if its state cannot be read or written.
@@ -41,15 +42,17 @@ def retrain(workspace: Workspace, service: ServiceState, asked: RetrainState, wa
     cut = asked.asked_at - section.rehearsal_us
     with workspace.hold():
         runner = make_runner(workspace, watch)
-        frame, _ = frame_of(runner, model)
         stable = workspace.state().version(asked.model, service.stable.version)
         period = (cut, asked.asked_at)
         try:
+            open_data(runner)
+            frame, _ = frame_of(runner, model)
             made = make_candidate(runner, model, frame, cut, period, current=stable, known=asked.asked_at)
         except ShipwayError as error:
             if error.code not in REFUSALS:
                 raise
-            number, outcome, reason = None, "fail", f"{error.code} {error.fact}"
+            unverified = error.code == "SW-401"  # the data may be right: nobody has said so yet
+            number, outcome, reason = None, "hold" if unverified else "fail", f"{error.code} {error.fact}"
         else:
             number, (outcome, reason) = made.number, _judge(made)
         ended = RetrainEnded(

@@ -1,7 +1,6 @@
 """The path from raw data to bundles that may be released, as one use case that continues wherever it was stopped."""
 
 from contextlib import closing
-from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -16,15 +15,15 @@ from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project
 from shipway.app.runner import Runner, TaskReport, peak_mb
 from shipway.app.workspace import Workspace
+from shipway.core.admission import Admission
 from shipway.core.artifact import Artifact
 from shipway.core.config import ModelSection
 from shipway.core.error import ShipwayError
-from shipway.core.gate import Verdict
+from shipway.core.gate import Outcome, Verdict, worst_of
 from shipway.core.model import Model
+from shipway.core.projection import OverrideState
 from shipway.data.plan import AT
 from shipway.kit.suggestion import did_you_mean
-
-Outcome: TypeAlias = Literal["pass", "fail", "hold"]
 
 
 class RunReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,9 +31,11 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         project: the project's name.
-        outcome: `fail` if a gate failed for data or for a model's newest version, else `hold` likewise, else `pass`.
+        outcome: `fail` if a gate failed for data or for a model's newest version, else `hold` likewise, else `pass`; a
+            gate on data that a person overrode counts as passed.
         commit: the data judged.
         data: the verdicts on it.
+        overrides: what people let through that the gates on data did not.
         versions: what was made of each cut, in order.
         leaks: the prices of declared leaks.
         seconds: real time the run took.
@@ -48,6 +49,7 @@ class RunReport(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     commit: str
     data: list[Verdict]
+    overrides: list[OverrideState]
     versions: list[VersionReport]
     leaks: list[Price]
     seconds: float
@@ -83,10 +85,10 @@ def run_project(
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
         runner = make_runner(workspace, watch, force=force)
-        commit, data = admit(runner, make_tables(runner))
+        commit, admission = admit(runner, make_tables(runner))
         versions: list[VersionReport] = []
         prices: list[Price] = []
-        if all(verdict.outcome == "pass" for verdict in data):
+        if admission.granted:
             for name, section in project.config.models.items():
                 if model in (None, name):
                     made, frame = run_model(runner, registry.models[name], section)
@@ -97,9 +99,10 @@ def run_project(
         seconds = workspace.stopwatch.seconds() - begun
     return RunReport(
         project=project.config.project.name,
-        outcome=_outcome(data, versions),
+        outcome=_outcome(admission, versions),
         commit=commit,
-        data=data,
+        data=list(admission.verdicts),
+        overrides=[workspace.state().overrides[override.id] for override in admission.overrides],
         versions=versions,
         leaks=prices,
         seconds=round(seconds, 3),
@@ -151,11 +154,11 @@ def _price_leaks(runner: Runner, model: Model, section: ModelSection, frame: Art
     return [price(runner, leak, honest) for leak in declared]
 
 
-def _outcome(data: list[Verdict], versions: list[VersionReport]) -> Outcome:
+def _outcome(admission: Admission, versions: list[VersionReport]) -> Outcome:
     newest = {version.model: version for version in versions}
-    verdicts = [*data, *(verdict for version in newest.values() for verdict in version.verdicts)]
-    outcomes = {verdict.outcome for verdict in verdicts}
-    return "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
+    return worst_of(
+        [admission.outcome, *(verdict.outcome for version in newest.values() for verdict in version.verdicts)]
+    )
 
 
 def _note_empty_period(runner: Runner, model: Model, frame: Artifact, period: tuple[int, int]) -> None:

@@ -14,6 +14,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Task
 from shipway.core.body import Body, RunFailed, RunFinished, RunStarted
 from shipway.core.error import ShipwayError
+from shipway.core.table import Commit
 from shipway.kit.canonical import digest_value
 
 Outputs: TypeAlias = dict[str, tuple[str, bytes | Path | str, dict[str, Any]]]
@@ -58,6 +59,7 @@ class Runner:
 
     Attributes:
         tasks: what was asked for so far, in order.
+        data: the commit that its tasks read and may train on, once the gates on data were asked; None before.
     """
 
     def __init__(self, workspace: Workspace, watch: Watch, *, code: str, force: bool = False) -> None:
@@ -74,6 +76,7 @@ class Runner:
         self.code = code
         self.force = force
         self.tasks: list[TaskReport] = []
+        self.data: Commit | None = None
 
     def key_of(self, task: Task) -> str:
         """Return the digest of everything a task's result depends on."""

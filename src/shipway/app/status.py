@@ -1,7 +1,6 @@
 """Where a project stands, read from its ledger's projection; light, so that a script may ask every second."""
 
 from contextlib import closing
-from typing import Any
 
 import msgspec
 
@@ -9,11 +8,12 @@ from shipway.app.ledger import find_loss
 from shipway.app.project import Project
 from shipway.app.service import ServiceLine, list_services
 from shipway.app.workspace import Workspace
+from shipway.core.admission import Refusal, data_of, recall_admission, subject_of
 from shipway.core.gate import Outcome, Verdict
-from shipway.core.projection import RunState, State, VersionState
-from shipway.core.table import MAIN
+from shipway.core.projection import OverrideState, RunState, State, VersionState
+from shipway.core.table import MAIN, Commit
+from shipway.infra.branch import Branches
 from shipway.kit.file import lock_holder
-from shipway.ports.adapter import load_adapter
 
 INGEST = "ingest"
 """The branch that new data waits on until its gate has spoken."""
@@ -32,6 +32,7 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
         bundle: digest of its bundle; None if it may not be released.
         registered_at: since when it may be released, microseconds since 1970 UTC.
         metrics: check name to value, low and high, for what was measured on at least a row.
+        overrides: those by right of which it was trained on data that a gate did not pass.
     """
 
     ref: str
@@ -43,6 +44,7 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
     bundle: str | None
     registered_at: int | None
     metrics: dict[str, tuple[float, float, float]]
+    overrides: list[OverrideState] = []
 
 
 class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +72,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         data: verdicts on that data.
         waiting: data that was checked and not admitted; None if there is none.
         held: verdicts on the data that waits.
+        overrides: those that stand for either of the two.
+        refusals: what keeps the main branch from being trained on, as far as the ledger says.
         models: model name to its versions, also for models that have none yet.
         services: every service that is configured, with the version that answers and the one that walks.
         tasks: tasks whose newest run has not ended well.
@@ -87,6 +91,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     data: list[Verdict]
     waiting: str | None
     held: list[Verdict]
+    overrides: list[OverrideState]
+    refusals: list[Refusal]
     models: dict[str, list[VersionLine]]
     services: list[ServiceLine]
     tasks: list[TaskLine]
@@ -102,10 +108,12 @@ def read_status(project: Project) -> Status:
         state = workspace.peek()
         head = workspace.ledger.head() if workspace.exists else None
         lost = find_loss(workspace)
-        branches, rows = _read_branches(workspace)
+        commits = _read_branches(workspace)
         holder = lock_holder(workspace.folder / "run.lock")
-    commit, waiting = branches.get(MAIN), branches.get(INGEST)
-    waiting = None if waiting == commit else waiting
+    main, waiting = commits.get(MAIN), commits.get(INGEST)
+    waiting = None if main is not None and waiting is not None and data_of(main) == data_of(waiting) else waiting
+    asked = [recall_admission(state, data_of(commit)) for commit in (main, waiting) if commit is not None]
+    standing = dict.fromkeys(override.id for admission in asked for override in admission.overrides)
     named = dict.fromkeys([*project.config.models, *state.models])
     return Status(
         project=project.config.project.name,
@@ -115,23 +123,25 @@ def read_status(project: Project) -> Status:
         entries=head.seq if head else 0,
         head=head.digest if head else "",
         lost=lost,
-        commit=commit,
-        rows=rows,
-        data=verdicts_on_data(state, commit),
-        waiting=waiting,
+        commit=None if main is None else main.id,
+        rows={} if main is None else {name: snapshot.rows for name, snapshot in main.tables.items()},
+        data=verdicts_on_data(state, main),
+        waiting=None if waiting is None else waiting.id,
         held=verdicts_on_data(state, waiting),
-        models={name: [line_of(version) for version in state.models.get(name, [])] for name in named},
+        overrides=[state.overrides[name] for name in standing],
+        refusals=[] if main is None else list(asked[0].refusals),
+        models={name: [line_of(state, version) for version in state.models.get(name, [])] for name in named},
         services=list_services(project, state),
         tasks=_unfinished(state, running=holder is not None),
     )
 
 
-def verdicts_on_data(state: State, commit: str | None) -> list[Verdict]:
-    """Return what the data gates said about a commit."""
-    return [] if commit is None else list(state.verdicts.get(f"data:{commit[:12]}", {}).values())
+def verdicts_on_data(state: State, commit: Commit | None) -> list[Verdict]:
+    """Return what the data gates said about the data of a commit."""
+    return [] if commit is None else list(state.verdicts.get(subject_of(data_of(commit)), {}).values())
 
 
-def line_of(version: VersionState) -> VersionLine:
+def line_of(state: State, version: VersionState) -> VersionLine:
     """Return a version in a line."""
     return VersionLine(
         ref=f"{version.model}@{version.number}",
@@ -143,6 +153,7 @@ def line_of(version: VersionState) -> VersionLine:
         bundle=version.bundle,
         registered_at=version.registered_at,
         metrics={name: (e.value, e.low, e.high) for name, e in version.evidence.items() if e.n},
+        overrides=[state.overrides[name] for name in version.overrides],
     )
 
 
@@ -151,16 +162,13 @@ def newest_runs(state: State) -> dict[str, RunState]:
     return {run.task: run for run in sorted(state.runs.values(), key=lambda run: run.ended_at or run.started_at)}
 
 
-def _read_branches(workspace: Workspace) -> tuple[dict[str, str], dict[str, int]]:
-    """Return every branch's commit, and the rows of the main branch's tables, without loading a frame library."""
-    path = workspace.folder / "refs.db"
-    if not path.exists():
-        return {}, {}
-    refs: Any = load_adapter("refs.sqlite")(workspace.blobs, path)
-    with closing(refs):
-        branches: dict[str, str] = refs.branches()
-        main = refs.get(branches[MAIN]) if MAIN in branches else None
-    return branches, {name: snapshot.rows for name, snapshot in main.tables.items()} if main else {}
+def _read_branches(workspace: Workspace) -> dict[str, Commit]:
+    """Return the commits of the main branch and of the one that waits, without loading a frame library."""
+    if not workspace.has_data:
+        return {}
+    branches = Branches(workspace.catalog)
+    heads = branches.branches()
+    return {name: branches.get(heads[name]) for name in (MAIN, INGEST) if name in heads}
 
 
 def _unfinished(state: State, *, running: bool) -> list[TaskLine]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from contextlib import closing
-from typing import Any
 
 import msgspec
 
@@ -10,7 +9,7 @@ from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
-from shipway.ports.adapter import load_adapter
+from shipway.infra.branch import Branches
 from shipway.ports.blobs import Blobs
 
 
@@ -19,7 +18,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         blobs: how many were read.
-        damage: one clause for each branch and each registered version that does not stand on whole blobs.
+        damage: one clause for each branch, tag and registered version that does not stand on whole blobs.
     """
 
     blobs: int
@@ -27,7 +26,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def verify_store(project: Project) -> Verified:
-    """Read every blob that a branch or a registered version stands on and compare it with its digest.
+    """Read every blob that a branch, a tag or a registered version stands on and compare it with its digest.
 
     Nothing is written.
 
@@ -38,15 +37,15 @@ def verify_store(project: Project) -> Verified:
     damage: list[str] = []
     with closing(Workspace(project)) as workspace:
         versions = [version for versions in workspace.peek().models.values() for version in versions]
-        if (workspace.folder / "refs.db").exists():
-            refs: Any = load_adapter("refs.sqlite")(workspace.blobs, workspace.folder / "refs.db")
-            with closing(refs):
-                for branch, head in refs.branches().items():
+        if workspace.has_data:
+            branches = Branches(workspace.catalog)
+            for kind, refs in {"branch": branches.branches(), "tag": branches.tags()}.items():
+                for name, head in refs.items():
                     try:
-                        tables = refs.get(head).tables.values()
+                        tables = branches.get(head).tables.values()
                         _read(workspace.blobs, (part.digest for table in tables for part in table.parts), read)
                     except ShipwayError as error:
-                        damage.append(f"branch {branch}: {error.fact}")
+                        damage.append(f"{kind} {name}: {error.fact}")
         for version in versions:
             if version.bundle is not None:
                 try:

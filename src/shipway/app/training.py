@@ -11,6 +11,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.app.frame import read_columns, read_rows, write_parquet
+from shipway.app.ingest import require_admission
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
@@ -72,9 +73,10 @@ def train(
         columns: the feature columns; all of the model's where None.
 
     Raises:
-        ShipwayError: SW-402 for too few rows, SW-206 if the training function raises, SW-501 if what it returns is of
-            no library that can be packaged.
+        ShipwayError: SW-401 if the runner's data may not be trained on, SW-402 for too few rows, SW-206 if the training
+            function raises, SW-501 if what it returns is of no library that can be packaged.
     """
+    require_admission(runner)
     resources = runner.workspace.project.config.resources
     chosen = columns or model.columns
     constraints = {

@@ -3,11 +3,12 @@
 import msgspec
 
 from shipway.app.frame import frame_of
+from shipway.app.ingest import require_admission
 from shipway.app.progress import Event
 from shipway.app.runner import Runner
 from shipway.app.training import Trained
 from shipway.core.artifact import Artifact, Ref
-from shipway.core.body import VersionOpened
+from shipway.core.body import Body, OverrideCarried, VersionOpened
 from shipway.core.bundle import NATIVE, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
@@ -17,15 +18,25 @@ from shipway.kit.canonical import canonical_json
 
 
 def open_version(runner: Runner, model: Model, trained: Trained, cut: int) -> VersionState:
-    """Return the version a trained model is, giving it the next number if it is new."""
+    """Return the version a trained model is, giving it the next number if it is new.
+
+    By right of which overrides it was trained is remembered of it in the same step, also of one that was known before:
+    the same model may come of data that needed none.
+    """
+    overrides = [override.id for override in require_admission(runner).overrides]
     versions = runner.workspace.state().models.get(model.name, [])
-    for version in versions:
-        if version.key == trained.key:
-            return version
-    number = len(versions) + 1
-    body = VersionOpened(model=model.name, number=number, key=trained.key, cut=cut)
+    known = next((version for version in versions if version.key == trained.key), None)
+    number = len(versions) + 1 if known is None else known.number
+    bodies: list[Body] = []
+    if known is None:
+        bodies.append(VersionOpened(model=model.name, number=number, key=trained.key, cut=cut))
+    bodies += [
+        OverrideCarried(model=model.name, number=number, override=override)
+        for override in overrides
+        if known is None or override not in known.overrides
+    ]
     subject = str(Ref(kind="model", name=model.name, version=str(number)))
-    state = runner.workspace.remember((subject, body))
+    state = runner.workspace.remember(*((subject, body) for body in bodies)) if bodies else runner.workspace.state()
     version = state.version(model.name, number)
     assert version is not None
     return version

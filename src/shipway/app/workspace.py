@@ -19,13 +19,14 @@ from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.file import hold_lock, lock_holder, write_atomic
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs
+from shipway.ports.catalog import Catalog
 from shipway.ports.clock import Clock, Stopwatch
 from shipway.ports.ledger import Ledger
 
 if TYPE_CHECKING:
+    from shipway.infra.lake import Lake
     from shipway.ports.log import Log
     from shipway.ports.reader import Reader
-    from shipway.ports.tables import Tables
 
 _HINT = "shipway run ingests, checks and admits it"
 
@@ -53,6 +54,11 @@ class Workspace:
         """Tell whether anything was ever remembered."""
         return (self.folder / "ledger.db").exists()
 
+    @property
+    def has_data(self) -> bool:
+        """Tell whether any data was ever committed, without making a place for it."""
+        return (self.folder / "catalog.db").exists()
+
     @cached_property
     def ledger(self) -> Ledger:
         """Return the project's ledger."""
@@ -65,9 +71,16 @@ class Workspace:
         return load_adapter("blobs.file")(self.folder / "blobs")
 
     @cached_property
-    def tables(self) -> "Tables":
+    def catalog(self) -> Catalog:
+        """Return the history of the project's data: commits and the refs that point at them."""
+        return load_adapter("catalog.sqlite")(self.folder / "catalog.db", clock=self.clock)
+
+    @cached_property
+    def tables(self) -> "Lake":
         """Return the project's tables and branches."""
-        return load_adapter("tables.lake")(self.blobs, self.folder / "refs.db")
+        from shipway.infra.lake import Lake
+
+        return Lake(self.blobs, self.catalog)
 
     @cached_property
     def reader(self) -> "Reader":
@@ -115,9 +128,12 @@ class Workspace:
             raise ShipwayError("SW-401", "no data has passed its gate yet", _HINT)
         return self.tables.get(head)
 
-    def admitted(self, tables: Iterable[str]) -> dict[str, Snapshot]:
-        """Return the snapshots of these tables on the main branch; SW-401 if one was not admitted."""
-        there = self.main_commit().tables
+    def admitted(self, tables: Iterable[str], commit: Commit | None = None) -> dict[str, Snapshot]:
+        """Return the snapshots of these tables in a commit, by default that of main; SW-401 if one is not there.
+
+        To read data is not to train on it: that asks for a verdict (`app.ingest.open_data`).
+        """
+        there = (commit or self.main_commit()).tables
         wanted = list(tables)
         for table in wanted:
             if table not in there:
@@ -180,8 +196,8 @@ class Workspace:
         """Release what was opened."""
         if "ledger" in self.__dict__:
             self.ledger.close()
-        if "tables" in self.__dict__:
-            self.tables.close()
+        if "catalog" in self.__dict__:
+            self.catalog.close()
 
     @property
     def _projection(self) -> Path:

@@ -1,11 +1,14 @@
 """`shipway check`."""
 
-from cyclopts import App
+from typing import Annotated
+
+from cyclopts import App, Parameter
 
 from shipway.app.check import Checked, check_project
-from shipway.cli.door import Given
+from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
-from shipway.cli.render import Console, show_table, show_title, word
+from shipway.cli.render import Console, show_overrides, show_table, show_title, show_way_out, word, write_value
+from shipway.core.projection import OverrideState
 
 app = App(
     name="check",
@@ -15,26 +18,95 @@ The exit code is 3 if a gate fails for the data or for the newest version of a m
 Examples:
   shipway check
   shipway check quality
+  shipway check data --rows
+  shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
+  shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
   shipway check --json | jq '.outcome'""",
 )
 
 
 @app.default
-def check(gate: str | None = None, /, *, door: Given) -> int:
+def check(gate: str | None = None, /, *, rows: Flag = False, door: Given) -> int:
     """Ask the gates: data now, versions on what was measured of them.
 
     Args:
         gate: only this gate
+        rows: show some of the rows that break a rule on data
         door: how to answer
     """
-    checked = check_project(door.project(), gate)
+    checked = check_project(door.project(), gate, rows=rows)
     door.answer(checked, _show)
     return OUTCOMES[checked.outcome]
 
 
+@app.command(name="override", help="Let data be trained on that a gate before training did not pass")
+def override(
+    gate: str,
+    /,
+    *,
+    by: Annotated[str, Parameter(required=True)],
+    reason: Annotated[str, Parameter(required=True)],
+    data: str | None = None,
+    door: Given,
+) -> None:
+    """Let data be trained on that a gate before training did not pass.
+
+    It counts for this data and this failure alone, and every model trained by right of it goes on showing it.
+
+    Args:
+        gate: the gate
+        by: who takes the responsibility
+        reason: why, which is remembered with who said so
+        data: the data that is meant, such as data:3f2a90c1b7de; by default what waits, or else what is on main
+        door: how to answer
+    """
+    from shipway.app.override import give_override
+
+    door.answer(give_override(door.project(), gate, by=by, reason=reason, data=data), _show_given)
+
+
+@app.command(name="revoke", help="Take an override back")
+def revoke(
+    override: str,
+    /,
+    *,
+    by: Annotated[str, Parameter(required=True)],
+    reason: Annotated[str, Parameter(required=True)],
+    door: Given,
+) -> None:
+    """Take an override back: nothing more is trained by right of it.
+
+    Args:
+        override: its id, or the first digits of it
+        by: who takes it back
+        reason: why, which is remembered with who said so
+        door: how to answer
+    """
+    from shipway.app.override import revoke_override
+
+    door.answer(revoke_override(door.project(), override, by=by, reason=reason), _show_given)
+
+
+def _show_given(console: Console, given: OverrideState) -> None:
+    show_overrides(console, [given])
+    if given.revoked_at is None:
+        console.print("shipway run goes on with this data, and with no other")
+
+
 def _show(console: Console, checked: Checked) -> None:
     for verdict in checked.verdicts:
-        show_title(console, f"{verdict.gate}", verdict.subject)
+        waits = "  waits to be admitted" if verdict.subject == checked.waiting else ""
+        show_title(console, f"{verdict.gate}", f"{verdict.subject}{waits}")
         show_table(console, (), ((word(f.outcome), f.rule, f.reason) for f in verdict.findings))
         console.print()
+    for failing in checked.rows:
+        show_title(console, failing.rule, f"some of the rows in {failing.subject}")
+        columns = list(failing.rows[0]) if failing.rows else []
+        show_table(console, columns, ([write_value(row[name]) for name in columns] for row in failing.rows))
+        console.print()
+    show_overrides(console, checked.overrides)
+    for refusal in checked.refusals:
+        show_title(console, "main is not trained on", refusal.fact)
+    data = [verdict for verdict in checked.verdicts if verdict.subject.startswith("data:")]
+    show_way_out(console, data, checked.overrides)
     console.print(word(checked.outcome))

@@ -8,7 +8,19 @@ import msgspec
 from shipway.app.instant import write_utc
 
 INSTANTS: Final = frozenset(
-    {"at", "now", "cut", "since", "registered_at", "opened_at", "started_at", "ended_at", "asked_at"}
+    {
+        "at",
+        "now",
+        "cut",
+        "since",
+        "registered_at",
+        "opened_at",
+        "started_at",
+        "ended_at",
+        "asked_at",
+        "given_at",
+        "revoked_at",
+    }
 )
 """Fields of the answers that are microseconds since 1970 UTC where they are whole numbers."""
 FACTS: Final = frozenset({"facts", "training", "params"})

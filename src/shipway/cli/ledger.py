@@ -117,6 +117,12 @@ def _say(body: Body) -> str:
             return f"{e.check} {write_interval(e.value, e.low, e.high)}"
         case bodies.VerdictGiven():
             return f"gate {body.verdict.gate} {body.verdict.outcome}: {body.verdict.reason}"
+        case bodies.OverrideGiven():
+            return f"{body.override.id}: {body.override.said}"
+        case bodies.OverrideRevoked():
+            return f"{body.override} by {body.by}: {body.reason}"
+        case bodies.OverrideCarried():
+            return f"version {body.number} was trained by right of override {body.override}"
         case bodies.VersionOpened():
             return f"version {body.number}"
         case bodies.VersionRegistered():

@@ -20,6 +20,7 @@ COMMANDS: Final = {
     "run": ("run", "Make everything: data, checks, features, models, evaluation, bundles"),
     "status": ("status", "Show where the project stands"),
     "check": ("check", "Ask the gates: data now, versions on what was measured of them"),
+    "data": ("data", "Branch, compare, merge and roll back the project's data"),
     "features": ("feature", "Ask for features as known at an instant"),
     "frame": ("frame", "Write a model's frame to a file"),
     "models": ("model", "Show the versions of models, and export their bundles"),

@@ -8,7 +8,16 @@ from shipway.app.count import write_plural
 from shipway.app.model import ExportedBundle, VersionDetail, export_bundle, list_models, show_model
 from shipway.app.status import VersionLine
 from shipway.cli.door import Given
-from shipway.cli.render import Console, show_facts, show_table, show_title, word, write_instant, write_interval
+from shipway.cli.render import (
+    Console,
+    show_facts,
+    show_overrides,
+    show_table,
+    show_title,
+    word,
+    write_instant,
+    write_interval,
+)
 
 app = App(
     name="models",
@@ -75,6 +84,7 @@ def _show_lines(console: Console, lines: list[VersionLine], timezone: str) -> No
         for line in lines
     )
     show_table(console, ("version", "cut", *metrics, "gates", "bundle", "registered"), rows)
+    show_overrides(console, (given for line in lines for given in line.overrides))
 
 
 def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
@@ -92,6 +102,7 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
         facts["files"] = ", ".join(sorted(bundle.files))
     show_facts(console, facts)
+    show_overrides(console, version.overrides)
     for verdict in detail.verdicts:
         console.print()
         show_title(console, f"gate {verdict.gate}", verdict.outcome)

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import msgspec
 from rich.cells import cell_len
@@ -19,6 +19,10 @@ from shipway.app.progress import Event, Watch
 from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
 
+if TYPE_CHECKING:
+    from shipway.core.gate import Verdict
+    from shipway.core.projection import OverrideState
+
 STYLES: Final = {
     "pass": "green",
     "good": "green",
@@ -28,6 +32,8 @@ STYLES: Final = {
     "refused": "bold yellow",
     "hold": "yellow",
     "note": "yellow",
+    "overridden": "bold yellow",
+    "revoked": "bold yellow",
     "interrupted": "yellow",
     "unchanged": "dim",
     "none": "dim",
@@ -91,6 +97,28 @@ def show_title(console: Console, title: str, said: str = "") -> None:
 def show_facts(console: Console, facts: Mapping[str, Cell]) -> None:
     """Show names with their values, one a line."""
     show_table(console, (), ((Text(name, style="dim"), value) for name, value in facts.items()))
+
+
+def show_overrides(console: Console, given: "Iterable[OverrideState]") -> None:
+    """Show each override once: who let data be trained on that a gate did not pass, why, and who took that back."""
+    facts: dict[str, Cell] = {}
+    for each in given:
+        state = "overridden" if each.revoked_at is None else "revoked"
+        facts[f"override {each.override.id}"] = word(state).append(f"  {each.said}", style="default")
+    show_facts(console, facts)
+
+
+def show_way_out(console: Console, data: "Iterable[Verdict]", given: "Iterable[OverrideState]") -> None:
+    """Show what may be done about gates that keep data from being trained on: look at rows, or take responsibility."""
+    lifted = {(each.override.gate, each.override.failure) for each in given}
+    for verdict in data:
+        if verdict.outcome == "pass" or (verdict.gate, verdict.failure) in lifted:
+            continue
+        facts: dict[str, Cell] = {
+            "look": f"shipway check {verdict.gate} --rows",
+            "override": f"shipway check override {verdict.gate} --data {verdict.subject} --by NAME --reason TEXT",
+        }
+        show_facts(console, facts)
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:

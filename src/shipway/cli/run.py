@@ -10,7 +10,17 @@ from shipway.app.run import RunReport, run_project
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
-from shipway.cli.render import Cell, Console, show_table, show_title, watch_run, word, write_interval
+from shipway.cli.render import (
+    Cell,
+    Console,
+    show_overrides,
+    show_table,
+    show_title,
+    show_way_out,
+    watch_run,
+    word,
+    write_interval,
+)
 from shipway.ports.adapter import load_adapter
 
 app = App(
@@ -76,6 +86,8 @@ def show_run(console: Console, made: RunReport, report: Path | None) -> None:
             show_title(console, f"gate {verdict.gate} {verdict.outcome}", verdict.subject)
             rows = ((word(f.outcome), f.rule, f.reason) for f in verdict.findings if f.outcome != "pass")
             show_table(console, (), rows)
+    show_overrides(console, made.overrides)
+    show_way_out(console, made.data, made.overrides)
     if report is not None:
         console.print(f"report  {report}")
     said = f": {made.made} made, {made.unchanged} unchanged, {made.seconds:.1f} s, {made.peak_mb:,.0f} MB at most"

@@ -10,6 +10,7 @@ from shipway.cli.render import (
     Cell,
     Console,
     show_facts,
+    show_overrides,
     show_table,
     show_title,
     word,
@@ -51,14 +52,18 @@ def _show(console: Console, found: Status, timezone: str) -> None:
     show_facts(console, facts)
     for verdict in found.data:
         _show_verdict(console, verdict)
+    for refusal in found.refusals:
+        show_facts(console, {"training": word("refused").append(f"  {refusal.fact}", style="default")})
     if found.waiting is not None:
         show_facts(console, {"waiting": f"data {found.waiting[:12]} was checked and is not admitted"})
         for verdict in found.held:
             _show_verdict(console, verdict)
+    show_overrides(console, found.overrides)
     for name, versions in found.models.items():
         console.print()
         show_title(console, name, "" if versions else "no version yet: shipway run makes one")
         show_table(console, ("version", "cut", "auc", "gates", "bundle"), (_row(line, timezone) for line in versions))
+        show_overrides(console, (given for line in versions for given in line.overrides))
     if found.services:
         console.print()
         columns = ("service", "version", "since", "walks", "step", "share")

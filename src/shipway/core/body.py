@@ -9,6 +9,7 @@ from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import Draft, Entry
+from shipway.core.override import Override
 from shipway.core.release import ReleaseOutcome
 from shipway.core.service import Step, Variant
 from shipway.kit.canonical import canonical_json
@@ -59,6 +60,7 @@ class DataMoved(msgspec.Struct, frozen=True, kw_only=True, tag="data-moved"):
         before: where from; None if the branch is new.
         verdict: digest of the verdict that allowed it.
         rows: table name to rows.
+        overrides: ids of the overrides without which the verdict would not have.
     """
 
     branch: str
@@ -66,6 +68,7 @@ class DataMoved(msgspec.Struct, frozen=True, kw_only=True, tag="data-moved"):
     before: str | None
     verdict: str
     rows: dict[str, int]
+    overrides: tuple[str, ...] = ()
 
 
 class EvidenceRecorded(msgspec.Struct, frozen=True, kw_only=True, tag="evidence-recorded"):
@@ -93,6 +96,34 @@ class VerdictGiven(msgspec.Struct, frozen=True, kw_only=True, tag="verdict-given
     verdict: Verdict
     gates: tuple[str, ...] = ()
     at: int | None = None
+
+
+class OverrideGiven(msgspec.Struct, frozen=True, kw_only=True, tag="override-given"):
+    """A person let data be trained on that a gate did not pass."""
+
+    override: Override
+
+
+class OverrideRevoked(msgspec.Struct, frozen=True, kw_only=True, tag="override-revoked"):
+    """A person took an override back; nothing more is trained by right of it.
+
+    Attributes:
+        override: its id.
+        by: who.
+        reason: why, in words.
+    """
+
+    override: str
+    by: str
+    reason: str
+
+
+class OverrideCarried(msgspec.Struct, frozen=True, kw_only=True, tag="override-carried"):
+    """A version was trained by right of an override, which it carries from then on, also when that is revoked."""
+
+    model: str
+    number: int
+    override: str
 
 
 class VersionOpened(msgspec.Struct, frozen=True, kw_only=True, tag="version-opened"):
@@ -251,6 +282,9 @@ Body: TypeAlias = (
     | DataMoved
     | EvidenceRecorded
     | VerdictGiven
+    | OverrideGiven
+    | OverrideRevoked
+    | OverrideCarried
     | VersionOpened
     | VersionRegistered
     | LeakRefused

@@ -119,7 +119,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         parity: native against portable form.
         training: rows, rate of the label and digests of the frame and of the code that trained.
         metrics: check name to value, low and high.
-        verdict: gate, outcome and rules as written.
+        verdict: `outcome`, the `gates` with what each said, and the `overrides` where people let data be trained on
+            that a gate did not pass.
         files: path inside the bundle to SHA-256, without the manifest itself.
     """
 

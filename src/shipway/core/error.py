@@ -21,6 +21,8 @@ CODES: Final[dict[str, str]] = {
     "SW-207": "user function returned the wrong thing",
     "SW-208": "branch moved meanwhile",
     "SW-209": "no such table or branch",
+    "SW-210": "changes conflict",
+    "SW-211": "schema cannot change so",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",
@@ -30,6 +32,7 @@ CODES: Final[dict[str, str]] = {
     "SW-402": "too few rows",
     "SW-403": "check cannot be measured",
     "SW-404": "gate did not pass",
+    "SW-405": "override is refused",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

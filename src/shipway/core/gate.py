@@ -1,14 +1,15 @@
 """Gates decide on evidence: pass, fail, or hold where the evidence is not enough. They measure nothing themselves."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
-from shipway.core.argument import take_name, take_width, write
+from shipway.core.argument import take_name, take_names, take_width, write
 from shipway.core.check import Check, Evidence, Operator, Rule, Subject, natural_rule
 from shipway.core.error import ShipwayError
+from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, Operation
 
@@ -35,6 +36,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
             verdict on a canary, before each step of a release); None for a gate that is asked again and again.
         every_us: how often it is asked about a service's live window; None for a gate that guards a moment.
         on_fail: what follows when it fails on a live window: an `alert`, or a `retrain`.
+        approvers: who may override it, by name; empty for any person who gives a name. Only for a gate on data.
     """
 
     name: str
@@ -42,6 +44,12 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     before: Moment | None
     every_us: int | None = None
     on_fail: Remedy = "alert"
+    approvers: tuple[str, ...] = ()
+
+    @property
+    def asked(self) -> str:
+        """Return the digest of what the gate asks, which a verdict of it carries: other rules, another digest."""
+        return digest_value(self.rules)
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,7 +76,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         subject: what was judged, as `kind:name@version`.
         outcome: `fail` if a rule fails, else `hold` if one holds, else `pass`.
         findings: what each rule came to, in the gate's order.
-        by: who decided: `gate`, or a named person for an override.
+        by: who decided: `gate`, or a named person.
+        asked: digest of what the gate asked (`Gate.asked`); empty where it was no declared gate that decided.
     """
 
     gate: str
@@ -76,6 +85,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     findings: tuple[Finding, ...]
     by: str = "gate"
+    asked: str = ""
 
     @property
     def reason(self) -> str:
@@ -83,9 +93,22 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         against = [f"{f.rule}: {f.reason}" for f in self.findings if f.outcome == self.outcome]
         return f"all {len(self.findings)} rules pass" if self.outcome == "pass" else "; ".join(against)
 
+    @property
+    def failure(self) -> str:
+        """Return the digest of what came out how: which gate, on what, by which rules, and what each came to.
+
+        Verdicts that differ only in numbers that move with the clock, such as the age of the newest row, share it.
+        """
+        return digest_value([self.gate, self.subject, self.asked, [(f.rule, f.outcome) for f in self.findings]])
+
 
 def make_gate(
-    name: str, *rules: Rule | Check, before: str | None = None, every: str | None = None, on_fail: str = "alert"
+    name: str,
+    *rules: Rule | Check,
+    before: str | None = None,
+    every: str | None = None,
+    on_fail: str = "alert",
+    approvers: Sequence[str] = (),
 ) -> Gate:
     """Build a gate from rules and checks; a check by itself means its natural bound.
 
@@ -95,6 +118,7 @@ def make_gate(
         before: the moment it guards.
         every: in place of a moment, how often it is asked about a service's live window, such as `7d`.
         on_fail: what follows when it fails on a live window.
+        approvers: who may override it, by name.
 
     Raises:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
@@ -133,7 +157,14 @@ def make_gate(
             f"gate {name!r} {when} and its rule {wrong[0]} measures {wrong[0].check.subject}",
             f"{where} only checks on {expected} can be measured",
         )
-    gate = Gate(name=name, rules=written, before=moment, every_us=every_us, on_fail=on_fail)
+    gate = Gate(
+        name=name,
+        rules=written,
+        before=moment,
+        every_us=every_us,
+        on_fail=on_fail,
+        approvers=_take_approvers(name, moment, approvers),
+    )
     checks_of([gate])
     return gate
 
@@ -178,7 +209,7 @@ def decide(gate: Gate, subject: str, evidence: Mapping[str, Evidence]) -> Verdic
     findings = tuple(judge(rule, evidence.get(rule.check.name)) for rule in gate.rules)
     outcomes = {finding.outcome for finding in findings}
     outcome: Outcome = "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
-    return Verdict(gate=gate.name, subject=subject, outcome=outcome, findings=findings)
+    return Verdict(gate=gate.name, subject=subject, outcome=outcome, findings=findings, asked=gate.asked)
 
 
 def judge(rule: Rule, evidence: Evidence | None) -> Finding:
@@ -194,6 +225,24 @@ def judge(rule: Rule, evidence: Evidence | None) -> Finding:
     if outcome == "pass" and evidence.n < evidence.needs:
         outcome, reason = "hold", f"{reason}; {evidence.n:,} of the {evidence.needs:,} that its plan asks for"
     return Finding(rule=rule.text, outcome=outcome, reason=reason, evidence=evidence.id)
+
+
+def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
+    """Return what several outcomes come to: `fail` if one fails, else `hold` if one holds, else `pass`."""
+    found = set(outcomes)
+    return "fail" if "fail" in found else "hold" if "hold" in found else "pass"
+
+
+def _take_approvers(gate: str, before: Moment | None, approvers: object) -> tuple[str, ...]:
+    """Return who may override a gate; SW-106 for a name that is empty, and for a gate that nobody may override."""
+    names = take_names(approvers, f"the approvers of gate {gate!r}")
+    if names and before != "training":
+        raise ShipwayError(
+            "SW-106", f"gate {gate!r} names approvers and cannot be overridden", "only a gate before training can be"
+        )
+    if any(not name.strip() for name in names):
+        raise ShipwayError("SW-106", f"an approver of gate {gate!r} has no name", 'name people, such as ["ana"]')
+    return names
 
 
 def _as_rule(gate: str, rule: object) -> Rule:

@@ -10,11 +10,12 @@ from shipway.core.body import read_body
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import GENESIS, Entry
+from shipway.core.override import Override
 from shipway.core.release import Release, routing_of
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 3
+LAYOUT = 4
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -32,8 +33,27 @@ class RunState(msgspec.Struct, kw_only=True):
     error: str = ""
 
 
+class OverrideState(msgspec.Struct, kw_only=True):
+    """One override, when it was given, and when, by whom and why it was revoked, if it was."""
+
+    override: Override
+    given_at: int
+    revoked_at: int | None = None
+    revoked_by: str = ""
+    revoked_reason: str = ""
+
+    @property
+    def said(self) -> str:
+        """Return who overrode what and why, and that it was revoked."""
+        revoked = "" if self.revoked_at is None else f"; revoked by {self.revoked_by}: {self.revoked_reason}"
+        return f"{self.override.said}{revoked}"
+
+
 class VersionState(msgspec.Struct, kw_only=True):
-    """One version of a model: how it was made, what its gate said, and whether it may be released."""
+    """One version of a model: how it was made, what its gate said, and whether it may be released.
+
+    `overrides` are the ids of those by right of which it was trained.
+    """
 
     model: str
     number: int
@@ -45,6 +65,7 @@ class VersionState(msgspec.Struct, kw_only=True):
     evidence: dict[str, Evidence] = {}
     bundle: str | None = None
     registered_at: int | None = None
+    overrides: list[str] = []
 
     @property
     def subject(self) -> str:
@@ -136,6 +157,7 @@ class State(msgspec.Struct, kw_only=True):
         models: model name to its versions in order.
         leaks: leak name to what became of it.
         services: service name to what was decided about it.
+        overrides: id to every override that was ever given.
     """
 
     layout: int = LAYOUT
@@ -148,6 +170,7 @@ class State(msgspec.Struct, kw_only=True):
     models: dict[str, list[VersionState]] = {}
     leaks: dict[str, LeakState] = {}
     services: dict[str, ServiceState] = {}
+    overrides: dict[str, OverrideState] = {}
 
     @property
     def digest(self) -> str:
@@ -191,6 +214,16 @@ def _apply(state: State, entry: Entry) -> None:
             _judge(state, body.verdict, body.gates)
             if body.at is not None:
                 _keep_judgement(state, Judgement(at=body.at, verdict=body.verdict))
+        case bodies.OverrideGiven():
+            state.overrides[body.override.id] = OverrideState(override=body.override, given_at=entry.at)
+        case bodies.OverrideRevoked():
+            given = state.overrides.get(body.override)
+            if given is not None:
+                given.revoked_at, given.revoked_by, given.revoked_reason = entry.at, body.by, body.reason
+        case bodies.OverrideCarried():
+            version = state.version(body.model, body.number)
+            if version is not None and body.override not in version.overrides:
+                version.overrides.append(body.override)
         case bodies.VersionOpened():
             version = VersionState(model=body.model, number=body.number, key=body.key, cut=body.cut, opened_at=entry.at)
             state.models.setdefault(body.model, []).append(version)

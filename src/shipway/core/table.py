@@ -1,10 +1,11 @@
 """Versions of data: immutable snapshots of tables, commits over several tables, and the refs that point at them.
 
 What is stored is a tree of small objects, each named by the digest of its canonical JSON: a commit names a layout for
-each table, a layout names runs of parts, and a part names a file. Layouts that share most of their parts share runs, so a
-commit costs what it changes, however long the table's history is.
+each table, a layout names runs of parts, and a part names a file. Layouts that share most of their parts share runs, so
+a commit costs what it changes, however long the table's history is.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Final
@@ -15,6 +16,9 @@ from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
 
 MAIN = "main"
 """The branch that training and serving read; only a passing data gate moves it."""
+
+_BITS: Final = re.compile(r"(Int|UInt|Float)(\d+)")
+_DECIMAL: Final = re.compile(r"Decimal\(precision=(\d+), scale=(\d+)\)")
 
 RUN_PARTS: Final = 128
 """Parts of one stored run; a layout names its full runs and holds the parts after them itself."""
@@ -119,11 +123,13 @@ class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
         parents: as the commit's.
         tables: table name to the id of its snapshot's layout.
         message: as the commit's.
+        depth: as the commit's.
     """
 
     parents: tuple[str, ...]
     tables: dict[str, str]
     message: str
+    depth: int
 
 
 class Commit(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -133,17 +139,20 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         parents: commits this one follows: none for the first, two for a merge, the branch merged into before the other.
         tables: table name to snapshot, all tables of the project, not only those that changed.
         message: what was done, for people.
+        depth: length of the longest way from it to a first commit, so that a search for an ancestor knows when to stop.
     """
 
     parents: tuple[str, ...]
     tables: dict[str, Snapshot]
     message: str
+    depth: int = 0
 
     @cached_property
     def record(self) -> bytes:
         """Return the commit as it is stored, without its snapshots."""
         tables = {name: snapshot.stored[0] for name, snapshot in self.tables.items()}
-        return canonical_json(CommitRecord(parents=self.parents, tables=tables, message=self.message))
+        record = CommitRecord(parents=self.parents, tables=tables, message=self.message, depth=self.depth)
+        return canonical_json(record)
 
     @cached_property
     def id(self) -> str:
@@ -155,13 +164,29 @@ class Commit(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the digest of all rows of all tables, whatever files they lie in and whatever came before."""
         return digest_value({name: snapshot.digest for name, snapshot in self.tables.items()})
 
-    def after(self, parents: Sequence[str], changes: "Mapping[str, Snapshot | None]", message: str) -> "Commit":
-        """Return the commit that puts changes over this one's tables; a table that becomes None is gone."""
+    def objects(self, *, beside: "Commit") -> dict[str, bytes]:
+        """Return what is stored of this commit, by digest, less what is stored of another one already."""
+        there = {name for snapshot in beside.tables.values() for name in snapshot.stored[1]}
+        mine = {name: body for snapshot in self.tables.values() for name, body in snapshot.stored[1].items()}
+        return {self.id: self.record} | {name: body for name, body in mine.items() if name not in there}
+
+    def follow(
+        self, changes: "Mapping[str, Snapshot | None]", message: str, *, also: "Sequence[Commit]" = ()
+    ) -> "Commit":
+        """Return the commit that puts changes over this one's tables.
+
+        Args:
+            changes: the tables that change, None for one that goes.
+            message: what was done, for people.
+            also: further parents, for a merge.
+        """
         merged = {name: snapshot for name, snapshot in {**self.tables, **changes}.items() if snapshot is not None}
-        return Commit(parents=tuple(parents), tables=merged, message=message)
+        parents = (*([] if self == EMPTY else [self.id]), *(commit.id for commit in also))
+        depth = 1 + max(self.depth, *(commit.depth for commit in also)) if also else 1 + self.depth
+        return Commit(parents=parents, tables=merged, message=message, depth=depth)
 
 
-EMPTY: Final = Commit(parents=(), tables={}, message="")
+EMPTY: Final = Commit(parents=(), tables={}, message="", depth=-1)
 """What comes before the first commit; it is never stored."""
 
 
@@ -192,6 +217,21 @@ def follow_snapshot(
     schemas = before.schemas if fields is None or fields == before.fields else (*before.schemas, fields)
     digest = digest_value([how, before.digest, columns_of(schemas[-1]), list(said)])
     return Snapshot(digest=digest, schemas=schemas, parts=tuple(parts))
+
+
+def may_promote(old: str, new: str) -> bool:
+    """Tell whether every value of one type is kept by another, so that a column may take it and stay itself.
+
+    Within the words of Polars these are Iceberg's promotions (specification, "Schema Evolution"): integers and floats
+    of one kind to more bits, decimals of one scale to more digits, and a column of nothing but nulls to anything.
+    """
+    if old == new or old == "Null":
+        return True
+    narrow, wide = _BITS.fullmatch(old), _BITS.fullmatch(new)
+    if narrow and wide and narrow[1] == wide[1]:
+        return int(narrow[2]) < int(wide[2])
+    digits, wider = _DECIMAL.fullmatch(old), _DECIMAL.fullmatch(new)
+    return bool(digits and wider and digits[2] == wider[2] and int(digits[1]) < int(wider[1]))
 
 
 def columns_of(fields: Sequence[Field]) -> list[list[str]]:

@@ -185,7 +185,12 @@ def model(
 
 
 def gate(
-    name: str, *rules: Rule | Check, before: str | None = None, every: str | None = None, on_fail: str = "alert"
+    name: str,
+    *rules: Rule | Check,
+    before: str | None = None,
+    every: str | None = None,
+    on_fail: str = "alert",
+    approvers: Sequence[str] = (),
 ) -> gates.Gate:
     """Declare rules that must all pass before a moment, or that are asked of a service again and again.
 
@@ -196,9 +201,11 @@ def gate(
             each step of a release).
         every: in place of a moment, how often checks on a service's live window are asked, such as `7d`.
         on_fail: what follows when a live window fails: an `alert`, or a `retrain`.
+        approvers: who may override a gate before training, by name, such as `["ana", "data-platform"]`; without them
+            any person who gives a name and a reason.
     """
     registry = current_registry()
-    noun = gates.make_gate(name, *rules, before=before, every=every, on_fail=on_fail)
+    noun = gates.make_gate(name, *rules, before=before, every=every, on_fail=on_fail, approvers=approvers)
     gates.checks_of([*(gate for gate in registry.gates.values() if gate.before == noun.before), noun])
     return registry.add(noun)
 

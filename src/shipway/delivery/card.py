@@ -7,6 +7,7 @@ from typing import Any
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
+from shipway.core.override import Override
 
 
 def write_card(
@@ -21,6 +22,7 @@ def write_card(
     verdicts: Sequence[Verdict],
     owner: str = "",
     limits: Sequence[str] = (),
+    overrides: Sequence[Override] = (),
 ) -> str:
     """Write a model's card as Markdown; equal input gives equal text.
 
@@ -35,6 +37,7 @@ def write_card(
         verdicts: what the gates decided.
         owner: who answers for it.
         limits: what else it is not good for, as sentences.
+        overrides: by right of which it was trained on data that a gate did not pass.
 
     Returns:
         Markdown that ends in a line break.
@@ -45,6 +48,7 @@ def write_card(
             f"# {name}",
             "",
             *_paragraph(purpose),
+            *(_section("Trained on data that its gates did not pass", _overrides(overrides)) if overrides else ()),
             *_section("Prediction", _bullets({"predicts": f"`{label}`", "asked at": f"`{at}`", "owner": owner})),
             *_section("Training", _bullets(_training(training))),
             *_section("Measured on later rows", _metrics(evidence)),
@@ -110,6 +114,13 @@ def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
             "",
         ]
     return lines[:-1]
+
+
+def _overrides(overrides: Sequence[Override]) -> list[str]:
+    return [
+        f"- `{override.id}`: {_cell(override.said)} (against {', '.join(f'`{rule}`' for rule in override.against)})"
+        for override in overrides
+    ]
 
 
 def _slices(evidence: Mapping[str, Evidence]) -> list[str]:

@@ -19,8 +19,6 @@ BUILT_IN: Final[dict[str, str]] = {
     "blobs.s3": "shipway.adapters.s3.blob:S3Blobs",
     "online.lmdb": "shipway.adapters.lmdb.store:LmdbOnline",
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
-    "refs.sqlite": "shipway.adapters.lake.ref:RefStore",
-    "tables.lake": "shipway.adapters.lake.table:ParquetTables",
     "log.parquet": "shipway.adapters.log.parquet:ParquetLog",
     "reader.file": "shipway.adapters.file.reader:FileReader",
     "model.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",

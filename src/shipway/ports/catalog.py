@@ -9,8 +9,8 @@ class Catalog(Protocol):
 
     Contract (the conformance suite `shipway.testing.catalog` checks it):
         * `move` stores its objects and moves its ref in one step that is durable when it returns, or does neither.
-        * A ref moves only from where the caller saw it; otherwise SW-208 and nothing changed. Of several that move a ref
-          from one place at once, one succeeds.
+        * A ref moves only from where the caller saw it; otherwise SW-208 and nothing changed. Of several that move one
+          from the same place at once, one succeeds.
         * An object that was stored is returned as it was stored; storing it again makes it as young as a new one.
         * `forget` removes only what is older than asked, and nothing at all if a ref moved meanwhile.
         * Any number of processes, and threads of a process, may use one catalog.

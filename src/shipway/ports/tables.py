@@ -13,8 +13,10 @@ class Tables(Protocol):
     """Versioned tables. A reader sees a whole commit or none of it.
 
     Contract (the conformance suite `shipway.testing.tables` checks it):
-        * `write` stores rows durably and shows them to nobody; `commit` makes them visible, all tables at once.
+        * What makes a snapshot stores its rows durably and shows them to nobody; `commit` makes them visible, all
+          tables at once.
         * A branch moves only from where the caller saw it; otherwise SW-208 and nothing changed.
+        * Changing a snapshot gives another one and leaves the first as it is; a change of nothing gives the same.
         * Snapshots and commits are named by content: the same rows written twice are one snapshot.
         * `read` returns the rows in the order they were written, with the types they had.
     """
@@ -35,6 +37,35 @@ class Tables(Protocol):
         """
         ...
 
+    def read_parts(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
+        """Yield a snapshot's rows in pieces that fit into memory, in order; errors as for `read`."""
+        ...
+
+    def append(self, snapshot: Snapshot, frame: "pl.DataFrame") -> Snapshot:
+        """Store further rows of a table.
+
+        Raises:
+            ShipwayError: SW-202 for a column that one of the two lacks, SW-203 for one of a type that does not fit,
+                SW-601 disk full, SW-602 not writable.
+        """
+        ...
+
+    def upsert(
+        self, snapshot: Snapshot, rows: "pl.DataFrame", *, key: Sequence[str], deleted: "pl.DataFrame | None" = None
+    ) -> Snapshot:
+        """Put rows in the place of those with their keys, add those with new keys at the end, and remove others.
+
+        Args:
+            snapshot: the table before.
+            rows: whole rows, one for a key.
+            key: the columns that identify a row.
+            deleted: keys whose rows go; a key that is among `rows` too stays.
+
+        Raises:
+            ShipwayError: SW-205 for a key that is null or repeated in `rows`, and as for `append`.
+        """
+        ...
+
     def head(self, branch: str) -> str | None:
         """Return the id of the commit a branch points at, or None if there is no such branch."""
         ...
@@ -43,12 +74,12 @@ class Tables(Protocol):
         """Return a commit by id; SW-209 if there is none."""
         ...
 
-    def commit(self, branch: str, tables: Mapping[str, Snapshot], *, expect: str | None, message: str) -> Commit:
+    def commit(self, branch: str, tables: Mapping[str, Snapshot | None], *, expect: str | None, message: str) -> Commit:
         """Put new snapshots over the branch's present tables and move the branch there.
 
         Args:
             branch: which branch moves; it is created when `expect` is None.
-            tables: the tables that change; the others stay.
+            tables: the tables that change, None for one that goes; the others stay.
             expect: the commit the caller saw the branch at.
             message: what was done, for people.
 
@@ -64,20 +95,27 @@ class Tables(Protocol):
         """Create a branch at a commit; SW-208 if the branch exists at another commit, nothing if at this one."""
         ...
 
-    def merge(self, source: str, into: str, *, expect: str | None) -> Commit:
-        """Fast-forward one branch to another's commit.
+    def merge(
+        self, source: str, into: str, *, expect: str | None, keys: Mapping[str, Sequence[str]] | None = None
+    ) -> Commit:
+        """Bring what one branch has into another.
+
+        A branch that has not moved since they parted is moved to the source's commit. Otherwise what changed on both
+        sides is put together in a commit with two parents: per table the side that changed it, rows appended on both
+        sides, or rows by key.
 
         Args:
             source: the branch whose commit is taken.
             into: the branch that moves; created when `expect` is None.
             expect: the commit the caller saw `into` at.
+            keys: table name to the columns that identify a row.
 
         Returns:
             The commit `into` now points at.
 
         Raises:
-            ShipwayError: SW-208 if `into` is not at `expect`, or its commit is no ancestor of the source's;
-                SW-209 if there is no branch `source`.
+            ShipwayError: SW-208 if `into` is not at `expect`, SW-209 if there is no `source`, SW-210 if both changed
+                the same rows differently; nothing was changed.
         """
         ...
 

@@ -7,14 +7,15 @@ from shipway.core.error import ShipwayError
 
 
 @contextmanager
-def expect_refusal(code: str) -> Generator[None]:
-    """Fail unless the block raises a ShipwayError with this code, a fact and a hint."""
-    refusal: ShipwayError | None = None
+def expect_refusal(code: str) -> Generator[list[ShipwayError]]:
+    """Fail unless the block raises a ShipwayError with this code, a fact and a hint; afterwards it is in the list."""
+    caught: list[ShipwayError] = []
     try:
-        yield
+        yield caught
     except ShipwayError as raised:
-        refusal = raised
-    assert refusal is not None, f"nothing was refused where {code} is due"
+        caught.append(raised)
+    assert caught, f"nothing was refused where {code} is due"
+    (refusal,) = caught
     assert refusal.code == code, f"refused with {refusal.code} in place of {code}: {refusal.fact}"
     assert refusal.fact, "an error states a fact"
     assert refusal.hint, "an error gives a hint"

@@ -1,7 +1,7 @@
 """The conformance suite of the port Tables."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from typing import Any, Final
@@ -10,7 +10,7 @@ import polars as pl
 from polars.testing import assert_frame_equal
 
 from shipway.core.error import ShipwayError
-from shipway.core.table import Commit, Part, Snapshot
+from shipway.core.table import Commit, Part, Snapshot, start_snapshot
 from shipway.ports.tables import Tables
 from shipway.testing.refusal import expect_refusal
 
@@ -54,6 +54,12 @@ def make_wide_frame() -> pl.DataFrame:
         "nothing": ([None, None, None], pl.Null),
     }
     return pl.DataFrame([pl.Series(name, values, dtype=dtype) for name, (values, dtype) in columns.items()])
+
+
+def make_keyed(rows: Mapping[Any, str | None]) -> pl.DataFrame:
+    """Return a frame with a key and a value."""
+    schema = {"id": pl.Int64, "value": pl.String}
+    return pl.DataFrame({"id": list(rows), "value": list(rows.values())}, schema=schema)
 
 
 def commit_number(tables: Tables, branch: str, number: int) -> Commit:
@@ -142,7 +148,78 @@ def check_read_of_a_lost_file_is_refused(make: Make) -> None:
     """A snapshot whose file is gone cannot be read as if it were shorter."""
     part = Part(digest=_ABSENT, rows=1, size_bytes=1)
     with expect_refusal("SW-605"):
-        make().read(Snapshot(columns={"id": "Int64"}, parts=(part,)))
+        make().read(start_snapshot({"id": "Int64"}, [part]))
+
+
+def check_parts_are_the_rows_in_order(make: Make) -> None:
+    """Reading piece by piece gives what reading at once gives."""
+    tables = make()
+    snapshot = tables.append(tables.append(tables.write(make_frame(1)), make_frame(2)), make_frame(3))
+    pieces = list(tables.read_parts(snapshot, ["value"]))
+    assert pl.concat(pieces)["value"].to_list() == [1.0] * 3 + [2.0] * 3 + [3.0] * 3
+    assert_frame_equal(pl.concat(pieces), tables.read(snapshot, ["value"]))
+
+
+def check_append_adds_rows_behind(make: Make) -> None:
+    """Appended rows come last, the snapshot before stays, and no rows change nothing."""
+    tables = make()
+    first = tables.write(make_frame(1))
+    second = tables.append(first, make_frame(2).select("value", "id"))
+    assert_frame_equal(tables.read(second), pl.concat([make_frame(1), make_frame(2)]))
+    assert_frame_equal(tables.read(first), make_frame(1))
+    assert second.rows == 6
+    assert tables.append(second, make_frame(2).clear()) == second
+    assert len({first.digest, second.digest, tables.append(second, make_frame(2)).digest}) == 3
+    assert tables.append(tables.write(make_frame(1)), make_frame(2)) == second
+
+
+def check_append_of_other_columns_is_refused(make: Make) -> None:
+    """Rows with a column too few, one too many or one of another type are refused; narrower numbers are taken."""
+    tables = make()
+    frame = make_frame(1)
+    snapshot = tables.write(frame)
+    for wrong, code in (
+        (frame.drop("id"), "SW-202"),
+        (frame.with_columns(new=1), "SW-202"),
+        (frame.with_columns(pl.col("id").cast(pl.String)), "SW-203"),
+        (frame.with_columns(pl.col("id").cast(pl.UInt64)), "SW-203"),
+    ):
+        with expect_refusal(code):
+            tables.append(snapshot, wrong)
+    narrow = tables.append(snapshot, frame.with_columns(pl.col("id").cast(pl.Int8)))
+    assert tables.read(narrow).schema == frame.schema
+
+
+def check_upsert_goes_by_key(make: Make) -> None:
+    """Rows of known keys are replaced where they stand, new ones come last, and named keys go."""
+    tables = make()
+    snapshot = tables.append(tables.write(make_keyed({1: "a", 2: "b"})), make_keyed({3: "c", 4: "d"}))
+    rows, gone = make_keyed({4: None, 5: "e", 1: "A"}), pl.DataFrame({"id": [2, 9]})
+    changed = tables.upsert(snapshot, rows, key=["id"], deleted=gone)
+    assert dict(tables.read(changed).iter_rows()) == {1: "A", 3: "c", 4: None, 5: "e"}
+    assert tables.read(changed)["id"].to_list() == [1, 3, 4, 5]
+    assert dict(tables.read(snapshot).iter_rows()) == {1: "a", 2: "b", 3: "c", 4: "d"}
+
+
+def check_upsert_of_what_is_there_changes_nothing(make: Make) -> None:
+    """What is delivered twice leaves the snapshot as it is, and an empty table can be filled and emptied."""
+    tables = make()
+    rows, gone = make_keyed({2: "x", 7: "y"}), pl.DataFrame({"id": [1]})
+    once = tables.upsert(tables.write(make_keyed({1: "a", 2: "b"})), rows, key=["id"], deleted=gone)
+    assert tables.upsert(once, rows, key=["id"], deleted=gone) == once
+    assert tables.upsert(once, rows.clear(), key=["id"]) == once
+    empty = tables.upsert(once, rows.clear(), key=["id"], deleted=rows.select("id"))
+    assert (empty.rows, tables.read(empty).schema) == (0, rows.schema)
+    assert dict(tables.read(tables.upsert(empty, rows, key=["id"])).iter_rows()) == {2: "x", 7: "y"}
+
+
+def check_upsert_needs_whole_keys(make: Make) -> None:
+    """Rows that repeat a key, or lack one, are refused."""
+    tables = make()
+    snapshot = tables.write(make_keyed({1: "a"}))
+    for wrong in (pl.concat([make_keyed({1: "b"}), make_keyed({1: "c"})]), make_keyed({None: "b"})):
+        with expect_refusal("SW-205"):
+            tables.upsert(snapshot, wrong, key=["id"])
 
 
 def check_commit_creates_a_branch(make: Make) -> None:
@@ -229,14 +306,14 @@ def check_merge_fast_forwards(make: Make) -> None:
 
 
 def check_merge_elsewhere_is_refused(make: Make) -> None:
-    """A merge never loses a commit, never overtakes a branch that moved, and needs a source."""
+    """A merge never overtakes a branch that moved, never loses a change, and needs a source."""
     tables = make()
     first = commit_number(tables, "main", 1)
     tables.fork("try", at=first.id)
     tried = commit_number(tables, "try", 2)
     second = commit_number(tables, "main", 3)
     for source, expect, code in (
-        ("try", second.id, "SW-208"),
+        ("try", second.id, "SW-210"),
         ("try", first.id, "SW-208"),
         ("try", None, "SW-208"),
         ("trie", second.id, "SW-209"),
@@ -246,6 +323,79 @@ def check_merge_elsewhere_is_refused(make: Make) -> None:
     with expect_refusal("SW-208"):
         tables.merge("try", "absent", expect=first.id)
     assert tables.branches() == {"main": second.id, "try": tried.id}
+
+
+def check_merge_of_what_is_there_changes_nothing(make: Make) -> None:
+    """A branch that contains the other one already stays where it is."""
+    tables = make()
+    first = commit_number(tables, "main", 1)
+    tables.fork("old", at=first.id)
+    second = commit_number(tables, "main", 2)
+    assert tables.merge("old", "main", expect=second.id) == second
+    assert tables.branches() == {"main": second.id, "old": first.id}
+
+
+def check_merge_puts_tables_together(make: Make) -> None:
+    """Tables that only one side changed are taken, and rows that both appended are both there."""
+    tables = make()
+    a, b, c = (tables.write(make_frame(number)) for number in range(3))
+    first = tables.commit("main", {"a": a, "b": b, "c": c}, expect=None, message="first")
+    tables.fork("try", at=first.id)
+    theirs = {"b": tables.write(make_frame(7)), "c": tables.append(c, make_frame(8)), "d": a}
+    tried = tables.commit("try", theirs, expect=first.id, message="theirs")
+    ours = {"a": tables.write(make_frame(5)), "c": tables.append(c, make_frame(6))}
+    second = tables.commit("main", ours, expect=first.id, message="ours")
+    merged = tables.merge("try", "main", expect=second.id)
+    assert merged.parents == (second.id, tried.id)
+    values = {name: tables.read(table)["value"].unique(maintain_order=True) for name, table in merged.tables.items()}
+    found = {name: value.to_list() for name, value in values.items()}
+    assert found == {"a": [5.0], "b": [7.0], "c": [2.0, 6.0, 8.0], "d": [0.0]}
+    assert tables.head("main") == merged.id
+    assert tables.head("try") == tried.id
+
+
+def check_merge_puts_rows_together(make: Make) -> None:
+    """With a key, rows that only one side changed are taken from it; the same change on both sides is none twice."""
+    tables = make()
+    before = tables.write(make_keyed({1: "a", 2: "b", 3: "c", 4: "d", 5: "e"}))
+    first = tables.commit("main", {"t": before}, expect=None, message="first")
+    tables.fork("try", at=first.id)
+    theirs = tables.upsert(before, make_keyed({1: "A", 5: "E", 6: "f"}), key=["id"], deleted=pl.DataFrame({"id": [2]}))
+    tables.commit("try", {"t": theirs}, expect=first.id, message="theirs")
+    ours = tables.upsert(before, make_keyed({3: "C", 5: "E", 7: "g"}), key=["id"], deleted=pl.DataFrame({"id": [4]}))
+    second = tables.commit("main", {"t": ours}, expect=first.id, message="ours")
+    merged = tables.merge("try", "main", expect=second.id, keys={"t": ["id"]})
+    assert dict(tables.read(merged.tables["t"]).iter_rows()) == {1: "A", 3: "C", 5: "E", 6: "f", 7: "g"}
+
+
+def check_merge_names_rows_in_conflict(make: Make) -> None:
+    """A row that both sides changed, differently, is named, and nothing moves."""
+    for theirs, ours in (({2: "x"}, {2: "y"}), ({2: "x"}, {}), ({}, {2: "y"}), ({9: "x"}, {9: "y"})):
+        tables = make()
+        before = tables.write(make_keyed({1: "a", 2: "b"}))
+        first = tables.commit("main", {"t": before}, expect=None, message="first")
+        tables.fork("try", at=first.id)
+        gone = pl.DataFrame({"id": [2]})
+        sides = [
+            tables.upsert(before, make_keyed(side), key=["id"], deleted=None if side else gone)
+            for side in (theirs, ours)
+        ]
+        tables.commit("try", {"t": sides[0]}, expect=first.id, message="theirs")
+        second = tables.commit("main", {"t": sides[1]}, expect=first.id, message="ours")
+        with expect_refusal("SW-210") as caught:
+            tables.merge("try", "main", expect=second.id, keys={"t": ["id"]})
+        assert f"id {max([*theirs, *ours])}" in caught[0].fact
+        assert tables.head("main") == second.id
+
+
+def check_table_can_go(make: Make) -> None:
+    """A table that becomes None is in no later commit, and in every earlier one."""
+    tables = make()
+    a = tables.write(make_frame(1))
+    first = tables.commit("main", {"a": a, "b": a}, expect=None, message="first")
+    second = tables.commit("main", {"b": None, "c": None}, expect=first.id, message="second")
+    assert list(second.tables) == ["a"]
+    assert list(tables.get(first.id).tables) == ["a", "b"]
 
 
 def check_log_is_newest_first(make: Make) -> None:
@@ -300,6 +450,12 @@ CASES: Final[tuple[Case, ...]] = (
     check_same_rows_are_one_snapshot,
     check_other_rows_are_another_snapshot,
     check_read_of_a_lost_file_is_refused,
+    check_parts_are_the_rows_in_order,
+    check_append_adds_rows_behind,
+    check_append_of_other_columns_is_refused,
+    check_upsert_goes_by_key,
+    check_upsert_of_what_is_there_changes_nothing,
+    check_upsert_needs_whole_keys,
     check_commit_creates_a_branch,
     check_commit_keeps_the_other_tables,
     check_commit_of_nothing_new_is_the_present_one,
@@ -308,6 +464,11 @@ CASES: Final[tuple[Case, ...]] = (
     check_fork_starts_at_a_commit,
     check_merge_fast_forwards,
     check_merge_elsewhere_is_refused,
+    check_merge_of_what_is_there_changes_nothing,
+    check_merge_puts_tables_together,
+    check_merge_puts_rows_together,
+    check_merge_names_rows_in_conflict,
+    check_table_can_go,
     check_log_is_newest_first,
     check_drop_forgets_the_branch_only,
     check_one_of_several_threads_moves_the_branch,

@@ -2,6 +2,7 @@
 
 from shipway.app.control.offline import read_labels
 from shipway.app.frame import frame_of
+from shipway.app.ingest import open_data
 from shipway.app.live.audit import Auditor, audit_served, audit_shadows, measure_newest_drift
 from shipway.app.live.data import LiveSummary
 from shipway.app.live.policy import compare_policies, measure_weeks, score_policies
@@ -24,8 +25,8 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
         service: its name.
 
     Raises:
-        ShipwayError: SW-104 for a service that is not open; SW-605 for a damaged log or blob; what training, scoring
-            and comparing vectors refuse.
+        ShipwayError: SW-104 for a service that is not open; SW-401 if the data may not be trained on; SW-605 for a
+            damaged log or blob; what training, scoring and comparing vectors refuse.
     """
     workspace = runner.workspace
     state = workspace.state()
@@ -34,6 +35,7 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     lived, zone = state.services[service], workspace.project.config.project.timezone
     start, end, known_by = lived_period(workspace, lived)
     model = workspace.project.registry.models[lived.model]
+    open_data(runner)
     frame, _ = frame_of(runner, model)
     log = workspace.open_log(service)
     answers = read_answers(log, read_labels(workspace, model), known_by)

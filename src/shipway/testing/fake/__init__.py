@@ -1,6 +1,7 @@
 """A fake of each port: it keeps the whole contract for one process, needs no outside library, and forgets it all."""
 
 from shipway.testing.fake.blobs import MemoryBlobs
+from shipway.testing.fake.catalog import MemoryCatalog
 from shipway.testing.fake.chart import PlainCharts
 from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
 from shipway.testing.fake.ledger import MemoryLedger
@@ -8,7 +9,7 @@ from shipway.testing.fake.log import MemoryLog
 from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
 from shipway.testing.fake.online import MemoryOnline
 from shipway.testing.fake.reader import MemoryReader
-from shipway.testing.fake.tables import MemoryTables
+from shipway.testing.fake.tables import make_tables
 from shipway.testing.fake.traffic import MemoryTraffic
 
 __all__ = [
@@ -19,11 +20,12 @@ __all__ = [
     "ManualClock",
     "ManualStopwatch",
     "MemoryBlobs",
+    "MemoryCatalog",
     "MemoryLedger",
     "MemoryLog",
     "MemoryOnline",
     "MemoryReader",
-    "MemoryTables",
     "MemoryTraffic",
     "PlainCharts",
+    "make_tables",
 ]

@@ -1,1 +1,0 @@
-"""The embedded lakehouse: Parquet files in the blob store under branches kept in SQLite."""

@@ -1,0 +1,318 @@
+"""`shipway data`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
+
+from shipway.app.branch import (
+    CommitLine,
+    RefLine,
+    TableDifference,
+    Way,
+    commit_files,
+    compare_data,
+    drop_branch,
+    drop_tag,
+    list_refs,
+    make_branch,
+    make_tag,
+    read_log,
+)
+from shipway.app.count import write_plural
+from shipway.cli.door import Flag, Given
+from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.render import Console, show_table, show_title, watch_run, write_instant, write_value
+from shipway.core.table import MAIN
+from shipway.kit.duration import parse_duration
+
+if TYPE_CHECKING:
+    from shipway.app.merge import MovedData
+
+app = App(
+    name="data",
+    help_epilogue="""\
+A branch, a tag, a commit's id or its first seven digits name a version of the data
+
+Examples:
+  shipway data
+  shipway data branch fix
+  shipway data commit fix orders=orders-2024-07.csv --upsert -m "late orders of July"
+  shipway data diff main fix
+  shipway data merge fix
+  shipway data rollback 3f2c1a9
+  shipway data gc --history 90d --dry-run""",
+)
+
+
+@app.default
+def show(*, door: Given) -> None:
+    """Show the branches and tags of the data, and what is in them."""
+    timezone = door.project().config.project.timezone
+    door.answer(list_refs(door.project()), lambda console, lines: _show_refs(console, lines, timezone))
+
+
+@app.command(name="branch", help="Begin a branch, or drop one")
+def branch(name: str, /, *, at: str = MAIN, drop: Flag = False, door: Given) -> None:
+    """Begin a branch, or drop one.
+
+    Args:
+        name: the branch
+        at: where it begins: a branch, a tag or a commit
+        drop: forget the branch; its commits stay until they are collected
+        door: how to answer
+    """
+    if drop:
+        drop_branch(door.project(), name)
+        door.note("branch", f"{name} is dropped")
+    else:
+        _answer_ref(door, make_branch(door.project(), name, at=at))
+
+
+@app.command(name="tag", help="Name a commit for good, or drop the name")
+def tag(name: str, /, *, at: str = MAIN, drop: Flag = False, door: Given) -> None:
+    """Name a commit for good, or drop the name.
+
+    Args:
+        name: the tag
+        at: what is named: a branch's commit, a tag's, or another one
+        drop: forget the tag
+        door: how to answer
+    """
+    if drop:
+        drop_tag(door.project(), name)
+        door.note("tag", f"{name} is dropped")
+    else:
+        _answer_ref(door, make_tag(door.project(), name, at=at))
+
+
+@app.command(name="commit", help="Put rows from files into tables of a branch")
+def commit(
+    name: str,
+    files: list[str],
+    /,
+    *,
+    append: Flag = False,
+    upsert: Flag = False,
+    key: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = (),
+    message: Annotated[str, Parameter(alias="-m")] = "",
+    door: Given,
+) -> None:
+    """Put rows from files into tables of a branch.
+
+    Args:
+        name: the branch
+        files: what goes where, such as orders=orders.csv
+        append: put the rows behind those there are
+        upsert: put the rows in the place of those with their keys
+        key: columns that identify a row, where no source of the table's name says so
+        message: what is done
+        door: how to answer
+    """
+    if append and upsert:
+        raise UsageError("--append and --upsert stand together", "ask for one of them")
+    way: Way = "append" if append else "upsert" if upsert else "replace"
+    line = commit_files(door.project(), name, _read_pairs(files), way=way, key=key, message=message)
+    timezone = door.project().config.project.timezone
+    door.answer(line, lambda console, made: _show_log(console, [made], timezone))
+
+
+@app.command(name="log", help="Show the commits of a branch")
+def log(name: str = MAIN, /, *, limit: Annotated[int, Parameter(validator=Number(gte=1))] = 20, door: Given) -> None:
+    """Show the commits of a branch.
+
+    Args:
+        name: a branch, a tag or a commit
+        limit: how many of the newest commits are shown
+        door: how to answer
+    """
+    timezone = door.project().config.project.timezone
+    lines = read_log(door.project(), name, limit=limit)
+    door.answer(lines, lambda console, found: _show_log(console, found, timezone))
+
+
+@app.command(name="diff", help="Show which rows differ between two versions")
+def diff(
+    before: str,
+    after: str = MAIN,
+    /,
+    *,
+    table: str | None = None,
+    rows: Annotated[int, Parameter(validator=Number(gte=0))] = 3,
+    door: Given,
+) -> None:
+    """Show which rows differ between two versions.
+
+    Args:
+        before: the earlier version: a branch, a tag or a commit
+        after: the later one
+        table: only this table
+        rows: how many rows of each kind are shown
+        door: how to answer
+    """
+    found = compare_data(door.project(), before, after, table=table, examples=rows)
+    door.answer(found, lambda console, differences: _show_differences(console, differences, before, after))
+
+
+@app.command(name="merge", help="Bring a branch into another; main takes what its gates let through")
+def merge(source: str, into: str = MAIN, /, *, dry_run: Flag = False, door: Given) -> int:
+    """Bring a branch into another; main takes what its gates let through.
+
+    Args:
+        source: what is merged: a branch, a tag or a commit
+        into: the branch that moves
+        dry_run: only say what it would do, with every row in conflict
+        door: how to answer
+    """
+    from shipway.app.merge import merge_data
+
+    with watch_run(json=door.json) as watch:
+        made = merge_data(door.project(), source, into, dry=dry_run, watch=watch)
+    return _answer_moved(door, made)
+
+
+@app.command(name="rollback", help="Put an earlier version on top of a branch; no history is lost")
+def rollback(to: str, /, *, branch: str = MAIN, door: Given) -> int:
+    """Put an earlier version on top of a branch; no history is lost.
+
+    Args:
+        to: the version: a branch, a tag or a commit
+        branch: the branch that goes back
+        door: how to answer
+    """
+    from shipway.app.merge import roll_back_data
+
+    with watch_run(json=door.json) as watch:
+        made = roll_back_data(door.project(), to, branch, watch=watch)
+    return _answer_moved(door, made)
+
+
+@app.command(name="gc", help="Remove data that no branch, tag, run or bundle needs")
+def gc(*, grace: str = "1d", history: str | None = None, dry_run: Flag = False, door: Given) -> None:
+    """Remove data that no branch, tag, run or bundle needs.
+
+    Args:
+        grace: what was stored within this stays in any case
+        history: how much history of branches and runs is kept; all of it where this is not given
+        dry_run: remove nothing and say what would go
+        door: how to answer
+    """
+    from shipway.app.garbage import CollectedData, collect_data
+
+    def show_collected(console: Console, found: CollectedData) -> None:
+        verb = "would go" if found.dry else "went"
+        size = f"{found.freed_bytes / 1e6:,.1f} MB"
+        files, commits = write_plural(found.blobs, "file"), write_plural(found.commits, "commit")
+        console.print(f"{files} ({size}) and {commits} {verb}; {found.kept:,} files are needed, {found.young:,} young")
+
+    past = None if history is None else _read_span(history, "--history")
+    answer = collect_data(door.project(), grace_us=_read_span(grace, "--grace"), history_us=past, dry=dry_run)
+    door.answer(answer, show_collected)
+
+
+def _answer_ref(door: Given, line: RefLine) -> None:
+    timezone = door.project().config.project.timezone
+    door.answer(line, lambda console, made: _show_refs(console, [made], timezone))
+
+
+def _answer_moved(door: Given, made: "MovedData") -> int:
+    door.answer(made, _show_moved)
+    return DONE if made.outcome is None else OUTCOMES["pass" if made.moved else made.outcome]
+
+
+def _show_moved(console: Console, made: "MovedData") -> None:
+    show_table(console, (), (("", table, how) for table, how in made.tables.items()))
+    for conflict in made.conflicts:
+        show_title(console, conflict.table, conflict.reason)
+        for keys in conflict.keys:
+            console.print(f"  {_say_row(keys)}", soft_wrap=True)
+    for reason in made.reasons:
+        console.print(reason, soft_wrap=True)
+    if made.moved:
+        console.print(f"{made.into} is at {(made.commit or '')[:12]}")
+    elif made.commit is not None:
+        console.print(f"{made.into} stays where it is; what was tried is on branch audit")
+    elif not made.conflicts:
+        console.print("it can be merged" if made.tables else "there is nothing to merge")
+
+
+def _show_refs(console: Console, lines: list[RefLine], timezone: str) -> None:
+    if not lines:
+        console.print("no data yet: shipway run ingests, checks and admits it")
+    show_table(
+        console,
+        ("", "name", "commit", "at", "rows", ""),
+        (
+            (
+                line.kind,
+                line.name,
+                line.commit[:12],
+                write_instant(line.made_at, timezone),
+                ", ".join(f"{table} {count:,}" for table, count in line.rows.items()),
+                line.message,
+            )
+            for line in lines
+        ),
+    )
+
+
+def _show_log(console: Console, lines: list[CommitLine], timezone: str) -> None:
+    show_table(
+        console,
+        ("commit", "at", "changed", "", ""),
+        (
+            (
+                line.commit[:12],
+                write_instant(line.made_at, timezone),
+                ", ".join(
+                    f"{table} gone" if count is None else f"{table} {count:,}" for table, count in line.changed.items()
+                ),
+                line.message,
+                ", ".join(line.refs),
+            )
+            for line in lines
+        ),
+    )
+
+
+def _show_differences(console: Console, found: list[TableDifference], before: str, after: str) -> None:
+    if not found:
+        console.print(f"{before} and {after} have the same rows")
+    for place, each in enumerate(found):
+        if place:
+            console.print()
+        counts = {"added": each.added, "removed": each.removed, "changed": each.changed}
+        said = ", ".join([*(f"{count:,} {kind}" for kind, count in counts.items() if count), *each.columns])
+        show_title(console, each.table, said)
+        for kind, rows in each.examples.items():
+            for row in rows:
+                console.print(f"  {kind:<8} {_say_row(row)}", soft_wrap=True)
+
+
+def _say_row(row: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {write_value(value['was'])} -> {write_value(value['now'])}"
+        if isinstance(value, dict) and value.keys() == {"was", "now"}
+        else f"{name} {write_value(value)}"
+        for name, value in row.items()
+    )
+
+
+def _read_pairs(words: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for word in words:
+        table, equals, address = word.partition("=")
+        if not (table and equals and address):
+            raise UsageError(f"{word!r} names no table and file", "write such as orders=orders.csv")
+        pairs[table] = address
+    return pairs
+
+
+def _read_span(text: str, option: str) -> int:
+    try:
+        us = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", "write such as 12h or 30d") from error
+    if us < 0:
+        raise UsageError(f"{option} is {text}", "write a duration of zero or more")
+    return us

@@ -1,0 +1,1 @@
+"""Phase 1: how data is laid out, versioned, branched and collected."""

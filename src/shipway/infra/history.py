@@ -1,0 +1,188 @@
+"""The commits of a lakehouse and how they follow one another, read from a catalog.
+
+No table is read here, so this loads without a frame library.
+"""
+
+import heapq
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.core.table import Commit, CommitRecord, Layout, Part, Snapshot
+from shipway.ports.catalog import Catalog
+
+CUT: Final = "cut/"
+"""What the ref begins with that says of a commit that it was let go with the history before it."""
+
+_PARTS: Final[msgspec.json.Decoder[tuple[Part, ...]]] = msgspec.json.Decoder(tuple[Part, ...])
+_RECORD: Final = msgspec.json.Decoder(CommitRecord)
+_LAYOUT: Final = msgspec.json.Decoder(Layout)
+_KEPT: Final = 256
+"""How many snapshots and commits stay in memory: what is named by its content never changes."""
+
+_RECORDS: Final = 65_536
+"""How many commits' records stay in memory, without their snapshots."""
+
+_Found = TypeVar("_Found")
+
+
+class History:
+    """The commits of a catalog; threads may share one instance."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        """Read from a catalog."""
+        self._catalog = catalog
+        self._snapshots: dict[str, Snapshot] = {}
+        self._commits: dict[str, Commit] = {}
+        self._records: dict[str, CommitRecord] = {}
+
+    def get(self, commit: str) -> Commit:
+        """Return a commit by id.
+
+        Raises:
+            ShipwayError: SW-209 if there is none, SW-605 if it, or what it names, is damaged or lost.
+        """
+        if commit in self._commits:
+            return self._commits[commit]
+        body = self._catalog.get([commit]).get(commit)
+        if body is None:
+            refs = self._catalog.refs()
+            if commit in refs.values():
+                raise _lost(f"commit {commit}")
+            raise _unknown(commit, expired=CUT + commit in refs)
+        try:
+            record = _RECORD.decode(body)
+        except msgspec.DecodeError as fault:
+            raise _unknown(commit, expired=False) from fault
+        snapshots = self._load(record.tables.values())
+        tables = {name: snapshots[layout] for name, layout in record.tables.items()}
+        found = Commit(parents=record.parents, tables=tables, message=record.message, depth=record.depth)
+        return _keep(self._commits, commit, found)
+
+    def add(self, commit: Commit) -> Commit:
+        """Keep a commit that was just stored in memory."""
+        return _keep(self._commits, commit.id, commit)
+
+    def contains(self, commit: str, ancestor: str) -> bool:
+        """Tell whether a commit is an ancestor of another one, or the same."""
+        floor = self._record(ancestor).depth
+        return any(name == ancestor for name, _ in self._walk([(commit, 1)], floor))
+
+    def find_base(self, one: str, other: str) -> str | None:
+        """Return the commit farthest from the beginning that both contain, or None if they have nothing in common.
+
+        No other common ancestor contains it. Where several are equally far, which is taken depends on their ids alone.
+        """
+        both = 3
+        return next((name for name, sides in self._walk([(one, 1), (other, 2)], 0) if sides == both), None)
+
+    def parents_of(self, commit: str) -> tuple[str, ...]:
+        """Return the parents of a commit that are kept; SW-605 for one that is neither kept nor known to be let go."""
+        parents = self._record(commit).parents
+        there = self._catalog.stored_at(parents) if parents else {}
+        if len(there) < len(set(parents)):
+            refs = self._catalog.refs()
+            for parent in parents:
+                if parent not in there and CUT + parent not in refs:
+                    raise _lost(f"commit {parent}")
+        return tuple(parent for parent in parents if parent in there)
+
+    def commits_among(self, objects: Collection[str]) -> list[str]:
+        """Return those objects of the catalog that are commits."""
+        bodies = self._catalog.get(objects) if objects else {}
+        return [name for name, body in bodies.items() if _is_commit(body)]
+
+    def reachable(self, starts: Iterable[str]) -> Iterator[str]:
+        """Yield commits and all that they follow, each once, those after others before those they follow."""
+        return (name for name, _ in self._walk([(start, 1) for start in dict.fromkeys(starts)], 0))
+
+    def _walk(self, starts: Iterable[tuple[str, int]], floor: int) -> Iterator[tuple[str, int]]:
+        """Yield ancestors down to a depth, deepest first, each with the marks of all starts it was met from.
+
+        Whatever follows a commit is deeper than it, so its mark is whole when it is yielded.
+        """
+        marks: dict[str, int] = {}
+        waiting: list[tuple[int, str]] = []
+
+        def meet(name: str, mark: int) -> None:
+            if name not in marks:
+                heapq.heappush(waiting, (-self._record(name).depth, name))
+            marks[name] = marks.get(name, 0) | mark
+
+        for name, mark in starts:
+            meet(name, mark)
+        while waiting and -waiting[0][0] >= floor:
+            _, name = heapq.heappop(waiting)
+            yield name, marks[name]
+            for parent in self.parents_of(name):
+                meet(parent, marks[name])
+
+    def _record(self, commit: str) -> CommitRecord:
+        """Return a commit that something names as it is stored: where it is gone, it was lost."""
+        known = self._records.get(commit)
+        if known is None:
+            body = self._catalog.get([commit]).get(commit)
+            if body is None:
+                raise _lost(f"commit {commit}")
+            known = _keep(self._records, commit, _decode(_RECORD, body, commit), most=_RECORDS)
+        return known
+
+    def _load(self, layouts: Iterable[str]) -> dict[str, Snapshot]:
+        """Return snapshots by the ids of their layouts: two reads of the catalog, however many there are."""
+        wanted = set(layouts)
+        # Looked up once: another thread may drop what is kept at any moment.
+        loaded = {name: kept for name in wanted if (kept := self._snapshots.get(name)) is not None}
+        missing = [name for name in wanted if name not in loaded]
+        if missing:
+            bodies = self._bodies(missing)
+            found = {name: _decode(_LAYOUT, bodies[name], name) for name in missing}
+            runs = self._bodies(list(dict.fromkeys(run for layout in found.values() for run in layout.runs)))
+            for name, layout in found.items():
+                parts = [part for run in layout.runs for part in _decode(_PARTS, runs[run], run)]
+                snapshot = Snapshot(digest=layout.digest, schemas=layout.schemas, parts=(*parts, *layout.rest))
+                loaded[name] = _keep(self._snapshots, name, snapshot)
+        return loaded
+
+    def _bodies(self, digests: Sequence[str]) -> dict[str, bytes]:
+        bodies = self._catalog.get(digests) if digests else {}
+        for digest in digests:
+            if digest not in bodies:
+                raise _lost(f"object {digest} of a commit")
+        return bodies
+
+
+def _keep(memory: dict[str, _Found], name: str, value: _Found, *, most: int = _KEPT) -> _Found:
+    if len(memory) >= most:
+        memory.pop(next(iter(memory), ""), None)
+    memory[name] = value
+    return value
+
+
+def _decode(decoder: Any, body: bytes, name: str) -> Any:
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as fault:
+        fact = f"object {name} of the catalog is not what a commit names it for"
+        raise ShipwayError("SW-605", fact, "restore the catalog from a backup") from fault
+
+
+def _is_commit(body: bytes) -> bool:
+    try:
+        _RECORD.decode(body)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _lost(what: str) -> ShipwayError:
+    fact = f"{what} was made and is missing from the catalog"
+    return ShipwayError("SW-605", fact, "shipway run --force makes it again, or restore the catalog from a backup")
+
+
+def _unknown(commit: str, *, expired: bool) -> ShipwayError:
+    if expired:
+        fact = f"commit {commit[:12]} was let go with its history by shipway data gc"
+        return ShipwayError("SW-209", fact, "tag a commit that must stay")
+    return ShipwayError("SW-209", f"there is no commit {commit!r}", "the log of a branch names its commits")

@@ -1,0 +1,166 @@
+"""Merging two branches: what changed on each since their common ancestor is put together, or refused.
+
+Per table: what changed on one side only is taken; rows appended on both sides are both taken; otherwise the changes of
+one side are applied to the other row by row, found by key. A row that both changed, differently, is a conflict that is
+named, and so are columns that one side changed beside rows of the other. Nothing is merged where anything conflicts.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import polars as pl
+
+from shipway.core.error import ShipwayError
+from shipway.core.table import EMPTY, Commit, Snapshot, follow_snapshot
+from shipway.infra.difference import Difference, compare
+from shipway.infra.table import TableFiles
+
+_NAMED: Final = 3
+"""How many rows in conflict the refusal names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """What cannot be merged in one table.
+
+    Attributes:
+        table: the table's name.
+        reason: one clause.
+        keys: keys of the rows in conflict, if it is about rows.
+    """
+
+    table: str
+    reason: str
+    keys: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MergePlan:
+    """What a merge would do.
+
+    Attributes:
+        tables: the tables that change on the branch merged into; None for one that goes.
+        how: table name to a word for how its two sides were put together.
+        conflicts: what stands against it; nothing may be merged where there are any.
+    """
+
+    tables: dict[str, Snapshot | None] = field(default_factory=dict[str, "Snapshot | None"])
+    how: dict[str, str] = field(default_factory=dict[str, str])
+    conflicts: list[Conflict] = field(default_factory=list[Conflict])
+
+
+def plan_merge(
+    files: TableFiles, base: Commit | None, ours: Commit, theirs: Commit, *, keys: Mapping[str, Sequence[str]]
+) -> MergePlan:
+    """Work out the merge of one commit into another.
+
+    Args:
+        files: where the tables' files are.
+        base: their nearest common ancestor; None if they have none.
+        ours: the commit merged into.
+        theirs: the commit merged.
+        keys: table name to the columns that identify a row; without, only rows appended on both sides can be merged.
+
+    Raises:
+        ShipwayError: SW-605 if a file is missing or damaged.
+    """
+    plan = MergePlan()
+    before = EMPTY if base is None else base
+    for name in sorted({*ours.tables, *theirs.tables}):
+        old, mine, other = (commit.tables.get(name) for commit in (before, ours, theirs))
+        if _same(mine, other) or _same(old, other):
+            continue
+        if _same(old, mine):
+            plan.tables[name] = other
+            plan.how[name] = "taken" if other is not None else "removed"
+        elif mine is None or other is None:
+            plan.conflicts.append(Conflict(name, "one side removed the table, the other changed it"))
+        elif old is None:
+            plan.conflicts.append(Conflict(name, "both sides made a table of this name"))
+        else:
+            _merge_table(files, name, (old, mine, other), list(keys.get(name, ())), plan)
+    return plan
+
+
+def refuse_conflicts(plan: MergePlan, source: str, into: str) -> None:
+    """Raise SW-210 if a merge would not be clean, with the rows that stand against it."""
+    if not plan.conflicts:
+        return
+    first, more = plan.conflicts[0], len(plan.conflicts) - 1
+    fact = f"{source!r} cannot be merged into {into!r}: table {first.table!r}: {first.reason}"
+    if first.keys is not None:
+        named = (", ".join(f"{k} {v}" for k, v in row.items()) for row in first.keys.head(_NAMED).iter_rows(named=True))
+        rest = first.keys.height - _NAMED
+        fact += f" ({'; '.join(named)}{f'; and {rest:,} more' if rest > 0 else ''})"
+    if more:
+        fact += f"; and {more} more"
+    hint = f"bring {source!r} to what is right on {into!r}, or drop the change there, then merge again"
+    raise ShipwayError("SW-210", fact, hint)
+
+
+def _same(one: Snapshot | None, other: Snapshot | None) -> bool:
+    """Tell whether two versions have the same rows under the same columns, however they lie in files."""
+    if one is None or other is None:
+        return one is other
+    return one.digest == other.digest and one.fields == other.fields
+
+
+def _merge_table(
+    files: TableFiles, name: str, sides: tuple[Snapshot, Snapshot, Snapshot], key: list[str], plan: MergePlan
+) -> None:
+    old, mine, other = sides
+    if mine.fields != other.fields:
+        plan.conflicts.append(Conflict(name, "the two sides have different columns by now"))
+        return
+    ours, theirs = compare(files, old, mine, key=key), compare(files, old, other, key=key)
+    if key:
+        against = _conflicting(ours, theirs, key)
+        met = _touched(ours, key).join(_touched(theirs, key), on=key, how="semi").height > 0
+    else:
+        against, met = pl.concat([ours.removed, theirs.removed]), False
+    if against.height:
+        noun = "row was" if against.height == 1 else "rows were"
+        what = "changed on both sides, differently" if key else "changed, and nothing says what identifies a row"
+        plan.conflicts.append(Conflict(name, f"{against.height:,} {noun} {what}", against))
+    elif _appended(old, other) and not met:
+        parts = other.parts[len(old.parts) :]
+        said = [part.digest for part in parts]
+        plan.tables[name] = follow_snapshot(mine, "append", [*mine.parts, *parts], said=said)
+        plan.how[name] = "rows of both"
+    elif key:
+        changed = pl.concat([theirs.after, theirs.added])
+        plan.tables[name] = files.upsert(mine, changed, key=key, deleted=theirs.removed.select(key))
+        plan.how[name] = "rows merged"
+    else:
+        plan.tables[name] = files.append(mine, theirs.added)
+        plan.how[name] = "rows of both"
+
+
+def _appended(old: Snapshot, new: Snapshot) -> bool:
+    """Tell whether a version is an earlier one with further files behind its own."""
+    return new.schemas == old.schemas and new.parts[: len(old.parts)] == old.parts
+
+
+def _touched(difference: Difference, key: list[str]) -> pl.DataFrame:
+    return pl.concat([frame.select(key) for frame in (difference.added, difference.removed, difference.after)])
+
+
+def _conflicting(ours: Difference, theirs: Difference, key: list[str]) -> pl.DataFrame:
+    """Return the keys of rows that both sides touched and did not leave alike."""
+    mine, other = pl.concat([ours.added, ours.after]), pl.concat([theirs.added, theirs.after])
+    both = _touched(ours, key).join(_touched(theirs, key), on=key, how="semi", maintain_order="left")
+    kept_mine, kept_other = (frame.join(both, on=key, how="semi", maintain_order="left") for frame in (mine, other))
+    lone = pl.concat(
+        [
+            kept_mine.join(kept_other, on=key, how="anti", maintain_order="left").select(key),
+            kept_other.join(kept_mine, on=key, how="anti", maintain_order="left").select(key),
+        ]
+    )
+    met = kept_mine.join(kept_other.select(key), on=key, how="semi", maintain_order="left")
+    facing = met.select(key).join(kept_other, on=key, how="left", maintain_order="left")
+    rest = [name for name in met.columns if name not in key]
+    if rest and met.height:
+        differs = pl.select(pl.any_horizontal(met[name].ne_missing(facing[name]) for name in rest)).to_series()
+        lone = pl.concat([lone, met.filter(differs).select(key)])
+    return lone
