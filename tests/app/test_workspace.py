@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from shipway.adapters.file.blob import FileBlobs
+from shipway.adapters.sqlite.catalog import SqliteCatalog
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.body import LeakLifted
@@ -56,3 +58,24 @@ def test_a_projection_beside_an_empty_ledger_is_not_believed(folder: Path) -> No
     for path in (folder / ".shipway").glob("ledger*"):
         path.unlink()
     assert leaks_of(folder) == []
+
+
+def test_storage_is_where_the_project_file_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with closing(Workspace(find_project(folder))) as workspace:
+        assert isinstance(workspace.blobs, FileBlobs)
+        assert not workspace.has_data
+        assert isinstance(workspace.catalog, SqliteCatalog)
+        assert workspace.has_data
+    opened: list[tuple[str, object]] = []
+
+    def load(name: str) -> object:
+        return lambda address, **_: opened.append((name, address))
+
+    storage = '[storage]\nfiles = "s3://bucket/prefix"\ncatalog = "postgresql://db/tiny"\n'
+    (folder / "shipway.toml").write_text('[project]\nname = "tiny"\n' + storage)
+    workspace = Workspace(find_project(folder))
+    monkeypatch.setattr("shipway.ports.blobs.load_adapter", load)
+    monkeypatch.setattr("shipway.app.workspace.load_adapter", load)
+    assert workspace.has_data
+    assert (workspace.blobs, workspace.catalog) == (None, None)
+    assert opened == [("blobs.s3", "s3://bucket/prefix"), ("catalog.postgres", "postgresql://db/tiny")]

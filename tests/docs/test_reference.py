@@ -7,8 +7,15 @@ import pytest
 
 import shipway
 from shipway.core import window
-from shipway.core.config import ModelSection, ProjectSection, ReplaySection, ResourceSection, ServiceSection
+from shipway.core.config import (
+    ModelSection,
+    ProjectSection,
+    ReplaySection,
+    ResourceSection,
+    ServiceSection,
+)
 from shipway.core.error import CODES
+from shipway.core.storage import StorageSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -50,6 +57,7 @@ def test_every_window_is_listed(word: str) -> None:
         ("services.NAME", ServiceSection),
         ("replay", ReplaySection),
         ("resources", ResourceSection),
+        ("storage", StorageSection),
     ],
 )
 def test_every_field_of_the_project_file_is_listed(section: str, shape: type[msgspec.Struct]) -> None:

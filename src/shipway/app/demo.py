@@ -28,6 +28,10 @@ REPORT: Final = "report.html"
 ENDINGS: Final = (".py", ".toml", ".md")
 
 
+_NEEDED: Final = ("train", "serve", "report", "demo")
+"""The extras whose libraries the demonstration uses."""
+
+
 class Demonstration(msgspec.Struct, frozen=True, kw_only=True):
     """What the demonstration came to.
 
@@ -63,8 +67,8 @@ def run_demo(folder: Path, *, watch: Watch = ignore) -> Demonstration:
         ShipwayError: SW-701 if a library of the extra `demo` is missing, SW-107 if the folder holds something else,
             what a run refuses.
     """
-    for module in EXTRAS:
-        if find_spec(module) is None:
+    for module, extra in EXTRAS.items():
+        if extra in _NEEDED and find_spec(module) is None:
             needed = needs_extra(module, "the demonstration")
             raise ShipwayError(needed.code, needed.fact, "pip install 'shipway[demo]'")
     project = prepare_demo(folder)

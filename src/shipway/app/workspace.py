@@ -18,7 +18,7 @@ from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.file import hold_lock, lock_holder, write_atomic
 from shipway.ports.adapter import load_adapter
-from shipway.ports.blobs import Blobs
+from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.catalog import Catalog
 from shipway.ports.clock import Clock, Stopwatch
 from shipway.ports.ledger import Ledger
@@ -57,7 +57,7 @@ class Workspace:
     @property
     def has_data(self) -> bool:
         """Tell whether any data was ever committed, without making a place for it."""
-        return (self.folder / "catalog.db").exists()
+        return bool(self.project.config.storage.catalog) or (self.folder / "catalog.db").exists()
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -68,11 +68,13 @@ class Workspace:
     @cached_property
     def blobs(self) -> Blobs:
         """Return the store of everything that was made."""
-        return load_adapter("blobs.file")(self.folder / "blobs")
+        return open_blobs(self.folder, self.project.config.storage.files)
 
     @cached_property
     def catalog(self) -> Catalog:
         """Return the history of the project's data: commits and the refs that point at them."""
+        if address := self.project.config.storage.catalog:
+            return load_adapter("catalog.postgres")(address, clock=self.clock)
         return load_adapter("catalog.sqlite")(self.folder / "catalog.db", clock=self.clock)
 
     @cached_property

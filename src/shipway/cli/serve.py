@@ -31,8 +31,11 @@ def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, do
         replay: let callers name the instant they ask for
         door: which project
     """
-    state = door.project().root / STATE_FOLDER
+    project = door.project()
+    state = project.root / STATE_FOLDER
     words = [sys.executable, "-P", "-m", "shipway.serving", "--state", str(state), "--host", host, "--port", str(port)]
+    if files := project.config.storage.files:
+        words += ["--files", files]
     if replay:
         words.append("--replay")
     sys.stdout.flush()

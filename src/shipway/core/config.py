@@ -9,6 +9,7 @@ import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Step
+from shipway.core.storage import StorageSection, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.suggestion import did_you_mean
 
@@ -139,6 +140,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         services: service name to what answers it and how versions change.
         replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
+        storage: where files and the data's history are kept, if not in the project's folder of state.
     """
 
     project: ProjectSection
@@ -147,6 +149,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     services: dict[str, ServiceSection] = {}
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
+    storage: StorageSection = StorageSection()
 
 
 def read_config(data: dict[str, Any]) -> Config:
@@ -169,6 +172,7 @@ def read_config(data: dict[str, Any]) -> Config:
             f"shipway.toml: {config.project.timezone!r} is no time zone",
             "use a name such as Europe/Paris or UTC",
         ) from error
+    check_storage(config.storage)
     for name, section in config.models.items():
         _check_model(config, name, section)
     for name, service in config.services.items():
@@ -298,7 +302,12 @@ def _plain(message: str) -> str:
 
 def _hint(data: dict[str, Any]) -> str:
     """Return the nearest right name for the first unknown one."""
-    sections = {"project": ProjectSection, "replay": ReplaySection, "resources": ResourceSection}
+    sections = {
+        "project": ProjectSection,
+        "replay": ReplaySection,
+        "resources": ResourceSection,
+        "storage": StorageSection,
+    }
     known = list(get_type_hints(Config))
     for name in data:
         if name not in known:

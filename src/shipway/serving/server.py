@@ -51,7 +51,13 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def serve(
-    state: Path, *, host: str = "127.0.0.1", port: int = 0, replay: bool = False, watch_stdin: bool = False
+    state: Path,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    replay: bool = False,
+    watch_stdin: bool = False,
+    files: str = "",
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -63,6 +69,7 @@ def serve(
         port: 0 for any that is free.
         replay: whether callers may name the instant they ask for.
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
+        files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
@@ -85,10 +92,10 @@ def serve(
         except OSError as fault:
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
-        web.run(_serve(web, state, host, port, replay=replay, watch_stdin=watch_stdin))
+        web.run(_serve(web, state, host, port, replay=replay, watch_stdin=watch_stdin, files=files))
 
 
-async def _serve(web: Any, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool) -> None:
+async def _serve(web: Any, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool, files: str) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -98,7 +105,7 @@ async def _serve(web: Any, state: Path, host: str, port: int, *, replay: bool, w
     clock: Clock = load_adapter("clock.system")()
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
     writer = LogWriter()
-    loader = Loader(state, writer)
+    loader = Loader(state, writer, files=files)
     table = RoutingTable(state / FOLDER, loader)
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)

@@ -121,6 +121,7 @@ def _drive(
 
 
 def _serve(workspace: Workspace) -> list[str]:
+    files = workspace.project.config.storage.files
     return [
         sys.executable,
         "-P",
@@ -130,6 +131,7 @@ def _serve(workspace: Workspace) -> list[str]:
         str(workspace.folder),
         "--replay",
         "--watch-stdin",
+        *(("--files", files) if files else ()),
     ]
 
 

@@ -1,0 +1,49 @@
+"""The section [storage] of shipway.toml holds addresses and no secret."""
+
+import tomllib
+from typing import Any
+
+import pytest
+
+from shipway.core.config import read_config
+from shipway.core.error import ShipwayError
+from shipway.core.storage import StorageSection
+
+
+def read(lines: str) -> Any:
+    """Return the section of a project file with these lines in it."""
+    return read_config(tomllib.loads(f'[project]\nname = "flights"\n\n[storage]\n{lines}')).storage
+
+
+def test_storage_is_local_unless_addresses_are_given() -> None:
+    assert read("") == StorageSection(files="", catalog="")
+    given = 'files = "s3://bucket/some/prefix"\ncatalog = "postgresql://ann@db:5433/flights?sslmode=require"'
+    storage = read(given)
+    assert storage.files == "s3://bucket/some/prefix"
+    assert storage.catalog == "postgresql://ann@db:5433/flights?sslmode=require"
+
+
+@pytest.mark.parametrize(
+    ("line", "fact", "hint"),
+    [
+        ('files = "bucket/prefix"', "storage.files is no address", "s3://bucket/prefix"),
+        ('files = "s3://"', "storage.files is no address", "s3://bucket/prefix"),
+        ('files = "ftp://bucket/prefix"', "storage.files is no address", "s3://bucket/prefix"),
+        ('files = "s3://key:secret@bucket/prefix"', "storage.files holds credentials", "AWS_ACCESS_KEY_ID"),
+        ('catalog = "db/flights"', "storage.catalog is no address", "postgresql://host/database"),
+        ('catalog = "mysql://db/flights"', "storage.catalog is no address", "postgresql://host/database"),
+        ('catalog = "postgresql://db"', "storage.catalog is no address", "postgresql://host/database"),
+        ('catalog = "postgresql://[db/flights"', "storage.catalog is no address", "postgresql://host/database"),
+        ('catalog = "postgresql://ann:secret@db/flights"', "storage.catalog holds a password", "PGPASSWORD"),
+        ('catalog = "postgresql://ann:@db/flights"', "storage.catalog holds a password", "PGPASSWORD"),
+        ('catalog = "postgresql://db/flights?user=ann&password=secret"', "holds a password", "PGPASSWORD"),
+        ('catalogue = "postgresql://db/flights"', "catalogue", "in [storage], did you mean 'catalog'?"),
+    ],
+)
+def test_wrong_storage_is_refused_without_repeating_a_secret(line: str, fact: str, hint: str) -> None:
+    with pytest.raises(ShipwayError) as refused:
+        read(line)
+    assert refused.value.code == "SW-102"
+    assert fact in refused.value.fact
+    assert hint in refused.value.hint
+    assert "secret" not in str(refused.value)
