@@ -10,8 +10,7 @@ from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.table import EMPTY, MAIN, Commit, Snapshot
-from shipway.infra.branch import Branches
-from shipway.infra.history import CUT
+from shipway.infra.branch import BRANCH, PUBLICATION, TAG, Branches
 from shipway.kit.suggestion import did_you_mean
 
 Way: TypeAlias = Literal["replace", "append", "upsert"]
@@ -86,7 +85,7 @@ def list_refs(project: Project) -> list[RefLine]:
         if not workspace.has_data:
             return []
         branches = Branches(workspace.catalog)
-        refs = {ref: at for ref, at in workspace.catalog.refs().items() if not ref.startswith(CUT)}
+        refs = {ref: at for ref, at in workspace.catalog.refs().items() if ref.startswith((BRANCH, TAG, PUBLICATION))}
         made = workspace.catalog.stored_at(refs.values())
         lines = [
             RefLine(
