@@ -67,7 +67,7 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
     def outcome(self) -> Outcome:
         """Return what the gates come to, an override counting as a pass."""
         lifted = {override.gate for override in self.overrides}
-        told = [verdict.outcome for verdict in self.verdicts if verdict.gate not in lifted]
+        told: list[Outcome] = [verdict.outcome for verdict in self.verdicts if verdict.gate not in lifted]
         unasked = {refusal.gate for refusal in self.refusals} - {verdict.gate for verdict in self.verdicts}
         return "hold" if unasked and worst_of(told) == "pass" else worst_of(told)
 
