@@ -20,8 +20,10 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.measure import Fresh
+from shipway.core.raw import Raw
 from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.data.check import measure_tables
+from shipway.data.intake import fingerprint_whole, read_whole
 from shipway.data.source import make_source
 from shipway.kit.canonical import canonical_json, digest_value
 
@@ -32,11 +34,11 @@ def make_tables(runner: Runner) -> dict[str, Snapshot]:
     registry, config = workspace.project.registry, workspace.project.config
     snapshots: dict[str, Snapshot] = {}
     for source in registry.sources.values():
-        addresses = [config.raw[name] for name in source.raw]
-        prints = {name: workspace.reader.fingerprint(uri) for name, uri in zip(source.raw, addresses, strict=True)}
+        inputs = [config.input(name) for name in source.raw]
+        prints = {raw.name: fingerprint_whole(workspace.reader(raw), raw) for raw in inputs}
         outputs = runner.make(
             f"ingest {source.name}",
-            partial(_ingest, runner, source, addresses),
+            partial(_ingest, runner, source, inputs),
             inputs=prints,
             params={"source": msgspec.to_builtins(source)},
             user_code=True,
@@ -209,15 +211,15 @@ def _is_whole(workspace: Workspace, commit: str, *, made: Container[str]) -> boo
     return all(workspace.blobs.has(part.digest) for snapshot in kept for part in snapshot.parts)
 
 
-def _ingest(runner: Runner, source: Source, addresses: Sequence[str], report: Callable[[int, int], None]) -> Made:
+def _ingest(runner: Runner, source: Source, inputs: Sequence[Raw], report: Callable[[int, int], None]) -> Made:
     workspace = runner.workspace
     raw: list[Any] = []
-    for done, address in enumerate(addresses):
-        report(done, len(addresses) + 2)
-        raw.append(workspace.reader.read(address))
+    for done, each in enumerate(inputs):
+        report(done, len(inputs) + 2)
+        raw.append(read_whole(workspace.reader(each), each))
     table = make_source(source, workspace.project.registry.function("source", source.name), raw)
     raw.clear()
-    report(len(addresses) + 1, len(addresses) + 2)
+    report(len(inputs) + 1, len(inputs) + 2)
     snapshot = workspace.tables.write(table)
     facts = {"rows": snapshot.rows, "columns": len(snapshot.columns)}
     said = f"{write_plural(snapshot.rows, 'row')}, {write_plural(len(snapshot.columns), 'column')}"

@@ -20,6 +20,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
     "log.parquet": "shipway.adapters.log.parquet:ParquetLog",
     "reader.file": "shipway.adapters.file.reader:FileReader",
+    "reader.package": "shipway.adapters.file.reader:FileReader",
+    "reader.inbox": "shipway.adapters.file.reader:FileReader",
     "model.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",
     "model.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",

@@ -1,12 +1,16 @@
 """A fake of the port Reader."""
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from shipway.core.error import ShipwayError
+from shipway.core.raw import Cursor, Mark, Piece, Raw, read_mark, write_mark
 from shipway.kit.canonical import digest_value
 
 if TYPE_CHECKING:
     import polars as pl
+
+_BATCH_ROWS = 1_000
 
 
 class MemoryReader:
@@ -30,22 +34,50 @@ class MemoryReader:
         """Take away what is behind an address."""
         del self._frames[uri]
 
-    def fingerprint(self, uri: str) -> str:
-        """Return the digest of the content behind an address."""
-        frame = self._find(uri)
-        rows = [str(one) for one in frame.hash_rows().to_list()]
-        return digest_value([rows, {name: str(dtype) for name, dtype in frame.schema.items()}, uri in self._cut])
+    def pieces(self, raw: Raw, since: Cursor) -> list[Piece]:
+        """Return the frame behind an address as one piece, or what is new of it."""
+        frame = self._find(raw.uri)
+        if not raw.watermark:
+            return [Piece(name=raw.uri, fingerprint=self._digest(raw, frame))]
+        before = read_mark(since.mark)
+        rows = _rows(raw, frame, before)
+        if rows.height == 0:
+            return []
+        until = rows[raw.watermark].max()
+        newest = rows.filter(rows[raw.watermark] == until)
+        mark = Mark(value=str(until), seen=self._digest(raw, newest))
+        if mark == before:
+            return []
+        name = f"{raw.uri} from {before.value if before else 'the start'} to {until}"
+        return [Piece(name=name, fingerprint=self._digest(raw, rows), mark=write_mark(mark))]
 
-    def read(self, uri: str) -> "pl.DataFrame":
-        """Return all rows behind an address."""
-        frame = self._find(uri)
-        if uri in self._cut:
-            raise ShipwayError("SW-201", f"{uri} is damaged", "put it again")
-        if frame.height == 0:
-            raise ShipwayError("SW-204", f"{uri} has no rows", "put some")
-        return frame.clone()
+    def read(self, raw: Raw, piece: Piece) -> "Iterator[pl.DataFrame]":
+        """Yield the rows of a piece."""
+        frame = self._find(raw.uri)
+        if raw.uri in self._cut:
+            raise ShipwayError("SW-201", f"{raw.uri} is damaged", "put it again")
+        rows = frame
+        if raw.watermark:
+            start = piece.name.partition(" from ")[2].partition(" to ")[0]
+            rows = _rows(raw, frame, None if start == "the start" else Mark(value=start, seen=""))
+        if self._digest(raw, rows) != piece.fingerprint:
+            raise ShipwayError("SW-201", f"{raw.uri} changed while it was read", "read it again")
+        for first in range(0, rows.height, _BATCH_ROWS):
+            yield rows.slice(first, _BATCH_ROWS)
+
+    def _digest(self, raw: Raw, frame: "pl.DataFrame") -> str:
+        rows = [str(one) for one in frame.hash_rows().to_list()]
+        schema = {name: str(dtype) for name, dtype in frame.schema.items()}
+        return digest_value([rows, schema, raw.uri in self._cut])
 
     def _find(self, uri: str) -> "pl.DataFrame":
         if uri not in self._frames:
             raise ShipwayError("SW-201", f"{uri} does not exist", "put something there")
         return self._frames[uri]
+
+
+def _rows(raw: Raw, frame: "pl.DataFrame", since: Mark | None) -> "pl.DataFrame":
+    """Return the rows from a mark on, itself included, in the order of the watermark."""
+    column = frame[raw.watermark]
+    rows = frame if since is None else frame.filter(column.cast(int) >= int(since.value))
+    return rows.sort(raw.watermark, maintain_order=True)

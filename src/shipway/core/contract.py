@@ -1,0 +1,205 @@
+"""Contracts of raw inputs: which columns there are, of which types, and where a value may be missing."""
+
+import re
+import tomllib
+from typing import Any, Final, cast, get_type_hints
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+
+TYPES: Final = ("int", "float", "text", "bool", "instant", "local", "date")
+"""What a column may be, beside a type as Polars writes it: `local` is a date with a time that names no zone, and so is no instant until the contract names one."""
+
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+
+
+class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What one column holds.
+
+    Attributes:
+        type: one of `TYPES`, or a type as Polars writes it, such as `List(Int64)`, which values must have already.
+        nullable: whether a value may be missing.
+        format: how a date or time is written in text, such as `%d/%m/%Y`; empty for ISO 8601.
+        zone: the time zone of instants that are written without one.
+        note: what was seen, for people; nothing is held to it.
+    """
+
+    type: str
+    nullable: bool = False
+    format: str = ""
+    zone: str = ""
+    note: str = ""
+
+    @property
+    def rule(self) -> "Field":
+        """Return the field without what is there for people."""
+        return msgspec.structs.replace(self, note="")
+
+
+class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What every delivery of a raw input is held to.
+
+    Attributes:
+        columns: column name to what it holds, in order.
+    """
+
+    columns: dict[str, Field]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which a delivery differs from its contract.
+
+    Attributes:
+        column: which column.
+        said: what is different, as a clause.
+        safe: whether everything that was read before fits the contract that would allow it.
+    """
+
+    column: str
+    said: str
+    safe: bool
+
+
+def write_contract(name: str, contract: Contract, *, head: str) -> str:
+    """Return a contract as the TOML that a person reviews, a line for each column.
+
+    Args:
+        name: the raw input.
+        contract: what it is held to.
+        head: what the first line says it was read from.
+    """
+    lines = [
+        f"# What raw input {name!r} holds, inferred from {head}.",
+        "# Correct it where it is wrong: every later delivery is held to what stands here.",
+        "",
+        "[columns]",
+    ]
+    keys = {column: _write_key(column) for column in contract.columns}
+    rules = {column: _write_field(field) for column, field in contract.columns.items()}
+    wide = max((len(key) for key in keys.values()), default=0)
+    long = max((len(rule) for rule in rules.values()), default=0)
+    for column, field in contract.columns.items():
+        line = f"{keys[column]:<{wide}} = {rules[column]}"
+        note = " ".join(field.note.split())
+        lines.append(f"{line}{' ' * (long - len(rules[column]))}  # {note}" if note else line)
+    return "\n".join(lines) + "\n"
+
+
+def read_contract(text: str, place: str) -> Contract:
+    """Return the contract of a file's text; its comments are gone.
+
+    Args:
+        text: the file's content.
+        place: how a refusal names the file.
+
+    Raises:
+        ShipwayError: SW-210 if it is no valid contract, naming the place and the nearest right word.
+    """
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ShipwayError("SW-210", f"{place} is not valid TOML: {error}", "correct the line it names") from error
+    try:
+        contract = msgspec.convert(data, Contract)
+    except msgspec.ValidationError as error:
+        raise ShipwayError("SW-210", f"{place}: {error}", _hint(data)) from error
+    if not contract.columns:
+        raise ShipwayError("SW-210", f"{place} names no column", "name each, or remove the file to have it inferred")
+    for column, field in contract.columns.items():
+        _check_field(f"{place}: columns.{column}", field)
+    return contract
+
+
+def evolve(contract: Contract, seen: Contract) -> tuple[Contract, list[Change]]:
+    """Return the contract that would allow what was seen as well, and in what it differs.
+
+    A column that is new may be missing in what came before, so it is nullable. One that vanished becomes nullable, and
+    a type becomes the narrower of those that hold both. Nothing that was allowed is refused by the result.
+
+    Args:
+        contract: what deliveries are held to now.
+        seen: what a delivery looks like by itself.
+    """
+    columns: dict[str, Field] = {}
+    changes: list[Change] = []
+    for column, field in contract.columns.items():
+        if column not in seen.columns:
+            columns[column] = msgspec.structs.replace(field, nullable=True)
+            if not field.nullable:
+                changes.append(Change(column=column, said=f"column {column!r} is gone", safe=False))
+            continue
+        found = seen.columns[column]
+        columns[column], said = _widen(column, field, found)
+        changes += said
+    for column, found in seen.columns.items():
+        if column not in contract.columns:
+            columns[column] = msgspec.structs.replace(found, nullable=True)
+            changes.append(Change(column=column, said=f"column {column!r} is new, {found.type}", safe=True))
+    return Contract(columns=columns), changes
+
+
+def _widen(column: str, field: Field, found: Field) -> tuple[Field, list[Change]]:
+    changes: list[Change] = []
+    if found.nullable and not field.nullable:
+        changes.append(Change(column=column, said=f"column {column!r} misses values", safe=True))
+    nullable = field.nullable or found.nullable
+    if fits(found, field):
+        return msgspec.structs.replace(field, nullable=nullable), changes
+    said = f"column {column!r} is {found.type}, not {field.type}"
+    widened = {field.type, found.type} == {"int", "float"}
+    changes.append(Change(column=column, said=said, safe=widened))
+    kind = "float" if widened else "text"
+    return Field(type=kind, nullable=nullable, note=found.note), changes
+
+
+def fits(found: Field, field: Field) -> bool:
+    """Tell whether values that look like one field can stand in another without loss."""
+    if found.type == field.type or field.type == "text":
+        return found.format == field.format or field.type == "text"
+    if found.type == "null":
+        return True
+    return (found.type, field.type) in {("int", "float"), ("local", "instant" if field.zone else "local")}
+
+
+def _check_field(place: str, field: Field) -> None:
+    if field.type not in TYPES and not field.type[:1].isupper():
+        raise ShipwayError("SW-210", f"{place} has type {field.type!r}", did_you_mean(field.type, TYPES))
+    if field.zone and field.type != "instant":
+        raise ShipwayError("SW-210", f"{place} is {field.type} with a zone", "only an instant has a zone")
+    if field.format and field.type not in ("date", "local", "instant"):
+        raise ShipwayError("SW-210", f"{place} is {field.type} with a format", "only dates and times have a format")
+
+
+def _write_key(column: str) -> str:
+    return column if _BARE.fullmatch(column) else _quote(column)
+
+
+def _write_field(field: Field) -> str:
+    parts = [f"type = {_quote(field.type)}"]
+    if field.nullable:
+        parts.append("nullable = true")
+    if field.format:
+        parts.append(f"format = {_quote(field.format)}")
+    if field.zone:
+        parts.append(f"zone = {_quote(field.zone)}")
+    return "{ " + ", ".join(parts) + " }"
+
+
+def _quote(text: str) -> str:
+    """Return a text as a TOML basic string, whose escapes are those of JSON but for the character 127."""
+    return msgspec.json.encode(text).decode().replace("\x7f", "\\u007f")
+
+
+def _hint(data: dict[str, Any]) -> str:
+    for name in data:
+        if name != "columns":
+            return did_you_mean(name, ["columns"])
+    columns = data.get("columns")
+    known = [name for name in get_type_hints(Field) if name not in ("note", "rule")]
+    for column, field in cast("dict[str, Any]", columns if isinstance(columns, dict) else {}).items():
+        for name in cast("dict[str, Any]", field if isinstance(field, dict) else {}):
+            if name not in known:
+                return f"in columns.{column}, {did_you_mean(name, known)}"
+    return 'write a line for each column, such as price = { type = "float", nullable = true }'
