@@ -10,7 +10,16 @@ from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
 
 TYPES: Final = ("int", "float", "text", "bool", "instant", "local", "date")
-"""What a column may be, beside a type as Polars writes it: `local` is a date with a time that names no zone, and so is no instant until the contract names one."""
+"""What a column may be, beside a type as Polars writes it.
+
+`local` is a date with a time and no zone, which is no instant until a contract names one.
+"""
+
+NOTHING: Final = "nothing"
+"""The type of a column in which no value was seen; where it is written down it becomes text."""
+
+EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_d": 86_400_000_000}
+"""Formats of whole numbers that count from 1970, with their unit in microseconds."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -112,55 +121,65 @@ def read_contract(text: str, place: str) -> Contract:
     return contract
 
 
-def evolve(contract: Contract, seen: Contract) -> tuple[Contract, list[Change]]:
-    """Return the contract that would allow what was seen as well, and in what it differs.
+def evolve(contract: Contract, seen: Contract, *, sparse: bool = False) -> tuple[Contract, list[Change]]:
+    """Return the contract that would allow what was seen, and in what it differs.
 
-    A column that is new may be missing in what came before, so it is nullable. One that vanished becomes nullable, and
-    a type becomes the narrower of those that hold both. Nothing that was allowed is refused by the result.
+    A column that is new may be missing in what came before, so it is nullable; a type becomes the narrower of those
+    that hold both.
 
     Args:
         contract: what deliveries are held to now.
         seen: what a delivery looks like by itself.
+        sparse: whether the format leaves out what is missing, so that an absent column is one without values.
     """
     columns: dict[str, Field] = {}
     changes: list[Change] = []
     for column, field in contract.columns.items():
-        if column not in seen.columns:
+        if column in seen.columns:
+            columns[column], said = _widen(column, field, seen.columns[column])
+            changes += said
+        elif sparse:
             columns[column] = msgspec.structs.replace(field, nullable=True)
-            if not field.nullable:
-                changes.append(Change(column=column, said=f"column {column!r} is gone", safe=False))
-            continue
-        found = seen.columns[column]
-        columns[column], said = _widen(column, field, found)
-        changes += said
+            changes += [] if field.nullable else [_miss(column)]
+        else:
+            changes.append(Change(column=column, said=f"column {column!r} is gone", safe=False))
     for column, found in seen.columns.items():
         if column not in contract.columns:
-            columns[column] = msgspec.structs.replace(found, nullable=True)
-            changes.append(Change(column=column, said=f"column {column!r} is new, {found.type}", safe=True))
+            columns[column] = msgspec.structs.replace(_plain(found), nullable=True)
+            changes.append(Change(column=column, said=f"column {column!r} is new", safe=True))
     return Contract(columns=columns), changes
 
 
-def _widen(column: str, field: Field, found: Field) -> tuple[Field, list[Change]]:
-    changes: list[Change] = []
-    if found.nullable and not field.nullable:
-        changes.append(Change(column=column, said=f"column {column!r} misses values", safe=True))
-    nullable = field.nullable or found.nullable
-    if fits(found, field):
-        return msgspec.structs.replace(field, nullable=nullable), changes
-    said = f"column {column!r} is {found.type}, not {field.type}"
-    widened = {field.type, found.type} == {"int", "float"}
-    changes.append(Change(column=column, said=said, safe=widened))
-    kind = "float" if widened else "text"
-    return Field(type=kind, nullable=nullable, note=found.note), changes
+def first_contract(seen: Contract) -> Contract:
+    """Return what an input is held to from its first delivery on."""
+    return Contract(columns={column: _plain(found) for column, found in seen.columns.items()})
 
 
 def fits(found: Field, field: Field) -> bool:
     """Tell whether values that look like one field can stand in another without loss."""
-    if found.type == field.type or field.type == "text":
-        return found.format == field.format or field.type == "text"
-    if found.type == "null":
+    if field.type == "text" or found.type == NOTHING:
         return True
+    if found.type == field.type:
+        return found.format == field.format
     return (found.type, field.type) in {("int", "float"), ("local", "instant" if field.zone else "local")}
+
+
+def _widen(column: str, field: Field, found: Field) -> tuple[Field, list[Change]]:
+    changes = [_miss(column)] if found.nullable and not field.nullable else []
+    nullable = field.nullable or found.nullable
+    if fits(found, field):
+        return msgspec.structs.replace(field, nullable=nullable), changes
+    numbers = {field.type, found.type} == {"int", "float"}
+    changes.append(Change(column=column, said=f"column {column!r} is {found.type}, not {field.type}", safe=numbers))
+    return Field(type="float" if numbers else "text", nullable=nullable, note=found.note), changes
+
+
+def _plain(found: Field) -> Field:
+    return msgspec.structs.replace(found, type="text") if found.type == NOTHING else found
+
+
+def _miss(column: str) -> Change:
+    return Change(column=column, said=f"column {column!r} misses values", safe=True)
 
 
 def _check_field(place: str, field: Field) -> None:
