@@ -88,11 +88,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     Rows that share the newest value may still come, so the next reading begins at that value and not behind it.
 
     Attributes:
-        value: the newest value of the watermark, as its text.
+        since: the value from which on the piece is that ends here, as its text; empty from the start.
+        until: the newest value of the watermark, as its text.
         seen: digest of the rows that have it.
     """
 
-    value: str
+    since: str
+    until: str
     seen: str
 
 

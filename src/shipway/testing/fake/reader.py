@@ -40,15 +40,16 @@ class MemoryReader:
         if not raw.watermark:
             return [Piece(name=raw.uri, fingerprint=self._digest(raw, frame))]
         before = read_mark(since.mark)
-        rows = _rows(raw, frame, before)
+        start = before.until if before else ""
+        rows = _rows(raw, frame, start)
         if rows.height == 0:
             return []
-        until = rows[raw.watermark].max()
-        newest = rows.filter(rows[raw.watermark] == until)
-        mark = Mark(value=str(until), seen=self._digest(raw, newest))
-        if mark == before:
+        until = str(rows[raw.watermark].max())
+        seen = self._digest(raw, _rows(raw, frame, until))
+        if before and (until, seen) == (before.until, before.seen):
             return []
-        name = f"{raw.uri} from {before.value if before else 'the start'} to {until}"
+        mark = Mark(since=start, until=until, seen=seen)
+        name = f"{raw.uri} from {start or 'the start'} to {until}"
         return [Piece(name=name, fingerprint=self._digest(raw, rows), mark=write_mark(mark))]
 
     def read(self, raw: Raw, piece: Piece) -> "Iterator[pl.DataFrame]":
@@ -56,10 +57,8 @@ class MemoryReader:
         frame = self._find(raw.uri)
         if raw.uri in self._cut:
             raise ShipwayError("SW-201", f"{raw.uri} is damaged", "put it again")
-        rows = frame
-        if raw.watermark:
-            start = piece.name.partition(" from ")[2].partition(" to ")[0]
-            rows = _rows(raw, frame, None if start == "the start" else Mark(value=start, seen=""))
+        mark = read_mark(piece.mark)
+        rows = frame if mark is None else _rows(raw, frame, mark.since)
         if self._digest(raw, rows) != piece.fingerprint:
             raise ShipwayError("SW-201", f"{raw.uri} changed while it was read", "read it again")
         for first in range(0, rows.height, _BATCH_ROWS):
@@ -76,8 +75,7 @@ class MemoryReader:
         return self._frames[uri]
 
 
-def _rows(raw: Raw, frame: "pl.DataFrame", since: Mark | None) -> "pl.DataFrame":
-    """Return the rows from a mark on, itself included, in the order of the watermark."""
-    column = frame[raw.watermark]
-    rows = frame if since is None else frame.filter(column.cast(int) >= int(since.value))
+def _rows(raw: Raw, frame: "pl.DataFrame", since: str) -> "pl.DataFrame":
+    """Return the rows from a value of the watermark on, itself included, in its order."""
+    rows = frame.filter(frame[raw.watermark] >= int(since)) if since else frame
     return rows.sort(raw.watermark, maintain_order=True)
