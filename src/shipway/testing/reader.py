@@ -148,12 +148,9 @@ def check_half_an_input_is_refused(make: Make) -> None:
     if shelf.cut is None:
         return
     shelf.put(make_frame())
-    whole = _prints(shelf)
     shelf.cut()
     with expect_refusal("SW-201"):
-        pieces = shelf.pieces()
-        assert [piece.fingerprint for piece in pieces] != whole
-        for piece in pieces:
+        for piece in shelf.pieces():
             shelf.read(piece)
     shelf.put(make_frame())
     assert shelf.whole().height == _ROWS

@@ -1,6 +1,7 @@
 """Arrow batches of a database as frames of bounded size."""
 
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any, Final, cast
 
 import polars as pl
@@ -66,9 +67,8 @@ def _make_column(field: Any, values: Any, where: str) -> pl.Series:
 
 
 def _empty(schema: Any) -> Any:
-    import pyarrow as pa
-
-    arrays = [pa.array([], field.type) for field in schema]
+    pa: Any = import_module("pyarrow")
+    arrays: list[Any] = [pa.array([], field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
