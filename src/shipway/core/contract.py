@@ -91,7 +91,8 @@ def write_contract(name: str, contract: Contract, *, head: str) -> str:
     long = max((len(rule) for rule in rules.values()), default=0)
     for column, field in contract.columns.items():
         line = f"{keys[column]:<{wide}} = {rules[column]}"
-        note = " ".join(field.note.split())
+        # A comment must not end early, nor hold what TOML forbids in one.
+        note = " ".join("".join(sign if sign.isprintable() else " " for sign in field.note).split())
         lines.append(f"{line}{' ' * (long - len(rules[column]))}  # {note}" if note else line)
     return "\n".join(lines) + "\n"
 

@@ -23,6 +23,7 @@ DATES: Final = {
 """Formats of dates that are recognised, the first that of ISO 8601, to what they look like."""
 
 _EXACT: Final = 1 << 53
+_DIGITS: Final = 15
 _INSTANT: Final = pl.Datetime("us", "UTC")
 _LOCAL: Final = pl.Datetime("us")
 _DTYPES: Final[dict[str, pl.DataType]] = {
@@ -37,11 +38,13 @@ _DTYPES: Final[dict[str, pl.DataType]] = {
 
 
 def kind_of(dtype: pl.DataType) -> str:
-    """Return the type of a contract that a Polars type is: one of `TYPES`, or the type as Polars writes it."""
+    """Return what a Polars type is called: one of `TYPES`, `decimal`, or the type as Polars writes it."""
     if dtype.is_integer():
         return "int"
     if dtype.is_float():
         return "float"
+    if dtype.is_decimal():
+        return "decimal"
     if isinstance(dtype, pl.Datetime):
         return "local" if dtype.time_zone is None else "instant"
     plain = {pl.String: "text", pl.Categorical: "text", pl.Enum: "text", pl.Boolean: "bool", pl.Date: "date"}
@@ -56,7 +59,7 @@ def dtype_of(field: Field, found: pl.DataType) -> pl.DataType:
 def can_cast(found: pl.DataType, field: Field) -> bool:
     """Tell whether values of a type can be what a contract says at all, whatever they are."""
     kind = kind_of(found)
-    if kind == field.type or found == pl.Null or (kind, field.type) in _CASTS:
+    if field.type in (kind, str(found)) or found == pl.Null or (kind, field.type) in _CASTS:
         return True
     epoch = kind == "int" and field.format in EPOCHS
     return epoch and field.type in ("instant", "local", "date")
@@ -88,7 +91,7 @@ def _text_to_int(column: pl.Expr, _: Field) -> pl.Expr:
 
 def _text_to_float(column: pl.Expr, _: Field) -> pl.Expr:
     number = column.str.strip_prefix("+").cast(pl.Float64, strict=False)
-    whole = column.str.contains(WHOLE) & (number.abs() > _EXACT)
+    whole = column.str.contains(WHOLE) & (number.abs() >= _EXACT)
     return pl.when(column.str.contains(NUMBER) & ~whole & number.is_finite()).then(number)
 
 
@@ -158,6 +161,16 @@ def _local_to_date(column: pl.Expr, _: Field) -> pl.Expr:
     return pl.when(column.dt.time() == pl.time(0)).then(column.dt.date())
 
 
+def _decimal_to_float(column: pl.Expr, _: Field) -> pl.Expr:
+    # Fifteen digits are what a float holds of any decimal (IEEE 754, DBL_DIG).
+    digits = column.cast(pl.String).str.replace_all(r"[-.]|\.?0+$", "").str.strip_chars_start("0").str.len_chars()
+    return pl.when(digits <= _DIGITS).then(column.cast(pl.Float64))
+
+
+def _decimal_to_int(column: pl.Expr, _: Field) -> pl.Expr:
+    return _text_to_int(column.cast(pl.String), _)
+
+
 def _float_to_int(column: pl.Expr, _: Field) -> pl.Expr:
     return pl.when((column == column.floor()) & (column.abs() <= _EXACT)).then(column.cast(pl.Int64, strict=False))
 
@@ -204,6 +217,9 @@ _CASTS: Final[dict[tuple[str, str], Callable[[pl.Expr, Field], pl.Expr]]] = {
     ("float", "float"): lambda column, _: column.cast(pl.Float64),
     ("float", "int"): _float_to_int,
     ("float", "text"): _to_text,
+    ("decimal", "float"): _decimal_to_float,
+    ("decimal", "int"): _decimal_to_int,
+    ("decimal", "text"): _to_text,
     ("bool", "text"): _to_text,
     ("date", "text"): _to_text,
     ("local", "local"): _to_us,

@@ -115,6 +115,12 @@ def _fields_of(
 ) -> Iterator[tuple[Field, tuple[Any, Any] | None]]:
     """Yield the fields that hold every value, narrowest first, of a typed column its own type only."""
     kind = kind_of(values.dtype)
+    if kind == "decimal":
+        for candidate in (Field(type="int"), Field(type="float"), Field(type=str(values.dtype))):
+            cast = values.to_frame().select(cast_column(values.name, values.dtype, candidate)).to_series()
+            if not cast.null_count():
+                yield candidate, (cast.min(), cast.max())
+        return
     if kind != "text":
         ranged = kind in ("int", "float", "instant", "local", "date")
         yield Field(type=kind), (values.min(), values.max()) if ranged else None

@@ -20,8 +20,8 @@ class DeltaReader:
     """The reader of Delta Lake tables, by `delta:PATH` or `delta:s3://...`; it answers the port `Reader`.
 
     Without a key a piece is the newest version, whole. With one, the first piece is the version found then, and each
-    later one is what the table's change data feed says happened since, deletions too. The table keeps its versions, so a
-    piece reads the same again for as long as nobody vacuums them away.
+    later one is what the table's change data feed says happened since, deletions too. The table keeps its versions, so
+    a piece reads the same again for as long as nobody vacuums them away.
     """
 
     def __init__(self, root: Path, inbox: Path | None = None) -> None:
