@@ -66,7 +66,7 @@ def test_a_contract_is_a_line_for_each_column():
     ],
 )
 def test_a_wrong_contract_is_refused_with_help(text, fact, hint):
-    with pytest.raises(ShipwayError, match="SW-210") as refused:
+    with pytest.raises(ShipwayError, match="SW-221") as refused:
         read_contract(text, "orders.toml")
     assert refused.value.fact.startswith("orders.toml")
     assert fact in refused.value.fact

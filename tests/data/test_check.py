@@ -13,7 +13,7 @@ from shipway.core.feature import Source
 from shipway.core.gate import decide, make_gate
 from shipway.core.raw import Raw
 from shipway.data.check import measure_tables
-from shipway.data.intake import read_whole
+from shipway.data.whole import read_whole
 from shipway.kit.duration import DAY, HOUR
 
 flights = Source(

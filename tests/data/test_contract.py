@@ -120,7 +120,7 @@ def test_no_value_breaks_the_contract_that_was_inferred_from_it(batches):
 )
 def test_columns_that_are_not_those_of_the_contract_are_refused(frame, sparse, said):
     contract = Contract({"a": Field("int"), "b": Field("text", nullable=True)})
-    with pytest.raises(ShipwayError, match="SW-211") as refused:
+    with pytest.raises(ShipwayError, match="SW-222") as refused:
         check_columns(contract, pl.DataFrame(frame), name="orders", sparse=sparse)
     assert said in refused.value.fact
     assert "shipway data contract orders --accept" in refused.value.hint

@@ -140,7 +140,7 @@ def test_every_source_has_positions_of_its_own(source, place):
     ],
 )
 def test_what_is_of_no_such_form_is_refused(raw, row, said):
-    with pytest.raises(ShipwayError, match="SW-211") as refused:
+    with pytest.raises(ShipwayError, match="SW-222") as refused:
         landed(raw, row)
     assert said in refused.value.fact
 

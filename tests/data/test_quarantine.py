@@ -101,7 +101,7 @@ def test_a_share_decides_whether_a_delivery_passes():
     delivery = deliver()
     refused = delivery.sift(texts(("1", None, "a"), ("x", "y", "b"), ("z", None, "c"), ("2", None, "d"))).refused
     judge_share("orders", delivery, refused, most=0.5)
-    with pytest.raises(ShipwayError, match="SW-212") as refusal:
+    with pytest.raises(ShipwayError, match="SW-223") as refusal:
         judge_share("orders", delivery, refused, most=0.49)
     assert refusal.value.fact == (
         "2 of 4 rows of orders.csv break the contract of 'orders', more than 49.00%: id: not a whole number (2), "

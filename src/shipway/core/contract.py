@@ -105,18 +105,18 @@ def read_contract(text: str, place: str) -> Contract:
         place: how a refusal names the file.
 
     Raises:
-        ShipwayError: SW-210 if it is no valid contract, naming the place and the nearest right word.
+        ShipwayError: SW-221 if it is no valid contract, naming the place and the nearest right word.
     """
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ShipwayError("SW-210", f"{place} is not valid TOML: {error}", "correct the line it names") from error
+        raise ShipwayError("SW-221", f"{place} is not valid TOML: {error}", "correct the line it names") from error
     try:
         contract = msgspec.convert(data, Contract)
     except msgspec.ValidationError as error:
-        raise ShipwayError("SW-210", f"{place}: {error}", _hint(data)) from error
+        raise ShipwayError("SW-221", f"{place}: {error}", _hint(data)) from error
     if not contract.columns:
-        raise ShipwayError("SW-210", f"{place} names no column", "name each, or remove the file to have it inferred")
+        raise ShipwayError("SW-221", f"{place} names no column", "name each, or remove the file to have it inferred")
     for column, field in contract.columns.items():
         _check_field(f"{place}: columns.{column}", field)
     return contract
@@ -185,11 +185,11 @@ def _miss(column: str) -> Change:
 
 def _check_field(place: str, field: Field) -> None:
     if field.type not in TYPES and not field.type[:1].isupper():
-        raise ShipwayError("SW-210", f"{place} has type {field.type!r}", did_you_mean(field.type, TYPES))
+        raise ShipwayError("SW-221", f"{place} has type {field.type!r}", did_you_mean(field.type, TYPES))
     if field.zone and field.type != "instant":
-        raise ShipwayError("SW-210", f"{place} is {field.type} with a zone", "only an instant has a zone")
+        raise ShipwayError("SW-221", f"{place} is {field.type} with a zone", "only an instant has a zone")
     if field.format and field.type not in ("date", "local", "instant"):
-        raise ShipwayError("SW-210", f"{place} is {field.type} with a format", "only dates and times have a format")
+        raise ShipwayError("SW-221", f"{place} is {field.type} with a format", "only dates and times have a format")
 
 
 def _write_key(column: str) -> str:

@@ -56,6 +56,11 @@ def dtype_of(field: Field, found: pl.DataType) -> pl.DataType:
     return _DTYPES.get(field.type, found)
 
 
+def name_of(field: Field) -> str:
+    """Return the Polars type of a column as Polars writes it, once it is cast."""
+    return str(_DTYPES[field.type]) if field.type in _DTYPES else field.type
+
+
 def can_cast(found: pl.DataType, field: Field) -> bool:
     """Tell whether values of a type can be what a contract says at all, whatever they are."""
     kind = kind_of(found)

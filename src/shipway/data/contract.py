@@ -74,7 +74,7 @@ def check_columns(contract: Contract, batch: pl.DataFrame, *, name: str, sparse:
         sparse: whether the format leaves out what is missing.
 
     Raises:
-        ShipwayError: SW-211 for columns that are gone, new, or of a type whose values cannot be what they should be.
+        ShipwayError: SW-222 for columns that are gone, new, or of a type whose values cannot be what they should be.
     """
     seen = {column: Field(type=kind_of(dtype)) for column, dtype in batch.schema.items()}
     for column, rule in contract.columns.items():
@@ -85,7 +85,7 @@ def check_columns(contract: Contract, batch: pl.DataFrame, *, name: str, sparse:
     if broken:
         more = f" and {len(broken) - 4} more" if len(broken) > 4 else ""
         raise ShipwayError(
-            "SW-211",
+            "SW-222",
             f"raw input {name!r} is not what its contract says: {', '.join(broken[:4])}{more}",
             f"if it is right as it is now, see what would change and accept it: shipway data contract {name} --accept",
         )

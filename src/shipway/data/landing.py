@@ -52,7 +52,7 @@ def land(raw: Raw, batch: pl.DataFrame) -> Landed:
         batch: rows as they were read.
 
     Raises:
-        ShipwayError: SW-211 for a batch that is not of that form, or for a truncated table, which no row shows.
+        ShipwayError: SW-222 for a batch that is not of that form, or for a truncated table, which no row shows.
     """
     numbered = batch.with_columns(pl.int_range(batch.height).alias(_NUMBER))
     if raw.landing == "debezium":
@@ -89,7 +89,7 @@ def _land_debezium(raw: Raw, batch: pl.DataFrame) -> pl.DataFrame:
     if "__op" in batch.columns or "__deleted" in batch.columns:
         return _leave_out(_open_flattened(batch))
     raise ShipwayError(
-        "SW-211",
+        "SW-222",
         f"raw input {raw.name!r} has no changes of Debezium: neither op with before and after, nor __op or __deleted",
         'take landing = "debezium" away from it, or let the connector write one of these forms',
     )
@@ -100,7 +100,7 @@ def _open_envelopes(raw: Raw, batch: pl.DataFrame) -> pl.DataFrame:
     changes = batch.filter(pl.col("op").is_in(list(_RANKS)) | (pl.col("op") == "t"))
     if changes.filter(pl.col("op") == "t").height:
         raise ShipwayError(
-            "SW-211",
+            "SW-222",
             f"the table behind raw input {raw.name!r} was truncated at its source",
             "let the connector take a new snapshot into a new place, and give the input that address",
         )
@@ -182,11 +182,11 @@ def _land_fivetran(raw: Raw, batch: pl.DataFrame) -> pl.DataFrame:
     for name in ("_fivetran_synced", *((FIVETRAN_ID,) if not raw.key else ())):
         if name not in batch.columns:
             hint = 'take landing = "fivetran" away from it' if raw.key else "name its key: Fivetran made none for it"
-            raise ShipwayError("SW-211", f"raw input {raw.name!r} has no column {name}", hint)
+            raise ShipwayError("SW-222", f"raw input {raw.name!r} has no column {name}", hint)
     synced, rule = batch["_fivetran_synced"], Field(type="instant", zone="UTC")
     if not can_cast(synced.dtype, rule):
         raise ShipwayError(
-            "SW-211", f"raw input {raw.name!r} has {synced.dtype} in _fivetran_synced", "it must hold instants"
+            "SW-222", f"raw input {raw.name!r} has {synced.dtype} in _fivetran_synced", "it must hold instants"
         )
     when = batch.select(cast_column("_fivetran_synced", synced.dtype, rule).alias("_fivetran_synced")).to_series()
     deleted = pl.lit(value=False)

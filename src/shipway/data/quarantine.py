@@ -148,7 +148,7 @@ def judge_share(name: str, delivery: Delivery, refused: pl.DataFrame, *, most: f
         most: the share of them that is allowed.
 
     Raises:
-        ShipwayError: SW-212 if more were refused, with the rules that did most of it and an example.
+        ShipwayError: SW-223 if more were refused, with the rules that did most of it and an example.
     """
     if delivery.refused <= most * delivery.rows:
         return
@@ -159,7 +159,7 @@ def judge_share(name: str, delivery: Delivery, refused: pl.DataFrame, *, most: f
     more = f" and {counts.height - _SHOWN} more rules" if counts.height > _SHOWN else ""
     example = refused.row(0, named=True)
     raise ShipwayError(
-        "SW-212",
+        "SW-223",
         f"{delivery.refused:,} of {delivery.rows:,} rows of {delivery.piece} break the contract of {name!r}, more than "
         f"{most:.2%}: {said}{more}; such as row {example['row']:,}: {example['record'][:200]}",
         f"correct the data, or see what the contract would have to become: shipway data contract {name} --accept",
