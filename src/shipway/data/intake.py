@@ -117,6 +117,11 @@ def infer_pieces(raw: Raw, reader: Reader, pieces: Sequence[Piece]) -> Contract:
     return seen
 
 
+def is_sparse(raw: Raw, piece: Piece) -> bool:
+    """Tell whether a piece is of a format that leaves out what is missing."""
+    return raw.landing == "debezium" or any(ending in piece.name.lower() for ending in _JSON)
+
+
 def take_in(
     raw: Raw,
     reader: Reader,
@@ -168,7 +173,7 @@ def _take_piece(raw: Raw, reader: Reader, piece: Piece, contract: Contract, writ
     key = key_of(raw)
     stream = raw.landing != "plain" or bool(raw.watermark) or bool(piece.mark)
     delivery = Delivery(contract, key, piece.name, unique=bool(key) and not stream)
-    sparse = raw.landing == "debezium" or any(ending in piece.name.lower() for ending in _JSON)
+    sparse = is_sparse(raw, piece)
     refused: list[pl.DataFrame] = []
     first = 1
     for batch in reader.read(raw, piece):

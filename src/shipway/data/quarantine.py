@@ -96,7 +96,7 @@ class Delivery:
             refused = pl.concat([refused, again]).sort(_NUMBER)
         self.rows += batch.height
         self.refused += refused.height
-        return Sifted(good.drop(_NUMBER), self._describe(refused, batch.columns))
+        return Sifted(good.drop(_NUMBER), self._describe(refused, [name for name in batch.columns if name in fields]))
 
     def _rules(self, schema: pl.Schema, whole: pl.Expr | pl.Series) -> list[pl.Expr]:
         """Return for each column what it has against each row, null for nothing."""

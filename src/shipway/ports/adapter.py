@@ -19,6 +19,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "online.lmdb": "shipway.adapters.lmdb.store:LmdbOnline",
     "online.sqlite": "shipway.adapters.sqlite.online:SqliteOnline",
     "log.parquet": "shipway.adapters.log.parquet:ParquetLog",
+    "inbox.file": "shipway.adapters.file.inbox:FileInbox",
     "reader.file": "shipway.adapters.file.reader:FileReader",
     "reader.package": "shipway.adapters.file.reader:FileReader",
     "reader.inbox": "shipway.adapters.file.reader:FileReader",
