@@ -13,6 +13,7 @@ over real HTTP, for no S3 server comes as a package.
 """
 
 import contextlib
+import logging
 import os
 import random
 import shutil
@@ -32,7 +33,6 @@ import polars as pl
 
 from shipway.adapters.sqlite.catalog import SqliteCatalog
 from shipway.adapters.system.clock import SystemClock
-from shipway.core.error import ShipwayError
 from shipway.infra.collection import collect
 from shipway.infra.lake import Lake
 from shipway.ports.adapter import load_adapter
@@ -102,19 +102,8 @@ def write_forever(lake: Lake, writer: str) -> None:
         before = lake.get(head).tables
         tables = {name: lake.compact(lake.append(before[name], frame)) for name in TABLES}
         lake.commit(branch, tables, expect=head, message=f"batch {batch} of {writer}")
-        merge(lake, branch)
+        lake.deliver(branch, "main", keys=dict.fromkeys(TABLES, KEY))
         print(batch, flush=True)
-
-
-def merge(lake: Lake, branch: str) -> None:
-    """Merge a branch into main, again and again as long as the other writer is quicker."""
-    while True:
-        try:
-            lake.merge(branch, "main", expect=lake.head("main"), keys=dict.fromkeys(TABLES, KEY))
-            return
-        except ShipwayError as refusal:
-            if refusal.code != "SW-208":
-                raise
 
 
 def read_forever(lake: Lake) -> None:
@@ -180,6 +169,7 @@ def serve_s3() -> Generator[str]:
     """Start moto's server with a bucket, name it in the environment, and return the address of the files."""
     moto: Any = import_module("moto.server")
     boto: Any = import_module("boto3")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -217,6 +207,17 @@ def run(moments: random.Random, kills: int, catalog: str, files: str, folder: Pa
     place = [catalog, files, str(folder)]
     writers = {name: Child(["--write", name, *place]) for name in WRITERS}
     reader = Child(["--read", "-", *place])
+    children = (*writers.values(), reader)
+    try:
+        return watch(moments, kills, writers, reader, lake)
+    finally:
+        for child in children:
+            if child.process is not None:
+                child.process.kill()
+
+
+def watch(moments: random.Random, kills: int, writers: dict[str, Child], reader: Child, lake: Lake) -> int:
+    """Let the children go on, kill writers, and look at what is there in the end."""
     for child in (*writers.values(), reader):
         child.start()
     wait_for(lambda: all(child.lines for child in (*writers.values(), reader)))
@@ -278,7 +279,7 @@ def wait_for(condition: Any) -> None:
     """Wait until something holds, for two minutes at most."""
     deadline = time.perf_counter() + 120
     while not condition():
-        assert time.perf_counter() < deadline, "the processes do not start"
+        assert time.perf_counter() < deadline, "a process does not start"
         time.sleep(0.05)
 
 

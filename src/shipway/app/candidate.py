@@ -18,7 +18,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
 from shipway.core.model import Model, columns_of
-from shipway.core.projection import VersionState
+from shipway.core.projection import OverrideState, VersionState
 from shipway.delivery.lock import lock_environment
 from shipway.kit.canonical import digest_value
 
@@ -36,6 +36,7 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: what the gates before release said.
         bundle: digest of the bundle; None if the version may not be released.
         profile: digest of the metrics by month, calibration and baselines.
+        overrides: by right of which it was trained on data that a gate did not pass.
     """
 
     model: str
@@ -47,6 +48,7 @@ class VersionReport(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: list[Verdict]
     bundle: str | None
     profile: str
+    overrides: list[OverrideState] = []
 
 
 def code_digest() -> str:
@@ -100,7 +102,9 @@ def make_candidate(
     if evaluated.passed:
         bundle = package(runner, model, version, frame, trained, evaluated, period)
         register(runner, version, bundle)
-    return _report(model, version, trained.facts, predictions, evaluated, bundle)
+    given = runner.workspace.state().overrides
+    overrides = [given[name] for name in version.overrides]
+    return _report(model, version, trained.facts, predictions, evaluated, bundle, overrides)
 
 
 def _report(
@@ -110,6 +114,7 @@ def _report(
     predictions: Artifact,
     evaluated: Evaluated,
     bundle: Artifact | None,
+    overrides: list[OverrideState],
 ) -> VersionReport:
     return VersionReport(
         model=model.name,
@@ -121,4 +126,5 @@ def _report(
         verdicts=evaluated.verdicts,
         bundle=None if bundle is None else bundle.digest,
         profile=evaluated.profile.digest,
+        overrides=overrides,
     )

@@ -1,6 +1,6 @@
 """From raw inputs to the main branch: sources are made, committed to a branch of their own, checked, and merged."""
 
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -8,6 +8,7 @@ import msgspec
 
 from shipway.app.count import write_plural
 from shipway.app.gate import data_gates
+from shipway.app.intake import read_input, take_inputs
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.status import INGEST
@@ -20,23 +21,30 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.measure import Fresh
+from shipway.core.raw import Raw
 from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.data.check import measure_tables
+from shipway.data.deposit import table_of
 from shipway.data.source import make_source
+from shipway.data.whole import fingerprint_whole, read_whole
 from shipway.kit.canonical import canonical_json, digest_value
 
 
 def make_tables(runner: Runner) -> dict[str, Snapshot]:
-    """Make every source of the project, or find it made, and return its snapshot by name."""
+    """Make every source of the project, or find it made, and return its snapshot by name.
+
+    Raw inputs with a contract are taken in first, and their tables are among those returned.
+    """
     workspace = runner.workspace
     registry, config = workspace.project.registry, workspace.project.config
-    snapshots: dict[str, Snapshot] = {}
+    snapshots = take_inputs(runner)
+    taken = dict(snapshots)
     for source in registry.sources.values():
-        addresses = [config.raw[name] for name in source.raw]
-        prints = {name: workspace.reader.fingerprint(uri) for name, uri in zip(source.raw, addresses, strict=True)}
+        inputs = [config.input(name) for name in source.raw]
+        prints = {raw.name: _print(runner, raw, taken) for raw in inputs}
         outputs = runner.make(
             f"ingest {source.name}",
-            partial(_ingest, runner, source, addresses),
+            partial(_ingest, runner, source, inputs, taken),
             inputs=prints,
             params={"source": msgspec.to_builtins(source)},
             user_code=True,
@@ -209,15 +217,29 @@ def _is_whole(workspace: Workspace, commit: str, *, made: Container[str]) -> boo
     return all(workspace.blobs.has(part.digest) for snapshot in kept for part in snapshot.parts)
 
 
-def _ingest(runner: Runner, source: Source, addresses: Sequence[str], report: Callable[[int, int], None]) -> Made:
+def _print(runner: Runner, raw: Raw, taken: Mapping[str, Snapshot]) -> str:
+    """Return the digest of what a source is given of a raw input."""
+    if not raw.contract:
+        return fingerprint_whole(runner.workspace.reader(raw), raw)
+    snapshot = taken.get(table_of(raw.name))
+    return "" if snapshot is None else snapshot.digest
+
+
+def _ingest(
+    runner: Runner,
+    source: Source,
+    inputs: Sequence[Raw],
+    taken: Mapping[str, Snapshot],
+    report: Callable[[int, int], None],
+) -> Made:
     workspace = runner.workspace
     raw: list[Any] = []
-    for done, address in enumerate(addresses):
-        report(done, len(addresses) + 2)
-        raw.append(workspace.reader.read(address))
+    for done, each in enumerate(inputs):
+        report(done, len(inputs) + 2)
+        raw.append(read_input(runner, each, taken) if each.contract else read_whole(workspace.reader(each), each))
     table = make_source(source, workspace.project.registry.function("source", source.name), raw)
     raw.clear()
-    report(len(addresses) + 1, len(addresses) + 2)
+    report(len(inputs) + 1, len(inputs) + 2)
     snapshot = workspace.tables.write(table)
     facts = {"rows": snapshot.rows, "columns": len(snapshot.columns)}
     said = f"{write_plural(snapshot.rows, 'row')}, {write_plural(len(snapshot.columns), 'column')}"

@@ -95,6 +95,7 @@ def run_project(
                     versions.extend(made)
                     if leaks:
                         prices.extend(_price_leaks(runner, registry.models[name], section, frame))
+        overrides = [workspace.state().overrides[override.id] for override in admission.overrides]
         workspace.store_state()
         seconds = workspace.stopwatch.seconds() - begun
     return RunReport(
@@ -102,7 +103,7 @@ def run_project(
         outcome=_outcome(admission, versions),
         commit=commit,
         data=list(admission.verdicts),
-        overrides=[workspace.state().overrides[override.id] for override in admission.overrides],
+        overrides=overrides,
         versions=versions,
         leaks=prices,
         seconds=round(seconds, 3),

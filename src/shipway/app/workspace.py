@@ -14,10 +14,12 @@ from shipway.app.project import STATE_FOLDER, Project
 from shipway.core.body import Body, make_draft
 from shipway.core.error import ShipwayError
 from shipway.core.projection import LAYOUT, State, fold
+from shipway.core.raw import Raw
 from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.file import hold_lock, lock_holder, write_atomic
-from shipway.ports.adapter import load_adapter
+from shipway.kit.suggestion import did_you_mean
+from shipway.ports.adapter import BUILT_IN, load_adapter
 from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.catalog import Catalog
 from shipway.ports.clock import Clock, Stopwatch
@@ -84,10 +86,21 @@ class Workspace:
 
         return Lake(self.blobs, self.catalog)
 
-    @cached_property
-    def reader(self) -> "Reader":
-        """Return the reader of raw inputs."""
-        return load_adapter("reader.file")(self.project.root)
+    def reader(self, raw: Raw) -> "Reader":
+        """Return what reads a raw input.
+
+        Raises:
+            ShipwayError: SW-201 for a kind of address nobody reads, SW-701 if the library it needs is not installed.
+        """
+        try:
+            kind = load_adapter(f"reader.{raw.scheme}")
+        except ShipwayError as error:
+            if error.code != "SW-702":
+                raise
+            kinds = [name.removeprefix("reader.") for name in BUILT_IN if name.startswith("reader.")]
+            fact = f"raw input {raw.name!r} is at an address of kind {raw.scheme!r}, which nothing reads"
+            raise ShipwayError("SW-201", fact, did_you_mean(raw.scheme, kinds, most=len(kinds))) from error
+        return kind(self.project.root, inbox=self.folder / "inbox")
 
     def open_log(self, service: str) -> "Log":
         """Return the prediction log of a service."""

@@ -27,6 +27,7 @@ from shipway.core.table import MAIN
 from shipway.kit.duration import parse_duration
 
 if TYPE_CHECKING:
+    from shipway.app.contract import ContractState
     from shipway.app.merge import MovedData
 
 app = App(
@@ -41,6 +42,8 @@ Examples:
   shipway data diff main fix
   shipway data merge fix
   shipway data rollback 3f2c1a9
+  shipway data contract orders --accept
+  shipway data listen --port 8081
   shipway data gc --history 90d --dry-run""",
 )
 
@@ -210,9 +213,57 @@ def gc(*, grace: str = "1d", history: str | None = None, dry_run: Flag = False, 
     door.answer(answer, show_collected)
 
 
+@app.command(name="contract", help="Compare what is delivered with the contract of a raw input, and accept it")
+def contract(name: str, /, *, accept: Flag = False, door: Given) -> None:
+    """Compare what is delivered with the contract of a raw input, and accept it.
+
+    Args:
+        name: the raw input
+        accept: write the contract that allows what was found
+        door: how to answer
+    """
+    from shipway.app.contract import propose_contract
+
+    door.answer(propose_contract(door.project(), name, accept=accept), _show_contract)
+
+
+@app.command(name="listen", help="Take rows that are pushed to raw inputs, until it is stopped")
+def take_rows(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8081,
+    most_mb: Annotated[int, Parameter(validator=Number(gte=1))] = 64,
+    door: Given,
+) -> None:
+    """Take rows that are pushed to raw inputs, until it is stopped.
+
+    Args:
+        host: the address to listen on
+        port: the port to listen on; 0 takes any that is free
+        most_mb: the largest body that is taken, in 10^6 bytes
+        door: which project
+    """
+    from shipway.app.listen import listen
+
+    listen(door.project(), host=host, port=port, most_bytes=most_mb * 1_000_000)
+
+
 def _answer_ref(door: Given, line: RefLine) -> None:
     timezone = door.project().config.project.timezone
     door.answer(line, lambda console, made: _show_refs(console, [made], timezone))
+
+
+def _show_contract(console: Console, found: "ContractState") -> None:
+    for change in found.changes:
+        said = "fits what came before" if change.safe else "does not fit what came before"
+        console.print(f"{change.said}: {said}", soft_wrap=True)
+    if found.accepted:
+        console.print(f"{found.path} is written")
+    elif found.changes or not found.exists:
+        console.print(found.text, end="", soft_wrap=True, markup=False)
+        console.print(f"accept it as {found.path} with --accept")
+    else:
+        console.print(f"{write_plural(found.pieces, 'piece')} fit {found.path}")
 
 
 def _answer_moved(door: Given, made: "MovedData") -> int:

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.raw import Landing, Raw
 from shipway.core.service import Step
 from shipway.core.storage import StorageSection, check_storage
 from shipway.kit.duration import parse_duration
@@ -30,6 +31,30 @@ class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     module: str = "project.py"
     timezone: str = "UTC"
     at: dt.datetime | None = None
+
+
+class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A raw input of which more than the address is said.
+
+    Attributes:
+        uri: its address.
+        table: the table that is read, where the address is that of a database.
+        query: the question that is asked instead of reading a table.
+        key: the column or columns that name a row.
+        watermark: the column that grows with every change.
+        landing: what a row stands for.
+        quarantine: the share of a delivery's rows that may be refused while the rest passes.
+        contract: path of the file that says what the columns are; `contracts/NAME.toml` where it is empty.
+    """
+
+    uri: str
+    table: str = ""
+    query: str = ""
+    key: str | tuple[str, ...] = ()
+    watermark: str = ""
+    landing: Landing = "plain"
+    quarantine: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
+    contract: str = ""
 
 
 class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -135,7 +160,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
     Attributes:
         project: who the project is.
-        raw: raw input name to address: a path, or `package:name/path` for a file inside an installed package.
+        raw: raw input name to address: a path, or `package:name/path` for a file inside an installed package; or to a
+            table that says more.
         models: model name to its cuts and test period.
         services: service name to what answers it and how versions change.
         replay: the history that services are made to live through; None where there is none.
@@ -144,12 +170,22 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """
 
     project: ProjectSection
-    raw: dict[str, str] = {}
+    raw: dict[str, str | RawSection] = {}
     models: dict[str, ModelSection] = {}
     services: dict[str, ServiceSection] = {}
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
+
+    def input(self, name: str) -> Raw:
+        """Return a raw input as the rest of the system knows it."""
+        section = self.raw[name]
+        if isinstance(section, str):
+            return Raw(name=name, uri=section)
+        given = {field: getattr(section, field) for field in section.__struct_fields__}
+        given["key"] = (section.key,) if isinstance(section.key, str) else section.key
+        given["contract"] = section.contract or f"contracts/{name}.toml"
+        return Raw(name=name, **given)
 
 
 def read_config(data: dict[str, Any]) -> Config:
@@ -162,7 +198,9 @@ def read_config(data: dict[str, Any]) -> Config:
     try:
         config = msgspec.convert(_promote_dates(data), Config)
     except msgspec.ValidationError as error:
-        said = _plain(str(error)).replace("models[...]", f"models.{_wrong_model(data)}")
+        said = _plain(str(error))
+        for kind, shape in {"models": ModelSection, "raw": str | RawSection}.items():
+            said = said.replace(f"{kind}[...]", f"{kind}.{_wrong_name(data, kind, shape)}")
         raise ShipwayError("SW-102", f"shipway.toml: {said}", _hint(data)) from error
     try:
         ZoneInfo(config.project.timezone)
@@ -173,6 +211,9 @@ def read_config(data: dict[str, Any]) -> Config:
             "use a name such as Europe/Paris or UTC",
         ) from error
     check_storage(config.storage)
+    for name, section in config.raw.items():
+        if isinstance(section, RawSection):
+            _check_raw(name, section)
     for name, section in config.models.items():
         _check_model(config, name, section)
     for name, service in config.services.items():
@@ -220,15 +261,32 @@ def _check_quoted(data: dict[str, Any]) -> None:
                 )
 
 
-def _wrong_model(data: dict[str, Any]) -> str:
-    """Return the name of the first model whose section is not valid."""
-    models = _section(data, "models")
-    for model in models:
+def _wrong_name(data: dict[str, Any], kind: str, shape: Any) -> str:
+    """Return the name of the first of several sections of a kind that is not valid."""
+    sections = _section(data, kind)
+    for name, section in sections.items():
         try:
-            msgspec.convert(_promote_dates(models[model]), ModelSection)
+            msgspec.convert(_promote_dates(section), shape)
         except msgspec.ValidationError:
-            return model
+            return name
     return "NAME"
+
+
+def _check_raw(name: str, section: RawSection) -> None:
+    place = f"shipway.toml: raw.{name}"
+    if section.table and section.query:
+        raise ShipwayError("SW-102", f"{place} has both a table and a query", "a query names its tables: keep one")
+    if section.watermark and not section.key:
+        hint = f'add key = "..." to [raw.{name}]: rows at the mark are read twice, and the key tells them from new ones'
+        raise ShipwayError("SW-102", f"{place} has a watermark and no key", hint)
+    if section.landing == "debezium" and not section.key:
+        hint = f'add key = "..." to [raw.{name}]: the columns of the primary key'
+        raise ShipwayError("SW-102", f"{place} is a stream of changes and has no key", hint)
+    if section.landing != "plain" and section.watermark:
+        hint = "remove the watermark: these changes carry their own position"
+        raise ShipwayError("SW-102", f"{place} lands by {section.landing} and has a watermark", hint)
+    if section.contract and not section.contract.endswith(".toml"):
+        raise ShipwayError("SW-102", f"{place}.contract is {section.contract!r}", "name a file that ends in .toml")
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:
@@ -316,7 +374,7 @@ def _hint(data: dict[str, Any]) -> str:
         for name in _section(data, section):
             if name not in get_type_hints(shape):
                 return f"in [{section}], {did_you_mean(name, get_type_hints(shape))}"
-    for kind, shape in {"models": ModelSection, "services": ServiceSection}.items():
+    for kind, shape in {"raw": RawSection, "models": ModelSection, "services": ServiceSection}.items():
         named = _section(data, kind)
         for each in named:
             for name in _section(named, each):

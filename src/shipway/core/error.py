@@ -23,6 +23,9 @@ CODES: Final[dict[str, str]] = {
     "SW-209": "no such table or branch",
     "SW-210": "changes conflict",
     "SW-211": "schema cannot change so",
+    "SW-221": "contract is not valid",
+    "SW-222": "contract is broken",
+    "SW-223": "too many rows are refused",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",

@@ -1,9 +1,11 @@
 """The lakehouse of a project: tables as files in a blob store, under branches in a catalog."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
 import polars as pl
 
+from shipway.core.error import ShipwayError
 from shipway.core.ref import check_place
 from shipway.core.table import Commit, Snapshot
 from shipway.infra.branch import BRANCH, Branches
@@ -11,8 +13,12 @@ from shipway.infra.compaction import compact
 from shipway.infra.difference import Difference, compare
 from shipway.infra.merge import MergePlan, plan_merge, refuse_conflicts
 from shipway.infra.table import TableFiles
+from shipway.infra.turn import await_turn, hold_turn
 from shipway.ports.blobs import Blobs
 from shipway.ports.catalog import Catalog
+
+_TRIES: Final = 3
+"""How often somebody else may be quicker before whoever delivers takes the turn."""
 
 
 class Lake:
@@ -118,6 +124,35 @@ class Lake:
         refuse_conflicts(plan, source, into)
         return self.refs.commit(into, plan.tables, expect=expect, message=f"merge {source}", also=[theirs])
 
+    def deliver(self, branch: str, into: str, *, keys: Mapping[str, Sequence[str]] | None = None) -> Commit:
+        """Bring a branch of one's own into one that others move too, however often they are quicker.
+
+        What is new there is first merged into the branch, which nobody else moves, and then the other is moved to it: a
+        try that comes too late costs only what the others did since the last one.
+
+        Args:
+            branch: whose commits are brought.
+            into: the branch that moves; it must exist.
+            keys: table name to the columns that identify a row.
+
+        Returns:
+            The commit that both branches now point at.
+
+        Raises:
+            ShipwayError: SW-209 if one of the two is not there, SW-210 if both changed the same rows, SW-208 if others
+                move the branch itself.
+        """
+        await_turn(self.refs.catalog, into)
+        for _ in range(_TRIES):
+            delivered = self._deliver(branch, into, keys or {})
+            if delivered is not None:
+                return delivered
+        with hold_turn(self.refs.catalog, into, self.refs.find(branch)):
+            while True:
+                delivered = self._deliver(branch, into, keys or {})
+                if delivered is not None:
+                    return delivered
+
     def branches(self) -> dict[str, str]:
         """Return every branch with the commit it points at."""
         return self.refs.branches()
@@ -133,6 +168,17 @@ class Lake:
     def close(self) -> None:
         """Release the catalog; closing twice does no harm."""
         self.refs.close()
+
+    def _deliver(self, branch: str, into: str, keys: Mapping[str, Sequence[str]]) -> Commit | None:
+        """Try once to bring a branch into another one; None if somebody else was quicker."""
+        theirs = self.refs.find(into)
+        mine = self.merge(theirs, branch, expect=self.refs.head(branch), keys=keys)
+        try:
+            return self.refs.forward(into, to=mine.id, expect=theirs)
+        except ShipwayError as refusal:
+            if refusal.code != "SW-208" or self.refs.head(into) == theirs:
+                raise
+            return None
 
     def _plan(self, theirs: str, ours: str, keys: Mapping[str, Sequence[str]]) -> MergePlan:
         base = self.refs.history.find_base(ours, theirs)

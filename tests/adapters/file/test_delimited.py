@@ -31,7 +31,9 @@ def test_the_first_ragged_line_is_named(widths):
     data = "\n".join(",".join(f"{line}{place}" for place in range(width)) for line, width in enumerate(widths)).encode()
     wrong = [line for line, width in enumerate(widths, start=1) if width != widths[0]]
     if not wrong:
-        assert check_csv(data) == Header(tuple(f"0{place}" for place in range(widths[0])), len(widths) - 1)
+        found = check_csv(data)
+        assert found == Header(tuple(f"0{place}" for place in range(widths[0])), len(widths) - 1, found.ends)
+        assert found.ends[-1] == len(data)
         return
     with pytest.raises(
         ValueError, match=f"^line {wrong[0]}(, the last,)? has {widths[wrong[0] - 1]} of the {widths[0]} "

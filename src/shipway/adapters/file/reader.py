@@ -1,12 +1,7 @@
-"""Raw inputs from files: CSV (plain, gzip or zip), Parquet and JSON lines."""
+"""Raw inputs from files: one, those that a pattern names, or all of a folder."""
 
-import codecs
-import gzip
 import hashlib
-import io
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,117 +9,120 @@ import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
 from shipway.adapters.file.address import describe_neighbours, locate
-from shipway.adapters.file.delimited import check_csv, check_json_lines, check_utf8
+from shipway.adapters.file.format import FORMATS, find_format, parse
 from shipway.core.error import ShipwayError
+from shipway.core.raw import Cursor, Piece, Raw
 
-NULLS: Final = ("NA", "")
-"""Fields of a CSV that stand for a missing value."""
+_MAGIC: Final = frozenset("*?[")
+_AGAIN: Final = "fetch the file again, or correct it where it is made"
 
 
 class FileReader:
     """The reader of files, by path, `file:` URI or `package:NAME/inner/path`; it answers the port `Reader`.
 
-    The ending of the address says the format. The types of CSV and JSON columns are inferred from all rows, and dates
-    and times stay text for the source's function to read. A plain CSV that was cut exactly behind a line or inside its
-    last field, or JSON lines cut behind a line, cannot be told from a whole file; every other cut is refused.
+    A path that ends in a slash, or that of a folder, stands for all files below it; one with `*`, `?` or `[` for those
+    that it fits. Names that begin with a dot or an underscore are passed over there, as the markers of other tools are.
+    Every file is a piece, in the order of the names.
+
+    The ending of a name says the format. Without a contract the types of CSV columns are inferred from all rows, and
+    dates and times stay text. A plain text that was cut exactly behind a line, or a CSV inside its last field, cannot
+    be told from a whole one; every other cut is refused.
     """
 
-    def __init__(self, root: Path) -> None:
-        """Read relative paths from a folder, the project's."""
-        self._root = root
+    def __init__(self, root: Path, inbox: Path | None = None) -> None:
+        """Read relative paths from a folder.
 
-    def fingerprint(self, uri: str) -> str:
-        """Return the SHA-256 of the file's bytes.
+        Args:
+            root: the project's folder.
+            inbox: where what was pushed waits, a folder for each input.
+        """
+        self._root = root
+        self._inbox = inbox
+
+    def pieces(self, raw: Raw, since: Cursor) -> list[Piece]:
+        """Return every file with the SHA-256 of its bytes.
 
         Raises:
-            ShipwayError: SW-201 if there is no such file or it cannot be read.
+            ShipwayError: SW-201 if there is no such file, one cannot be read, or its ending stands for no format.
         """
-        path = locate(uri, self._root)
+        del since  # files are counted, not read from a mark on
+        base, names = self._find(raw)
+        return [Piece(name=name, fingerprint=self._digest(raw, base / name)) for name in names]
+
+    def read(self, raw: Raw, piece: Piece) -> Iterator[pl.DataFrame]:
+        """Yield the rows of one file.
+
+        Raises:
+            ShipwayError: SW-201 if the file cannot be read whole or changed meanwhile, SW-204 if it has no bytes.
+        """
+        base, names = self._find(raw)
+        ending = find_format(piece.name)
+        if piece.name not in names or ending is None:
+            raise ShipwayError("SW-201", f"{piece.name} of {raw.uri} is gone", "run again: what is there now is read")
+        path = base / piece.name
+        shown = raw.uri if len(names) == 1 else f"{raw.uri}: {piece.name}"
+        try:
+            data = path.read_bytes()
+        except OSError as fault:
+            raise _cannot_open(shown, path, fault) from fault
+        if hashlib.sha256(data).hexdigest() != piece.fingerprint:
+            raise ShipwayError("SW-201", f"{shown} changed while it was read", "run again once its writer has finished")
+        if not data:
+            raise ShipwayError("SW-204", f"{shown} is empty", "check that whatever writes the file has finished")
+        try:
+            yield from parse(data, ending, typed=not raw.contract)
+        except (ValueError, PolarsError, PanicException) as fault:
+            reason = str(fault).partition("\n")[0] or type(fault).__name__
+            raise ShipwayError("SW-201", f"{shown} is damaged or cut short: {reason}", _AGAIN) from fault
+
+    def _find(self, raw: Raw) -> tuple[Path, Sequence[str]]:
+        """Return a folder and the names below it that an address stands for."""
+        if raw.scheme == "inbox" and self._inbox is not None:
+            # Before the first delivery there is no folder, and that is no mistake.
+            base = self._inbox / raw.name
+            return base, _list(base, "**/*") if base.is_dir() else []
+        path = locate(raw.uri, self._root)
+        if not path.exists() and _MAGIC.intersection(str(path)):
+            base, pattern = _split(path)
+            names = _list(base, pattern) if base.is_dir() else []
+        elif raw.uri.endswith("/") or path.is_dir():
+            if not path.is_dir():
+                raise ShipwayError("SW-201", f"{raw.uri} is no folder (looked at {path})", describe_neighbours(path))
+            base, names = path, _list(path, "**/*")
+        else:
+            base, names = path.parent, [path.name]
+        if not names:
+            raise ShipwayError(
+                "SW-201", f"{raw.uri} stands for no file (looked in {base})", "put one there, or correct the address"
+            )
+        for name in names:
+            if find_format(name) is None:
+                shown = raw.uri if len(names) == 1 else f"{raw.uri}: {name}"
+                said = ", ".join(ending for ending in FORMATS if ending.count(".") == 1)
+                raise ShipwayError(
+                    "SW-201",
+                    f"{shown} has an ending that stands for no format",
+                    f"files end in {said}, and all but Parquet also in .gz, .zip or .zst behind that, as in .csv.zip",
+                )
+        return base, names
+
+    def _digest(self, raw: Raw, path: Path) -> str:
         try:
             with path.open("rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as fault:
-            raise _cannot_open(uri, path, fault) from fault
-
-    def read(self, uri: str) -> pl.DataFrame:
-        """Return all rows of the file.
-
-        Raises:
-            ShipwayError: SW-201 if the file cannot be read whole or its ending is unknown, SW-204 if it has no rows.
-        """
-        ending = next((ending for ending in _FORMATS if uri.lower().endswith(ending)), None)
-        if ending is None:
-            raise ShipwayError(
-                "SW-201", f"{uri} has an ending that stands for no format", f"files end in {', '.join(_FORMATS)}"
-            )
-        path = locate(uri, self._root)
-        try:
-            data = path.read_bytes()
-        except OSError as fault:
-            raise _cannot_open(uri, path, fault) from fault
-        try:
-            frame = _FORMATS[ending](data) if data else pl.DataFrame()
-        except (ValueError, PolarsError, PanicException) as fault:
-            reason = str(fault).partition("\n")[0] or type(fault).__name__
-            raise ShipwayError(
-                "SW-201",
-                f"{uri} is damaged or cut short: {reason}",
-                "fetch the file again, or correct it where it is made",
-            ) from fault
-        if frame.height == 0:
-            what = "is empty" if not data else "has no rows"
-            raise ShipwayError("SW-204", f"{uri} {what}", "check that whatever writes the file has finished")
-        return frame
+            raise _cannot_open(raw.uri, path, fault) from fault
 
 
-def _read_csv(data: bytes) -> pl.DataFrame:
-    body = data.removeprefix(codecs.BOM_UTF8).rstrip(b"\r\n")
-    if not body.strip():
-        return pl.DataFrame()
-    check_utf8(body)
-    header = check_csv(body)
-    if header.records == 0:
-        return pl.DataFrame()
-    frame = pl.read_csv(io.BytesIO(body), infer_schema_length=None, null_values=list(NULLS))
-    return _expect_rows(frame, header.records)
+def _split(path: Path) -> tuple[Path, str]:
+    """Return the folder above the first part of a path that is a pattern, and the pattern below it."""
+    first = next(place for place, part in enumerate(path.parts) if _MAGIC.intersection(part))
+    return Path(*path.parts[:first]), str(Path(*path.parts[first:]))
 
 
-def _read_json_lines(data: bytes) -> pl.DataFrame:
-    body = data.removeprefix(codecs.BOM_UTF8)
-    check_utf8(body)
-    records = check_json_lines(body)
-    if records == 0:
-        return pl.DataFrame()
-    return _expect_rows(pl.read_ndjson(io.BytesIO(body), infer_schema_length=None), records)
-
-
-def _read_parquet(data: bytes) -> pl.DataFrame:
-    return pl.read_parquet(io.BytesIO(data))
-
-
-def _read_gzip(data: bytes) -> pl.DataFrame:
-    try:
-        return _read_csv(gzip.decompress(data))
-    except (EOFError, OSError, zlib.error) as fault:
-        raise ValueError(f"the gzip stream cannot be unpacked ({fault})") from fault
-
-
-def _read_zip(data: bytes) -> pl.DataFrame:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-            if len(members) != 1:
-                raise ValueError(f"the archive holds {len(members)} files, not one")
-            content = archive.read(members[0])
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
-        raise ValueError(f"the archive cannot be unpacked ({fault})") from fault
-    return _read_csv(content)
-
-
-def _expect_rows(frame: pl.DataFrame, records: int) -> pl.DataFrame:
-    if frame.height != records:
-        raise ValueError(f"it holds {records:,} records but {frame.height:,} rows could be read")
-    return frame
+def _list(base: Path, pattern: str) -> list[str]:
+    found = (path.relative_to(base) for path in base.glob(pattern) if path.is_file())
+    return sorted(path.as_posix() for path in found if not any(part[0] in "._" for part in path.parts))
 
 
 def _cannot_open(uri: str, path: Path, fault: OSError) -> ShipwayError:
@@ -132,13 +130,3 @@ def _cannot_open(uri: str, path: Path, fault: OSError) -> ShipwayError:
         return ShipwayError("SW-201", f"{uri} does not exist (looked at {path})", describe_neighbours(path))
     hint = "name a file that this user may read"
     return ShipwayError("SW-201", f"{uri} cannot be read ({fault.strerror})", hint)
-
-
-_FORMATS: Final[dict[str, Callable[[bytes], pl.DataFrame]]] = {
-    ".csv": _read_csv,
-    ".csv.gz": _read_gzip,
-    ".csv.zip": _read_zip,
-    ".parquet": _read_parquet,
-    ".jsonl": _read_json_lines,
-    ".ndjson": _read_json_lines,
-}

@@ -7,6 +7,7 @@ HTTP is answered too, and then the connection is closed: what follows on it coul
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import uvloop
@@ -30,14 +31,16 @@ class AsyncioHttp:
     calls `answer` once on what it was given.
     """
 
-    def __init__(self, handle: Handle, *, limits: Limits | None = None) -> None:
+    def __init__(self, handle: Handle, *, limits: Limits | None = None, most_bytes: int | None = None) -> None:
         """Keep what answers; nothing listens yet.
 
         Args:
             handle: is given each request.
             limits: sizes and times that a client has to keep to.
+            most_bytes: size of a request's body, in place of that in the limits.
         """
-        self._state = State(handle, limits or Limits())
+        limits = limits or Limits()
+        self._state = State(handle, limits if most_bytes is None else replace(limits, body_bytes=most_bytes))
         self._server: asyncio.Server | None = None
         self._ticking: asyncio.Task[None] | None = None
 

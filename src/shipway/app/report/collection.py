@@ -8,6 +8,7 @@ from shipway.app.report.data import ModelData, OriginData, ReportData, StageData
 from shipway.app.report.gate import GateData, Measured, RuleData, Unit
 from shipway.app.report.measurement import collect_model
 from shipway.app.report.number import write_instant
+from shipway.app.report.override import OverrideData, collect_override
 from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
@@ -69,6 +70,7 @@ def collect_report(workspace: Workspace, run: RunReport) -> ReportData:
         gates=_gates(workspace, run),
         models=_models(workspace, run),
         origin=_origin(workspace, run),
+        overrides=_overrides(run),
     )
 
 
@@ -91,6 +93,16 @@ def unit_of(measure: Measure) -> Unit:
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"
+
+
+def _overrides(run: RunReport) -> tuple[OverrideData, ...]:
+    given = {each.override.id: each for each in run.overrides}
+    trained: dict[str, list[str]] = {}
+    for version in run.versions:
+        for each in version.overrides:
+            given.setdefault(each.override.id, each)
+            trained.setdefault(each.override.id, []).append(f"{version.model}@{version.number}")
+    return tuple(collect_override(each, tuple(trained.get(name, ()))) for name, each in given.items())
 
 
 def _models(workspace: Workspace, run: RunReport) -> tuple[ModelData, ...]:

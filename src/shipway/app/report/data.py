@@ -6,6 +6,7 @@ import msgspec
 
 from shipway.app.report.gate import GateData, Measured
 from shipway.app.report.live import LiveData
+from shipway.app.report.override import OverrideData
 from shipway.core.gate import Outcome
 
 
@@ -294,7 +295,10 @@ class OriginData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportData(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the page shows; `live` is the life of a service, None where there is none to tell of."""
+    """Everything the page shows; `live` is the life of a service, None where there is none to tell of.
+
+    `overrides` are those that the data or a version of the run owes its way through a gate to.
+    """
 
     project: str
     owner: str
@@ -304,3 +308,4 @@ class ReportData(msgspec.Struct, frozen=True, kw_only=True):
     models: tuple[ModelData, ...]
     origin: OriginData
     live: LiveData | None = None
+    overrides: tuple[OverrideData, ...] = ()

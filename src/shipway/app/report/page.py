@@ -12,6 +12,7 @@ from shipway.app.report.life import show_life
 from shipway.app.report.live import LiveData
 from shipway.app.report.model import show_calibration, show_leaks, show_months, show_value
 from shipway.app.report.number import MINUS, write_interval, write_number
+from shipway.app.report.override import show_overrides
 from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
 from shipway.app.report.release import show_releases
 from shipway.app.report.service import show_policies, show_server, show_weeks
@@ -53,6 +54,7 @@ def render_report(data: ReportData, charts: Charts) -> str:
 def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Markup | None]]:
     """Yield each section's anchor, title and content, None for one without data."""
     yield "path", "The path", show_stages(data.stages)
+    yield "overrides", "Overrides", show_overrides(data.overrides)
     yield "gates", "Gates", show_gates(data.gates)
     for at, model in enumerate(data.models):
         of = f" of {model.name}" if len(data.models) > 1 else ""
@@ -90,6 +92,7 @@ def _header(data: ReportData) -> Markup:
         "header",
         element("p", f"shipway report{owner}", class_="brow"),
         element("h1", data.project, " ", badge(data.outcome)),
+        *(words(element("b", "Overridden: "), f"{each.said}.") for each in data.overrides),
         *(_lede(model) for model in data.models),
         None if data.live is None else show_life(data.live),
         None if data.models else words("No model was made: the data did not pass its gates."),

@@ -1,0 +1,1 @@
+"""Databases and warehouses with an ADBC driver as raw inputs."""

@@ -1,0 +1,1 @@
+"""Databases that speak SQL: what is asked of them, in their dialects."""
