@@ -38,7 +38,7 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     open_data(runner)
     frame, _ = frame_of(runner, model)
     log = workspace.open_log(service)
-    answers = read_answers(log, read_labels(workspace, model), known_by)
+    answers = read_answers(log, read_labels(workspace, model)[0], known_by)
     scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by)
     auditor = Auditor(runner, lived, model, frame, log)
     judgements = lived.judgements.get(lived.subject, [])
