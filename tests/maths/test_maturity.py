@@ -105,11 +105,13 @@ def test_quantiles_are_of_the_labels_that_come():
     assert delay_quantile(curve_of([5.0, 5.0], [0, 0]), 0.5) is None
 
 
-def test_follow_up_suffices_where_the_curve_has_been_level_for_long():
-    took = [*range(1, 41), *[400] * 10]
-    assert follow_up_suffices(curve_of(took, [1] * 40 + [0] * 10))
-    assert not follow_up_suffices(curve_of([*range(1, 41), *[40] * 10], [1] * 40 + [0] * 10))
-    assert not follow_up_suffices(curve_of([1.0, 2.0], [0, 0]))
+def test_follow_up_suffices_where_the_curve_has_been_level_for_as_long_as_it_rose():
+    took = np.arange(1.0, 41.0)
+    curve = curve_of(took, [1] * 40)
+    assert follow_up_suffices(curve, np.full(40, 80.0))
+    assert not follow_up_suffices(curve, np.full(40, 79.0))
+    assert not follow_up_suffices(curve, np.array([80.0] * 29 + [40.0] * 11))
+    assert not follow_up_suffices(curve_of([1.0, 2.0], [0, 0]), np.full(50, 9.0))
 
 
 def test_what_is_expected_is_what_comes_after_the_time_followed():

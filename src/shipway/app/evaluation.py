@@ -222,7 +222,7 @@ def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, lim
         judged_at,
         before=Asked(at=at, known_at=known_at, day=day),
         y=y,
-        loss=per_row_log_loss(y, scored[P].to_numpy()),
+        loss=per_row_log_loss(y, scored[P].to_numpy()) if scored.height else None,
     )
 
 

@@ -154,9 +154,10 @@ def measure_maturity(
         loss: log loss of each row of the window, likewise.
     """
     took, seen, asked = window.follow(judged_at)
-    curve = _learn(before if before is not None and before.at.size else window, judged_at)
+    learned = before if before is not None and before.at.size else window
+    curve = _learn(learned, judged_at)
     labelled = int(seen.sum())
-    identified = follow_up_suffices(curve)
+    identified = follow_up_suffices(curve, (judged_at - learned.at[learned.at <= judged_at]).astype(np.float64))
     more, least, most = expect_labels(curve, took[~seen])
     most = most if identified else float((~seen).sum())
     late = delay_quantile(curve, _LATE)

@@ -20,8 +20,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.integer[Any]]
 
-SUFFICIENT: Final = 0.05
-"""Level of the test that the follow-up is long enough."""
+_LATE: Final = 0.99
+_AGAIN: Final = 2.0
+_ENOUGH: Final = 30
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,19 +105,20 @@ def delay_quantile(curve: DelayCurve, share: float) -> float | None:
     return float(curve.times[min(int(reached), curve.times.size - 1)])
 
 
-def follow_up_suffices(curve: DelayCurve) -> bool:
+def follow_up_suffices(curve: DelayCurve, followed: Floats) -> bool:
     """Tell whether rows were followed for long enough to tell labels that are late from those that never come.
 
-    The test of Maller and Zhou 1994 ("Testing for sufficient follow-up and outliers in survival data", J. Am. Statist.
-    Assoc. 89): with `longest` the greatest time at all and `last` the greatest delay, the share of rows whose delay
-    lies within `longest - last` below `last` makes (1 - share)^n; it is below 0.05 where the curve has been level for
-    long. Where the last row followed has its label, nothing is known.
+    That the level of the curve is the share that never gets a label needs a follow-up beyond every delay (Maller and
+    Zhou 1994, "Testing for sufficient follow-up and outliers in survival data", J. Am. Statist. Assoc. 89). Here: at
+    least 30 rows were followed for twice the time within which 99 % of the labels came, so that the curve has been
+    level for as long again as it rose. Labels of another kind that all take longer than anybody waited cannot be seen.
+
+    Args:
+        curve: the distribution.
+        followed: float64[n], how long ago each of its rows was asked, with a label or not.
     """
-    if not curve.times.size:
-        return False
-    longest, last = float(curve.took.max()), float(curve.times[-1])
-    near = curve.seen & (curve.took > last - (longest - last))
-    return float((1 - near.mean()) ** curve.took.size) < SUFFICIENT
+    late = delay_quantile(curve, _LATE)
+    return late is not None and int((followed >= _AGAIN * late).sum()) >= _ENOUGH
 
 
 def expect_labels(curve: DelayCurve, followed: Floats, confidence: float = 0.95) -> tuple[float, float, float]:

@@ -262,6 +262,8 @@ def test_drift_is_measured_against_the_rows_that_were_trained_on(shop, orders):
 def test_labels_are_those_that_landed_keyed_as_the_log_writes_them(shop, orders):
     with shop.workspace() as workspace:
         labels, asked = read_labels(workspace, workspace.project.registry.models["late"])
+    assert asked.columns == ["at", "known_at"]
+    assert asked.height == orders.height
     assert labels.columns == ["row", "label", "known_at"]
     assert labels.height == orders.height
     first = labels.row(0, named=True)
