@@ -24,7 +24,8 @@ def show_maturity(maturity: Maturity | None) -> Markup | None:
         doubt = words("Rows were not followed for long enough to tell labels that are late from those that never come.")
     took = None
     if maturity.median_us is not None and maturity.p99_us is not None:
-        spread = f"Half of the labels take no longer than {_write(maturity.median_us)}, 99 % of them {_write(maturity.p99_us)}."
+        median, late = _write(maturity.median_us), _write(maturity.p99_us)
+        spread = f"Half of the labels take no longer than {median}, 99 % of them {late}."
         took = words(f"{spread} Learned from {maturity.rows:,} predictions.")
     head = ("", "Labels that have come", "Weighted for those to come", "Early less all", "")
     leans = table(head, [_lean(bias) for bias in maturity.bias], numbers=(1, 2, 3)) if maturity.bias else None
