@@ -14,7 +14,7 @@ _WORDS = {
     **dict.fromkeys(
         (
             "auc", "brier", "calibration_gap", "decision_value", "fresh", "has_columns", "has_rows", "holds",
-            "log_loss", "never_lowers", "never_matters", "present", "slice_regression", "unique",
+            "label_maturity", "log_loss", "never_lowers", "never_matters", "present", "slice_regression", "unique",
         ),
         "shipway.core.check",
     ),
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         has_columns,
         has_rows,
         holds,
+        label_maturity,
         log_loss,
         never_lowers,
         never_matters,
@@ -80,6 +81,7 @@ __all__ = [
     "has_rows",
     "holds",
     "label",
+    "label_maturity",
     "leak",
     "log_loss",
     "model",

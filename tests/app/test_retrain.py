@@ -4,9 +4,11 @@ from contextlib import closing
 
 import pytest
 
+from shipway.app.override import give_override
 from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.retrain import retrain
+from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
 from shipway.core.body import RetrainAsked
 from shipway.kit.duration import DAY
@@ -62,3 +64,25 @@ def test_what_cannot_be_learned_from_ends_without_a_version(asked):
     ended = state.services["desk"].retrains[0]
     assert (ended.number, ended.outcome) == (None, "fail")
     assert ended.ended.startswith("SW-402")
+
+
+def test_data_without_a_verdict_by_the_present_rules_is_not_retrained_on(shop, asked):
+    code = shop.root / "project.py"
+    code.write_text(code.read_text().replace("    sw.present(orders.customer),\n", ""))
+    state, _ = asked("90", "80d")
+    ended = state.services["desk"].retrains[0]
+    assert (ended.number, ended.outcome) == (None, "hold")
+    assert ended.ended.startswith("SW-401 the verdict of gate 'data' on data:")
+    assert len(state.models["returned"]) == 1
+
+
+def test_a_retrain_by_right_of_an_override_carries_it(shop, asked):
+    code = shop.root / "project.py"
+    code.write_text(code.read_text().replace("has_rows(orders) >= 10_000", "has_rows(orders) >= 10_000_000"))
+    assert run_project(shop.project).outcome == "fail"
+    given = give_override(shop.project, "data", by="ana", reason="known")
+    state, _ = asked("90", "80d")
+    version = state.version("returned", 2)
+    assert version is not None
+    assert version.overrides == [given.id]
+    assert state.version("returned", 1).overrides == []

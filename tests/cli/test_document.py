@@ -44,7 +44,10 @@ def test_facts_that_are_instants_are_written_and_tags_are_kept():
 
 
 def test_everything_but_instants_is_as_it_was(ran_shop):
-    """Bundles hold expressions and numbers of every kind; only the cut of the version is an instant in its evidence."""
+    """Bundles hold expressions and numbers of every kind; only the cut and when labels were judged are instants."""
     detail = show_model(ran_shop.project, "returned@1")
-    for part in (*detail.evidence, *detail.verdicts, *detail.bundle.inputs, detail.bundle.views, detail.bundle.parity):
+    (labels,) = (each for each in detail.evidence if each.check == "label_maturity")
+    assert make_document(labels)["facts"].pop("judged_at") == "2025-01-01T00:00:00Z"
+    others = [each for each in detail.evidence if each is not labels]
+    for part in (*others, *detail.verdicts, *detail.bundle.inputs, detail.bundle.views, detail.bundle.parity):
         assert msgspec.json.encode(make_document(part)) == msgspec.json.encode(part)

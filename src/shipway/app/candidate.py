@@ -97,7 +97,7 @@ def make_candidate(
         name = f"score {model.name}@{current.number}"
         scored = score(runner, theirs, trained_of(runner, current), period, name=name, known=known)
         baselines["current"] = (f"version {current.number}", scored)
-    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines)
+    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines, known)
     bundle = None
     if evaluated.passed:
         bundle = package(runner, model, version, frame, trained, evaluated, period)

@@ -12,7 +12,7 @@ import polars as pl
 from shipway.app.frame import admitted, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
-from shipway.app.training import P, Trained, load_predictor, read_inputs
+from shipway.app.training import P, Trained, known_by, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import (
@@ -27,13 +27,17 @@ from shipway.core.check import (
     auc,
     brier,
     calibration_gap,
+    label_maturity,
     log_loss,
 )
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Verdict, checks_of, decide
+from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
+from shipway.core.measure import Labelled, LabelMaturity
 from shipway.core.model import Model
-from shipway.data.plan import AT, LABEL
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
+from shipway.maths.metric import per_row_log_loss
 from shipway.training.frame import encode_frame
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
@@ -43,7 +47,7 @@ PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
 CALENDAR: Final = ("day", "month", "weekday", "hour_band")
 """Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
-STANDARD: Final = (auc, log_loss, brier, calibration_gap)
+STANDARD: Final = (auc, log_loss, brier, calibration_gap, label_maturity)
 """What is measured of every version, whether a gate asks for it or not."""
 
 
@@ -81,6 +85,7 @@ def evaluate(
     trained: Trained,
     predictions: Artifact,
     baselines: Mapping[str, tuple[str, Artifact]],
+    known: int | None = None,
 ) -> Evaluated:
     """Measure a version and let its gates decide.
 
@@ -92,13 +97,16 @@ def evaluate(
         trained: the version's model.
         predictions: what it predicted in the test period.
         baselines: baseline to the name it goes by and its predictions of the same rows.
+        known: the moment of judging, after which no label is seen, microseconds since 1970 UTC; the domain time of runs
+            where None.
     """
+    limit = known_by(runner) if known is None else known
     gates = release_gates(runner)
     checks = checks_of(gates, also=STANDARD)
     spine = admitted(runner, (model.on.name,))[model.on.name]
     outputs = runner.make(
         f"evaluate {subject.removeprefix('model:')}",
-        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines),
+        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines, limit),
         inputs={
             "frame": frame.digest,
             "spine": spine.digest,
@@ -113,6 +121,7 @@ def evaluate(
             "names": {name: said for name, (said, _) in baselines.items()},
             "rate": trained.facts["rate"],
             "timezone": runner.workspace.project.config.project.timezone,
+            "known_by": limit,
         },
     )
     evidence = read_evidence(runner, outputs["evidence"])
@@ -154,20 +163,26 @@ def _evaluate(
     trained: Trained,
     predictions: Artifact,
     baselines: Mapping[str, tuple[str, Artifact]],
+    limit: int | None,
     report: Callable[[int, int], None],
 ) -> Made:
     scored = read_table(runner, predictions)
+    maturity = _measure_maturity(runner, frame, scored, limit)
     labelled = scored[LABEL].is_not_null()
     sample = _sample(runner, model, checks, scored, trained, baselines)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
+        if isinstance(check.measure, LabelMaturity):
+            evidence.append(give_maturity(maturity, subject=subject, log_digest=predictions.digest))
+            continue
         behaves = isinstance(check.measure, Directional | Invariance)
         found = measure_candidate(
             check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
         )
         detail = None if found.detail is None else keep_rows(runner, found.detail)
-        evidence.append(msgspec.structs.replace(found.evidence, detail=detail))
+        measured = msgspec.structs.replace(found.evidence, detail=detail)
+        evidence.append(mark_maturity(measured, maturity) if isinstance(check.measure, Labelled) else measured)
         report(done + 1, len(checks) + 1)
     value = next((c.measure for c in checks if isinstance(c.measure, DecisionValue)), None)
     profile: dict[str, Any] = {
@@ -182,6 +197,33 @@ def _evaluate(
     }
     said = f"{sample.n:,} of {sample.scored:,} rows have a label"
     return Made(outputs, records, said=said)
+
+
+def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, limit: int | None) -> Maturity:
+    """Measure how many labels of the test period had come; delays are learned from all rows of the frame.
+
+    Where runs are in real time the moment of judging is that of the newest label in the data: nothing later is in it.
+    """
+    zone = runner.workspace.project.config.project.timezone
+    rows = read_rows(runner, frame, [AT, LABEL, LABEL_KNOWN_AT])
+    known = pl.when(pl.col(LABEL).is_not_null()).then(pl.col(LABEL_KNOWN_AT).to_physical()).fill_null(NEVER)
+    instants = rows.select(
+        at=pl.col(AT).to_physical(),
+        known=known,
+        day=pl.col(AT).dt.convert_time_zone(zone).dt.date().to_physical().cast(pl.Int64),
+    ).filter(pl.col("at").is_not_null())
+    at, known_at, day = (instants[name].to_numpy() for name in ("at", "known", "day"))
+    start, end = _period(scored)
+    within = (at >= start) & (at < end)
+    y = scored[LABEL].fill_null(value=False).to_numpy().astype(np.bool_)
+    judged_at = limit if limit is not None else int(known_at.max(initial=NEVER))
+    return measure_maturity(
+        Asked(at=at[within], known_at=known_at[within], day=day[within]),
+        judged_at,
+        before=Asked(at=at, known_at=known_at, day=day),
+        y=y,
+        loss=per_row_log_loss(y, scored[P].to_numpy()) if scored.height else None,
+    )
 
 
 def _sample(

@@ -19,13 +19,14 @@ INSTANTS: Final = frozenset(
         "ended_at",
         "asked_at",
         "given_at",
+        "judged_at",
         "revoked_at",
     }
 )
 """Fields of the answers that are microseconds since 1970 UTC where they are whole numbers."""
 FACTS: Final = frozenset({"facts", "training", "params"})
 """Fields that hold facts by name, some of which are instants too."""
-INSTANT_FACTS: Final = frozenset({"cut", "period", "known_by", "now"})
+INSTANT_FACTS: Final = frozenset({"cut", "period", "known_by", "now", "judged_at"})
 """Those of them; a `now` of 0 says that the present played no part, and stays."""
 
 

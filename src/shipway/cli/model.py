@@ -101,6 +101,9 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         rows = write_plural(bundle.training["rows"], "row")
         facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
         facts["files"] = ", ".join(sorted(bundle.files))
+    maturity = next((e for e in detail.evidence if e.check == "label_maturity"), None)
+    if maturity is not None:
+        facts["labels"] = str(maturity.facts["said"])
     show_facts(console, facts)
     show_overrides(console, version.overrides)
     for verdict in detail.verdicts:

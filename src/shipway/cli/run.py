@@ -71,7 +71,8 @@ def show_run(console: Console, made: RunReport, report: Path | None) -> None:
     """Show what a run came to."""
     versions = [version for version in made.versions if version.evidence]
     metrics = [name for name in ("auc", "log_loss", "decision_value") if any(name in v.evidence for v in versions)]
-    show_table(console, ("version", *metrics, "gates", "bundle"), (_row(version, metrics) for version in versions))
+    heads = ("version", *metrics, "labels come", "gates", "bundle")
+    show_table(console, heads, (_row(version, metrics) for version in versions))
     leaks = [
         (p.leak, *(write_interval(*side.auc) if side else "not built" for side in (p.claimed, p.served)))
         for p in made.leaks
@@ -95,7 +96,7 @@ def show_run(console: Console, made: RunReport, report: Path | None) -> None:
 
 
 def _row(version: VersionReport, metrics: list[str]) -> tuple[Cell, ...]:
-    measured = [version.evidence.get(name) for name in metrics]
+    measured = [version.evidence.get(name) for name in (*metrics, "label_maturity")]
     outcomes = [verdict.outcome for verdict in version.verdicts]
     worst = next((outcome for outcome in ("fail", "hold", "pass") if outcome in outcomes), "none")
     return (

@@ -24,6 +24,7 @@ from shipway.core.measure import (
     Holds,
     Improvement,
     Invariance,
+    LabelMaturity,
     Measure,
     PairedLoss,
     PredictionShift,
@@ -121,10 +122,11 @@ class Check(msgspec.Struct, frozen=True):
         Raises:
             ShipwayError: SW-106 where the check is no metric of a candidate, or the window no duration above zero.
         """
-        score = self.measure
-        if not isinstance(score, Score):
-            raise ShipwayError("SW-106", f"{self.text} is no metric", "take auc, log_loss, brier or calibration_gap")
-        measure = Windowed(score, take_width(last, f"the window of {self.text}.over"))
+        score, words = self.measure, "take auc, log_loss, brier, calibration_gap or label_maturity"
+        if not isinstance(score, Score | LabelMaturity):
+            raise ShipwayError("SW-106", f"{self.text} is no metric", words)
+        width = take_width(last, f"the window of {self.text}.over")
+        measure = Windowed(score, width) if isinstance(score, Score) else LabelMaturity(width)
         return Check(f"{self.name} over {last}", measure, "live", f"{self.text}.over({quote(last)})")
 
     def no_regression(self) -> "Rule":
@@ -199,6 +201,7 @@ auc = Check("auc", Score("auc"), "candidate", "auc")
 log_loss = Check("log_loss", Score("log_loss"), "candidate", "log_loss")
 brier = Check("brier", Score("brier"), "candidate", "brier")
 calibration_gap = Check("calibration_gap", Score("calibration_gap"), "candidate", "calibration_gap")
+label_maturity = Check("label_maturity", LabelMaturity(), "candidate", "label_maturity")
 
 
 def decision_value(
@@ -354,6 +357,8 @@ def natural_rule(check: Check) -> Rule:
         ShipwayError: SW-106 for a metric, which has no natural bound.
     """
     measure = check.measure
+    if isinstance(measure, LabelMaturity):
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} >= 0.95")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
     if isinstance(measure, Score | HasRows | Fresh):

@@ -9,6 +9,7 @@ import msgspec
 from shipway.core.argument import take_name, take_names, take_width, write
 from shipway.core.check import Check, Evidence, Operator, Rule, Subject, natural_rule
 from shipway.core.error import ShipwayError
+from shipway.core.measure import Labelled, LabelMaturity
 from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, Operation
@@ -37,6 +38,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         every_us: how often it is asked about a service's live window; None for a gate that guards a moment.
         on_fail: what follows when it fails on a live window: an `alert`, or a `retrain`.
         approvers: who may override it, by name; empty for any person who gives a name. Only for a gate on data.
+        mature: rules that rest on labels hold unless at least this share of the labels that come is sure to have come;
+            0 to judge on those there are.
     """
 
     name: str
@@ -45,11 +48,12 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     every_us: int | None = None
     on_fail: Remedy = "alert"
     approvers: tuple[str, ...] = ()
+    mature: float = 0.0
 
     @property
     def asked(self) -> str:
         """Return the digest of what the gate asks, which a verdict of it carries: other rules, another digest."""
-        return digest_value(self.rules)
+        return digest_value([self.rules, self.mature])
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +113,7 @@ def make_gate(
     every: str | None = None,
     on_fail: str = "alert",
     approvers: Sequence[str] = (),
+    mature: float = 0.0,
 ) -> Gate:
     """Build a gate from rules and checks; a check by itself means its natural bound.
 
@@ -119,6 +124,7 @@ def make_gate(
         every: in place of a moment, how often it is asked about a service's live window, such as `7d`.
         on_fail: what follows when it fails on a live window.
         approvers: who may override it, by name.
+        mature: the share of labels that must have come for rules that rest on them.
 
     Raises:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
@@ -146,8 +152,8 @@ def make_gate(
     moment = cast("Moment | None", before)
     if not rules:
         raise ShipwayError("SW-106", f"gate {name!r} has no rules", "a gate without rules would pass anything: add one")
-    written = tuple(_as_rule(name, rule) for rule in rules)
     expected = _SUBJECTS[moment]
+    written = tuple(_point(_as_rule(name, rule), expected) for rule in rules)
     wrong = [rule for rule in written if rule.check.subject != expected]
     if wrong:
         when = f"guards {before}" if before else f"is asked every {every}"
@@ -164,6 +170,7 @@ def make_gate(
         every_us=every_us,
         on_fail=on_fail,
         approvers=_take_approvers(name, moment, approvers),
+        mature=_take_mature(name, moment, mature),
     )
     checks_of([gate])
     return gate
@@ -206,14 +213,20 @@ def decide(gate: Gate, subject: str, evidence: Mapping[str, Evidence]) -> Verdic
         subject: what is judged, as `kind:name@version`.
         evidence: check name to what was measured about this subject.
     """
-    findings = tuple(judge(rule, evidence.get(rule.check.name)) for rule in gate.rules)
+    findings = tuple(judge(rule, evidence.get(rule.check.name), mature=gate.mature) for rule in gate.rules)
     outcomes = {finding.outcome for finding in findings}
     outcome: Outcome = "fail" if "fail" in outcomes else "hold" if "hold" in outcomes else "pass"
     return Verdict(gate=gate.name, subject=subject, outcome=outcome, findings=findings, asked=gate.asked)
 
 
-def judge(rule: Rule, evidence: Evidence | None) -> Finding:
-    """Judge one rule on its evidence."""
+def judge(rule: Rule, evidence: Evidence | None, *, mature: float = 0.0) -> Finding:
+    """Judge one rule on its evidence.
+
+    Args:
+        rule: what is asked.
+        evidence: what was measured; None where nothing was.
+        mature: for a rule that rests on labels, which share of those that come must be sure to have come.
+    """
     if evidence is None:
         return Finding(rule=rule.text, outcome="hold", reason="nothing was measured", evidence=None)
     if evidence.n == 0 or any(math.isnan(number) for number in (evidence.value, evidence.low, evidence.high)):
@@ -224,6 +237,12 @@ def judge(rule: Rule, evidence: Evidence | None) -> Finding:
     reason = _explain(evidence)
     if outcome == "pass" and evidence.n < evidence.needs:
         outcome, reason = "hold", f"{reason}; {evidence.n:,} of the {evidence.needs:,} that its plan asks for"
+    if outcome == "fail" and isinstance(rule.check.measure, LabelMaturity):
+        outcome = "hold"  # labels that have not come yet are no fault of what is judged
+    if mature and isinstance(rule.check.measure, Labelled):
+        came = evidence.facts.get("label_maturity", {}).get("low", 0.0)
+        if came < mature:
+            outcome, reason = "hold", f"{reason}; only {came:.1%} of the labels are sure to have come, not {mature:.1%}"
     return Finding(rule=rule.text, outcome=outcome, reason=reason, evidence=evidence.id)
 
 
@@ -231,6 +250,23 @@ def worst_of(outcomes: Iterable[Outcome]) -> Outcome:
     """Return what several outcomes come to: `fail` if one fails, else `hold` if one holds, else `pass`."""
     found = set(outcomes)
     return "fail" if "fail" in found else "hold" if "hold" in found else "pass"
+
+
+def _point(rule: Rule, subject: Subject) -> Rule:
+    """Return a rule on the maturity of labels pointed at what its gate judges: one word serves them all."""
+    measure = rule.check.measure
+    if isinstance(measure, LabelMaturity) and not measure.last_us and subject == "canary":
+        return msgspec.structs.replace(rule, check=msgspec.structs.replace(rule.check, subject=subject))
+    return rule
+
+
+def _take_mature(gate: str, before: Moment | None, mature: object) -> float:
+    """Return the share of labels that must have come; SW-106 for no share, and for a gate that reads no labels."""
+    if not isinstance(mature, int | float) or isinstance(mature, bool) or not 0 <= mature <= 1:
+        raise ShipwayError("SW-106", f"gate {gate!r} has mature={mature!r}", "write a share, such as mature=0.95")
+    if mature and before == "training":
+        raise ShipwayError("SW-106", f"gate {gate!r} is on data, which rests on no label", "drop mature")
+    return float(mature)
 
 
 def _take_approvers(gate: str, before: Moment | None, approvers: object) -> tuple[str, ...]:

@@ -266,8 +266,23 @@ class Skew(msgspec.Struct, frozen=True, tag="skew"):
     last_us: int
 
 
-CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss
-LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew
+class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
+    """Measure which share of the labels that will ever come has come by the moment of judging.
+
+    Attributes:
+        last_us: length of the live window that ends now; 0 for the test period of a candidate and the release of a
+            canary.
+    """
+
+    last_us: int = 0
+
+
+CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
+LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | LabelMaturity
 DataMeasure: TypeAlias = HasColumns | HasRows | Holds | Present | Unique | Fresh
-CandidateMeasure: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance
+CandidateMeasure: TypeAlias = (
+    Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity
+)
+Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | PairedLoss | Windowed
+"""What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure

@@ -36,6 +36,7 @@ class RunState(msgspec.Struct, kw_only=True):
 class OverrideState(msgspec.Struct, kw_only=True):
     """One override, when it was given, and when, by whom and why it was revoked, if it was."""
 
+    id: str
     override: Override
     given_at: int
     revoked_at: int | None = None
@@ -215,7 +216,8 @@ def _apply(state: State, entry: Entry) -> None:
             if body.at is not None:
                 _keep_judgement(state, Judgement(at=body.at, verdict=body.verdict))
         case bodies.OverrideGiven():
-            state.overrides[body.override.id] = OverrideState(override=body.override, given_at=entry.at)
+            name = body.override.id
+            state.overrides[name] = OverrideState(id=name, override=body.override, given_at=entry.at)
         case bodies.OverrideRevoked():
             given = state.overrides.get(body.override)
             if given is not None:

@@ -191,6 +191,7 @@ def gate(
     every: str | None = None,
     on_fail: str = "alert",
     approvers: Sequence[str] = (),
+    mature: float = 0.0,
 ) -> gates.Gate:
     """Declare rules that must all pass before a moment, or that are asked of a service again and again.
 
@@ -203,9 +204,12 @@ def gate(
         on_fail: what follows when a live window fails: an `alert`, or a `retrain`.
         approvers: who may override a gate before training, by name, such as `["ana", "data-platform"]`; without them
             any person who gives a name and a reason.
+        mature: rules that rest on labels hold while less than this share of the labels that come is sure to have come.
     """
     registry = current_registry()
-    noun = gates.make_gate(name, *rules, before=before, every=every, on_fail=on_fail, approvers=approvers)
+    noun = gates.make_gate(
+        name, *rules, before=before, every=every, on_fail=on_fail, approvers=approvers, mature=mature
+    )
     gates.checks_of([*(gate for gate in registry.gates.values() if gate.before == noun.before), noun])
     return registry.add(noun)
 

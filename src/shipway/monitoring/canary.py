@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.measure import FailedAnswers, FeatureLag, PairedLoss, PredictionShift, SlowAnswers
+from shipway.core.maturity import give_maturity, mark_maturity
+from shipway.core.measure import FailedAnswers, FeatureLag, LabelMaturity, PairedLoss, PredictionShift, SlowAnswers
 from shipway.core.prediction import NEWEST
 from shipway.core.service import CANDIDATE, STABLE
 from shipway.maths.drift import wasserstein
@@ -27,8 +28,9 @@ from shipway.maths.sequential import (
     confidence_sequence_share,
 )
 from shipway.monitoring.failure import read_failed, read_slow
+from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
-from shipway.monitoring.reading import join_labels
+from shipway.monitoring.reading import digest_rows, join_labels
 from shipway.monitoring.window import ORDER, CanaryWindow
 
 Floats = NDArray[np.float64]
@@ -56,7 +58,8 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
       label; both versions predicted each, so all steps count. Only days that are over and whose labels have landed
       enter, because labels that land early are not like the others: a request counts once it is older than 99 % of the
       labels took to land, and a day once requests of a later one count. `n` is requests; `needs` is as many as the
-      plan's days hold at the rate so far.
+      plan's days hold at the rate so far. It has the maturity of all labels since the release began among its facts.
+    * `LabelMaturity`: which share of the labels that ever come, of requests since the release began, has come.
 
     Args:
         check: what to measure.
@@ -71,7 +74,14 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
         ShipwayError: SW-403 if the check is not one on canaries, or its plan cannot be met; SW-104 if it clusters by
             something else than days.
     """
-    return give_evidence(_read(check, window), check, subject)
+    if not isinstance(check.measure, LabelMaturity | PairedLoss):
+        return give_evidence(_read(check, window), check, subject)
+    pairs = window.pairs.filter(pl.col("at") <= window.now).rename({"p_candidate": "p"})
+    maturity = read_window(pairs, window.labels, window.asked, window.now, window.zone)
+    if isinstance(check.measure, PairedLoss):
+        return mark_maturity(give_evidence(_read(check, window), check, subject), maturity)
+    digest = digest_rows(pairs, ("request", "p"))
+    return give_maturity(maturity, subject=subject, log_digest=digest, check=check.name)
 
 
 def _read(check: Check, window: CanaryWindow) -> Measurement:

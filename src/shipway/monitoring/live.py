@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.measure import Drift, NewestSeen, Score, Skew, Windowed
+from shipway.core.maturity import give_maturity, mark_maturity
+from shipway.core.measure import Drift, LabelMaturity, NewestSeen, Score, Skew, Windowed
 from shipway.core.prediction import NEWEST
 from shipway.maths.interval import Estimate, clustered_auc, clustered_mean, interval
 from shipway.maths.metric import auc, per_row_log_loss
 from shipway.monitoring.drift import ColumnDrift, measure_drift
+from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
-from shipway.monitoring.reading import join_labels
+from shipway.monitoring.reading import digest_rows, join_labels
 from shipway.monitoring.skew import SkewReport, compare_vectors
 from shipway.monitoring.window import ORDER, LiveWindow
 
@@ -47,6 +49,8 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
 
     * `Windowed`: the metric on the answers of the window whose labels are known by now, with its 95 % interval,
       clustered by day. `calibration_gap` is how far predictions are off on average, either way.
+    * `LabelMaturity`: which share of the labels of the window that ever come has come. It is among the facts of
+      `Windowed` too.
     * `Drift`: the greatest effect among the features, which is the population stability index less what it comes to by
       chance; the part table holds every feature.
     * `NewestSeen`: at worst, how old the newest event of a stream was when a vector was read, in microseconds. A vector
@@ -68,7 +72,16 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
     """
     match check.measure:
         case Windowed() as measure:
-            found = _read_score(measure.score, window, window.take(window.answers, measure.last_us))
+            answers = window.take(window.answers, measure.last_us)
+            found = _read_score(measure.score, window, answers)
+            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)
+            return MeasuredWindow(mark_maturity(give_evidence(found, check, subject), maturity), found.detail)
+        case LabelMaturity() as measure:
+            answers = window.take(window.answers, measure.last_us)
+            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)
+            digest = digest_rows(answers, ("request", "version", "p"))
+            found = give_maturity(maturity, subject=subject, log_digest=digest, check=check.name)
+            return MeasuredWindow(found, None)
         case Drift() as measure:
             found = _read_drift(window, window.take(window.vectors, measure.last_us))
         case NewestSeen() as measure:

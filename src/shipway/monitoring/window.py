@@ -1,7 +1,7 @@
 """What is known at one look: of a release on trial, and of a service. Checks measure these, and nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import polars as pl
@@ -29,6 +29,8 @@ class CanaryWindow:
         steps: how many steps of the walk are judged, which share each check's alpha.
         now: the domain time, microseconds since 1970 UTC.
         zone: time zone that the days are of.
+        asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
+            of labels are learned from; of the release alone where empty.
     """
 
     pairs: pl.DataFrame
@@ -41,6 +43,7 @@ class CanaryWindow:
     steps: int
     now: int
     zone: str = "UTC"
+    asked: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     @property
     def step(self) -> pl.DataFrame:
@@ -74,6 +77,8 @@ class LiveWindow:
         features: names of the features.
         now: the domain time, microseconds since 1970 UTC.
         zone: time zone that days are of.
+        asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
+            of labels are learned from; of the window alone where empty.
     """
 
     answers: pl.DataFrame
@@ -84,6 +89,7 @@ class LiveWindow:
     features: Sequence[str]
     now: int
     zone: str = "UTC"
+    asked: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def take(self, rows: pl.DataFrame, last_us: int) -> pl.DataFrame:
         """Return the rows asked in the half-open window of a length that ends now, ascending.

@@ -261,7 +261,9 @@ def test_drift_is_measured_against_the_rows_that_were_trained_on(shop, orders):
 
 def test_labels_are_those_that_landed_keyed_as_the_log_writes_them(shop, orders):
     with shop.workspace() as workspace:
-        labels = read_labels(workspace, workspace.project.registry.models["late"])
+        labels, asked = read_labels(workspace, workspace.project.registry.models["late"])
+    assert asked.columns == ["at", "known_at"]
+    assert asked.height == orders.height
     assert labels.columns == ["row", "label", "known_at"]
     assert labels.height == orders.height
     first = labels.row(0, named=True)
@@ -279,4 +281,4 @@ def test_labels_are_read_anew_when_data_moves(shop, orders):
         head = workspace.tables.head(MAIN)
         snapshot = workspace.tables.write(orders.head(10))
         workspace.tables.commit(MAIN, {"orders": snapshot}, expect=head, message="fewer")
-        assert instruments._read_labels("late").height == 10
+        assert instruments._read_labels("late")[0].height == 10

@@ -204,7 +204,8 @@ def test_report_of_a_life_is_written_over_what_was_there(lived, tmp_path):
     page = path.read_text()
     headings = re.findall("<h2>([^<]*)", page)
     without = re.findall("<h2>([^<]*)", bare)
-    told = ["The releases", "The timeline", "Performance by week", "Was retraining worth it?", "Skew audit", "Drift",
+    told = ["The releases", "The timeline", "Performance by week", "Labels that have come", "Was retraining worth it?",
+            "Skew audit", "Drift",
             "The server"]  # fmt: skip
     assert headings == [*without[:-1], *told, without[-1]]
     assert not set(told) & set(without)

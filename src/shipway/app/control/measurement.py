@@ -14,7 +14,7 @@ from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
-from shipway.core.measure import Drift, FeatureLag, NewestSeen, PairedLoss, Skew, Windowed
+from shipway.core.measure import Drift, FeatureLag, LabelMaturity, NewestSeen, PairedLoss, Skew, Windowed
 from shipway.core.online import Layout, make_layout
 from shipway.core.prediction import NEWEST, PREDICTIONS
 from shipway.core.projection import ServiceState, VersionState
@@ -44,7 +44,7 @@ class LogInstruments:
             workspace: the project's state.
         """
         self.workspace = workspace
-        self._labels: dict[str, tuple[str, pl.DataFrame]] = {}
+        self._labels: dict[str, tuple[str, tuple[pl.DataFrame, pl.DataFrame]]] = {}
         self._logs: dict[str, Log] = {}
 
     def measure_step(
@@ -64,10 +64,14 @@ class LogInstruments:
         log = self._open_log(service)
         rows = log.read(PREDICTIONS, since=release.started_at, until=now, columns=_PAIRED)
         variants = {STABLE: release.stable, CANDIDATE: release.candidate}
-        lagging, losing = (any(isinstance(c.measure, kind) for c in checks) for kind in (FeatureLag, PairedLoss))
+        lagging, losing = (
+            any(isinstance(c.measure, kinds) for c in checks) for kinds in (FeatureLag, PairedLoss | LabelMaturity)
+        )
+        labels, asked = self._read_labels(service.model) if losing else (LABELS.to_frame(), pl.DataFrame())
         window = CanaryWindow(
             pairs=pair_versions(rows, release.stable.version, release.candidate.version),
-            labels=self._read_labels(service.model) if losing else LABELS.to_frame(),
+            labels=labels,
+            asked=asked,
             newest=self._read_newest(log, service, variants, release.since, now) if lagging else {},
             online={name: variant.online for name, variant in variants.items()},
             versions={name: variant.version for name, variant in variants.items()},
@@ -104,7 +108,8 @@ class LogInstruments:
         since = now - max(_length_us(check) for check in checks)
         log, features, nothing = self._open_log(service), layout.columns, pl.DataFrame()
         scored, drifting, audited, aged = (
-            any(isinstance(check.measure, kind) for check in checks) for kind in (Windowed, Drift, Skew, NewestSeen)
+            any(isinstance(check.measure, kind) for check in checks)
+            for kind in (Windowed | LabelMaturity, Drift, Skew, NewestSeen)
         )
         read = features if drifting or audited else ()
         newest = _newest_columns(layout) if aged else []
@@ -118,9 +123,11 @@ class LogInstruments:
         if audited:
             model = self.workspace.project.registry.models[service.model]
             offline = read_offline(self._runner, model, version, features, (since, now))
+        labels, asked = self._read_labels(service.model) if scored else (LABELS.to_frame(), nothing)
         return LiveWindow(
             answers=answers,
-            labels=self._read_labels(service.model) if scored else LABELS.to_frame(),
+            labels=labels,
+            asked=asked,
             vectors=vectors,
             reference=read_reference(self._runner, manifest, features) if drifting else nothing,
             offline=offline,
@@ -129,8 +136,8 @@ class LogInstruments:
             zone=self._zone,
         )
 
-    def _read_labels(self, model: str) -> pl.DataFrame:
-        """Return what came true of a model's rows, read once for each commit of data."""
+    def _read_labels(self, model: str) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what came true of a model's rows, and when each was asked, read once for each commit of data."""
         commit = self.workspace.main_commit().id
         known = self._labels.get(model)
         if known is None or known[0] != commit:
@@ -176,4 +183,4 @@ def _newest_columns(layout: Layout) -> list[str]:
 
 def _length_us(check: Check) -> int:
     measure = check.measure
-    return measure.last_us if isinstance(measure, Windowed | Drift | NewestSeen | Skew) else 0
+    return measure.last_us if isinstance(measure, Windowed | Drift | NewestSeen | Skew | LabelMaturity) else 0

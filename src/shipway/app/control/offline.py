@@ -23,7 +23,7 @@ LABELS: Final = pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at"
 """Columns of labels: the row's key as the log writes it, what came true, and when that was known."""
 
 
-def read_labels(workspace: Workspace, model: Model) -> pl.DataFrame:
+def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Read what came true of the rows of a model, as far as the main branch knows.
 
     Args:
@@ -31,7 +31,8 @@ def read_labels(workspace: Workspace, model: Model) -> pl.DataFrame:
         model: the declaration.
 
     Returns:
-        Columns as `LABELS`, for the rows that have a label; instants in microseconds since 1970 UTC.
+        Columns as `LABELS`, for the rows that have a label, and columns at and known_at of all rows, null without a
+        label; instants in microseconds since 1970 UTC.
 
     Raises:
         ShipwayError: SW-401 if no data has passed its gate yet.
@@ -42,9 +43,12 @@ def read_labels(workspace: Workspace, model: Model) -> pl.DataFrame:
     names = dict.fromkeys([*model.on.key, *_names(model.at), *_names(model.label.value), event.known_at])
     table = workspace.tables.read(snapshot, [name for name in names if name in snapshot.columns])
     # What a label reads too early was refused when the model's frame was built; to ask again takes more columns.
-    rows = build_frame(plan, {model.on.name: table}, refuse=False).drop_nulls([LABEL, LABEL_KNOWN_AT])
+    every = build_frame(plan, {model.on.name: table}, refuse=False)
+    labelled = pl.when(pl.col(LABEL).is_not_null()).then(pl.col(LABEL_KNOWN_AT).to_physical())
+    asked = every.select(at=pl.col(AT).to_physical(), known_at=labelled).drop_nulls("at")
+    rows = every.drop_nulls([LABEL, LABEL_KNOWN_AT])
     keys, known = name_rows(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
-    return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS)
+    return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS), asked
 
 
 def read_reference(runner: Runner, manifest: Manifest, features: Sequence[str]) -> pl.DataFrame:

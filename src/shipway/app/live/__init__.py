@@ -10,6 +10,7 @@ from shipway.app.live.served import lived_period, read_answers
 from shipway.app.live.timeline import count_verdicts, find_incidents, tell_releases, tell_retrains
 from shipway.app.runner import Runner
 from shipway.core.error import ShipwayError
+from shipway.monitoring.maturity import read_window
 
 __all__ = ["LiveSummary", "summarise_service"]
 
@@ -38,7 +39,8 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     open_data(runner)
     frame, _ = frame_of(runner, model)
     log = workspace.open_log(service)
-    answers = read_answers(log, read_labels(workspace, model), known_by)
+    labels, asked = read_labels(workspace, model)
+    answers = read_answers(log, labels, known_by)
     scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by)
     auditor = Auditor(runner, lived, model, frame, log)
     judgements = lived.judgements.get(lived.subject, [])
@@ -60,4 +62,5 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
         retrains=tell_retrains(lived),
         incidents=find_incidents(judgements),
         gates=count_verdicts(judgements),
+        maturity=read_window(answers, labels, asked, known_by, zone),
     )

@@ -9,6 +9,7 @@ import msgspec
 
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome
+from shipway.core.maturity import Maturity
 from shipway.core.projection import Judgement
 from shipway.core.release import ReleaseOutcome
 from shipway.core.service import Variant
@@ -273,6 +274,7 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
         retrains: every retrain, oldest first.
         incidents: every stretch in which a live gate failed, oldest first.
         gates: live gate to how many verdicts it gave.
+        maturity: how many labels of what was answered have come; None where it was not measured.
     """
 
     service: str
@@ -292,3 +294,4 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     retrains: tuple[RetrainSummary, ...]
     incidents: tuple[Incident, ...]
     gates: dict[str, int]
+    maturity: Maturity | None = None

@@ -25,6 +25,7 @@ from shipway.core.measure import (
     Holds,
     Improvement,
     Invariance,
+    LabelMaturity,
     Measure,
     NewestSeen,
     PairedLoss,
@@ -89,7 +90,7 @@ def unit_of(measure: Measure) -> Unit:
             return "duration"
         case HasRows() | HasColumns() | Unique() | SliceRegression() | Skew():
             return "count"
-        case Holds() | Present() | Directional() | Invariance() | FeatureLag():
+        case Holds() | Present() | Directional() | Invariance() | FeatureLag() | LabelMaturity():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"

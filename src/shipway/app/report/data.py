@@ -8,6 +8,7 @@ from shipway.app.report.gate import GateData, Measured
 from shipway.app.report.live import LiveData
 from shipway.app.report.override import OverrideData
 from shipway.core.gate import Outcome
+from shipway.core.maturity import Maturity
 
 
 class TaskData(msgspec.Struct, frozen=True, kw_only=True):
@@ -248,6 +249,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
         calibration: predicted against observed.
         slices: one table for each check on slices.
         behaviours: behavioural tests.
+        maturity: how many labels of the test period had come when the newest version was judged.
     """
 
     name: str
@@ -262,6 +264,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
     calibration: tuple[CurveData, ...] = ()
     slices: tuple[SlicesData, ...] = ()
     behaviours: tuple[BehaviourData, ...] = ()
+    maturity: Maturity | None = None
 
 
 class OriginData(msgspec.Struct, frozen=True, kw_only=True):

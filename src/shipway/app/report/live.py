@@ -7,6 +7,7 @@ import msgspec
 from shipway.app.live.data import Audit, Comparison, DriftSummary, Week
 from shipway.app.report.gate import GateData
 from shipway.core.gate import Outcome
+from shipway.core.maturity import Maturity
 from shipway.core.release import ReleaseOutcome
 
 Lane: TypeAlias = Literal["in service", "releases", "retrains", "incidents"]
@@ -153,6 +154,7 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
         drift: of the newest window.
         drift_window: its first and last day.
         server: how the server did; None where no replay was timed.
+        maturity: how many labels of all that was answered have come; None where it was not measured.
     """
 
     service: str
@@ -173,3 +175,4 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
     drift: DriftSummary | None
     drift_window: tuple[str, str]
     server: ServerData | None
+    maturity: Maturity | None = None

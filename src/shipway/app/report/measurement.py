@@ -30,6 +30,7 @@ from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
+from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, SliceRegression
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, interval
@@ -78,6 +79,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         calibration=tuple(_curves(reports, profiles)),
         slices=tuple(_slices(workspace, newest, checks)),
         behaviours=tuple(_behaviours(workspace, newest, checks)),
+        maturity=read_maturity(newest.evidence[MATURITY]) if MATURITY in newest.evidence else None,
     )
 
 

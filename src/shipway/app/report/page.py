@@ -10,6 +10,7 @@ from shipway.app.report.element import Markup, badge, code, element, tile, words
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.life import show_life
 from shipway.app.report.live import LiveData
+from shipway.app.report.maturity import show_maturity
 from shipway.app.report.model import show_calibration, show_leaks, show_months, show_value
 from shipway.app.report.number import MINUS, write_interval, write_number
 from shipway.app.report.override import show_overrides
@@ -62,6 +63,7 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Mark
         yield f"months-{at}", f"Performance by month{of}", show_months(model.lines, charts)
         yield f"leaks-{at}", f"Leaks{of}, refused{' and priced' if priced else ''}", show_leaks(model.leaks)
         yield f"value-{at}", f"Value of deciding{of}", show_value(model.value, charts)
+        yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
         yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
         yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
@@ -76,6 +78,7 @@ def _live_sections(live: LiveData, charts: Charts) -> Iterator[tuple[str, str, M
     yield "releases", "The releases", show_releases(live)
     yield "timeline", "The timeline", show_timeline(live)
     yield "weeks", "Performance by week", show_weeks(live, charts)
+    yield "labels", "Labels that have come", show_maturity(live.maturity)
     yield "retraining", "Was retraining worth it?", show_policies(live, charts)
     yield "skew", "Skew audit", show_skew(live)
     yield "drift", "Drift", show_drift(live)

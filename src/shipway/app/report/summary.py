@@ -73,6 +73,7 @@ def collect_live(workspace: Workspace, live: LiveSummary, replay: ReplayReport |
         drift=live.drift,
         drift_window=window,
         server=None if replay is None else _server(replay, zone),
+        maturity=live.maturity,
     )
 
 

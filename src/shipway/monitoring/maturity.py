@@ -1,0 +1,45 @@
+"""How many of the labels of what a service was asked have come, by what is known of how long they take."""
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.maturity import NEVER, Asked, Maturity, measure_maturity
+from shipway.maths.metric import per_row_log_loss
+from shipway.monitoring.measurement import day_of
+from shipway.monitoring.reading import join_labels
+
+
+def read_window(rows: pl.DataFrame, labels: pl.DataFrame, asked: pl.DataFrame, now: int, zone: str) -> Maturity:
+    """Measure the maturity of the labels of what was asked in a window.
+
+    Args:
+        rows: columns row, at and p, asked by now; a prediction that failed counts for its label, and not for the loss.
+        labels: columns row, label (bool) and known_at.
+        asked: columns at and known_at of rows asked about before, which delays are learned from; empty for the window.
+        now: the moment of judging, microseconds since 1970 UTC.
+        zone: time zone that days are of.
+    """
+    if not rows.height:
+        return measure_maturity(_asked(pl.DataFrame(schema={"at": pl.Int64(), "known_at": pl.Int64()}), zone), now)
+    found = join_labels(rows.select("row", "at", "p"), labels, now)
+    y = found["label"].cast(pl.Boolean).fill_null(value=False).to_numpy().astype(np.bool_)
+    p = found["p"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    told = bool(np.isfinite(p).all())
+    return measure_maturity(
+        _asked(found, zone),
+        now,
+        before=_asked(asked, zone) if asked.height else None,
+        y=y,
+        loss=per_row_log_loss(y, p) if told else None,
+    )
+
+
+def _asked(rows: pl.DataFrame, zone: str) -> Asked:
+    dated = rows.select("at", known_at=pl.col("known_at").fill_null(NEVER), day=day_of(zone).to_physical())
+    at, known_at, day = (_whole(dated[name]) for name in ("at", "known_at", "day"))
+    return Asked(at=at, known_at=known_at, day=day)
+
+
+def _whole(values: pl.Series) -> NDArray[np.int64]:
+    return values.cast(pl.Int64).to_numpy()
