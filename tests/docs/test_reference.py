@@ -10,6 +10,7 @@ from shipway.core import window
 from shipway.core.config import (
     ModelSection,
     ProjectSection,
+    RawSection,
     ReplaySection,
     ResourceSection,
     ServiceSection,
@@ -53,6 +54,7 @@ def test_every_window_is_listed(word: str) -> None:
     ("section", "shape"),
     [
         ("project", ProjectSection),
+        ("raw.NAME", RawSection),
         ("models.NAME", ModelSection),
         ("services.NAME", ServiceSection),
         ("replay", ReplaySection),
