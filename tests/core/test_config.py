@@ -195,3 +195,12 @@ def test_what_is_wrong_of_a_raw_input_is_named(old: str, new: str, fact: str, hi
         read(GOOD + RAW.replace(old, new))
     assert fact in refused.value.fact
     assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("line", ['flights = "{}"', '[raw.x]\nuri = "{}"\ntable = "t"'])
+def test_a_password_in_an_address_is_refused_and_not_repeated(line: str) -> None:
+    good = GOOD.replace('flights = "flights.csv"', line.format("postgresql://me:${SECRET}@db/shop"))
+    assert read(good)
+    with pytest.raises(ShipwayError, match="holds a password") as refused:
+        read(good.replace("${SECRET}", "hunter2"))
+    assert "hunter2" not in str(refused.value)

@@ -1,8 +1,9 @@
 """The shape of shipway.toml: names, owners, where data comes from, and what differs between a laptop and a cluster."""
 
 import datetime as dt
+import re
 from itertools import pairwise
-from typing import Annotated, Any, cast, get_type_hints
+from typing import Annotated, Any, Final, cast, get_type_hints
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -13,6 +14,8 @@ from shipway.core.service import Step
 from shipway.core.storage import StorageSection, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.suggestion import did_you_mean
+
+_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]+://[^/@:?]*:([^/@]+)@")
 
 
 class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -212,6 +215,7 @@ def read_config(data: dict[str, Any]) -> Config:
         ) from error
     check_storage(config.storage)
     for name, section in config.raw.items():
+        _check_address(name, section if isinstance(section, str) else section.uri)
         if isinstance(section, RawSection):
             _check_raw(name, section)
     for name, section in config.models.items():
@@ -270,6 +274,14 @@ def _wrong_name(data: dict[str, Any], kind: str, shape: Any) -> str:
         except msgspec.ValidationError:
             return name
     return "NAME"
+
+
+def _check_address(name: str, uri: str) -> None:
+    """Refuse an address that holds a password; what it says is not repeated."""
+    found = _PASSWORD.match(uri)
+    if found is not None and "${" not in found[1]:
+        hint = "put it into the environment and write its name: ${SHOP_PASSWORD}"
+        raise ShipwayError("SW-102", f"shipway.toml: raw.{name} holds a password", hint)
 
 
 def _check_raw(name: str, section: RawSection) -> None:
