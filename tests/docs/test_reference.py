@@ -10,12 +10,12 @@ from shipway.core import window
 from shipway.core.config import (
     ModelSection,
     ProjectSection,
-    RawSection,
     ReplaySection,
     ResourceSection,
     ServiceSection,
 )
 from shipway.core.error import CODES
+from shipway.core.raw import RawSection
 from shipway.core.storage import StorageSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
