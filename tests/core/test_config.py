@@ -8,6 +8,7 @@ import pytest
 
 from shipway.core.config import instant_of, read_config
 from shipway.core.error import ShipwayError
+from shipway.core.raw import Raw
 
 GOOD = """
 [project]
@@ -154,3 +155,52 @@ def test_a_wrong_service_or_replay_is_refused_by_its_place(old: str, new: str, s
     with pytest.raises(ShipwayError, match="SW-102") as refusal:
         read(GOOD + LIVE.replace(old, new))
     assert said in refusal.value.fact + refusal.value.hint
+
+
+RAW = """
+[raw.orders]
+uri = "orders/"
+key = "id"
+watermark = "at"
+"""
+
+
+def test_a_raw_input_may_say_more_than_its_address() -> None:
+    config = read(GOOD + RAW)
+    assert config.input("flights") == Raw(name="flights", uri="flights.csv")
+    assert config.input("orders") == Raw(
+        name="orders", uri="orders/", key=("id",), watermark="at", contract="contracts/orders.toml"
+    )
+    assert read(GOOD + RAW.replace('"id"', '["a", "b"]')).input("orders").key == ("a", "b")
+    assert read(GOOD + RAW + 'contract = "c.toml"').input("orders").contract == "c.toml"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fact", "hint"),
+    [
+        ("watermark", "watermrak", "watermrak", "in [raw.orders], did you mean 'watermark'?"),
+        ('uri = "orders/"', "", "raw.orders", "project-file.md"),
+        ('key = "id"', "key = 7", "raw.orders.key", "project-file.md"),
+        ('key = "id"', "", "has a watermark and no key", 'add key = "..." to [raw.orders]'),
+        ('watermark = "at"', "quarantine = 2", "raw.orders.quarantine", "project-file.md"),
+        ('watermark = "at"', 'landing = "debezum"', "raw.orders.landing", "project-file.md"),
+        ('key = "id"\nwatermark = "at"', 'landing = "debezium"', "has no key", "primary key"),
+        ('watermark = "at"', 'watermark = "at"\nlanding = "fivetran"', "has a watermark", "their own position"),
+        ('watermark = "at"', 'table = "a"\nquery = "b"', "both a table and a query", "keep one"),
+        ('watermark = "at"', 'contract = "orders.yaml"', "orders.yaml", "ends in .toml"),
+    ],
+)
+def test_what_is_wrong_of_a_raw_input_is_named(old: str, new: str, fact: str, hint: str) -> None:
+    with pytest.raises(ShipwayError, match="SW-102") as refused:
+        read(GOOD + RAW.replace(old, new))
+    assert fact in refused.value.fact
+    assert hint in refused.value.hint
+
+
+@pytest.mark.parametrize("line", ['flights = "{}"', '[raw.x]\nuri = "{}"\ntable = "t"'])
+def test_a_password_in_an_address_is_refused_and_not_repeated(line: str) -> None:
+    good = GOOD.replace('flights = "flights.csv"', line.format("postgresql://me:${SECRET}@db/shop"))
+    assert read(good)
+    with pytest.raises(ShipwayError, match="holds a password") as refused:
+        read(good.replace("${SECRET}", "hunter2"))
+    assert "hunter2" not in str(refused.value)

@@ -15,6 +15,7 @@ from shipway.core.contract import (
     first_contract,
     fits,
     read_contract,
+    revise_contract,
     write_contract,
 )
 from shipway.core.error import ShipwayError
@@ -120,3 +121,37 @@ def test_what_fits_without_loss():
     assert not fits(Field("local"), Field("instant"))
     assert not fits(Field("float"), Field("int"))
     assert not fits(Field("date"), Field("date", format="%d/%m/%Y"))
+
+
+def test_what_a_person_wrote_beside_the_columns_stays():
+    text = """# ours
+[columns]
+a = { type = "int" }  # the number
+"b c" = {type = "text"}
+# gone soon
+d = { type = "date" }
+"""
+    made = Contract({"a": Field("int"), "b c": Field("float", note="1 to 2"), "e": Field("bool", nullable=True)})
+    assert (
+        revise_contract(text, made)
+        == """# ours
+[columns]
+a = { type = "int" }  # the number
+"b c" = { type = "float" }                  # 1 to 2
+# gone soon
+e     = { type = "bool", nullable = true }
+"""
+    )
+
+
+def test_a_contract_that_is_written_otherwise_is_not_revised():
+    assert revise_contract('[columns.a]\ntype = "int"\n', Contract({"a": Field("float")})) is None
+
+
+@given(st.dictionaries(NAMES, FIELDS, min_size=1), st.dictionaries(NAMES, FIELDS, min_size=1))
+def test_a_revised_contract_says_what_it_is_to_say(before, after):
+    revised = revise_contract(write_contract("x", Contract(before), head="x"), Contract(after))
+    if revised is not None:
+        assert read_contract(revised, "x").columns == {name: field.rule for name, field in after.items()}
+    if all(name.isalnum() and name.isascii() for name in {*before, *after}):
+        assert revised is not None

@@ -99,6 +99,12 @@ def test_an_input_with_a_key_is_kept_by_it(tmp_path):
     assert intake.rows().sort("id").rows() == [(1, "x"), (2, "Y"), (3, "z")]
     (tmp_path / "orders" / "1.csv").unlink()
     assert intake.take().tables == {}
+    # A file that was changed back says something again.
+    put(tmp_path, "2.csv", "id,v\n2,y\n3,z\n")
+    intake.take()
+    put(tmp_path, "2.csv", "id,v\n2,Y\n3,z\n")
+    intake.take()
+    assert intake.rows().sort("id").rows() == [(1, "x"), (2, "Y"), (3, "z")]
 
 
 def test_by_a_watermark_the_newest_row_counts(tmp_path):

@@ -15,6 +15,7 @@ from shipway.core.config import (
     ServiceSection,
 )
 from shipway.core.error import CODES
+from shipway.core.raw import RawSection
 from shipway.core.storage import StorageSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -53,6 +54,7 @@ def test_every_window_is_listed(word: str) -> None:
     ("section", "shape"),
     [
         ("project", ProjectSection),
+        ("raw.NAME", RawSection),
         ("models.NAME", ModelSection),
         ("services.NAME", ServiceSection),
         ("replay", ReplaySection),

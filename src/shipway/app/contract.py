@@ -4,10 +4,11 @@ from contextlib import closing
 
 import msgspec
 
+from shipway.app.count import write_plural
 from shipway.app.intake import load_contract, store_contract
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
-from shipway.core.contract import Change, Contract, evolve, first_contract, write_contract
+from shipway.core.contract import Change, Contract, evolve, first_contract, revise_contract, write_contract
 from shipway.core.error import ShipwayError
 from shipway.core.raw import START, Piece, Raw
 from shipway.core.table import MAIN
@@ -64,11 +65,14 @@ def propose_contract(project: Project, name: str, *, accept: bool) -> ContractSt
         proposed, changes = first_contract(seen), list[Change]()
     else:
         proposed, changes = evolve(contract, seen, sparse=all(is_sparse(raw, piece) for piece in pieces))
-    noted = {
-        column: msgspec.structs.replace(field, note=seen.columns[column].note if column in seen.columns else "")
-        for column, field in proposed.columns.items()
-    }
-    text = write_contract(name, Contract(columns=noted), head=f"{raw.uri}, {len(pieces):,} of its pieces")
+    noted = Contract(
+        columns={
+            column: msgspec.structs.replace(field, note=seen.columns[column].note if column in seen.columns else "")
+            for column, field in proposed.columns.items()
+        }
+    )
+    text = None if contract is None else revise_contract((project.root / raw.contract).read_text("utf-8"), noted)
+    text = text or write_contract(name, noted, head=f"{write_plural(len(pieces), 'piece')} of {raw.uri}")
     write = accept and (contract is None or bool(changes))
     if write:
         store_contract(project, raw, text)

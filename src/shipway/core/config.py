@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from shipway.core.error import ShipwayError
-from shipway.core.raw import Landing, Raw
+from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
 from shipway.core.storage import StorageSection, check_storage
 from shipway.kit.duration import parse_duration
@@ -31,30 +31,6 @@ class ProjectSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     module: str = "project.py"
     timezone: str = "UTC"
     at: dt.datetime | None = None
-
-
-class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A raw input of which more than the address is said.
-
-    Attributes:
-        uri: its address.
-        table: the table that is read, where the address is that of a database.
-        query: the question that is asked instead of reading a table.
-        key: the column or columns that name a row.
-        watermark: the column that grows with every change.
-        landing: what a row stands for.
-        quarantine: the share of a delivery's rows that may be refused while the rest passes.
-        contract: path of the file that says what the columns are; `contracts/NAME.toml` where it is empty.
-    """
-
-    uri: str
-    table: str = ""
-    query: str = ""
-    key: str | tuple[str, ...] = ()
-    watermark: str = ""
-    landing: Landing = "plain"
-    quarantine: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
-    contract: str = ""
 
 
 class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -180,12 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
         section = self.raw[name]
-        if isinstance(section, str):
-            return Raw(name=name, uri=section)
-        given = {field: getattr(section, field) for field in section.__struct_fields__}
-        given["key"] = (section.key,) if isinstance(section.key, str) else section.key
-        given["contract"] = section.contract or f"contracts/{name}.toml"
-        return Raw(name=name, **given)
+        return Raw(name=name, uri=section) if isinstance(section, str) else section.input(name)
 
 
 def read_config(data: dict[str, Any]) -> Config:
@@ -212,8 +183,7 @@ def read_config(data: dict[str, Any]) -> Config:
         ) from error
     check_storage(config.storage)
     for name, section in config.raw.items():
-        if isinstance(section, RawSection):
-            _check_raw(name, section)
+        check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
         _check_model(config, name, section)
     for name, service in config.services.items():
@@ -270,23 +240,6 @@ def _wrong_name(data: dict[str, Any], kind: str, shape: Any) -> str:
         except msgspec.ValidationError:
             return name
     return "NAME"
-
-
-def _check_raw(name: str, section: RawSection) -> None:
-    place = f"shipway.toml: raw.{name}"
-    if section.table and section.query:
-        raise ShipwayError("SW-102", f"{place} has both a table and a query", "a query names its tables: keep one")
-    if section.watermark and not section.key:
-        hint = f'add key = "..." to [raw.{name}]: rows at the mark are read twice, and the key tells them from new ones'
-        raise ShipwayError("SW-102", f"{place} has a watermark and no key", hint)
-    if section.landing == "debezium" and not section.key:
-        hint = f'add key = "..." to [raw.{name}]: the columns of the primary key'
-        raise ShipwayError("SW-102", f"{place} is a stream of changes and has no key", hint)
-    if section.landing != "plain" and section.watermark:
-        hint = "remove the watermark: these changes carry their own position"
-        raise ShipwayError("SW-102", f"{place} lands by {section.landing} and has a watermark", hint)
-    if section.contract and not section.contract.endswith(".toml"):
-        raise ShipwayError("SW-102", f"{place}.contract is {section.contract!r}", "name a file that ends in .toml")
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:

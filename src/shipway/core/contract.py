@@ -22,6 +22,7 @@ EPOCHS: Final = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1, "epoch_
 """Formats of whole numbers that count from 1970, with their unit in microseconds."""
 
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]+")
+_LINE: Final = re.compile(r"""\s*([A-Za-z0-9_-]+|"(?:[^"\\]|\\.)*")\s*=""")
 
 
 class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -85,16 +86,51 @@ def write_contract(name: str, contract: Contract, *, head: str) -> str:
         "",
         "[columns]",
     ]
+    lines += _write_lines(contract).values()
+    return "\n".join(lines) + "\n"
+
+
+def revise_contract(text: str, contract: Contract) -> str | None:
+    """Return a contract's text with the lines of columns that are different replaced, and everything else as it stands.
+
+    Args:
+        text: the file as it is, with whatever a person wrote beside the columns.
+        contract: what it is to say.
+
+    Returns:
+        None if the text does not give each column a line of its own, and has to be written anew.
+    """
+    new = _write_lines(contract)
+    before = read_contract(text, "the contract").columns
+    places = {_write_key(column): column for column in contract.columns}
+    lines: list[str] = []
+    for line in text.splitlines():
+        found = _LINE.match(line)
+        column = None if found is None else places.pop(found[1], "")
+        if column is None or (column and before.get(column) == contract.columns[column].rule):
+            lines.append(line)
+        elif column:
+            lines.append(new[column])
+    revised = "\n".join([*lines, *(new[column] for column in places.values())]) + "\n"
+    try:
+        same = read_contract(revised, "").columns == {name: field.rule for name, field in contract.columns.items()}
+    except ShipwayError:
+        return None
+    return revised if same else None
+
+
+def _write_lines(contract: Contract) -> dict[str, str]:
     keys = {column: _write_key(column) for column in contract.columns}
     rules = {column: _write_field(field) for column, field in contract.columns.items()}
     wide = max((len(key) for key in keys.values()), default=0)
     long = max((len(rule) for rule in rules.values()), default=0)
+    lines: dict[str, str] = {}
     for column, field in contract.columns.items():
         line = f"{keys[column]:<{wide}} = {rules[column]}"
         # A comment must not end early, nor hold what TOML forbids in one.
         note = " ".join("".join(sign if sign.isprintable() else " " for sign in field.note).split())
-        lines.append(f"{line}{' ' * (long - len(rules[column]))}  # {note}" if note else line)
-    return "\n".join(lines) + "\n"
+        lines[column] = f"{line}{' ' * (long - len(rules[column]))}  # {note}" if note else line
+    return lines
 
 
 def read_contract(text: str, place: str) -> Contract:

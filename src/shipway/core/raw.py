@@ -1,13 +1,18 @@
 """Raw inputs: where rows come from, in which pieces they arrive, and how far they have been taken in."""
 
-from typing import Literal, TypeAlias
+import re
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 
+from shipway.core.error import ShipwayError
 from shipway.kit.canonical import canonical_json
 
 Landing: TypeAlias = Literal["plain", "debezium", "fivetran"]
 """What a row of an input is: a row of the table, a change of one, or a row that a sync marked."""
+
+
+_PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]+://[^/@:?]*:([^/@]+)@")
 
 
 class Raw(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +49,37 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
         plain = scheme.replace("+", "").replace("-", "").replace(".", "")
         # One letter before a colon is no scheme but the drive of a path.
         return scheme if colon and len(scheme) > 1 and plain.isalnum() and scheme == scheme.lower() else "file"
+
+
+class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A raw input of which more than the address is said.
+
+    Attributes:
+        uri: its address.
+        table: the table that is read, where the address is that of a database.
+        query: the question that is asked instead of reading a table.
+        key: the column or columns that name a row.
+        watermark: the column that grows with every change.
+        landing: what a row stands for.
+        quarantine: the share of a delivery's rows that may be refused while the rest passes.
+        contract: path of the file that says what the columns are; `contracts/NAME.toml` where it is empty.
+    """
+
+    uri: str
+    table: str = ""
+    query: str = ""
+    key: str | tuple[str, ...] = ()
+    watermark: str = ""
+    landing: Landing = "plain"
+    quarantine: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
+    contract: str = ""
+
+    def input(self, name: str) -> "Raw":
+        """Return the input as the rest of the system knows it."""
+        given = {field: getattr(self, field) for field in self.__struct_fields__}
+        given["key"] = (self.key,) if isinstance(self.key, str) else self.key
+        given["contract"] = self.contract or f"contracts/{name}.toml"
+        return Raw(name=name, **given)
 
 
 class Piece(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,3 +142,34 @@ def write_mark(mark: Mark) -> str:
 def read_mark(text: str) -> Mark | None:
     """Return the mark a cursor carries, None at the start."""
     return msgspec.json.decode(text, type=Mark) if text else None
+
+
+def check_raw(name: str, section: RawSection) -> None:
+    """Refuse a raw input whose fields do not go together, or whose address holds a secret.
+
+    Raises:
+        ShipwayError: SW-102, naming the place.
+    """
+    _check_address(name, section.uri)
+    place = f"shipway.toml: raw.{name}"
+    if section.table and section.query:
+        raise ShipwayError("SW-102", f"{place} has both a table and a query", "a query names its tables: keep one")
+    if section.watermark and not section.key:
+        hint = f'add key = "..." to [raw.{name}]: rows at the mark are read twice, and the key tells them from new ones'
+        raise ShipwayError("SW-102", f"{place} has a watermark and no key", hint)
+    if section.landing == "debezium" and not section.key:
+        hint = f'add key = "..." to [raw.{name}]: the columns of the primary key'
+        raise ShipwayError("SW-102", f"{place} is a stream of changes and has no key", hint)
+    if section.landing != "plain" and section.watermark:
+        hint = "remove the watermark: these changes carry their own position"
+        raise ShipwayError("SW-102", f"{place} lands by {section.landing} and has a watermark", hint)
+    if section.contract and not section.contract.endswith(".toml"):
+        raise ShipwayError("SW-102", f"{place}.contract is {section.contract!r}", "name a file that ends in .toml")
+
+
+def _check_address(name: str, uri: str) -> None:
+    """Refuse an address that holds a password; what it says is not repeated."""
+    found = _PASSWORD.match(uri)
+    if found is not None and "${" not in found[1]:
+        hint = "put it into the environment and write its name: ${SHOP_PASSWORD}"
+        raise ShipwayError("SW-102", f"shipway.toml: raw.{name} holds a password", hint)

@@ -155,9 +155,9 @@ def _conclude(look: Look) -> Field:
     note = "" if span is None else f"{_say(span[0])} to {_say(span[1])}"
     if any(pair <= formats for pair in _TWO_WAYS):
         chosen = Field(type="text")
-        note += ", dates that can be read two ways: make it a date with a format such as %d/%m/%Y or %m/%d/%Y"
+        note += ", can be read two ways: make it a date with format = ..."
     elif chosen.type == "local":
-        note += ", without a zone: make it an instant and add zone = ... if you know which"
+        note += ", no zone: make it an instant with zone = ..."
     note = ", ".join(part for part in (note, missing) if part)
     return Field(type=chosen.type, format=chosen.format, nullable=bool(look.missing), note=note)
 

@@ -80,21 +80,27 @@ def plan_intake(
         ShipwayError: as the reader's `pieces`.
     """
     snapshot = present.get(pieces_of(raw.name))
-    cursor, held = START, set[str]()
+    cursor, held, seen = START, set[str](), set[str]()
     if snapshot is not None:
         known = tables.read(snapshot)
         for row in known.iter_rows(named=True):
             cursor = advance(cursor, Piece(name=row["piece"], fingerprint=row["fingerprint"], mark=row["mark"]))
-        held = set(known["contract"].unique().to_list())
+        held, seen = (set(known[column].unique().to_list()) for column in ("contract", "fingerprint"))
     found = reader.pieces(raw, cursor)
     if key_of(raw):
-        seen = set(cursor.taken.values())
-        new = [piece for piece in found if piece.mark or piece.fingerprint not in seen]
+        new = [piece for piece in found if piece.mark or _is_new(piece, cursor, seen)]
         return Plan(new, anew=False, cursor=cursor)
     now = {piece.name: piece.fingerprint for piece in found}
     added = [piece for piece in found if piece.name not in cursor.taken]
     same = cursor.taken.items() <= now.items() and (not held or held == {digest_rules(contract)})
     return Plan(added if same else found, anew=not same, cursor=cursor if same else START)
+
+
+def _is_new(piece: Piece, cursor: Cursor, seen: set[str]) -> bool:
+    """Tell whether a piece is neither in as it is nor a copy, under a new name, of one that was."""
+    if piece.name in cursor.taken:
+        return cursor.taken[piece.name] != piece.fingerprint
+    return piece.fingerprint not in seen
 
 
 def infer_pieces(raw: Raw, reader: Reader, pieces: Sequence[Piece]) -> Contract:

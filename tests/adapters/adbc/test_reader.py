@@ -162,5 +162,5 @@ def test_a_driver_that_is_missing_is_named(kind, monkeypatch):
     monkeypatch.setattr(module, "import_module", refuse)
     with pytest.raises(ShipwayError, match="SW-701") as refused:
         AdbcReader(Path()).pieces(Raw(name="t", uri=f"{kind}://a/b", table="t"), START)
-    extra = {"redshift": "postgres"}.get(kind, kind)
+    extra = {"redshift": "warehouse"}.get(kind, kind)
     assert refused.value.hint == f"pip install 'shipway[{extra}]'"
