@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipway.core.admission import ask_admission, data_of, recall_admission, refuse_unadmitted, subject_of
+from shipway.core.admission import ask_admission, recall_admission, refuse_unadmitted, subject_of
 from shipway.core.body import OverrideGiven, OverrideRevoked, VerdictGiven, make_draft
 from shipway.core.check import Evidence, has_rows, present
 from shipway.core.error import ShipwayError
@@ -16,7 +16,7 @@ from shipway.core.gate import Gate, Verdict, decide, make_gate
 from shipway.core.ledger import seal
 from shipway.core.override import Override
 from shipway.core.projection import State, fold
-from shipway.core.table import Commit, Part, Snapshot
+from shipway.core.table import Commit, Part, start_snapshot
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import Column
 
@@ -166,9 +166,8 @@ def test_the_ledger_alone_knows_verdicts_and_overrides():
 
 
 def test_data_is_named_by_its_rows_and_not_by_its_history():
-    table = Snapshot(columns={"x": "Int64"}, parts=(Part(digest="a", rows=1, size_bytes=1),))
-    other = Snapshot(columns={"x": "Int64"}, parts=(Part(digest="b", rows=1, size_bytes=1),))
+    table, other = (start_snapshot({"x": "Int64"}, [Part(digest=name, rows=1, size_bytes=1)]) for name in "ab")
     first = Commit(parents=(), tables={"t": table}, message="one")
     again = Commit(parents=("x",), tables={"t": table}, message="two")
-    assert data_of(first) == data_of(again)
-    assert data_of(first) != data_of(Commit(parents=(), tables={"t": other}, message="one"))
+    assert first.data == again.data
+    assert first.data != Commit(parents=(), tables={"t": other}, message="one").data

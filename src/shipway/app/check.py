@@ -9,7 +9,7 @@ from shipway.app.gate import data_gates
 from shipway.app.project import Project
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
-from shipway.core.admission import Refusal, ask_admission, data_of, find_overrides, subject_of
+from shipway.core.admission import Refusal, ask_admission, find_overrides, subject_of
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Outcome, Verdict, checks_of, decide, worst_of
 from shipway.core.projection import OverrideState, State, VersionState
@@ -76,7 +76,7 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
         for commit in (waiting, main):
             if commit is not None and chosen:
                 _judge_data(workspace, commit, chosen, found, rows=rows)
-    refusals = () if main is None else ask_admission(state, chosen, data_of(main)).refusals
+    refusals = () if main is None else ask_admission(state, chosen, main.data).refusals
     decisive = list(found.outcomes)
     for versions in state.models.values():
         for version in versions:
@@ -87,7 +87,7 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
     return Checked(
         outcome=worst_of(decisive) if decisive else "hold",
         verdicts=found.verdicts,
-        waiting=None if waiting is None else subject_of(data_of(waiting)),
+        waiting=None if waiting is None else subject_of(waiting.data),
         overrides=found.overrides,
         refusals=list(refusals),
         rows=found.rows,
@@ -114,7 +114,7 @@ def _read_data(workspace: Workspace, *, needed: bool) -> tuple[Commit | None, Co
             None if head is None else workspace.tables.get(head)
             for head in (workspace.tables.head(branch) for branch in (MAIN, INGEST))
         )
-    if main is not None and waiting is not None and data_of(main) == data_of(waiting):
+    if main is not None and waiting is not None and main.data == waiting.data:
         waiting = None
     if needed and main is None and waiting is None:
         workspace.main_commit()
@@ -122,7 +122,7 @@ def _read_data(workspace: Workspace, *, needed: bool) -> tuple[Commit | None, Co
 
 
 def _judge_data(workspace: Workspace, commit: Commit, gates: list[Gate], found: _Found, *, rows: bool) -> None:
-    data, snapshots = data_of(commit), commit.tables
+    data, snapshots = commit.data, commit.tables
     subject, checks = subject_of(data), checks_of(gates)
     needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
     measured = measure_tables(

@@ -13,7 +13,7 @@ from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
-from shipway.core.admission import Admission, ask_admission, data_of, refuse_unadmitted, subject_of
+from shipway.core.admission import Admission, ask_admission, refuse_unadmitted, subject_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence
@@ -128,7 +128,7 @@ def open_data(runner: Runner) -> Admission:
     workspace = runner.workspace
     commit = workspace.main_commit()
     gates = data_gates(workspace.project.registry)
-    admission = ask_admission(workspace.state(), gates, data_of(commit))
+    admission = ask_admission(workspace.state(), gates, commit.data)
     if len(admission.verdicts) == len(gates) and workspace.project.config.project.at is None and is_aged(gates):
         admission = judge_data(runner, commit)
     refuse_unadmitted(admission)
@@ -147,7 +147,7 @@ def require_admission(runner: Runner) -> Admission:
         raise ShipwayError(
             "SW-401", "nothing has asked the gates whether this data may be trained on", "shipway run asks them"
         )
-    admission = ask_admission(workspace.state(), data_gates(workspace.project.registry), data_of(runner.data))
+    admission = ask_admission(workspace.state(), data_gates(workspace.project.registry), runner.data.data)
     refuse_unadmitted(admission)
     return admission
 
@@ -161,7 +161,7 @@ def judge_data(runner: Runner, commit: Commit) -> Admission:
     """Measure the data gates' checks on a commit, decide, remember verdicts that are new, and say what they come to."""
     workspace = runner.workspace
     gates, snapshots = data_gates(workspace.project.registry), commit.tables
-    data = data_of(commit)
+    data = commit.data
     subject, checks = subject_of(data), checks_of(gates)
     # The present is part of the result only where an age is measured.
     now = workspace.now if is_aged(gates) else 0

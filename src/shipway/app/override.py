@@ -7,7 +7,7 @@ from shipway.app.gate import data_gates
 from shipway.app.project import Project
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
-from shipway.core.admission import data_of, find_overrides, subject_of
+from shipway.core.admission import find_overrides, subject_of
 from shipway.core.body import OverrideGiven, OverrideRevoked
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Verdict
@@ -123,7 +123,7 @@ def _check_words(gate: Gate | None, by: str, reason: str) -> tuple[str, str]:
 def _find_data(workspace: Workspace, meant: str | None) -> str:
     """Return the digest of the data that waits, or is on main; SW-405 where another was meant."""
     heads = [workspace.tables.head(branch) for branch in (INGEST, MAIN)] if workspace.exists else []
-    contents = [data_of(workspace.tables.get(head)) for head in heads if head is not None]
+    contents = [workspace.tables.get(head).data for head in heads if head is not None]
     if not contents:
         raise ShipwayError("SW-401", "there is no data yet", "shipway run ingests and checks it")
     if meant is None:

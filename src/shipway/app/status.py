@@ -8,7 +8,7 @@ from shipway.app.ledger import find_loss
 from shipway.app.project import Project
 from shipway.app.service import ServiceLine, list_services
 from shipway.app.workspace import Workspace
-from shipway.core.admission import Refusal, data_of, recall_admission, subject_of
+from shipway.core.admission import Refusal, recall_admission, subject_of
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.projection import OverrideState, RunState, State, VersionState
 from shipway.core.table import MAIN, Commit
@@ -111,8 +111,8 @@ def read_status(project: Project) -> Status:
         commits = _read_branches(workspace)
         holder = lock_holder(workspace.folder / "run.lock")
     main, waiting = commits.get(MAIN), commits.get(INGEST)
-    waiting = None if main is not None and waiting is not None and data_of(main) == data_of(waiting) else waiting
-    asked = [recall_admission(state, data_of(commit)) for commit in (main, waiting) if commit is not None]
+    waiting = None if main is not None and waiting is not None and main.data == waiting.data else waiting
+    asked = [recall_admission(state, commit.data) for commit in (main, waiting) if commit is not None]
     standing = dict.fromkeys(override.id for admission in asked for override in admission.overrides)
     named = dict.fromkeys([*project.config.models, *state.models])
     return Status(
@@ -138,7 +138,7 @@ def read_status(project: Project) -> Status:
 
 def verdicts_on_data(state: State, commit: Commit | None) -> list[Verdict]:
     """Return what the data gates said about the data of a commit."""
-    return [] if commit is None else list(state.verdicts.get(subject_of(data_of(commit)), {}).values())
+    return [] if commit is None else list(state.verdicts.get(subject_of(commit.data), {}).values())
 
 
 def line_of(state: State, version: VersionState) -> VersionLine:

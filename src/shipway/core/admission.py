@@ -13,7 +13,6 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Outcome, Verdict, worst_of
 from shipway.core.override import Override
 from shipway.core.projection import State
-from shipway.core.table import Commit
 
 Obstacle: TypeAlias = Literal["no verdict", "other data", "other rules", "fail", "hold"]
 """Why a gate does not let data through: it was never asked, or about other data only, or by other rules; it failed; it
@@ -69,11 +68,6 @@ class Admission(msgspec.Struct, frozen=True, kw_only=True):
         told: list[Outcome] = [verdict.outcome for verdict in self.verdicts if verdict.gate not in lifted]
         unasked = {refusal.gate for refusal in self.refusals} - {verdict.gate for verdict in self.verdicts}
         return "hold" if unasked and worst_of(told) == "pass" else worst_of(told)
-
-
-def data_of(commit: Commit) -> str:
-    """Return the digest of all rows of all tables of a commit, whatever came before it."""
-    return commit.data
 
 
 def subject_of(data: str) -> str:

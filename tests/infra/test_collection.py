@@ -1,0 +1,300 @@
+"""A collection keeps all that is needed, whatever happened and however it was interrupted, and nothing else."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipway.core.error import ShipwayError
+from shipway.infra.collection import collect
+from shipway.infra.history import CUT
+from shipway.infra.lake import Lake
+from shipway.kit.duration import DAY
+from shipway.testing.fake import START, ManualClock, MemoryBlobs, MemoryCatalog
+
+FOREVER = 2**62
+
+
+class AgedBlobs(MemoryBlobs):
+    """A blob store by a clock that a test winds on."""
+
+    def __init__(self, clock):
+        super().__init__()
+        self.clock, self.ages = clock, {}
+
+    def put(self, data):
+        digest = super().put(data)
+        self.ages[digest] = self.clock.now()
+        return digest
+
+    def listing(self):
+        return (blob._replace(at=self.ages[blob.digest]) for blob in super().listing())
+
+    def remove(self, digests, *, before):
+        return super().remove([digest for digest in digests if self.ages.get(digest, before) < before], before=FOREVER)
+
+
+def make_lake():
+    """Return a lake by a clock of its own, and the clock."""
+    clock = ManualClock()
+    return Lake(AgedBlobs(clock), MemoryCatalog(clock)), clock
+
+
+def commit_row(lake, branch, value):
+    """Append a row to the only table of a branch, which is begun where it is not there."""
+    head = lake.head(branch)
+    row = pl.DataFrame({"x": [value]})
+    table = lake.write(row) if head is None else lake.append(lake.get(head).tables["t"], row)
+    return lake.commit(branch, {"t": table}, expect=head, message=f"row {value}")
+
+
+def files_of(lake, commits):
+    """Return the files that commits need."""
+    return {part.digest for commit in commits for part in commit.tables["t"].parts}
+
+
+def read_all(lake):
+    """Read every commit of every branch and tag as far back as it is kept, and return their ids."""
+    seen = set()
+    for name in {**lake.branches(), **lake.refs.tags()}:
+        for commit in lake.log(name):
+            assert lake.read(commit.tables["t"]).height == commit.tables["t"].rows
+            seen.add(commit.id)
+    return seen
+
+
+def test_a_branch_that_was_dropped_goes_with_what_only_it_had():
+    lake, _ = make_lake()
+    kept = [commit_row(lake, "main", number) for number in range(3)]
+    lake.fork("try", at=kept[0].id)
+    gone = [commit_row(lake, "try", 100 + number) for number in range(2)]
+    lake.drop("try")
+    found = collect(lake.refs, lake.blobs, cited=[], before=FOREVER)
+    assert (found.commits, found.blobs, found.kept) == (2, 2, 3)
+    assert set(lake.blobs.digests()) == files_of(lake, kept)
+    assert read_all(lake) == {commit.id for commit in kept}
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    with pytest.raises(ShipwayError) as caught:
+        fresh.get(gone[1].id)
+    assert caught.value.code == "SW-209"
+    again = collect(lake.refs, lake.blobs, cited=[], before=FOREVER)
+    assert (again.commits, again.objects, again.blobs) == (0, 0, 0)
+
+
+def test_what_is_cited_stays():
+    lake, _ = make_lake()
+    commit_row(lake, "main", 0)
+    lake.fork("try", at=lake.head("main"))
+    commits = [commit_row(lake, "try", number) for number in range(1, 4)]
+    orphan = lake.blobs.put(b"a model")
+    lake.drop("try")
+    # A commit, by its id; a file by its digest.
+    collect(lake.refs, lake.blobs, cited=[commits[0].id, orphan], before=FOREVER)
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    assert fresh.read(fresh.get(commits[0].id).tables["t"]).height == 2
+    assert lake.blobs.has(orphan)
+    with pytest.raises(ShipwayError):
+        fresh.get(commits[2].id)
+
+
+def test_rows_that_a_run_read_stay_with_the_newest_commit_that_has_them():
+    lake, clock = make_lake()
+    first = commit_row(lake, "main", 0)
+    second = lake.commit("main", {"u": first.tables["t"]}, expect=first.id, message="another table")
+    clock.advance(DAY)
+    third = lake.commit("main", {"t": lake.write(pl.DataFrame({"x": [9]})), "u": None}, expect=second.id, message="new")
+    now = clock.now()
+    collect(lake.refs, lake.blobs, cited=[first.tables["t"].digest], before=now + 1, history_before=now)
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    assert fresh.read(fresh.get(second.id).tables["t"]).height == 1
+    for _ in range(2):
+        collect(lake.refs, lake.blobs, cited=[first.tables["t"].digest], before=now + 1, history_before=now)
+    assert fresh.read(first.tables["t"])["x"].to_list() == [0]
+    collect(lake.refs, lake.blobs, cited=[], before=now + 1, history_before=now)
+    assert set(lake.blobs.digests()) == files_of(lake, [third])
+
+
+def test_what_is_young_stays_and_is_no_longer_young_later():
+    lake, clock = make_lake()
+    commit_row(lake, "main", 0)
+    lake.fork("try", at=lake.head("main"))
+    commit_row(lake, "try", 1)
+    orphan = lake.blobs.put(b"of a commit in the making")
+    lake.drop("try")
+    assert collect(lake.refs, lake.blobs, cited=[], before=clock.now() - DAY).young == 1
+    clock.advance(2 * DAY)
+    lake.blobs.put(b"of a commit in the making")
+    found = collect(lake.refs, lake.blobs, cited=[], before=clock.now() - DAY)
+    assert (found.commits, found.blobs, found.young) == (1, 1, 1)
+    assert lake.blobs.has(orphan)
+
+
+def test_a_young_commit_keeps_the_old_files_it_stands_on():
+    lake, clock = make_lake()
+    for number in range(3):
+        commit_row(lake, "try", number)
+    clock.advance(2 * DAY)
+    young = commit_row(lake, "try", 3)
+    lake.drop("try")
+    commit_row(lake, "main", 9)
+    collect(lake.refs, lake.blobs, cited=[], before=clock.now() - DAY)
+    lake.fork("again", at=young.id)
+    assert read_all(Lake(lake.blobs, lake.refs.catalog))
+    assert lake.read(lake.get(lake.head("again")).tables["t"])["x"].to_list() == [0, 1, 2, 3]
+
+
+def test_history_ends_where_it_was_cut_and_heads_and_tags_stay():
+    lake, clock = make_lake()
+    commits = []
+    for number in range(6):
+        commits.append(commit_row(lake, "main", number))
+        clock.advance(DAY)
+    lake.refs.tag("v1", at=commits[1].id)
+    found = collect(lake.refs, lake.blobs, cited=[], before=FOREVER, history_before=START + 4 * DAY)
+    assert found.commits == 3
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    assert [commit.id for commit in fresh.log("main")] == [commits[5].id, commits[4].id]
+    assert [commit.id for commit in fresh.log("v1")] == [commits[1].id]
+    assert fresh.refs.named(CUT) == {commits[3].id: commits[4].id, commits[0].id: commits[1].id}
+    clock.advance(30 * DAY)
+    collect(lake.refs, lake.blobs, cited=[], before=FOREVER, history_before=clock.now())
+    assert [commit.id for commit in fresh.log("main")] == [commits[5].id]
+    assert set(fresh.refs.named(CUT)) == {commits[4].id, commits[0].id}
+
+
+class Broken:
+    """A store whose calls fail from one on; which, a test counts."""
+
+    def __init__(self, inner, budget):
+        self._inner, self._budget = inner, budget
+
+    def __getattr__(self, name):
+        value = getattr(self._inner, name)
+        if name not in ("move", "forget", "remove"):
+            return value
+
+        def call(*words, **options):
+            if not self._budget:
+                raise KeyboardInterrupt
+            self._budget.pop()
+            return value(*words, **options)
+
+        return call
+
+
+@pytest.mark.parametrize("calls", range(6))
+def test_interrupted_anywhere_it_leaves_every_reader_whole_and_ends_the_same(calls):
+    def build():
+        lake, clock = make_lake()
+        commits = [commit_row(lake, "main", 0)]
+        lake.fork("try", at=commits[0].id)
+        commit_row(lake, "try", 50)
+        for number in range(1, 5):
+            clock.advance(DAY)
+            commits.append(commit_row(lake, "main", number))
+        lake.refs.tag("v1", at=commits[1].id)
+        lake.drop("try")
+        return lake, clock
+
+    def run(lake, clock):
+        return collect(lake.refs, lake.blobs, cited=[], before=FOREVER, history_before=clock.now() - DAY)
+
+    calm, clock = build()
+    run(calm, clock)
+    lake, clock = build()
+    budget = [None] * calls
+    broken = Lake(Broken(lake.blobs, budget), Broken(lake.refs.catalog, budget))
+    try:
+        collect(broken.refs, broken.blobs, cited=[], before=FOREVER, history_before=clock.now() - DAY)
+    except KeyboardInterrupt:
+        assert read_all(Lake(lake.blobs, lake.refs.catalog)) >= read_all(calm)
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    run(fresh, clock)
+    assert fresh.refs.catalog.refs() == calm.refs.catalog.refs()
+    assert sorted(fresh.refs.catalog.listing()) == sorted(calm.refs.catalog.listing())
+    assert sorted(fresh.blobs.digests()) == sorted(calm.blobs.digests())
+
+
+def test_a_branch_that_moves_meanwhile_makes_it_look_again():
+    lake, _ = make_lake()
+    commit_row(lake, "main", 0)
+    lake.fork("try", at=lake.head("main"))
+    tried = commit_row(lake, "try", 1)
+    lake.drop("try")
+    catalog = lake.refs.catalog
+    forget, saved = catalog.forget, []
+
+    def meet(digests, *, before, refs):
+        if not saved:
+            saved.append(True)
+            Lake(lake.blobs, catalog).fork("saved", at=tried.id)
+        return forget(digests, before=before, refs=refs)
+
+    catalog.forget = meet
+    found = collect(lake.refs, lake.blobs, cited=[], before=FOREVER)
+    assert (found.commits, found.blobs) == (0, 0)
+    assert lake.read(lake.get(lake.head("saved")).tables["t"]).height == 2
+
+
+def test_damage_keeps_everything():
+    lake, _ = make_lake()
+    commit_row(lake, "main", 0)
+    head = commit_row(lake, "main", 1)
+    lake.refs.catalog.spoil(head.id)
+    before = set(lake.blobs.digests())
+    with pytest.raises(ShipwayError) as caught:
+        collect(Lake(lake.blobs, lake.refs.catalog).refs, lake.blobs, cited=[], before=FOREVER)
+    assert caught.value.code == "SW-605"
+    assert set(lake.blobs.digests()) == before
+
+
+STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["commit", "fork", "tag", "drop", "untag", "merge", "wait", "collect", "dry"]),
+        st.integers(0, 2),
+        st.integers(0, 2),
+    ),
+    max_size=24,
+)
+
+
+@settings(max_examples=80)
+@given(STEPS)
+def test_whatever_happens_what_refs_have_can_be_read(steps):
+    lake, clock = make_lake()
+    commit_row(lake, "b0", 0)
+    value = 0
+    for what, one, other in steps:
+        name, second = f"b{one}", f"b{other}"
+        head = lake.head(name)
+        if what == "commit":
+            value += 1
+            commit_row(lake, name, value)
+        elif what == "fork" and head and lake.head(second) is None:
+            lake.fork(second, at=head)
+        elif what == "tag" and head and second not in lake.refs.tags():
+            lake.refs.tag(second, at=head)
+        elif what == "drop" and len(lake.branches()) > 1:
+            lake.drop(name)
+        elif what == "untag":
+            lake.refs.untag(name)
+        elif what == "merge" and head and lake.head(second) and name != second:
+            plan = lake.plan_merge(name, second, keys={"t": ["x"]})
+            if not plan.conflicts:
+                lake.merge(name, second, expect=lake.head(second), keys={"t": ["x"]})
+        elif what == "wait":
+            clock.advance(DAY)
+        elif what in ("collect", "dry"):
+            now = clock.now()
+            before, since = now - one * DAY // 2, None if other == 0 else now - other * DAY
+            collect(lake.refs, lake.blobs, cited=[], before=before, history_before=since, dry=what == "dry")
+    fresh = Lake(lake.blobs, lake.refs.catalog)
+    seen = read_all(fresh)
+    clock.advance(5 * DAY)
+    collect(fresh.refs, fresh.blobs, cited=[], before=clock.now())
+    assert read_all(Lake(lake.blobs, lake.refs.catalog)) == seen
+    reachable = [
+        fresh.get(name)
+        for name in fresh.refs.history.reachable([*fresh.branches().values(), *fresh.refs.tags().values()])
+    ]
+    assert set(fresh.blobs.digests()) == files_of(fresh, reachable)
