@@ -12,11 +12,12 @@ from shipway.app.runner import Made, Runner
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
-from shipway.core.check import Check, Evidence, has_rows
+from shipway.core.check import Check, Evidence
+from shipway.core.data_check import has_rows
+from shipway.core.data_measure import reads_clock
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide, make_gate
-from shipway.core.measure import Fresh
 from shipway.core.registry import Registry
 from shipway.core.table import MAIN, Snapshot
 from shipway.data.check import measure_tables
@@ -91,7 +92,7 @@ def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> l
     subject = f"data:{commit[:12]}"
     checks = checks_of(gates)
     # The present is part of the result only where an age is measured.
-    now = workspace.now if any(isinstance(check.measure, Fresh) for check in checks) else 0
+    now = workspace.now if any(reads_clock(check.measure) for check in checks) else 0
     outputs = runner.make(
         "check data",
         partial(_measure, runner, checks, snapshots, subject, now),

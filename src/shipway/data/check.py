@@ -12,8 +12,8 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from shipway.core.check import Check, Evidence
+from shipway.core.data_measure import ColumnKind, DataMeasure, Fresh, HasColumns, HasRows, Holds, Present, Unique
 from shipway.core.error import ShipwayError
-from shipway.core.measure import ColumnKind, DataMeasure, Fresh, HasColumns, HasRows, Holds, Present, Unique
 from shipway.data.translation import kind_of, to_polars
 from shipway.kit.duration import DAY, HOUR, MINUTE, SECOND, format_duration
 from shipway.kit.suggestion import did_you_mean
@@ -174,6 +174,8 @@ def _compile(measure: DataMeasure, table: _Table) -> dict[str, pl.Expr]:
             return {"unkeyed": _any_missing(measure.columns, table).sum()}
         case HasColumns() | HasRows():
             return {}
+        case _:
+            raise ShipwayError("SW-403", f"a {type(measure).__name__} cannot be measured yet", "leave it out")
 
 
 def _read(measure: DataMeasure, table: _Table, counts: Mapping[str, int | None]) -> _Reading:
@@ -191,6 +193,8 @@ def _read(measure: DataMeasure, table: _Table, counts: Mapping[str, int | None])
         case HasRows():
             rows = table.frame.height
             return _Reading(float(rows), rows, f"{rows:,} rows")
+        case _:
+            raise ShipwayError("SW-403", f"a {type(measure).__name__} cannot be measured yet", "leave it out")
 
 
 def _read_condition(measure: Holds, table: _Table, *, against: int, unknown: int) -> _Reading:

@@ -11,6 +11,7 @@ from shipway.core.feature import Expr
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render
+from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, Vector, apply_operator, kind_of_scalar, result_kind
 
 _DTYPES: Final[dict[Kind, Any]] = {"bool": pl.Boolean, "int": pl.Int64, "float": pl.Float64, "text": pl.String}
@@ -95,6 +96,9 @@ def _translate_operation(expr: Operation, schema: Mapping[str, pl.DataType]) -> 
     if expr.op == "is_in":
         members = [cast("Constant", member).value for member in expr.args[1:]]
         return _find(*args[0], members), kind
+    if expr.op == "matches":
+        pattern = expand_pattern(str(cast("Constant", expr.args[1]).value))
+        return args[0][0].str.contains(rf"\A(?:{pattern})\z"), kind
     if expr.op in ARITHMETIC:
         return _calculate(expr.op, kind, [arg for arg, _ in args]), kind
     return _relate(expr.op, args), kind
@@ -142,6 +146,8 @@ def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
         return args[0][0].is_null()
     if op == "not":
         return ~args[0][0]
+    if op == "length":
+        return args[0][0].str.len_chars().cast(pl.Int64)
     (left, left_kind), (right, right_kind) = args
     if left_kind != right_kind:
         common = _DTYPES[result_kind("fill", [left_kind, right_kind])]
@@ -163,6 +169,8 @@ def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
             return left >= right
         case "eq":
             return left == right
+        case "same":
+            return left.eq_missing(right)
         case _:
             return left != right
 
