@@ -1,9 +1,12 @@
 """Which faults in a month of flights and weather does a data gate stop, by which rule, and what does it cry wolf over?
 
-One set of rules, `GATE`, such as a project of this kind would write, judges a month as the newest batch beside the months
-before it. The twelve months of 2013 as they are must pass: whatever does not pass is a false alarm, `hold` included.
-Then each fault is put into a month, and the rules that do not pass are named. The faults marked `held out`, and the
-severities in them, were written down before the rules were ever measured on a fault; no rule was changed for them.
+One set of rules, `GATE`, such as a project of this kind would write, judges a month as the newest batch beside the
+months before it. The twelve months of 2013 as they are must pass: whatever does not pass is a false alarm, `hold`
+included. Then each fault is put into a month, and the rules that do not pass are named.
+
+All faults were written down before any rule was measured on one; after that, bounds were only widened, and one rule
+dropped, until the clean months passed: these are the months the bounds were set on, so a thirteenth may alarm. The
+faults marked `held out` were never a reason to change anything.
 
 The two tables are those of the flights example, its cleaning included: a wind of 1,048 mph is in the file, the example
 takes it out, and here it is put back in as a fault.
@@ -98,13 +101,13 @@ GATE: Final = make_gate(
     *new(fresh(flights.scheduled, within="3d"), fresh(flights.scheduled, within="3d", per=flights.origin),
          fresh(flights.scheduled, within="7d", per=flights.carrier, support_rows=300),
          fresh(weather.observed, within="4d", per=weather.origin),
-         past(flights.scheduled), past(flights.departed), past(weather.observed), timely(late, asked=day + "3h")),
+         past(flights.scheduled), past(flights.departed), past(weather.observed), timely(late, asked=flights.scheduled - "2h")),
     # what a row may be
     *new(holds(flights.origin.is_in("EWR", "JFK", "LGA")), holds(flights.carrier.matches("[A-Z0-9]{2}")),
          holds(flights.dest.matches("[A-Z]{3}")), holds(flights.tailnum.matches("[A-Z][0-9A-Z]{2,5}")),
          readable(flights.tailnum), readable(flights.dest),
          holds((flights.month >= 1) & (flights.month <= 12) & (flights.day >= 1) & (flights.day <= 31)),
-         holds((flights.distance > 50) & (flights.distance < 6000)),
+         holds((flights.distance > 10) & (flights.distance < 6000)),
          holds((flights.dep_delay >= -60) & (flights.dep_delay <= 1440)),
          holds((flights.arr_delay >= -120) & (flights.arr_delay <= 1500)),
          holds((flights.air_time >= 15) & (flights.air_time <= 800)),
@@ -122,14 +125,14 @@ GATE: Final = make_gate(
          vanished(flights.carrier), vanished(flights.origin), vanished(flights.dest), vanished(weather.origin)),
     # what it is like, against the last month or two
     *(shift(value, by=day).on("new").against("main", last="60d") <= bound for value, bound in (
-        (flights.distance, 0.2), (flights.air_time, 0.3), (flights.dep_delay, 0.5), (flights.arr_delay, 0.6),
+        (flights.distance, 0.2), (flights.air_time, 0.3), (flights.dep_delay, 0.8), (flights.arr_delay, 0.9),
         (flights.carrier, 0.1), (flights.origin, 0.1), (flights.dest, 0.2),
         ((flights.scheduled - "5h") % "1d", 0.4))),
     *(shift(value, by=seen).on("new").against("main", last="30d") <= bound for value, bound in (
-        (weather.temp, 2.5), (weather.dewp, 2.5), (weather.humid, 1.0), (weather.wind_speed, 1.0),
-        (weather.pressure, 1.5), (weather.visib, 0.6))),
-    *new(correlation(flights.distance, flights.air_time) >= 0.95, correlation(flights.dep_delay, flights.arr_delay) >= 0.8,
-         correlation(weather.temp, weather.dewp) >= 0.5),
+        (weather.temp, 2.5), (weather.dewp, 2.5), (weather.humid, 1.5), (weather.wind_speed, 1.0),
+        (weather.pressure, 2.5), (weather.visib, 1.2))),
+    *new(correlation(flights.distance, flights.air_time) >= 0.95,
+         correlation(flights.dep_delay, flights.arr_delay) >= 0.8),
     mean(flights.distance, by=day).on("new") >= 900,
     mean(flights.distance, by=day).on("new") <= 1200,
     label_rate(late).on("new") >= 0.05,
@@ -233,7 +236,8 @@ TWENTIETH = C("day") == 20
 
 FAULTS: Final[list[Fault]] = [
     F("nulls in 20 % of arrivals", 5, "flights", some(0.2, "arr_delay", pl.lit(None))),
-    F("null burst: no temperature for three days", 5, "weather", put("temp", pl.lit(None), C("day").is_between(10, 12))),
+    F("null burst: no temperature for three days", 5, "weather", put(
+        "temp", pl.lit(None), C("day").is_between(10, 12))),
     F("temperature in Celsius, July", 7, "weather", put("temp", CELSIUS["temp"])),
     F("temperature in Celsius, January", 1, "weather", put("temp", CELSIUS["temp"])),
     F("delays in seconds", 4, "flights", put("dep_delay", C("dep_delay") * 60)),
@@ -256,21 +260,24 @@ FAULTS: Final[list[Fault]] = [
     F("one origin missing", 11, "flights", keep(C("origin") != "LGA")),
     F("one origin missing in the weather", 11, "weather", keep(C("origin") != "LGA")),
     F("a missing day", 2, "flights", keep(~TWENTIETH)),
-    F("missing hours: six in a row at each origin, ten times", 4, "weather", keep(~((C("day") % 3 == 0) & (C("hour") < 6)))),
+    F("missing hours: six in a row, ten times", 4, "weather", keep(~((C("day") % 3 == 0) & (C("hour") < 6)))),
     F("clock change: an hour of November twice", 11, "weather", lambda rows, _: pl.concat([rows, rows.filter(
         (C("day") == 3) & (C("hour") == 1)).unique(["origin"], maintain_order=True)])),
-    F("local time taken for UTC: 5 h", 1, "flights", move(*INSTANTS, hours=-5)),
-    F("local time taken for UTC in the weather: 5 h", 1, "weather", move("observed", hours=-5)),
+    F("local time taken for UTC: 5 h, January", 1, "flights", move(*INSTANTS, hours=-5)),
+    F("local time taken for UTC in the weather: 5 h, January", 1, "weather", move("observed", hours=-5)),
+    F("local time taken for UTC: 5 h, May", 5, "flights", move(*INSTANTS, hours=-5)),
+    F("local time taken for UTC in the weather: 5 h, May", 5, "weather", move("observed", hours=-5)),
     F("outlier: wind of 1,048 mph, once", 2, "weather", lambda rows, _: rows.with_columns(
         pl.when(pl.int_range(pl.len()) == 500).then(1048.36).otherwise("wind_speed").alias("wind_speed"))),
     F("encoding damage in 1 % of tail numbers", 5, "flights", some(0.01, "tailnum", C("tailnum") + "\ufffd")),
-    F("orphans: 1 % of destinations in no airport", 5, "flights", some(0.05, "dest", pl.lit("QQQ"))),
+    F("orphans: 5 % of destinations in no airport", 5, "flights", some(0.05, "dest", pl.lit("QQQ"))),
     F("constant column: humidity stuck", 6, "weather", put("humid", pl.lit(62.0))),
     F("sign of delays flipped", 6, "flights", put("arr_delay", -C("arr_delay"))),
     F("decimal point moved: pressure", 7, "weather", put("pressure", C("pressure") / 10)),
     F("lower-case codes", 7, "flights", put("dest", C("dest").str.to_lowercase())),
     F("blanks around codes", 7, "flights", put("carrier", C("carrier") + " ")),
-    F("future instants in 0.1 % of rows", 8, "flights", some(0.001, "scheduled", C("scheduled") + pl.duration(days=365))),
+    F("future instants in 0.1 % of rows", 8, "flights", some(
+        0.001, "scheduled", C("scheduled") + pl.duration(days=365))),
     F("labels of other rows", 8, "flights", shuffle("arr_delay", "landed")),
     F("missing delays are 0", 2, "flights", put("arr_delay", C("arr_delay").fill_null(0))),
     F("missing delays are -999", 2, "flights", put("dep_delay", C("dep_delay").fill_null(-999))),
@@ -285,7 +292,8 @@ FAULTS: Final[list[Fault]] = [
         "distance", (C("distance") * 1.609344).cast(pl.Int64), C("origin") == "JFK"), held_out=True),
     F("temperature and dew point in Celsius", 7, "weather", all_of(
         put("temp", CELSIUS["temp"]), put("dewp", CELSIUS["dewp"])), held_out=True),
-    F("sign of delays flipped in half of the rows", 8, "flights", some(0.5, "arr_delay", -C("arr_delay")), held_out=True),
+    F("sign of delays flipped in half of the rows", 8, "flights", some(
+        0.5, "arr_delay", -C("arr_delay")), held_out=True),
     F("5 % repeated with a blank in the key", 9, "flights", lambda rows, random: pl.concat([rows, rows.filter(
         pl.Series(random.random(rows.height) < 0.05)).with_columns(C("carrier") + " ")]), held_out=True),
     F("weather of one origin 6 h late", 5, "weather", lambda rows, _: rows.with_columns(pl.when(C("origin") == "LGA")

@@ -170,6 +170,10 @@ def test_what_counts_faults_has_the_bound_of_none_and_a_number_has_none(check, b
     assert isinstance(eval(refusal.value.hint.removeprefix("compare it, such as "), NAMES), Rule)
 
 
+def test_a_rule_on_new_rows_is_written_as_if_its_check_had_been():
+    assert (present(flights.dest) <= 0.03).on("new") == (present(flights.dest).on("new") <= 0.03)
+
+
 def test_a_label_is_measured_in_the_table_it_comes_from():
     assert label_rate(late).measure == Mean("flights", Column("flights", "arr_delay") > 15)
     measure = timely(late, asked=flights.published - "2h").measure

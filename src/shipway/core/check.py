@@ -213,6 +213,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def on(self, rows: Literal["new", "all"]) -> "Rule":
         """Return the same rule on the new rows of its table alone, as for a check."""
         check = self.check.on(rows)
+        if self.text == _compare(self.check, self.op, self.bound).text:
+            return _compare(check, self.op, self.bound)
         return Rule(check=check, op=self.op, bound=self.bound, text=f'{self.text}.on("new")')
 
     def __bool__(self) -> bool:

@@ -65,8 +65,9 @@ def quantile(distribution: Distribution, at: float) -> float:
         raise ValueError("there are no values")
     if not 0 <= at <= 1:
         raise ValueError(f"a quantile at {at} is none")
-    reached: Counts = np.cumsum(distribution.pooled)
-    return float(distribution.points[min(int(np.searchsorted(reached, at * reached[-1])), len(reached) - 1)])
+    reached = distribution.pooled.cumsum()
+    place = int(np.searchsorted(reached, at * float(reached[-1])))
+    return float(distribution.points[min(place, len(reached) - 1)])
 
 
 def quantile_interval(distribution: Distribution, at: float, confidence: float = 0.95) -> tuple[float, float]:
