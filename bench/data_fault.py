@@ -101,7 +101,8 @@ GATE: Final = make_gate(
     *new(fresh(flights.scheduled, within="3d"), fresh(flights.scheduled, within="3d", per=flights.origin),
          fresh(flights.scheduled, within="7d", per=flights.carrier, support_rows=300),
          fresh(weather.observed, within="4d", per=weather.origin),
-         past(flights.scheduled), past(flights.departed), past(weather.observed), timely(late, asked=flights.scheduled - "2h")),
+         past(flights.scheduled), past(flights.departed), past(weather.observed),
+         timely(late, asked=flights.scheduled - "2h")),
     # what a row may be
     *new(holds(flights.origin.is_in("EWR", "JFK", "LGA")), holds(flights.carrier.matches("[A-Z0-9]{2}")),
          holds(flights.dest.matches("[A-Z]{3}")), holds(flights.tailnum.matches("[A-Z][0-9A-Z]{2,5}")),

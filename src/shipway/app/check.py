@@ -4,9 +4,10 @@ from contextlib import closing
 
 import msgspec
 
-from shipway.app.ingest import data_gates
+from shipway.app.ingest import data_gates, read_contents, tables_before
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.data_measure import reads_main
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Outcome, Verdict, decide
 from shipway.core.projection import State, VersionState
@@ -66,10 +67,10 @@ def _judge_data(workspace: Workspace, gates: list[Gate]) -> list[Verdict]:
     commit = workspace.main_commit()
     subject, snapshots = f"data:{commit.id[:12]}", commit.tables
     checks = list({rule.check.name: rule.check for gate in gates for rule in gate.rules}.values())
-    needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
+    before = tables_before(workspace, commit.id) if any(reads_main(check.measure) for check in checks) else {}
     measured = measure_tables(
         checks,
-        {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)},
+        read_contents(workspace, checks, dict(snapshots), before),
         subject=subject,
         now=workspace.now,
         log_digest=digest_value({name: snapshot.digest for name, snapshot in snapshots.items()}),

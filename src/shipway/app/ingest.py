@@ -14,13 +14,14 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence
 from shipway.core.data_check import has_rows
-from shipway.core.data_measure import reads_clock
+from shipway.core.data_measure import reads_clock, reads_main, tables_of
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide, make_gate
 from shipway.core.registry import Registry
 from shipway.core.table import MAIN, Snapshot
-from shipway.data.check import measure_tables
+from shipway.data.check import measure_tables, split_rows
+from shipway.data.scan import Content
 from shipway.data.source import make_source
 from shipway.kit.canonical import canonical_json, digest_value
 
@@ -91,18 +92,43 @@ def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> l
     gates = data_gates(workspace.project.registry)
     subject = f"data:{commit[:12]}"
     checks = checks_of(gates)
+    before = tables_before(workspace, commit) if any(reads_main(check.measure) for check in checks) else {}
     # The present is part of the result only where an age is measured.
     now = workspace.now if any(reads_clock(check.measure) for check in checks) else 0
     outputs = runner.make(
         "check data",
-        partial(_measure, runner, checks, snapshots, subject, now),
-        inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
+        partial(_measure, runner, checks, snapshots, before, subject, now),
+        inputs={name: snapshot.digest for name, snapshot in snapshots.items()}
+        | {f"main:{name}": snapshot.digest for name, snapshot in before.items()},
         params={"checks": msgspec.to_builtins(checks), "now": now, "subject": subject},
     )
     evidence = read_evidence(runner, outputs["evidence"])
     verdicts = [decide(gate, subject, evidence) for gate in gates]
     remember_verdicts(runner, verdicts)
     return verdicts
+
+
+def tables_before(workspace: Workspace, commit: str) -> dict[str, Snapshot]:
+    """Return the tables that the main branch had before a commit: those at its head, or, if that is it, its parent's."""
+    head = workspace.tables.head(MAIN)
+    if head == commit:
+        parents = workspace.tables.get(commit).parents
+        head = parents[0] if parents else None
+    return {} if head is None else dict(workspace.tables.get(head).tables)
+
+
+def read_contents(
+    workspace: Workspace, checks: Sequence[Check], snapshots: dict[str, Snapshot], before: dict[str, Snapshot]
+) -> dict[str, Content]:
+    """Read the tables that checks need, beside what the main branch had of them; new rows are told by the key."""
+    needed = {name for check in checks for name in tables_of(check.measure) if name in snapshots}
+    sources = workspace.project.registry.sources
+    contents: dict[str, Content] = {}
+    for name in sorted(needed):
+        rows = workspace.tables.read(snapshots[name])
+        main = workspace.tables.read(before[name]) if name in before else None
+        contents[name] = split_rows(rows, main, sources[name].key) if name in sources else Content(rows, None, main)
+    return contents
 
 
 def data_gates(registry: Registry) -> list[Gate]:
@@ -168,13 +194,13 @@ def _measure(
     runner: Runner,
     checks: Sequence[Check],
     snapshots: dict[str, Snapshot],
+    before: dict[str, Snapshot],
     subject: str,
     now: int,
     report: Callable[[int, int], None],
 ) -> Made:
     workspace = runner.workspace
-    needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
-    tables = {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)}
+    tables = read_contents(workspace, checks, snapshots, before)
     report(1, 2)
     digest = digest_value({name: snapshot.digest for name, snapshot in snapshots.items()})
     measured = measure_tables(checks, tables, subject=subject, now=now, log_digest=digest)

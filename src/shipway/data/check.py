@@ -47,7 +47,7 @@ from shipway.data.row import (
     plan_repeats,
     plan_timely,
 )
-from shipway.data.scan import Content, Table, run_query, run_scan, scan_rows
+from shipway.data.scan import Content, Table, run_queries, run_scan, scan_rows
 from shipway.data.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.kit.suggestion import did_you_mean
@@ -138,8 +138,10 @@ def measure_tables(
         readers: list[Reader] = [_PLANS[type(check.measure)](check.measure, table) for check in group.values()]
         for scan in table.scans.values():
             run_scan(scan)
-        for check, reader in zip(group.values(), readers, strict=True):
-            measured[check.name] = _conclude(check, reader(), table, subject=subject, log_digest=log_digest)
+        readings = [reader() for reader in readers]
+        examples = _find_examples(readings, table)
+        for check, reading, rows in zip(group.values(), readings, examples, strict=True):
+            measured[check.name] = _conclude(check, reading, rows, table, subject=subject, log_digest=log_digest)
     return {name: measured[name] for name in names}
 
 
@@ -166,12 +168,21 @@ def _open_table(
     return Table(name, contents[name], tuple(column for column in key if column in schema), now, others)
 
 
-def _conclude(check: Check, reading: Reading, table: Table, *, subject: str, log_digest: str) -> Measured:
-    examples, said = None, reading.said
-    if reading.failing is not None and reading.facts["count"]:
-        columns = list(dict.fromkeys([*table.key, *reading.shown]))
-        examples = run_query(table.name, reading.failing().select(columns).head(EXAMPLES))
-        said = f"{said}, e.g. {_say_row(examples)}"
+def _find_examples(readings: Sequence[Reading], table: Table) -> list[pl.DataFrame | None]:
+    """Return some of the failing rows of each reading that has any, all looked for together."""
+    queries: dict[int, pl.LazyFrame] = {}
+    for place, reading in enumerate(readings):
+        if reading.failing is not None and reading.facts["count"]:
+            columns = list(dict.fromkeys([*table.key, *reading.shown]))
+            queries[place] = reading.failing().select(columns).head(EXAMPLES)
+    found = dict(zip(queries, run_queries(table.name, list(queries.values())), strict=True))
+    return [found.get(place) for place in range(len(readings))]
+
+
+def _conclude(
+    check: Check, reading: Reading, examples: pl.DataFrame | None, table: Table, *, subject: str, log_digest: str
+) -> Measured:
+    said = reading.said if examples is None else f"{reading.said}, e.g. {_say_row(examples)}"
     rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
     low, high = reading.interval or (reading.value, reading.value)
     evidence = Evidence(

@@ -29,6 +29,7 @@ from shipway.data.scan import (
     dtype_of,
     instant_of,
     is_missing,
+    run_query,
     scan_rows,
 )
 from shipway.data.translation import kind_of, to_polars
@@ -115,28 +116,34 @@ def plan_repeats(measure: Unique, table: Table) -> Reader:
     missing = any_missing(measure.columns, scan)
     unkeyed = ask(scan, missing.sum())
 
+    # Equal keys have equal hashes: only keys whose hash repeats are compared as they are, which are few.
+    hashed = pl.struct(columns).hash().alias("hash:")
+
     def repeated(frame: pl.LazyFrame) -> pl.LazyFrame:
-        groups = frame.filter(~missing).group_by(columns).agg(pl.len().alias("len:")).filter(pl.col("len:") > 1)
-        return groups.select(pl.len().alias("groups"), pl.col("len:").sum().alias("rows"))
+        counted = frame.filter(~missing).select(hashed).group_by("hash:").agg(pl.len().alias("len:"))
+        return counted.filter(pl.col("len:") > 1).select("hash:")
 
-    counted = ask_query(scan, f"unique:{columns}", repeated)
+    suspects = ask_query(scan, f"unique:{columns}", repeated)
 
-    def failing() -> pl.LazyFrame:
-        groups = scan.frame.filter(~missing).group_by(columns, maintain_order=True).agg(pl.len().alias("len:"))
-        some = groups.filter(pl.col("len:") > 1).head(EXAMPLES)
-        return scan.frame.join(some, on=columns, how="semi", maintain_order="left")
+    def read_groups() -> pl.DataFrame:
+        if suspects().is_empty():
+            return suspects().select(pl.col("hash:").alias("len:"))
+        keys = scan.frame.filter(~missing).select(*columns, hashed)
+        same = keys.join(suspects().lazy(), on="hash:", how="semi").group_by(columns).agg(pl.len().alias("len:"))
+        return run_query(scan.table, same.filter(pl.col("len:") > 1)).sort(columns)
 
     def read() -> Reading:
         rows, without = scan.rows, unkeyed() or 0
-        found = counted().row(0, named=True)
-        repeats = int(found["rows"]) - int(found["groups"])
+        groups = read_groups()
+        repeats = int(groups["len:"].sum()) - groups.height
+        some = groups.head(EXAMPLES)
         said = f"{repeats:,} of {rows:,} rows repeat an earlier one"
         return Reading(
             float(repeats),
             rows if without < rows else 0,
             f"{said}, {without:,} without a whole key are not compared" if without else said,
             {"count": repeats, "unkeyed": without},
-            failing,
+            lambda: scan.frame.join(some.lazy(), on=columns, how="semi", maintain_order="left"),
             measure.columns,
         )
 

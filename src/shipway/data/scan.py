@@ -1,8 +1,8 @@
 """What checks ask of the rows of a table, gathered and answered in one pass.
 
 Everything that a select can count goes into one select, everything by day into one group-by for each way to cut days,
-and what needs its own groups (keys, values) is a query of its own; Polars runs them together over one scan. The engine
-is the streaming one: a table that is read from Parquet goes through in parts, so that memory does not grow with it.
+and what needs its own groups (keys, values) is a query of its own that reads no column but its own. The engine is the
+streaming one: a table that is read from Parquet goes through in parts.
 """
 
 from collections.abc import Callable
@@ -112,7 +112,8 @@ def scan_reference(table: Table, reference: Reference, by: Expr | None) -> Scan 
 
 def ask(scan: Scan, expr: pl.Expr) -> Callable[[], Any]:
     """Ask for one number of the whole; the answer is there once the scan has run."""
-    name = f"{len(scan.selected)}"
+    # An aggregate asked twice would be made a column of its own by Polars, for which all rows are held in memory.
+    name = next((name for name, asked in scan.selected.items() if asked.meta.eq(expr)), f"{len(scan.selected)}")
     scan.selected[name] = expr
     return lambda: scan.found["select"][name][0]
 
@@ -140,21 +141,28 @@ def run_scan(scan: Scan) -> None:
         named = [expr.alias(name) for name, expr in asked.items()]
         queries[group] = scan.frame.group_by(day.alias("day:")).agg(named).filter(pl.col("day:").is_not_null())
     queries |= scan.queries
-    try:
-        found = pl.collect_all(list(queries.values()), engine=ENGINE)
-    except PolarsError as fault:
-        raise _unmeasured(scan.table, fault) from fault
-    scan.found = dict(zip(queries, found, strict=True))
+    scan.found = dict(zip(queries, run_queries(scan.table, list(queries.values())), strict=True))
     for group in scan.days:
         scan.found[group] = scan.found[group].sort("day:")
 
 
 def run_query(table: str, query: pl.LazyFrame) -> pl.DataFrame:
     """Answer one query at once."""
+    return run_queries(table, [query])[0]
+
+
+def run_queries(table: str, queries: list[pl.LazyFrame]) -> list[pl.DataFrame]:
+    """Answer several queries, each by itself: together, rows wait in memory for the slowest of them.
+
+    Raises:
+        ShipwayError: SW-403 where Polars cannot.
+    """
     try:
-        return query.collect(engine=ENGINE)
+        return [query.collect(engine=ENGINE) for query in queries]
     except PolarsError as fault:
-        raise _unmeasured(table, fault) from fault
+        reason = str(fault).partition("\n")[0]
+        hint = "bring its columns into range in the source's function"
+        raise ShipwayError("SW-403", f"table {table!r} cannot be measured: {reason}", hint) from fault
 
 
 def day_of(by: Expr, scan: Scan) -> pl.Expr:
@@ -184,7 +192,8 @@ def is_missing(column: str, scan: Scan) -> pl.Expr:
 
 def any_missing(columns: tuple[str, ...], scan: Scan) -> pl.Expr:
     """Tell where one of several columns is null or not a number."""
-    return pl.any_horizontal(is_missing(column, scan) for column in columns)
+    first, *rest = (is_missing(column, scan) for column in columns)
+    return pl.any_horizontal(first, *rest) if rest else first
 
 
 def dtype_of(column: str, scan: Scan) -> pl.DataType:
@@ -201,9 +210,3 @@ def _scan(table: Table, key: tuple[str, ...], frame: Callable[[], pl.DataFrame |
         rows = frame()
         table.scans[key] = Scan(table.name, rows.lazy(), rows.collect_schema())
     return table.scans[key]
-
-
-def _unmeasured(table: str, fault: PolarsError) -> ShipwayError:
-    reason = str(fault).partition("\n")[0]
-    hint = "bring its columns into range in the source's function"
-    return ShipwayError("SW-403", f"table {table!r} cannot be measured: {reason}", hint)
