@@ -125,7 +125,7 @@ FAULTS = [
         20_200,
         [0, 1, 2, 3, 4],
     ),
-    Fault("50 duplicates", pl.concat([CLEAN, CLEAN[100:150]]), {KEY.name}, 50, [100, 101, 102, 103, 104]),
+    Fault("50 duplicates", pl.concat([CLEAN, CLEAN[100:150]]), {KEY.name}, 50, [108, 109, 120, 132, 144]),
 ]
 
 

@@ -109,7 +109,7 @@ def judge_data(runner: Runner, commit: str, snapshots: dict[str, Snapshot]) -> l
 
 
 def tables_before(workspace: Workspace, commit: str) -> dict[str, Snapshot]:
-    """Return the tables that the main branch had before a commit: those at its head, or, if that is it, its parent's."""
+    """Return the tables that the main branch had before a commit: its head's, or, where that is it, its parent's."""
     head = workspace.tables.head(MAIN)
     if head == commit:
         parents = workspace.tables.get(commit).parents

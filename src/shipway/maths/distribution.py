@@ -138,7 +138,7 @@ def transport_spread(reference: Distribution, live: Distribution, *, ordered: bo
 
 def _move(p: Floats, q: Floats, points: Floats | None) -> Floats:
     if points is None:
-        return np.abs(p - q).sum(axis=1) / 2
+        return np.minimum(np.abs(p - q).sum(axis=1) / 2, 1.0)
     return np.abs(np.cumsum(p - q, axis=1))[:, :-1] @ np.diff(points)
 
 

@@ -11,6 +11,28 @@ from shipway.app.report.number import write_instant
 from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
+from shipway.core.data_measure import (
+    Correlation,
+    Custom,
+    DataMeasure,
+    DayRows,
+    Distinct,
+    Fresh,
+    Gaps,
+    HasColumns,
+    HasRows,
+    Holds,
+    Mean,
+    Past,
+    Present,
+    Quantile,
+    Refers,
+    Shift,
+    Timely,
+    Unique,
+    Unseen,
+    Vanished,
+)
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     DecisionValue,
@@ -18,22 +40,16 @@ from shipway.core.measure import (
     Drift,
     FailedAnswers,
     FeatureLag,
-    Fresh,
-    HasColumns,
-    HasRows,
-    Holds,
     Improvement,
     Invariance,
     Measure,
     NewestSeen,
     PairedLoss,
     PredictionShift,
-    Present,
     Score,
     Skew,
     SliceRegression,
     SlowAnswers,
-    Unique,
     Windowed,
 )
 
@@ -83,13 +99,27 @@ def unit_of(measure: Measure) -> Unit:
             return "loss"
         case DecisionValue():
             return "cost"
-        case Fresh() | NewestSeen():
+        case NewestSeen():
             return "duration"
-        case HasRows() | HasColumns() | Unique() | SliceRegression() | Skew():
+        case SliceRegression() | Skew():
             return "count"
-        case Holds() | Present() | Directional() | Invariance() | FeatureLag():
+        case Directional() | Invariance() | FeatureLag():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
+            return "number"
+        case _:
+            return _unit_of_data(measure)
+
+
+def _unit_of_data(measure: DataMeasure) -> Unit:
+    match measure:
+        case HasRows(against=None) | Distinct(against=None) | HasColumns() | Unique() | Gaps() | Vanished():
+            return "count"
+        case Fresh():
+            return "duration"
+        case Holds() | Custom() | Present() | Refers() | Past() | Timely() | Unseen():
+            return "share"
+        case HasRows() | Distinct() | DayRows() | Mean() | Quantile() | Correlation() | Shift():
             return "number"
 
 
