@@ -117,18 +117,18 @@ def plan_repeats(measure: Unique, table: Table) -> Reader:
     unkeyed = ask(scan, missing.sum())
 
     # Equal keys have equal hashes: only keys whose hash repeats are compared as they are, which are few.
-    hashed = pl.struct(columns).hash().alias("hash:")
+    hashed = pl.when(~missing).then(pl.struct(columns).hash()).alias("hash:")
 
     def repeated(frame: pl.LazyFrame) -> pl.LazyFrame:
-        counted = frame.filter(~missing).select(hashed).group_by("hash:").agg(pl.len().alias("len:"))
-        return counted.filter(pl.col("len:") > 1).select("hash:")
+        counted = frame.select(hashed).group_by("hash:").agg(pl.len().alias("len:"))
+        return counted.filter((pl.col("len:") > 1) & pl.col("hash:").is_not_null()).select("hash:")
 
     suspects = ask_query(scan, f"unique:{columns}", repeated)
 
     def read_groups() -> pl.DataFrame:
         if suspects().is_empty():
             return suspects().select(pl.col("hash:").alias("len:"))
-        keys = scan.frame.filter(~missing).select(*columns, hashed)
+        keys = scan.frame.select(*columns, hashed)
         same = keys.join(suspects().lazy(), on="hash:", how="semi").group_by(columns).agg(pl.len().alias("len:"))
         return run_query(scan.table, same.filter(pl.col("len:") > 1)).sort(columns)
 

@@ -30,7 +30,7 @@ from shipway.data.translation import kind_of, to_polars
 from shipway.maths.distribution import deviation, quantile, quantile_interval
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, clustered_ratio, interval
-from shipway.maths.moment import clustered_correlation, correlation
+from shipway.maths.moment import clustered_correlation
 
 Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
 """Gives an estimate, with what its differences are measured in, once the scans have run."""
@@ -146,7 +146,8 @@ def _conclude(found: Estimate, said: str, facts: dict[str, Any], *, estimated: b
 def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
     value = number_of(measure.value, scan)
     if measure.by is None:
-        n, mean, spread = ask(scan, value.count()), ask(scan, value.mean()), ask(scan, value.std(ddof=0))
+        n, mean = ask(scan, value.count()), ask(scan, value.mean())
+        spread = (lambda: 0.0) if measure.against is None else ask(scan, value.std(ddof=0))
         return lambda: (Estimate(_float(mean()), 0.0, int(n()), 0), _float(spread()))
     counts, sums, squares = (
         ask_days(scan, measure.by, one) for one in (value.count(), value.sum(), (value * value).sum())
@@ -190,24 +191,18 @@ def _ask_quantile(measure: Quantile, scan: Scan) -> Estimator:
 def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
     x, y = number_of(measure.left, scan), number_of(measure.right, scan)
     both = x.is_not_null() & y.is_not_null()
+    if measure.by is None:
+        pairs, whole = ask(scan, both.sum()), ask(scan, pl.corr(x, y))
+        return lambda: (Estimate(_float(whole()), 0.0, int(pairs() or 0), 0), 1.0)
     x, y = pl.when(both).then(x), pl.when(both).then(y)
     sums = (both.sum(), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum())
-    if measure.by is None:
-        whole = [ask(scan, one) for one in sums]
+    days = [ask_days(scan, measure.by, one) for one in sums]
 
-        def read() -> tuple[Estimate, float]:
-            found = np.array([_float(one()) for one in whole])
-            return Estimate(correlation(found), 0.0, int(found[0]), 0), 1.0
-
-        return read
-    by = measure.by
-    days = [ask_days(scan, by, one) for one in sums]
-
-    def read_days() -> tuple[Estimate, float]:
+    def read() -> tuple[Estimate, float]:
         found = np.stack([one().fill_null(0).cast(pl.Float64).to_numpy() for one in days], axis=1)
         return clustered_correlation(found[found[:, 0] > 0]), 1.0
 
-    return read_days
+    return read
 
 
 def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], Any]:
