@@ -199,9 +199,11 @@ class Drift(msgspec.Struct, frozen=True, tag="drift"):
 
     Attributes:
         last_us: length of the window that ends now.
+        features: the columns of the frame that count; none for all.
     """
 
     last_us: int
+    features: tuple[str, ...] = ()
 
 
 class NewestSeen(msgspec.Struct, frozen=True, tag="newest-seen"):
