@@ -23,7 +23,7 @@ from shipway.app.project import find_project
 from shipway.app.training import train
 from shipway.app.workspace import Workspace
 from shipway.core.body import RunStarted, read_body
-from shipway.core.check import has_rows
+from shipway.core.data_check import has_rows
 from shipway.core.error import ShipwayError
 from shipway.core.gate import make_gate
 from shipway.core.table import MAIN

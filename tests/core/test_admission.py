@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shipway.core.admission import ask_admission, recall_admission, refuse_unadmitted, subject_of
 from shipway.core.body import OverrideGiven, OverrideRevoked, VerdictGiven, make_draft
-from shipway.core.check import Evidence, has_rows, present
+from shipway.core.check import Evidence
+from shipway.core.data_check import has_rows, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, decide, make_gate

@@ -12,18 +12,13 @@ from shipway.core.check import (
     brier,
     calibration_gap,
     decision_value,
-    fresh,
-    has_columns,
-    has_rows,
-    holds,
     log_loss,
     natural_rule,
     never_lowers,
     never_matters,
-    present,
     slice_regression,
-    unique,
 )
+from shipway.core.data_check import fresh, has_columns, has_rows, holds, present, unique
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event, FeatureView, Source
 from shipway.core.measure import Directional, Invariance
@@ -55,21 +50,6 @@ WRITTEN = [
     'slice_regression("carrier").no_regression()',
     "decision_value(act_if_true=60, act_if_false=25, skip_if_true=100)",
     "decision_value(act_if_true=0.1234567, act_if_false=25, skip_if_true=100, skip_if_false=1.5) > 2.25",
-    'has_columns(flights, origin="text", arr_delay="float")',
-    'has_columns(flights, **{"tail num": "text"})',
-    'has_columns(flights, table="text")',
-    "holds((flights.dep_delay > -60) & (flights.dep_delay < 3000))",
-    'holds(flights.dest.is_in("ATL", "ORD")) <= 0.01',
-    'holds(flights["key"] >= 0)',
-    'holds(flights["name"].differs("x\\"y\\\\"))',
-    "holds(~flights.dest.is_null())",
-    "holds((-flights.dep_delay).is_null())",
-    'holds(flights.landed - "1h" < flights.landed)',
-    "present(flights.dest)",
-    'present(flights["name"]) <= 0.03',
-    'unique(flights["key"], flights.origin)',
-    'fresh(flights.landed, within="24h")',
-    'fresh(flights.landed, within="1d 2h")',
 ]
 
 
@@ -182,18 +162,6 @@ COSTS = {"act_if_true": 60, "act_if_false": 25, "skip_if_true": 100}
         (lambda: slice_regression("carrier", rate=5), "SW-106", "rate"),
         (lambda: never_lowers("x", {}), "SW-106", "changes nothing"),
         (lambda: never_matters("x", {recent.late: math.nan}), "SW-106", "not a finite number"),
-        (lambda: has_columns(flights), "SW-106", "names no columns"),
-        (lambda: has_columns(flights, origin="txt"), "SW-104", "cannot be 'txt'"),
-        (lambda: holds(flights.dep_delay + 1), "SW-106", "is no condition"),
-        (lambda: holds(flights.dep_delay > weather.temp), "SW-106", "exactly one table"),
-        (lambda: holds(Aggregate("count", "flights.landed", width_us=1) > 3), "SW-106", "has a window"),
-        (lambda: holds(flights.event("landed").arr_delay > 3), "SW-106", "reads the event stream 'flights.landed'"),
-        (lambda: present(flights.event("landed").arr_delay), "SW-106", "reads the event stream"),
-        (lambda: unique(), "SW-106", "exactly one table"),
-        (lambda: unique(flights.dest, weather.temp), "SW-106", "exactly one table"),
-        (lambda: fresh(flights.landed, within="soon"), "SW-106", "not a duration"),
-        (lambda: fresh(flights.landed, within="-1h"), "SW-106", "is empty"),
-        (lambda: present(flights.dset), "SW-104", "no column 'dset'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_where_it_is_written(build, code, fact):
@@ -201,12 +169,6 @@ def test_what_makes_no_sense_is_refused_where_it_is_written(build, code, fact):
         build()
     assert refusal.value.code == code
     assert fact in refusal.value.fact
-
-
-def test_a_wrong_type_is_answered_with_the_right_one():
-    with pytest.raises(ShipwayError) as refusal:
-        has_columns(flights, origin="txt")
-    assert refusal.value.hint == "did you mean 'text'?"
 
 
 def test_evidence_is_named_by_its_content():

@@ -1,7 +1,8 @@
 import msgspec
 import pytest
 
-from shipway.core.measure import DecisionValue, Holds, Measure, Present, Unique
+from shipway.core.data_measure import Holds, Present, Unique
+from shipway.core.measure import DecisionValue, Measure
 from shipway.maths.expression import Column
 
 

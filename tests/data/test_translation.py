@@ -52,14 +52,17 @@ NUMBERS = st.recursive(
     lambda inner: st.one_of(
         extend(inner, ["add", "sub", "mul", "div", "floordiv", "mod", "fill"]),
         st.builds(lambda op, arg: Operation(op, (arg,)), st.sampled_from(["neg", "abs"]), inner),
+        st.builds(lambda arg: Operation("length", (arg,)), TEXTS),
     ),
     max_leaves=6,
 )
+PATTERNS = st.sampled_from(["", ".", "[aB]?", "[^a]*", r"\d+", r"\w{1,2}", "a|é", "𝄞"])
 MEMBERS = st.lists(st.one_of(I64, FINITE, st.booleans()).map(Constant), max_size=4)
 LEAVES = st.one_of(
     st.sampled_from([column("b"), column("c"), Constant(True), Constant(False)]),
-    extend(NUMBERS, ["lt", "le", "gt", "ge", "eq", "ne"]),
-    extend(TEXTS, ["lt", "le", "gt", "ge", "eq", "ne"]),
+    extend(NUMBERS, ["lt", "le", "gt", "ge", "eq", "ne", "same"]),
+    extend(TEXTS, ["lt", "le", "gt", "ge", "eq", "ne", "same"]),
+    st.builds(lambda arg, pattern: Operation("matches", (arg, Constant(pattern))), TEXTS, PATTERNS),
     st.builds(lambda arg, members: Operation("is_in", (arg, *members)), NUMBERS, MEMBERS),
     st.builds(lambda arg, ms: Operation("is_in", (arg, *ms)), TEXTS, st.lists(TEXT.map(Constant), max_size=3)),
     st.builds(lambda arg: Operation("is_null", (arg,)), NUMBERS | TEXTS),
@@ -67,7 +70,7 @@ LEAVES = st.one_of(
 CONDITIONS = st.recursive(
     LEAVES,
     lambda inner: st.one_of(
-        extend(inner, ["and", "or", "eq", "ne", "fill"]), st.builds(lambda arg: Operation("not", (arg,)), inner)
+        extend(inner, ["and", "or", "eq", "ne", "same", "fill"]), st.builds(lambda arg: Operation("not", (arg,)), inner)
     ),
     max_leaves=6,
 )

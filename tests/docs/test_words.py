@@ -9,7 +9,8 @@ import pytest
 
 import shipway as sw
 from shipway.adapters.sklearn.model import SklearnFormat
-from shipway.core.measure import ColumnKind, SliceRegression
+from shipway.core.data_measure import ColumnKind
+from shipway.core.measure import SliceRegression
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "words.md").read_text(encoding="utf-8")
 

@@ -55,6 +55,7 @@ def grow(inner):
         "<": lambda a, b: a < b, "<=": lambda a, b: a <= b, ">": lambda a, b: a > b, ">=": lambda a, b: a >= b,
         "*": lambda a, b: a * b, "equals": lambda a, b: a.equals(b),
         "differs": lambda a, b: a.differs(b), "fill": lambda a, b: a.fill(b),
+        "same": lambda a, b: a.same_as(b),
     }  # fmt: skip
     joins = {"&": lambda a, b: a & b, "|": lambda a, b: a | b}
     forwards = {
@@ -65,7 +66,13 @@ def grow(inner):
         "+": lambda a, b: b + a, "-": lambda a, b: b - a, "*": lambda a, b: b * a, "/": lambda a, b: b / a,
         "//": lambda a, b: b // a, "%": lambda a, b: b % a,
     }  # fmt: skip
-    unary = {"-": lambda a: -a, "abs": abs, "~": lambda a: ~a, "null": lambda a: a.is_null()}
+    unary = {
+        "-": lambda a: -a,
+        "abs": abs,
+        "~": lambda a: ~a,
+        "null": lambda a: a.is_null(),
+        "length": lambda a: a.length(),
+    }
     return st.one_of(
         st.builds(lambda f, a, b: f(a, b), st.sampled_from(list(binary.values())), inner, other),
         st.builds(lambda f, a, b: f(a, b), st.sampled_from(list(joins.values())), inner, inner),
@@ -117,6 +124,7 @@ def test_an_expression_travels_as_json(expr):
         (Column("flights.landed", "arr_delay") > 15, "flights.landed.arr_delay > 15"),
         (1 / t.a, "1 / t.a"),
         (abs(t.a - t.b), "abs(t.a - t.b)"),
+        (t.a.matches(r"N\d+") & (t.a.length() > 2), r't.a.matches("N\\d+") & (t.a.length() > 2)'),
         (t.a.fill(0).differs(t.b), "t.a.fill(0).differs(t.b)"),
         (Aggregate("count", "f.landed", width_us=3_600_000_000), 'w.count(f.landed, last="1h")'),
         (Aggregate("sum", "f.landed", t.a, 86_400_000_000), 'w.total(t.a, last="1d")'),
@@ -182,6 +190,9 @@ def test_a_column_is_not_a_member_of_a_set():
     ("word", "right"),
     [
         ("isin", "is_in"),
+        ("len", "length"),
+        ("eq_missing", "same_as"),
+        ("fullmatch", "matches"),
         ("fillna", "fill"),
         ("fill_null", "fill"),
         ("isna", "is_null"),

@@ -27,6 +27,7 @@ TEXTS = st.sampled_from(["", "a", "b", "é", "ab", "\U0001f6eb"])
 CELLS = {"bool": st.booleans(), "int": I64, "float": FLOATS, "text": TEXTS}
 DTYPES = {"bool": np.bool_, "int": np.int64, "float": np.float64, "text": object}
 KINDS = {"b": "bool", "c": "bool", "i": "int", "j": "int", "f": "float", "g": "float", "s": "text", "r": "text"}
+OPERATORS = ["lt", "le", "gt", "ge", "eq", "ne", "same", "and", "or", "not", "is_null", "is_in", "fill", "matches"]
 ROWS = 4
 AGED = Aggregate("age", "t.seen")
 
@@ -59,9 +60,11 @@ def trees(draw, kind, depth):
     if kind == "text":
         return Operation("fill", (exactly("text"), exactly("text")))
     if kind == "bool":
-        op = draw(st.sampled_from(["lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "is_null", "is_in", "fill"]))
+        op = draw(st.sampled_from(OPERATORS))
         if op in ("and", "or", "fill"):
             return Operation(op, (exactly("bool"), exactly("bool")))
+        if op == "matches":
+            return Operation(op, (exactly("text"), Constant(draw(st.sampled_from(["a*", "[^b]", r"\w+", ".?"])))))
         if op == "not":
             return Operation(op, (exactly("bool"),))
         if op == "is_null":
@@ -71,7 +74,10 @@ def trees(draw, kind, depth):
             members = st.lists(constants("text") if text else st.one_of(*map(constants, ("bool", "int", "float"))))
             return Operation(op, (exactly("text") if text else numbers(), *draw(members)))
         return Operation(op, (exactly("text"), exactly("text")) if draw(st.booleans()) else (numbers(), numbers()))
-    op = draw(st.sampled_from(["add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs", "fill"]))
+    whole = ["length"] if kind == "int" else []
+    op = draw(st.sampled_from(["add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs", "fill", *whole]))
+    if op == "length":
+        return Operation(op, (exactly("text"),))
     return Operation(op, (numbers(),) if op in ("neg", "abs") else (numbers(), numbers()))
 
 

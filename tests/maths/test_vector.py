@@ -50,6 +50,9 @@ def test_a_value_repeats_as_its_kind(value, kind):
         ("fill", ["int", "float"], "float"),
         ("fill", ["text", "text"], "text"),
         ("not", ["bool"], "bool"),
+        ("same", ["int", "float"], "bool"),
+        ("matches", ["text", "text"], "bool"),
+        ("length", ["text"], "int"),
     ],
 )
 def test_the_kind_of_a_result_is_known_beforehand(op, kinds, kind):

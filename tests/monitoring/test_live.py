@@ -12,7 +12,7 @@ from shipway.core.canary import drift, skew
 from shipway.core.check import Check, auc, brier, calibration_gap, log_loss
 from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
-from shipway.core.measure import NewestSeen, Score, Windowed
+from shipway.core.measure import Drift, NewestSeen, Score, Windowed
 from shipway.maths.interval import clustered_auc, clustered_mean, interval
 from shipway.maths.metric import auc as area
 from shipway.maths.metric import per_row_log_loss
@@ -175,6 +175,20 @@ def test_drift_is_the_greatest_effect_and_its_table_has_all():
     assert found.evidence.facts["said"].startswith("x moved most, by ")
     assert f"over {n - 1} vectors" in found.evidence.facts["said"]
     assert judge(drift(last="20d") <= 0.2, found.evidence).outcome == "fail"
+
+
+def test_drift_of_one_feature_is_of_what_it_was_trained_on():
+    vectors = make_vectors(480)
+    reference = vectors.select("x", "c").with_columns(x=pl.col("x") - 1)
+    window = make_window(vectors=vectors, reference=reference, features=("c", "x"), now=MONDAY + 20 * DAY)
+
+    def named(*features: str) -> Check:
+        return Check("drift", Drift(20 * DAY, features), "live", "drift")
+
+    assert measure_live(named("c"), window, subject=SUBJECT).evidence.value < 0.1
+    assert measure_live(named("x"), window, subject=SUBJECT).evidence.value > 0.5
+    with pytest.raises(ShipwayError, match="SW-202"):
+        measure_live(named("z"), window, subject=SUBJECT)
 
 
 @pytest.mark.parametrize("what", ["vectors", "reference"])

@@ -6,10 +6,12 @@ from typing import Any
 import msgspec
 
 from shipway.app.gate import data_gates
+from shipway.app.ingest import read_contents, tables_before
 from shipway.app.project import Project
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, ask_admission, find_overrides, subject_of
+from shipway.core.data_measure import reads_main
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Outcome, Verdict, checks_of, decide, worst_of
 from shipway.core.projection import OverrideState, State, VersionState
@@ -124,10 +126,10 @@ def _read_data(workspace: Workspace, *, needed: bool) -> tuple[Commit | None, Co
 def _judge_data(workspace: Workspace, commit: Commit, gates: list[Gate], found: _Found, *, rows: bool) -> None:
     data, snapshots = commit.data, commit.tables
     subject, checks = subject_of(data), checks_of(gates)
-    needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
+    before = tables_before(workspace, commit) if any(reads_main(check.measure) for check in checks) else {}
     measured = measure_tables(
         checks,
-        {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)},
+        read_contents(workspace, checks, dict(snapshots), before),
         subject=subject,
         now=workspace.now,
         log_digest=data,

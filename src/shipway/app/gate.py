@@ -1,6 +1,6 @@
 """The gates on data as a project declares them."""
 
-from shipway.core.check import has_rows
+from shipway.core.data_check import has_rows
 from shipway.core.gate import Gate, make_gate
 from shipway.core.registry import Registry
 

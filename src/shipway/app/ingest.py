@@ -17,14 +17,15 @@ from shipway.core.admission import Admission, ask_admission, refuse_unadmitted, 
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, DataMoved, EvidenceRecorded, VerdictGiven
 from shipway.core.check import Check, Evidence
+from shipway.core.data_measure import reads_clock, reads_main, tables_of
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
-from shipway.core.measure import Fresh
 from shipway.core.raw import Raw
 from shipway.core.table import MAIN, Commit, Snapshot
-from shipway.data.check import measure_tables
+from shipway.data.check import measure_tables, split_rows
 from shipway.data.deposit import table_of
+from shipway.data.scan import Content
 from shipway.data.source import make_source
 from shipway.data.whole import fingerprint_whole, read_whole
 from shipway.kit.canonical import canonical_json, digest_value
@@ -154,7 +155,7 @@ def require_admission(runner: Runner) -> Admission:
 
 def is_aged(gates: Sequence[Gate]) -> bool:
     """Tell whether what gates on data say depends on the present."""
-    return any(isinstance(check.measure, Fresh) for check in checks_of(gates))
+    return any(reads_clock(check.measure) for check in checks_of(gates))
 
 
 def judge_data(runner: Runner, commit: Commit) -> Admission:
@@ -163,12 +164,14 @@ def judge_data(runner: Runner, commit: Commit) -> Admission:
     gates, snapshots = data_gates(workspace.project.registry), commit.tables
     data = commit.data
     subject, checks = subject_of(data), checks_of(gates)
+    before = tables_before(workspace, commit) if any(reads_main(check.measure) for check in checks) else {}
     # The present is part of the result only where an age is measured.
     now = workspace.now if is_aged(gates) else 0
     outputs = runner.make(
         "check data",
-        partial(_measure, runner, checks, snapshots, data, now),
-        inputs={name: snapshot.digest for name, snapshot in snapshots.items()},
+        partial(_measure, runner, checks, snapshots, before, data, now),
+        inputs={name: snapshot.digest for name, snapshot in snapshots.items()}
+        | {f"main:{name}": snapshot.digest for name, snapshot in before.items()},
         params={"checks": msgspec.to_builtins(checks), "now": now, "subject": subject},
     )
     evidence = read_evidence(runner, outputs["evidence"])
@@ -178,6 +181,28 @@ def judge_data(runner: Runner, commit: Commit) -> Admission:
     for override in admission.overrides:
         runner.watch(Event(stage="note", step=f"override of {override.gate}", said=override.said))
     return admission
+
+
+def tables_before(workspace: Workspace, commit: Commit) -> dict[str, Snapshot]:
+    """Return the tables that the main branch had before a commit: its head's, or, where that is it, its parent's."""
+    head = workspace.tables.head(MAIN)
+    if head == commit.id:
+        head = commit.parents[0] if commit.parents else None
+    return {} if head is None else dict(workspace.tables.get(head).tables)
+
+
+def read_contents(
+    workspace: Workspace, checks: Sequence[Check], snapshots: dict[str, Snapshot], before: dict[str, Snapshot]
+) -> dict[str, Content]:
+    """Read the tables that checks need, beside what the main branch had of them; new rows are told by the key."""
+    needed = {name for check in checks for name in tables_of(check.measure) if name in snapshots}
+    sources = workspace.project.registry.sources
+    contents: dict[str, Content] = {}
+    for name in sorted(needed):
+        rows = workspace.tables.read(snapshots[name])
+        main = workspace.tables.read(before[name]) if name in before else None
+        contents[name] = split_rows(rows, main, sources[name].key) if name in sources else Content(rows, None, main)
+    return contents
 
 
 def remember_verdicts(runner: Runner, verdicts: Sequence[Verdict]) -> None:
@@ -250,13 +275,13 @@ def _measure(
     runner: Runner,
     checks: Sequence[Check],
     snapshots: dict[str, Snapshot],
+    before: dict[str, Snapshot],
     data: str,
     now: int,
     report: Callable[[int, int], None],
 ) -> Made:
     workspace = runner.workspace
-    needed = {table for check in checks if (table := getattr(check.measure, "table", None)) in snapshots}
-    tables = {name: workspace.tables.read(snapshots[name]) for name in sorted(needed)}
+    tables = read_contents(workspace, checks, snapshots, before)
     report(1, 2)
     subject = subject_of(data)
     measured = measure_tables(checks, tables, subject=subject, now=now, log_digest=data)

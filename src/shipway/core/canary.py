@@ -4,10 +4,10 @@ import math
 
 import msgspec
 
-from shipway.core.argument import take_event, take_width
+from shipway.core.argument import take_each, take_event, take_width
 from shipway.core.check import Check, Rule, write_number
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Event
+from shipway.core.feature import Event, flatten
 from shipway.core.measure import (
     Drift,
     FailedAnswers,
@@ -19,7 +19,7 @@ from shipway.core.measure import (
     SlowAnswers,
 )
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import quote
+from shipway.maths.expression import Column, quote
 
 _LOSSES = ("log_loss", "brier")
 
@@ -112,10 +112,18 @@ def shown_loss(metric: str = "log_loss", *, days: int = 2) -> Check:
     return Check(f"shown {metric}", msgspec.structs.replace(check.measure, shown=True), "canary", text)
 
 
-def drift(*, last: str) -> Check:
-    """Measure the greatest effect size among the features of a live window against the version's training rows."""
-    text = f"drift(last={quote(last)})"
-    return Check(text, Drift(take_width(last, "`last` of sw.drift")), "live", text)
+def drift(*features: Column, last: str) -> Check:
+    """Measure the greatest effect size among the features of a live window against the version's training rows.
+
+    Args:
+        features: only these, such as `plane.seats`: how far what is served is from what was trained on; all without.
+        last: length of the window that ends now.
+    """
+    taken = take_each(features, Column, "the features of sw.drift", "name a feature of a view, such as plane.seats")
+    words = [*(str(feature) for feature in taken), f"last={quote(last)}"]
+    text = f"drift({', '.join(words)})"
+    names = tuple(flatten(feature.table, feature.name) for feature in taken)
+    return Check(text, Drift(take_width(last, "`last` of sw.drift"), names), "live", text)
 
 
 def newest_seen(event: Event, *, within: str, last: str = "1d") -> Rule:

@@ -4,47 +4,58 @@ One shape serves all subjects: data, a candidate model, a canary, a live window.
 """
 
 import math
-from collections.abc import Sequence
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from shipway.core.argument import take, take_each, take_expression, take_mapping, take_name, take_width
+from shipway.core.argument import take_each, take_mapping, take_name, take_width
+from shipway.core.data_measure import (
+    Comparable,
+    Correlation,
+    DataMeasure,
+    DayRows,
+    Distinct,
+    Fresh,
+    HasRows,
+    Mean,
+    Quantile,
+    Reference,
+    Shift,
+)
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, Source, flatten, streams_of
+from shipway.core.feature import flatten
 from shipway.core.measure import (
-    ColumnKind,
     DecisionValue,
     Directional,
     Drift,
     FeatureLag,
-    Fresh,
-    HasColumns,
-    HasRows,
-    Holds,
     Improvement,
     Invariance,
     LabelMaturity,
     Measure,
     PairedLoss,
     PredictionShift,
-    Present,
     Score,
     SliceRegression,
-    Unique,
     Windowed,
 )
 from shipway.kit.canonical import digest_value
-from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Operation, quote, render, walk
-from shipway.maths.vector import ARITHMETIC
+from shipway.maths.expression import Column, quote
 
 Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
-_ONE_COLUMN: Final = "name a column of a source, such as orders.price"
-_ONE_SOURCE: Final = "name a source, such as orders"
-_KINDS: Final[tuple[ColumnKind, ...]] = get_args(ColumnKind)
+_BOUNDS: Final[dict[type, str]] = {
+    HasRows: ">= 1000",
+    Fresh: "<= 86400000000",
+    DayRows: ">= 0.5",
+    Mean: "<= 0.3",
+    Quantile: "<= 100",
+    Distinct: ">= 2",
+    Correlation: ">= 0.9",
+    Shift: "<= 1",
+}
+"""What has no natural bound among checks on data, with an example of one."""
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -110,7 +121,7 @@ class Check(msgspec.Struct, frozen=True):
             ShipwayError: SW-106 where the check is not a metric of a candidate, or the margin is not above 0.
         """
         rule = self.better_than(baseline)
-        margin = _finite(f"{self.text}.no_worse_than", by)
+        margin = finite(f"{self.text}.no_worse_than", by)
         if margin <= 0:
             raise ShipwayError("SW-106", f"{self.text}.no_worse_than has by={by!r}", "write a margin above 0")
         text = f"{self.text}.no_worse_than({quote(baseline)}, by={write_number(margin)})"
@@ -128,6 +139,54 @@ class Check(msgspec.Struct, frozen=True):
         width = take_width(last, f"the window of {self.text}.over")
         measure = Windowed(score, width) if isinstance(score, Score) else LabelMaturity(width)
         return Check(f"{self.name} over {last}", measure, "live", f"{self.text}.over({quote(last)})")
+
+    def on(self, rows: Literal["new", "all"]) -> "Check":
+        """Return the same check on the new rows of its table alone, those that the main branch does not have.
+
+        Raises:
+            ShipwayError: SW-106 where the check is not on data, or for other rows.
+        """
+        measure = self.measure
+        if not isinstance(measure, DataMeasure):
+            raise ShipwayError("SW-106", f"{self.text} is not measured on rows of data", "drop .on(...)")
+        if rows != "new":
+            raise ShipwayError(
+                "SW-106", f"{self.text}.on({rows!r}) is no choice", 'write .on("new"), or nothing for all'
+            )
+        measure = msgspec.structs.replace(measure, rows="new")
+        return Check(f"{self.name}, new rows", measure, "data", f'{self.text}.on("new")')
+
+    def against(self, branch: Literal["main"], *, last: str | None = None, ago: str | None = None) -> "Check":
+        """Return the same check compared with what the main branch held before.
+
+        Args:
+            branch: `main`.
+            last: only a period of this length before its newest instant; the check says by which instant (`by=`).
+            ago: how long before its newest instant that period ends, such as `52w`.
+
+        Raises:
+            ShipwayError: SW-106 where the check cannot be compared, for another branch, or for a period of a check that
+                names no instant.
+        """
+        measure, text = self.measure, f"{self.text}.against({quote(str(branch))})"
+        if not isinstance(measure, Comparable):
+            raise ShipwayError("SW-106", f"{self.text} is not compared with earlier rows", "drop .against(...)")
+        if branch != "main":
+            raise ShipwayError("SW-106", f"{text} names another branch than main", 'write .against("main")')
+        words = [quote(branch), *(f"{n}={quote(v)}" for n, v in (("last", last), ("ago", ago)) if v is not None)]
+        text = f"{self.text}.against({', '.join(words)})"
+        if len(words) > 1 and measure.by is None:
+            raise ShipwayError("SW-106", f"{text} has a period, and no instant", "say by=, such as by=orders.placed")
+        if ago is not None and last is None:
+            raise ShipwayError(
+                "SW-106", f"{text} says when a period ends, not how long it is", 'add such as last="30d"'
+            )
+        reference = Reference(
+            None if last is None else take_width(last, "`last` of .against"),
+            0 if ago is None else take_width(ago, "`ago` of .against"),
+        )
+        name = f"{self.name} against main" + (f" ({', '.join(words[1:])})" if words[1:] else "")
+        return Check(name, msgspec.structs.replace(measure, against=reference), "data", text)
 
     def no_regression(self) -> "Rule":
         """Return the rule that nothing was found."""
@@ -152,6 +211,13 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     op: Operator
     bound: float
     text: str
+
+    def on(self, rows: Literal["new", "all"]) -> "Rule":
+        """Return the same rule on the new rows of its table alone, as for a check."""
+        check = self.check.on(rows)
+        if self.text == _compare(self.check, self.op, self.bound).text:
+            return _compare(check, self.op, self.bound)
+        return Rule(check=check, op=self.op, bound=self.bound, text=f'{self.text}.on("new")')
 
     def __bool__(self) -> bool:
         """Refuse to be a truth value, which would lose the first half of `0.5 < auc < 0.9`."""
@@ -213,8 +279,8 @@ def decision_value(
         ShipwayError: SW-106 if acting is never or always the cheaper choice, so that there is nothing to decide.
     """
     where = "the costs of decision_value"
-    true, false = _finite(where, act_if_true), _finite(where, act_if_false)
-    skip_true, skip_false = _finite(where, skip_if_true), _finite(where, skip_if_false)
+    true, false = finite(where, act_if_true), finite(where, act_if_false)
+    skip_true, skip_false = finite(where, skip_if_true), finite(where, skip_if_false)
     if not (true < skip_true and skip_false < false):
         raise ShipwayError(
             "SW-106",
@@ -282,74 +348,6 @@ def never_matters(name: str, changes: dict[Column, float], *, tolerance: float =
     return Check(name, measure, "candidate", name)
 
 
-def has_columns(table: Source, /, **types: ColumnKind) -> Check:
-    """Expect columns with types: `int`, `float`, `text`, `bool`, `instant` or `date`.
-
-    Raises:
-        ShipwayError: SW-104 for another type, SW-106 without columns.
-    """
-    table = take(table, Source, "what sw.has_columns expects", _ONE_SOURCE)
-    if not types:
-        raise ShipwayError("SW-106", f"has_columns({table.name}) names no columns", 'write such as origin="text"')
-    for name, kind in types.items():
-        if kind not in _KINDS:
-            raise ShipwayError("SW-104", f"column {name!r} cannot be {kind!r}", did_you_mean(kind, _KINDS))
-    words = [f"{n}={quote(k)}" if n.isidentifier() else f"**{{{quote(n)}: {quote(k)}}}" for n, k in types.items()]
-    text = f"has_columns({table.name}, {', '.join(words)})"
-    return Check(f"{table.name} columns", HasColumns(table.name, types), "data", text)
-
-
-def has_rows(table: Source) -> Check:
-    """Count a table's rows: `has_rows(flights) >= 1000`."""
-    table = take(table, Source, "what sw.has_rows expects", _ONE_SOURCE)
-    return Check(f"{table.name} rows", HasRows(table.name), "data", f"has_rows({table.name})")
-
-
-def holds(condition: Expr) -> Check:
-    """Expect a condition on a table's columns in every row where it is not null.
-
-    Raises:
-        ShipwayError: SW-106 if it is no condition, or not on the columns of exactly one table.
-    """
-    condition = take_expression(condition, "what sw.holds expects")
-    if not (isinstance(condition, Column) or (isinstance(condition, Operation) and condition.op not in ARITHMETIC)):
-        raise ShipwayError("SW-106", f"{render(condition)} is no condition", "compare it, such as flights.distance > 0")
-    if any(isinstance(node, Aggregate) for node in walk(condition)):
-        raise ShipwayError("SW-106", f"{render(condition)} has a window", "data is checked row by row: use columns")
-    table = _table_of(streams_of(condition), render(condition))
-    return Check(f"{table}: {render(condition)}", Holds(table, condition), "data", f"holds({render(condition)})")
-
-
-def present(column: Column) -> Check:
-    """Expect a column to be there in every row; `present(c) <= 0.03` allows 3 % missing."""
-    column = take(column, Column, "what sw.present expects", _ONE_COLUMN)
-    table = _table_of([column.table], str(column))
-    return Check(f"{column} present", Present(table, column.name), "data", f"present({column})")
-
-
-def unique(*columns: Column) -> Check:
-    """Expect no two rows with equal values in all these columns; a row without one of them is equal to none."""
-    columns = take_each(columns, Column, "what sw.unique expects", _ONE_COLUMN)
-    names = tuple(column.name for column in columns)
-    text = f"unique({', '.join(str(c) for c in columns)})"
-    table = _table_of(list(dict.fromkeys(column.table for column in columns)), text)
-    return Check(f"{table} unique by {', '.join(names)}", Unique(table, names), "data", text)
-
-
-def fresh(instant: Column, *, within: str) -> Rule:
-    """Expect the newest value to have become known no longer than this before the run's domain time.
-
-    Raises:
-        ShipwayError: SW-106 if `within` is not a duration longer than zero.
-    """
-    instant = take(instant, Column, "what sw.fresh expects", _ONE_COLUMN)
-    width = take_width(within, "`within` of sw.fresh")
-    text = f"fresh({instant}, within={quote(within)})"
-    measure = Fresh(_table_of([instant.table], text), instant.name)
-    check = Check(f"{instant} fresh", measure, "data", f"fresh({instant})")
-    return Rule(check=check, op="<=", bound=float(width), text=text)
-
-
 def natural_rule(check: Check) -> Rule:
     """Return the rule a check stands for when it stands in a gate by itself.
 
@@ -361,9 +359,10 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} >= 0.95")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
-    if isinstance(measure, Score | HasRows | Fresh):
-        example = "<= 0.5" if isinstance(measure, Score) and measure.metric != "auc" else ">= 0.7"
-        bound = ">= 1000" if isinstance(measure, HasRows) else example
+    bound = _BOUNDS.get(type(measure))
+    if isinstance(measure, Score):
+        bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"
+    if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     if isinstance(measure, Improvement | DecisionValue):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
@@ -371,7 +370,7 @@ def natural_rule(check: Check) -> Rule:
 
 
 def _compare(check: Check, op: Operator, bound: float) -> Rule:
-    number = _finite(f"{check.text} {op} ...", bound)
+    number = finite(f"{check.text} {op} ...", bound)
     return Rule(check=check, op=op, bound=number, text=f"{check.text} {op} {write_number(number)}")
 
 
@@ -381,10 +380,11 @@ def _shifts(name: str, changes: dict[Column, float]) -> dict[str, float]:
         raise ShipwayError("SW-106", f"test {name!r} changes nothing", "name a feature and what is added to it")
     where = f"the features of test {name!r}"
     columns = take_each(list(given), Column, where, "name a feature of a view, such as customer.orders_90d")
-    return {flatten(c.table, c.name): _finite(f"test {name!r}", given[c]) for c in columns}
+    return {flatten(c.table, c.name): finite(f"test {name!r}", given[c]) for c in columns}
 
 
-def _finite(where: str, number: object) -> float:
+def finite(where: str, number: object) -> float:
+    """Return a number that a user gave; SW-106 for anything else, with where it stands."""
     if isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number):
         return float(number)
     raise ShipwayError("SW-106", f"{number!r} in {where} is not a finite number", "write a number there")
@@ -394,16 +394,3 @@ def write_number(number: float) -> str:
     """Return a number as people write it: whole ones without a decimal point."""
     number = float(number)
     return str(int(number)) if number.is_integer() and abs(number) < 1e15 else repr(number)
-
-
-def _table_of(tables: Sequence[str], text: str) -> str:
-    if len(tables) != 1:
-        raise ShipwayError("SW-106", f"{text} does not read exactly one table", "check one table's columns at a time")
-    source, dot, _ = tables[0].partition(".")
-    if dot:
-        raise ShipwayError(
-            "SW-106",
-            f"{text} reads the event stream {tables[0]!r}",
-            f"data is checked as stored: use the columns of {source}",
-        )
-    return source

@@ -1,53 +1,13 @@
-"""What a check measures and how, as frozen values; the words that build them are in `shipway.core.check`."""
+"""What a check measures and how, as frozen values; what is measured on data is in `shipway.core.data_measure`.
+
+The words that build them are in `shipway.core.check`.
+"""
 
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from shipway.core.feature import Expr
-
-ColumnKind: TypeAlias = Literal["int", "float", "text", "bool", "instant", "date"]
-
-
-class HasColumns(msgspec.Struct, frozen=True, tag="columns"):
-    """Count the columns of a table that are missing or have another type than declared."""
-
-    table: str
-    columns: dict[str, ColumnKind]
-
-
-class HasRows(msgspec.Struct, frozen=True, tag="rows"):
-    """Count the rows of a table."""
-
-    table: str
-
-
-class Holds(msgspec.Struct, frozen=True, tag="holds"):
-    """Measure the share of a table's rows where a condition is false; a row where it is null does not count against."""
-
-    table: str
-    condition: Expr
-
-
-class Present(msgspec.Struct, frozen=True, tag="present"):
-    """Measure the share of a table's rows where a column is null."""
-
-    table: str
-    column: str
-
-
-class Unique(msgspec.Struct, frozen=True, tag="unique"):
-    """Count the rows of a table that share their key with an earlier row."""
-
-    table: str
-    columns: tuple[str, ...]
-
-
-class Fresh(msgspec.Struct, frozen=True, tag="fresh"):
-    """Measure how long before the run's domain time the newest value of a table became known, in microseconds."""
-
-    table: str
-    instant: str
+from shipway.core.data_measure import DataMeasure
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -239,9 +199,11 @@ class Drift(msgspec.Struct, frozen=True, tag="drift"):
 
     Attributes:
         last_us: length of the window that ends now.
+        features: the columns of the frame that count; none for all.
     """
 
     last_us: int
+    features: tuple[str, ...] = ()
 
 
 class NewestSeen(msgspec.Struct, frozen=True, tag="newest-seen"):
@@ -279,7 +241,6 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
 
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | LabelMaturity
-DataMeasure: TypeAlias = HasColumns | HasRows | Holds | Present | Unique | Fresh
 CandidateMeasure: TypeAlias = (
     Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity
 )

@@ -1,37 +1,80 @@
 """Measure data: all column rules of a table in one scan, each uniqueness rule in one group-by.
 
-Everything here is counted in full, so evidence has no interval: `low`, `value` and `high` are equal. Evidence on a
-table without rows has `n` 0, which a gate answers with `hold`: what was not looked at is never passed.
+What is counted in full has no interval: `low`, `value` and `high` are equal. Evidence on a table without rows has `n`
+0, which a gate answers with `hold`: what was not looked at is never passed.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import polars as pl
-from polars.exceptions import PolarsError
 
 from shipway.core.check import Check, Evidence
+from shipway.core.data_measure import (
+    Correlation,
+    Custom,
+    DataMeasure,
+    DayRows,
+    Distinct,
+    Fresh,
+    Gaps,
+    HasColumns,
+    HasRows,
+    Holds,
+    Mean,
+    Past,
+    Present,
+    Quantile,
+    Refers,
+    Shift,
+    Timely,
+    Unique,
+    Unseen,
+    Vanished,
+)
 from shipway.core.error import ShipwayError
-from shipway.core.measure import ColumnKind, DataMeasure, Fresh, HasColumns, HasRows, Holds, Present, Unique
-from shipway.data.translation import kind_of, to_polars
-from shipway.kit.duration import DAY, HOUR, MINUTE, SECOND, format_duration
+from shipway.data.cadence import plan_age, plan_days, plan_gaps
+from shipway.data.reading import Reader, Reading
+from shipway.data.row import (
+    EXAMPLES,
+    plan_columns,
+    plan_condition,
+    plan_custom,
+    plan_past,
+    plan_presence,
+    plan_references,
+    plan_repeats,
+    plan_timely,
+)
+from shipway.data.scan import Content, Table, run_queries, run_scan, scan_rows
+from shipway.data.spread import plan_shift, plan_unseen, plan_vanished
+from shipway.data.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Column, render, walk
-
-EXAMPLES: Final = 5
-"""How many failing rows are kept at most."""
 
 _SHOWN: Final = 4
 """How many columns of a failing row are said."""
 
-_IS_KIND: Final[dict[ColumnKind, Callable[[pl.DataType], bool]]] = {
-    "int": lambda dtype: dtype.is_integer(),
-    "float": lambda dtype: dtype.is_float() or dtype.is_decimal(),
-    "text": lambda dtype: isinstance(dtype, pl.String | pl.Categorical | pl.Enum),
-    "bool": lambda dtype: dtype == pl.Boolean,
-    "instant": lambda dtype: isinstance(dtype, pl.Datetime),
-    "date": lambda dtype: dtype == pl.Date,
+_PLANS: Final[dict[type, Any]] = {
+    HasColumns: plan_columns,
+    HasRows: plan_rows,
+    Holds: plan_condition,
+    Custom: plan_custom,
+    Present: plan_presence,
+    Unique: plan_repeats,
+    Refers: plan_references,
+    Fresh: plan_age,
+    Past: plan_past,
+    Gaps: plan_gaps,
+    DayRows: plan_days,
+    Mean: plan_mean,
+    Quantile: plan_quantile,
+    Distinct: plan_distinct,
+    Correlation: plan_correlation,
+    Shift: plan_shift,
+    Unseen: plan_unseen,
+    Vanished: plan_vanished,
+    Timely: plan_timely,
 }
 
 
@@ -46,40 +89,9 @@ class Measured:
     examples: pl.DataFrame | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Table:
-    """A table with its key and what it is measured against."""
-
-    name: str
-    frame: pl.DataFrame
-    key: tuple[str, ...]
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """What one check came to.
-
-    Attributes:
-        value: the number that a rule is compared with.
-        n: rows measured.
-        said: the clause that explains the value.
-        facts: what else explains it.
-        failing: gives the rows against the rule, shown when there are any.
-        shown: the columns that the rule reads.
-    """
-
-    value: float
-    n: int
-    said: str
-    facts: dict[str, Any] = field(default_factory=dict[str, Any])
-    failing: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None
-    shown: tuple[str, ...] = ()
-
-
 def measure_tables(
     checks: Sequence[Check],
-    tables: Mapping[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame | pl.LazyFrame | Content],
     *,
     subject: str,
     now: int,
@@ -88,16 +100,15 @@ def measure_tables(
 ) -> dict[str, Measured]:
     """Measure checks on data.
 
-    The value is, by the check's measure: `HasColumns` the number of columns that are missing or of another type;
-    `HasRows` the number of rows; `Holds` the share of rows where the condition is false; `Present` the share of rows
-    where the column is null or not a number; `Unique` the number of rows beyond the first with a key, where rows with
-    a null in the key are equal to none; `Fresh` how long before `now` the newest instant lies, in microseconds. `n` is
-    the number of rows read; 0 also where no row could be judged because the condition, a part of the key or the instant
-    is null in every row.
+    What the value of each is, its measure in `shipway.core.data_measure` says. `n` is the number of rows read; 0 also
+    where no row could be judged because the condition, a part of the key, the instant or the value is null in every
+    row, and where earlier rows are asked for that are not there. A table that the main branch does not have at all is
+    compared with nothing, and does not differ from it.
 
     Args:
         checks: what to measure.
-        tables: table name to rows.
+        tables: table name to rows, beside what the main branch has of it where checks ask for that. A lazy frame on
+            Parquet files goes through in parts.
         subject: what is measured, as `kind:name@version`.
         now: the run's domain time in microseconds since 1970 UTC.
         log_digest: digest of the data.
@@ -120,200 +131,74 @@ def measure_tables(
         if names.setdefault(check.name, check).measure != check.measure:
             raise ShipwayError("SW-105", f"two different checks are called {check.name!r}", "keep one of the two")
         groups.setdefault(check.measure.table, {})[check.name] = check
+    contents = {name: rows if isinstance(rows, Content) else Content(rows) for name, rows in tables.items()}
     measured: dict[str, Measured] = {}
     for name, group in groups.items():
-        if name not in tables:
-            raise ShipwayError("SW-209", f"there is no table {name!r}", did_you_mean(name, tables))
-        frame = tables[name]
-        key = tuple(column for column in (keys or {}).get(name, ()) if column in frame.columns)
-        table = _Table(name, frame, key, now)
-        for check, reading in zip(group.values(), _read_table(table, list(group.values())), strict=True):
-            measured[check.name] = _conclude(check, reading, table, subject=subject, log_digest=log_digest)
+        table = _open_table(name, group, contents, now, (keys or {}).get(name, ()))
+        readers: list[Reader] = [_PLANS[type(check.measure)](check.measure, table) for check in group.values()]
+        for scan in table.scans.values():
+            run_scan(scan)
+        readings = [reader() for reader in readers]
+        examples = _find_examples(readings, table)
+        for check, reading, rows in zip(group.values(), readings, examples, strict=True):
+            measured[check.name] = _conclude(check, reading, rows, table, subject=subject, log_digest=log_digest)
     return {name: measured[name] for name in names}
 
 
-def _read_table(table: _Table, checks: Sequence[Check]) -> list[_Reading]:
-    """Read all checks of one table from one scan; only uniqueness goes over the rows again."""
-    counted = [_compile(cast("DataMeasure", check.measure), table) for check in checks]
-    named = [expr.alias(f"{place}:{name}") for place, counts in enumerate(counted) for name, expr in counts.items()]
-    try:
-        row = table.frame.lazy().select(pl.len().alias("rows"), *named).collect().row(0, named=True)
-    except PolarsError as fault:
-        reason = str(fault).partition("\n")[0]
-        hint = "bring its columns into range in the source's function"
-        raise ShipwayError("SW-403", f"table {table.name!r} cannot be measured: {reason}", hint) from fault
-    return [
-        _read(cast("DataMeasure", check.measure), table, {name: row[f"{place}:{name}"] for name in counts})
-        for place, (check, counts) in enumerate(zip(checks, counted, strict=True))
-    ]
+def split_rows(
+    rows: pl.DataFrame | pl.LazyFrame, main: pl.DataFrame | pl.LazyFrame | None, key: Sequence[str]
+) -> Content:
+    """Return a table with the rows that the main branch does not have, by its key; a correction is not a new row."""
+    if main is None:
+        return Content(rows)
+    new = rows.lazy().join(main.lazy().select(key), on=list(key), how="anti", nulls_equal=True)
+    return Content(rows, new, main)
 
 
-def _compile(measure: DataMeasure, table: _Table) -> dict[str, pl.Expr]:
-    """Return what a measure needs to know from the scan, by name."""
-    schema = table.frame.schema
-    match measure:
-        case Holds():
-            if kind_of(measure.condition, schema) != "bool":
-                raise ShipwayError(
-                    "SW-203",
-                    f"{render(measure.condition)} is not true or false",
-                    "compare it, such as flights.delay > 0",
-                )
-            condition = to_polars(measure.condition, schema)
-            return {"against": (~condition).sum(), "unknown": condition.null_count()}
-        case Present():
-            return {"against": _is_missing(measure.column, table).sum()}
-        case Fresh():
-            dtype = _dtype_of(measure.instant, table)
-            if not (isinstance(dtype, pl.Datetime | pl.Date) or dtype == pl.Int64):
-                raise ShipwayError(
-                    "SW-203", f"{table.name}.{measure.instant} is {dtype}, not an instant", "parse it in the source"
-                )
-            return {"newest": to_polars(Column(table.name, measure.instant), schema).max()}
-        case Unique():
-            return {"unkeyed": _any_missing(measure.columns, table).sum()}
-        case HasColumns() | HasRows():
-            return {}
+def _open_table(
+    name: str, group: Mapping[str, Check], contents: Mapping[str, Content], now: int, key: Sequence[str]
+) -> Table:
+    others: dict[str, pl.LazyFrame] = {}
+    for check in group.values():
+        for needed in (name, check.measure.other) if isinstance(check.measure, Refers) else (name,):
+            if needed not in contents:
+                raise ShipwayError("SW-209", f"there is no table {needed!r}", did_you_mean(needed, contents))
+            others[needed] = contents[needed].rows.lazy()
+    schema = contents[name].rows.collect_schema()
+    return Table(name, contents[name], tuple(column for column in key if column in schema), now, others)
 
 
-def _read(measure: DataMeasure, table: _Table, counts: Mapping[str, int | None]) -> _Reading:
-    match measure:
-        case Holds():
-            return _read_condition(measure, table, against=counts["against"] or 0, unknown=counts["unknown"] or 0)
-        case Present():
-            return _read_presence(measure, table, against=counts["against"] or 0)
-        case Fresh():
-            return _read_age(table, counts["newest"])
-        case Unique():
-            return _read_repeats(measure, table, unkeyed=counts["unkeyed"] or 0)
-        case HasColumns():
-            return _read_columns(measure, table)
-        case HasRows():
-            rows = table.frame.height
-            return _Reading(float(rows), rows, f"{rows:,} rows")
+def _find_examples(readings: Sequence[Reading], table: Table) -> list[pl.DataFrame | None]:
+    """Return some of the failing rows of each reading that has any, all looked for together."""
+    queries: dict[int, pl.LazyFrame] = {}
+    for place, reading in enumerate(readings):
+        if reading.failing is not None and reading.facts["count"]:
+            columns = list(dict.fromkeys([*table.key, *reading.shown]))
+            queries[place] = reading.failing().select(columns).head(EXAMPLES)
+    found = dict(zip(queries, run_queries(table.name, list(queries.values())), strict=True))
+    return [found.get(place) for place in range(len(readings))]
 
 
-def _read_condition(measure: Holds, table: _Table, *, against: int, unknown: int) -> _Reading:
-    rows, schema = table.frame.height, table.frame.schema
-    shown = tuple(dict.fromkeys(node.name for node in walk(measure.condition) if isinstance(node, Column)))
-    return _Reading(
-        against / max(rows, 1),
-        rows if unknown < rows else 0,
-        _say_share(against, rows, "break it"),
-        {"count": against, "unknown": unknown},
-        lambda frame: frame.filter(~to_polars(measure.condition, schema)),
-        shown,
-    )
-
-
-def _read_presence(measure: Present, table: _Table, *, against: int) -> _Reading:
-    rows = table.frame.height
-    return _Reading(
-        against / max(rows, 1),
-        rows,
-        _say_share(against, rows, "are null"),
-        {"count": against},
-        lambda frame: frame.filter(_is_missing(measure.column, table)),
-        (measure.column,),
-    )
-
-
-def _read_age(table: _Table, newest: int | None) -> _Reading:
-    if newest is None:
-        return _Reading(0.0, 0, "no row has an instant")
-    return _Reading(float(table.now - newest), table.frame.height, _say_age(table.now - newest), {"newest": newest})
-
-
-def _read_repeats(measure: Unique, table: _Table, *, unkeyed: int) -> _Reading:
-    rows, columns = table.frame.height, list(measure.columns)
-    groups = (
-        table.frame.lazy()
-        .filter(~_any_missing(columns, table))
-        .group_by(columns, maintain_order=True)
-        .agg(pl.len().alias("len:"))
-        .filter(pl.col("len:") > 1)
-        .collect()
-    )
-    repeats = int(groups["len:"].sum()) - groups.height
-    said = f"{repeats:,} of {rows:,} rows repeat an earlier one"
-    return _Reading(
-        float(repeats),
-        rows if unkeyed < rows else 0,
-        f"{said}, {unkeyed:,} without a whole key are not compared" if unkeyed else said,
-        {"count": repeats, "unkeyed": unkeyed},
-        lambda frame: frame.join(groups.head(EXAMPLES).lazy(), on=columns, how="semi", maintain_order="left"),
-        measure.columns,
-    )
-
-
-def _read_columns(measure: HasColumns, table: _Table) -> _Reading:
-    schema = table.frame.schema
-    missing = [name for name in measure.columns if name not in schema]
-    wrong = {
-        name: str(schema[name])
-        for name, kind in measure.columns.items()
-        if name in schema and not _IS_KIND[kind](schema[name])
-    }
-    faults = [f"{name} is missing" for name in missing]
-    faults += [f"{name} is {dtype}, not {measure.columns[name]}" for name, dtype in wrong.items()]
-    total = len(measure.columns)
-    said = f"{len(faults)} of {total} columns: {', '.join(faults)}" if faults else f"all {total} columns are there"
-    facts = {"count": len(faults), "missing": missing, "wrong": wrong}
-    return _Reading(float(len(faults)), table.frame.height, said, facts)
-
-
-def _conclude(check: Check, reading: _Reading, table: _Table, *, subject: str, log_digest: str) -> Measured:
-    examples, said = None, reading.said
-    if reading.failing is not None and reading.facts["count"]:
-        columns = list(dict.fromkeys([*table.key, *reading.shown]))
-        examples = reading.failing(table.frame.lazy()).select(columns).head(EXAMPLES).collect()
-        said = f"{said}, e.g. {_say_row(examples)}"
+def _conclude(
+    check: Check, reading: Reading, examples: pl.DataFrame | None, table: Table, *, subject: str, log_digest: str
+) -> Measured:
+    said = reading.said if examples is None else f"{reading.said}, e.g. {_say_row(examples)}"
+    rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
+    low, high = reading.interval or (reading.value, reading.value)
     evidence = Evidence(
         check=check.name,
         subject=subject,
         value=reading.value,
-        low=reading.value,
-        high=reading.value,
+        low=low,
+        high=high,
         n=reading.n,
-        facts={**reading.facts, "said": said if table.frame.height else "the table has no rows"},
+        clusters=reading.clusters,
+        facts={**reading.facts, "said": said if rows else "there are no rows"},
         log_digest=log_digest,
     )
     return Measured(evidence, examples)
 
 
-def _dtype_of(column: str, table: _Table) -> pl.DataType:
-    schema = table.frame.schema
-    if column not in schema:
-        raise ShipwayError("SW-202", f"table {table.name!r} has no column {column!r}", did_you_mean(column, schema))
-    return schema[column]
-
-
-def _is_missing(column: str, table: _Table) -> pl.Expr:
-    read = pl.col(column)
-    return (read.fill_nan(None) if _dtype_of(column, table).is_float() else read).is_null()
-
-
-def _any_missing(columns: Sequence[str], table: _Table) -> pl.Expr:
-    return pl.any_horizontal(_is_missing(column, table) for column in columns)
-
-
-def _say_share(against: int, rows: int, what: str) -> str:
-    share = f" ({100 * against / rows:.3g} %)" if against else ""
-    return f"{against:,} of {rows:,} rows {what}{share}"
-
-
 def _say_row(examples: pl.DataFrame) -> str:
     values = examples.row(0, named=True)
     return ", ".join(f"{name} {'null' if value is None else value}" for name, value in [*values.items()][:_SHOWN])
-
-
-def _say_age(us: int) -> str:
-    past = abs(us)
-    if past >= 3 * DAY:
-        text = format_duration(past - past % HOUR)
-    elif past >= HOUR:
-        hours, minutes = divmod(past // MINUTE, 60)
-        text = f"{hours}h{minutes}m" if minutes else f"{hours}h"
-    else:
-        text = format_duration(past - past % SECOND)
-    return f"newest is {text} old" if us >= 0 else f"newest is {text} ahead"

@@ -11,8 +11,11 @@ from shipway.core.feature import Expr
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render
+from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, Vector, apply_operator, kind_of_scalar, result_kind
 
+_LITERAL: Final[frozenset[Operator]] = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "add", "sub", "mul"})
+"""Operators that may read a constant as a literal beside something that has a value for each row."""
 _DTYPES: Final[dict[Kind, Any]] = {"bool": pl.Boolean, "int": pl.Int64, "float": pl.Float64, "text": pl.String}
 
 
@@ -95,9 +98,35 @@ def _translate_operation(expr: Operation, schema: Mapping[str, pl.DataType]) -> 
     if expr.op == "is_in":
         members = [cast("Constant", member).value for member in expr.args[1:]]
         return _find(*args[0], members), kind
+    if expr.op == "matches":
+        pattern = expand_pattern(str(cast("Constant", expr.args[1]).value))
+        return args[0][0].str.contains(rf"\A(?:{pattern})\z"), kind
+    if expr.op in _LITERAL and any(_is_plain(arg) for arg in expr.args):
+        # A repeated value waits for how many rows there are, so that they would no longer go through in parts.
+        args = [
+            _literal(arg) if isinstance(arg, Constant | Span) else done
+            for arg, done in zip(expr.args, args, strict=True)
+        ]
     if expr.op in ARITHMETIC:
         return _calculate(expr.op, kind, [arg for arg, _ in args]), kind
     return _relate(expr.op, args), kind
+
+
+def _is_plain(expr: Expr) -> bool:
+    """Tell whether an expression has a value for each row even where it is computed from literals."""
+    if isinstance(expr, Operation):
+        if expr.op in ("length", "neg", "abs"):
+            return _is_plain(expr.args[0])
+        if expr.op in ("add", "sub", "mul"):
+            return any(_is_plain(arg) for arg in expr.args)
+        return expr.op == "div" and all(_is_plain(arg) for arg in expr.args)
+    return isinstance(expr, Column)
+
+
+def _literal(constant: Constant | Span) -> tuple[pl.Expr, Kind]:
+    value = constant.value if isinstance(constant, Constant) else constant.us
+    kind = kind_of_scalar(value)
+    return pl.lit(value, dtype=_DTYPES[kind]), kind
 
 
 def _calculate(op: Operator, kind: Kind, args: Sequence[pl.Expr]) -> pl.Expr:
@@ -142,6 +171,8 @@ def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
         return args[0][0].is_null()
     if op == "not":
         return ~args[0][0]
+    if op == "length":
+        return args[0][0].str.len_chars().cast(pl.Int64)
     (left, left_kind), (right, right_kind) = args
     if left_kind != right_kind:
         common = _DTYPES[result_kind("fill", [left_kind, right_kind])]
@@ -163,6 +194,8 @@ def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
             return left >= right
         case "eq":
             return left == right
+        case "same":
+            return left.eq_missing(right)
         case _:
             return left != right
 

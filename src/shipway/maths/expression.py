@@ -14,6 +14,7 @@ import msgspec
 
 from shipway.kit.duration import format_duration, parse_duration
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import Operator
 
 Scalar: TypeAlias = bool | int | float | str
@@ -26,16 +27,23 @@ TAKEN: Final = frozenset(
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 
 
-_METHODS: Final = ("equals", "differs", "is_null", "is_in", "fill")
+_METHODS: Final = ("equals", "differs", "same_as", "is_null", "is_in", "fill", "matches", "length")
 _SYNONYMS: Final = {
     "eq": "equals",
     "ne": "differs",
+    "eq_missing": "same_as",
+    "is_not_distinct_from": "same_as",
     "isna": "is_null",
     "isnull": "is_null",
     "isin": "is_in",
     "fillna": "fill",
     "fill_null": "fill",
     "coalesce": "fill",
+    "contains": "matches",
+    "fullmatch": "matches",
+    "regexp_matches": "matches",
+    "len": "length",
+    "len_chars": "length",
 }
 """What other libraries call these methods."""
 
@@ -147,6 +155,10 @@ class Expression(msgspec.Struct, frozen=True):
         """Compare for inequality, row by row."""
         return _binary("ne", self, other)
 
+    def same_as(self, other: "Expression | Scalar") -> "Operation":
+        """Compare for equality where a null is equal to a null and to nothing else; never null itself."""
+        return _binary("same", self, other)
+
     def is_null(self) -> "Operation":
         """Tell for each row whether the value is missing."""
         return Operation("is_null", (_node(self),))
@@ -161,6 +173,24 @@ class Expression(msgspec.Struct, frozen=True):
     def fill(self, value: "Expression | Scalar") -> "Operation":
         """Put another value where this one is missing."""
         return _binary("fill", self, value)
+
+    def matches(self, pattern: str) -> "Operation":
+        """Tell for each row whether a pattern matches the whole text: `tailnum.matches("N[0-9A-Z]+")`.
+
+        Raises:
+            ValueError: for a pattern that not every engine reads alike; see `shipway.maths.pattern`.
+        """
+        if not isinstance(pattern, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"{pattern!r} cannot stand here: write a pattern as text")
+        try:
+            expand_pattern(pattern)
+        except ValueError as error:
+            raise ValueError(f"pattern {quote(pattern)} cannot be used: {error}") from error
+        return Operation("matches", (_node(self), Constant(pattern)))
+
+    def length(self) -> "Operation":
+        """Count the characters of a text."""
+        return Operation("length", (_node(self),))
 
     def __str__(self) -> str:
         """Return the expression as the user would write it."""
@@ -237,6 +267,17 @@ def walk(expr: Expr) -> Iterator[Expr]:
                 yield from walk(child)
 
 
+def move(expr: Expr, table: str) -> Expr:
+    """Return an expression on a stream's columns as one on the columns of another table; it has no windows."""
+    match expr:
+        case Column():
+            return Column(table, expr.name)
+        case Operation():
+            return Operation(expr.op, tuple(move(arg, table) for arg in expr.args))
+        case _:
+            return expr
+
+
 def render(expr: Expr) -> str:
     """Return an expression as Python source in shipway's words."""
     match expr:
@@ -265,7 +306,7 @@ _INFIX: Final[dict[str, tuple[str, int]]] = {
 _PREFIX: Final[dict[str, str]] = {"neg": "-", "not": "~"}
 _PREFIX_STRENGTH: Final = 5
 _CALL_STRENGTH: Final = 6
-_METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs"}
+_METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs", "same": "same_as"}
 WINDOW_WORDS: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
 """Windows whose word is not the name of their kind."""
 

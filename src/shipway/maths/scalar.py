@@ -7,10 +7,12 @@ Values are Python's own: bool, int (64 bits, wrapping), float (never NaN) and st
 """
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from shipway.maths.expression import Aggregate, Column, Constant, Expr, Operation, Span, render
+from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, result_kind
 
 Scalar: TypeAlias = bool | int | float | str
@@ -172,18 +174,48 @@ def _relate(op: Operator, args: Sequence[Getter], kinds: Sequence[Kind]) -> Gett
         return _is_null(args[0])
     if op == "not":
         return _not(args[0])
+    if op == "matches":
+        # As with a set, the pattern is the same for every row.
+        return _matches(args[0], expand_pattern(args[1](None)))
+    if op == "length":
+        return _length(args[0])
     if op in ("and", "or"):
         return _join(*args, settled=op == "or")
     if "float" in kinds:
         # NumPy compares a whole number with a float as floats, Python exactly.
         args = [_cast(arg, kind, "float") for arg, kind in zip(args, kinds, strict=True)]
-    return _compare(_FUNCTIONS[op], *args)
+    return _same(*args) if op == "same" else _compare(_FUNCTIONS[op], *args)
 
 
 def _compare(function: Callable[[Any, Any], Any], left: Getter, right: Getter) -> Getter:
     def apply(row: Any) -> Any:
         a, b = left(row), right(row)
         return None if a is None or b is None else function(a, b)
+
+    return apply
+
+
+def _same(left: Getter, right: Getter) -> Getter:
+    def apply(row: Any) -> Any:
+        return left(row) == right(row)  # None is equal to itself alone
+
+    return apply
+
+
+def _matches(arg: Getter, pattern: str) -> Getter:
+    match = re.compile(pattern).fullmatch
+
+    def apply(row: Any) -> Any:
+        value = arg(row)
+        return None if value is None else match(value) is not None
+
+    return apply
+
+
+def _length(arg: Getter) -> Getter:
+    def apply(row: Any) -> Any:
+        value = arg(row)
+        return None if value is None else len(value)
 
     return apply
 

@@ -4,23 +4,27 @@ Four kinds of value meet here: `bool`, `int` (64 bits, wrapping; instants and du
 `text`. Among numbers a bool counts as 0 or 1. A float that is not a number is null, wherever it comes from.
 """
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.maths.pattern import expand_pattern
+
 Kind: TypeAlias = Literal["bool", "int", "float", "text"]
 Operator: TypeAlias = Literal[
     "add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs",
-    "lt", "le", "gt", "ge", "eq", "ne", "and", "or", "not", "is_null", "is_in", "fill",
+    "lt", "le", "gt", "ge", "eq", "ne", "same", "and", "or", "not", "is_null", "is_in", "fill", "matches", "length",
 ]  # fmt: skip
 
 ARITHMETIC: Final[frozenset[Operator]] = frozenset({"add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs"})
-"""The operators that give a number; `fill` gives what it is given, all others give a condition."""
+"""The operators that calculate; `fill` gives what it is given, `length` a number, all others give a condition."""
 
 _LOGIC: Final[frozenset[Operator]] = frozenset({"and", "or", "not"})
+_ON_TEXT: Final[frozenset[Operator]] = frozenset({"matches", "length"})
 _KINDS: Final[dict[str, Kind]] = {"b": "bool", "i": "int", "u": "int", "f": "float", "O": "text"}
 _DTYPES: Final[dict[Kind, Any]] = {"bool": np.bool_, "int": np.int64, "float": np.float64, "text": np.object_}
 
@@ -82,6 +86,10 @@ def result_kind(op: Operator, kinds: Sequence[Kind]) -> Kind:
         raise ValueError("text cannot be calculated with")
     if op in _LOGIC and any(kind != "bool" for kind in kinds):
         raise ValueError(f"only conditions can be joined or negated, not {' and '.join(kinds)}")
+    if op in _ON_TEXT:
+        if texts < len(kinds):
+            raise ValueError(f"only text can be read like that, not {kinds[0]}")
+        return "int" if op == "length" else "bool"
     if op != "is_null" and 0 < texts < len(kinds):
         raise ValueError("text and numbers do not mix")
     if op == "div":
@@ -178,6 +186,26 @@ def _fill(arg: Vector, other: Vector) -> Vector:
     return Vector(np.where(arg.valid, arg.values, other.values), arg.valid | other.valid)
 
 
+def _same(left: Vector, right: Vector) -> Vector:
+    """Compare with null equal to null alone."""
+    equal = _compare(np.equal)(left, right)
+    return Vector(np.where(equal.valid, equal.values, left.valid == right.valid), np.ones(len(equal.valid), np.bool_))
+
+
+def _matches(arg: Vector, pattern: Vector) -> Vector:
+    match = re.compile(expand_pattern(str(pattern.values[0]))).fullmatch if len(pattern.values) else None
+    found = [valid and match is not None and match(text) is not None for text, valid in _texts(arg)]
+    return Vector(np.array(found, dtype=np.bool_), arg.valid)
+
+
+def _length(arg: Vector) -> Vector:
+    return Vector(np.array([len(text) if valid else 0 for text, valid in _texts(arg)], dtype=np.int64), arg.valid)
+
+
+def _texts(arg: Vector) -> Iterable[tuple[str, bool]]:
+    return zip(arg.values.tolist(), arg.valid.tolist(), strict=True)
+
+
 _APPLY: Final[dict[Operator, Callable[..., Vector]]] = {
     "add": _plain(np.add),
     "sub": _plain(np.subtract),
@@ -193,10 +221,13 @@ _APPLY: Final[dict[Operator, Callable[..., Vector]]] = {
     "ge": _compare(np.greater_equal),
     "eq": _compare(np.equal),
     "ne": _compare(np.not_equal),
+    "same": _same,
     "and": _and,
     "or": _or,
     "not": _plain(np.logical_not),
     "is_null": _is_null,
     "is_in": _is_in,
     "fill": _fill,
+    "matches": _matches,
+    "length": _length,
 }

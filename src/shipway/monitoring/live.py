@@ -1,5 +1,6 @@
 """Measure a live window: what a service answered, on the labels that have landed, and what its vectors were made of."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import Drift, LabelMaturity, NewestSeen, Score, Skew, Windowed
 from shipway.core.prediction import NEWEST
+from shipway.kit.suggestion import did_you_mean
 from shipway.maths.interval import Estimate, clustered_auc, clustered_mean, interval
 from shipway.maths.metric import auc, per_row_log_loss
 from shipway.monitoring.drift import ColumnDrift, measure_drift
@@ -51,8 +53,8 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
       clustered by day. `calibration_gap` is how far predictions are off on average, either way.
     * `LabelMaturity`: which share of the labels of the window that ever come has come. It is among the facts of
       `Windowed` too.
-    * `Drift`: the greatest effect among the features, which is the population stability index less what it comes to by
-      chance; the part table holds every feature.
+    * `Drift`: the greatest effect among the features, or of those that are named, which is the population stability
+      index less what it comes to by chance; the part table holds each of them.
     * `NewestSeen`: at worst, how old the newest event of a stream was when a vector was read, in microseconds. A vector
       for which none was read has no age; facts hold how many those are.
     * `Skew`: vectors that differ from the offline ones in any bit, or have none there.
@@ -83,7 +85,7 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
             found = give_maturity(maturity, subject=subject, log_digest=digest, check=check.name)
             return MeasuredWindow(found, None)
         case Drift() as measure:
-            found = _read_drift(window, window.take(window.vectors, measure.last_us))
+            found = _read_drift(window, window.take(window.vectors, measure.last_us), measure.features)
         case NewestSeen() as measure:
             found = _read_newest(measure.stream, window.take(window.vectors, measure.last_us))
         case Skew() as measure:
@@ -206,9 +208,13 @@ def _why_undefined(metric: str, y: Bools) -> str | None:
     return None
 
 
-def _read_drift(window: LiveWindow, vectors: pl.DataFrame) -> Measurement:
-    columns = ("request", *window.features)
-    found = measure_drift(window.reference, vectors, window.features)
+def _read_drift(window: LiveWindow, vectors: pl.DataFrame, chosen: Sequence[str]) -> Measurement:
+    for name in chosen:
+        if name not in window.features:
+            raise ShipwayError("SW-202", f"the version has no feature {name!r}", did_you_mean(name, window.features))
+    features = tuple(chosen or window.features)
+    columns = ("request", *features)
+    found = measure_drift(window.reference, vectors, features)
     facts: dict[str, Any] = {"reference": window.reference.height}
     if not found:
         said = "no vector was served yet" if not vectors.height else "there are no reference rows or features"

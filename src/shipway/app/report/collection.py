@@ -12,6 +12,28 @@ from shipway.app.report.override import OverrideData, collect_override
 from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
+from shipway.core.data_measure import (
+    Correlation,
+    Custom,
+    DataMeasure,
+    DayRows,
+    Distinct,
+    Fresh,
+    Gaps,
+    HasColumns,
+    HasRows,
+    Holds,
+    Mean,
+    Past,
+    Present,
+    Quantile,
+    Refers,
+    Shift,
+    Timely,
+    Unique,
+    Unseen,
+    Vanished,
+)
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     DecisionValue,
@@ -19,10 +41,6 @@ from shipway.core.measure import (
     Drift,
     FailedAnswers,
     FeatureLag,
-    Fresh,
-    HasColumns,
-    HasRows,
-    Holds,
     Improvement,
     Invariance,
     LabelMaturity,
@@ -30,12 +48,10 @@ from shipway.core.measure import (
     NewestSeen,
     PairedLoss,
     PredictionShift,
-    Present,
     Score,
     Skew,
     SliceRegression,
     SlowAnswers,
-    Unique,
     Windowed,
 )
 
@@ -86,13 +102,27 @@ def unit_of(measure: Measure) -> Unit:
             return "loss"
         case DecisionValue():
             return "cost"
-        case Fresh() | NewestSeen():
+        case NewestSeen():
             return "duration"
-        case HasRows() | HasColumns() | Unique() | SliceRegression() | Skew():
+        case SliceRegression() | Skew():
             return "count"
-        case Holds() | Present() | Directional() | Invariance() | FeatureLag() | LabelMaturity():
+        case Directional() | Invariance() | FeatureLag() | LabelMaturity():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
+            return "number"
+        case _:
+            return _unit_of_data(measure)
+
+
+def _unit_of_data(measure: DataMeasure) -> Unit:
+    match measure:
+        case HasRows(against=None) | Distinct(against=None) | HasColumns() | Unique() | Gaps() | Vanished():
+            return "count"
+        case Fresh():
+            return "duration"
+        case Holds() | Custom() | Present() | Refers() | Past() | Timely() | Unseen():
+            return "share"
+        case HasRows() | Distinct() | DayRows() | Mean() | Quantile() | Correlation() | Shift():
             return "number"
 
 

@@ -1,0 +1,227 @@
+"""Checks that are numbers of a column: means, shares, quantiles, correlations, and what differs from earlier rows.
+
+Without an instant (`by`) a number describes the rows that are there, and is known exactly. With one it is an estimate
+of what the feed gives: days are clusters, and the interval says how far it depends on which days there were.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+import polars as pl
+
+from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quantile, Reference
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr
+from shipway.data.reading import Reader, Reading, say_number
+from shipway.data.scan import (
+    Scan,
+    Table,
+    any_missing,
+    ask,
+    ask_days,
+    ask_query,
+    scan_reference,
+    scan_rows,
+)
+from shipway.data.spread import ask_distribution
+from shipway.data.translation import kind_of, to_polars
+from shipway.maths.distribution import deviation, quantile, quantile_interval
+from shipway.maths.expression import render
+from shipway.maths.interval import Estimate, clustered_ratio, interval
+from shipway.maths.moment import clustered_correlation
+
+Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
+"""Gives an estimate, with what its differences are measured in, once the scans have run."""
+
+UNCOMPARED = "the main branch has no such table: there is nothing to compare with"
+
+
+def plan_rows(measure: HasRows, table: Table) -> Reader:
+    """Plan the number of rows, or by which share there are more of them than in the reference."""
+    scan = scan_rows(table, measure.rows)
+    reference = None if measure.against is None else scan_reference(table, measure.against, measure.by)
+
+    def read() -> Reading:
+        if measure.against is None:
+            return Reading(float(scan.rows), scan.rows, f"{scan.rows:,} rows")
+        if reference is None:
+            return Reading(0.0, scan.rows, f"{scan.rows:,} rows; {UNCOMPARED}")
+        return _read_growth(scan.rows, reference.rows, scan.rows, "rows")
+
+    return read
+
+
+def plan_distinct(measure: Distinct, table: Table) -> Reader:
+    """Plan the number of different values, or by which share there are more of them than in the reference."""
+    scan = scan_rows(table, measure.rows)
+    reference = None if measure.against is None else scan_reference(table, measure.against, measure.by)
+    values = _ask_distinct(measure, scan)
+    before = None if reference is None else _ask_distinct(measure, reference)
+
+    def read() -> Reading:
+        count = int(values())
+        if measure.against is None:
+            return Reading(float(count), scan.rows, f"{count:,} different values in {scan.rows:,} rows")
+        if before is None:
+            return Reading(0.0, scan.rows, f"{count:,} different values; {UNCOMPARED}")
+        return _read_growth(count, int(before()), scan.rows, "different values")
+
+    return read
+
+
+def plan_mean(measure: Mean, table: Table) -> Reader:
+    """Plan a mean, or the share of rows where a condition is true."""
+    condition = kind_of(measure.value, scan_rows(table, measure.rows).schema) == "bool"
+    what = "share" if condition else "mean"
+    return _plan_estimate(measure, table, lambda scan: _ask_mean(measure, scan), what, scaled=not condition)
+
+
+def plan_quantile(measure: Quantile, table: Table) -> Reader:
+    """Plan a quantile, exact for whole numbers below ten thousand and to four digits for others."""
+    what = f"{measure.at:g} quantile"
+    return _plan_estimate(measure, table, lambda scan: _ask_quantile(measure, scan), what, scaled=True)
+
+
+def plan_correlation(measure: Correlation, table: Table) -> Reader:
+    """Plan a correlation."""
+    return _plan_estimate(measure, table, lambda scan: _ask_correlation(measure, scan), "correlation", scaled=False)
+
+
+def number_of(value: Expr, scan: Scan) -> pl.Expr:
+    """Return a number as Polars reads it; SW-203 for text."""
+    if kind_of(value, scan.schema) == "text":
+        raise ShipwayError("SW-203", f"{render(value)} is text, not a number", "take a number, or its .length()")
+    return to_polars(value, scan.schema).cast(pl.Float64)
+
+
+def _plan_estimate(
+    measure: Mean | Quantile | Correlation,
+    table: Table,
+    asked: Callable[[Scan], Estimator],
+    what: str,
+    *,
+    scaled: bool,
+) -> Reader:
+    """Plan an estimate, or its difference from the reference's; `scaled` in standard deviations of the reference."""
+    scan = scan_rows(table, measure.rows)
+    against: Reference | None = measure.against
+    reference = None if against is None else scan_reference(table, against, measure.by)
+    estimate = asked(scan)
+    before = None if reference is None else asked(reference)
+
+    def read() -> Reading:
+        found, _ = estimate()
+        if not found.n or math.isnan(found.value):
+            return Reading(0.0, 0, f"no row has a {what}")
+        said = f"{what} {say_number(found.value)} of {found.n:,} rows"
+        facts: dict[str, Any] = {what: found.value}
+        if against is None:
+            return _conclude(found, said, facts, estimated=measure.by is not None)
+        if before is None:
+            return Reading(0.0, found.n, f"{said}; {UNCOMPARED}", facts)
+        earlier, unit = before()
+        if not earlier.n or math.isnan(earlier.value):
+            return Reading(0.0, 0, f"{said}; the reference has no {what}")
+        unit = (unit or 1.0) if scaled else 1.0
+        error = math.hypot(found.standard_error, earlier.standard_error) / unit
+        clusters = min(found.clusters, earlier.clusters)
+        difference = Estimate((found.value - earlier.value) / unit, error, found.n, clusters)
+        facts |= {"reference": earlier.value, "unit": unit}
+        said = f"{said}, {say_number(earlier.value)} of {earlier.n:,} before"
+        return _conclude(difference, said, facts, estimated=measure.by is not None)
+
+    return read
+
+
+def _conclude(found: Estimate, said: str, facts: dict[str, Any], *, estimated: bool) -> Reading:
+    if not estimated:
+        return Reading(found.value, found.n, said, facts)
+    if found.clusters < 2:
+        return Reading(found.value, 0, f"{said}; all of one day, which says nothing of others", facts)
+    return Reading(found.value, found.n, said, facts, interval=interval(found), clusters=found.clusters)
+
+
+def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
+    value = number_of(measure.value, scan)
+    if measure.by is None:
+        n, mean = ask(scan, value.count()), ask(scan, value.mean())
+        spread = (lambda: 0.0) if measure.against is None else ask(scan, value.std(ddof=0))
+        return lambda: (Estimate(_float(mean()), 0.0, int(n()), 0), _float(spread()))
+    counts, sums, squares = (
+        ask_days(scan, measure.by, one) for one in (value.count(), value.sum(), (value * value).sum())
+    )
+
+    def read() -> tuple[Estimate, float]:
+        n, total, square = (one().fill_null(0).cast(pl.Float64).to_numpy() for one in (counts, sums, squares))
+        held = n > 0
+        if not held.any():
+            return Estimate(math.nan, 0.0, 0, 0), 0.0
+        n, total = n[held], total[held]
+        found = clustered_ratio(total, n, np.arange(len(n)))
+        rows = float(n.sum())
+        variance = float(square.sum()) / rows - found.value**2
+        return Estimate(found.value, found.standard_error, int(rows), len(n)), math.sqrt(max(variance, 0.0))
+
+    return read
+
+
+def _ask_quantile(measure: Quantile, scan: Scan) -> Estimator:
+    number_of(measure.value, scan)
+    asked = ask_distribution(measure.value, measure.by, scan)
+
+    def read() -> tuple[Estimate, float]:
+        found = asked()
+        if not found.n:
+            return Estimate(math.nan, 0.0, 0, 0), 0.0
+        value = quantile(found, measure.at)
+        if measure.by is None or len(found.counts) < 2:
+            return Estimate(value, 0.0, found.n, len(found.counts)), deviation(found)
+        from scipy.special import stdtrit
+
+        # The interval is made symmetric, about its wider half, so that it can be subtracted from another.
+        half = max(abs(end - value) for end in quantile_interval(found, measure.at))
+        error = half / float(stdtrit(len(found.counts) - 1, 0.975))
+        return Estimate(value, error, found.n, len(found.counts)), deviation(found)
+
+    return read
+
+
+def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
+    x, y = number_of(measure.left, scan), number_of(measure.right, scan)
+    both = x.is_not_null() & y.is_not_null()
+    if measure.by is None:
+        pairs, whole = ask(scan, both.sum()), ask(scan, pl.corr(x, y))
+        return lambda: (Estimate(_float(whole()), 0.0, int(pairs() or 0), 0), 1.0)
+    x, y = pl.when(both).then(x), pl.when(both).then(y)
+    sums = (both.sum(), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum())
+    days = [ask_days(scan, measure.by, one) for one in sums]
+
+    def read() -> tuple[Estimate, float]:
+        found = np.stack([one().fill_null(0).cast(pl.Float64).to_numpy() for one in days], axis=1)
+        return clustered_correlation(found[found[:, 0] > 0]), 1.0
+
+    return read
+
+
+def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], Any]:
+    missing = any_missing(measure.columns, scan)
+    if len(measure.columns) == 1:
+        return ask(scan, pl.col(measure.columns[0]).filter(~missing).n_unique())
+    columns = list(measure.columns)
+    counted = ask_query(
+        scan, f"distinct:{columns}", lambda f: f.filter(~missing).select(columns).unique().select(pl.len())
+    )
+    return lambda: counted().item()
+
+
+def _read_growth(count: int, before: int, rows: int, what: str) -> Reading:
+    if not before:
+        return Reading(0.0, 0, f"{count:,} {what}; the reference has none")
+    facts: dict[str, Any] = {"count_now": count, "reference": before}
+    return Reading(count / before - 1, rows, f"{count:,} {what}, {before:,} before", facts)
+
+
+def _float(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else math.nan

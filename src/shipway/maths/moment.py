@@ -1,0 +1,51 @@
+"""Sums of pairs of values, cluster by cluster, and the correlation they give."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.maths.interval import Estimate
+
+Floats = NDArray[np.float64]
+
+
+def correlation(sums: Floats) -> float:
+    """Return Pearson's correlation from sums over the pairs.
+
+    Args:
+        sums: float64[6]: how many pairs, the sums of x, y, x x, y y and x y.
+
+    Returns:
+        The correlation; not a number where one of the two does not vary.
+    """
+    n, x, y, xx, yy, xy = (float(one) for one in sums)
+    if n < 2:
+        return math.nan
+    spread_x, spread_y = xx - x * x / n, yy - y * y / n
+    # What is left of a constant after rounding is no spread.
+    if spread_x <= 1e-12 * abs(xx) or spread_y <= 1e-12 * abs(yy):
+        return math.nan
+    return max(-1.0, min(1.0, (xy - x * y / n) / math.sqrt(spread_x * spread_y)))
+
+
+def clustered_correlation(sums: Floats) -> Estimate:
+    """Estimate a correlation with the standard error of clusters, leaving one out at a time.
+
+    The delete-one-group jackknife (Efron and Stein 1981, "The Jackknife Estimate of Variance").
+
+    Args:
+        sums: float64[g, 6], as for `correlation`, of each cluster.
+
+    Returns:
+        The correlation; its standard error is infinite if there is one cluster or one left out leaves nothing.
+    """
+    whole, clusters = sums.sum(axis=0), len(sums)
+    value, n = correlation(whole), int(whole[0])
+    if clusters < 2:
+        return Estimate(value, math.inf, n, clusters)
+    without = np.array([correlation(whole - one) for one in sums])
+    if not np.isfinite(without).all():
+        return Estimate(value, math.inf, n, clusters)
+    variance = (clusters - 1) / clusters * float(((without - without.mean()) ** 2).sum())
+    return Estimate(value, math.sqrt(variance), n, clusters)
