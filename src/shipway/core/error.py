@@ -23,6 +23,7 @@ CODES: Final[dict[str, str]] = {
     "SW-209": "no such table or branch",
     "SW-210": "changes conflict",
     "SW-211": "schema cannot change so",
+    "SW-212": "table cannot be published",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",

