@@ -177,7 +177,7 @@ class Attempt:
         number = 1 if self._before is None else self._before.metadata["last-sequence-number"] + 1
         uri = f"{self._place.uri}/{METADATA}/{self._token}-list.avro"
         parent = None if self._before is None else current_snapshot(self._before.metadata)
-        data = encode_list(files, uri, self._id, parent and parent["snapshot-id"], number)
+        data = encode_list(files, uri, self._id, None if parent is None else parent["snapshot-id"], number)
         self._put(name_in(self._place, uri), data)
         return uri, number
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from pyiceberg.types import NestedField
 
@@ -74,21 +74,36 @@ def design_table(snapshot: Snapshot, *, table: str) -> Design:
     known.update({column.field_id: column for column in columns})
     names = _name_columns(snapshot.schemas, known)
     present = {column.field_id: column for column in columns}
+    used = {part.schema for part in snapshot.parts}
+    kinds = {place: _judge_schema(snapshot.schemas[place], names, present, table) for place in used}
     seen: dict[str, int] = {}
     needed: dict[str, Needed] = {}
     for part in snapshot.parts:
         if part.rows == 0:
             continue
-        schema = snapshot.schemas[part.schema]
-        # The same rows may have been stored twice, which is one file: an engine would read it once, or refuse it twice.
+        # The same rows may have been stored twice, which is one file: some engines would read it once.
         time = seen[part.digest] = seen.get(part.digest, -1) + 1
-        key = digest_value([part.digest, [[field.id, field.name] for field in schema], time])
-        ready = time == 0 and all(_is_ready(field, names, present, table) for field in schema)
-        there = tuple(
-            (field.name, present[field.id]) for field in schema if field.id in present and field.type != "Null"
-        )
-        needed[key] = Needed(part=part, ready=ready, columns=there)
+        kind = kinds[part.schema]
+        key = f"{part.digest}-{kind.mark}-{time}"
+        needed[key] = Needed(part=part, ready=time == 0 and kind.ready, columns=kind.columns)
     return Design(columns=columns, known=known, names=names, needed=needed)
+
+
+class _Kind(NamedTuple):
+    """What all files of one schema have in common: a mark of what their columns mean, and as in `Needed`."""
+
+    mark: str
+    ready: bool
+    columns: tuple[tuple[str, NestedField], ...]
+
+
+def _judge_schema(schema: Sequence[Field], names: dict[str, int], present: dict[int, NestedField], table: str) -> _Kind:
+    there = [(field.name, present[field.id]) for field in schema if field.id in present and field.type != "Null"]
+    return _Kind(
+        mark=digest_value([[field.id, field.name] for field in schema])[:16],
+        ready=all(_is_ready(field, names, present, table) for field in schema),
+        columns=tuple(there),
+    )
 
 
 def _name_columns(schemas: Sequence[Sequence[Field]], known: dict[int, NestedField]) -> dict[str, int]:

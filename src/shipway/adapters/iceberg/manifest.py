@@ -48,6 +48,10 @@ _FULL: Final = 4
 """How many classes there are below manifests that are left as they are, from 4,096 files on."""
 
 _VERSION: Final = 2
+_ENTRY: Final = manifest_entry_schema_with_data_file(
+    format_version=_VERSION, data_file=data_file_with_partition(partition_type=StructType(), format_version=_VERSION)
+)
+_HEADER: Final[Reader] = construct_reader(META_SCHEMA, {-1: AvroFileHeader})
 _CODEC: Final = {"format-version": "2", "avro.codec": "null"}
 
 
@@ -147,7 +151,6 @@ def encode_manifest(manifest: Manifest, schema: Schema, uri: str, snapshot_id: i
         snapshot_id: the version that writes it.
     """
     live, gone = manifest.entries or [], manifest.gone
-    written, read = (_entry_schema(version) for version in (_VERSION, _VERSION))
     header = {
         **_CODEC,
         "schema": schema.model_dump_json(),
@@ -157,10 +160,10 @@ def encode_manifest(manifest: Manifest, schema: Schema, uri: str, snapshot_id: i
         "content": "data",
         FILES: msgspec.json.encode(manifest.listed).decode(),
     }
-    data = _encode(uri, "manifest_entry", written, read, header, [*live, *gone])
+    data = _encode(uri, "manifest_entry", _ENTRY, header, [*live, *gone])
     added = [entry for entry in live if entry.status == ManifestEntryStatus.ADDED]
     kept = [entry for entry in live if entry.status == ManifestEntryStatus.EXISTING]
-    numbers = [entry.sequence_number for entry in kept]
+    numbers = [entry.sequence_number or 0 for entry in kept]
     rows = [sum(entry.data_file.record_count for entry in entries) for entries in (added, kept, gone)]
     return data, ManifestFile.from_args(
         manifest_path=uri,
@@ -202,8 +205,7 @@ def encode_list(files: Sequence[ManifestFile], uri: str, snapshot_id: int, paren
         "sequence-number": str(number),
         MANIFESTS: msgspec.json.encode([file.manifest_path for file in files]).decode(),
     }
-    schema = MANIFEST_LIST_FILE_SCHEMAS[_VERSION]
-    return _encode(uri, "manifest_file", schema, schema, header, files)
+    return _encode(uri, "manifest_file", MANIFEST_LIST_FILE_SCHEMAS[_VERSION], header, files)
 
 
 def decode_list(data: bytes) -> list[ManifestFile]:
@@ -219,22 +221,19 @@ def decode_manifest(data: bytes, file: ManifestFile) -> list[ManifestEntry]:
     """Return a manifest's live entries in their order, with the numbers they inherit from the list that has it."""
     types: Any = {-1: ManifestEntry, 2: DataFile}
     enums: Any = {0: ManifestEntryStatus, 101: FileFormat, 134: DataFileContent}
-    with AvroFile[ManifestEntry](_Bytes(data), MANIFEST_ENTRY_SCHEMAS[_VERSION], types, enums) as decoded:
+    with AvroFile[ManifestEntry](_open(data), MANIFEST_ENTRY_SCHEMAS[_VERSION], types, enums) as decoded:
         live = [entry for entry in decoded if entry.status != ManifestEntryStatus.DELETED]
     for entry in live:
         if entry.sequence_number is None:
             entry.sequence_number = entry.file_sequence_number = file.sequence_number
         if entry.snapshot_id is None:
-            entry.snapshot_id = file.added_snapshot_id
+            entry[1] = file.added_snapshot_id
     return live
 
 
 def read_header(data: bytes) -> Mapping[str, str]:
     """Return the key-value pairs at the head of an Avro file."""
     return _HEADER.read(new_decoder(data)).meta
-
-
-_HEADER: Final[Reader] = construct_reader(META_SCHEMA, {-1: AvroFileHeader})
 
 
 class _Bytes:
@@ -270,17 +269,16 @@ class _Buffer(io.BytesIO):
         super().close()
 
 
-def _encode(uri: str, name: str, written: Any, read: Any, header: dict[str, str], records: Iterable[Any]) -> bytes:
+def _open(data: bytes) -> Any:
+    return _Bytes(data)
+
+
+def _encode(uri: str, name: str, schema: Schema, header: dict[str, str], records: Iterable[Any]) -> bytes:
     buffer: Any = _Buffer(uri)
-    with AvroOutputFile[Any](buffer, written, name, record_schema=read, metadata=header) as file:
+    with AvroOutputFile[Any](buffer, schema, name, record_schema=schema, metadata=header) as file:
         if rows := list(records):
             file.write_block(rows)
     return buffer.written
-
-
-def _entry_schema(version: Any) -> Schema:
-    data_file = data_file_with_partition(partition_type=StructType(), format_version=version)
-    return manifest_entry_schema_with_data_file(format_version=version, data_file=data_file)
 
 
 def _restate(entry: ManifestEntry, status: ManifestEntryStatus, snapshot_id: int | None) -> ManifestEntry:

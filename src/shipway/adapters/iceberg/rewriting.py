@@ -1,22 +1,23 @@
-"""Files written anew for publication, where the stored one cannot be read as it is: same rows, Iceberg's types and ids."""
+"""Files written anew for publication where the stored one cannot be read as it is: its rows, with Iceberg's types."""
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import polars as pl
 import pyarrow
 from pyarrow import parquet
-from pyiceberg.io.pyarrow import schema_to_pyarrow
+from pyiceberg.io import pyarrow as translation
 from pyiceberg.schema import Schema
 from pyiceberg.types import NestedField
 
 from shipway.core.error import ShipwayError
 
-_WIDE = (pl.Int128, pl.UInt128)
-"""Integers that Arrow has no word for; as decimals they have 38 digits."""
-
-_GROUP_ROWS = 1 << 17
+_GROUP_ROWS: Final = 1 << 17
+# Neither has types.
+_ARROW: Final[Any] = pyarrow
+_PARQUET: Final[Any] = parquet
+_TRANSLATION: Final[Any] = translation
 
 
 def rewrite(data: bytes, columns: Sequence[tuple[str, NestedField]], *, table: str) -> tuple[bytes, Any]:
@@ -35,31 +36,32 @@ def rewrite(data: bytes, columns: Sequence[tuple[str, NestedField]], *, table: s
     """
     frame = pl.read_parquet(data, columns=[name for name, _ in columns])
     arrays: list[Any] = []
-    target: Any = schema_to_pyarrow(Schema(*[column for _, column in columns]))
+    target: Any = _TRANSLATION.schema_to_pyarrow(Schema(*[column for _, column in columns]))
     for place, (name, column) in enumerate(columns):
         try:
             arrays.append(_cast(frame[name], target.field(place).type))
-        except (pyarrow.ArrowException, pl.exceptions.PolarsError) as fault:
+        except (ValueError, NotImplementedError, pl.exceptions.PolarsError) as fault:
             kept = f"{frame[name].dtype} as {column.field_type}"
             fact = f"column {name!r} of table {table!r} has a value that Iceberg does not keep: {kept} ({_line(fault)})"
             hint = "round or cast the column to a type that Iceberg has, such as microseconds or Int64"
             raise ShipwayError("SW-212", fact, hint) from fault
     sink = io.BytesIO()
-    written: Any = pyarrow.Table.from_arrays(arrays, schema=target)
-    parquet.write_table(written, sink, compression="zstd", row_group_size=_GROUP_ROWS)
+    written: Any = _ARROW.Table.from_arrays(arrays, schema=target)
+    _PARQUET.write_table(written, sink, compression="zstd", row_group_size=_GROUP_ROWS)
     data = sink.getvalue()
-    return data, parquet.read_metadata(io.BytesIO(data))
+    return data, _PARQUET.read_metadata(io.BytesIO(data))
 
 
 def _cast(series: pl.Series, kind: Any) -> Any:
-    if series.dtype in _WIDE:
+    if isinstance(series.dtype, pl.Int128 | pl.UInt128):
+        # Arrow has no word for such integers; as decimals they have 38 digits.
         series = series.cast(pl.Decimal(38, 0))
     elif isinstance(series.dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
     array: Any = series.to_arrow()
     if isinstance(series.dtype, pl.Duration):
         # Arrow casts a duration to its number of units and to nothing else.
-        array = array.cast(pyarrow.int64())
+        array = array.cast(_ARROW.int64())
     return array.cast(kind, safe=True)
 
 

@@ -1,4 +1,4 @@
-"""What the footer of a Parquet file says of its columns, in the form that manifests keep for engines to skip files by."""
+"""What the footer of a Parquet file says of its columns, as manifests keep it for engines to skip files by."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,11 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from pyarrow import lib, parquet
+from pyarrow import parquet
 from pyiceberg.conversions import from_bytes, to_bytes
 from pyiceberg.types import BinaryType, DoubleType, FloatType, ListType, NestedField, StringType, StructType
 from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncate_upper_bound_text_string
 
+_PARQUET: Final[Any] = parquet  # it has no types
 _ELEMENT: Final = ".list.element"
 _UNKNOWN: Final = -1
 _BOUND: Final = 16
@@ -47,7 +48,7 @@ def read_figures(file: Any, columns: Sequence[tuple[str, NestedField]]) -> Figur
         file: the file, or its footer.
         columns: its columns by the names they have in it; what it has besides is passed over.
     """
-    footer: Any = file if isinstance(file, parquet.FileMetaData) else parquet.ParquetFile(file).metadata
+    footer: Any = file if hasattr(file, "num_row_groups") else _PARQUET.read_metadata(file)
     wanted = _find_leaves(columns)
     figures = Figures(rows=footer.num_rows)
     bounds: dict[int, list[tuple[Any, Any] | None]] = {}
@@ -75,7 +76,7 @@ def widen_bounds(bounds: Mapping[int, bytes] | None, widened: Mapping[int, tuple
 
 
 def _find_leaves(columns: Sequence[tuple[str, NestedField]]) -> dict[str, NestedField]:
-    """Return what holds values by its path in the file; a path that means two things, by a dot in a name, is left out."""
+    """Return what holds values by its path in the file, less paths that mean two things by a dot in a name."""
     pairs = [pair for name, column in columns for pair in _paths(name, column)]
     count = Counter(path for path, _ in pairs)
     return {path: leaf for path, leaf in pairs if count[path] == 1}
@@ -109,7 +110,7 @@ def _take(figures: Figures, bounds: list[tuple[Any, Any] | None], at: int, chunk
             bounds.append((found.min, found.max))
         elif found is None or found.null_count != chunk.num_values:
             bounds.append(None)
-    except (lib.ArrowException, ValueError, OverflowError):
+    except (ValueError, OverflowError, NotImplementedError):
         # A value outside of what Python's dates can be, or text cut within a character.
         bounds.append(None)
 
