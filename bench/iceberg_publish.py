@@ -56,6 +56,12 @@ def make_frame(start: int, rows: int) -> pl.DataFrame:
     return pl.select(columns)
 
 
+def to_arrow(frame: pl.DataFrame) -> Any:
+    """Return a frame as a table of Arrow, which has no types."""
+    untyped: Any = frame
+    return untyped.to_arrow()
+
+
 def time_ms(function: Callable[[], Any]) -> float:
     """Return how long a call takes, in milliseconds."""
     begun = time.perf_counter()
@@ -135,16 +141,12 @@ class Pyiceberg:
     def start(self, frame: pl.DataFrame) -> None:
         """Create the table with its first rows."""
         self._catalog.create_namespace("d")
-        self._table = self._catalog.create_table("d.t", self._schema_of(frame), properties=self._properties)
-        self.append_ms.append(time_ms(lambda: self._table.append(frame.to_arrow())))
-
-    def _schema_of(self, frame: pl.DataFrame) -> Any:
-        arrow: Any = frame.to_arrow()
-        return arrow.schema
+        self._table = self._catalog.create_table("d.t", to_arrow(frame).schema, properties=self._properties)
+        self.append_ms.append(time_ms(lambda: self._table.append(to_arrow(frame))))
 
     def append(self, frame: pl.DataFrame) -> None:
         """Append rows."""
-        self.append_ms.append(time_ms(lambda: self._table.append(frame.to_arrow())))
+        self.append_ms.append(time_ms(lambda: self._table.append(to_arrow(frame))))
 
     def rows(self) -> pl.DataFrame:
         """Return the rows, as Polars reads them."""

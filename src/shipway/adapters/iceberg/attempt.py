@@ -41,9 +41,9 @@ from shipway.adapters.iceberg.metadata import (
     start_metadata,
     write_mapping,
 )
-from shipway.adapters.iceberg.place import Place, open_file, read_file
+from shipway.adapters.iceberg.place import Place, read_file
 from shipway.adapters.iceberg.rewriting import rewrite
-from shipway.adapters.iceberg.statistic import read_figures
+from shipway.adapters.iceberg.statistic import read_figures, read_footer
 from shipway.adapters.iceberg.version import DATA, METADATA, Version, metadata_name, name_in, need_file
 from shipway.core.error import ShipwayError
 from shipway.core.table import Snapshot
@@ -144,13 +144,13 @@ class Attempt:
         uri = self._files(part.digest)
         if needed.ready:
             if uri.startswith("file:") and not self._place.uri.startswith("file:"):
-                fact = (
-                    f"the data of table {self._table!r} is on this machine's disk, where readers of {self._place.uri}"
-                )
-                hint = "keep the project's data in a bucket too, or publish to a folder"
-                raise ShipwayError("SW-212", f"{fact} cannot read it", hint)
-            with open_file(uri) as file:
-                figures = read_figures(file, needed.columns)
+                fact = f"the data of table {self._table!r} are on this disk, where readers of {self._place.uri} are not"
+                raise ShipwayError("SW-212", fact, "keep the project's data in a bucket too, or publish to a folder")
+            try:
+                footer = read_footer(lambda count: read_file(uri, last_bytes=count))
+            except ValueError as fault:
+                raise ShipwayError("SW-605", f"{uri} is damaged ({fault})", "restore it from a backup") from fault
+            figures = read_figures(footer, needed.columns)
             return Listed(key=key), make_entry(uri, part.size_bytes, figures, self._id)
         data, footer = rewrite(read_file(uri), needed.columns, table=self._table)
         self.rewritten += 1

@@ -65,23 +65,17 @@ class BucketPlace:
                         raise
 
 
-def read_object(uri: str) -> bytes:
-    """Return the bytes of an object; SW-605 if there is none."""
+def read_object(uri: str, *, last_bytes: int | None = None) -> bytes:
+    """Return the bytes of an object, all or those at its end; SW-605 if there is none."""
     folder, _, name = uri.rpartition("/")
-    found = BucketPlace(folder).read(name)
-    if found is None:
-        raise _lost(uri)
-    return found
-
-
-def open_object(uri: str) -> Any:
-    """Return an object as a file that is read in places; SW-605 if there is none."""
-    folder, _, name = uri.rpartition("/")
+    options: Any = None if last_bytes is None else {"range": {"suffix": last_bytes}}
     with translate_store_fault(folder):
         try:
-            return obstore.open_reader(_open_store(folder), name, buffer_size=1 << 16)
+            return bytes(obstore.get(_open_store(folder), name, options=options).bytes())
         except FileNotFoundError as fault:
-            raise _lost(uri) from fault
+            if "NoSuchBucket" in str(fault):
+                raise
+            raise ShipwayError("SW-605", f"stored object {uri} is missing", "restore it from a backup") from fault
 
 
 def _open_store(uri: str) -> Any:
@@ -93,7 +87,3 @@ def _open_store(uri: str) -> Any:
         said = str(fault).partition("\n")[0]
         hint = "write a folder, or such as s3://bucket/prefix; what else is needed comes from the environment"
         raise ShipwayError("SW-608", f"{uri} is no address of an object store ({said})", hint) from fault
-
-
-def _lost(uri: str) -> ShipwayError:
-    return ShipwayError("SW-605", f"{uri} is missing", "restore it from a backup")

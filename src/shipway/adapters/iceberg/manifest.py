@@ -211,10 +211,9 @@ def encode_list(files: Sequence[ManifestFile], uri: str, snapshot_id: int, paren
 def decode_list(data: bytes) -> list[ManifestFile]:
     """Return the manifests of a list."""
     types: Any = {-1: ManifestFile, 508: PartitionFieldSummary}
-    with AvroFile[ManifestFile](
-        _Bytes(data), MANIFEST_LIST_FILE_SCHEMAS[_VERSION], types, {517: ManifestContent}
-    ) as file:
-        return list(file)
+    enums: Any = {517: ManifestContent}
+    with AvroFile[ManifestFile](_open(data), MANIFEST_LIST_FILE_SCHEMAS[_VERSION], types, enums) as decoded:
+        return list(decoded)
 
 
 def decode_manifest(data: bytes, file: ManifestFile) -> list[ManifestEntry]:

@@ -7,6 +7,7 @@ from typing import Any, Final, Protocol
 from urllib.parse import unquote, urlsplit
 
 from shipway.adapters.file.fault import translate_fault
+from shipway.core.error import ShipwayError
 from shipway.kit.file import make_folder, stage_file, sweep_staged, write_atomic
 from shipway.ports.adapter import needs_extra
 
@@ -109,14 +110,19 @@ def open_place(location: str, table: str) -> Place:
     return _bucket().BucketPlace(f"{location.removesuffix('/')}/{table}")
 
 
-def read_file(uri: str) -> bytes:
-    """Return the bytes behind the address of a file; what it says where there is none is the file system's."""
-    return path_of(uri).read_bytes() if uri.startswith("file://") else _bucket().read_object(uri)
-
-
-def open_file(uri: str) -> Any:
-    """Return a file to read in places, given its address."""
-    return path_of(uri).open("rb") if uri.startswith("file://") else _bucket().open_object(uri)
+def read_file(uri: str, *, last_bytes: int | None = None) -> bytes:
+    """Return the bytes behind the address of a stored file, all or those at its end; SW-605 if there is none."""
+    if not uri.startswith("file://"):
+        return _bucket().read_object(uri, last_bytes=last_bytes)
+    path = path_of(uri)
+    try:
+        with path.open("rb") as file:
+            if last_bytes is not None:
+                file.seek(max(0, path.stat().st_size - last_bytes))
+            return file.read()
+    except OSError as fault:
+        fact = f"stored file {path} cannot be read ({fault.strerror})"
+        raise ShipwayError("SW-605", fact, "restore it from a backup") from fault
 
 
 def path_of(uri: str) -> Path:

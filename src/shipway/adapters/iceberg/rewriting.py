@@ -58,7 +58,8 @@ def _cast(series: pl.Series, kind: Any) -> Any:
         series = series.cast(pl.Decimal(38, 0))
     elif isinstance(series.dtype, pl.Categorical | pl.Enum):
         series = series.cast(pl.String)
-    array: Any = series.to_arrow()
+    untyped: Any = series
+    array = untyped.to_arrow()
     if isinstance(series.dtype, pl.Duration):
         # Arrow casts a duration to its number of units and to nothing else.
         array = array.cast(_ARROW.int64())

@@ -1,7 +1,8 @@
 """What the footer of a Parquet file says of its columns, as manifests keep it for engines to skip files by."""
 
+import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,6 +14,7 @@ from pyiceberg.utils.truncate import truncate_upper_bound_binary_string, truncat
 
 _PARQUET: Final[Any] = parquet  # it has no types
 _ELEMENT: Final = ".list.element"
+_END_BYTES: Final = 1 << 15
 _UNKNOWN: Final = -1
 _BOUND: Final = 16
 """Characters or bytes of a bound that are kept, as Iceberg does by default (`write.metadata.metrics.default`)."""
@@ -41,14 +43,30 @@ class Figures:
     offsets: list[int] = field(default_factory=list[int])
 
 
-def read_figures(file: Any, columns: Sequence[tuple[str, NestedField]]) -> Figures:
-    """Return the figures of a Parquet file by its footer; nothing else of it is read.
+def read_footer(read_end: Callable[[int], bytes]) -> Any:
+    """Return the footer of a Parquet file; nothing else of the file is read unless it is short.
 
     Args:
-        file: the file, or its footer.
+        read_end: returns so many bytes at the end of the file, or all of a shorter one.
+
+    Raises:
+        ValueError: if it is no Parquet file.
+    """
+    end = read_end(_END_BYTES)
+    # A file ends with the footer's length in four bytes, and four of magic (Parquet's specification, "File Format").
+    length = int.from_bytes(end[-8:-4], "little") + 8
+    if len(end) == _END_BYTES < length:
+        end = read_end(length)
+    return _PARQUET.read_metadata(io.BytesIO(end))
+
+
+def read_figures(footer: Any, columns: Sequence[tuple[str, NestedField]]) -> Figures:
+    """Return the figures of a Parquet file by its footer.
+
+    Args:
+        footer: what `read_footer` returns.
         columns: its columns by the names they have in it; what it has besides is passed over.
     """
-    footer: Any = file if hasattr(file, "num_row_groups") else _PARQUET.read_metadata(file)
     wanted = _find_leaves(columns)
     figures = Figures(rows=footer.num_rows)
     bounds: dict[int, list[tuple[Any, Any] | None]] = {}
