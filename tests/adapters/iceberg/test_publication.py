@@ -16,6 +16,7 @@ from polars.testing import assert_frame_equal
 from shipway.core.error import ShipwayError
 from shipway.infra.compaction import compact
 from shipway.infra.evolution import evolve
+from shipway.testing.publication import CASES, Window
 
 MOMENT = dt.datetime(2013, 3, 10, 7, 30, 0, 1)
 ROUND = dt.datetime(2013, 3, 10, 7, 30, 0, 1_000)
@@ -66,6 +67,19 @@ REWRITTEN = {
     "struct of times": ([{"a": CLOCK}, None, {"a": None}], pl.Struct({"a": pl.Time}), pl.Struct({"a": pl.Time})),
 }
 """Types whose files are written anew: as above."""
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("reader", ["native", "pyiceberg"])
+def test_publisher_conforms(case, reader, open_shop, tmp_path):
+    shop = open_shop(tmp_path)
+
+    def read(uri):
+        return pl.scan_iceberg(uri, reader_override=reader).collect()
+
+    folder = tmp_path / "loose"
+    folder.mkdir()
+    case(lambda: Window(shop.publisher, shop.blobs, str(shop.folder), read), folder)
 
 
 def expect(frame, dtype):
@@ -549,6 +563,17 @@ def test_a_stored_file_that_is_gone_is_refused(shop):
     snapshot = shop.write({"id": [1]})
     shop.blobs.path(snapshot.parts[0].digest).unlink()
     with pytest.raises(ShipwayError) as refusal:
+        shop.publish(snapshot)
+    assert refusal.value.code == "SW-605"
+
+
+@pytest.mark.parametrize("dtype", [pl.String, pl.Enum(["a"])])
+def test_a_stored_file_that_is_damaged_is_refused(dtype, shop):
+    snapshot = shop.write({"x": ["a"]}, schema={"x": dtype})
+    path = shop.blobs.path(snapshot.parts[0].digest)
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ShipwayError, match="is damaged") as refusal:
         shop.publish(snapshot)
     assert refusal.value.code == "SW-605"
 

@@ -6,7 +6,7 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
-from pyiceberg.manifest import ManifestEntryStatus, ManifestFile
+from pyiceberg.manifest import ManifestEntry, ManifestEntryStatus, ManifestFile
 from pyiceberg.schema import Schema
 
 from shipway.adapters.iceberg.design import Needed, design_table
@@ -47,6 +47,7 @@ from shipway.adapters.iceberg.statistic import read_figures, read_footer
 from shipway.adapters.iceberg.version import DATA, METADATA, Version, metadata_name, name_in, need_file
 from shipway.core.error import ShipwayError
 from shipway.core.table import Snapshot
+from shipway.kit.canonical import digest_bytes
 
 
 class Attempt:
@@ -132,32 +133,37 @@ class Attempt:
             gone=gone,
         )
 
-    def _decode(self, manifest: Manifest) -> list[Any]:
+    def _decode(self, manifest: Manifest) -> list[ManifestEntry]:
         if manifest.entries is not None:
             return manifest.entries
         assert manifest.file is not None
         name = name_in(self._place, manifest.file.manifest_path)
         return decode_manifest(need_file(self._place, name), manifest.file)
 
-    def _add(self, key: str, needed: Needed) -> tuple[Listed, Any]:
-        part = needed.part
-        uri = self._files(part.digest)
+    def _add(self, key: str, needed: Needed) -> tuple[Listed, ManifestEntry]:
         if needed.ready:
-            if uri.startswith("file:") and not self._place.uri.startswith("file:"):
-                fact = f"the data of table {self._table!r} are on this disk, where readers of {self._place.uri} are not"
-                raise ShipwayError("SW-212", fact, "keep the project's data in a bucket too, or publish to a folder")
-            try:
-                footer = read_footer(lambda count: read_file(uri, last_bytes=count))
-            except ValueError as fault:
-                raise ShipwayError("SW-605", f"{uri} is damaged ({fault})", "restore it from a backup") from fault
-            figures = read_figures(footer, needed.columns)
-            return Listed(key=key), make_entry(uri, part.size_bytes, figures, self._id)
-        data, footer = rewrite(read_file(uri), needed.columns, table=self._table)
+            return Listed(key=key), self._add_stored(needed)
+        uri = self._files(needed.part.digest)
+        stored = read_file(uri)
+        if digest_bytes(stored) != needed.part.digest:
+            raise _damaged(uri, "its bytes do not match its name")
+        data, footer = rewrite(stored, needed.columns, table=self._table)
         self.rewritten += 1
         name = self._put(f"{DATA}/{self._token}-{len(self.written)}.parquet", data)
         figures = read_figures(footer, [(column.name, column) for _, column in needed.columns])
         types = {column.field_id: str(column.field_type) for _, column in needed.columns}
         return Listed(key=key, uri=name, types=types), make_entry(name, len(data), figures, self._id)
+
+    def _add_stored(self, needed: Needed) -> ManifestEntry:
+        uri = self._files(needed.part.digest)
+        if uri.startswith("file:") and not self._place.uri.startswith("file:"):
+            fact = f"the data of table {self._table!r} are on this disk, where readers of {self._place.uri} are not"
+            raise ShipwayError("SW-212", fact, "keep the project's data in a bucket too, or publish to a folder")
+        try:
+            footer = read_footer(lambda count: read_file(uri, last_bytes=count))
+        except ValueError as fault:
+            raise _damaged(uri, str(fault)) from fault
+        return make_entry(uri, needed.part.size_bytes, read_figures(footer, needed.columns), self._id)
 
     def _write(self, manifests: Sequence[Manifest], schema: Schema) -> tuple[str, int]:
         """Write the manifests that are new and the list of all, and return its address."""
@@ -183,7 +189,7 @@ class Attempt:
 
     def _merge(self, manifests: Iterable[Manifest]) -> Manifest:
         merged = Manifest(listed=[], entries=[])
-        entries: list[Any] = []
+        entries: list[ManifestEntry] = []
         for manifest in manifests:
             merged.listed.extend(manifest.listed)
             merged.gone.extend(manifest.gone)
@@ -234,3 +240,7 @@ class Attempt:
         self._place.write(name, data)
         self.written.append(name)
         return f"{self._place.uri}/{name}"
+
+
+def _damaged(uri: str, said: str) -> ShipwayError:
+    return ShipwayError("SW-605", f"stored file {uri} is damaged ({said})", "restore it from a backup")
