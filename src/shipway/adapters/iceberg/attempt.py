@@ -215,9 +215,12 @@ class Attempt:
         if self._before is not None:
             before = f"{self._place.uri}/{metadata_name(self._before.number)}"
             log = {"metadata-file": before, "timestamp-ms": metadata["last-updated-ms"]}
-            metadata["metadata-log"] = [*metadata["metadata-log"], log][1 - keep :] if keep > 1 else []
+            metadata["metadata-log"].append(log)
         metadata["properties"][MAPPING] = write_mapping(self._design.names, self._design.known)
         put_snapshot(metadata, snapshot, keep=keep)
+        # Metadata files go with the snapshots that they were the first to have.
+        surplus = max(0, len(metadata["metadata-log"]) + 1 - len(metadata["snapshots"]))
+        metadata["metadata-log"] = metadata["metadata-log"][surplus:]
 
     def _summarise(self, parent: dict[str, Any] | None, commit: str) -> dict[str, str]:
         if parent is None or not self.removed:

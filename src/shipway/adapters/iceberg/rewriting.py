@@ -41,8 +41,8 @@ def rewrite(data: bytes, columns: Sequence[tuple[str, NestedField]], *, table: s
         try:
             arrays.append(_cast(frame[name], target.field(place).type))
         except (ValueError, NotImplementedError, pl.exceptions.PolarsError) as fault:
-            kept = f"{frame[name].dtype} as {column.field_type}"
-            fact = f"column {name!r} of table {table!r} has a value that Iceberg does not keep: {kept} ({_line(fault)})"
+            kept = f"{frame[name].dtype} as {column.field_type} ({_line(fault)})"
+            fact = f"column {column.name!r} of table {table!r} has a value that Iceberg does not keep: {kept}"
             hint = "round or cast the column to a type that Iceberg has, such as microseconds or Int64"
             raise ShipwayError("SW-212", fact, hint) from fault
     sink = io.BytesIO()

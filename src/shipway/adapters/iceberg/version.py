@@ -91,9 +91,19 @@ def sweep_versions(place: Place, present: Version) -> None:
 
     A file carries the number of the version it was written for. One of a number above the present may be about to be
     needed; one of the present or below, which no kept version needs, never will be.
+
+    Raises:
+        ShipwayError: SW-605 if a file of a kept version is missing or damaged.
     """
     first = present.number + 1 - len(present.metadata["snapshots"])
-    used = set(_find_used(place, present.metadata))
+    try:
+        used = set(_find_used(place, present.metadata))
+    except ShipwayError:
+        now = find_version(place)
+        if now is None or now.number == present.number:
+            raise
+        # Others have published since, and let go of what was needed here: they sweep.
+        return
     doomed: list[str] = []
     for name in [*place.names(METADATA), *place.names(DATA)]:
         number = _NUMBERED.fullmatch(name)
