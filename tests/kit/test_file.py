@@ -148,6 +148,16 @@ def test_staged_file_is_seen_when_published(tmp_path):
     assert target.stat().st_mode & 0o222 == 0
 
 
+def test_a_name_that_is_taken_stays_with_who_has_it(tmp_path):
+    target = tmp_path / "file"
+    for data, won in ((b"first", True), (b"second", False)):
+        with stage_file(tmp_path) as staged:
+            staged.write(data)
+            assert staged.publish_new(target) is won
+        assert target.read_bytes() == b"first"
+        assert names(tmp_path) == ["file"]
+
+
 def test_unpublished_file_goes_away(tmp_path):
     with stage_file(tmp_path) as staged:
         staged.write(b"a")

@@ -11,7 +11,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw
 from shipway.core.table import EMPTY, MAIN, Commit, Snapshot
-from shipway.infra.branch import BRANCH, PUBLICATION, TAG, Branches
+from shipway.infra.branch import BRANCH, TAG, Branches
 from shipway.kit.suggestion import did_you_mean
 
 Way: TypeAlias = Literal["replace", "append", "upsert"]
@@ -19,10 +19,10 @@ Way: TypeAlias = Literal["replace", "append", "upsert"]
 
 
 class RefLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One branch, tag or publication.
+    """One branch or tag.
 
     Attributes:
-        kind: `branch`, `tag` or `publication`.
+        kind: `branch` or `tag`.
         name: its name.
         commit: what it points at.
         made_at: when that was stored, microseconds since 1970 UTC.
@@ -81,12 +81,12 @@ class TableDifference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def list_refs(project: Project) -> list[RefLine]:
-    """Return every branch, tag and publication of a project's data; nothing is created and no table is read."""
+    """Return every branch and tag of a project's data; nothing is created and no table is read."""
     with closing(Workspace(project)) as workspace:
         if not workspace.has_data:
             return []
         branches = Branches(workspace.catalog)
-        refs = {ref: at for ref, at in workspace.catalog.refs().items() if ref.startswith((BRANCH, TAG, PUBLICATION))}
+        refs = {ref: at for ref, at in workspace.catalog.refs().items() if ref.startswith((BRANCH, TAG))}
         made = workspace.catalog.stored_at(refs.values())
         lines = [
             RefLine(

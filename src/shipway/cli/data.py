@@ -44,6 +44,7 @@ Examples:
   shipway data rollback 3f2c1a9
   shipway data contract orders --accept
   shipway data listen --port 8081
+  shipway data publish main --to published
   shipway data gc --history 90d --dry-run""",
 )
 
@@ -188,6 +189,33 @@ def rollback(to: str, /, *, branch: str = MAIN, door: Given) -> int:
     with watch_run(json=door.json) as watch:
         made = roll_back_data(door.project(), to, branch, watch=watch)
     return _answer_moved(door, made)
+
+
+@app.command(name="publish", help="Show a version to other engines, as Apache Iceberg tables")
+def publish(name: str = MAIN, /, *, to: str | None = None, table: str | None = None, door: Given) -> None:
+    """Show a version to other engines, as Apache Iceberg tables.
+
+    Args:
+        name: a branch, a tag or a commit
+        to: the folder or address that tables are published under; the project's folder published where not given
+        table: only this table
+        door: how to answer
+    """
+    from shipway.app.publication import PublishedData, publish_data
+
+    def show_published(console: Console, made: PublishedData) -> None:
+        rows = (
+            (
+                each.table,
+                f"{each.rows:,} rows",
+                "unchanged" if each.unchanged else f"{each.files_added:,} files added, {each.files_removed:,} removed",
+                each.metadata,
+            )
+            for each in made.tables
+        )
+        show_table(console, (), rows)
+
+    door.answer(publish_data(door.project(), name, to=to, table=table), show_published)
 
 
 @app.command(name="gc", help="Remove data that no branch, tag, run or bundle needs")

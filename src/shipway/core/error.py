@@ -23,6 +23,7 @@ CODES: Final[dict[str, str]] = {
     "SW-209": "no such table or branch",
     "SW-210": "changes conflict",
     "SW-211": "schema cannot change so",
+    "SW-212": "table cannot be published",
     "SW-221": "contract is not valid",
     "SW-222": "contract is broken",
     "SW-223": "too many rows are refused",

@@ -60,6 +60,20 @@ class StagedFile:
         self.published = True
         sync_folder(target.parent)
 
+    def publish_new(self, target: Path) -> bool:
+        """Give the file its name in one step unless something has it, and tell whether it got it; durable as `publish`.
+
+        Args:
+            target: the name, on the same file system.
+        """
+        self.sync()
+        try:
+            target.hardlink_to(self._path)
+        except FileExistsError:
+            return False
+        sync_folder(target.parent)
+        return True
+
 
 @contextmanager
 def stage_file(folder: Path, *, mode: int = 0o666) -> Generator[StagedFile]:

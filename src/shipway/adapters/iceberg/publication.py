@@ -1,0 +1,90 @@
+"""Publishing tables as Apache Iceberg: metadata over the stored files, which stay where they are.
+
+A table's folder is laid out as by Iceberg's Hadoop catalog, so an engine finds it by its path alone. Versions are
+numbered. Whoever makes one writes all that is new under names that nothing points to yet, then creates
+`vN.metadata.json` if it does not exist: that one step decides between publishers. `version-hint.text`, where readers
+look, follows; if its writer is killed before, the next one moves it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from shipway.adapters.iceberg.attempt import Attempt
+from shipway.adapters.iceberg.metadata import COMMIT, LAYOUT, current_snapshot
+from shipway.adapters.iceberg.place import Place, open_place
+from shipway.adapters.iceberg.version import Version, advance_hint, find_version, metadata_name, sweep_versions
+from shipway.core.error import ShipwayError
+from shipway.core.table import Snapshot
+from shipway.ports.clock import Clock
+from shipway.ports.publication import Published
+
+KEEP: Final = 20
+"""How many published versions stay readable, the present one among them."""
+
+
+class IcebergPublisher:
+    """Publishes tables as Iceberg in a folder or a bucket; it answers the port `Publisher`."""
+
+    def __init__(self, *, clock: Clock, keep: int = KEEP) -> None:
+        """Publish by a clock.
+
+        Args:
+            clock: what versions are dated by.
+            keep: how many versions of a table stay readable, the present one among them.
+        """
+        self._clock = clock
+        self._keep = keep
+
+    def publish(
+        self, name: str, snapshot: Snapshot, *, commit: str, files: Callable[[str], str], location: str
+    ) -> Published:
+        """Make a snapshot the present version of a published table; nothing where it is already.
+
+        Args:
+            name: the table.
+            snapshot: its rows.
+            commit: the commit it is of.
+            files: the address of a stored file, by its digest.
+            location: the folder or URI that published tables are under.
+
+        Raises:
+            ShipwayError: SW-208 if somebody else published the table meanwhile, SW-212 for what Iceberg has no word
+                for, SW-605 if a stored or published file is missing or damaged, and as `open_place` says.
+        """
+        place = open_place(location, name)
+        before = find_version(place)
+        if before is not None and _layout_of(before) == snapshot.stored[0]:
+            advance_hint(place, before.number)
+            return _report(place, before, snapshot)
+        attempt = Attempt(name, snapshot, place=place, before=before, files=files)
+        after = attempt.make(commit=commit, at_ms=self._clock.now() // 1_000, keep=self._keep)
+        if not place.claim(metadata_name(after.number), msgspec.json.encode(after.metadata)):
+            place.remove(attempt.written)
+            winner = find_version(place)
+            if winner is not None and _layout_of(winner) == snapshot.stored[0]:
+                return _report(place, winner, snapshot)
+            fact = f"somebody else published table {name!r} to {place.uri} meanwhile"
+            raise ShipwayError("SW-208", fact, "see what is published there, then run the same command again")
+        advance_hint(place, after.number)
+        if after.number % max(1, self._keep // 2) == 0:
+            sweep_versions(place, after)
+        return _report(place, after, snapshot, by=attempt)
+
+
+def _layout_of(version: Version) -> str | None:
+    present = current_snapshot(version.metadata)
+    return None if present is None else present["summary"].get(LAYOUT)
+
+
+def _report(place: Place, version: Version, snapshot: Snapshot, *, by: Attempt | None = None) -> Published:
+    return Published(
+        metadata_uri=f"{place.uri}/{metadata_name(version.number)}",
+        rows=snapshot.rows,
+        files_added=0 if by is None else by.added,
+        files_removed=0 if by is None else by.removed,
+        files_rewritten=0 if by is None else by.rewritten,
+        unchanged=by is None,
+        commits=tuple(dict.fromkeys(each["summary"][COMMIT] for each in version.metadata["snapshots"])),
+    )
