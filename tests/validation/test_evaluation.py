@@ -20,11 +20,11 @@ from shipway.core.check import (
     brier,
     calibration_gap,
     decision_value,
-    has_columns,
     log_loss,
     never_lowers,
     slice_regression,
 )
+from shipway.core.data_check import has_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import decide, judge, make_gate

@@ -82,11 +82,9 @@ class History:
         """Return the parents of a commit that are kept; SW-605 for one that is neither kept nor known to be let go."""
         parents = self._record(commit).parents
         there = self._catalog.stored_at(parents) if parents else {}
-        if len(there) < len(set(parents)):
-            refs = self._catalog.refs()
-            for parent in parents:
-                if parent not in there and CUT + parent not in refs:
-                    raise _lost(f"commit {parent}")
+        for parent in parents:
+            if parent not in there and self._catalog.head(CUT + parent) is None:
+                raise _lost(f"commit {parent}")
         return tuple(parent for parent in parents if parent in there)
 
     def commits_among(self, objects: Collection[str]) -> list[str]:

@@ -13,6 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from shipway.adapters.iceberg.attempt import Attempt
+from shipway.adapters.iceberg.publication import IcebergPublisher
+from shipway.adapters.system.clock import SystemClock
 from shipway.core.error import ShipwayError
 from shipway.infra.compaction import compact
 from shipway.infra.evolution import evolve
@@ -540,6 +543,30 @@ def test_two_publishers_at_once_never_mix(shop, spawn, tmp_path):
     assert len(seen) > 2
     shop.publish(shop.write({"id": [1]}))
     assert look(shop) == 1
+
+
+@pytest.mark.parametrize("late", ["before", "after"])
+def test_a_publisher_that_wakes_after_its_number_was_swept_is_refused_and_changes_nothing(shop, monkeypatch, late):
+    """Its number is free again by then, and so may be what it wanted to stand on."""
+    shop.publish(shop.write({"id": [0]}))
+    make = Attempt.make
+
+    def sleep(attempt, **options):
+        monkeypatch.setattr(Attempt, "make", make)
+        made = make(attempt, **options) if late == "after" else None
+        for number in range(1, 9):
+            IcebergPublisher(clock=SystemClock(), keep=2).publish(
+                "t", shop.write({"id": [number]}), commit=str(number), files=shop.blobs.uri, location=str(shop.folder)
+            )
+        return made or make(attempt, **options)
+
+    monkeypatch.setattr(Attempt, "make", sleep)
+    with pytest.raises(ShipwayError) as refusal:
+        shop.publish(shop.write({"id": [100]}))
+    assert refusal.value.code == "SW-208"
+    assert look(shop) == 8
+    shop.publish(shop.write({"id": [9]}))
+    assert look(shop) == 9
 
 
 def test_a_damaged_publication_is_refused_with_the_way_out(shop):

@@ -24,6 +24,7 @@ from shipway.kit.file import (
 from shipway.ports.blobs import Stored
 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_FOLDER: Final = re.compile(r"[0-9a-f]{2}")
 _READ_ONLY: Final = 0o444
 
 
@@ -144,18 +145,16 @@ class FileBlobs:
 
     def digests(self) -> Iterator[str]:
         """Yield every digest in the store, in no particular order."""
-        for path in self._root.glob("[0-9a-f][0-9a-f]/*"):
-            if _DIGEST.fullmatch(path.name) and path.name.startswith(path.parent.name):
-                yield path.name
+        return (entry.name for entry in self._entries())
 
     def listing(self) -> Iterator[Stored]:
         """Yield every blob with its size and age, in no particular order."""
-        for digest in self.digests():
+        for entry in self._entries():
             try:
-                found = self._place(digest).stat()
+                found = entry.stat()
             except FileNotFoundError:
                 continue
-            yield Stored(digest=digest, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
+            yield Stored(digest=entry.name, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:
         """Remove blobs last put before an instant, in microseconds since 1970 UTC, and return those that went.
@@ -171,6 +170,17 @@ class FileBlobs:
     def uri(self, digest: str) -> str:
         """Return the address under which other engines read the blob, whether or not it is there."""
         return self._place(digest).absolute().as_uri()
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
+        try:
+            folders = [folder for folder in os.scandir(self._root) if _FOLDER.fullmatch(folder.name)]
+        except FileNotFoundError:
+            return
+        for folder in folders:
+            with os.scandir(folder) as entries:
+                yield from (
+                    entry for entry in entries if _DIGEST.fullmatch(entry.name) and entry.name.startswith(folder.name)
+                )
 
     def _place(self, digest: str) -> Path:
         return self._root / digest[:2] / digest

@@ -14,7 +14,14 @@ import msgspec
 from shipway.adapters.iceberg.attempt import Attempt
 from shipway.adapters.iceberg.metadata import COMMIT, LAYOUT, current_snapshot
 from shipway.adapters.iceberg.place import Place, open_place
-from shipway.adapters.iceberg.version import Version, advance_hint, find_version, metadata_name, sweep_versions
+from shipway.adapters.iceberg.version import (
+    Version,
+    advance_hint,
+    find_version,
+    is_followed,
+    metadata_name,
+    sweep_versions,
+)
 from shipway.core.error import ShipwayError
 from shipway.core.table import Snapshot
 from shipway.ports.clock import Clock
@@ -59,18 +66,31 @@ class IcebergPublisher:
             advance_hint(place, before.number)
             return _report(place, before, snapshot)
         attempt = Attempt(name, snapshot, place=place, before=before, files=files)
-        after = attempt.make(commit=commit, at_ms=self._clock.now() // 1_000, keep=self._keep)
+        try:
+            after = attempt.make(commit=commit, at_ms=self._clock.now() // 1_000, keep=self._keep)
+        except ShipwayError as refusal:
+            present = find_version(place)
+            if refusal.code != "SW-605" or before is None or present is None or present.number == before.number:
+                raise
+            # What this version would have stood on was let go by those who published since.
+            raise _overtaken(name, place) from refusal
         if not place.claim(metadata_name(after.number), msgspec.json.encode(after.metadata)):
             place.remove(attempt.written)
             winner = find_version(place)
             if winner is not None and _layout_of(winner) == snapshot.stored[0]:
                 return _report(place, winner, snapshot)
-            fact = f"somebody else published table {name!r} to {place.uri} meanwhile"
-            raise ShipwayError("SW-208", fact, "see what is published there, then run the same command again")
+            raise _overtaken(name, place)
+        if not is_followed(place, after):
+            raise _overtaken(name, place)
         advance_hint(place, after.number)
         if after.number % max(1, self._keep // 2) == 0:
             sweep_versions(place, after)
         return _report(place, after, snapshot, by=attempt)
+
+
+def _overtaken(name: str, place: Place) -> ShipwayError:
+    fact = f"somebody else published table {name!r} to {place.uri} meanwhile"
+    return ShipwayError("SW-208", fact, "see what is published there, then run the same command again")
 
 
 def _layout_of(version: Version) -> str | None:

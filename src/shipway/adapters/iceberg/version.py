@@ -58,12 +58,25 @@ def find_version(place: Place) -> Version | None:
         raise _damaged(place, metadata_name(number)) from fault
 
 
+def is_followed(place: Place, version: Version) -> bool:
+    """Tell whether a version that was just claimed is the present one, or one that this follows.
+
+    A publisher that was kept from the processor for long may claim a number that others had claimed, left behind and
+    swept: its name was free again, and nobody will ever look there.
+    """
+    if _read_hint(place) <= version.number:
+        return True
+    present = find_version(place)
+    mine = version.metadata["current-snapshot-id"]
+    return present is not None and any(each["snapshot-id"] == mine for each in present.metadata["snapshots"])
+
+
 def advance_hint(place: Place, number: int) -> None:
     """Show readers a version, or a later one if there is one by now.
 
     Two publishers may get here in either order, so whoever wrote the hint looks whether there is more to show.
     """
-    if place.read(_HINT) != str(number).encode():
+    if _read_hint(place) < number or place.read(_HINT) is None:
         place.write(_HINT, str(number).encode())
     while place.read(metadata_name(number + 1)) is not None:
         number += 1
