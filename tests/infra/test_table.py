@@ -14,6 +14,8 @@ from polars.testing import assert_frame_equal
 
 from shipway.adapters.file.blob import FileBlobs
 from shipway.core.error import ShipwayError
+from shipway.infra.compaction import compact
+from shipway.infra.evolution import evolve
 from shipway.infra.table import PART_ROWS, TableFiles
 from shipway.testing.fake import MemoryBlobs
 from shipway.testing.tables import make_frame, make_wide_frame
@@ -190,3 +192,63 @@ def test_rows_of_any_type_can_be_put_in_place(shared):
     changed = shared.upsert(snapshot, swapped, key=["id"])
     assert_frame_equal(shared.read(changed), swapped.sort("id"))
     assert shared.upsert(changed, swapped, key=["id"]) == changed
+
+
+def test_other_rows_of_the_same_files_have_another_digest(shared):
+    start = shared.write(pl.DataFrame({"a": [1], "b": [2]}))
+    columns = {"a": pl.Int64, "b": pl.Int64}
+    one = evolve(shared, start, drop=["b"], add={"b": pl.Int64})
+    both = evolve(shared, start, drop=["a", "b"], add=columns)
+    assert shared.read(one).rows() == [(1, None)]
+    assert shared.read(both).rows() == [(None, None)]
+    assert one.digest != both.digest
+    # The only file that stays has the bytes of the one that is written, and other rows.
+    two = shared.append(one, pl.DataFrame({"a": [5], "b": [6]}))
+    gone, row = pl.DataFrame({"a": [5]}), pl.DataFrame({"a": [1], "b": [2]})
+    shorter = shared.upsert(two, row.clear(), key=["a"], deleted=gone)
+    filled = shared.upsert(two, row, key=["a"], deleted=gone)
+    assert [part.digest for part in shorter.parts] == [part.digest for part in filled.parts]
+    assert (shared.read(shorter).rows(), shared.read(filled).rows()) == ([(1, None)], [(1, 2)])
+    assert shorter.digest != filled.digest
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["append", "upsert", "delete", "renew", "swap", "compact"]),
+        st.integers(0, 2),
+        st.integers(0, 1),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=60)
+@given(CHANGES, CHANGES)
+def test_one_digest_is_one_table_whatever_led_to_it(shared, one, other):
+    """Changes of a few rows and of columns of two names, so that the same files come about again and again."""
+
+    def run(steps):
+        table = shared.write(pl.DataFrame({"a": [0, 1], "b": [0, 1]}))
+        tables = [table]
+        for what, key, value in steps:
+            row = pl.DataFrame({"a": [key], "b": [value]}, schema_overrides={"a": pl.Int64, "b": pl.Int64})
+            if what == "append":
+                table = shared.append(table, row.select(list(table.columns)))
+            elif what == "upsert":
+                table = shared.upsert(table, row.select(list(table.columns)), key=["a"])
+            elif what == "delete":
+                table = shared.upsert(table, row.clear(), key=["a"], deleted=row.select("a"))
+            elif what == "renew":
+                table = evolve(shared, table, drop=["a", "b"][value:], add=dict.fromkeys(["a", "b"][value:], pl.Int64))
+            elif what == "swap":
+                table = evolve(shared, table, rename={"a": "b", "b": "a"})
+            else:
+                table = compact(shared, table)
+            tables.append(table)
+        return tables
+
+    seen = {}
+    assert run(one) == run(one)
+    for table in (*run(one), *run(other)):
+        found = shared.read(table)
+        assert_frame_equal(seen.setdefault(table.digest, found), found)

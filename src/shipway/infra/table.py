@@ -13,6 +13,7 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.table import Field, Part, Snapshot, follow_snapshot, may_promote, start_snapshot
+from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.blobs import Blobs
 
@@ -145,7 +146,9 @@ class TableFiles:
             return snapshot
         if not any(part.schema == last for part in parts):
             parts.append(self.write_part(rows.clear(), schema=last))
-        return follow_snapshot(snapshot, "upsert", parts, said=[part.digest for part in parts])
+        # A file of an earlier schema is not the rows of a file with the same bytes of the present one.
+        said = [part.digest if part.schema == last else digest_value(snapshot.reading(part)) for part in parts]
+        return follow_snapshot(snapshot, "upsert", parts, said=said)
 
     def restate(self, snapshot: Snapshot, fields: tuple[Field, ...], types: pl.Schema) -> Snapshot:
         """Give a table another schema; its files stay, and one without rows states the new types.
