@@ -1,5 +1,7 @@
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shipway.core.error import ShipwayError
 from shipway.core.table import Field
@@ -13,6 +15,12 @@ def refusal(call, *words, **options):
     with pytest.raises(ShipwayError) as caught:
         call(*words, **options)
     return caught.value
+
+
+@pytest.fixture(scope="module")
+def shared():
+    """Return a lake that only keeps files."""
+    return make_tables()
 
 
 @pytest.fixture
@@ -110,3 +118,60 @@ def test_a_column_of_another_type_is_another_column():
     before = lake.write(pl.DataFrame({"a": [1], "b": [1]}))
     adopted = adopt(before, lake.write(pl.DataFrame({"a": ["1"], "b": [1]})))
     assert adopted.fields == (Field(id=3, name="a", type="String"), Field(id=2, name="b", type="Int64"))
+
+
+def test_a_rollback_over_renames_and_drops_brings_every_value_back():
+    lake = make_tables()
+    first = lake.commit("main", {"t": lake.write(pl.DataFrame({"a": [1], "b": [2]}))}, expect=None, message="first")
+    table, commits = first.tables["t"], [first]
+    for change in ({"rename": {"a": "c"}}, {"drop": ["b"]}, {"add": {"b": pl.Int64}}, {"rename": {"c": "a"}}):
+        table = evolve(lake.files, table, **change)
+        commits.append(lake.commit("main", {"t": table}, expect=commits[-1].id, message="change"))
+    seen = {commit.id: lake.read(commit.tables["t"]) for commit in commits}
+    for _ in range(3):
+        for commit in commits:
+            back = lake.refs.rollback("main", to=commit.id, expect=lake.head("main")).tables["t"]
+            assert lake.read(back).equals(seen[commit.id])
+            assert back.digest == commit.tables["t"].digest
+            assert [field.id for field in back.fields] == [field.id for field in commit.tables["t"].fields]
+    # A rollback states one schema, not all there were.
+    assert len(back.schemas) <= len(table.schemas) + 3 * len(commits)
+
+
+ADOPTED = st.lists(
+    st.tuples(st.sampled_from(["add", "drop", "rename", "append"]), st.sampled_from("abc"), st.sampled_from("abcd")),
+    max_size=6,
+)
+
+
+def change_columns(lake, table, steps):
+    """Return a table after changes to its columns and rows."""
+    for number, (what, name, other) in enumerate(steps):
+        if what == "append":
+            table = lake.append(table, pl.DataFrame({each: [number] for each in table.columns}))
+        elif what == "add" and name not in table.columns:
+            table = evolve(lake.files, table, add={name: pl.Int64})
+        elif what == "drop" and name in table.columns and len(table.columns) > 1:
+            table = evolve(lake.files, table, drop=[name])
+        elif what == "rename" and name in table.columns and other not in table.columns:
+            table = evolve(lake.files, table, rename={name: other})
+    return table
+
+
+@settings(max_examples=60)
+@given(ADOPTED, ADOPTED, ADOPTED)
+def test_whatever_table_takes_the_place_of_another_reads_as_before(shared, one, other, later):
+    before = change_columns(shared, shared.write(pl.DataFrame({"a": [1], "b": [2]})), one)
+    after = change_columns(shared, shared.write(pl.DataFrame({"b": [7], "c": [8]})), other)
+    adopted = adopt(before, after)
+    assert shared.read(adopted).equals(shared.read(after))
+    assert adopted.schemas[: len(before.schemas)] == before.schemas
+    ids = names_of(adopted.fields)
+    assert len(set(ids.values())) == len(ids)
+    for name, number in names_of(before.fields).items():
+        # Whatever has another name than a column of before is none of its columns.
+        assert name not in ids or ids[name] == number
+        assert number not in ids.values() or ids.get(name) == number
+    grown = change_columns(shared, adopted, later)
+    assert shared.read(adopt(grown, before)).equals(shared.read(before))
+    assert shared.read(grown).equals(shared.read(change_columns(shared, after, later)))

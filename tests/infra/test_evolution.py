@@ -26,6 +26,7 @@ def test_nothing_is_written_again(files):
     assert_frame_equal(files.read(snapshot), pl.DataFrame({"a": [1], "b": ["x"]}))
     assert evolve(files, changed) == changed
     assert files.read(changed, ["c"]).height == 1
+    assert evolve(files, snapshot, drop=["b", "b"]).columns == {"a": "Int64"}
 
 
 def test_values_of_a_dropped_column_do_not_come_back_under_its_name(files):
@@ -53,6 +54,9 @@ def test_wider_types_keep_values_and_take_wider_ones(files):
         ({"drop": ["c"]}, "SW-202"),
         ({"rename": {"c": "d"}}, "SW-202"),
         ({"promote": {"c": pl.Int64}}, "SW-202"),
+        ({"drop": ["b"], "rename": {"b": "d"}}, "SW-202"),
+        ({"drop": ["a"], "promote": {"a": pl.Int128}}, "SW-202"),
+        ({"add": {"c": pl.Object}}, "SW-203"),
         ({"promote": {"a": pl.Int32}}, "SW-211"),
         ({"promote": {"a": pl.String}}, "SW-211"),
         ({"add": {"a": pl.Int64}}, "SW-211"),
@@ -90,3 +94,59 @@ def test_columns_are_those_of_a_model_by_number(files, steps):
         assert {field.name: field.id for field in snapshot.fields} == names
         expected = [{name: row.get(number) for name, number in names.items()} for row in rows]
         assert files.read(snapshot).to_dicts() == expected
+
+
+WIDER = {pl.Int8: pl.Int16, pl.Int16: pl.Int32, pl.Int32: pl.Int64, pl.Float32: pl.Float64, pl.Null: pl.String}
+EDGES = {
+    pl.Int8: [-(2**7), 2**7 - 1],
+    pl.Int16: [-(2**15), 2**15 - 1],
+    pl.Int32: [-(2**31), 2**31 - 1],
+    pl.Int64: [-(2**63), 2**63 - 1],
+    pl.Float32: [-0.5, 2.0**120],
+    pl.Float64: [5e-324, 1e308],
+    pl.Null: [None, None],
+    pl.String: ["", "x"],
+}
+FIRST = st.sampled_from([pl.Int8, pl.Float32, pl.Null])
+
+
+@settings(max_examples=60)
+@given(
+    st.tuples(FIRST, FIRST),
+    st.lists(
+        st.tuples(st.sampled_from(["promote", "append", "upsert", "rename", "renew"]), st.integers(0, 1)), max_size=8
+    ),
+)
+def test_values_stay_what_they_are_whatever_their_columns_become(files, first, steps):
+    """Promotions between appends, renames, new columns of old names, and changes by key that write files again."""
+    kinds, names = list(first), ["x", "y"]
+    rows = [{"id": 0, "x": EDGES[kinds[0]][0], "y": EDGES[kinds[1]][0]}]
+
+    def to_frame(rows):
+        return pl.DataFrame(rows, schema={"id": pl.Int64, **dict(zip(names, kinds, strict=True))})
+
+    snapshot = files.write(to_frame(rows))
+    for number, (what, place) in enumerate(steps, start=1):
+        if what == "promote" and kinds[place] in WIDER:
+            kinds[place] = WIDER[kinds[place]]
+            snapshot = evolve(files, snapshot, promote={names[place]: kinds[place]})
+        elif what in ("append", "upsert"):
+            row = {"id": number if what == "append" else number - 1}
+            row |= {name: EDGES[kind][place] for name, kind in zip(names, kinds, strict=True)}
+            change = to_frame([row])
+            snapshot = (
+                files.append(snapshot, change) if what == "append" else files.upsert(snapshot, change, key=["id"])
+            )
+            rows = [row if each["id"] == row["id"] else each for each in rows]
+            rows += [] if any(each["id"] == row["id"] for each in rows) else [row]
+        elif what == "rename":
+            snapshot = evolve(files, snapshot, rename=dict(zip(names, reversed(names), strict=True)))
+            names.reverse()
+            rows = [{"id": row["id"], "x": row["y"], "y": row["x"]} for row in rows]
+        elif what == "renew":
+            kinds[place] = first[place]
+            snapshot = evolve(files, snapshot, drop=[names[place]], add={names[place]: kinds[place]})
+            rows = [{**row, names[place]: None} for row in rows]
+        found = files.read(snapshot)
+        assert found.to_dicts() == [{name: row[name] for name in found.columns} for row in rows]
+        assert {name: found.schema[name] for name in names} == dict(zip(names, kinds, strict=True))

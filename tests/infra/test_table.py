@@ -14,6 +14,9 @@ from polars.testing import assert_frame_equal
 
 from shipway.adapters.file.blob import FileBlobs
 from shipway.core.error import ShipwayError
+from shipway.infra.compaction import compact
+from shipway.infra.difference import compare
+from shipway.infra.evolution import evolve
 from shipway.infra.table import PART_ROWS, TableFiles
 from shipway.testing.fake import MemoryBlobs
 from shipway.testing.tables import make_frame, make_wide_frame
@@ -190,3 +193,145 @@ def test_rows_of_any_type_can_be_put_in_place(shared):
     changed = shared.upsert(snapshot, swapped, key=["id"])
     assert_frame_equal(shared.read(changed), swapped.sort("id"))
     assert shared.upsert(changed, swapped, key=["id"]) == changed
+
+
+def test_other_rows_of_the_same_files_have_another_digest(shared):
+    start = shared.write(pl.DataFrame({"a": [1], "b": [2]}))
+    columns = {"a": pl.Int64, "b": pl.Int64}
+    one = evolve(shared, start, drop=["b"], add={"b": pl.Int64})
+    both = evolve(shared, start, drop=["a", "b"], add=columns)
+    assert shared.read(one).rows() == [(1, None)]
+    assert shared.read(both).rows() == [(None, None)]
+    assert one.digest != both.digest
+    # The only file that stays has the bytes of the one that is written, and other rows.
+    two = shared.append(one, pl.DataFrame({"a": [5], "b": [6]}))
+    gone, row = pl.DataFrame({"a": [5]}), pl.DataFrame({"a": [1], "b": [2]})
+    shorter = shared.upsert(two, row.clear(), key=["a"], deleted=gone)
+    filled = shared.upsert(two, row, key=["a"], deleted=gone)
+    assert [part.digest for part in shorter.parts] == [part.digest for part in filled.parts]
+    assert (shared.read(shorter).rows(), shared.read(filled).rows()) == ([(1, None)], [(1, 2)])
+    assert shorter.digest != filled.digest
+
+
+CHANGES = st.lists(
+    st.tuples(
+        st.sampled_from(["append", "upsert", "delete", "renew", "swap", "compact"]),
+        st.integers(0, 2),
+        st.integers(0, 1),
+    ),
+    max_size=5,
+)
+
+
+@settings(max_examples=40)
+@given(CHANGES, CHANGES)
+def test_one_digest_is_one_table_whatever_led_to_it(shared, one, other):
+    """Changes of a few rows and of columns of two names, so that the same files come about again and again."""
+
+    def run(steps):
+        table = shared.write(pl.DataFrame({"a": [0, 1], "b": [0, 1]}))
+        tables = [table]
+        for what, key, value in steps:
+            row = pl.DataFrame({"a": [key], "b": [value]}, schema_overrides={"a": pl.Int64, "b": pl.Int64})
+            if what == "append":
+                table = shared.append(table, row.select(list(table.columns)))
+            elif what == "upsert":
+                table = shared.upsert(table, row.select(list(table.columns)), key=["a"])
+            elif what == "delete":
+                table = shared.upsert(table, row.clear(), key=["a"], deleted=row.select("a"))
+            elif what == "renew":
+                table = evolve(shared, table, drop=["a", "b"][value:], add=dict.fromkeys(["a", "b"][value:], pl.Int64))
+            elif what == "swap":
+                table = evolve(shared, table, rename={"a": "b", "b": "a"})
+            else:
+                table = compact(shared, table)
+            tables.append(table)
+        return tables
+
+    seen = {}
+    assert run(one) == run(one)
+    for table in (*run(one), *run(other)):
+        found = shared.read(table)
+        assert_frame_equal(seen.setdefault(table.digest, found), found)
+
+
+@pytest.mark.parametrize(
+    ("key", "deleted", "code"),
+    [
+        ([], None, "SW-205"),
+        (["ids"], None, "SW-202"),
+        (["id", "ids"], None, "SW-202"),
+        (["id"], {"ids": [1]}, "SW-202"),
+        (["id"], {"id": ["one"]}, "SW-203"),
+        (["id"], {"id": [2**40]}, "SW-203"),
+    ],
+)
+def test_keys_that_the_table_cannot_have_are_refused(key, deleted, code):
+    blobs = MemoryBlobs()
+    files = TableFiles(blobs)
+    rows = pl.DataFrame({"id": [1], "value": [1.0]}, schema_overrides={"id": pl.Int32})
+    snapshot = files.write(rows)
+    before = sorted(blobs.digests())
+    with pytest.raises(ShipwayError) as caught:
+        files.upsert(snapshot, rows, key=key, deleted=None if deleted is None else pl.DataFrame(deleted))
+    assert caught.value.code == code
+    assert sorted(blobs.digests()) == before
+
+
+def test_a_key_to_remove_may_be_narrower_repeated_or_null(shared):
+    snapshot = shared.write(pl.DataFrame({"id": [1, 2, None], "value": [1.0, 2.0, 3.0]}))
+    gone = pl.DataFrame({"id": [1, 1, None]}, schema_overrides={"id": pl.Int8})
+    left = shared.upsert(snapshot, shared.read(snapshot).clear(), key=["id"], deleted=gone)
+    # A row without a key is found by none.
+    assert shared.read(left).rows() == [(2, 2.0), (None, 3.0)]
+
+
+@pytest.mark.parametrize("name", [name for name in make_wide_frame().columns if name != "nothing"])
+def test_a_column_of_any_type_can_be_the_key(shared, name):
+    wide = make_wide_frame().with_columns(at=pl.col("at"), local=pl.col("at"), naive=pl.col("at"))
+    frame = wide.select(key=name, value=pl.Series([0, 1, 2]))
+    snapshot = shared.write(frame[:1])
+    for place in (1, 2):
+        snapshot = shared.append(snapshot, frame[place : place + 1])
+    rows = frame.filter(pl.col("key").is_not_null())
+    changed = shared.upsert(snapshot, rows.with_columns(pl.col("value") + 10), key=["key"])
+    assert shared.read(changed)["value"].to_list() == [10, 1, 12]
+    assert shared.upsert(changed, rows.with_columns(pl.col("value") + 10), key=["key"]) is changed
+    gone = shared.upsert(changed, rows.clear(), key=["key"], deleted=rows[:1].select("key"))
+    assert shared.read(gone)["value"].to_list() == [1, 12]
+    assert compare(shared, snapshot, changed, key=["key"]).after.height == 2
+
+
+def test_signs_of_zero_and_not_a_number_are_no_change(shared):
+    nan = float("nan")
+    frame = pl.DataFrame({"id": [1, 2, 3], "value": [0.0, nan, None]})
+    snapshot = shared.write(frame)
+    same = pl.DataFrame({"id": [2, 1], "value": [nan, -0.0]})
+    assert shared.upsert(snapshot, same, key=["id"]) is snapshot
+    keyed = shared.write(pl.DataFrame({"key": [-0.0, nan], "value": [1, 2]}))
+    changed = shared.upsert(keyed, pl.DataFrame({"key": [0.0, nan], "value": [3, 4]}), key=["key"])
+    assert shared.read(changed)["value"].to_list() == [3, 4]
+
+
+def test_categories_and_nested_values_are_one_table_over_many_files(shared):
+    dtype = pl.Struct({"k": pl.List(pl.Categorical), "e": pl.Enum(["lo", "hi"])})
+    frames = [
+        pl.DataFrame(
+            {"id": [n], "c": [c], "s": [{"k": [c, None], "e": e}]},
+            schema={"id": pl.Int64, "c": pl.Categorical, "s": dtype},
+        )
+        for n, (c, e) in enumerate([("x", "hi"), ("y", "lo"), ("x", None), ("z", "hi")])
+    ]
+    snapshot = shared.write(frames[0])
+    for frame in frames[1:]:
+        snapshot = shared.append(snapshot, frame)
+    assert_frame_equal(shared.read(snapshot), pl.concat(frames))
+    turned = pl.concat(frames).with_columns(c=pl.col("c").reverse(), s=pl.col("s").reverse())
+    changed = shared.upsert(snapshot, turned, key=["id"])
+    assert_frame_equal(shared.read(changed), turned)
+    other = frames[0].with_columns(
+        pl.Series("s", [None], dtype=pl.Struct({"k": pl.List(pl.Categorical), "e": pl.Enum(["hi", "lo"])}))
+    )
+    with pytest.raises(ShipwayError) as caught:
+        shared.append(snapshot, other)
+    assert caught.value.code == "SW-203"

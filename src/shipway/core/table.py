@@ -83,6 +83,14 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return how many rows the snapshot has."""
         return sum(part.rows for part in self.parts)
 
+    def reading(self, part: Part) -> tuple[str, tuple[tuple[str | None, str, str], ...]]:
+        """Return what a file's rows are in this table: its digest, and where its columns come from.
+
+        Each present column has its name in the file, None where the file lacks it, its name in the table and its type.
+        """
+        names = {field.id: field.name for field in self.schemas[part.schema]}
+        return part.digest, tuple((names.get(field.id), field.name, field.type) for field in self.fields)
+
     @cached_property
     def stored(self) -> "tuple[str, dict[str, bytes]]":
         """Return the id of the snapshot's layout and the objects it is stored as, by digest."""
@@ -215,7 +223,10 @@ def follow_snapshot(
         fields: the new schema; the one before where None.
     """
     schemas = before.schemas if fields is None or fields == before.fields else (*before.schemas, fields)
-    digest = digest_value([how, before.digest, columns_of(schemas[-1]), list(said)])
+    # Which column of the table before each one is: columns of one name may be new, or have been another.
+    names = {field.id: field.name for field in before.fields}
+    columns = [[field.name, field.type, names.get(field.id)] for field in schemas[-1]]
+    digest = digest_value([how, before.digest, columns, list(said)])
     return Snapshot(digest=digest, schemas=schemas, parts=tuple(parts))
 
 

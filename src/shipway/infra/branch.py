@@ -6,13 +6,14 @@ step in which its branch moves to it: a reader sees a whole commit or none of it
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
 from typing import Final
 
 import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.core.ref import check_place
-from shipway.core.table import EMPTY, Commit, Field, Snapshot, may_promote
+from shipway.core.table import EMPTY, Commit, Snapshot, may_promote
 from shipway.infra.history import CUT, History
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.catalog import Catalog
@@ -226,30 +227,37 @@ class Branches:
 def adopt(before: Snapshot, after: Snapshot) -> Snapshot:
     """Return a snapshot as the next one of a table: columns of one name keep their id, new ones get ids never used.
 
-    A column whose type changed otherwise than by `may_promote` is a new column of the old name.
+    An earlier version of the table keeps the ids it has. Otherwise a column whose type changed otherwise than by
+    `may_promote` is a new column of the old name.
     """
     if after.schemas[: len(before.schemas)] == before.schemas:
         return after
-    ids = {field.name: field for field in before.fields}
-    taken = max((field.id for schema in before.schemas for field in schema), default=0)
-    shifted: list[tuple[Field, ...]] = []
+    if before.schemas[: len(after.schemas)] == after.schemas:
+        numbers = {field.id: field.id for schema in after.schemas for field in schema}
+    else:
+        there = {field.name: field for field in before.fields}
+        numbers = {
+            field.id: there[field.name].id
+            for field in after.fields
+            if field.name in there and may_promote(there[field.name].type, field.type)
+        }
+    free = count(1 + max((field.id for schema in before.schemas for field in schema), default=0))
+    schemas = list(before.schemas)
+    places: list[int] = []
     for schema in after.schemas:
-        fields: list[Field] = []
         for field in schema:
-            known = ids.get(field.name)
-            if known is not None and may_promote(known.type, field.type):
-                number = known.id
-            else:
-                number = taken = taken + 1
-            ids[field.name] = Field(id=number, name=field.name, type=field.type)
-            fields.append(ids[field.name])
-        shifted.append(tuple(fields))
-    start = len(before.schemas)
-    if shifted[0] == before.fields:
-        # Its first schema is the one the table has: nothing new to state.
-        shifted, start = shifted[1:], start - 1
-    parts = tuple(msgspec.structs.replace(part, schema=part.schema + start) for part in after.parts)
-    return Snapshot(digest=after.digest, schemas=(*before.schemas, *shifted), parts=parts)
+            if field.id not in numbers:
+                numbers[field.id] = next(free)
+        renumbered = tuple(msgspec.structs.replace(field, id=numbers[field.id]) for field in schema)
+        if renumbered not in schemas:
+            schemas.append(renumbered)
+        places.append(schemas.index(renumbered))
+    if schemas[places[-1]] != schemas[-1]:
+        # What is known already was not the last one: it is stated again, since the last one is the table's.
+        schemas.append(schemas[places[-1]])
+    places[-1] = len(schemas) - 1
+    parts = tuple(msgspec.structs.replace(part, schema=places[part.schema]) for part in after.parts)
+    return Snapshot(digest=after.digest, schemas=tuple(schemas), parts=parts)
 
 
 def check_name(name: str, what: str) -> None:

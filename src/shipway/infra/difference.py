@@ -76,24 +76,18 @@ def compare(files: TableFiles, before: Snapshot, after: Snapshot, *, key: Sequen
 
 def _own_parts(before: Snapshot, after: Snapshot) -> tuple[list[Part], list[Part]]:
     """Return the files that only one of two versions reads, or reads otherwise than the other does."""
-    shared = Counter(_read_as(before, part) for part in before.parts)
-    shared &= Counter(_read_as(after, part) for part in after.parts)
+    shared = Counter(before.reading(part) for part in before.parts)
+    shared &= Counter(after.reading(part) for part in after.parts)
     own: tuple[list[Part], list[Part]] = [], []
     for mine, snapshot in zip(own, (before, after), strict=True):
         left = shared.copy()
         for part in snapshot.parts:
-            how = _read_as(snapshot, part)
+            how = snapshot.reading(part)
             if left[how]:
                 left[how] -= 1
             else:
                 mine.append(part)
     return own
-
-
-def _read_as(snapshot: Snapshot, part: Part) -> tuple[str, tuple[tuple[str, str, str], ...]]:
-    """Return a file with what its columns are called and turned into under a version's schema."""
-    names = {field.id: field.name for field in snapshot.schemas[part.schema]}
-    return part.digest, tuple((names.get(field.id, ""), field.name, field.type) for field in snapshot.fields)
 
 
 def _read(files: TableFiles, snapshot: Snapshot, columns: Sequence[str], parts: Sequence[Part]) -> pl.DataFrame:

@@ -1,6 +1,6 @@
 """Changing a table's schema by Iceberg's rules: what a column is outlasts its name, and no value changes its sense."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import polars as pl
 
@@ -41,11 +41,10 @@ def evolve(
     """
     types = dict(files.types_of(snapshot))
     fields = {field.name: field for field in snapshot.fields}
-    for name in [*drop, *(rename or {}), *(promote or {})]:
-        if name not in fields:
-            raise ShipwayError("SW-202", f"there is no column {name!r}", did_you_mean(name, fields))
-    for name in drop:
+    _check_names(drop, fields)
+    for name in dict.fromkeys(drop):
         del fields[name], types[name]
+    _check_names([*(rename or {}), *(promote or {})], fields)
     fields, types = _rename(fields, types, rename or {})
     for name, dtype in (promote or {}).items():
         name = (rename or {}).get(name, name)
@@ -65,6 +64,12 @@ def evolve(
         raise ShipwayError("SW-211", "the table would be left without columns", "drop the table instead")
     new = tuple(fields.values())
     return snapshot if new == snapshot.fields else files.restate(snapshot, new, pl.Schema(types))
+
+
+def _check_names(names: Iterable[str], fields: Mapping[str, Field]) -> None:
+    for name in names:
+        if name not in fields:
+            raise ShipwayError("SW-202", f"there is no column {name!r}", did_you_mean(name, fields))
 
 
 def _rename(

@@ -6,13 +6,14 @@ second snapshot of them and harms nothing else.
 """
 
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.table import Field, Part, Snapshot, follow_snapshot, may_promote, start_snapshot
+from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.blobs import Blobs
 
@@ -103,7 +104,8 @@ class TableFiles:
         """Put rows in the place of those with their keys, add those with new keys at the end, and remove others.
 
         Only files that hold a row that changes are written again. Rows that are there already as they are given, and
-        keys to remove that are not there, change nothing: what is delivered twice leaves the snapshot as it is.
+        keys to remove that are not there, change nothing: what is delivered twice leaves the snapshot as it is. A zero
+        is there already whatever its sign, and not a number equals itself.
 
         Args:
             snapshot: the table before.
@@ -112,15 +114,15 @@ class TableFiles:
             deleted: keys whose rows go, in the key's columns; a key that is among `rows` too stays.
 
         Raises:
-            ShipwayError: SW-205 for a key that is null or repeated in `rows`, and as for `append`.
+            ShipwayError: SW-205 for a key that is null or repeated in `rows`, and as for `append`; SW-202 and SW-203
+                for keys of other columns or types too.
         """
         rows = self.conform(snapshot, rows)
         key = list(key)
         check_key(rows, key)
         gone = rows.select(key).clear()
         if deleted is not None:
-            asked = deleted.select(pl.col(name).cast(rows.schema[name]) for name in key).unique(maintain_order=True)
-            gone = asked.join(rows, on=key, how="anti", maintain_order="left")
+            gone = _cast_keys(deleted, gone.schema).join(rows, on=key, how="anti", maintain_order="left")
         touched = pl.concat([rows.select(key), gone])
         last = len(snapshot.schemas) - 1
         parts: list[Part] = []
@@ -145,7 +147,9 @@ class TableFiles:
             return snapshot
         if not any(part.schema == last for part in parts):
             parts.append(self.write_part(rows.clear(), schema=last))
-        return follow_snapshot(snapshot, "upsert", parts, said=[part.digest for part in parts])
+        # A file of an earlier schema is not the rows of a file with the same bytes of the present one.
+        said = [part.digest if part.schema == last else digest_value(snapshot.reading(part)) for part in parts]
+        return follow_snapshot(snapshot, "upsert", parts, said=said)
 
     def restate(self, snapshot: Snapshot, fields: tuple[Field, ...], types: pl.Schema) -> Snapshot:
         """Give a table another schema; its files stay, and one without rows states the new types.
@@ -166,9 +170,7 @@ class TableFiles:
             ShipwayError: SW-202 for a column that one of the two lacks, SW-203 for one whose type would lose values.
         """
         columns = snapshot.columns
-        for name in columns:
-            if name not in frame.columns:
-                raise ShipwayError("SW-202", f"the rows lack column {name!r}", did_you_mean(name, frame.columns))
+        _check_columns(columns, frame)
         for name in frame.columns:
             if name not in columns:
                 hint = "change the table's schema first, or leave the column out"
@@ -220,7 +222,10 @@ class TableFiles:
 
 
 def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:
-    """Refuse rows of which two have one key, or one has none; SW-205."""
+    """Refuse rows of which two have one key, or one has none; SW-205, and SW-202 for a key of other columns."""
+    if not key:
+        raise ShipwayError("SW-205", "nothing says what identifies a row", "name the columns of the key")
+    _check_columns(key, rows)
     keys = rows.select(key)
     missing = int(keys.select(pl.any_horizontal(pl.all().is_null()).sum()).item())
     if missing:
@@ -231,3 +236,19 @@ def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:
         example = keys.filter(keys.is_duplicated()).row(0, named=True)
         said = ", ".join(f"{name} {value}" for name, value in example.items())
         raise ShipwayError("SW-205", f"the rows repeat a key, e.g. {said}", "keep one row of each key")
+
+
+def _cast_keys(keys: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Return keys in a table's types; SW-202 for a column they lack, SW-203 for values that no such key has."""
+    _check_columns(schema, keys)
+    try:
+        return keys.select(pl.col(name).cast(dtype) for name, dtype in schema.items())
+    except pl.exceptions.PolarsError as fault:
+        fact = f"the keys of rows to remove are not of the table's types ({fault})"
+        raise ShipwayError("SW-203", fact.partition("\n")[0], "give the keys as the table has them") from fault
+
+
+def _check_columns(names: Iterable[str], frame: pl.DataFrame) -> None:
+    for name in names:
+        if name not in frame.columns:
+            raise ShipwayError("SW-202", f"the rows lack column {name!r}", did_you_mean(name, frame.columns))
