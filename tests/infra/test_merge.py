@@ -145,15 +145,161 @@ def test_tables_of_one_name_made_on_both_sides_are_a_conflict_unless_they_are_al
     assert [conflict.table for conflict in lake.plan_merge("try", "main", keys={}).conflicts] == ["t"]
 
 
-def test_columns_changed_beside_rows_are_a_conflict_and_alone_are_taken():
+def test_columns_added_beside_rows_are_those_of_both():
     lake, first = start(t=[0])
     wider = evolve(lake.files, first.tables["t"], add={"y": pl.String})
     change(lake, "try", t=wider)
     assert lake.plan_merge("try", "main", keys={}).how == {"t": "taken"}
     change(lake, "main", t=lake.append(first.tables["t"], pl.DataFrame({"x": [1]})))
-    (conflict,) = lake.plan_merge("try", "main", keys={}).conflicts
-    assert conflict.reason == "the two sides have different columns by now"
+    lake.fork("back", at=lake.head("try"))
+    for source, into in (("try", "main"), ("main", "back")):
+        merged = lake.merge(source, into, expect=lake.head(into)).tables["t"]
+        assert sorted(lake.read(merged).rows()) == [(0, None), (1, None)]
+        assert merged.fields == wider.fields
     assert change(lake, "main", t=wider).tables["t"].fields == wider.fields
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        # A column that one side dropped has values on the other.
+        ([{"drop": ["y"]}], []),
+        ([{"drop": ["y"], "add": {"y": pl.Int64}}], []),
+        # Both changed columns, each otherwise.
+        ([{"add": {"z": pl.Int64}}], [{"add": {"w": pl.Int64}}]),
+        ([{"rename": {"y": "z"}}], [{"rename": {"y": "w"}}]),
+        # The number of a column that came and went stands for another one on the other side.
+        ([{"add": {"z": pl.Int64}}, {"drop": ["z"]}], [{"add": {"w": pl.Int64}}]),
+    ],
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_columns_of_which_there_is_no_telling_are_a_conflict(ours, theirs, turned):
+    lake = make_tables()
+    first = lake.commit("main", {"t": lake.write(pl.DataFrame({"x": [0], "y": [1]}))}, expect=None, message="base")
+    lake.fork("try", at=first.id)
+    for branch, changes in zip(("main", "try"), (theirs, ours) if turned else (ours, theirs), strict=True):
+        table = first.tables["t"]
+        for each in changes:
+            table = evolve(lake.files, table, **each)
+            table = lake.append(table, pl.DataFrame({name: [5] for name in table.columns}))
+        if not changes:
+            table = lake.append(table, pl.DataFrame({"x": [1], "y": [2]}))
+        change(lake, branch, t=table)
+    (conflict,) = lake.plan_merge("try", "main", keys={"t": ["x"]}).conflicts
+    assert conflict.reason == "its columns were changed on both sides, or dropped beside other changes"
+    assert conflict.keys is None
+
+
+def test_columns_that_both_changed_alike_are_no_conflict():
+    lake, first = start(t=[0, 7])
+    for branch, number in (("main", 1), ("try", 2)):
+        table = evolve(lake.files, first.tables["t"], rename={"x": "id"}, add={"y": pl.Int64})
+        table = lake.append(table, pl.DataFrame({"id": [number], "y": [10 * number]}))
+        gone = pl.DataFrame({"id": [7]})
+        change(lake, branch, t=lake.upsert(table, lake.read(table).clear(), key=["id"], deleted=gone))
+    merged = lake.merge("try", "main", expect=lake.head("main"), keys={"t": ["id"]})
+    assert lake.read(merged.tables["t"]).rows() == [(0, None), (1, 10), (2, 20)]
+
+
+@pytest.mark.parametrize("compact", [False, True])
+def test_rows_without_a_key_are_carried_and_rows_that_share_one_are_not_guessed_at(compact):
+    lake = make_tables()
+    frame = pl.DataFrame({"id": [None, 1, 1, 2], "v": ["a", "b", "c", "d"]})
+    first = lake.commit("main", {"t": lake.write(frame)}, expect=None, message="base")
+    for branch, value in (("main", "x"), ("try", "y")):
+        if branch == "try":
+            lake.fork(branch, at=first.id)
+        table = first.tables["t"]
+        for number in range(8):
+            keys = [None, 10 * ord(value) + number, 5 if branch == "try" else 6]
+            table = lake.append(table, pl.DataFrame({"id": keys, "v": [value] * 3}))
+            table = lake.compact(table) if compact and branch == "try" else table
+        change(lake, branch, t=table)
+    merged = lake.merge("try", "main", expect=lake.head("main"), keys=KEYS).tables["t"]
+    assert merged.rows == 4 + 2 * 24
+    assert lake.read(merged)["id"].null_count() == 17
+    table = lake.get(lake.head("try")).tables["t"]
+    change(lake, "main", t=lake.append(merged, pl.DataFrame({"id": [70], "v": ["x"]})))
+    change(lake, "try", t=lake.write(lake.read(table).filter(pl.col("v") != "b")))
+    (conflict,) = lake.plan_merge("try", "main", keys=KEYS).conflicts
+    assert conflict.reason == "rows that were changed are not the only ones of their key"
+
+
+STEP = st.tuples(
+    st.sampled_from(["put", "put", "drop", "compact", "add", "rename", "widen"]),
+    st.dictionaries(st.integers(0, 5), st.integers(0, 2), max_size=3),
+)
+ROW_STEP = STEP.filter(lambda step: step[0] in ("put", "drop", "compact"))
+
+
+def run_script(lake, branch, model, script):
+    """Apply changes of rows and columns to a branch; a model has a row's values by its columns' first names.
+
+    Returns:
+        The rows, and what each column is called now.
+    """
+    names, number = {"id": "id", "n": "n"}, 0
+    for what, cells in script:
+        head = lake.head(branch)
+        table = lake.get(head).tables["t"]
+        if what == "put":
+            rows = {
+                key: {"id": key} | {column: value for column in names if column != "id"} for key, value in cells.items()
+            }
+            model = model | rows
+            frame = pl.DataFrame(
+                {name: [row[column] for row in rows.values()] for column, name in names.items()},
+                schema=lake.files.types_of(table),
+            )
+            table = lake.upsert(table, frame, key=["id"])
+        elif what == "drop":
+            gone = pl.DataFrame({"id": list(cells)}, schema={"id": pl.Int64})
+            table = lake.upsert(table, lake.read(table).clear(), key=["id"], deleted=gone)
+            model = {key: row for key, row in model.items() if key not in cells}
+        elif what == "add":
+            number += 1
+            names[f"c{number}"] = f"c{number}"
+            table = evolve(lake.files, table, add={f"c{number}": pl.Int8})
+        elif what == "rename":
+            number += 1
+            table = evolve(lake.files, table, rename={names["n"]: f"n{number}"})
+            names["n"] = f"n{number}"
+        elif what == "widen":
+            kind = {"Int8": pl.Int16, "Int16": pl.Int32}.get(table.columns[names["n"]], pl.Int64)
+            table = evolve(lake.files, table, promote={names["n"]: kind})
+        else:
+            table = lake.compact(table)
+        lake.commit(branch, {"t": table}, expect=head, message=branch)
+    return model, names
+
+
+@settings(max_examples=80)
+@given(TABLE, st.lists(ROW_STEP, max_size=4), st.lists(STEP, max_size=5))
+def test_rows_are_merged_under_the_columns_of_the_side_that_changed_them(base, plain, script):
+    lake = make_tables()
+    base = {key: {"id": key, "n": ord(value)} for key, value in base.items()}
+    frame = pl.DataFrame(list(base.values()), schema={"id": pl.Int64, "n": pl.Int8})
+    first = lake.commit("main", {"t": lake.append(lake.write(frame[:2]), frame[2:])}, expect=None, message="base")
+    lake.fork("try", at=first.id)
+    ours, _ = run_script(lake, "main", base, plain)
+    theirs, names = run_script(lake, "try", base, script)
+    base, ours, theirs = (
+        {key: tuple(row.get(column) for column in names) for key, row in rows.items()} for rows in (base, ours, theirs)
+    )
+    merged, conflicts = merge_models(base, ours, theirs)
+    lake.fork("back", at=lake.head("try"))
+    before, fields = lake.branches(), lake.get(lake.head("try")).tables["t"].fields
+    for source, into in ((before["try"], "main"), (before["main"], "back")):
+        plan = lake.plan_merge(source, into, keys=KEYS)
+        named = set() if not plan.conflicts else set(plan.conflicts[0].keys["id"].to_list())
+        assert named == conflicts
+        if not conflicts:
+            table = lake.merge(source, into, expect=before[into], keys=KEYS).tables["t"]
+            assert {row[0]: row for row in lake.read(table).iter_rows()} == merged
+            assert [field.name for field in table.fields] == list(names.values())
+            assert table.fields == fields
+            assert table.rows == len(merged)
+    assert not conflicts or lake.branches() == before
 
 
 def test_a_merge_is_seen_by_the_next_one():

@@ -98,8 +98,8 @@ def test_delivery_succeeds_however_often_others_are_quicker(monkeypatch):
 def test_delivery_of_rows_in_conflict_is_refused_and_leaves_no_turn():
     lake = make_lake()
     head = lake.head("main")
-    wider = lake.write(pl.DataFrame({"id": [0], "v": [1]}))
-    lake.commit("main", {"t": wider}, expect=head, message="other columns")
+    other = lake.write(pl.DataFrame({"id": ["0"]}))
+    lake.commit("main", {"t": other}, expect=head, message="other columns")
     before = lake.branches()
     with pytest.raises(ShipwayError) as caught:
         lake.deliver("try", "main", keys={"t": ["id"]})

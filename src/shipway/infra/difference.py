@@ -44,7 +44,9 @@ class Difference:
 def compare(files: TableFiles, before: Snapshot, after: Snapshot, *, key: Sequence[str] = ()) -> Difference:
     """Compare two versions of a table row by row, reading only the files that they do not share.
 
-    Values are equal if they print the same: null equals null, and not a number equals itself.
+    Null equals null, not a number equals itself, and zero equals minus zero. Values of different types are compared in
+    a type that holds both, or as text where there is none. A row whose key is missing, or is another row's too, is told
+    as removed or added, never as changed.
 
     Args:
         files: where the files are.
@@ -57,12 +59,18 @@ def compare(files: TableFiles, before: Snapshot, after: Snapshot, *, key: Sequen
     """
     both = [name for name in after.columns if name in before.columns]
     kinds = [f"{n}: {before.columns[n]} -> {after.columns[n]}" for n in both if before.columns[n] != after.columns[n]]
-    old_parts, new_parts = _own_parts(before, after)
     wanted = [*key, *(name for name in both if name not in key)]
+    # Where no column is left of those there were, there are no rows to compare.
+    old_parts, new_parts = _own_parts(before, after) if wanted else ([], [])
     old, new = _read(files, before, wanted, old_parts), _read(files, after, wanted, new_parts)
     if kinds:
         old, new = _cast_alike(old, new)
-    removed, added, was, now = _match(old, new, list(key)) if key else _count(old, new)
+    if key:
+        removed, added, was, now = match_rows(old, new, list(key))
+    elif wanted:
+        (removed, added), was, now = count_rows(old, new), old.clear(), new.clear()
+    else:
+        removed = added = was = now = old
     return Difference(
         added.select(both),
         removed.select(both),
@@ -100,43 +108,71 @@ def _read(files: TableFiles, snapshot: Snapshot, columns: Sequence[str], parts: 
 
 def _cast_alike(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Bring columns of different types to one in which their values can be compared; to text where there is none."""
-    casts: dict[str, pl.DataType | type[pl.DataType]] = {}
-    for name, dtype in new.schema.items():
-        if dtype == old.schema[name]:
+    for name in new.columns:
+        was, now = old[name], new[name]
+        if was.dtype == now.dtype:
             continue
         try:
-            empty = [frame.select(name).clear() for frame in (old, new)]
-            casts[name] = pl.concat(empty, how="vertical_relaxed").dtypes[0]
+            common = pl.concat([was.clear().to_frame(), now.clear().to_frame()], how="vertical_relaxed").dtypes[0]
+            was, now = was.cast(common), now.cast(common)
         except pl.exceptions.PolarsError:
-            casts[name] = pl.String
-    exprs = [pl.col(name).cast(dtype) for name, dtype in casts.items()]
-    return old.with_columns(exprs), new.with_columns(exprs)
+            was, now = _to_text(was), _to_text(now)
+        old, new = old.with_columns(was), new.with_columns(now)
+    return old, new
 
 
-def _match(
+def _to_text(values: pl.Series) -> pl.Series:
+    texts = [None if value is None else str(value) for value in values.to_list()]
+    return pl.Series(values.name, texts, dtype=pl.String)
+
+
+def match_rows(
     old: pl.DataFrame, new: pl.DataFrame, key: list[str]
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    removed = old.join(new, on=key, how="anti", maintain_order="left")
-    added = new.join(old, on=key, how="anti", maintain_order="left")
+    """Return the rows removed and added, and those changed as they were and as they are now.
+
+    A row whose key is missing, or is another row's too, is never a changed one: it was removed or added if no row on
+    the other side is like it.
+    """
+    if any(_is_odd(frame, key).any() for frame in (old, new)):
+        old, new = count_rows(old, new)
+    odd = pl.concat([frame.filter(_is_odd(frame, key)).select(key) for frame in (old, new)])
+    old_sole, new_sole = (
+        frame.join(odd, on=key, how="anti", nulls_equal=True, maintain_order="left") for frame in (old, new)
+    )
+    removed = old.join(new_sole, on=key, how="anti", maintain_order="left")
+    added = new.join(old_sole, on=key, how="anti", maintain_order="left")
+    was = old_sole.join(new_sole.select(key), on=key, how="semi", maintain_order="left")
+    now = was.select(key).join(new_sole, on=key, how="left", maintain_order="left").select(was.columns)
     rest = [name for name in new.columns if name not in key]
-    was = old.join(new.select(key), on=key, how="semi", maintain_order="left")
-    now = was.select(key).join(new, on=key, how="left", maintain_order="left")
     if not rest:
         return removed, added, was.clear(), now.clear()
     differs = pl.select(pl.any_horizontal(was[name].ne_missing(now[name]) for name in rest)).to_series()
     return removed, added, was.filter(differs), now.filter(differs)
 
 
-def _count(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Compare rows as a multiset: a row that is there twice and was there once was added once."""
-    columns = new.columns
+def count_rows(old: pl.DataFrame, new: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Return the rows removed and added, rows being a multiset: one that is there twice and was once was added once."""
+    names = new.columns
+    # Numbers for names, so that no column is called what the counts are.
+    columns = [f"{place}" for place in range(len(names))]
     counts = [
-        frame.group_by(columns, maintain_order=True).agg(pl.len().cast(pl.Int64).alias("len:")) for frame in (old, new)
+        frame.select(pl.col(name).alias(column) for name, column in zip(names, columns, strict=True))
+        .group_by(columns, maintain_order=True)
+        .agg(pl.len().cast(pl.Int64))
+        for frame in (old, new)
     ]
     found: list[pl.DataFrame] = []
     for mine, other in ((counts[0], counts[1]), (counts[1], counts[0])):
-        joined = mine.join(other, on=columns, how="left", nulls_equal=True, maintain_order="left", suffix="other:")
-        more = (pl.col("len:") - pl.col("len:other:").fill_null(0)).clip(lower_bound=0)
+        joined = mine.join(other, on=columns, how="left", nulls_equal=True, maintain_order="left", suffix=" other")
+        more = (pl.col("len") - pl.col("len other").fill_null(0)).clip(lower_bound=0)
         places = pl.int_range(pl.len()).repeat_by(more).explode().drop_nulls()
-        found.append(joined.select(pl.col(columns).gather(places)))
-    return found[0], found[1], old.clear(), new.clear()
+        rows = joined.select(pl.col(columns).gather(places))
+        found.append(rows.rename(dict(zip(columns, names, strict=True))))
+    return found[0], found[1]
+
+
+def _is_odd(frame: pl.DataFrame, key: list[str]) -> pl.Series:
+    """Tell of each row whether its key is missing or is that of another one too."""
+    keys = frame.select(key)
+    return keys.select(pl.any_horizontal(pl.all().is_null())).to_series() | keys.is_duplicated()

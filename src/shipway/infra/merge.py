@@ -1,8 +1,9 @@
 """Merging two branches: what changed on each since their common ancestor is put together, or refused.
 
 Per table: what changed on one side only is taken; rows appended on both sides are both taken; otherwise the changes of
-one side are applied to the other row by row, found by key. A row that both changed, differently, is a conflict that is
-named, and so are columns that one side changed beside rows of the other. Nothing is merged where anything conflicts.
+one side are applied to the other row by row, found by key. Columns that one side added, renamed or widened are those of
+the merged table, with the rows of both. A row that both changed, differently, is a conflict that is named, and so are
+columns that both changed, or one dropped beside changes of the other. Nothing is merged where anything conflicts.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,7 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.table import EMPTY, Commit, Snapshot, follow_snapshot
-from shipway.infra.difference import Difference, compare
+from shipway.infra.difference import Difference, compare, match_rows
 from shipway.infra.table import TableFiles
 
 _NAMED: Final = 3
@@ -109,37 +110,74 @@ def _same(one: Snapshot | None, other: Snapshot | None) -> bool:
 def _merge_table(
     files: TableFiles, name: str, sides: tuple[Snapshot, Snapshot, Snapshot], key: list[str], plan: MergePlan
 ) -> None:
-    old, mine, other = sides
-    if mine.fields != other.fields:
-        plan.conflicts.append(Conflict(name, "the two sides have different columns by now"))
+    aligned = _align(files, *sides)
+    if aligned is None:
+        plan.conflicts.append(Conflict(name, "its columns were changed on both sides, or dropped beside other changes"))
         return
+    old, mine, other = aligned
     ours, theirs = compare(files, old, mine, key=key), compare(files, old, other, key=key)
-    if key:
-        against = _conflicting(ours, theirs, key)
-        met = _touched(ours, key).join(_touched(theirs, key), on=key, how="semi").height > 0
-    else:
-        against, met = pl.concat([ours.removed, theirs.removed]), False
+    against = _conflicting(ours, theirs, key) if key else pl.concat([ours.removed, theirs.removed])
     if against.height:
         noun = "row was" if against.height == 1 else "rows were"
         what = "changed on both sides, differently" if key else "changed, and nothing says what identifies a row"
         plan.conflicts.append(Conflict(name, f"{against.height:,} {noun} {what}", against))
-    elif _appended(old, other) and not met:
+        return
+    done = _touched(ours, key)
+    added, after, removed = (
+        frame.join(done, on=key, how="anti", maintain_order="left") if key else frame
+        for frame in (theirs.added, theirs.after, theirs.removed)
+    )
+    if _same_columns(*sides) and _appended(*sides) and added.height == theirs.added.height:
         parts = other.parts[len(old.parts) :]
         said = [part.digest for part in parts]
         plan.tables[name] = follow_snapshot(mine, "append", [*mine.parts, *parts], said=said)
         plan.how[name] = "rows of both"
-    elif key:
-        changed = pl.concat([theirs.after, theirs.added])
-        plan.tables[name] = files.upsert(mine, changed, key=key, deleted=theirs.removed.select(key))
-        plan.how[name] = "rows merged"
-    else:
-        plan.tables[name] = files.append(mine, theirs.added)
-        plan.how[name] = "rows of both"
+        return
+    changed = mine
+    if after.height or removed.height:
+        changed = files.upsert(mine, after, key=key, deleted=removed.select(key))
+        if changed.rows != mine.rows - removed.height:
+            plan.conflicts.append(Conflict(name, "rows that were changed are not the only ones of their key"))
+            return
+    plan.tables[name] = files.append(changed, added)
+    plan.how[name] = "rows of both" if changed is mine else "rows merged"
 
 
-def _appended(old: Snapshot, new: Snapshot) -> bool:
-    """Tell whether a version is an earlier one with further files behind its own."""
-    return new.schemas == old.schemas and new.parts[: len(old.parts)] == old.parts
+def _align(
+    files: TableFiles, old: Snapshot, mine: Snapshot, other: Snapshot
+) -> tuple[Snapshot, Snapshot, Snapshot] | None:
+    """Return three versions with the columns that they are merged under, or None if there is no telling which.
+
+    Those are the columns of the side that changed them, if the other has every one that was there before. Columns are
+    the same by number, so what they were renamed to or became does not matter.
+    """
+    if _same_columns(old, mine, other):
+        return old, mine, other
+    chosen = other if mine.fields == old.fields else mine
+    if mine.fields != other.fields:
+        plain = mine if chosen is other else other
+        numbers = {field.id for field in chosen.fields}
+        before = {field.id for field in old.fields}
+        known = {field.id for schema in old.schemas for field in schema}
+        # Numbers that were taken on both sides, or before, may stand for other columns there.
+        if plain.schemas != old.schemas or not before <= numbers or numbers - before & known:
+            return None
+    types = files.types_of(chosen)
+    old, mine, other = (
+        side if side.fields == chosen.fields else files.restate(side, chosen.fields, types)
+        for side in (old, mine, other)
+    )
+    return old, mine, other
+
+
+def _same_columns(*versions: Snapshot) -> bool:
+    return all(version.fields == versions[0].fields for version in versions)
+
+
+def _appended(old: Snapshot, mine: Snapshot, other: Snapshot) -> bool:
+    """Tell whether the other version is the earlier one with further files behind, which mine can read as it does."""
+    known = old.schemas
+    return mine.schemas[: len(known)] == known and other.schemas == known and other.parts[: len(old.parts)] == old.parts
 
 
 def _touched(difference: Difference, key: list[str]) -> pl.DataFrame:
@@ -148,19 +186,10 @@ def _touched(difference: Difference, key: list[str]) -> pl.DataFrame:
 
 def _conflicting(ours: Difference, theirs: Difference, key: list[str]) -> pl.DataFrame:
     """Return the keys of rows that both sides touched and did not leave alike."""
-    mine, other = pl.concat([ours.added, ours.after]), pl.concat([theirs.added, theirs.after])
     both = _touched(ours, key).join(_touched(theirs, key), on=key, how="semi", maintain_order="left")
-    kept_mine, kept_other = (frame.join(both, on=key, how="semi", maintain_order="left") for frame in (mine, other))
-    lone = pl.concat(
-        [
-            kept_mine.join(kept_other, on=key, how="anti", maintain_order="left").select(key),
-            kept_other.join(kept_mine, on=key, how="anti", maintain_order="left").select(key),
-        ]
-    )
-    met = kept_mine.join(kept_other.select(key), on=key, how="semi", maintain_order="left")
-    facing = met.select(key).join(kept_other, on=key, how="left", maintain_order="left")
-    rest = [name for name in met.columns if name not in key]
-    if rest and met.height:
-        differs = pl.select(pl.any_horizontal(met[name].ne_missing(facing[name]) for name in rest)).to_series()
-        lone = pl.concat([lone, met.filter(differs).select(key)])
-    return lone
+    left = [
+        pl.concat([side.added, side.after]).join(both, on=key, how="semi", maintain_order="left")
+        for side in (ours, theirs)
+    ]
+    mine_alone, others_alone, was, _ = match_rows(left[0], left[1], key)
+    return pl.concat([mine_alone, others_alone, was]).select(key).unique(maintain_order=True)
