@@ -66,12 +66,27 @@ def test_ancestry_is_that_of_brute_force(history, data):
     ours, theirs = ancestors(commits, one), ancestors(commits, other)
     assert found.contains(one, other) == (other in ours)
     assert set(found.reachable([one, other])) == ours | theirs
-    base = found.find_base(one, other)
     common = ours & theirs
-    assert (base is None) == (not common)
-    # It is a best one: no other common ancestor contains it.
-    assert base is None or not any(base in ancestors(commits, name) - {name} for name in common)
-    assert base == found.find_base(other, one)
+    bases = found.find_bases([one], [other])
+    # They are the best ones: no common ancestor contains any of them, and every one is in one of them.
+    assert set(bases) == {
+        base for base in common if not any(base in ancestors(commits, name) - {name} for name in common)
+    }
+    assert bases == found.find_bases([other], [one])
+
+
+@settings(max_examples=60)
+@given(histories(), st.data())
+def test_bases_of_several_are_those_of_a_merge_of_them(history, data):
+    catalog, commits = history
+    ours, theirs = (data.draw(st.lists(st.sampled_from(commits), min_size=1, max_size=3)) for _ in range(2))
+    tips = []
+    for number, side in enumerate((ours, theirs)):
+        tips.append(side[0].follow({}, f"side {number}", also=side[1:]))
+        store(catalog, tips[-1], f"side{number}")
+    found = History(catalog)
+    names = [[commit.id for commit in side] for side in (ours, theirs)]
+    assert found.find_bases(*names) == found.find_bases([tips[0].id], [tips[1].id])
 
 
 @settings(max_examples=60)
@@ -95,7 +110,7 @@ def test_an_ancestor_is_found_by_distance_and_not_by_length_of_history():
     store(catalog, side, "side")
     store(catalog, main, "main")
     catalog.asked = 0
-    assert History(catalog).find_base(side.id, main.id) == commit.id
+    assert History(catalog).find_bases([side.id], [main.id]) == [commit.id]
     assert History(catalog).contains(main.id, commit.id)
     assert catalog.asked < 12
 
@@ -133,3 +148,33 @@ def test_objects_that_are_no_commits_are_not_taken_for_some():
         history.get(digest_bytes(other))
     assert caught.value.code == "SW-209"
     assert history.commits_among([digest_bytes(other), commits[0].id, "0" * 64]) == [commits[0].id]
+
+
+def test_history_that_was_lost_behind_a_base_is_in_nobodys_way():
+    catalog, commits = make_line(4)
+    sides = [commits[0].follow({}, name) for name in ("one", "other")]
+    for side in sides:
+        store(catalog, side, side.message)
+    catalog.forget([commits[1].id], before=2**62, refs=catalog.refs())
+    history = History(catalog)
+    assert history.find_bases([sides[0].id], [sides[1].id]) == [commits[0].id]
+    assert history.contains(sides[0].id, commits[0].id)
+    with pytest.raises(ShipwayError) as caught:
+        list(history.reachable([sides[0].id]))
+    assert caught.value.code == "SW-605"
+
+
+def test_crossing_merges_are_searched_no_farther_than_they_go():
+    catalog = CountingCatalog()
+    commit = EMPTY.follow({}, "first")
+    store(catalog, commit, "main")
+    for number in range(200):
+        commit = commit.follow({}, f"number {number}")
+        store(catalog, commit, "main")
+    one, other = commit.follow({}, "one"), commit.follow({}, "other")
+    crossed = [one.follow({}, "cross", also=[other]), other.follow({}, "cross", also=[one])]
+    for number, each in enumerate((one, other, *crossed)):
+        store(catalog, each, f"b{number}")
+    catalog.asked = 0
+    assert set(History(catalog).find_bases([crossed[0].id], [crossed[1].id])) == {one.id, other.id}
+    assert catalog.asked < 10

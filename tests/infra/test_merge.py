@@ -321,3 +321,50 @@ def test_branches_without_a_common_commit_are_merged_if_their_tables_are_others(
     lake.commit("lone", {"b": lake.write(pl.DataFrame({"x": [1]}))}, expect=None, message="lone")
     merged = lake.merge("lone", "main", expect=lake.head("main"))
     assert sorted(merged.tables) == ["a", "b"]
+
+
+def cross(mine, other):
+    """Return a lake where two branches changed rows and each took in what the other had then."""
+    lake = make_tables()
+    table = lake.write(to_frame({1: "a", 2: "a", 3: "a"}))
+    first = lake.commit("main", {"t": table}, expect=None, message="base")
+    lake.fork("try", at=first.id)
+    for branch, rows in (("main", mine), ("try", other)):
+        put(lake, branch, rows)
+        lake.fork(f"{branch} was".replace(" ", "-"), at=lake.head(branch))
+    for source, into in (("try-was", "main"), ("main-was", "try")):
+        if not lake.plan_merge(source, into, keys=KEYS).conflicts:
+            lake.merge(source, into, expect=lake.head(into), keys=KEYS)
+    return lake
+
+
+def put(lake, branch, rows):
+    """Commit rows by key to a branch."""
+    table = lake.upsert(lake.get(lake.head(branch)).tables["t"], to_frame(rows), key=["id"])
+    change(lake, branch, t=table)
+
+
+@pytest.mark.parametrize("into", ["main", "try"])
+def test_what_was_undone_after_merges_crossed_stays_undone(into):
+    """Of two common ancestors each alone would bring back what one of the sides undid."""
+    lake = cross({1: "b"}, {2: "b"})
+    assert read(lake, "main") == read(lake, "try") == {1: "b", 2: "b", 3: "a"}
+    put(lake, "main", {1: "a"})
+    put(lake, "try", {2: "a", 3: "c"})
+    source = {"main": "try", "try": "main"}[into]
+    lake.merge(source, into, expect=lake.head(into), keys=KEYS)
+    assert read(lake, into) == {1: "a", 2: "a", 3: "c"}
+
+
+def test_merges_that_crossed_and_were_settled_differently_are_a_conflict():
+    lake = cross({1: "b"}, {1: "c"})
+    for branch, other in (("main", "try-was"), ("try", "main-was")):
+        # A person settles the conflict by hand, each branch for itself.
+        head, theirs = lake.head(branch), lake.head(other)
+        table = lake.get(head).tables["t"]
+        lake.refs.commit(branch, {"t": table}, expect=head, message="settled", also=[theirs])
+    (conflict,) = lake.plan_merge("try", "main", keys=KEYS).conflicts
+    assert conflict.reason == "merges into one another crossed, and the two sides settled them differently"
+    put(lake, "try", {1: "b"})
+    lake.merge("try", "main", expect=lake.head("main"), keys=KEYS)
+    assert read(lake, "main") == {1: "b", 2: "a", 3: "a"}

@@ -25,6 +25,11 @@ _KEPT: Final = 256
 _RECORDS: Final = 65_536
 """How many commits' records stay in memory, without their snapshots."""
 
+_OURS, _THEIRS, _BEHIND = 1, 2, 4
+"""From which sides a commit was met, and that it is behind one that was met from both."""
+
+_BOTH: Final = _OURS | _THEIRS
+
 _Found = TypeVar("_Found")
 
 
@@ -68,15 +73,15 @@ class History:
     def contains(self, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is an ancestor of another one, or the same."""
         floor = self._record(ancestor).depth
-        return any(name == ancestor for name, _ in self._walk([(commit, 1)], floor))
+        return any(name == ancestor for name, _ in self._walk([(commit, _OURS)], floor))
 
-    def find_base(self, one: str, other: str) -> str | None:
-        """Return the commit farthest from the beginning that both contain, or None if they have nothing in common.
+    def find_bases(self, ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
+        """Return the best common ancestors of two sides, farthest from the beginning first; none contains another.
 
-        No other common ancestor contains it. Where several are equally far, which is taken depends on their ids alone.
+        There are several where two sides took in one another's commits by merges that crossed.
         """
-        both = 3
-        return next((name for name, sides in self._walk([(one, 1), (other, 2)], 0) if sides == both), None)
+        starts = [*((name, _OURS) for name in ours), *((name, _THEIRS) for name in theirs)]
+        return [name for name, sides in self._walk(starts, 0) if sides == _BOTH]
 
     def parents_of(self, commit: str) -> tuple[str, ...]:
         """Return the parents of a commit that are kept; SW-605 for one that is neither kept nor known to be let go."""
@@ -94,28 +99,36 @@ class History:
 
     def reachable(self, starts: Iterable[str]) -> Iterator[str]:
         """Yield commits and all that they follow, each once, those after others before those they follow."""
-        return (name for name, _ in self._walk([(start, 1) for start in dict.fromkeys(starts)], 0))
+        return (name for name, _ in self._walk([(start, _OURS) for start in dict.fromkeys(starts)], 0))
 
     def _walk(self, starts: Iterable[tuple[str, int]], floor: int) -> Iterator[tuple[str, int]]:
-        """Yield ancestors down to a depth, deepest first, each with the marks of all starts it was met from.
+        """Yield ancestors down to a depth, deepest first, each with the sides it was met from.
 
-        Whatever follows a commit is deeper than it, so its mark is whole when it is yielded.
+        Whatever follows a commit is deeper than it, so its sides are whole when it is yielded. What a common ancestor
+        follows is `_BEHIND`, and where nothing else is left the walk ends.
         """
-        marks: dict[str, int] = {}
+        sides: dict[str, int] = {}
         waiting: list[tuple[int, str]] = []
+        ahead: set[str] = set()
 
-        def meet(name: str, mark: int) -> None:
-            if name not in marks:
+        def meet(name: str, side: int) -> None:
+            if name not in sides:
                 heapq.heappush(waiting, (-self._record(name).depth, name))
-            marks[name] = marks.get(name, 0) | mark
+                ahead.add(name)
+            sides[name] = sides.get(name, 0) | side
+            if sides[name] & _BEHIND:
+                ahead.discard(name)
 
-        for name, mark in starts:
-            meet(name, mark)
-        while waiting and -waiting[0][0] >= floor:
+        for name, side in starts:
+            meet(name, side)
+        while ahead and -waiting[0][0] >= floor:
             _, name = heapq.heappop(waiting)
-            yield name, marks[name]
-            for parent in self.parents_of(name):
-                meet(parent, marks[name])
+            ahead.discard(name)
+            yield name, sides[name]
+            onward = sides[name] if sides[name] & _BOTH != _BOTH else sides[name] | _BEHIND
+            if ahead or not onward & _BEHIND:
+                for parent in self.parents_of(name):
+                    meet(parent, onward)
 
     def _record(self, commit: str) -> CommitRecord:
         """Return a commit that something names as it is stored: where it is gone, it was lost."""

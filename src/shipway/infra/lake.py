@@ -181,6 +181,26 @@ class Lake:
             return None
 
     def _plan(self, theirs: str, ours: str, keys: Mapping[str, Sequence[str]]) -> MergePlan:
-        base = self.refs.history.find_base(ours, theirs)
-        before = None if base is None else self.get(base)
-        return plan_merge(self.files, before, self.get(ours), self.get(theirs), keys=keys)
+        base, contested = self._base([ours], [theirs], keys)
+        return plan_merge(self.files, base, self.get(ours), self.get(theirs), keys=keys, contested=contested)
+
+    def _base(
+        self, ours: Sequence[str], theirs: Sequence[str], keys: Mapping[str, Sequence[str]]
+    ) -> tuple[Commit | None, set[str]]:
+        """Return what two sides began from, and tables of which there is no telling.
+
+        Where merges crossed there are several common ancestors. Of one alone it would not be seen that a side undid
+        what came from another, so they are merged, as Git's recursive strategy does.
+        """
+        found, contested = None, set[str]()
+        bases = self.refs.history.find_bases(ours, theirs)
+        for place, name in enumerate(bases):
+            other = self.get(name)
+            if found is None:
+                found = other
+                continue
+            before, unsure = self._base(bases[:place], [name], keys)
+            plan = plan_merge(self.files, before, found, other, keys=keys, contested=unsure)
+            contested |= {conflict.table for conflict in plan.conflicts}
+            found = found.follow(plan.tables, "common ancestors", also=[other])
+        return found, contested

@@ -6,7 +6,7 @@ the merged table, with the rows of both. A row that both changed, differently, i
 columns that both changed, or one dropped beside changes of the other. Nothing is merged where anything conflicts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -52,7 +52,13 @@ class MergePlan:
 
 
 def plan_merge(
-    files: TableFiles, base: Commit | None, ours: Commit, theirs: Commit, *, keys: Mapping[str, Sequence[str]]
+    files: TableFiles,
+    base: Commit | None,
+    ours: Commit,
+    theirs: Commit,
+    *,
+    keys: Mapping[str, Sequence[str]],
+    contested: Collection[str] = (),
 ) -> MergePlan:
     """Work out the merge of one commit into another.
 
@@ -62,6 +68,7 @@ def plan_merge(
         ours: the commit merged into.
         theirs: the commit merged.
         keys: table name to the columns that identify a row; without, only rows appended on both sides can be merged.
+        contested: tables that several common ancestors contradict one another about; both sides must have them alike.
 
     Raises:
         ShipwayError: SW-605 if a file is missing or damaged.
@@ -70,9 +77,14 @@ def plan_merge(
     before = EMPTY if base is None else base
     for name in sorted({*ours.tables, *theirs.tables}):
         old, mine, other = (commit.tables.get(name) for commit in (before, ours, theirs))
-        if _same(mine, other) or _same(old, other):
+        if _same(mine, other) or (_same(old, other) and name not in contested):
             continue
-        if _same(old, mine):
+        if name in contested:
+            if mine and other and mine.fields == other.fields and compare(files, mine, other).empty:
+                continue
+            reason = "merges into one another crossed, and the two sides settled them differently"
+            plan.conflicts.append(Conflict(name, reason))
+        elif _same(old, mine):
             plan.tables[name] = other
             plan.how[name] = "taken" if other is not None else "removed"
         elif mine is None or other is None:
