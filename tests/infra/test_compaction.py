@@ -1,8 +1,12 @@
+import random
+
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from shipway.infra import compaction, table
 from shipway.infra.compaction import WIDTH, compact
 from shipway.infra.evolution import evolve
 from shipway.infra.table import TableFiles
@@ -71,3 +75,76 @@ def test_files_of_an_earlier_schema_become_files_of_the_present_one():
     assert_frame_equal(files.read(small), files.read(snapshot))
     assert small.digest == snapshot.digest
     assert any(part.schema == len(small.schemas) - 1 for part in small.parts)
+
+
+@pytest.fixture(scope="module")
+def small():
+    """Make files of all classes out of few rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compaction, "_SMALLEST_BYTES", 900)
+        patch.setattr(compaction, "_CLASSES", 2)
+        for module in (compaction, table):
+            patch.setattr(module, "PART_ROWS", 4_000)
+        yield
+
+
+NOISE = pl.Series("x", random.Random(7).choices(range(2**62), k=1 << 17))
+
+
+def append_noise(files, snapshot, rows):
+    """Append rows that do not compress."""
+    return files.append(snapshot, NOISE.slice(snapshot.rows, rows).to_frame())
+
+
+@pytest.mark.usefixtures("small")
+@settings(max_examples=25)
+@given(st.data())
+def test_files_are_few_whatever_sizes_come_in_whatever_order(data):
+    files = TableFiles(MemoryBlobs())
+    # Sizes of each class by turns, in the order that is worst for what only looks at the last ones.
+    sizes = [1, 1, 1, 1, 1, 1, 1, 300] * data.draw(st.integers(0, 7))
+    sizes += data.draw(st.lists(st.sampled_from([0, 1, 5, 40, 300, 700, 2_100, 4_500]), min_size=8, max_size=40))
+    snapshot = files.write(NOISE.head(0).to_frame())
+    for number, size in enumerate(sizes):
+        grown = append_noise(files, snapshot, size)
+        snapshot = compact(files, grown)
+        assert snapshot.digest == grown.digest
+        levels = [compaction._class_of(part) for part in snapshot.parts]
+        for level in range(2):
+            assert levels.count(level) < 2 * WIDTH + levels.count(2), levels
+        if number % 8 == 0:
+            assert compact(files, snapshot) is snapshot
+    assert compact(files, snapshot) is snapshot
+    assert files.read(snapshot)["x"].equals(NOISE.head(snapshot.rows))
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("pattern", [[1], [1] * 7 + [300], [1, 300, 2_100], [300, 40, 1]])
+def test_rows_are_written_again_a_few_times_whatever_sizes_come(pattern):
+    blobs = CountingBlobs()
+    files = TableFiles(blobs)
+    snapshot = files.write(NOISE.head(0).to_frame())
+    appended = written = 0
+    for number in range(240):
+        before = blobs.put_bytes
+        snapshot = append_noise(files, snapshot, pattern[number % len(pattern)])
+        appended += blobs.put_bytes - before
+        before = blobs.put_bytes
+        snapshot = compact(files, snapshot)
+        written += blobs.put_bytes - before
+    assert written < 3 * appended
+
+
+def test_changes_by_key_between_appends_keep_files_few_and_rows_right():
+    files, model = TableFiles(MemoryBlobs()), {}
+    draw = random.Random(3)
+    snapshot = files.write(pl.DataFrame(schema={"id": pl.Int64, "v": pl.Int64}))
+    for number in range(120):
+        rows = {draw.randrange(200): number for _ in range(3)}
+        gone = {draw.randrange(200)} - rows.keys()
+        frame = pl.DataFrame({"id": list(rows), "v": list(rows.values())})
+        deleted = pl.DataFrame({"id": list(gone)}, schema={"id": pl.Int64})
+        snapshot = compact(files, files.upsert(snapshot, frame, key=["id"], deleted=deleted))
+        model = {key: value for key, value in (model | rows).items() if key not in gone}
+        assert len(snapshot.parts) <= WIDTH
+    assert dict(files.read(snapshot).iter_rows()) == model

@@ -1,8 +1,10 @@
 """Compaction: many small files become few, so that reading does not slow down as a table is appended to.
 
 Files at the end of a table are merged once `WIDTH` of them have grown to one size class, with the smaller ones between
-them, as in a log-structured merge tree (O'Neil et al., Acta Informatica 33, 1996): a row is written again at most once
-for each of the few classes. The rows, their order and so the snapshot's digest stay what they are.
+them, as in a log-structured merge tree (O'Neil et al., Acta Informatica 33, 1996), and smaller ones once a larger one
+comes behind them. So a row is written again about twice for each of the few classes, and besides full files, with one
+smaller between two of them, there are fewer than `2 * WIDTH` files of each class. The rows, their order and so the
+snapshot's digest stay what they are.
 """
 
 from collections.abc import Sequence
@@ -28,27 +30,47 @@ def compact(files: TableFiles, snapshot: Snapshot) -> Snapshot:
     """Return the same rows in fewer files, or the same snapshot where there is nothing to gain."""
     stack: list[Part] = []
     for part in snapshot.parts:
-        stack.append(part)
-        while many := _count_due(stack):
-            stack[-many:] = _merge(files, snapshot, stack[-many:])
+        _push(files, snapshot, stack, part)
     if stack == list(snapshot.parts):
         return snapshot
     return msgspec.structs.replace(snapshot, parts=tuple(stack))
 
 
-def _count_due(parts: Sequence[Part]) -> int:
-    """Return how many files at the end are to become one now: back to the last of `WIDTH` of one class."""
+def _push(files: TableFiles, snapshot: Snapshot, stack: list[Part], part: Part) -> None:
+    """Put a file behind others, and merge those that are due for it."""
+    stack.append(part)
+    while due := _find_sealed(stack) or _find_full(stack):
+        start, stop = due
+        behind = [*_merge(files, snapshot, stack[start:stop]), *stack[stop:]]
+        del stack[start:]
+        for each in behind:
+            _push(files, snapshot, stack, each)
+
+
+def _find_sealed(parts: Sequence[Part]) -> tuple[int, int] | None:
+    """Return from where to where there are several files before the last one that are smaller than it.
+
+    No file will be put beside them any more, so they would stay many for good.
+    """
+    stop = start = len(parts) - 1
+    while start and _class_of(parts[start - 1]) < _class_of(parts[-1]):
+        start -= 1
+    return (start, stop) if stop - start > 1 else None
+
+
+def _find_full(parts: Sequence[Part]) -> tuple[int, int] | None:
+    """Return from where to where the last files have become `WIDTH` of one class."""
     counts = [0] * _CLASSES
     lowest = 0
-    for place, part in enumerate(reversed(parts), start=1):
-        level = _class_of(part)
+    for start in reversed(range(len(parts))):
+        level = _class_of(parts[start])
         lowest = max(lowest, level)
         if lowest == _CLASSES:
             break
         counts[lowest] += level == lowest
         if counts[lowest] == WIDTH:
-            return place
-    return 0
+            return start, len(parts)
+    return None
 
 
 def _class_of(part: Part) -> int:
