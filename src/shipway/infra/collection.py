@@ -98,17 +98,29 @@ def _mark(
     keep: dict[str, tuple[str, ...]] = {}
     needed: set[str] = set()
     awaited = set(cited)
-    for name in history.reachable(firm):
-        young = history_before is None or listing.get(name, before) >= history_before
+
+    def look(name: str, *, must: bool) -> None:
+        """Keep a commit if it must stay, or is the first seen with rows that are cited."""
         commit = history.get(name)
         found = awaited.intersection(snapshot.digest for snapshot in commit.tables.values())
-        if young or name in firm or found:
-            awaited -= found
-            keep[name] = commit.parents
-            needed.add(name)
-            for snapshot in commit.tables.values():
-                needed.update(snapshot.stored[1])
-                needed.update(part.digest for part in snapshot.parts)
+        if not (must or found):
+            return
+        awaited.difference_update(found)
+        keep[name] = commit.parents
+        needed.add(name)
+        for snapshot in commit.tables.values():
+            needed.update(snapshot.stored[1])
+            needed.update(part.digest for part in snapshot.parts)
+
+    seen: set[str] = set()
+    for name in history.reachable(firm):
+        seen.add(name)
+        young = history_before is None or listing.get(name, before) >= history_before
+        look(name, must=young or name in firm)
+    # No ref has these any more, yet a run may have read them on a branch that was dropped.
+    stray = history.commits_among([name for name in listing if name not in seen and name not in needed])
+    for name in sorted(stray, key=lambda name: (-listing[name], name)):
+        look(name, must=False)
     return keep, needed
 
 
