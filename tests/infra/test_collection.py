@@ -97,6 +97,28 @@ def test_what_is_cited_stays():
         fresh.get(commits[2].id)
 
 
+def test_rows_that_a_run_read_on_a_branch_that_was_dropped_stay():
+    lake, clock = make_lake()
+    commit_row(lake, "main", 0)
+    lake.fork("try", at=lake.head("main"))
+    commits = [commit_row(lake, "try", number) for number in range(1, 4)]
+    lake.drop("try")
+    cited = [commits[1].tables["t"].digest]
+    for _ in range(2):
+        clock.advance(DAY)
+        found = collect(lake.refs, lake.blobs, cited=cited, before=FOREVER)
+        fresh = Lake(lake.blobs, lake.refs.catalog)
+        assert fresh.read(fresh.get(commits[1].id).tables["t"])["x"].to_list() == [0, 1, 2]
+        fresh.fork("again", at=commits[1].id)
+        # What was before it went, and that was written down.
+        assert [commit.id for commit in fresh.log("again")] == [commits[1].id]
+        fresh.drop("again")
+    assert (found.commits, found.objects, found.blobs) == (0, 0, 0)
+    assert collect(lake.refs, lake.blobs, cited=[], before=FOREVER).commits == 1
+    assert set(lake.blobs.digests()) == files_of(lake, [lake.get(lake.head("main"))])
+    assert fresh.refs.named(CUT) == {}
+
+
 def test_rows_that_a_run_read_stay_with_the_newest_commit_that_has_them():
     lake, clock = make_lake()
     first = commit_row(lake, "main", 0)
@@ -162,11 +184,11 @@ def test_history_ends_where_it_was_cut_and_heads_and_tags_stay():
     assert set(fresh.refs.named(CUT)) == {commits[4].id, commits[0].id}
 
 
-class Broken:
-    """A store whose calls fail from one on; which, a test counts."""
+class Watched:
+    """A store that tells a test before it changes anything."""
 
-    def __init__(self, inner, budget):
-        self._inner, self._budget = inner, budget
+    def __init__(self, inner, told):
+        self._inner, self._told = inner, told
 
     def __getattr__(self, name):
         value = getattr(self._inner, name)
@@ -174,45 +196,137 @@ class Broken:
             return value
 
         def call(*words, **options):
-            if not self._budget:
-                raise KeyboardInterrupt
-            self._budget.pop()
+            self._told()
             return value(*words, **options)
 
         return call
 
 
-@pytest.mark.parametrize("calls", range(6))
-def test_interrupted_anywhere_it_leaves_every_reader_whole_and_ends_the_same(calls):
-    def build():
-        lake, clock = make_lake()
-        commits = [commit_row(lake, "main", 0)]
-        lake.fork("try", at=commits[0].id)
-        commit_row(lake, "try", 50)
-        for number in range(1, 5):
-            clock.advance(DAY)
-            commits.append(commit_row(lake, "main", number))
-        lake.refs.tag("v1", at=commits[1].id)
-        lake.drop("try")
-        return lake, clock
+def make_history():
+    """Return a lake with a tag, dropped branches and five days of main, its clock, and main's commits."""
+    lake, clock = make_lake()
+    commits = [commit_row(lake, "main", 0)]
+    for branch in ("try", "lost"):
+        lake.fork(branch, at=commits[0].id)
+        commit_row(lake, branch, 50 + len(branch))
+    for number in range(1, 5):
+        clock.advance(DAY)
+        commits.append(commit_row(lake, "main", number))
+    lake.refs.tag("v1", at=commits[1].id)
+    lost = lake.get(lake.head("lost"))
+    lake.drop("try")
+    lake.drop("lost")
+    return lake, clock, commits, lost
 
-    def run(lake, clock):
-        return collect(lake.refs, lake.blobs, cited=[], before=FOREVER, history_before=clock.now() - DAY)
 
-    calm, clock = build()
-    run(calm, clock)
-    lake, clock = build()
-    budget = [None] * calls
-    broken = Lake(Broken(lake.blobs, budget), Broken(lake.refs.catalog, budget))
-    try:
-        collect(broken.refs, broken.blobs, cited=[], before=FOREVER, history_before=clock.now() - DAY)
-    except KeyboardInterrupt:
-        assert read_all(Lake(lake.blobs, lake.refs.catalog)) >= read_all(calm)
+def run(lake, clock, lost, told=lambda: None):
+    """Collect all but a day of history and what a run read on a dropped branch, telling of each step."""
+    watched = Lake(Watched(lake.blobs, told), Watched(lake.refs.catalog, told))
+    cited = [lost.tables["t"].digest]
+    return collect(watched.refs, watched.blobs, cited=cited, before=FOREVER, history_before=clock.now() - DAY)
+
+
+def count_steps():
+    """Return how many steps a collection takes."""
+    lake, clock, _, lost = make_history()
+    steps = []
+    run(lake, clock, lost, lambda: steps.append(None))
+    return len(steps)
+
+
+def state_of(lake):
+    """Return all that is kept."""
+    catalog = lake.refs.catalog
+    return catalog.refs(), sorted(catalog.listing()), sorted(lake.blobs.digests())
+
+
+STEPS_TAKEN = range(count_steps())
+
+
+def test_a_collection_takes_some_steps():
+    assert len(STEPS_TAKEN) >= 4
+
+
+@pytest.mark.parametrize("step", STEPS_TAKEN)
+def test_interrupted_anywhere_it_leaves_every_reader_whole_and_ends_the_same(step):
+    calm, clock, _, lost = make_history()
+    run(calm, clock, lost)
+    assert Lake(calm.blobs, calm.refs.catalog).read(lost.tables["t"])["x"].to_list() == [0, 54]
+    lake, clock, _, lost = make_history()
+    left = [None] * step
+
+    def interrupt():
+        if not left:
+            raise KeyboardInterrupt
+        left.pop()
+
+    with pytest.raises(KeyboardInterrupt):
+        run(lake, clock, lost, interrupt)
+    assert read_all(Lake(lake.blobs, lake.refs.catalog)) >= read_all(calm)
+    run(lake, clock, lost)
+    assert state_of(lake) == state_of(calm)
+
+
+def meddle_commit(lake, clock, commits, lost):
+    commit_row(lake, "main", 99)
+
+
+def meddle_collect(lake, clock, commits, lost):
+    run(lake, clock, lost)
+
+
+def meddle_fork(lake, clock, commits, lost):
+    lake.fork("back", at=commits[2].id)
+
+
+def meddle_tag(lake, clock, commits, lost):
+    lake.refs.tag("v2", at=commits[0].id)
+
+
+def meddle_rollback(lake, clock, commits, lost):
+    lake.refs.rollback("main", to=commits[0].id, expect=lake.head("main"))
+
+
+def meddle_return(lake, clock, commits, lost):
+    lake.refs.forward("returned", to=lost.id, expect=None)
+
+
+MEDDLING = [meddle_commit, meddle_collect, meddle_fork, meddle_tag, meddle_rollback, meddle_return]
+
+
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("meddle", MEDDLING)
+@pytest.mark.parametrize("step", [*STEPS_TAKEN, None])
+def test_whoever_works_meanwhile_finds_all_or_is_told_that_it_is_gone(step, meddle, cached):
+    """Another process, which may have what goes in memory, does something before a step of a collection or after it."""
+    lake, clock, commits, lost = make_history()
+    other = Lake(lake.blobs, lake.refs.catalog)
+    if cached:
+        for commit in (*commits, lost):
+            other.get(commit.id)
+    left, refused = [None] * (len(STEPS_TAKEN) if step is None else step), []
+
+    def interfere():
+        if left:
+            left.pop()
+        elif not refused:
+            refused.append(None)
+            try:
+                meddle(other, clock, commits, lost)
+            except ShipwayError as refusal:
+                refused.append(refusal.code)
+
+    run(lake, clock, lost, interfere)
+    left.clear()
+    interfere()
+    assert refused in ([None], [None, "SW-209"])
     fresh = Lake(lake.blobs, lake.refs.catalog)
-    run(fresh, clock)
-    assert fresh.refs.catalog.refs() == calm.refs.catalog.refs()
-    assert sorted(fresh.refs.catalog.listing()) == sorted(calm.refs.catalog.listing())
-    assert sorted(fresh.blobs.digests()) == sorted(calm.blobs.digests())
+    for name in {**fresh.branches(), **fresh.refs.tags()}:
+        fresh.read(fresh.get(fresh.refs.find(name)).tables["t"])
+    read_all(fresh)
+    assert fresh.read(lost.tables["t"]).height == 2
+    run(fresh, clock, lost)
+    read_all(Lake(lake.blobs, lake.refs.catalog))
 
 
 def test_a_branch_that_moves_meanwhile_makes_it_look_again():

@@ -165,6 +165,7 @@ class Branches:
             raise ShipwayError("SW-208", fact, f"merge {into!r} into it first")
         if to != expect:
             self.catalog.move(BRANCH + into, expect=expect, target=to)
+            self._confirm(BRANCH + into, was=expect, now=to, needs=to)
         return target
 
     def rollback(self, branch: str, *, to: str, expect: str) -> Commit:
@@ -176,7 +177,10 @@ class Branches:
         present, earlier = self.get(expect), self.get(to)
         gone = {name: None for name in present.tables if name not in earlier.tables}
         message = f"roll back to {to[:12]}: {earlier.message}"
-        return self.commit(branch, {**earlier.tables, **gone}, expect=expect, message=message)
+        new = self.commit(branch, {**earlier.tables, **gone}, expect=expect, message=message)
+        if new.id != expect:
+            self._confirm(BRANCH + branch, was=expect, now=new.id, needs=to)
+        return new
 
     def log(self, name: str) -> Iterator[Commit]:
         """Yield a branch's or tag's commits, newest first, first parents only, as far back as they are kept.
@@ -211,9 +215,20 @@ class Branches:
                 # Somebody else may have made just this ref in between.
                 if refusal.code != "SW-208" or self.catalog.head(kind + name) != at:
                     raise
+            self._confirm(kind + name, was=None, now=at, needs=at)
         elif there != at:
             fact = f"{kind[:-1]} {name!r} is at {there[:12]}, not at {at[:12]}"
             raise ShipwayError("SW-208", fact, f"drop that {kind[:-1]} first, or choose another name")
+
+    def _confirm(self, ref: str, *, was: str | None, now: str, needs: str) -> None:
+        """Undo a move if a collection had let go the commit that it needs; one that ends later minds the move.
+
+        The commit may have been seen before, and have gone since: what is in memory is there no longer for sure.
+        """
+        if not self.catalog.stored_at([needs]):
+            self.catalog.move(ref, expect=now, target=was)
+            self.history.drop(needs)
+            self.get(needs)
 
     def _forget(self, ref: str) -> None:
         there = self.catalog.head(ref)

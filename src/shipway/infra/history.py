@@ -70,6 +70,11 @@ class History:
         """Keep a commit that was just stored in memory."""
         return _keep(self._commits, commit.id, commit)
 
+    def drop(self, commit: str) -> None:
+        """Keep a commit in memory no longer, because it was let go."""
+        self._commits.pop(commit, None)
+        self._records.pop(commit, None)
+
     def contains(self, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is an ancestor of another one, or the same."""
         floor = self._record(ancestor).depth
