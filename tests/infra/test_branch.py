@@ -158,7 +158,7 @@ def change_columns(lake, table, steps):
     return table
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ADOPTED, ADOPTED, ADOPTED)
 def test_whatever_table_takes_the_place_of_another_reads_as_before(shared, one, other, later):
     before = change_columns(shared, shared.write(pl.DataFrame({"a": [1], "b": [2]})), one)

@@ -203,7 +203,7 @@ class Watched:
 
 
 def make_history():
-    """Return a lake with a tag, dropped branches and five days of main, its clock, and main's commits."""
+    """Return a lake with a tag, dropped branches and five days of main, its clock, main's commits and one that goes."""
     lake, clock = make_lake()
     commits = [commit_row(lake, "main", 0)]
     for branch in ("try", "lost"):
@@ -214,6 +214,7 @@ def make_history():
         commits.append(commit_row(lake, "main", number))
     lake.refs.tag("v1", at=commits[1].id)
     lost = lake.get(lake.head("lost"))
+    commits.append(lake.get(lake.head("try")))
     lake.drop("try")
     lake.drop("lost")
     return lake, clock, commits, lost
@@ -284,7 +285,7 @@ def meddle_tag(lake, clock, commits, lost):
 
 
 def meddle_rollback(lake, clock, commits, lost):
-    lake.refs.rollback("main", to=commits[0].id, expect=lake.head("main"))
+    lake.refs.rollback("main", to=commits[-1].id, expect=lake.head("main"))
 
 
 def meddle_return(lake, clock, commits, lost):

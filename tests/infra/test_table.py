@@ -68,7 +68,7 @@ def shared():
     return TableFiles(MemoryBlobs())
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(frames(), st.data())
 def test_any_rows_come_back_and_give_the_same_bytes(shared, frame, data):
     snapshot = shared.write(frame)
@@ -151,7 +151,7 @@ def to_model(frame):
     return {(a, b): repr(value) for a, b, value in frame.iter_rows()}
 
 
-@settings(max_examples=150)
+@settings(max_examples=70)
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=4), min_size=1, max_size=3), st.lists(EDITS, max_size=4))
 def test_changes_by_key_are_those_of_a_dictionary(shared, starts, edits):
     model, snapshot = {}, None
