@@ -25,7 +25,7 @@ class CountingBlobs(MemoryBlobs):
         return super().put(data)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=40))
 def test_rows_order_and_digest_stay(sizes):
     files, start, frames = TableFiles(MemoryBlobs()), 0, []
@@ -49,7 +49,7 @@ def test_files_stay_few_and_rows_are_written_again_a_few_times_only():
     schema = {"id": pl.Int64, "x": pl.Float64}
     snapshot = files.write(pl.DataFrame(schema=schema))
     most = appended = 0
-    for number in range(600):
+    for number in range(400):
         ids = range(100 * number, 100 * number + 100)
         frame = pl.DataFrame({"id": ids, "x": [(i * 7919 % 10007) / 7 for i in ids]}, schema=schema)
         before = blobs.put_bytes
@@ -57,7 +57,7 @@ def test_files_stay_few_and_rows_are_written_again_a_few_times_only():
         appended += blobs.put_bytes - before
         snapshot = compact(files, snapshot)
         most = max(most, len(snapshot.parts))
-    assert snapshot.rows == 60_000
+    assert snapshot.rows == 40_000
     assert most < 4 * WIDTH
     assert blobs.put_bytes < 5 * appended
 
@@ -97,7 +97,7 @@ def append_noise(files, snapshot, rows):
 
 
 @pytest.mark.usefixtures("small")
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.data())
 def test_files_are_few_whatever_sizes_come_in_whatever_order(data):
     files = TableFiles(MemoryBlobs())

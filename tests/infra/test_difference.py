@@ -63,7 +63,7 @@ def make(files, batches):
 BATCHES = st.lists(st.lists(ROWS, max_size=4), min_size=1, max_size=3)
 
 
-@settings(max_examples=70)
+@settings(max_examples=50)
 @given(BATCHES, BATCHES, BATCHES)
 def test_without_a_key_rows_are_a_multiset(files, shared, one, other):
     before, after = make(files, shared + one), make(files, shared + other)
@@ -78,7 +78,7 @@ def test_without_a_key_rows_are_a_multiset(files, shared, one, other):
 KEYED = st.lists(ROWS, max_size=5, unique_by=lambda row: row[0])
 
 
-@settings(max_examples=70)
+@settings(max_examples=50)
 @given(KEYED, KEYED)
 def test_with_a_key_rows_are_a_dictionary(files, one, other):
     before, after = files.write(to_frame(one)), files.write(to_frame(other))
@@ -108,7 +108,7 @@ ODD = st.tuples(st.none() | st.integers(0, 2), st.sampled_from([0.5, None]), st.
 ODD_BATCHES = st.lists(st.lists(ODD, max_size=3), min_size=1, max_size=3)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ODD_BATCHES, ODD_BATCHES, ODD_BATCHES, st.booleans(), st.booleans())
 def test_keys_that_are_missing_or_repeated_are_told_alike_however_rows_lie_in_files(
     files, shared, one, other, keep_before, keep_after

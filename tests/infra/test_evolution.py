@@ -71,7 +71,7 @@ def test_what_would_lose_values_or_names_is_refused(files, change, code):
     assert caught.value.code == code
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(["add", "drop", "rename", "append"]), NAMES, NAMES), max_size=10))
 def test_columns_are_those_of_a_model_by_number(files, steps):
     """The model keeps every row as a mapping from a column's number to its value."""
@@ -110,7 +110,7 @@ EDGES = {
 FIRST = st.sampled_from([pl.Int8, pl.Float32, pl.Null])
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(
     st.tuples(FIRST, FIRST),
     st.lists(

@@ -104,7 +104,7 @@ def test_writers_killed_at_any_moment_lose_nothing_that_was_acknowledged(tmp_pat
     acknowledged = {"a": set(), "b": set()}
     begun = {"a": 0, "b": 0}
     lake = open_lake()
-    for _ in range(4):
+    for _ in range(3):
         writers = {name: start_writer(tmp_path, name, begun[name], 50) for name in begun}
         release(writers.values())
         # How far a writer comes is told by what it says, and from there on by chance.

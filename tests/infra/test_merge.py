@@ -51,7 +51,7 @@ def merge_models(base, ours, theirs):
     return merged, conflicts
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(TABLE, EDITS, EDITS, st.booleans(), st.integers(1, 9))
 def test_rows_are_merged_as_dictionaries_are(base, mine, other, compact, files):
     lake = make_tables()
@@ -273,7 +273,7 @@ def run_script(lake, branch, model, script):
     return model, names
 
 
-@settings(max_examples=70)
+@settings(max_examples=40)
 @given(TABLE, st.lists(ROW_STEP, max_size=4), st.lists(STEP, max_size=5))
 def test_rows_are_merged_under_the_columns_of_the_side_that_changed_them(base, plain, script):
     lake = make_tables()

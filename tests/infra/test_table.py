@@ -151,7 +151,7 @@ def to_model(frame):
     return {(a, b): repr(value) for a, b, value in frame.iter_rows()}
 
 
-@settings(max_examples=70)
+@settings(max_examples=45)
 @given(st.lists(st.dictionaries(KEYS, VALUES, max_size=4), min_size=1, max_size=3), st.lists(EDITS, max_size=4))
 def test_changes_by_key_are_those_of_a_dictionary(shared, starts, edits):
     model, snapshot = {}, None
@@ -223,7 +223,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(CHANGES, CHANGES)
 def test_one_digest_is_one_table_whatever_led_to_it(shared, one, other):
     """Changes of a few rows and of columns of two names, so that the same files come about again and again."""
