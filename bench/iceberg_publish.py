@@ -3,7 +3,8 @@
 `python bench/iceberg_publish.py` appends batches of 1,000 rows. shipway commits each to its lake and publishes the
 commit; pyiceberg appends each under its SQL catalog, once as it comes and once with the properties that let it merge
 manifests and forget old metadata. In a second part shipway alone publishes 500 appends that are never compacted, the
-worst case: the last must cost what the first did.
+worst case: the last must cost what the first did. There a minute of the publisher's clock lies between two publications,
+for every version stays readable for an hour; in the first part, three hundred within seconds, all of them do.
 """
 
 import logging
@@ -23,6 +24,9 @@ from shipway.adapters.iceberg.publication import IcebergPublisher
 from shipway.adapters.sqlite.catalog import SqliteCatalog
 from shipway.adapters.system.clock import SystemClock
 from shipway.infra.lake import Lake
+from shipway.kit.duration import MINUTE
+from shipway.ports.clock import Clock
+from shipway.testing.fake import ManualClock
 
 BATCH_ROWS = 1_000
 BASE_ROWS = 100_000
@@ -78,10 +82,9 @@ class Shipway:
         publish_cpu_ms: what of that this process computed; the rest is the disk's.
     """
 
-    def __init__(self, folder: Path) -> None:
-        """Work in a folder."""
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        """Work in a folder, by a clock."""
         folder.mkdir()
-        clock = SystemClock()
         self._blobs = FileBlobs(folder / "blobs")
         self._lake = Lake(self._blobs, SqliteCatalog(folder / "catalog.db", clock=clock))
         self._publisher = IcebergPublisher(clock=clock)
@@ -168,7 +171,7 @@ LEAN = {
 
 def compare_systems(folder: Path, commits: int) -> bool:
     """Append the same frames to all and print what each append cost."""
-    ours = Shipway(folder / "shipway")
+    ours = Shipway(folder / "shipway", SystemClock())
     theirs = {"pyiceberg": Pyiceberg(folder / "stock", {}), "pyiceberg, lean": Pyiceberg(folder / "lean", LEAN)}
     for system in (ours, *theirs.values()):
         system.start(make_frame(0, BASE_ROWS))
@@ -199,9 +202,11 @@ def compare_systems(folder: Path, commits: int) -> bool:
 
 def publish_uncompacted(folder: Path, appends: int) -> float:
     """Publish appends that are never compacted, and return the last window's processor time over the first's."""
-    ours = Shipway(folder)
+    clock = ManualClock()
+    ours = Shipway(folder, clock)
     ours.start(make_frame(0, BATCH_ROWS))
     for number in range(1, appends + 1):
+        clock.advance(MINUTE)
         ours.append(make_frame(number * BATCH_ROWS, BATCH_ROWS), compact=False)
     files = list(Path(folder, "open").rglob("*"))
     print(f"\n{appends} appends, published each, never compacted:")

@@ -1,10 +1,13 @@
 """What is published can be read, and is kept from collection for as long as it can be."""
 
 from contextlib import closing
+from functools import partial
 
 import polars as pl
 import pytest
 
+from shipway.adapters.iceberg.publication import IcebergPublisher
+from shipway.app import publication
 from shipway.app.branch import commit_files, list_refs, make_branch
 from shipway.app.garbage import collect_data
 from shipway.app.merge import merge_data
@@ -12,6 +15,7 @@ from shipway.app.project import find_project
 from shipway.app.publication import FOLDER, publish_data
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
+from shipway.infra.branch import PUBLICATION
 
 
 def read(uri, monkeypatch):
@@ -55,6 +59,35 @@ def test_what_was_published_outlives_its_branch_and_history(shop, monkeypatch):
             workspace.tables.drop(branch)
     collect_data(shop.project, grace_us=0, history_us=0)
     assert read(old.metadata, monkeypatch).equals(before)
+
+
+def kept(shop):
+    with closing(Workspace(shop.project)) as workspace:
+        return set(workspace.tables.refs.named(PUBLICATION).values())
+
+
+def test_commits_that_nobody_can_read_any_more_are_kept_no_longer(shop, monkeypatch):
+    commits = []
+    monkeypatch.setattr(publication, "load_adapter", lambda name: partial(IcebergPublisher, keep=2, readable_us=0))
+    for price in (5.0, 6.0, 7.0):
+        change(shop, "fix", price)
+        commits.append(publish_data(shop.project).commit)
+        with closing(Workspace(shop.project)) as workspace:
+            workspace.tables.drop("fix")
+    assert kept(shop) == set(commits[1:])
+
+
+def test_what_somebody_showed_meanwhile_stays_kept(shop):
+    """Another publisher keeps its commit, is looked past, shows it, and has it let go under its feet."""
+    with closing(Workspace(shop.project)) as workspace:
+        refs = workspace.tables.refs
+        head = refs.head("main")
+        refs.show("place/orders/mine", at=head)
+        answers = iter([(), (head,)])
+        publication._let_go(refs, "place/orders/", lambda: next(answers))
+        assert refs.named(PUBLICATION) == {"place/orders/mine": head}
+        publication._let_go(refs, "place/orders/", lambda: ())
+        assert refs.named(PUBLICATION) == {}
 
 
 def test_unknown_names_are_answered(shop):

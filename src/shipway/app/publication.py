@@ -1,5 +1,6 @@
 """Showing a version of the data to engines that know nothing of shipway, and keeping what they are shown."""
 
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.table import MAIN
-from shipway.infra.branch import PUBLICATION
+from shipway.infra.branch import PUBLICATION, Branches
 from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.adapter import load_adapter
@@ -78,11 +79,10 @@ def publish_data(
         if table is not None and table not in commit.tables:
             raise ShipwayError("SW-209", f"there is no table {table!r}", did_you_mean(table, commit.tables))
         shown = {each: commit.tables[each] for each in ([table] if table else commit.tables)}
-        prefix = f"{PUBLICATION}{digest_value(location)[:12]}/"
+        place = digest_value(location)[:12]
         made: list[PublishedTable] = []
         for each, snapshot in shown.items():
-            kept = f"{prefix}{each}/"
-            _keep(workspace, kept, {commit.id})
+            refs.show(_name(place, each, commit.id), at=commit.id)
             found = publisher.publish(each, snapshot, commit=commit.id, files=workspace.blobs.uri, location=location)
             made.append(
                 PublishedTable(
@@ -95,7 +95,7 @@ def publish_data(
                     unchanged=found.unchanged,
                 )
             )
-            _let_go(workspace, kept, {*found.commits, commit.id})
+            _let_go(refs, f"{place}/{each}/", lambda each=each: publisher.commits(each, location=location))
     return PublishedData(commit=commit.id, location=location, tables=made)
 
 
@@ -106,15 +106,22 @@ def _locate(project: Project, to: str | None) -> str:
     return to if "://" in to else str(Path(to).resolve())
 
 
-def _keep(workspace: Workspace, prefix: str, commits: set[str]) -> None:
-    there = workspace.catalog.refs()
-    for commit in commits:
-        if prefix + commit[:12] not in there:
-            workspace.catalog.move(prefix + commit[:12], expect=None, target=commit)
+def _name(place: str, table: str, commit: str) -> str:
+    return f"{place}/{table}/{commit[:12]}"
 
 
-def _let_go(workspace: Workspace, prefix: str, kept: set[str]) -> None:
-    """Forget the commits of versions that can no longer be read there."""
-    for ref, commit in workspace.catalog.refs().items():
-        if ref.startswith(prefix) and commit not in kept:
-            workspace.catalog.move(ref, expect=commit, target=None)
+def _let_go(refs: Branches, prefix: str, shown: Callable[[], Sequence[str]]) -> None:
+    """Keep no longer the commits that nobody can read any more in a published table.
+
+    Another publisher may have kept a commit that it shows only after this looked, so what was let go is looked for
+    among what is shown once more.
+    """
+    kept = {name: at for name, at in refs.named(PUBLICATION).items() if name.startswith(prefix)}
+    there = set(shown())
+    gone = {name: at for name, at in kept.items() if at not in there}
+    for name in gone:
+        refs.hide(name)
+    there = set(shown()) if gone else there
+    for name, at in gone.items():
+        if at in there:
+            refs.show(name, at=at)

@@ -150,6 +150,18 @@ class Branches:
         """Forget a tag, if there is one of that name; its commit stays until it is collected."""
         self._forget(TAG + name)
 
+    def show(self, name: str, *, at: str) -> None:
+        """Keep a commit from collection because readers outside are shown it; twice is once.
+
+        Raises:
+            ShipwayError: SW-208 if the name is given to another commit, SW-209 if there is no such commit.
+        """
+        self._point(PUBLICATION, name, at)
+
+    def hide(self, name: str) -> None:
+        """Keep a commit for readers outside no longer; nothing if it was not kept."""
+        self._forget(PUBLICATION + name)
+
     def forward(self, into: str, *, to: str, expect: str | None) -> Commit:
         """Move a branch to a commit that follows the one it is at, or is it, and return that commit.
 

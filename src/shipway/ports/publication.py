@@ -16,7 +16,6 @@ class Published(NamedTuple):
         files_removed: files that the version before had and it has not.
         files_rewritten: how many of those added had to be written anew for other engines to read them.
         unchanged: whether it was published already, so that nothing was done.
-        commits: the commits of all versions that are still readable there, oldest first; their files must be kept.
     """
 
     metadata_uri: str
@@ -25,7 +24,6 @@ class Published(NamedTuple):
     files_removed: int
     files_rewritten: int
     unchanged: bool
-    commits: tuple[str, ...]
 
 
 class Publisher(Protocol):
@@ -54,5 +52,13 @@ class Publisher(Protocol):
             ShipwayError: SW-208 if somebody else published the table meanwhile, SW-212 for a column that the format
                 has no type for, SW-601 disk full, SW-602 not writable, SW-605 if a stored or published file is missing
                 or damaged.
+        """
+        ...
+
+    def commits(self, name: str, *, location: str) -> tuple[str, ...]:
+        """Return the commits of all versions that can be read there now, oldest first; their files must be kept.
+
+        Raises:
+            ShipwayError: SW-605 if the published table is damaged.
         """
         ...

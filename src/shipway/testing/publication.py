@@ -70,6 +70,7 @@ def check_again_changes_nothing(make: Make, folder: Path) -> None:
     for commit in ("one", "two"):
         again = window.publish(snapshot, commit)
         assert again == first._replace(files_added=0, files_rewritten=0, unchanged=True)
+        assert window.publisher.commits("t", location=window.location) == ("one",)
 
 
 def check_files_that_change_are_counted(make: Make, folder: Path) -> None:
@@ -81,7 +82,7 @@ def check_files_that_change_are_counted(make: Make, folder: Path) -> None:
     after = follow_snapshot(before, "upsert", [second, third], said=["third"])
     found = window.publish(after, "two")
     assert (found.rows, found.files_added, found.files_removed) == (2, 1, 1)
-    assert found.commits == ("one", "two")
+    assert window.publisher.commits("t", location=window.location) == ("one", "two")
     assert_frame_equal(window.read(found.metadata_uri).sort("id"), pl.concat([_FIRST.head(1), _MORE]))
 
 
@@ -102,6 +103,7 @@ def check_columns_are_found_by_id(make: Make, folder: Path) -> None:
 def check_tables_are_apart(make: Make, folder: Path) -> None:
     """Tables of different names do not touch each other."""
     window = make()
+    assert window.publisher.commits("one", location=window.location) == ()
     first = window.publish(start_snapshot(_COLUMNS, [window.write(_FIRST, folder)]), name="one")
     second = window.publish(start_snapshot(_COLUMNS, [window.write(_MORE, folder)]), name="two")
     assert_frame_equal(window.read(first.metadata_uri).sort("id"), _FIRST)

@@ -70,6 +70,9 @@ class Shop:
             name, snapshot, commit=commit or snapshot.digest, files=self.blobs.uri, location=str(self.folder)
         )
 
+    def commits(self, name="t"):
+        return self.publisher.commits(name, location=str(self.folder))
+
     def listing(self, name="t"):
         """Return every file of a published table with its time."""
         found = [path for path in (self.folder / name).rglob("*") if path.is_file()]

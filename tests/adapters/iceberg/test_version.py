@@ -61,7 +61,7 @@ def test_a_sweep_takes_what_the_dead_left_and_leaves_what_may_be_in_the_making(g
 
 
 def test_whoever_sweeps_late_removes_nothing_that_later_versions_need(open_shop, tmp_path):
-    shop = open_shop(tmp_path, keep=2)
+    shop = open_shop(tmp_path, keep=2, readable_us=0)
     place = FolderPlace(shop.folder / "t")
     snapshot = shop.write({"id": [0]})
     seen = []
@@ -74,6 +74,17 @@ def test_whoever_sweeps_late_removes_nothing_that_later_versions_need(open_shop,
         assert shop.read("pyiceberg").height == 11
 
 
+def test_a_sweep_reads_the_oldest_version_alone(grown, monkeypatch):
+    shop, place = grown
+    before = set(shop.listing())
+    version, names = find_version(place), []
+    read = FolderPlace.read
+    monkeypatch.setattr(FolderPlace, "read", lambda self, name: names.append(name) or read(self, name))
+    sweep_versions(place, version)
+    assert len(names) == 2
+    assert set(shop.listing()) == before
+
+
 def test_a_damaged_version_is_not_swept_away(grown):
     _, place = grown
     version = find_version(place)
@@ -84,7 +95,7 @@ def test_a_damaged_version_is_not_swept_away(grown):
 
 
 def test_every_metadata_file_that_is_named_is_there(open_shop, tmp_path):
-    shop = open_shop(tmp_path, keep=3)
+    shop = open_shop(tmp_path, keep=3, readable_us=0)
     snapshot = shop.write({"id": [0]})
     for number in range(1, 9):
         shop.publish(snapshot)

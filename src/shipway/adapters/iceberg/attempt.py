@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from copy import deepcopy
 from typing import Any
 
 import msgspec
@@ -31,6 +30,7 @@ from shipway.adapters.iceberg.metadata import (
     ROWS,
     Metadata,
     Widened,
+    copy_metadata,
     current_schema,
     current_snapshot,
     find_widened,
@@ -77,18 +77,19 @@ class Attempt:
         self.written: list[str] = []
         self.added = self.removed = self.rewritten = 0
 
-    def make(self, *, commit: str, at_ms: int, keep: int) -> Version:
+    def make(self, *, commit: str, at_ms: int, keep: int, readable_ms: int) -> Version:
         """Write everything that the version needs but its metadata, and return it.
 
         Args:
             commit: the commit that is published.
             at_ms: the present instant.
-            keep: how many versions stay readable.
+            keep: how many versions stay readable at least.
+            readable_ms: how long a version stays readable at least once another took its place.
 
         Raises:
             ShipwayError: SW-212 for a value that Iceberg does not keep, SW-605 for a file that is missing or damaged.
         """
-        metadata = start_metadata(self._place.uri) if self._before is None else deepcopy(self._before.metadata)
+        metadata = start_metadata(self._place.uri) if self._before is None else copy_metadata(self._before.metadata)
         manifests = self._load(metadata)
         widened = find_widened(current_schema(metadata), self._design.columns)
         moved = any(self._design.names.get(name) != at for name, at in read_mapping(metadata).items())
@@ -105,7 +106,8 @@ class Attempt:
             pairs = [self._add(key, needed) for key, needed in new.items()]
             manifests.append(Manifest(listed=[pair[0] for pair in pairs], entries=[pair[1] for pair in pairs]))
         self.added = len(new)
-        self._state(metadata, self._write(manifests, schema), commit=commit, at_ms=at_ms, keep=keep)
+        written = self._write(manifests, schema)
+        self._state(metadata, written, commit=commit, at_ms=at_ms, keep=keep, readable_ms=readable_ms)
         return Version(number=self._number, metadata=metadata)
 
     def _load(self, metadata: Metadata) -> list[Manifest]:
@@ -199,7 +201,16 @@ class Attempt:
         merged.entries = entries
         return merged
 
-    def _state(self, metadata: Metadata, written: tuple[str, int], *, commit: str, at_ms: int, keep: int) -> None:
+    def _state(
+        self,
+        metadata: Metadata,
+        written: tuple[str, int],
+        *,
+        commit: str,
+        at_ms: int,
+        keep: int,
+        readable_ms: int,
+    ) -> None:
         uri, number = written
         parent = current_snapshot(metadata)
         snapshot: dict[str, Any] = {
@@ -217,7 +228,7 @@ class Attempt:
             log = {"metadata-file": before, "timestamp-ms": metadata["last-updated-ms"]}
             metadata["metadata-log"].append(log)
         metadata["properties"][MAPPING] = write_mapping(self._design.names, self._design.known)
-        put_snapshot(metadata, snapshot, keep=keep)
+        put_snapshot(metadata, snapshot, keep=keep, readable_ms=readable_ms)
         # Metadata files go with the snapshots that they were the first to have.
         surplus = max(0, len(metadata["metadata-log"]) + 1 - len(metadata["snapshots"]))
         metadata["metadata-log"] = metadata["metadata-log"][surplus:]

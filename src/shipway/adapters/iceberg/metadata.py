@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any, Final
 
 import msgspec
@@ -62,6 +63,11 @@ def current_schema(metadata: Metadata) -> Schema | None:
     return None if found is None else Schema.model_validate(found)
 
 
+def copy_metadata(metadata: Metadata) -> Metadata:
+    """Return metadata that can be changed; what a list or an object in it holds is shared, and never changed."""
+    return {name: copy(value) for name, value in metadata.items()}
+
+
 def write_mapping(names: Mapping[str, int], columns: Mapping[int, NestedField]) -> str:
     """Return the name mapping of a table as JSON."""
     called: dict[int, list[str]] = {}
@@ -106,9 +112,12 @@ def put_schema(metadata: Metadata, columns: Sequence[NestedField]) -> Schema:
     return schema
 
 
-def put_snapshot(metadata: Metadata, snapshot: dict[str, Any], *, keep: int) -> None:
-    """Make a snapshot the table's, and forget those that are more than are kept."""
-    metadata["snapshots"] = [*metadata["snapshots"], snapshot][-keep:]
+def put_snapshot(metadata: Metadata, snapshot: dict[str, Any], *, keep: int, readable_ms: int) -> None:
+    """Make a snapshot the table's; forget those that are more than are kept and were replaced long enough ago."""
+    snapshots = [*metadata["snapshots"], snapshot]
+    since_ms = snapshot["timestamp-ms"] - readable_ms
+    fresh = 1 + sum(each["timestamp-ms"] > since_ms for each in snapshots[1:])
+    metadata["snapshots"] = snapshots[-max(keep, fresh) :]
     kept = {each["snapshot-id"] for each in metadata["snapshots"]}
     log = {"snapshot-id": snapshot["snapshot-id"], "timestamp-ms": snapshot["timestamp-ms"]}
     metadata["snapshot-log"] = [each for each in metadata["snapshot-log"] if each["snapshot-id"] in kept] + [log]

@@ -24,25 +24,31 @@ from shipway.adapters.iceberg.version import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.table import Snapshot
+from shipway.kit.duration import HOUR
 from shipway.ports.clock import Clock
 from shipway.ports.publication import Published
 
 KEEP: Final = 20
-"""How many published versions stay readable, the present one among them."""
+"""How many published versions stay readable in any case, the present one among them."""
+
+READABLE_US: Final = HOUR
+"""How long a version stays readable once another took its place: a query that has begun reads on."""
 
 
 class IcebergPublisher:
     """Publishes tables as Iceberg in a folder or a bucket; it answers the port `Publisher`."""
 
-    def __init__(self, *, clock: Clock, keep: int = KEEP) -> None:
+    def __init__(self, *, clock: Clock, keep: int = KEEP, readable_us: int = READABLE_US) -> None:
         """Publish by a clock.
 
         Args:
             clock: what versions are dated by.
-            keep: how many versions of a table stay readable, the present one among them.
+            keep: how many versions of a table stay readable in any case, the present one among them.
+            readable_us: how long a version stays readable at least once another took its place, in microseconds.
         """
         self._clock = clock
         self._keep = keep
+        self._readable_ms = readable_us // 1_000
 
     def publish(
         self, name: str, snapshot: Snapshot, *, commit: str, files: Callable[[str], str], location: str
@@ -67,7 +73,8 @@ class IcebergPublisher:
             return _report(place, before, snapshot)
         attempt = Attempt(name, snapshot, place=place, before=before, files=files)
         try:
-            after = attempt.make(commit=commit, at_ms=self._clock.now() // 1_000, keep=self._keep)
+            now_ms = self._clock.now() // 1_000
+            after = attempt.make(commit=commit, at_ms=now_ms, keep=self._keep, readable_ms=self._readable_ms)
         except ShipwayError as refusal:
             present = find_version(place)
             if refusal.code != "SW-605" or before is None or present is None or present.number == before.number:
@@ -86,6 +93,16 @@ class IcebergPublisher:
         if after.number % max(1, self._keep // 2) == 0:
             sweep_versions(place, after)
         return _report(place, after, snapshot, by=attempt)
+
+    def commits(self, name: str, *, location: str) -> tuple[str, ...]:
+        """Return the commits of all versions that can be read there now, oldest first.
+
+        Raises:
+            ShipwayError: SW-605 if the published table is damaged, and as `open_place` says.
+        """
+        present = find_version(open_place(location, name))
+        snapshots = () if present is None else present.metadata["snapshots"]
+        return tuple(dict.fromkeys(each["summary"][COMMIT] for each in snapshots))
 
 
 def _overtaken(name: str, place: Place) -> ShipwayError:
@@ -106,5 +123,4 @@ def _report(place: Place, version: Version, snapshot: Snapshot, *, by: Attempt |
         files_removed=0 if by is None else by.removed,
         files_rewritten=0 if by is None else by.rewritten,
         unchanged=by is None,
-        commits=tuple(dict.fromkeys(each["summary"][COMMIT] for each in version.metadata["snapshots"])),
     )

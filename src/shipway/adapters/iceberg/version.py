@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ DATA: Final = "data"
 
 _HINT: Final = f"{METADATA}/version-hint.text"
 _NUMBERED: Final = re.compile(r"(?:metadata|data)/v(\d+)[.-].*")
+_WRITTEN: Final = re.compile(r"(?:metadata|data)/(v\d+-[0-9a-f]+)-.*")
 _METADATA: Final = re.compile(r"metadata/v(\d+)\.metadata\.json")
 
 
@@ -102,15 +103,20 @@ def name_in(place: Place, uri: str) -> str:
 def sweep_versions(place: Place, present: Version) -> None:
     """Remove the files of versions that are not kept, and those that killed or beaten publishers left.
 
-    A file carries the number of the version it was written for. One of a number above the present may be about to be
-    needed; one of the present or below, which no kept version needs, never will be.
+    A file carries the number of the version it was written for, and the token of the publisher who wrote it. One of a
+    number above the present may be about to be needed. One of a version that is kept is needed where it carries the
+    token that the version's own list has. One of a version before those is needed by the oldest that is kept or by
+    none, for whatever a version needs of earlier ones, the version before it needed too. So the oldest alone is read,
+    however many are kept.
 
     Raises:
-        ShipwayError: SW-605 if a file of a kept version is missing or damaged.
+        ShipwayError: SW-605 if a file of the oldest version that is kept is missing or damaged.
     """
-    first = present.number + 1 - len(present.metadata["snapshots"])
+    snapshots = present.metadata["snapshots"]
+    first = present.number + 1 - len(snapshots)
+    tokens = {_token_of(name_in(place, each["manifest-list"])) for each in snapshots}
     try:
-        used = set(_find_used(place, present.metadata))
+        used = set(_find_used(place, snapshots[0]))
     except ShipwayError:
         now = find_version(place)
         if now is None or now.number == present.number:
@@ -120,23 +126,26 @@ def sweep_versions(place: Place, present: Version) -> None:
     doomed: list[str] = []
     for name in [*place.names(METADATA), *place.names(DATA)]:
         number = _NUMBERED.fullmatch(name)
-        if number is None or int(number[1]) > present.number or name in used:
+        if number is None or int(number[1]) > present.number or name in used or _token_of(name) in tokens:
             continue
         if _METADATA.fullmatch(name) is None or int(number[1]) < first:
             doomed.append(name)
     place.remove(doomed)
 
 
-def _find_used(place: Place, metadata: Metadata) -> Iterator[str]:
-    manifests: set[str] = set()
-    for snapshot in metadata["snapshots"]:
-        name = name_in(place, snapshot["manifest-list"])
-        yield name
-        manifests.update(msgspec.json.decode(read_header(need_file(place, name))[MANIFESTS], type=list[str]))
-    for uri in manifests:
-        name = name_in(place, uri)
-        yield name
-        for listed in msgspec.json.decode(read_header(need_file(place, name))[FILES], type=list[Listed]):
+def _token_of(name: str) -> str | None:
+    """Return what all files that one publisher wrote for one version have in their names; None for the metadata."""
+    found = _WRITTEN.fullmatch(name)
+    return None if found is None else found[1]
+
+
+def _find_used(place: Place, snapshot: dict[str, Any]) -> Iterator[str]:
+    name = name_in(place, snapshot["manifest-list"])
+    yield name
+    for uri in msgspec.json.decode(read_header(need_file(place, name))[MANIFESTS], type=list[str]):
+        manifest = name_in(place, uri)
+        yield manifest
+        for listed in msgspec.json.decode(read_header(need_file(place, manifest))[FILES], type=list[Listed]):
             if listed.uri is not None:
                 yield name_in(place, listed.uri)
 

@@ -41,6 +41,10 @@ class MemoryPublisher:
         self._frames[found.metadata_uri] = frame
         return found
 
+    def commits(self, name: str, *, location: str) -> tuple[str, ...]:
+        """Return the commits of all versions that were published there, oldest first."""
+        return tuple(dict.fromkeys(commit for _, commit in self._versions.get((location, name), ())))
+
     def read(self, uri: str) -> pl.DataFrame:
         """Return the rows of a version by the address of its metadata."""
         return self._frames[uri]
@@ -54,7 +58,6 @@ class MemoryPublisher:
             files_removed=removed,
             files_rewritten=0,
             unchanged=unchanged,
-            commits=tuple(dict.fromkeys(commit for _, commit in versions)),
         )
 
 
