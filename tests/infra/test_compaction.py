@@ -1,4 +1,5 @@
 import random
+from contextlib import contextmanager
 
 import polars as pl
 import pytest
@@ -77,8 +78,8 @@ def test_files_of_an_earlier_schema_become_files_of_the_present_one():
     assert any(part.schema == len(small.schemas) - 1 for part in small.parts)
 
 
-@pytest.fixture(scope="module")
-def small():
+@contextmanager
+def small_files():
     """Make files of all classes out of few rows."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compaction, "_SMALLEST_BYTES", 900)
@@ -96,43 +97,43 @@ def append_noise(files, snapshot, rows):
     return files.append(snapshot, NOISE.slice(snapshot.rows, rows).to_frame())
 
 
-@pytest.mark.usefixtures("small")
 @settings(max_examples=15)
 @given(st.data())
 def test_files_are_few_whatever_sizes_come_in_whatever_order(data):
-    files = TableFiles(MemoryBlobs())
-    # Sizes of each class by turns, in the order that is worst for what only looks at the last ones.
-    sizes = [1, 1, 1, 1, 1, 1, 1, 300] * data.draw(st.integers(0, 7))
-    sizes += data.draw(st.lists(st.sampled_from([0, 1, 5, 40, 300, 700, 2_100, 4_500]), min_size=8, max_size=40))
-    snapshot = files.write(NOISE.head(0).to_frame())
-    for number, size in enumerate(sizes):
-        grown = append_noise(files, snapshot, size)
-        snapshot = compact(files, grown)
-        assert snapshot.digest == grown.digest
-        levels = [compaction._class_of(part) for part in snapshot.parts]
-        for level in range(2):
-            assert levels.count(level) < 2 * WIDTH + levels.count(2), levels
-        if number % 8 == 0:
-            assert compact(files, snapshot) is snapshot
-    assert compact(files, snapshot) is snapshot
-    assert files.read(snapshot)["x"].equals(NOISE.head(snapshot.rows))
+    with small_files():
+        files = TableFiles(MemoryBlobs())
+        # Sizes of each class by turns, in the order that is worst for what only looks at the last ones.
+        sizes = [1, 1, 1, 1, 1, 1, 1, 300] * data.draw(st.integers(0, 7))
+        sizes += data.draw(st.lists(st.sampled_from([0, 1, 5, 40, 300, 700, 2_100, 4_500]), min_size=8, max_size=40))
+        snapshot = files.write(NOISE.head(0).to_frame())
+        for number, size in enumerate(sizes):
+            grown = append_noise(files, snapshot, size)
+            snapshot = compact(files, grown)
+            assert snapshot.digest == grown.digest
+            levels = [compaction._class_of(part) for part in snapshot.parts]
+            for level in range(2):
+                assert levels.count(level) < 2 * WIDTH + levels.count(2), levels
+            if number % 8 == 0:
+                assert compact(files, snapshot) is snapshot
+        assert compact(files, snapshot) is snapshot
+        assert files.read(snapshot)["x"].equals(NOISE.head(snapshot.rows))
 
 
-@pytest.mark.usefixtures("small")
 @pytest.mark.parametrize("pattern", [[1], [1] * 7 + [300], [1, 300, 2_100], [300, 40, 1]])
 def test_rows_are_written_again_a_few_times_whatever_sizes_come(pattern):
-    blobs = CountingBlobs()
-    files = TableFiles(blobs)
-    snapshot = files.write(NOISE.head(0).to_frame())
-    appended = written = 0
-    for number in range(240):
-        before = blobs.put_bytes
-        snapshot = append_noise(files, snapshot, pattern[number % len(pattern)])
-        appended += blobs.put_bytes - before
-        before = blobs.put_bytes
-        snapshot = compact(files, snapshot)
-        written += blobs.put_bytes - before
-    assert written < 3 * appended
+    with small_files():
+        blobs = CountingBlobs()
+        files = TableFiles(blobs)
+        snapshot = files.write(NOISE.head(0).to_frame())
+        appended = written = 0
+        for number in range(240):
+            before = blobs.put_bytes
+            snapshot = append_noise(files, snapshot, pattern[number % len(pattern)])
+            appended += blobs.put_bytes - before
+            before = blobs.put_bytes
+            snapshot = compact(files, snapshot)
+            written += blobs.put_bytes - before
+        assert written < 3 * appended
 
 
 def test_changes_by_key_between_appends_keep_files_few_and_rows_right():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.core.error import ShipwayError
-from shipway.core.table import EMPTY
+from shipway.core.table import EMPTY, Part, start_snapshot
 from shipway.infra.branch import BRANCH, Branches
 from shipway.infra.history import CUT, History
 from shipway.kit.canonical import digest_bytes
@@ -178,3 +178,33 @@ def test_crossing_merges_are_searched_no_farther_than_they_go():
     catalog.asked = 0
     assert set(History(catalog).find_bases([crossed[0].id], [crossed[1].id])) == {one.id, other.id}
     assert catalog.asked < 10
+
+
+@settings(max_examples=60)
+@given(histories())
+def test_what_is_known_to_be_there_is_not_asked_for(world):
+    catalog, commits = world
+    asked = list(History(catalog).reachable([commits[-1].id]))
+    history, there = History(catalog), dict(catalog.listing())
+    catalog.stored_at = None
+    assert list(history.reachable([commits[-1].id], there)) == asked
+    assert set(asked) == ancestors(commits, commits[-1].id)
+
+
+def test_what_a_snapshot_needs_is_read_once_and_is_what_it_names():
+    catalog, names = CountingCatalog(), [f"{number:064x}" for number in range(300)]
+    parts = [Part(digest=name, rows=1, size_bytes=1) for name in names]
+    snapshot = start_snapshot({"id": "Int64"}, parts)
+    commit = EMPTY.follow({"t": snapshot}, "first")
+    catalog.move(BRANCH + "main", expect=None, target=commit.id, objects=commit.objects(beside=EMPTY))
+    history, layout = History(catalog), snapshot.stored[0]
+    for _ in range(2):
+        holding = history.holdings([layout])[layout]
+        files = history.files_of(holding.runs)
+        assert (holding.rows, len(files)) == (snapshot.digest, 300 // 128)
+        assert [*(name for run in holding.runs for name in files[run]), *holding.files] == names
+        assert catalog.asked == 1 + len(files)
+    assert {layout, *holding.runs} == set(snapshot.stored[1])
+    with pytest.raises(ShipwayError) as caught:
+        history.holdings(["0" * 64])
+    assert caught.value.code == "SW-605"

@@ -5,13 +5,13 @@ the grace may belong to a commit that is just being made, so it stays in any cas
 it young again. Refs that move while the search goes on make it start again.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from shipway.core.error import ShipwayError
 from shipway.infra.branch import Branches
-from shipway.infra.history import CUT
+from shipway.infra.history import CUT, History
 from shipway.ports.blobs import Blobs
 from shipway.ports.catalog import Catalog
 
@@ -95,33 +95,33 @@ def _mark(
     firm = {at for ref, at in refs.items() if not ref.startswith(CUT)}
     # A young commit that no ref has may be about to get one, and what it stands on may be old.
     firm.update(history.commits_among([name for name, at in listing.items() if at >= before or name in cited]))
-    keep: dict[str, tuple[str, ...]] = {}
-    needed: set[str] = set()
-    awaited = set(cited)
+    reached = list(history.reachable(firm, listing))
+    keep = [name for name in reached if name in firm or history_before is None or listing[name] >= history_before]
+    if cited:
+        # No ref has the stray ones any more, yet a run may have read their rows on a branch that was dropped.
+        followed = set(reached)
+        stray = history.commits_among([name for name in listing if name not in followed])
+        stray.sort(key=lambda name: (-listing[name], name))
+        keep += _find_cited(history, [*reached, *stray], set(keep), cited)
+    kept = {name: history.record(name) for name in keep}
+    holdings = history.holdings(dict.fromkeys(layout for each in kept.values() for layout in each.tables.values()))
+    files = history.files_of(dict.fromkeys(run for each in holdings.values() for run in each.runs))
+    needed = {*kept, *holdings, *files}
+    needed.update(*files.values(), *(each.files for each in holdings.values()))
+    return {name: each.parents for name, each in kept.items()}, needed
 
-    def look(name: str, *, must: bool) -> None:
-        """Keep a commit if it must stay, or is the first seen with rows that are cited."""
-        commit = history.get(name)
-        found = awaited.intersection(snapshot.digest for snapshot in commit.tables.values())
-        if not (must or found):
-            return
-        awaited.difference_update(found)
-        keep[name] = commit.parents
-        needed.add(name)
-        for snapshot in commit.tables.values():
-            needed.update(snapshot.stored[1])
-            needed.update(part.digest for part in snapshot.parts)
 
-    seen: set[str] = set()
-    for name in history.reachable(firm):
-        seen.add(name)
-        young = history_before is None or listing.get(name, before) >= history_before
-        look(name, must=young or name in firm)
-    # No ref has these any more, yet a run may have read them on a branch that was dropped.
-    stray = history.commits_among([name for name in listing if name not in seen and name not in needed])
-    for name in sorted(stray, key=lambda name: (-listing[name], name)):
-        look(name, must=False)
-    return keep, needed
+def _find_cited(history: History, order: Sequence[str], held: Collection[str], cited: Collection[str]) -> list[str]:
+    """Return commits that are not held, each the first in order that has some rows that are cited."""
+    layouts = {name: tuple(history.record(name).tables.values()) for name in order}
+    holdings = history.holdings(dict.fromkeys(layout for each in layouts.values() for layout in each))
+    awaited, found = set(cited), list[str]()
+    for name in order:
+        rows = awaited.intersection(holdings[layout].rows for layout in layouts[name])
+        awaited -= rows
+        if rows and name not in held:
+            found.append(name)
+    return found
 
 
 def _forget(

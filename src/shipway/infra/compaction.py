@@ -84,6 +84,10 @@ def _class_of(part: Part) -> int:
 
 
 def _merge(files: TableFiles, snapshot: Snapshot, parts: Sequence[Part]) -> list[Part]:
-    frame = pl.concat(list(files.read_parts(snapshot, parts=parts)))
     last = len(snapshot.schemas) - 1
+    if all(part.schema == last for part in parts):
+        # Eight files at once take half the time of eight by themselves.
+        frame = files.read_alike(parts)
+    else:
+        frame = pl.concat(list(files.read_parts(snapshot, parts=parts)))
     return files.write_parts(frame, schema=last) or [files.write_part(frame, schema=last)]

@@ -4,8 +4,9 @@ No table is read here, so this loads without a frame library.
 """
 
 import heapq
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any, Final, TypeVar
+import sys
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -25,12 +26,29 @@ _KEPT: Final = 256
 _RECORDS: Final = 65_536
 """How many commits' records stay in memory, without their snapshots."""
 
+_HOLDINGS: Final = 4_096
+"""Of how many layouts, and of how many runs, it stays in memory which files they name."""
+
 _OURS, _THEIRS, _BEHIND = 1, 2, 4
 """From which sides a commit was met, and that it is behind one that was met from both."""
 
 _BOTH: Final = _OURS | _THEIRS
 
 _Found = TypeVar("_Found")
+
+
+class Holding(NamedTuple):
+    """What a stored snapshot needs to be there.
+
+    Attributes:
+        rows: the digest of its rows.
+        runs: the runs of parts that its layout names.
+        files: the digests of the parts after them.
+    """
+
+    rows: str
+    runs: tuple[str, ...]
+    files: tuple[str, ...]
 
 
 class History:
@@ -42,6 +60,8 @@ class History:
         self._snapshots: dict[str, Snapshot] = {}
         self._commits: dict[str, Commit] = {}
         self._records: dict[str, CommitRecord] = {}
+        self._holdings: dict[str, Holding] = {}
+        self._runs: dict[str, tuple[str, ...]] = {}
 
     def get(self, commit: str) -> Commit:
         """Return a commit by id.
@@ -68,6 +88,9 @@ class History:
 
     def add(self, commit: Commit) -> Commit:
         """Keep a commit that was just stored in memory."""
+        tables = {name: snapshot.stored[0] for name, snapshot in commit.tables.items()}
+        record = CommitRecord(parents=commit.parents, tables=tables, message=commit.message, depth=commit.depth)
+        _keep(self._records, commit.id, record, most=_RECORDS)
         return _keep(self._commits, commit.id, commit)
 
     def drop(self, commit: str) -> None:
@@ -75,9 +98,36 @@ class History:
         self._commits.pop(commit, None)
         self._records.pop(commit, None)
 
+    def record(self, commit: str) -> CommitRecord:
+        """Return a commit that something names as it is stored, without its tables; SW-605 where it is gone."""
+        known = self._records.get(commit)
+        if known is None:
+            body = self._catalog.get([commit]).get(commit)
+            if body is None:
+                raise _lost(f"commit {commit}")
+            known = _keep(self._records, commit, _decode(_RECORD, body, commit), most=_RECORDS)
+        return known
+
+    def holdings(self, layouts: Iterable[str]) -> dict[str, Holding]:
+        """Return what snapshots need, by the ids of their layouts; SW-605 where a layout is gone."""
+        found = {name: kept for name in layouts if (kept := self._holdings.get(name)) is not None}
+        missing = [name for name in layouts if name not in found]
+        for name, body in self._bodies(missing).items():
+            layout: Layout = _decode(_LAYOUT, body, name)
+            holding = Holding(layout.digest, layout.runs, _name_files(layout.rest))
+            found[name] = _keep(self._holdings, name, holding, most=_HOLDINGS)
+        return found
+
+    def files_of(self, runs: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return the digests of the parts that runs consist of, by run; SW-605 where a run is gone."""
+        found = {name: kept for name in runs if (kept := self._runs.get(name)) is not None}
+        for name, body in self._bodies([name for name in runs if name not in found]).items():
+            found[name] = _keep(self._runs, name, _name_files(_decode(_PARTS, body, name)), most=_HOLDINGS)
+        return found
+
     def contains(self, commit: str, ancestor: str) -> bool:
         """Tell whether a commit is an ancestor of another one, or the same."""
-        floor = self._record(ancestor).depth
+        floor = self.record(ancestor).depth
         return any(name == ancestor for name, _ in self._walk([(commit, _OURS)], floor))
 
     def find_bases(self, ours: Iterable[str], theirs: Iterable[str]) -> list[str]:
@@ -88,25 +138,42 @@ class History:
         starts = [*((name, _OURS) for name in ours), *((name, _THEIRS) for name in theirs)]
         return [name for name, sides in self._walk(starts, 0) if sides == _BOTH]
 
-    def parents_of(self, commit: str) -> tuple[str, ...]:
-        """Return the parents of a commit that are kept; SW-605 for one that is neither kept nor known to be let go."""
-        parents = self._record(commit).parents
-        there = self._catalog.stored_at(parents) if parents else {}
+    def parents_of(self, commit: str, there: Container[str] | None = None) -> tuple[str, ...]:
+        """Return the parents of a commit that are kept; SW-605 for one that is neither kept nor known to be let go.
+
+        Args:
+            commit: whose parents.
+            there: every object of the catalog, where that is known.
+        """
+        parents = self.record(commit).parents
+        if there is None:
+            there = self._catalog.stored_at(parents) if parents else ()
         for parent in parents:
             if parent not in there and self._catalog.head(CUT + parent) is None:
                 raise _lost(f"commit {parent}")
         return tuple(parent for parent in parents if parent in there)
 
     def commits_among(self, objects: Collection[str]) -> list[str]:
-        """Return those objects of the catalog that are commits."""
-        bodies = self._catalog.get(objects) if objects else {}
-        return [name for name, body in bodies.items() if _is_commit(body)]
+        """Return those objects of the catalog that are commits, in the order given."""
+        others = [self._holdings, self._runs]
+        unknown = [name for name in objects if name not in self._records and not any(name in each for each in others)]
+        for name, body in self._catalog.get(unknown).items() if unknown else ():
+            if (record := _read_record(body)) is not None:
+                _keep(self._records, name, record, most=_RECORDS)
+        return [name for name in objects if name in self._records]
 
-    def reachable(self, starts: Iterable[str]) -> Iterator[str]:
-        """Yield commits and all that they follow, each once, those after others before those they follow."""
-        return (name for name, _ in self._walk([(start, _OURS) for start in dict.fromkeys(starts)], 0))
+    def reachable(self, starts: Iterable[str], there: Container[str] | None = None) -> Iterator[str]:
+        """Yield commits and all that they follow, each once, those after others before those they follow.
 
-    def _walk(self, starts: Iterable[tuple[str, int]], floor: int) -> Iterator[tuple[str, int]]:
+        Args:
+            starts: where to begin.
+            there: every object of the catalog, where that is known: no parent is asked for then.
+        """
+        return (name for name, _ in self._walk([(start, _OURS) for start in dict.fromkeys(starts)], 0, there))
+
+    def _walk(
+        self, starts: Iterable[tuple[str, int]], floor: int, there: Container[str] | None = None
+    ) -> Iterator[tuple[str, int]]:
         """Yield ancestors down to a depth, deepest first, each with the sides it was met from.
 
         Whatever follows a commit is deeper than it, so its sides are whole when it is yielded. What a common ancestor
@@ -118,7 +185,7 @@ class History:
 
         def meet(name: str, side: int) -> None:
             if name not in sides:
-                heapq.heappush(waiting, (-self._record(name).depth, name))
+                heapq.heappush(waiting, (-self.record(name).depth, name))
                 ahead.add(name)
             sides[name] = sides.get(name, 0) | side
             if sides[name] & _BEHIND:
@@ -132,18 +199,8 @@ class History:
             yield name, sides[name]
             onward = sides[name] if sides[name] & _BOTH != _BOTH else sides[name] | _BEHIND
             if ahead or not onward & _BEHIND:
-                for parent in self.parents_of(name):
+                for parent in self.parents_of(name, there):
                     meet(parent, onward)
-
-    def _record(self, commit: str) -> CommitRecord:
-        """Return a commit that something names as it is stored: where it is gone, it was lost."""
-        known = self._records.get(commit)
-        if known is None:
-            body = self._catalog.get([commit]).get(commit)
-            if body is None:
-                raise _lost(f"commit {commit}")
-            known = _keep(self._records, commit, _decode(_RECORD, body, commit), most=_RECORDS)
-        return known
 
     def _load(self, layouts: Iterable[str]) -> dict[str, Snapshot]:
         """Return snapshots by the ids of their layouts: two reads of the catalog, however many there are."""
@@ -184,12 +241,16 @@ def _decode(decoder: Any, body: bytes, name: str) -> Any:
         raise ShipwayError("SW-605", fact, "restore the catalog from a backup") from fault
 
 
-def _is_commit(body: bytes) -> bool:
+def _read_record(body: bytes) -> CommitRecord | None:
     try:
-        _RECORD.decode(body)
+        return _RECORD.decode(body)
     except msgspec.DecodeError:
-        return False
-    return True
+        return None
+
+
+def _name_files(parts: Iterable[Part]) -> tuple[str, ...]:
+    """Return the digests of parts; versions of a table share most of theirs, and here the texts too."""
+    return tuple(sys.intern(part.digest) for part in parts)
 
 
 def _lost(what: str) -> ShipwayError:

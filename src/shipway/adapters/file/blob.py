@@ -176,11 +176,11 @@ class FileBlobs:
             folders = [folder for folder in os.scandir(self._root) if _FOLDER.fullmatch(folder.name)]
         except FileNotFoundError:
             return
+        named = _DIGEST.fullmatch
         for folder in folders:
             with os.scandir(folder) as entries:
-                yield from (
-                    entry for entry in entries if _DIGEST.fullmatch(entry.name) and entry.name.startswith(folder.name)
-                )
+                found = [entry for entry in entries if named(entry.name) and entry.name[:2] == folder.name]
+            yield from found
 
     def _place(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
