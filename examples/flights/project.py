@@ -13,7 +13,7 @@ PUERTO_RICO = "America/Puerto_Rico"  # BQN, PSE, SJU and STT are missing from th
     "published": ("carrier", "origin", "dest", "flight", "distance", "scheduled", "minute", "weekday", "month", "day"),
     "assigned": ("tailnum",),
     "departed": ("dep_delay",),
-    "landed": ("arr_delay",),
+    "landed": ("arr_delay", "air_time"),
     "cancelled": (),
 })
 def flights(flights: pl.DataFrame, airports: pl.DataFrame) -> pl.DataFrame:
@@ -123,19 +123,54 @@ def train(frame: sw.TrainFrame, *, rounds: int = 60, leaves: int = 31, rate: flo
 storms_never_help = sw.never_lowers("storms_never_help", BAD | {wx.visib: -5})
 small_things_stay_small = sw.never_matters("small_things_stay_small", {ride.distance: 5, plane.seats: 2})
 
+day = flights.scheduled - "5h"  # a day of New York, near enough: nothing departs around midnight
+speed = flights.distance / flights.air_time * 60  # miles per hour
+
 sw.gate(
     "data",
+    # what there is
     sw.has_rows(flights) >= 300_000,
     sw.unique(flights.month, flights.day, flights.carrier, flights.flight, flights.origin),
-    sw.holds(flights.origin.is_in("EWR", "JFK", "LGA")),
-    sw.holds((flights.arr_delay >= -120) & (flights.arr_delay <= 1500)),
-    sw.holds(flights.landed > flights.departed),
+    sw.thinnest_day(day) >= 0.4,
+    sw.fullest_day(day) <= 1.5,
+    sw.gaps(weather.observed, every="1h", per=weather.origin) <= 100,
     sw.present(flights.dest),
     sw.present(flights.tailnum) <= 0.01,  # none where a flight was cancelled before it had an aircraft
     sw.present(flights.arr_delay) <= 0.05,  # cancelled or diverted
-    sw.holds((weather.wind_speed <= 100) & (weather.temp >= 0) & (weather.visib <= 10)),
+    sw.present(weather.temp) <= 0.02,
+    sw.present(weather.pressure) <= 0.25,
+    # when it comes
     sw.fresh(flights.departed, within="24h"),
-    sw.fresh(weather.reported, within="72h"),  # the feed ends on December 30
+    sw.fresh(flights.scheduled, within="7d", per=flights.carrier, support_rows=300),
+    sw.fresh(weather.reported, within="72h", per=weather.origin),  # the feeds end on December 30
+    sw.past(flights.landed),
+    sw.timely(late, asked=flights.scheduled - "2h"),
+    # what a row may be
+    sw.holds(flights.origin.is_in("EWR", "JFK", "LGA")),
+    sw.holds(flights.carrier.matches("[A-Z0-9]{2}")),
+    sw.holds(flights.dest.matches("[A-Z]{3}")),
+    sw.readable(flights.tailnum),
+    sw.holds((flights.distance > 10) & (flights.distance < 6000)),
+    sw.holds((flights.dep_delay >= -60) & (flights.dep_delay <= 1440)),
+    sw.holds((flights.arr_delay >= -120) & (flights.arr_delay <= 1500)),
+    sw.holds((speed > 60) & (speed < 750)),
+    sw.holds(flights.landed > flights.departed),
+    sw.holds((weather.wind_speed <= 100) & (weather.temp >= 0) & (weather.visib <= 10)),
+    sw.holds(weather.dewp <= weather.temp + 1),
+    sw.holds((weather.humid >= 5) & (weather.humid <= 100)),
+    sw.holds((weather.pressure >= 960) & (weather.pressure <= 1060)),
+    # what it refers to, and what it is like
+    sw.refers(flights.tailnum, planes.tailnum) <= 0.25,
+    sw.correlation(flights.distance, flights.air_time) >= 0.95,
+    sw.label_rate(late) >= 0.05,
+    sw.label_rate(late) <= 0.5,
+    # what came since, beside what there was
+    sw.unseen(flights.carrier).on("new"),
+    sw.unseen(flights.dest).on("new") <= 0.01,
+    sw.vanished(flights.carrier).on("new"),
+    sw.shift(flights.distance, by=day).on("new").against("main", last="60d") <= 0.2,
+    sw.shift(flights.dep_delay, by=day).on("new").against("main", last="60d") <= 0.8,
+    sw.shift(weather.temp, by=weather.observed).on("new").against("main", last="30d") <= 2.5,
     before="training",
 )
 sw.gate(
