@@ -3,8 +3,8 @@
 `python bench/iceberg_publish.py` appends batches of 1,000 rows. shipway commits each to its lake and publishes the
 commit; pyiceberg appends each under its SQL catalog, once as it comes and once with the properties that let it merge
 manifests and forget old metadata. In a second part shipway alone publishes 500 appends that are never compacted, the
-worst case: the last must cost what the first did. There a minute of the publisher's clock lies between two publications,
-for every version stays readable for an hour; in the first part, three hundred within seconds, all of them do.
+worst case: the last must cost what the first did. There a minute of the publisher's clock lies between versions, for
+each stays readable for an hour; in the first part, three hundred within seconds, all of them do.
 """
 
 import logging

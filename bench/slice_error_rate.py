@@ -23,7 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.check import SliceRegression
+from shipway.core.measure import SliceRegression
 from shipway.maths.interval import wilson
 from shipway.validation.sample import Group, Sample, make_sample
 from shipway.validation.slices import find_regressions

@@ -16,7 +16,7 @@ _WORDS = {
             "auc", "brier", "calibration_gap", "decision_value", "label_maturity", "log_loss", "never_lowers",
             "never_matters", "slice_regression",
         ),
-        "shipway.core.check",
+        "shipway.core.candidate",
     ),
     **dict.fromkeys(
         (
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
         skew,
         slow_answers,
     )
-    from shipway.core.check import (
+    from shipway.core.candidate import (
         auc,
         brier,
         calibration_gap,

@@ -14,7 +14,8 @@ from shipway.core.canary import (
     skew,
     slow_answers,
 )
-from shipway.core.check import Rule, auc, calibration_gap
+from shipway.core.candidate import auc, calibration_gap
+from shipway.core.check import Rule
 from shipway.core.data_check import has_rows
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source

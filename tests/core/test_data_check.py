@@ -3,7 +3,8 @@ import polars as pl
 import pytest
 
 import shipway
-from shipway.core.check import Rule, auc, natural_rule
+from shipway.core.candidate import auc
+from shipway.core.check import Rule, natural_rule
 from shipway.core.data_check import (
     correlation,
     distinct,

@@ -5,7 +5,8 @@ import msgspec
 import pytest
 from hypothesis import given
 
-from shipway.core.check import Evidence, auc, log_loss, never_lowers
+from shipway.core.candidate import auc, log_loss, never_lowers
+from shipway.core.check import Evidence
 from shipway.core.data_check import has_columns, has_rows, holds, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source

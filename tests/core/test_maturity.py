@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.core.check import auc, label_maturity
+from shipway.core.candidate import auc, label_maturity
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide, judge, make_gate
 from shipway.core.maturity import NEVER, Asked, give_maturity, mark_maturity, measure_maturity, read_maturity

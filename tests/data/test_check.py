@@ -7,7 +7,7 @@ import pytest
 
 from shipway.adapters.file.reader import FileReader
 from shipway.core import check as words
-from shipway.core.check import auc
+from shipway.core.candidate import auc
 from shipway.core.data_check import fresh, has_columns, has_rows, holds, present, unique
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source

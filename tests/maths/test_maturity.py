@@ -17,7 +17,8 @@ from shipway.maths.maturity import (
     weigh_labels,
 )
 
-# Remission in weeks under 6-mercaptopurine (Freireich et al. 1963), as in Kalbfleisch and Prentice 2002.
+# Remission in weeks under 6-mercaptopurine (Freireich et al. 1963), as in Kalbfleisch and Prentice 2002. The figures
+# below are also what lifelines 0.30.3 prints for them, interval and all.
 WEEKS = [6, 6, 6, 6, 7, 9, 10, 10, 11, 13, 16, 17, 19, 20, 22, 23, 25, 32, 32, 34, 35]
 SEEN = [1, 1, 1, 0, 1, 0, 1, 0, 0, 1, 1, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0]
 rows = st.lists(st.tuples(st.integers(0, 12), st.booleans(), st.integers(0, 4)), min_size=2, max_size=40)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from shipway.core.canary import failed_answers, feature_lag, paired_loss, prediction_shift, shown_loss, slow_answers
-from shipway.core.check import auc
+from shipway.core.candidate import auc
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide, judge, make_gate
 from shipway.core.measure import PairedLoss

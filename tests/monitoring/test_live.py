@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from shipway.core.canary import drift, skew
-from shipway.core.check import Check, auc, brier, calibration_gap, log_loss
+from shipway.core.candidate import auc, brier, calibration_gap, log_loss
+from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
 from shipway.core.measure import Drift, NewestSeen, Score, Windowed

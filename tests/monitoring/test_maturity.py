@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from shipway.core.check import auc, label_maturity
+from shipway.core.candidate import auc, label_maturity
 from shipway.core.gate import judge, make_gate
 from shipway.core.maturity import read_maturity
 from shipway.kit.duration import DAY, HOUR

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from shipway.core.check import Check, Directional, Invariance, Rule, natural_rule
+from shipway.core.check import Check, Rule, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
+from shipway.core.measure import Directional, Invariance
 from shipway.validation.behaviour import measure_behaviour
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.sample import Sample

@@ -10,24 +10,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics
 
-from shipway.core.check import (
-    Check,
-    Evidence,
-    Improvement,
-    Rule,
-    Score,
-    auc,
-    brier,
-    calibration_gap,
-    decision_value,
-    log_loss,
-    never_lowers,
-    slice_regression,
-)
+from shipway.core.candidate import auc, brier, calibration_gap, decision_value, log_loss, never_lowers, slice_regression
+from shipway.core.check import Check, Evidence, Rule
 from shipway.core.data_check import has_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import decide, judge, make_gate
+from shipway.core.measure import Improvement, Score
 from shipway.maths.expression import Column
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.sample import Sample

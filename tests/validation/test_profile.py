@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from shipway.core.check import DecisionValue
 from shipway.core.error import ShipwayError
+from shipway.core.measure import DecisionValue
 from shipway.validation.profile import auc_or_none, calibration_table, profile_by
 from shipway.validation.sample import Group, Sample
 from shipway.validation.value import saved_per_row

@@ -9,9 +9,11 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from shipway.core.check import Check, SliceRegression, log_loss, natural_rule
+from shipway.core.candidate import log_loss
+from shipway.core.check import Check, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
+from shipway.core.measure import SliceRegression
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.reading import Reading
 from shipway.validation.sample import Group, Sample

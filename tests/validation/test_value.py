@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from shipway.core.check import Check, DecisionValue, decision_value
+from shipway.core.candidate import decision_value
+from shipway.core.check import Check
 from shipway.core.gate import judge
+from shipway.core.measure import DecisionValue
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.sample import Sample
 from shipway.validation.value import measure_value, saved_per_row

@@ -15,25 +15,21 @@ from shipway.app.runner import Made, Outputs, Runner
 from shipway.app.training import P, Trained, known_by, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
-from shipway.core.check import (
-    Check,
-    DecisionValue,
-    Directional,
-    Evidence,
-    Improvement,
-    Invariance,
-    Score,
-    SliceRegression,
-    auc,
-    brier,
-    calibration_gap,
-    label_maturity,
-    log_loss,
-)
+from shipway.core.candidate import auc, brier, calibration_gap, label_maturity, log_loss
+from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
-from shipway.core.measure import Labelled, LabelMaturity
+from shipway.core.measure import (
+    DecisionValue,
+    Directional,
+    Improvement,
+    Invariance,
+    Labelled,
+    LabelMaturity,
+    Score,
+    SliceRegression,
+)
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json

@@ -22,7 +22,7 @@ from shipway.app.runner import Made, Runner
 from shipway.app.training import P, score, train
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, LeakLifted, LeakRefused
-from shipway.core.check import auc, log_loss
+from shipway.core.candidate import auc, log_loss
 from shipway.core.error import ShipwayError
 from shipway.core.model import Leak
 from shipway.data.frame import instants_asked

@@ -1,6 +1,6 @@
 """What a check measures and how, as frozen values; what is measured on data is in `shipway.core.data_measure`.
 
-The words that build them are in `shipway.core.check`.
+The words that build them are in `shipway.core.candidate` and `shipway.core.canary`.
 """
 
 from typing import Literal, TypeAlias

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from shipway.core.check import Directional, Invariance
 from shipway.core.error import ShipwayError
+from shipway.core.measure import Directional, Invariance
 from shipway.kit.suggestion import did_you_mean
 from shipway.validation.reading import Reading, Row, read_nothing
 from shipway.validation.sample import Floats, Ints, Sample

@@ -5,17 +5,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from shipway.core.check import (
-    Check,
-    DecisionValue,
-    Directional,
-    Evidence,
-    Improvement,
-    Invariance,
-    Score,
-    SliceRegression,
-)
+from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
+from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, Score, SliceRegression
 from shipway.maths.interval import clustered_auc, clustered_auc_difference, clustered_mean
 from shipway.maths.metric import auc, per_row_log_loss
 from shipway.validation.behaviour import measure_behaviour

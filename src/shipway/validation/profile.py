@@ -1,6 +1,6 @@
 """How a candidate does along one cut of its rows, and how well its probabilities hold: the tables of a report."""
 
-from shipway.core.check import DecisionValue
+from shipway.core.measure import DecisionValue
 from shipway.maths.metric import auc, calibration_bins, log_loss
 from shipway.validation.reading import Row
 from shipway.validation.sample import Bools, Floats, Sample, group_of, split_rows

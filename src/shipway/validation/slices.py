@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from shipway.core.check import SliceRegression
+from shipway.core.measure import SliceRegression
 from shipway.maths.code import compact
 from shipway.maths.metric import per_row_log_loss
 from shipway.maths.multiplicity import benjamini_yekutieli

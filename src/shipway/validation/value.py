@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from shipway.core.check import DecisionValue
+from shipway.core.measure import DecisionValue
 from shipway.maths.interval import clustered_mean
 from shipway.maths.metric import Costs, decision_cost
 from shipway.validation.reading import NO_ROWS, Reading, describe_rows, read_estimate, read_nothing

@@ -15,7 +15,8 @@ from shipway.app.control.decision import (
 )
 from shipway.core.body import EvidenceRecorded, ReleaseMoved, RetrainAsked, VerdictGiven
 from shipway.core.canary import prediction_shift
-from shipway.core.check import Evidence, auc, log_loss
+from shipway.core.candidate import auc, log_loss
+from shipway.core.check import Evidence
 from shipway.core.gate import Finding, Verdict, make_gate
 from shipway.core.projection import Judgement, RetrainState, ServiceState
 from shipway.core.registry import Registry

@@ -17,7 +17,7 @@ from shipway.app.progress import ignore
 from shipway.app.release import manifest_of, open_service, release_feed, start_release
 from shipway.app.runner import Runner
 from shipway.core.canary import drift, feature_lag, newest_seen, paired_loss, prediction_shift, skew
-from shipway.core.check import auc
+from shipway.core.candidate import auc
 from shipway.core.prediction import FEATURES, NEWEST, PREDICTIONS
 from shipway.core.table import MAIN
 from shipway.kit.canonical import canonical_json, digest_value
