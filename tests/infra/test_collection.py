@@ -27,8 +27,8 @@ class AgedBlobs(MemoryBlobs):
         self.ages[digest] = self.clock.now()
         return digest
 
-    def listing(self):
-        return (blob._replace(at=self.ages[blob.digest]) for blob in super().listing())
+    def listing(self, digests=None):
+        return (blob._replace(at=self.ages[blob.digest]) for blob in super().listing(digests))
 
     def remove(self, digests, *, before):
         return super().remove([digest for digest in digests if self.ages.get(digest, before) < before], before=FOREVER)

@@ -146,15 +146,9 @@ def _forget(
 
 
 def _sweep(blobs: Blobs, needed: Collection[str], gone: tuple[int, int], *, before: int, dry: bool) -> Collected:
-    sizes: dict[str, int] = {}
-    kept = young = 0
-    for digest, size, at in blobs.listing():
-        if digest in needed:
-            kept += 1
-        elif at < before:
-            sizes[digest] = size
-        else:
-            young += 1
+    names = set(blobs.digests())
+    spare = names.difference(needed)
+    sizes = {digest: size for digest, size, at in blobs.listing(spare) if at < before}
     removed = list(sizes) if dry else blobs.remove(list(sizes), before=before)
     commits, objects = gone
     return Collected(
@@ -162,6 +156,6 @@ def _sweep(blobs: Blobs, needed: Collection[str], gone: tuple[int, int], *, befo
         objects=objects,
         blobs=len(removed),
         freed_bytes=sum(sizes[digest] for digest in removed),
-        kept=kept,
-        young=young + len(sizes) - len(removed),
+        kept=len(names) - len(spare),
+        young=len(spare) - len(removed),
     )

@@ -63,8 +63,11 @@ class Blobs(Protocol):
         """Yield every digest in the store, in no particular order."""
         ...
 
-    def listing(self) -> Iterator[Stored]:
-        """Yield every blob with its size and age, in no particular order."""
+    def listing(self, digests: Collection[str] | None = None) -> Iterator[Stored]:
+        """Yield blobs with size and age, in no particular order: every one, or those named that are there.
+
+        What is put or removed while this runs may be yielded or not.
+        """
         ...
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:

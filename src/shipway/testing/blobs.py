@@ -98,6 +98,9 @@ def check_listing_has_sizes_and_ages(make: Make) -> None:
     found = list(blobs.listing())
     assert {each.digest: each.size_bytes for each in found} == sizes
     assert len(found) == 3
+    assert sorted(blobs.listing([*_MISSING, *sizes])) == sorted(found)
+    assert list(blobs.listing([found[1].digest, *_MISSING])) == [found[1]]
+    assert list(blobs.listing([])) == []
     ages = {each.digest: each.at for each in found}
     assert [ages[digest] for digest in sizes] == sorted(ages.values())
     now = time.time_ns() // 1_000

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -145,16 +145,17 @@ class FileBlobs:
 
     def digests(self) -> Iterator[str]:
         """Yield every digest in the store, in no particular order."""
-        return (entry.name for entry in self._entries())
+        root, named = str(self._root), _DIGEST.fullmatch
+        for folder in _names(root):
+            if _FOLDER.fullmatch(folder):
+                yield from [name for name in _names(f"{root}/{folder}") if name[:2] == folder and named(name)]
 
-    def listing(self) -> Iterator[Stored]:
-        """Yield every blob with its size and age, in no particular order."""
-        for entry in self._entries():
-            try:
-                found = entry.stat()
-            except FileNotFoundError:
-                continue
-            yield Stored(digest=entry.name, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
+    def listing(self, digests: Collection[str] | None = None) -> Iterator[Stored]:
+        """Yield blobs with size and age, in no particular order: every one, or those named that are there."""
+        for digest in self.digests() if digests is None else filter(_DIGEST.fullmatch, digests):
+            with suppress(FileNotFoundError):
+                found = self._place(digest).stat()
+                yield Stored(digest=digest, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:
         """Remove blobs last put before an instant, in microseconds since 1970 UTC, and return those that went.
@@ -170,17 +171,6 @@ class FileBlobs:
     def uri(self, digest: str) -> str:
         """Return the address under which other engines read the blob, whether or not it is there."""
         return self._place(digest).absolute().as_uri()
-
-    def _entries(self) -> Iterator[os.DirEntry[str]]:
-        try:
-            folders = [folder for folder in os.scandir(self._root) if _FOLDER.fullmatch(folder.name)]
-        except FileNotFoundError:
-            return
-        named = _DIGEST.fullmatch
-        for folder in folders:
-            with os.scandir(folder) as entries:
-                found = [entry for entry in entries if named(entry.name) and entry.name[:2] == folder.name]
-            yield from found
 
     def _place(self, digest: str) -> Path:
         return self._root / digest[:2] / digest
@@ -227,6 +217,15 @@ class FileBlobs:
         if folder not in self._made:
             make_folder(folder)
             self._made.add(folder)
+
+
+def _names(folder: str) -> list[str]:
+    """Return what is in a folder; nothing where it is not there."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except FileNotFoundError:
+        return []
 
 
 def _damaged(fact: str) -> ShipwayError:

@@ -165,19 +165,23 @@ class S3Blobs:
         """
         return (found.digest for found in self.listing())
 
-    def listing(self) -> Iterator[Stored]:
-        """Yield every blob with its size and age, in no particular order, asking the store for a thousand at a time.
+    def listing(self, digests: Collection[str] | None = None) -> Iterator[Stored]:
+        """Yield blobs with size and age, in no particular order: every one, or those named that are there.
 
-        What S3 received in parts is as old as the beginning of its upload.
+        The store is asked for a thousand at a time, whichever are wanted: to ask for each would cost more. What S3
+        received in parts is as old as the beginning of its upload.
 
         Raises:
             ShipwayError: as `translate_store_fault` says.
         """
+        wanted = None if digests is None else set(digests)
+        if wanted is not None and not wanted:
+            return
         with translate_store_fault(self._uri):
             for page in obstore.list(self._store, chunk_size=1_000):
                 for found in page:
                     key = _KEY.fullmatch(found["path"])
-                    if key is not None:
+                    if key is not None and (wanted is None or key[2] in wanted):
                         yield Stored(digest=key[2], size_bytes=found["size"], at=_microseconds(found["last_modified"]))
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:

@@ -58,10 +58,13 @@ class MemoryBlobs:
         """Yield every digest in the store, in no particular order."""
         return iter(tuple(self._blobs))
 
-    def listing(self) -> Iterator[Stored]:
-        """Yield every blob with its size and age, in no particular order."""
+    def listing(self, digests: Collection[str] | None = None) -> Iterator[Stored]:
+        """Yield blobs with size and age, in no particular order: every one, or those named that are there."""
         blobs = tuple(self._blobs.items())
-        return iter([Stored(digest=digest, size_bytes=len(data), at=self._at[digest]) for digest, data in blobs])
+        wanted = self._blobs.keys() if digests is None else set(digests)
+        return iter(
+            [Stored(digest=name, size_bytes=len(data), at=self._at[name]) for name, data in blobs if name in wanted]
+        )
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:
         """Remove blobs last put before an instant and return those that went."""
