@@ -152,9 +152,10 @@ class FileBlobs:
 
     def listing(self, digests: Collection[str] | None = None) -> Iterator[Stored]:
         """Yield blobs with size and age, in no particular order: every one, or those named that are there."""
+        root = str(self._root)
         for digest in self.digests() if digests is None else filter(_DIGEST.fullmatch, digests):
             with suppress(FileNotFoundError):
-                found = self._place(digest).stat()
+                found = Path(f"{root}/{digest[:2]}/{digest}").stat()
                 yield Stored(digest=digest, size_bytes=found.st_size, at=found.st_mtime_ns // 1_000)
 
     def remove(self, digests: Collection[str], *, before: int) -> list[str]:
