@@ -4,9 +4,10 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from shipway.kit.file import hold_lock, lock_holder, make_folder
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.adapter import load_adapter
 from shipway.ports.clock import Clock
+from shipway.ports.inbox import Inbox
 
 PATH: Final = "/v1/raw/"
 KINDS: Final = {
@@ -56,7 +58,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 class Desk:
     """Answers requests that push rows; files are written one after the other, in a thread of their own."""
 
-    def __init__(self, inboxes: dict[str, Any], now: Callable[[], int]) -> None:
+    def __init__(self, inboxes: Mapping[str, Inbox], now: Callable[[], int]) -> None:
         """Take the inboxes there are.
 
         Args:
@@ -100,14 +102,16 @@ class Desk:
         put, at = self._inboxes[name].put, self._now()
         try:
             loop = asyncio.get_running_loop()
-            digest, rows, new = await loop.run_in_executor(self._writer, lambda: put(call.body, ending, at=at))
+            found = await loop.run_in_executor(self._writer, lambda: put(call.body, ending, at=at))
         except ShipwayError as error:
             return _refuse(call, _STATUS.get(error.code, 503), error)
         except Exception:
             # Nobody waits for this exception, and the client must not wait for ever.
             logger.exception("a body for %s could not be kept", name)
             return _refuse(call, 500, ShipwayError("SW-801", "the server did not foresee this", "its log says more"))
-        return call.answer(200, msgspec.json.encode(Accepted(name=name, digest=digest, rows=rows, new=new)))
+        return call.answer(
+            200, msgspec.json.encode(Accepted(name=name, digest=found.digest, rows=found.rows, new=found.new))
+        )
 
 
 def listen(project: Project, *, host: str, port: int, most_bytes: int) -> None:
@@ -143,13 +147,13 @@ def listen(project: Project, *, host: str, port: int, most_bytes: int) -> None:
     except OSError as fault:
         raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", "let this user write") from fault
     try:
-        inbox: Any = load_adapter("inbox.file")
+        inbox: Callable[[Path], Inbox] = load_adapter("inbox.file")
         web.run(_listen(web, {name: inbox(folder / name) for name in names}, host, port, most_bytes))
     finally:
         holding.__exit__(None, None, None)
 
 
-async def _listen(web: Any, inboxes: dict[str, Any], host: str, port: int, most_bytes: int) -> None:
+async def _listen(web: Any, inboxes: Mapping[str, Inbox], host: str, port: int, most_bytes: int) -> None:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)

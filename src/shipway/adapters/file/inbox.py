@@ -11,6 +11,7 @@ from shipway.adapters.file.format import parse
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import digest_bytes
 from shipway.kit.file import make_folder, stage_file, sweep_staged
+from shipway.ports.inbox import Delivery
 
 _NAME: Final = re.compile(r"(\d{20})-([0-9a-f]{64})\..+")
 _READ_ONLY: Final = 0o444
@@ -36,17 +37,8 @@ class FileInbox:
         self._known = set(known)
         self._last_us = max(known.values(), default=0)
 
-    def put(self, body: bytes, ending: str, *, at: int) -> tuple[str, int, bool]:
+    def put(self, body: bytes, ending: str, *, at: int) -> Delivery:
         """Keep a body durably, if it is whole.
-
-        Args:
-            body: the content.
-            ending: what its name ends in, which says its format.
-            at: the instant of arrival, microseconds since 1970 UTC; one that is not later than the last counts as that
-                and a microsecond.
-
-        Returns:
-            The digest of the content, how many rows it has, and whether it was not there before.
 
         Raises:
             ShipwayError: SW-201 if it is damaged or cut short, SW-204 if it has no rows; SW-601 disk full, SW-602 not
@@ -61,7 +53,7 @@ class FileInbox:
             raise ShipwayError("SW-204", "the body has no rows", "send at least one")
         digest = digest_bytes(body)
         if digest in self._known:
-            return digest, rows, False
+            return Delivery(digest, rows, new=False)
         self._last_us = max(at, self._last_us + 1)
         with translate_fault(self._folder):
             make_folder(self._folder)
@@ -69,4 +61,4 @@ class FileInbox:
                 staged.write(body)
                 staged.publish(self._folder / f"{self._last_us:020}-{digest}{ending}")
         self._known.add(digest)
-        return digest, rows, True
+        return Delivery(digest, rows, new=True)

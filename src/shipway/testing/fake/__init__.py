@@ -4,6 +4,7 @@ from shipway.testing.fake.blobs import MemoryBlobs
 from shipway.testing.fake.catalog import MemoryCatalog
 from shipway.testing.fake.chart import PlainCharts
 from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
+from shipway.testing.fake.inbox import MemoryInbox
 from shipway.testing.fake.ledger import MemoryLedger
 from shipway.testing.fake.log import MemoryLog
 from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
@@ -22,6 +23,7 @@ __all__ = [
     "ManualStopwatch",
     "MemoryBlobs",
     "MemoryCatalog",
+    "MemoryInbox",
     "MemoryLedger",
     "MemoryLog",
     "MemoryOnline",
