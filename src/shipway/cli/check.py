@@ -51,7 +51,7 @@ def check(
     at: str | None = None,
     schema: str | None = None,
     main: str | None = None,
-    table: Annotated[tuple[str, ...], Parameter(consume_multiple=False)] = (),
+    table: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     sql: Flag = False,
     door: Given,
 ) -> int:

@@ -1,7 +1,7 @@
 """Measure checks on tables that lie in a warehouse, by questions that bring out counts, sums and a few examples."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -48,7 +48,7 @@ from shipway.data.warehouse.row import (
     plan_repeats,
     plan_timely,
 )
-from shipway.data.warehouse.scan import Plan, Relation, Table, questions_of, scan_rows
+from shipway.data.warehouse.scan import SELECT, Plan, Relation, Table, questions_of, scan_rows
 from shipway.data.warehouse.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.warehouse.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.data.warehouse.translation import ROW, Columns
@@ -107,11 +107,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Group:
-    """The checks of one table and how each is measured."""
+    """The checks of one table, how each is measured, and which asked a question of its own first."""
 
     table: Table
-    plans: dict[str, Plan]
-    checks: dict[str, Check]
+    checks: dict[str, Check] = field(default_factory=dict[str, Check])
+    plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    askers: dict[str, str] = field(default_factory=dict[str, str])
+
+    def plan(self, check: Check) -> None:
+        """Plan a check."""
+        self.plans[check.name] = _PLANS[type(check.measure)](check.measure, self.table)
+        for scan in self.table.scans.values():
+            for question in scan.queries:
+                self.askers.setdefault(question, check.name)
 
 
 def measure_warehouse(
@@ -185,12 +193,14 @@ def write_questions(
     for group in _plan(checks, warehouse, places, mains, now, keys or {}):
         name = group.table.name
         for scan in group.table.scans.values():
-            questions += [Question(table=name, what=f"of {name}", sql=sql) for sql in questions_of(scan).values()]
+            for place, sql in questions_of(scan).items():
+                what = f"{name}, in one pass" if place == SELECT else group.askers.get(sql, f"{name}, by day")
+                questions.append(Question(table=name, what=what, sql=sql))
         for check in group.checks.values():
             plan = group.plans[check.name]
             if plan.failing:
                 sql = _ask_examples(plan, check, group.table)
-                questions.append(Question(table=name, what=f"rows against {check.name}", sql=sql))
+                questions.append(Question(table=name, what=f"{check.name}, failing rows", sql=sql))
     return questions
 
 
@@ -211,7 +221,7 @@ def _plan(
         if not isinstance(measure, DataMeasure):
             raise ShipwayError("SW-403", f"{check} cannot be measured on tables", "put it into a gate before release")
         if measure.table not in groups:
-            groups[measure.table] = _Group(relations.open(measure.table, now, keys.get(measure.table, ())), {}, {})
+            groups[measure.table] = _Group(relations.open(measure.table, now, keys.get(measure.table, ())))
         group = groups[measure.table]
         if group.checks.setdefault(check.name, check).measure != measure:
             raise ShipwayError("SW-105", f"two different checks are called {check.name!r}", "keep one of the two")
@@ -221,7 +231,7 @@ def _plan(
             if mains is None and reads_main(measure):
                 fact = "it compares with what the main branch holds, and nothing says where that lies"
                 raise ShipwayError("SW-403", fact, "say in which schema it lies: --main SCHEMA")
-            group.plans[check.name] = _PLANS[type(measure)](measure, group.table)
+            group.plan(check)
         except ShipwayError as refusal:
             if refusal.code != "SW-403":
                 raise
@@ -257,9 +267,8 @@ class _Relations:
             names = self._list(place.schema)
             if not self._has(place):
                 where = f"schema {place.schema!r} of {self._dialect.name}" if place.schema else self._dialect.name
-                raise ShipwayError(
-                    "SW-209", f"there is no table {place.table!r} in {where}", did_you_mean(place.table, names)
-                )
+                hint = did_you_mean(place.table, names) if names else "say where: --schema NAME, or --table SOURCE=..."
+                raise ShipwayError("SW-209", f"there is no table {place.table!r} in {where}", hint)
             self._found[name] = self._relate(name, place)
         return self._found[name]
 

@@ -158,7 +158,10 @@ def difference_of(rows: Columns, main: Columns, text: str, key: tuple[str, ...])
     for place, name in enumerate(key):
         mine, theirs = rows.plain(name), f"{_OTHER}.k{place}"
         same.append(f"({mine} is null) = ({theirs} is null)")
-        same.append(f"coalesce(cast({mine} as text), '') = coalesce(cast({theirs} as text), '')")
+        if rows.dtype(name).is_integer() and main.dtype(name).is_integer():
+            same.append(f"coalesce({mine}, 0) = coalesce({theirs}, 0)")
+        else:
+            same.append(f"coalesce(cast({mine} as text), '') = coalesce(cast({theirs} as text), '')")
     return f"not exists (select 1 from (select {named} from {text}) as {_OTHER} where {' and '.join(same)})"
 
 

@@ -74,7 +74,8 @@ class Columns:
 
     def any_missing(self, columns: Sequence[str]) -> str:
         """Return whether one of several columns is null or not a number."""
-        return f"({' or '.join(self.missing(column) for column in columns)})"
+        missing = [self.missing(column) for column in columns]
+        return missing[0] if len(missing) == 1 else f"({' or '.join(missing)})"
 
 
 def to_sql(expr: Expr, columns: Columns) -> str:
