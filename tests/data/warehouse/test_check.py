@@ -300,6 +300,15 @@ def test_a_rule_in_sql_is_asked_in_the_words_of_the_warehouse(yard):
     assert found.examples.to_dicts()[0]["id"] == 3
 
 
+def test_a_rule_in_sql_that_is_no_condition_is_refused(yard):
+    with pytest.raises(ShipwayError, match="SW-203 a condition on t is Int64, not true or false"):
+        measure(yard, FRAME, sw.rule("number", t, "n"))
+    with pytest.raises(ShipwayError, match="SW-203 a condition on t cannot be read") as refused:
+        measure(yard, FRAME, sw.rule("lost", t, "nothing > 0"))
+    assert "nothing" in refused.value.fact
+    assert "select" not in refused.value.fact
+
+
 def test_one_select_asks_everything_that_can_be_counted_and_one_group_by_each_key(yard):
     yard.put("t", FRAME)
     counted = [sw.present(t.s), sw.holds(t.n > 0), sw.mean(t.f), sw.distinct(t.s), sw.past(t.n), sw.has_rows(t)]

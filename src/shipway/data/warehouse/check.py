@@ -281,7 +281,7 @@ class _Relations:
         if main is not None and key:
             missing = difference_of(rows.columns, main.columns, main.text, tuple(key))
             new = Relation(f"(select {ROW}.* from {rows.text} where {missing}) as {ROW}", rows.columns)
-        return Table(name, rows, new, main, columns, now, {})
+        return Table(name, rows, new, main, columns, now, self._warehouse.columns)
 
     def _relate(self, name: str, place: Place) -> Relation:
         parts = [part for part in (place.schema, place.table) if part]

@@ -57,7 +57,9 @@ def plan_custom(measure: Custom, table: Table) -> Plan:
         named = []  # in words that only the warehouse knows; its key alone names a row then
     shown = tuple(name for name in dict.fromkeys(named) if name in scan.columns.schema)
     # On lines of its own, so that a comment at its end ends there.
-    return _plan_share(scan, f"(not (\n{measure.text}\n))", shown, "break it")
+    condition = f"(\n{measure.text}\n)"
+    _check_condition(condition, measure.table, scan, table)
+    return _plan_share(scan, f"(not {condition})", shown, "break it")
 
 
 def plan_presence(measure: Present, table: Table) -> Plan:
@@ -163,6 +165,17 @@ def difference_of(rows: Columns, main: Columns, text: str, key: tuple[str, ...])
         else:
             same.append(f"coalesce(cast({mine} as text), '') = coalesce(cast({theirs} as text), '')")
     return f"not exists (select 1 from (select {named} from {text}) as {_OTHER} where {' and '.join(same)})"
+
+
+def _check_condition(condition: str, name: str, scan: Scan, table: Table) -> None:
+    """Refuse what is no condition on these columns: DuckDB would take a number for one."""
+    try:
+        kinds = table.describe(f"(select {condition} as x from {scan.relation.text}) as c")
+    except ShipwayError as refusal:
+        fact = f"a condition on {name} cannot be read: {refusal.fact.rpartition(' as c cannot be read: ')[2]}"
+        raise ShipwayError("SW-203", fact, "use the columns of the table") from refusal
+    if kinds["x"] != pl.Boolean:
+        raise ShipwayError("SW-203", f"a condition on {name} is {kinds['x']}, not true or false", "compare it")
 
 
 def _plan_share(scan: Scan, broken: str, columns: tuple[str, ...], what: str) -> Plan:

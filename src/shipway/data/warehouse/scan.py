@@ -4,7 +4,7 @@ Everything that a select can count goes into one select, everything by day into 
 and what needs its own groups (keys, values) is a question of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -81,6 +81,7 @@ class Table:
         main: the rows of main; None where it has no such table.
         key: columns that identify a row, for examples.
         now: the run's domain time in microseconds since 1970 UTC.
+        describe: tells the columns of whatever can stand behind `from`.
         others: the tables that checks refer to, by name.
     """
 
@@ -90,7 +91,8 @@ class Table:
     main: Relation | None
     key: tuple[str, ...]
     now: int
-    others: dict[str, Relation]
+    describe: Callable[[str], Mapping[str, pl.DataType]]
+    others: dict[str, Relation] = field(default_factory=dict[str, Relation])
     scans: dict[str, Scan] = field(default_factory=dict[str, Scan])
 
 
