@@ -273,7 +273,22 @@ def test_a_table_that_is_not_there_is_answered_with_the_nearest(yard):
     assert refused.value.hint == "did you mean 'orders'?"
 
 
-NASTY = ['o"r', "drop table t; --", "sélect", "with space", "it's", "semi;colon", "back\\slash", "UPPER", "percent%s"]
+NASTY = [
+    "t",
+    "o",
+    "v",
+    "k0",
+    "g",
+    'o"r',
+    "drop table t; --",
+    "sélect",
+    "with space",
+    "it's",
+    "semi;colon",
+    "back\\slash",
+    "UPPER",
+    "percent%s",
+]
 
 
 @pytest.mark.parametrize("name", NASTY)
