@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 
+import duckdb
 import pytest
 
 from shipway import __version__
@@ -106,6 +107,38 @@ def test_exit_code_of_a_failed_gate_is_3_and_of_one_that_holds_is_4(shipway, sho
     assert held.code == 4
     assert held.document["outcome"] == "hold"
     assert shipway("check", "quality", "--json", cwd=shop.root).document["outcome"] == "hold"
+
+
+def test_gates_are_asked_of_tables_in_a_warehouse(shipway, fresh):
+    read = f"create table {{}} as from read_csv('{fresh / 'orders.csv'}') select * replace (returned = 1 as returned)"
+    with duckdb.connect(fresh / "shop.db") as connection:
+        connection.execute("create schema staging")
+        connection.execute(read.format("staging.raw"))
+    where = ("check", "--at", "duckdb:shop.db", "--table", "orders=staging.raw")
+    passed = shipway(*where, cwd=fresh)
+    assert passed.code == 0, passed.err
+    assert "data  warehouse:shop.db" in passed.out
+    assert "override" not in passed.out
+    with duckdb.connect(fresh / "shop.db") as connection:
+        connection.execute("update staging.raw set price = -1 where order_id = 7")
+    failed = shipway(*where, "--rows", "--json", cwd=fresh)
+    assert failed.code == 3
+    assert failed.document["rows"][0]["rows"] == [{"order_id": 7, "price": -1.0}]
+    asked = shipway(*where, "--sql", cwd=fresh)
+    assert asked.code == 0
+    assert asked.out.startswith("-- orders, in one pass\nselect\n  count(*) as n0,\n")
+    assert "cast('NaN' as double precision)" in asked.out
+    listed = shipway(*where, "--sql", "--json", cwd=fresh).document
+    assert [question["sql"] + ";" in asked.out for question in listed] == [True] * len(listed)
+
+
+@pytest.mark.parametrize(
+    "words", [("--sql",), ("--schema", "x"), ("--main", "x"), ("--table", "a=b"), ("--at", "duckdb:x", "--table", "a")]
+)
+def test_words_on_a_warehouse_need_one(shipway, fresh, words):
+    answer = shipway("check", *words, "--json", cwd=fresh)
+    assert answer.code == 2
+    assert "--at" in answer.error["hint"] or "SOURCE=TABLE" in answer.error["hint"]
 
 
 def test_error_has_code_fact_and_hint_also_as_json(shipway, tmp_path):

@@ -1,14 +1,28 @@
 """`shipway check`."""
 
-from typing import Annotated
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
 from shipway.app.check import Checked, check_project
 from shipway.cli.door import Flag, Given
-from shipway.cli.failure import OUTCOMES
-from shipway.cli.render import Console, show_overrides, show_table, show_title, show_way_out, word, write_value
+from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.render import (
+    Console,
+    show_overrides,
+    show_table,
+    show_text,
+    show_title,
+    show_way_out,
+    word,
+    write_value,
+)
 from shipway.core.projection import OverrideState
+
+if TYPE_CHECKING:
+    from shipway.data.warehouse.check import Question
 
 app = App(
     name="check",
@@ -21,20 +35,52 @@ Examples:
   shipway check data --rows
   shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
   shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
-  shipway check --json | jq '.outcome'""",
+  shipway check --json | jq '.outcome'
+  shipway check --at duckdb:warehouse.db
+  shipway check data --at postgresql://reader@db.example.com/shop --schema staging --main public
+  shipway check --at duckdb:warehouse.db --sql""",
 )
 
 
 @app.default
-def check(gate: str | None = None, /, *, rows: Flag = False, door: Given) -> int:
+def check(
+    gate: str | None = None,
+    /,
+    *,
+    rows: Flag = False,
+    at: str | None = None,
+    schema: str | None = None,
+    main: str | None = None,
+    table: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    sql: Flag = False,
+    door: Given,
+) -> int:
     """Ask the gates: data now, versions on what was measured of them.
 
     Args:
         gate: only this gate
         rows: show some of the rows that break a rule on data
+        at: ask the gates before training of tables where they lie, duckdb:PATH or postgresql://USER@HOST/DATABASE
+        schema: the schema that the tables lie in
+        main: the schema that holds them as the main branch does, for rules on new rows and against main
+        table: where the table of a source has another name, SOURCE=TABLE or SOURCE=SCHEMA.TABLE
+        sql: show what would be asked of the warehouse, and ask nothing
         door: how to answer
     """
-    checked = check_project(door.project(), gate, rows=rows)
+    if at is None:
+        for option, given in (("--schema", schema), ("--main", main), ("--table", table), ("--sql", sql)):
+            if given:
+                raise UsageError(f"{option} says something of a warehouse, and none is named", "name it: --at ADDRESS")
+        checked = check_project(door.project(), gate, rows=rows)
+        door.answer(checked, _show)
+        return OUTCOMES[checked.outcome]
+    from shipway.app.warehouse import Whereabouts, check_warehouse, list_questions
+
+    where = Whereabouts(at, Path.cwd(), schema or "", main or "", _read_tables(table))
+    if sql:
+        door.answer(list_questions(door.project(), where, gate), _show_questions)
+        return DONE
+    checked = check_warehouse(door.project(), where, gate, rows=rows)
     door.answer(checked, _show)
     return OUTCOMES[checked.outcome]
 
@@ -91,6 +137,21 @@ def _show_given(console: Console, given: OverrideState) -> None:
     show_overrides(console, [given])
     if given.revoked_at is None:
         console.print("shipway run goes on with this data, and with no other")
+
+
+def _read_tables(given: Iterable[str]) -> dict[str, str]:
+    tables: dict[str, str] = {}
+    for words in given:
+        source, equals, table = words.partition("=")
+        if not (source and equals and table):
+            raise UsageError(f"--table {words} names no table", "write --table SOURCE=TABLE, such as orders=raw.orders")
+        tables[source] = table
+    return tables
+
+
+def _show_questions(console: Console, questions: "list[Question]") -> None:
+    for question in questions:
+        show_text(console, f"-- {question.what}\n{question.sql};\n")
 
 
 def _show(console: Console, checked: Checked) -> None:

@@ -94,6 +94,11 @@ def show_title(console: Console, title: str, said: str = "") -> None:
     console.print(Text.assemble((title, "bold"), f"  {said}" if said else ""), soft_wrap=True)
 
 
+def show_text(console: Console, text: str) -> None:
+    """Show a text as it is, its lines as long as they are, to be copied."""
+    console.print(Text(text), soft_wrap=True)
+
+
 def show_facts(console: Console, facts: Mapping[str, Cell]) -> None:
     """Show names with their values, one a line."""
     show_table(console, (), ((Text(name, style="dim"), value) for name, value in facts.items()))

@@ -167,9 +167,14 @@ def check_raw(name: str, section: RawSection) -> None:
         raise ShipwayError("SW-102", f"{place}.contract is {section.contract!r}", "name a file that ends in .toml")
 
 
+def holds_password(uri: str) -> bool:
+    """Tell whether an address holds a password itself, and not the name of a variable that does."""
+    found = _PASSWORD.match(uri)
+    return found is not None and "${" not in found[1]
+
+
 def _check_address(name: str, uri: str) -> None:
     """Refuse an address that holds a password; what it says is not repeated."""
-    found = _PASSWORD.match(uri)
-    if found is not None and "${" not in found[1]:
+    if holds_password(uri):
         hint = "put it into the environment and write its name: ${SHOP_PASSWORD}"
         raise ShipwayError("SW-102", f"shipway.toml: raw.{name} holds a password", hint)

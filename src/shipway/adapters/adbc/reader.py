@@ -79,7 +79,7 @@ def connect_arguments(scheme: str, uri: str) -> tuple[tuple[Any, ...], dict[str,
 @contextmanager
 def _open(raw: Raw) -> Generator["_Session"]:
     check_asked(raw)
-    connect, errors = _load_driver(raw.scheme)
+    connect, errors = load_driver(raw.scheme)
     given, options = connect_arguments(raw.scheme, fill_in(raw.uri))
     try:
         with connect(*given, **options) as connection:
@@ -90,7 +90,7 @@ def _open(raw: Raw) -> Generator["_Session"]:
         raise say_fault(raw, fault) from fault
 
 
-def _load_driver(scheme: str) -> tuple[Callable[..., Any], type[Exception]]:
+def load_driver(scheme: str) -> tuple[Callable[..., Any], type[Exception]]:
     """Return a driver's `connect` and the exception that all of its own are.
 
     Raises:

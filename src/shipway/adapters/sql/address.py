@@ -41,11 +41,16 @@ def check_asked(raw: Raw) -> None:
 def say_fault(raw: Raw, fault: BaseException) -> ShipwayError:
     """Return the refusal for a database that does not answer as asked, without the secrets of the address."""
     lines = [line.strip() for line in str(fault).splitlines() if line.strip()]
-    said = lines[0] if lines else type(fault).__name__
-    for name in _VARIABLE.findall(raw.uri):
-        said = said.replace(os.environ.get(name) or "\x00", "***")
+    said = hide_secrets(lines[0] if lines else type(fault).__name__, raw.uri)
     return ShipwayError(
         "SW-201",
         f"raw input {raw.name!r} cannot be read from {raw.scheme}: {said}",
         "check the address, the names in it and in the query, and that this user may read there",
     )
+
+
+def hide_secrets(said: str, uri: str) -> str:
+    """Return a message without the values of the variables that an address names."""
+    for name in _VARIABLE.findall(uri):
+        said = said.replace(os.environ.get(name) or "\x00", "***")
+    return said

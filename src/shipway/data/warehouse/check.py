@@ -1,0 +1,317 @@
+"""Measure checks on tables that lie in a warehouse, by questions that bring out counts, sums and a few examples."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+import polars as pl
+
+from shipway.core.check import Check
+from shipway.core.data_measure import (
+    Correlation,
+    Custom,
+    DataMeasure,
+    DayRows,
+    Distinct,
+    Fresh,
+    Gaps,
+    HasColumns,
+    HasRows,
+    Holds,
+    Mean,
+    Past,
+    Present,
+    Quantile,
+    Refers,
+    Shift,
+    Timely,
+    Unique,
+    Unseen,
+    Vanished,
+    reads_main,
+)
+from shipway.core.error import ShipwayError
+from shipway.data.check import Measured
+from shipway.data.conclusion import make_evidence
+from shipway.data.row import EXAMPLES
+from shipway.data.warehouse.cadence import plan_age, plan_days, plan_gaps
+from shipway.data.warehouse.dialect import Dialect, dialect_of
+from shipway.data.warehouse.row import (
+    difference_of,
+    plan_columns,
+    plan_condition,
+    plan_custom,
+    plan_past,
+    plan_presence,
+    plan_references,
+    plan_repeats,
+    plan_timely,
+)
+from shipway.data.warehouse.scan import SELECT, Plan, Relation, Table, questions_of, scan_rows
+from shipway.data.warehouse.spread import plan_shift, plan_unseen, plan_vanished
+from shipway.data.warehouse.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
+from shipway.data.warehouse.translation import ROW, Columns
+from shipway.kit.suggestion import did_you_mean
+from shipway.ports.warehouse import Warehouse
+
+_PLANS: Final[dict[type, Callable[[Any, Table], Plan]]] = {
+    HasColumns: plan_columns,
+    HasRows: plan_rows,
+    Holds: plan_condition,
+    Custom: plan_custom,
+    Present: plan_presence,
+    Unique: plan_repeats,
+    Refers: plan_references,
+    Fresh: plan_age,
+    Past: plan_past,
+    Gaps: plan_gaps,
+    DayRows: plan_days,
+    Mean: plan_mean,
+    Quantile: plan_quantile,
+    Distinct: plan_distinct,
+    Correlation: plan_correlation,
+    Shift: plan_shift,
+    Unseen: plan_unseen,
+    Vanished: plan_vanished,
+    Timely: plan_timely,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a table lies in a warehouse.
+
+    Attributes:
+        table: its name there.
+        schema: the schema it is in; empty where the warehouse's own search finds it.
+    """
+
+    table: str
+    schema: str = ""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that is asked of a warehouse.
+
+    Attributes:
+        table: the table it is about.
+        what: what its answer says.
+        sql: the question.
+    """
+
+    table: str
+    what: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """The checks of one table, how each is measured, and which asked a question of its own first."""
+
+    table: Table
+    checks: dict[str, Check] = field(default_factory=dict[str, Check])
+    plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
+    askers: dict[str, str] = field(default_factory=dict[str, str])
+
+    def plan(self, check: Check) -> None:
+        """Plan a check."""
+        self.plans[check.name] = _PLANS[type(check.measure)](check.measure, self.table)
+        for scan in self.table.scans.values():
+            for question in scan.queries:
+                self.askers.setdefault(question, check.name)
+
+
+def measure_warehouse(
+    checks: Sequence[Check],
+    warehouse: Warehouse,
+    places: Mapping[str, Place],
+    *,
+    mains: Mapping[str, Place] | None = None,
+    subject: str,
+    now: int,
+    log_digest: str,
+    keys: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, Measured]:
+    """Measure checks on data where it lies; the evidence is that of `shipway.data.check.measure_tables`.
+
+    Sums of floats come in the order that the warehouse adds them, so their last digits may differ. Examples are the
+    first by their key, as a table there has no order.
+
+    Args:
+        checks: what to measure.
+        warehouse: where the tables lie.
+        places: table name to where it lies.
+        mains: table name to where its rows are as the main branch holds them, for what is compared with those; None
+            where the warehouse holds nothing of it.
+        subject: what is measured, as `kind:name@version`.
+        now: the run's domain time in microseconds since 1970 UTC.
+        log_digest: digest of the data.
+        keys: table name to the columns that identify a row, by which new rows are told and examples are named.
+
+    Returns:
+        Check name to evidence and examples.
+
+    Raises:
+        ShipwayError: SW-403 for what the warehouse cannot compute exactly, naming every such check, or refuses to; and
+            for the reasons of `measure_tables`.
+    """
+    groups = _plan(checks, warehouse, places, mains, now, keys or {})
+    measured: dict[str, Measured] = {}
+    for group in groups:
+        table = group.table
+        for scan in table.scans.values():
+            for name, question in questions_of(scan).items():
+                scan.found[name] = warehouse.ask(question, about=f"table {table.name!r}")
+        for name, check in group.checks.items():
+            plan, measure = group.plans[name], check.measure
+            reading = plan.read()
+            examples = None
+            if plan.failing and reading.facts.get("count"):
+                examples = warehouse.ask(_ask_examples(plan, check, table), about=f"table {table.name!r}")
+            rows = scan_rows(table, getattr(measure, "rows", "all")).rows
+            evidence = make_evidence(name, reading, examples, rows, subject=subject, log_digest=log_digest)
+            measured[name] = Measured(evidence, examples)
+    return {check.name: measured[check.name] for check in checks}
+
+
+def write_questions(
+    checks: Sequence[Check],
+    warehouse: Warehouse,
+    places: Mapping[str, Place],
+    *,
+    mains: Mapping[str, Place] | None = None,
+    now: int,
+    keys: Mapping[str, Sequence[str]] | None = None,
+) -> list[Question]:
+    """Return the questions that `measure_warehouse` would ask; only the columns of the tables are looked up.
+
+    Raises:
+        ShipwayError: for the reasons of `measure_warehouse` that show before anything is asked.
+    """
+    questions: list[Question] = []
+    for group in _plan(checks, warehouse, places, mains, now, keys or {}):
+        name = group.table.name
+        for scan in group.table.scans.values():
+            for place, sql in questions_of(scan).items():
+                what = f"{name}, in one pass" if place == SELECT else group.askers.get(sql, f"{name}, by day")
+                questions.append(Question(table=name, what=what, sql=sql))
+        for check in group.checks.values():
+            plan = group.plans[check.name]
+            if plan.failing:
+                sql = _ask_examples(plan, check, group.table)
+                questions.append(Question(table=name, what=f"{check.name}, failing rows", sql=sql))
+    return questions
+
+
+def _plan(
+    checks: Sequence[Check],
+    warehouse: Warehouse,
+    places: Mapping[str, Place],
+    mains: Mapping[str, Place] | None,
+    now: int,
+    keys: Mapping[str, Sequence[str]],
+) -> list[_Group]:
+    dialect = dialect_of(warehouse.dialect)
+    relations = _Relations(warehouse, dialect, places, mains)
+    groups: dict[str, _Group] = {}
+    refused: list[ShipwayError] = []
+    for check in checks:
+        measure = check.measure
+        if not isinstance(measure, DataMeasure):
+            raise ShipwayError("SW-403", f"{check} cannot be measured on tables", "put it into a gate before release")
+        if measure.table not in groups:
+            groups[measure.table] = _Group(relations.open(measure.table, now, keys.get(measure.table, ())))
+        group = groups[measure.table]
+        if group.checks.setdefault(check.name, check).measure != measure:
+            raise ShipwayError("SW-105", f"two different checks are called {check.name!r}", "keep one of the two")
+        if isinstance(measure, Refers):
+            group.table.others[measure.other] = relations.find(measure.other)
+        try:
+            if mains is None and reads_main(measure):
+                fact = "it compares with what the main branch holds, and nothing says where that lies"
+                raise ShipwayError("SW-403", fact, "say in which schema it lies: --main SCHEMA")
+            group.plan(check)
+        except ShipwayError as refusal:
+            if refusal.code != "SW-403":
+                raise
+            named = f"{check.name}: {refusal.fact}"
+            refused.append(ShipwayError("SW-403", named, refusal.hint))
+    if refused:
+        count = f"{len(refused)} check{'s are' if len(refused) > 1 else ' is'} not to be had in {dialect.name}"
+        raise ShipwayError("SW-403", f"{count}: {'; '.join(each.fact for each in refused)}", refused[0].hint)
+    return [*groups.values()]
+
+
+class _Relations:
+    """The tables of a warehouse, looked up once."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        dialect: Dialect,
+        places: Mapping[str, Place],
+        mains: Mapping[str, Place] | None,
+    ) -> None:
+        self._warehouse = warehouse
+        self._dialect = dialect
+        self._places = places
+        self._mains = mains or {}
+        self._found: dict[str, Relation] = {}
+        self._names: dict[str, Sequence[str]] = {}
+
+    def find(self, name: str) -> Relation:
+        """Return the rows of a table; SW-209 if it is not there."""
+        if name not in self._found:
+            place = self._places.get(name, Place(name))
+            names = self._list(place.schema)
+            if not self._has(place):
+                where = f"schema {place.schema!r} of {self._dialect.name}" if place.schema else self._dialect.name
+                hint = did_you_mean(place.table, names) if names else "say where: --schema NAME, or --table SOURCE=..."
+                raise ShipwayError("SW-209", f"there is no table {place.table!r} in {where}", hint)
+            self._found[name] = self._relate(name, place)
+        return self._found[name]
+
+    def open(self, name: str, now: int, key: Sequence[str]) -> Table:
+        """Return a table with what main has of it, and the rows that main does not have, by its key."""
+        rows, place = self.find(name), self._mains.get(name)
+        main = self._relate(name, place) if place is not None and self._has(place) else None
+        new = None
+        columns = tuple(column for column in key if column in rows.columns.schema)
+        if main is not None and key:
+            missing = difference_of(rows.columns, main.columns, main.text, tuple(key))
+            new = Relation(f"(select {ROW}.* from {rows.text} where {missing}) as {ROW}", rows.columns)
+        return Table(name, rows, new, main, columns, now, self._warehouse.columns)
+
+    def _relate(self, name: str, place: Place) -> Relation:
+        parts = [part for part in (place.schema, place.table) if part]
+        text = ".".join(self._dialect.write_name(part) for part in parts)
+        return Relation(f"{text} as {ROW}", Columns(name, self._warehouse.columns(text), self._dialect))
+
+    def _has(self, place: Place) -> bool:
+        names = self._list(place.schema)
+        if self._dialect.folds:
+            return place.table.casefold() in {name.casefold() for name in names}
+        return place.table in names
+
+    def _list(self, schema: str) -> Sequence[str]:
+        if schema not in self._names:
+            self._names[schema] = self._warehouse.tables(schema)
+        return self._names[schema]
+
+
+def _ask_examples(plan: Plan, check: Check, table: Table) -> str:
+    """Return the question for some of the failing rows: the first by their key, or by what the rule reads."""
+    measure: Any = check.measure
+    relation = scan_rows(table, measure.rows).relation
+    columns, dialect = relation.columns, relation.columns.dialect
+    shown = list(dict.fromkeys([*table.key, *plan.shown]))
+    if not shown:
+        shown = [*columns.schema]
+    wanted = [
+        f"{columns.plain(name) if isinstance(columns.dtype(name), pl.Unknown) else columns.name(name)} "
+        f"as {dialect.write_name(name)}"
+        for name in shown
+    ]
+    order = ", ".join(f"{columns.plain(name)} nulls last" for name in shown)
+    return f"select {', '.join(wanted)}\nfrom {relation.text}\nwhere {plan.failing}\norder by {order}\nlimit {EXAMPLES}"

@@ -1,0 +1,136 @@
+"""What differs between warehouses in the SQL that checks are asked in."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from shipway.core.error import ShipwayError
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.pattern import expand_pattern
+
+_COUNT: Final = re.compile(r"\\.|\{([0-9]+)(?:,([0-9]*))?\}", re.DOTALL)
+_CONTROL: Final = re.compile(r"\\?([\x00-\x1f\x7f-\x9f])")
+_POSTGRES_COUNT: Final = 255
+"""The most that a count in a pattern of PostgreSQL may be (DUPMAX)."""
+_POSTGRES_BYTES: Final = 63
+"""The length that PostgreSQL cuts a name to without a word."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """One way to speak SQL.
+
+    Attributes:
+        name: what the warehouse is called in messages.
+        micros: an instant in microseconds since 1970 UTC, around what is read.
+        divide: the operator that divides whole numbers and drops what is left.
+        round: a number rounded half away from zero, around it.
+        match: whether a text matches a pattern as a whole, around both.
+        escape: a control character in a pattern, around its code.
+        digits: how many hexadecimal digits that code has at least.
+        most: the most that a count in a pattern may be.
+        name_bytes: the most bytes that a name may have; 0 where there is no such limit.
+        folds: whether names that differ in their case only are one.
+        nul: how the character 0 is written in a text; empty where no text holds it.
+    """
+
+    name: str
+    micros: str
+    divide: str
+    round: str
+    match: Callable[[str, str], str]
+    escape: str
+    digits: int
+    most: int
+    name_bytes: int
+    folds: bool
+    nul: str
+
+    def write_name(self, name: str) -> str:
+        """Return a name in quotes.
+
+        Raises:
+            ShipwayError: SW-403 for one that the warehouse cannot have.
+        """
+        if "\x00" in name or not name or _has_surrogate(name):
+            raise ShipwayError("SW-403", f"{name!r} is no name in {self.name}", "name a table or column that is there")
+        if self.name_bytes and len(name.encode()) > self.name_bytes:
+            fact = f"the name {name!r} is longer than the {self.name_bytes} bytes that {self.name} keeps of one"
+            raise ShipwayError("SW-403", fact, "shorten it")
+        return '"' + name.replace('"', '""') + '"'
+
+    def read_text(self, read: str) -> str:
+        """Return a text that is compared by its characters, whatever the language or case rules of a column."""
+        return f'(cast({read} as text) collate "C")'
+
+    def write_text(self, text: str) -> str:
+        """Return a text as a literal.
+
+        Raises:
+            ShipwayError: SW-403 for one that the warehouse cannot hold.
+        """
+        if _has_surrogate(text) or ("\x00" in text and not self.nul):
+            raise ShipwayError("SW-403", f"{text!r} is no text in {self.name}", "compare with a text that can be there")
+        parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\x00")]
+        return parts[0] if len(parts) == 1 else f"({f' || {self.nul} || '.join(parts)})"
+
+    def write_match(self, text: str, pattern: str) -> str:
+        """Return whether a text matches a pattern as a whole, as SQL.
+
+        Raises:
+            ShipwayError: SW-403 for a pattern that the warehouse cannot read.
+        """
+        expanded = expand_pattern(pattern)
+        for least, most in _COUNT.findall(expanded):
+            if max(int(least or 0), int(most or 0)) > self.most:
+                fact = f"the pattern {pattern!r} counts further than the {self.most} that {self.name} can"
+                raise ShipwayError("SW-403", fact, "count less, or check the length of the text beside it")
+        spelt = _CONTROL.sub(lambda found: self.escape.format(f"{ord(found[1]):0{self.digits}x}"), expanded)
+        return self.match(text, self.write_text(spelt))
+
+
+DUCKDB: Final = Dialect(
+    name="DuckDB",
+    micros="epoch_us({})",
+    divide="//",
+    round="round({})",
+    match=lambda text, pattern: f"regexp_full_match({text}, {pattern})",
+    escape="\\x{{{}}}",
+    digits=2,
+    most=1000,
+    name_bytes=0,
+    folds=True,
+    nul="chr(0)",
+)
+POSTGRES: Final = Dialect(
+    name="PostgreSQL",
+    micros="cast(extract(epoch from {}) * 1000000 as bigint)",
+    divide="/",
+    # Its own round goes to the even number.
+    round="(sign({0}) * floor(abs({0}) + 0.5))",
+    match=lambda text, pattern: f"({text} ~ ('^(?:' || {pattern} || ')$'))",
+    escape="\\u{}",
+    digits=4,
+    most=_POSTGRES_COUNT,
+    name_bytes=_POSTGRES_BYTES,
+    folds=False,
+    nul="",
+)
+DIALECTS: Final[Mapping[str, Dialect]] = {"duckdb": DUCKDB, "postgres": POSTGRES}
+"""The dialects that checks are asked in, each executed in the tests."""
+
+
+def dialect_of(name: str) -> Dialect:
+    """Return a dialect by its name.
+
+    Raises:
+        ShipwayError: SW-104 for one that checks are not asked in.
+    """
+    if name not in DIALECTS:
+        raise ShipwayError("SW-104", f"checks are not asked in the SQL of {name!r}", did_you_mean(name, DIALECTS))
+    return DIALECTS[name]
+
+
+def _has_surrogate(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)
