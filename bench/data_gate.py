@@ -54,6 +54,27 @@ TYPES: Final[dict[str, Any]] = {
 NOW: Final = 1_400_000_000_000_000
 
 
+def open_table(paths: list[str]) -> Any:
+    """Return the flights as a gate is given them: a version of a table in a lake, whose files these are."""
+    import polars as pl
+
+    from shipway.adapters.file.blobs import FileBlobs
+    from shipway.core.table import Part, start_snapshot
+    from shipway.data.batch import Parts
+    from shipway.infra.table import GROUP_ROWS, TableFiles
+
+    files = [Path(path) for path in paths]
+    lake = TableFiles(FileBlobs(files[0].parent.parent))
+    rows = [int(pl.scan_parquet(path).select(pl.len()).collect().item()) for path in files]
+    parts = [
+        Part(digest=path.parent.name + path.name, rows=count, size_bytes=path.stat().st_size)
+        for path, count in zip(files, rows, strict=True)
+    ]
+    schema = pl.read_parquet_schema(files[0])
+    snapshot = start_snapshot({name: str(dtype) for name, dtype in schema.items()}, parts)
+    return Parts(pl.Schema(schema), partial(lake.read_parts, snapshot, rows=GROUP_ROWS))
+
+
 def measure_shipway(paths: list[str], airports: str) -> dict[str, float]:
     """Measure the gate and return what each rule came to: rows against it, or the number itself."""
     import polars as pl

@@ -13,7 +13,17 @@ import polars as pl
 from shipway.core.data_measure import Shift, Unseen, Vanished
 from shipway.core.feature import Expr
 from shipway.data.reading import Reader, Reading, say_number, say_share
-from shipway.data.scan import Scan, Table, ask_query, day_of, dtype_of, is_missing, scan_reference, scan_rows
+from shipway.data.scan import (
+    Scan,
+    Table,
+    ask_groups,
+    day_of,
+    dtype_of,
+    is_missing,
+    scan_reference,
+    scan_rows,
+    seek_rows,
+)
 from shipway.data.translation import kind_of, to_polars
 from shipway.maths.distribution import Distribution, deviation, transport, transport_spread
 from shipway.maths.expression import Column, render
@@ -94,15 +104,17 @@ def plan_unseen(measure: Unseen, table: Table) -> Reader:
         said = say_share(count, n, f"have a {column} not seen before")
         if count:
             said += f": {_say_values(new)}"
-        missing = is_missing(measure.column, scan)
-        failing = pl.col(measure.column).is_in(known.implode()).not_() & ~missing
+        values = new.select(pl.col("value:").alias(measure.column))
+
+        def keep(batch: pl.DataFrame) -> pl.DataFrame:
+            return batch.join(values, on=measure.column, how="semi", maintain_order="left")
+
         return Reading(
             count / max(n, 1),
             n if len(known) else 0,
             said,
             {"count": count, "values": new["value:"].head(_NAMED).to_list()},
-            lambda: scan.frame.filter(failing),
-            (measure.column,),
+            seek_rows(scan, keep, (), table.shown(measure.column)) if count else None,
         )
 
     return read
@@ -137,24 +149,22 @@ def plan_vanished(measure: Vanished, table: Table) -> Reader:
 def _ask_counts(value: Expr, by: Expr | None, scan: Scan, *, number: bool) -> Callable[[], pl.DataFrame]:
     read = to_polars(value, scan.schema)
     read = read.cast(pl.Float64).round_sig_figs(_DIGITS) + 0.0 if number else read.cast(pl.String)
-    columns = [read.alias("value:")]
-    columns.append(pl.lit(0, dtype=pl.Int64).alias("day:") if by is None else day_of(by, scan).alias("day:"))
-    keys = ["value:"] if by is None else ["day:", "value:"]
+    keys = {} if by is None else {"day:": day_of(by, scan)}
+    asked = {"n:": (pl.len(), pl.col("n:").sum())}
+    name = f"counts:{render(value)}:{'' if by is None else render(by)}"
+    counts = ask_groups(scan, name, keys | {"value:": read}, asked)
 
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        counted = frame.select(columns).group_by(keys).agg(pl.len().alias("n:"))
+    def find() -> pl.DataFrame:
+        counted = counts().whole()
         return counted if by is not None else counted.with_columns(pl.lit(0, dtype=pl.Int64).alias("day:"))
 
-    return ask_query(scan, f"counts:{render(value)}:{'' if by is None else render(by)}", query)
+    return find
 
 
 def _ask_values(column: str, scan: Scan) -> Callable[[], pl.DataFrame]:
-    there = ~is_missing(column, scan)
-
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.select(pl.col(column).filter(there).alias("value:")).group_by("value:").agg(pl.len().alias("n:"))
-
-    return ask_query(scan, f"values:{column}", query)
+    asked = {"n:": (pl.len(), pl.col("n:").sum())}
+    values = ask_groups(scan, f"values:{column}", {"value:": pl.col(column)}, asked, ~is_missing(column, scan))
+    return lambda: values().whole()
 
 
 def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Distribution, Distribution]:

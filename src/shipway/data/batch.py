@@ -1,0 +1,96 @@
+"""Rows of a table a batch at a time, so that what is held does not grow with the table.
+
+Batches are counted from a table's first row, whatever files or chunks it comes in. So what is computed of them is the
+same to the last bit however the rows are split, sums of floats too.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import polars as pl
+from polars.exceptions import PolarsError
+
+BATCH_ROWS: Final = 1 << 16
+"""How many rows are computed on at once: enough that asking costs little beside counting."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A table that is read anew for each pass over it, piece by piece.
+
+    Attributes:
+        schema: its columns.
+        read: gives the rows of the columns named, in pieces of any size but in one order.
+    """
+
+    schema: pl.Schema
+    read: Callable[[Sequence[str]], Iterable[pl.DataFrame]]
+
+
+Frame: TypeAlias = pl.DataFrame | pl.LazyFrame | Parts
+
+
+def schema_of(frame: Frame) -> pl.Schema:
+    """Return the columns of a table."""
+    return frame.schema if isinstance(frame, Parts) else frame.collect_schema()
+
+
+def read_batches(frame: Frame, columns: Iterable[str], rows: int | None = None) -> Iterator[pl.DataFrame]:
+    """Yield a table's rows in batches, all but the last of one size; one without rows where it has none.
+
+    Args:
+        frame: the table.
+        columns: these of its columns; the first where none is named, because rows are to be counted.
+        rows: how many in a batch.
+    """
+    schema, size = schema_of(frame), rows or BATCH_ROWS
+    names = list(dict.fromkeys(columns)) or schema.names()[:1]
+    held: list[pl.DataFrame] = []
+    height, empty = 0, True
+    for whole in _read_pieces(frame, names):
+        piece = whole
+        while piece.height:
+            taken = piece.head(size - height)
+            piece = piece.slice(taken.height)
+            held.append(taken)
+            height += taken.height
+            if height == size:
+                yield pl.concat(held, rechunk=True)
+                held, height, empty = [], 0, False
+    if held or empty:
+        yield pl.concat(held, rechunk=True) if held else pl.DataFrame(schema={name: schema[name] for name in names})
+
+
+def columns_of(expr: pl.Expr, schema: pl.Schema) -> list[str]:
+    """Return the columns that an expression reads: all where it takes them by a pattern."""
+    names = list(dict.fromkeys(expr.meta.root_names()))
+    return names if all(name in schema for name in names) else schema.names()
+
+
+def is_rowwise(expr: pl.Expr, schema: pl.Schema) -> bool:
+    """Tell whether an expression looks at each row by itself, so that batches give what the whole table would.
+
+    Where Polars cannot tell, as of a function in Python, it is taken not to.
+    """
+    try:
+        if not (expr.meta.is_literal() or expr.meta.is_row_separable()):
+            return False
+        inputs = expr.meta.pop(schema=schema)
+    except PolarsError:
+        return False
+    if len(inputs) == 2 and not inputs[0].meta.is_literal():
+        members, value = map(str, inputs)
+        # To be among the values of a column is asked of the whole of it, and Polars says otherwise.
+        if re.fullmatch(r"(sql_)?is_in\(\[.*\]\)", str(expr).removeprefix(f"{value}."), re.DOTALL) and members:
+            return False
+    return all(is_rowwise(each, schema) for each in inputs)
+
+
+def _read_pieces(frame: Frame, columns: list[str]) -> Iterable[pl.DataFrame]:
+    if isinstance(frame, Parts):
+        return frame.read(columns)
+    if isinstance(frame, pl.DataFrame):
+        return (frame.select(columns),)
+    return frame.select(columns).collect_batches(chunk_size=BATCH_ROWS, maintain_order=True, engine="streaming")
