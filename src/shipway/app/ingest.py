@@ -23,14 +23,13 @@ from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.raw import Raw
 from shipway.core.table import MAIN, Commit, Part, Snapshot
-from shipway.data.batch import Parts
+from shipway.data.batch import PIECE_ROWS, Parts
 from shipway.data.check import measure_tables
 from shipway.data.delivery import split_rows
 from shipway.data.deposit import table_of
 from shipway.data.scan import Content
 from shipway.data.source import make_source
 from shipway.data.whole import fingerprint_whole, read_whole
-from shipway.infra.table import GROUP_ROWS
 from shipway.kit.canonical import canonical_json, digest_value
 
 
@@ -255,7 +254,7 @@ def _open_rows(workspace: Workspace, snapshot: Snapshot, parts: Sequence[Part] |
     """Return a table, or what some of its files hold of it, to be gone through without being in memory as a whole."""
     tables = workspace.tables
     first = next(iter(tables.read_parts(snapshot, rows=1)))
-    return Parts(first.schema, partial(tables.read_parts, snapshot, rows=GROUP_ROWS, parts=parts))
+    return Parts(first.schema, partial(tables.read_parts, snapshot, rows=PIECE_ROWS, parts=parts))
 
 
 def _print(runner: Runner, raw: Raw, taken: Mapping[str, Snapshot]) -> str:

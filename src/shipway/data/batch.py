@@ -12,8 +12,12 @@ from typing import Final, TypeAlias
 import polars as pl
 from polars.exceptions import PolarsError
 
-BATCH_ROWS: Final = 1 << 16
+BATCH_ROWS: Final = 1 << 15
 """How many rows are computed on at once: enough that asking costs little beside counting."""
+
+
+PIECE_ROWS: Final = 1 << 16
+"""How many rows are best read at once where they lie in files: reading costs more beside its rows than counting."""
 
 
 @dataclass(frozen=True, slots=True)

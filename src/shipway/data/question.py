@@ -54,18 +54,21 @@ class Groups:
         numbers: name to aggregate.
         tally: what the batches came to.
         where: only the rows where this is true; None for all.
+        then: what takes the place of a key once a batch is counted; groups that it makes equal are put together.
     """
 
     keys: dict[str, pl.Expr]
     numbers: dict[str, pl.Expr]
     tally: Tally
     where: pl.Expr | None = None
+    then: dict[str, pl.Expr] = field(default_factory=dict[str, pl.Expr])
 
     def take(self, batch: pl.DataFrame) -> None:
         """Count a batch."""
         rows = batch.lazy() if self.where is None else batch.lazy().filter(self.where)
         keys = [expr.alias(name) for name, expr in self.keys.items()]
-        self.tally.add(compute(rows.group_by(keys).agg(expr.alias(name) for name, expr in self.numbers.items())))
+        groups = rows.group_by(keys).agg(expr.alias(name) for name, expr in self.numbers.items())
+        self.tally.add(compute(groups.with_columns(expr.alias(name) for name, expr in self.then.items())))
 
 
 @dataclass(slots=True)

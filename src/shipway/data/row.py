@@ -1,7 +1,7 @@
 """Checks that judge rows: conditions, presence, uniqueness, references to other tables, and columns as a whole."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import polars as pl
@@ -30,7 +30,9 @@ from shipway.data.scan import (
     ask_failing,
     ask_groups,
     ask_hashes,
+    ask_values,
     dtype_of,
+    hash_of,
     instant_of,
     is_missing,
     read_scan,
@@ -39,13 +41,16 @@ from shipway.data.scan import (
     scan_rows,
     seek_rows,
 )
-from shipway.data.spill import KeyHashes, Tally, hash_keys, is_among, pair_parts
+from shipway.data.spill import KeyHashes, Sought, Tally, pair_parts
 from shipway.data.translation import kind_of, to_polars
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, render, walk
 
 _SOUGHT_KEYS: Final = 1 << 16
 """How many keys are looked for at most when rows that have one are to be shown."""
+
+_KEPT_ROWS: Final = 1 << 16
+"""How many rows whose key may repeat are kept, so that they need not be looked for again."""
 
 _IS_KIND: Final[dict[ColumnKind, Callable[[pl.DataType], bool]]] = {
     "int": lambda dtype: dtype.is_integer(),
@@ -129,18 +134,14 @@ def plan_repeats(measure: Unique, table: Table) -> Reader:
 
     def read() -> Reading:
         rows, without = scan.rows, unkeyed()
-        repeats, some = _count_repeats(scan, columns, hashes())
+        repeats, failing = _find_repeats(scan, columns, hashes(), table.shown(*columns))
         said = f"{repeats:,} of {rows:,} rows repeat an earlier one"
-
-        def keep(batch: pl.DataFrame) -> pl.DataFrame:
-            return batch.join(some, on=columns, how="semi", maintain_order="left")
-
         return Reading(
             float(repeats),
             rows if without < rows else 0,
             f"{said}, {without:,} without a whole key are not compared" if without else said,
             {"count": repeats, "unkeyed": without},
-            seek_rows(scan, keep, columns, table.shown(*columns)) if repeats else None,
+            failing,
         )
 
     return read
@@ -159,12 +160,9 @@ def plan_references(measure: Refers, table: Table) -> Reader:
         if mine != theirs and not (mine.is_integer() and theirs.is_integer()):
             fact = f"{measure.table}.{name} is {mine} and {measure.other}.{its} is {theirs}, so no key is in the other"
             raise ShipwayError("SW-203", fact, "make them of one type in a source's function")
-    missing = any_missing(measure.columns, scan)
-    unkeyed = ask_count(scan, missing.sum())
-    mine = {name: pl.col(name) for name in columns}
+    unkeyed = ask_count(scan, any_missing(measure.columns, scan).sum())
     theirs = {name: pl.col(its).cast(scan.schema[name]) for name, its in zip(columns, others, strict=True)}
-    counted = {"n:": (pl.len(), pl.col("n:").sum())}
-    used = ask_groups(scan, f"used:{columns}", mine, counted, ~missing)
+    used = ask_values(scan, columns)
     there = ask_groups(other, f"there:{others}:{columns}", theirs, {})
 
     def read() -> Reading:
@@ -242,20 +240,34 @@ def _say_broken(scan: Scan, count: int, unknown: int, failing: Hunt, what: str) 
     return Reading(count / max(rows, 1), rows if unknown < rows else 0, said, facts, failing)
 
 
-def _count_repeats(scan: Scan, columns: list[str], hashes: KeyHashes) -> tuple[int, pl.DataFrame]:
-    """Return how many rows repeat a key, and the first of these keys in their order."""
+def _find_repeats(scan: Scan, columns: list[str], hashes: KeyHashes, shown: Sequence[str]) -> tuple[int, Hunt | None]:
+    """Return how many rows repeat a key, and what looks for rows of the first such keys in their order."""
     repeats, some = 0, pl.DataFrame(schema={name: scan.schema[name] for name in columns})
-    hashed = pl.when(~any_missing(tuple(columns), scan)).then(hash_keys(columns, scan.schema))
-    for suspects in hashes.repeated():
-        tally = Tally(columns, [pl.col("len:").sum()])
-        for batch in read_scan(scan, columns):
-            suspected = is_among(batch.select(hashed.alias("hash:")).to_series(), suspects)
-            tally.add(batch.select(columns).filter(suspected).group_by(columns).agg(pl.len().alias("len:")))
+    hashed = hash_of(columns, scan)
+    kept: list[pl.DataFrame] | None = None
+    for portion, suspects in enumerate(hashes.repeated()):
+        kept = None if portion else []
+        sought, tally = Sought(suspects), Tally(columns, [pl.col("len:").sum()])
+        for batch in read_scan(scan, [*columns, *shown]):
+            suspected = batch.filter(sought.among(batch.select(hashed).to_series()))
+            tally.add(suspected.group_by(columns).agg(pl.len().alias("len:")))
+            if kept is not None:
+                kept = [*kept, suspected] if sum(rows.height for rows in kept) < _KEPT_ROWS else None
         for keys in tally.parts():
             repeated = keys.filter(pl.col("len:") > 1)
             repeats += int(repeated["len:"].cast(pl.Int64).sum()) - repeated.height
             some = pl.concat([some, repeated.select(columns)]).sort(columns).head(EXAMPLES)
-    return repeats, some
+    if not repeats:
+        return 0, None
+
+    def keep(batch: pl.DataFrame) -> pl.DataFrame:
+        return batch.join(some, on=columns, how="semi", maintain_order="left")
+
+    if kept is None:
+        return repeats, seek_rows(scan, keep, columns, shown)
+    hunt = Hunt(keep, tuple(columns), tuple(shown))
+    hunt.take(pl.concat(kept))
+    return repeats, hunt
 
 
 def _read_custom(measure: Custom, scan: Scan) -> pl.Expr:

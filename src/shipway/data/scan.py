@@ -175,6 +175,7 @@ def ask_groups(
     keys: Mapping[str, pl.Expr],
     numbers: Mapping[str, tuple[pl.Expr, pl.Expr]],
     where: pl.Expr | None = None,
+    then: Mapping[str, pl.Expr] | None = None,
 ) -> Callable[[], Tally]:
     """Ask for the groups of a key with numbers of each; of equal names only the first is asked.
 
@@ -184,17 +185,25 @@ def ask_groups(
         keys: name to key.
         numbers: name to aggregate, and how that of the whole comes of those of batches.
         where: only the rows where this is true; None for all.
+        then: what takes the place of a key once a batch is counted.
     """
     if name not in scan.groups:
         tally = Tally(list(keys), [merged.alias(number) for number, (_, merged) in numbers.items()])
-        scan.groups[name] = Groups(dict(keys), {number: expr for number, (expr, _) in numbers.items()}, tally, where)
+        counted = {number: expr for number, (expr, _) in numbers.items()}
+        scan.groups[name] = Groups(dict(keys), counted, tally, where, dict(then or {}))
     return lambda: scan.groups[name].tally
+
+
+def ask_values(scan: Scan, columns: Sequence[str]) -> Callable[[], Tally]:
+    """Ask for the different values of columns that are there, with `n:`, how many rows have each."""
+    keys = {column: pl.col(column) for column in columns}
+    asked = {"n:": (pl.len(), pl.col("n:").sum())}
+    return ask_groups(scan, f"values:{list(columns)}", keys, asked, ~any_missing(tuple(columns), scan))
 
 
 def ask_hashes(scan: Scan, columns: Sequence[str]) -> Callable[[], KeyHashes]:
     """Ask for the hashes of the keys that are whole."""
-    key = pl.when(~any_missing(tuple(columns), scan)).then(hash_keys(columns, scan.schema))
-    hashes = scan.hashed.setdefault(f"{list(columns)}", (key, KeyHashes()))[1]
+    hashes = scan.hashed.setdefault(f"{list(columns)}", (hash_of(columns, scan), KeyHashes()))[1]
     return lambda: hashes
 
 
@@ -223,7 +232,7 @@ def run_scan(scan: Scan) -> None:
             numbers = compute(batch.lazy().select(selected))
             found.append(numbers)
             for key, hashes in scan.hashed.values():
-                hashes.add(batch.select(key.alias("hash:")).to_series().drop_nulls().to_numpy())
+                hashes.add(batch.select(key).to_series().drop_nulls().to_numpy())
             for each in (*scan.days.values(), *scan.groups.values()):
                 each.take(batch)
             for name, hunt in scan.hunts:
@@ -290,6 +299,11 @@ def any_missing(columns: tuple[str, ...], scan: Scan) -> pl.Expr:
     """Tell where one of several columns is null or not a number."""
     first, *rest = (is_missing(column, scan) for column in columns)
     return pl.any_horizontal(first, *rest) if rest else first
+
+
+def hash_of(columns: Sequence[str], scan: Scan) -> pl.Expr:
+    """Return the hash of a row's key, null where it is not whole."""
+    return pl.when(~any_missing(tuple(columns), scan)).then(hash_keys(columns, scan.schema))
 
 
 def dtype_of(column: str, scan: Scan) -> pl.DataType:

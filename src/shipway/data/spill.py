@@ -20,13 +20,13 @@ from shipway.core.error import ShipwayError
 
 Hashes: TypeAlias = NDArray[np.uint64]
 
-HELD_GROUPS: Final = 1 << 19
+HELD_GROUPS: Final = 1 << 18
 """How many groups are held in memory."""
 
-HELD_HASHES: Final = 1 << 20
+HELD_HASHES: Final = 1 << 18
 """How many hashes are held in memory."""
 
-_FOLD_ROWS: Final = 1 << 16
+_FOLD_ROWS: Final = 1 << 15
 """How many rows of groups are gathered at least before they are put together."""
 
 _GROUP_CUTS: Final = 64
@@ -195,11 +195,24 @@ def hash_keys(columns: Sequence[str], schema: pl.Schema) -> pl.Expr:
     return pl.struct(read).hash()
 
 
-def is_among(hashes: pl.Series, sought: Hashes) -> pl.Series:
-    """Tell which hashes are among others, which are in order; null is not."""
-    values = hashes.fill_null(0).to_numpy()
-    place = np.minimum(np.searchsorted(sought, values), len(sought) - 1)
-    return pl.Series(sought[place] == values) & hashes.is_not_null()
+class Sought:
+    """Hashes that are looked for among many others."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        """Look for hashes, which are in order."""
+        self._hashes = hashes
+        self._ends = np.zeros(1 << 16, np.bool_)
+        self._ends[hashes.astype(np.uint16)] = True
+
+    def among(self, hashes: pl.Series) -> pl.Series:
+        """Tell which hashes of rows are looked for; null is not."""
+        values = hashes.fill_null(0).to_numpy()
+        # Most are ruled out by their last bits.
+        (likely,) = self._ends[values.astype(np.uint16)].nonzero()
+        found = np.zeros(len(values), np.bool_)
+        place = np.minimum(np.searchsorted(self._hashes, values[likely]), len(self._hashes) - 1)
+        found[likely] = self._hashes[place] == values[likely]
+        return pl.Series(found) & hashes.is_not_null()
 
 
 class _Disk:

@@ -17,13 +17,14 @@ from shipway.data.scan import (
     Scan,
     Table,
     ask_groups,
+    ask_values,
     day_of,
     dtype_of,
-    is_missing,
     scan_reference,
     scan_rows,
     seek_rows,
 )
+from shipway.data.spill import Tally
 from shipway.data.translation import kind_of, to_polars
 from shipway.maths.distribution import Distribution, deviation, transport, transport_spread
 from shipway.maths.expression import Column, render
@@ -90,15 +91,15 @@ def plan_unseen(measure: Unseen, table: Table) -> Reader:
     scan = scan_rows(table, measure.rows)
     dtype_of(measure.column, scan)
     reference = scan_reference(table, measure.against, measure.by)
-    counted = _ask_values(measure.column, scan)
-    before = None if reference is None else _ask_values(measure.column, reference)
+    counted = ask_values(scan, (measure.column,))
+    before = None if reference is None else ask_values(reference, (measure.column,))
 
     def read() -> Reading:
-        here = counted().drop_nulls()
+        here = _find_values(counted())
         n = int(here["n:"].sum())
         if before is None:
             return Reading(0.0, n, "the main branch has no such table: there is nothing to compare with")
-        known = before().drop_nulls()["value:"]
+        known = _find_values(before())["value:"]
         new = here.filter(~pl.col("value:").is_in(known.implode())).sort("n:", "value:", descending=[True, False])
         count = int(new["n:"].sum())
         said = say_share(count, n, f"have a {column} not seen before")
@@ -125,15 +126,15 @@ def plan_vanished(measure: Vanished, table: Table) -> Reader:
     scan = scan_rows(table, measure.rows)
     dtype_of(measure.column, scan)
     reference = scan_reference(table, measure.against, measure.by)
-    counted = _ask_values(measure.column, scan)
-    before = None if reference is None else _ask_values(measure.column, reference)
+    counted = ask_values(scan, (measure.column,))
+    before = None if reference is None else ask_values(reference, (measure.column,))
 
     def read() -> Reading:
-        here = counted().drop_nulls()
+        here = _find_values(counted())
         n = int(here["n:"].sum())
         if before is None:
             return Reading(0.0, n, "the main branch has no such table: there is nothing to compare with")
-        known = before().drop_nulls()
+        known = _find_values(before())
         usual = known.filter(pl.col("n:") >= measure.share * int(known["n:"].sum()))
         gone = usual.filter(~pl.col("value:").is_in(here["value:"].implode()))
         gone = gone.sort("n:", "value:", descending=[True, False])
@@ -148,11 +149,15 @@ def plan_vanished(measure: Vanished, table: Table) -> Reader:
 
 def _ask_counts(value: Expr, by: Expr | None, scan: Scan, *, number: bool) -> Callable[[], pl.DataFrame]:
     read = to_polars(value, scan.schema)
-    read = read.cast(pl.Float64).round_sig_figs(_DIGITS) + 0.0 if number else read.cast(pl.String)
     keys = {} if by is None else {"day:": day_of(by, scan)}
+    name = f"counts:{number}:{render(value)}:{'' if by is None else render(by)}"
     asked = {"n:": (pl.len(), pl.col("n:").sum())}
-    name = f"counts:{render(value)}:{'' if by is None else render(by)}"
-    counts = ask_groups(scan, name, keys | {"value:": read}, asked)
+    # Rounding takes longer than counting: what is whole is counted first, because its values are few.
+    whole = kind_of(value, scan.schema) == "int"
+    point = pl.col("value:") if whole else read
+    point = point.cast(pl.Float64).round_sig_figs(_DIGITS) + 0.0 if number else point.cast(pl.String)
+    then = {"value:": point} if whole else {}
+    counts = ask_groups(scan, name, keys | {"value:": read if whole else point}, asked, then=then)
 
     def find() -> pl.DataFrame:
         counted = counts().whole()
@@ -161,10 +166,8 @@ def _ask_counts(value: Expr, by: Expr | None, scan: Scan, *, number: bool) -> Ca
     return find
 
 
-def _ask_values(column: str, scan: Scan) -> Callable[[], pl.DataFrame]:
-    asked = {"n:": (pl.len(), pl.col("n:").sum())}
-    values = ask_groups(scan, f"values:{column}", {"value:": pl.col(column)}, asked, ~is_missing(column, scan))
-    return lambda: values().whole()
+def _find_values(values: Tally) -> pl.DataFrame:
+    return values.whole().select(pl.col(values.keys[0]).alias("value:"), "n:")
 
 
 def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Distribution, Distribution]:

@@ -18,10 +18,9 @@ from shipway.data.reading import Reader, Reading, say_number
 from shipway.data.scan import (
     Scan,
     Table,
-    any_missing,
     ask,
     ask_days,
-    ask_groups,
+    ask_values,
     scan_reference,
     scan_rows,
 )
@@ -228,9 +227,7 @@ def _ask_moments(x: pl.Expr, y: pl.Expr, scan: Scan, *, spread: bool) -> Callabl
 
 
 def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], int]:
-    missing = any_missing(measure.columns, scan)
-    keys = {column: pl.col(column) for column in measure.columns}
-    values = ask_groups(scan, f"distinct:{list(keys)}", keys, {}, ~missing)
+    values = ask_values(scan, measure.columns)
     return lambda: sum(part.height for part in values().parts())
 
 

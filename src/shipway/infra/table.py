@@ -62,8 +62,7 @@ class TableFiles:
         Args:
             snapshot: which version of the table.
             columns: these columns in this order; all where None.
-            rows: at most so many at once, a multiple of `GROUP_ROWS` so that none is decoded twice; whole files where
-                None.
+            rows: at most so many at once; whole files where None.
             parts: only these of its files.
 
         Raises:
