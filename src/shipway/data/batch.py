@@ -16,6 +16,8 @@ BATCH_ROWS: Final = 1 << 15
 """How many rows are computed on at once: enough that asking costs little beside counting."""
 
 
+_SELECTOR: Final = re.compile(r"\bcs\.\w+\(")
+
 PIECE_ROWS: Final = 1 << 16
 """How many rows are best read at once where they lie in files: reading costs more beside its rows than counting."""
 
@@ -61,16 +63,16 @@ def read_batches(frame: Frame, columns: Iterable[str], rows: int | None = None) 
             held.append(taken)
             height += taken.height
             if height == size:
-                yield pl.concat(held, rechunk=True)
+                yield pl.concat(held).rechunk()
                 held, height, empty = [], 0, False
     if held or empty:
-        yield pl.concat(held, rechunk=True) if held else pl.DataFrame(schema={name: schema[name] for name in names})
+        yield pl.concat(held).rechunk() if held else pl.DataFrame(schema={name: schema[name] for name in names})
 
 
 def columns_of(expr: pl.Expr, schema: pl.Schema) -> list[str]:
-    """Return the columns that an expression reads: all where it takes them by a pattern."""
+    """Return the columns that an expression reads: all where it takes them by a pattern or a type."""
     names = list(dict.fromkeys(expr.meta.root_names()))
-    return names if all(name in schema for name in names) else schema.names()
+    return schema.names() if _SELECTOR.search(str(expr)) or any(name not in schema for name in names) else names
 
 
 def is_rowwise(expr: pl.Expr, schema: pl.Schema) -> bool:
@@ -79,17 +81,27 @@ def is_rowwise(expr: pl.Expr, schema: pl.Schema) -> bool:
     Where Polars cannot tell, as of a function in Python, it is taken not to.
     """
     try:
-        if not (expr.meta.is_literal() or expr.meta.is_row_separable()):
-            return False
         inputs = expr.meta.pop(schema=schema)
+        literal = [each.meta.is_literal() for each in inputs]
     except PolarsError:
         return False
-    if len(inputs) == 2 and not inputs[0].meta.is_literal():
-        members, value = map(str, inputs)
+    return _separates(expr, inputs, literal) and all(
+        plain or is_rowwise(each, schema) for plain, each in zip(literal, inputs, strict=True)
+    )
+
+
+def _separates(expr: pl.Expr, inputs: list[pl.Expr], literal: list[bool]) -> bool:
+    """Tell whether an expression looks at each row of its inputs by itself."""
+    text, said = str(expr), [str(each) for each in reversed(inputs)]
+    if len(inputs) == 2 and text in (f"{said[0]}.is_in([{said[1]}])", f"{said[0]}.sql_is_in([{said[1]}])"):
         # To be among the values of a column is asked of the whole of it, and Polars says otherwise.
-        if re.fullmatch(r"(sql_)?is_in\(\[.*\]\)", str(expr).removeprefix(f"{value}."), re.DOTALL) and members:
-            return False
-    return all(is_rowwise(each, schema) for each in inputs)
+        return literal[0]
+    try:
+        return expr.meta.is_row_separable()
+    except PolarsError:
+        # It cannot say of what an SQL `IN` is a part of. An operator never looks further than its row.
+        operator = len(said) == 2 and text.startswith(f"[({said[0]}) ") and text.endswith(f" ({said[1]})]")
+        return operator or (len(said) == 1 and text == f"{said[0]}.not()")
 
 
 def _read_pieces(frame: Frame, columns: list[str]) -> Iterable[pl.DataFrame]:

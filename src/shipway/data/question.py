@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.data.spill import Tally
+from shipway.maths.distribution import place_values
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -92,7 +93,7 @@ class Days:
         """Add up a batch."""
         named = [value.cast(pl.Float64).fill_null(0.0).alias(f"{n}") for n, value in enumerate(self.values)]
         rows = compute(batch.lazy().select(self.day.alias("day:"), *named).filter(pl.col("day:").is_not_null()))
-        days, place = np.unique(rows["day:"].to_numpy(), return_inverse=True)
+        days, place = place_values(rows["day:"].to_numpy())
         added = np.stack([np.bincount(place, rows[name].to_numpy(), len(days)) for name in rows.columns[1:]], axis=1)
         for day, sums in zip(days.tolist(), added, strict=True):
             self.sums[day] = self.sums[day] + sums if day in self.sums else sums

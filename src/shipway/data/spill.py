@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.maths.distribution import place_values
 
 Hashes: TypeAlias = NDArray[np.uint64]
 
@@ -140,7 +141,7 @@ class KeyHashes:
         found: list[Hashes] = []
         for hashes in self._cuts():
             hashes.sort()
-            found.append(np.unique(hashes[1:][hashes[1:] == hashes[:-1]]))
+            found.append(place_values(hashes[1:][hashes[1:] == hashes[:-1]])[0])
             if sum(map(len, found)) >= self._limit:
                 yield np.concatenate(found)
                 found = []

@@ -26,7 +26,7 @@ from shipway.data.scan import (
 )
 from shipway.data.spill import Tally
 from shipway.data.translation import kind_of, to_polars
-from shipway.maths.distribution import Distribution, deviation, transport, transport_spread
+from shipway.maths.distribution import Distribution, deviation, place_values, transport, transport_spread
 from shipway.maths.expression import Column, render
 
 _DIGITS: Final = 4
@@ -39,7 +39,7 @@ def ask_distribution(value: Expr, by: Expr | None, scan: Scan) -> Callable[[], D
 
     def read() -> Distribution:
         found = counted().drop_nulls()
-        points, at = np.unique(found["value:"].to_numpy(), return_inverse=True)
+        points, at = place_values(found["value:"].to_numpy())
         return _spread_out(points.astype(np.float64), at, found)
 
     return read
@@ -173,7 +173,7 @@ def _find_values(values: Tally) -> pl.DataFrame:
 def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Distribution, Distribution]:
     """Return both sides on the same points."""
     values = [side["value:"].to_numpy() for side in (here, there)]
-    points, at = np.unique(np.concatenate(values), return_inverse=True)
+    points, at = place_values(np.concatenate(values))
     places = np.split(at, [len(values[0])])
     numbers = points.astype(np.float64) if number else np.arange(len(points), dtype=np.float64)
     live, earlier = (_spread_out(numbers, place, side) for place, side in zip(places, (here, there), strict=True))
@@ -181,7 +181,7 @@ def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Di
 
 
 def _spread_out(points: Any, at: Any, found: pl.DataFrame) -> Distribution:
-    days, row = np.unique(found["day:"].to_numpy(), return_inverse=True)
+    days, row = place_values(found["day:"].to_numpy())
     counts = np.zeros((len(days), len(points)), dtype=np.int64)
     np.add.at(counts, (row, at), found["n:"].to_numpy().astype(np.int64))
     return Distribution(points, counts)

@@ -14,6 +14,7 @@ import polars as pl
 from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quantile, Reference
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.question import Floats
 from shipway.data.reading import Reader, Reading, say_number
 from shipway.data.scan import (
     Scan,
@@ -29,7 +30,7 @@ from shipway.data.translation import kind_of, to_polars
 from shipway.maths.distribution import deviation, quantile, quantile_interval
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, clustered_ratio, interval
-from shipway.maths.moment import clustered_correlation, pool_moments
+from shipway.maths.moment import clustered_correlation, pool_moments, pooled_correlation
 
 Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
 """Gives an estimate, with what its differences are measured in, once the scans have run."""
@@ -148,7 +149,7 @@ def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
         pooled = _ask_moments(value, value, scan, spread=measure.against is not None)
 
         def read_whole() -> tuple[Estimate, float]:
-            n, mean, _, variance, *_ = pooled()
+            n, mean, _, variance, *_ = pooled().tolist()
             return Estimate(mean, 0.0, int(n), 0), math.sqrt(variance) if n else 0.0
 
         return read_whole
@@ -197,9 +198,8 @@ def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
         pooled = _ask_moments(x, y, scan, spread=True)
 
         def read_whole() -> tuple[Estimate, float]:
-            n, _, _, xx, yy, xy = pooled()
-            value = xy / math.sqrt(xx * yy) if n > 1 and xx * yy > 0 else math.nan
-            return Estimate(value, 0.0, int(n), 0), 1.0
+            moments = pooled()
+            return Estimate(pooled_correlation(moments), 0.0, int(moments[0]), 0), 1.0
 
         return read_whole
     days = ask_days(scan, measure.by, [both, x, y, x * x, y * y, x * y])
@@ -211,17 +211,17 @@ def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
     return read
 
 
-def _ask_moments(x: pl.Expr, y: pl.Expr, scan: Scan, *, spread: bool) -> Callable[[], list[float]]:
+def _ask_moments(x: pl.Expr, y: pl.Expr, scan: Scan, *, spread: bool) -> Callable[[], Floats]:
     """Ask for how many pairs there are, for the means of both and, where asked for, for how they spread."""
     asked = [x.count(), x.sum(), y.sum()]
     asked += [x.var(ddof=0), y.var(ddof=0), pl.cov(x, y, ddof=0)] if spread else []
     found = [ask(scan, each) for each in asked]
 
-    def read() -> list[float]:
+    def read() -> Floats:
         parts = np.zeros((len(found[0]()), 6))
         for place, one in enumerate(found):
             parts[:, place] = one().cast(pl.Float64).fill_null(0.0).to_numpy()
-        return pool_moments(parts).tolist()
+        return pool_moments(parts)
 
     return read
 

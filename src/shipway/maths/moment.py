@@ -75,3 +75,12 @@ def pool_moments(parts: Floats) -> Floats:
     apart = held[:, 1:3] / n - means
     products = held[:, 3:] + np.column_stack([apart[:, 0] ** 2, apart[:, 1] ** 2, apart[:, 0] * apart[:, 1]])
     return np.concatenate([[rows], means, (n / rows * products).sum(axis=0)])
+
+
+def pooled_correlation(moments: Floats) -> float:
+    """Return Pearson's correlation from moments as `pool_moments` gives them; not a number where one does not vary."""
+    n, x, y, xx, yy, xy = (float(one) for one in moments)
+    # A constant's mean is off by some units in the last place.
+    if n < 2 or not (xx > 1e-28 * x * x and yy > 1e-28 * y * y):
+        return math.nan
+    return xy / math.sqrt(xx * yy)
