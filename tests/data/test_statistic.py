@@ -26,7 +26,8 @@ from shipway.core.data_check import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Label, Source
-from shipway.data.check import measure_tables, split_rows
+from shipway.data.check import measure_tables
+from shipway.data.delivery import split_rows
 from shipway.data.scan import Content
 from shipway.kit.duration import DAY
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from shipway.maths.distribution import (
     Distribution,
     deviation,
+    place_values,
     quantile,
     quantile_interval,
     transport,
@@ -65,3 +66,16 @@ def test_a_spread_is_the_same_every_time_and_hardly_feels_bins():
     spread = transport_spread(fine, fine, ordered=True)
     assert spread == transport_spread(fine, fine, ordered=True)
     assert spread == pytest.approx(transport_spread(coarse, coarse, ordered=True), rel=0.05)
+
+
+@given(st.lists(st.sampled_from([-1.5, 0.0, 2.0, 7.25]) | st.integers(0, 5).map(float)))
+def test_values_have_the_places_that_numpy_gives_them(values):
+    points, places = place_values(np.array(values, dtype=np.float64))
+    expected = np.unique(np.array(values, dtype=np.float64), return_inverse=True)
+    assert points.tolist() == expected[0].tolist()
+    assert places.tolist() == expected[1].tolist()
+
+
+def test_texts_have_places_too():
+    points, places = place_values(np.array(["b", "a", "b"], dtype=object))
+    assert (points.tolist(), places.tolist()) == (["a", "b"], [1, 0, 1])

@@ -22,8 +22,10 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.raw import Raw
-from shipway.core.table import MAIN, Commit, Snapshot
-from shipway.data.check import measure_tables, split_rows
+from shipway.core.table import MAIN, Commit, Part, Snapshot
+from shipway.data.batch import PIECE_ROWS, Parts
+from shipway.data.check import measure_tables
+from shipway.data.delivery import split_rows
 from shipway.data.deposit import table_of
 from shipway.data.scan import Content
 from shipway.data.source import make_source
@@ -194,14 +196,20 @@ def tables_before(workspace: Workspace, commit: Commit) -> dict[str, Snapshot]:
 def read_contents(
     workspace: Workspace, checks: Sequence[Check], snapshots: dict[str, Snapshot], before: dict[str, Snapshot]
 ) -> dict[str, Content]:
-    """Read the tables that checks need, beside what the main branch had of them; new rows are told by the key."""
+    """Open the tables that checks need, beside what the main branch had of them; new rows are told by the key."""
     needed = {name for check in checks for name in tables_of(check.measure) if name in snapshots}
     sources = workspace.project.registry.sources
     contents: dict[str, Content] = {}
     for name in sorted(needed):
-        rows = workspace.tables.read(snapshots[name])
-        main = workspace.tables.read(before[name]) if name in before else None
-        contents[name] = split_rows(rows, main, sources[name].key) if name in sources else Content(rows, None, main)
+        rows, earlier = snapshots[name], before.get(name)
+        main = None if earlier is None else _open_rows(workspace, earlier)
+        content = Content(_open_rows(workspace, rows), None, main)
+        if earlier is not None and name in sources:
+            # What is in a file that main has too is nothing new.
+            known = {earlier.reading(part) for part in earlier.parts}
+            since = _open_rows(workspace, rows, [part for part in rows.parts if rows.reading(part) not in known])
+            content = split_rows(content.rows, main, sources[name].key, since=since)
+        contents[name] = content
     return contents
 
 
@@ -240,6 +248,13 @@ def _is_whole(workspace: Workspace, commit: str, *, made: Container[str]) -> boo
         return False
     kept = [snapshot for name, snapshot in found.tables.items() if name not in made]
     return all(workspace.blobs.has(part.digest) for snapshot in kept for part in snapshot.parts)
+
+
+def _open_rows(workspace: Workspace, snapshot: Snapshot, parts: Sequence[Part] | None = None) -> Parts:
+    """Return a table, or what some of its files hold of it, to be gone through without being in memory as a whole."""
+    tables = workspace.tables
+    first = next(iter(tables.read_parts(snapshot, rows=1)))
+    return Parts(first.schema, partial(tables.read_parts, snapshot, rows=PIECE_ROWS, parts=parts))
 
 
 def _print(runner: Runner, raw: Raw, taken: Mapping[str, Snapshot]) -> str:

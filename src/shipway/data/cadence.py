@@ -1,5 +1,6 @@
 """Checks of when rows come: how fresh a feed is, which of its steps are missing, and how full its days are."""
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
@@ -10,8 +11,8 @@ from shipway.data.reading import Reader, Reading, say_age, say_number
 from shipway.data.scan import (
     Scan,
     Table,
-    ask,
-    ask_query,
+    ask_groups,
+    ask_most,
     day_of,
     dtype_of,
     instant_of,
@@ -19,7 +20,7 @@ from shipway.data.scan import (
     scan_reference,
     scan_rows,
 )
-from shipway.maths.expression import Column
+from shipway.maths.expression import Column, render
 
 _NAMED = 5
 """How many feeds or days are named at most."""
@@ -30,7 +31,7 @@ def plan_age(measure: Fresh, table: Table) -> Reader:
     scan = scan_rows(table, measure.rows)
     instant = _instant(measure.instant, scan)
     if not measure.per:
-        newest = ask(scan, instant.max())
+        newest = ask_most(scan, instant)
 
         def read() -> Reading:
             found = newest()
@@ -42,14 +43,15 @@ def plan_age(measure: Fresh, table: Table) -> Reader:
     columns = list(measure.per)
     for column in columns:
         dtype_of(column, scan)
-    feeds = ask_query(
+    feeds = ask_groups(
         scan,
         f"feeds:{measure.instant}:{columns}",
-        lambda frame: frame.group_by(columns).agg(instant.max().alias("newest:"), pl.len().alias("rows:")),
+        {column: pl.col(column) for column in columns},
+        {"newest:": (instant.max(), pl.col("newest:").max()), "rows:": (pl.len(), pl.col("rows:").sum())},
     )
 
     def read_feeds() -> Reading:
-        known = feeds().drop_nulls().filter(pl.col("rows:") >= measure.support_rows).sort("newest:", *columns)
+        known = feeds().whole().drop_nulls().filter(pl.col("rows:") >= measure.support_rows).sort("newest:", *columns)
         if known.is_empty():
             return Reading(0.0, 0, "no feed has an instant and the rows it takes")
         age = table.now - int(known["newest:"][0])
@@ -128,23 +130,26 @@ def _instant(column: str, scan: Scan) -> pl.Expr:
     return instant_of(Column(scan.table, column), scan)
 
 
-def _ask_steps(measure: Gaps, scan: Scan):
+def _ask_steps(measure: Gaps, scan: Scan) -> Callable[[], pl.DataFrame]:
     """Ask for the steps of each feed that have a row: how many, the first and the last."""
-    columns, step = list(measure.per), (_instant(measure.instant, scan) // measure.every_us).alias("step:")
+    columns, step = list(measure.per), _instant(measure.instant, scan) // measure.every_us
     for column in columns:
         dtype_of(column, scan)
+    keys = {column: pl.col(column) for column in columns} | {"step:": step}
+    taken = ask_groups(scan, f"steps:{measure.instant}:{measure.every_us}:{columns}", keys, {}, step.is_not_null())
     counted = (pl.len().alias("steps:"), pl.col("step:").min().alias("first:"), pl.col("step:").max().alias("last:"))
 
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        taken = frame.select(*columns, step).filter(pl.col("step:").is_not_null()).unique()
-        return taken.group_by(columns).agg(counted) if columns else taken.select(counted)
+    def read() -> pl.DataFrame:
+        steps = taken().whole()
+        return steps.group_by(columns).agg(counted) if columns else steps.select(counted)
 
-    return ask_query(scan, f"steps:{measure.instant}:{measure.every_us}:{columns}", query)
+    return read
 
 
-def _ask_day_rows(measure: DayRows, scan: Scan):
-    day = day_of(measure.by, scan).alias("day:")
-    return ask_query(scan, f"day-rows:{measure.by}", lambda frame: frame.group_by(day).agg(pl.len().alias("rows:")))
+def _ask_day_rows(measure: DayRows, scan: Scan) -> Callable[[], pl.DataFrame]:
+    asked = {"rows:": (pl.len(), pl.col("rows:").sum())}
+    rows = ask_groups(scan, f"day-rows:{render(measure.by)}", {"day:": day_of(measure.by, scan)}, asked)
+    return lambda: rows().whole()
 
 
 def _say_feed(row: dict[str, Any], columns: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""Measure data: all column rules of a table in one scan, each uniqueness rule in one group-by.
+"""Measure data: all rules of a table in one pass, a batch of rows at a time.
 
 What is counted in full has no interval: `low`, `value` and `high` are equal. Evidence on a table without rows has `n`
 0, which a gate answers with `hold`: what was not looked at is never passed.
@@ -34,10 +34,10 @@ from shipway.core.data_measure import (
     Vanished,
 )
 from shipway.core.error import ShipwayError
+from shipway.data.batch import Frame, schema_of
 from shipway.data.cadence import plan_age, plan_days, plan_gaps
 from shipway.data.reading import Reader, Reading
 from shipway.data.row import (
-    EXAMPLES,
     plan_columns,
     plan_condition,
     plan_custom,
@@ -47,7 +47,7 @@ from shipway.data.row import (
     plan_repeats,
     plan_timely,
 )
-from shipway.data.scan import Content, Table, run_queries, run_scan, scan_rows
+from shipway.data.scan import Content, Table, find_rows, run_scan, scan_rows
 from shipway.data.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.kit.suggestion import did_you_mean
@@ -91,7 +91,7 @@ class Measured:
 
 def measure_tables(
     checks: Sequence[Check],
-    tables: Mapping[str, pl.DataFrame | pl.LazyFrame | Content],
+    tables: Mapping[str, Frame | Content],
     *,
     subject: str,
     now: int,
@@ -107,8 +107,8 @@ def measure_tables(
 
     Args:
         checks: what to measure.
-        tables: table name to rows, beside what the main branch has of it where checks ask for that. A lazy frame on
-            Parquet files goes through in parts.
+        tables: table name to rows, beside what the main branch has of it where checks ask for that. Rows in parts are
+            gone through without ever being in memory together.
         subject: what is measured, as `kind:name@version`.
         now: the run's domain time in microseconds since 1970 UTC.
         log_digest: digest of the data.
@@ -139,49 +139,28 @@ def measure_tables(
         for scan in table.scans.values():
             run_scan(scan)
         readings = [reader() for reader in readers]
-        examples = _find_examples(readings, table)
-        for check, reading, rows in zip(group.values(), readings, examples, strict=True):
-            measured[check.name] = _conclude(check, reading, rows, table, subject=subject, log_digest=log_digest)
+        for scan in table.scans.values():
+            find_rows(scan)
+        for check, reading in zip(group.values(), readings, strict=True):
+            measured[check.name] = _conclude(check, reading, table, subject=subject, log_digest=log_digest)
     return {name: measured[name] for name in names}
-
-
-def split_rows(
-    rows: pl.DataFrame | pl.LazyFrame, main: pl.DataFrame | pl.LazyFrame | None, key: Sequence[str]
-) -> Content:
-    """Return a table with the rows that the main branch does not have, by its key; a correction is not a new row."""
-    if main is None:
-        return Content(rows)
-    new = rows.lazy().join(main.lazy().select(key), on=list(key), how="anti", nulls_equal=True)
-    return Content(rows, new, main)
 
 
 def _open_table(
     name: str, group: Mapping[str, Check], contents: Mapping[str, Content], now: int, key: Sequence[str]
 ) -> Table:
-    others: dict[str, pl.LazyFrame] = {}
+    others: dict[str, Frame] = {}
     for check in group.values():
         for needed in (name, check.measure.other) if isinstance(check.measure, Refers) else (name,):
             if needed not in contents:
                 raise ShipwayError("SW-209", f"there is no table {needed!r}", did_you_mean(needed, contents))
-            others[needed] = contents[needed].rows.lazy()
-    schema = contents[name].rows.collect_schema()
+            others[needed] = contents[needed].rows
+    schema = schema_of(contents[name].rows)
     return Table(name, contents[name], tuple(column for column in key if column in schema), now, others)
 
 
-def _find_examples(readings: Sequence[Reading], table: Table) -> list[pl.DataFrame | None]:
-    """Return some of the failing rows of each reading that has any, all looked for together."""
-    queries: dict[int, pl.LazyFrame] = {}
-    for place, reading in enumerate(readings):
-        if reading.failing is not None and reading.facts["count"]:
-            columns = list(dict.fromkeys([*table.key, *reading.shown]))
-            queries[place] = reading.failing().select(columns).head(EXAMPLES)
-    found = dict(zip(queries, run_queries(table.name, list(queries.values())), strict=True))
-    return [found.get(place) for place in range(len(readings))]
-
-
-def _conclude(
-    check: Check, reading: Reading, examples: pl.DataFrame | None, table: Table, *, subject: str, log_digest: str
-) -> Measured:
+def _conclude(check: Check, reading: Reading, table: Table, *, subject: str, log_digest: str) -> Measured:
+    examples = pl.concat(reading.failing.found) if reading.failing is not None and reading.failing.found else None
     said = reading.said if examples is None else f"{reading.said}, e.g. {_say_row(examples)}"
     rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
     low, high = reading.interval or (reading.value, reading.value)

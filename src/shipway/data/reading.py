@@ -4,8 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-import polars as pl
-
+from shipway.data.question import Hunt
 from shipway.kit.duration import DAY, HOUR, MINUTE, SECOND, format_duration
 
 Reader: TypeAlias = Callable[[], "Reading"]
@@ -21,8 +20,7 @@ class Reading:
         n: rows measured.
         said: the clause that explains the value.
         facts: what else explains it.
-        failing: gives the rows against the rule, shown when there are any.
-        shown: the columns that the rule reads.
+        failing: looks for rows against the rule; None where there are none to show.
         interval: of the value where it is an estimate; None where everything was counted.
         clusters: the days an interval rests on.
     """
@@ -31,8 +29,7 @@ class Reading:
     n: int
     said: str
     facts: dict[str, Any] = field(default_factory=dict[str, Any])
-    failing: Callable[[], pl.LazyFrame] | None = None
-    shown: tuple[str, ...] = ()
+    failing: Hunt | None = None
     interval: tuple[float, float] | None = None
     clusters: int = 0
 

@@ -13,9 +13,20 @@ import polars as pl
 from shipway.core.data_measure import Shift, Unseen, Vanished
 from shipway.core.feature import Expr
 from shipway.data.reading import Reader, Reading, say_number, say_share
-from shipway.data.scan import Scan, Table, ask_query, day_of, dtype_of, is_missing, scan_reference, scan_rows
+from shipway.data.scan import (
+    Scan,
+    Table,
+    ask_groups,
+    ask_values,
+    day_of,
+    dtype_of,
+    scan_reference,
+    scan_rows,
+    seek_rows,
+)
+from shipway.data.spill import Tally
 from shipway.data.translation import kind_of, to_polars
-from shipway.maths.distribution import Distribution, deviation, transport, transport_spread
+from shipway.maths.distribution import Distribution, deviation, place_values, transport, transport_spread
 from shipway.maths.expression import Column, render
 
 _DIGITS: Final = 4
@@ -28,7 +39,7 @@ def ask_distribution(value: Expr, by: Expr | None, scan: Scan) -> Callable[[], D
 
     def read() -> Distribution:
         found = counted().drop_nulls()
-        points, at = np.unique(found["value:"].to_numpy(), return_inverse=True)
+        points, at = place_values(found["value:"].to_numpy())
         return _spread_out(points.astype(np.float64), at, found)
 
     return read
@@ -80,29 +91,31 @@ def plan_unseen(measure: Unseen, table: Table) -> Reader:
     scan = scan_rows(table, measure.rows)
     dtype_of(measure.column, scan)
     reference = scan_reference(table, measure.against, measure.by)
-    counted = _ask_values(measure.column, scan)
-    before = None if reference is None else _ask_values(measure.column, reference)
+    counted = ask_values(scan, (measure.column,))
+    before = None if reference is None else ask_values(reference, (measure.column,))
 
     def read() -> Reading:
-        here = counted().drop_nulls()
+        here = _find_values(counted())
         n = int(here["n:"].sum())
         if before is None:
             return Reading(0.0, n, "the main branch has no such table: there is nothing to compare with")
-        known = before().drop_nulls()["value:"]
+        known = _find_values(before())["value:"]
         new = here.filter(~pl.col("value:").is_in(known.implode())).sort("n:", "value:", descending=[True, False])
         count = int(new["n:"].sum())
         said = say_share(count, n, f"have a {column} not seen before")
         if count:
             said += f": {_say_values(new)}"
-        missing = is_missing(measure.column, scan)
-        failing = pl.col(measure.column).is_in(known.implode()).not_() & ~missing
+        values = new.select(pl.col("value:").alias(measure.column))
+
+        def keep(batch: pl.DataFrame) -> pl.DataFrame:
+            return batch.join(values, on=measure.column, how="semi", maintain_order="left")
+
         return Reading(
             count / max(n, 1),
             n if len(known) else 0,
             said,
             {"count": count, "values": new["value:"].head(_NAMED).to_list()},
-            lambda: scan.frame.filter(failing),
-            (measure.column,),
+            seek_rows(scan, keep, (), table.shown(measure.column)) if count else None,
         )
 
     return read
@@ -113,15 +126,15 @@ def plan_vanished(measure: Vanished, table: Table) -> Reader:
     scan = scan_rows(table, measure.rows)
     dtype_of(measure.column, scan)
     reference = scan_reference(table, measure.against, measure.by)
-    counted = _ask_values(measure.column, scan)
-    before = None if reference is None else _ask_values(measure.column, reference)
+    counted = ask_values(scan, (measure.column,))
+    before = None if reference is None else ask_values(reference, (measure.column,))
 
     def read() -> Reading:
-        here = counted().drop_nulls()
+        here = _find_values(counted())
         n = int(here["n:"].sum())
         if before is None:
             return Reading(0.0, n, "the main branch has no such table: there is nothing to compare with")
-        known = before().drop_nulls()
+        known = _find_values(before())
         usual = known.filter(pl.col("n:") >= measure.share * int(known["n:"].sum()))
         gone = usual.filter(~pl.col("value:").is_in(here["value:"].implode()))
         gone = gone.sort("n:", "value:", descending=[True, False])
@@ -136,31 +149,31 @@ def plan_vanished(measure: Vanished, table: Table) -> Reader:
 
 def _ask_counts(value: Expr, by: Expr | None, scan: Scan, *, number: bool) -> Callable[[], pl.DataFrame]:
     read = to_polars(value, scan.schema)
-    read = read.cast(pl.Float64).round_sig_figs(_DIGITS) + 0.0 if number else read.cast(pl.String)
-    columns = [read.alias("value:")]
-    columns.append(pl.lit(0, dtype=pl.Int64).alias("day:") if by is None else day_of(by, scan).alias("day:"))
-    keys = ["value:"] if by is None else ["day:", "value:"]
+    keys = {} if by is None else {"day:": day_of(by, scan)}
+    name = f"counts:{number}:{render(value)}:{'' if by is None else render(by)}"
+    asked = {"n:": (pl.len(), pl.col("n:").sum())}
+    # Rounding takes longer than counting: what is whole is counted first, because its values are few.
+    whole = kind_of(value, scan.schema) == "int"
+    point = pl.col("value:") if whole else read
+    point = point.cast(pl.Float64).round_sig_figs(_DIGITS) + 0.0 if number else point.cast(pl.String)
+    then = {"value:": point} if whole else {}
+    counts = ask_groups(scan, name, keys | {"value:": read if whole else point}, asked, then=then)
 
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        counted = frame.select(columns).group_by(keys).agg(pl.len().alias("n:"))
+    def find() -> pl.DataFrame:
+        counted = counts().whole()
         return counted if by is not None else counted.with_columns(pl.lit(0, dtype=pl.Int64).alias("day:"))
 
-    return ask_query(scan, f"counts:{render(value)}:{'' if by is None else render(by)}", query)
+    return find
 
 
-def _ask_values(column: str, scan: Scan) -> Callable[[], pl.DataFrame]:
-    there = ~is_missing(column, scan)
-
-    def query(frame: pl.LazyFrame) -> pl.LazyFrame:
-        return frame.select(pl.col(column).filter(there).alias("value:")).group_by("value:").agg(pl.len().alias("n:"))
-
-    return ask_query(scan, f"values:{column}", query)
+def _find_values(values: Tally) -> pl.DataFrame:
+    return values.whole().select(pl.col(values.keys[0]).alias("value:"), "n:")
 
 
 def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Distribution, Distribution]:
     """Return both sides on the same points."""
     values = [side["value:"].to_numpy() for side in (here, there)]
-    points, at = np.unique(np.concatenate(values), return_inverse=True)
+    points, at = place_values(np.concatenate(values))
     places = np.split(at, [len(values[0])])
     numbers = points.astype(np.float64) if number else np.arange(len(points), dtype=np.float64)
     live, earlier = (_spread_out(numbers, place, side) for place, side in zip(places, (here, there), strict=True))
@@ -168,7 +181,7 @@ def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Di
 
 
 def _spread_out(points: Any, at: Any, found: pl.DataFrame) -> Distribution:
-    days, row = np.unique(found["day:"].to_numpy(), return_inverse=True)
+    days, row = place_values(found["day:"].to_numpy())
     counts = np.zeros((len(days), len(points)), dtype=np.int64)
     np.add.at(counts, (row, at), found["n:"].to_numpy().astype(np.int64))
     return Distribution(points, counts)

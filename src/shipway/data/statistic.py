@@ -14,14 +14,14 @@ import polars as pl
 from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quantile, Reference
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.question import Floats
 from shipway.data.reading import Reader, Reading, say_number
 from shipway.data.scan import (
     Scan,
     Table,
-    any_missing,
     ask,
     ask_days,
-    ask_query,
+    ask_values,
     scan_reference,
     scan_rows,
 )
@@ -30,7 +30,7 @@ from shipway.data.translation import kind_of, to_polars
 from shipway.maths.distribution import deviation, quantile, quantile_interval
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, clustered_ratio, interval
-from shipway.maths.moment import clustered_correlation
+from shipway.maths.moment import clustered_correlation, pool_moments, pooled_correlation
 
 Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
 """Gives an estimate, with what its differences are measured in, once the scans have run."""
@@ -61,12 +61,12 @@ def plan_distinct(measure: Distinct, table: Table) -> Reader:
     before = None if reference is None else _ask_distinct(measure, reference)
 
     def read() -> Reading:
-        count = int(values())
+        count = values()
         if measure.against is None:
             return Reading(float(count), scan.rows, f"{count:,} different values in {scan.rows:,} rows")
         if before is None:
             return Reading(0.0, scan.rows, f"{count:,} different values; {UNCOMPARED}")
-        return _read_growth(count, int(before()), scan.rows, "different values")
+        return _read_growth(count, before(), scan.rows, "different values")
 
     return read
 
@@ -146,15 +146,17 @@ def _conclude(found: Estimate, said: str, facts: dict[str, Any], *, estimated: b
 def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
     value = number_of(measure.value, scan)
     if measure.by is None:
-        n, mean = ask(scan, value.count()), ask(scan, value.mean())
-        spread = (lambda: 0.0) if measure.against is None else ask(scan, value.std(ddof=0))
-        return lambda: (Estimate(_float(mean()), 0.0, int(n()), 0), _float(spread()))
-    counts, sums, squares = (
-        ask_days(scan, measure.by, one) for one in (value.count(), value.sum(), (value * value).sum())
-    )
+        pooled = _ask_moments(value, value, scan, spread=measure.against is not None)
+
+        def read_whole() -> tuple[Estimate, float]:
+            n, mean, _, variance, *_ = pooled().tolist()
+            return Estimate(mean, 0.0, int(n), 0), math.sqrt(variance) if n else 0.0
+
+        return read_whole
+    days = ask_days(scan, measure.by, [value.is_not_null(), value, value * value])
 
     def read() -> tuple[Estimate, float]:
-        n, total, square = (one().fill_null(0).cast(pl.Float64).to_numpy() for one in (counts, sums, squares))
+        n, total, square = days().T
         held = n > 0
         if not held.any():
             return Estimate(math.nan, 0.0, 0, 0), 0.0
@@ -191,29 +193,42 @@ def _ask_quantile(measure: Quantile, scan: Scan) -> Estimator:
 def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
     x, y = number_of(measure.left, scan), number_of(measure.right, scan)
     both = x.is_not_null() & y.is_not_null()
-    if measure.by is None:
-        pairs, whole = ask(scan, both.sum()), ask(scan, pl.corr(x, y))
-        return lambda: (Estimate(_float(whole()), 0.0, int(pairs() or 0), 0), 1.0)
     x, y = pl.when(both).then(x), pl.when(both).then(y)
-    sums = (both.sum(), x.sum(), y.sum(), (x * x).sum(), (y * y).sum(), (x * y).sum())
-    days = [ask_days(scan, measure.by, one) for one in sums]
+    if measure.by is None:
+        pooled = _ask_moments(x, y, scan, spread=True)
+
+        def read_whole() -> tuple[Estimate, float]:
+            moments = pooled()
+            return Estimate(pooled_correlation(moments), 0.0, int(moments[0]), 0), 1.0
+
+        return read_whole
+    days = ask_days(scan, measure.by, [both, x, y, x * x, y * y, x * y])
 
     def read() -> tuple[Estimate, float]:
-        found = np.stack([one().fill_null(0).cast(pl.Float64).to_numpy() for one in days], axis=1)
+        found = days()
         return clustered_correlation(found[found[:, 0] > 0]), 1.0
 
     return read
 
 
-def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], Any]:
-    missing = any_missing(measure.columns, scan)
-    if len(measure.columns) == 1:
-        return ask(scan, pl.col(measure.columns[0]).filter(~missing).n_unique())
-    columns = list(measure.columns)
-    counted = ask_query(
-        scan, f"distinct:{columns}", lambda f: f.filter(~missing).select(columns).unique().select(pl.len())
-    )
-    return lambda: counted().item()
+def _ask_moments(x: pl.Expr, y: pl.Expr, scan: Scan, *, spread: bool) -> Callable[[], Floats]:
+    """Ask for how many pairs there are, for the means of both and, where asked for, for how they spread."""
+    asked = [x.count(), x.sum(), y.sum()]
+    asked += [x.var(ddof=0), y.var(ddof=0), pl.cov(x, y, ddof=0)] if spread else []
+    found = [ask(scan, each) for each in asked]
+
+    def read() -> Floats:
+        parts = np.zeros((len(found[0]()), 6))
+        for place, one in enumerate(found):
+            parts[:, place] = one().cast(pl.Float64).fill_null(0.0).to_numpy()
+        return pool_moments(parts)
+
+    return read
+
+
+def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], int]:
+    values = ask_values(scan, measure.columns)
+    return lambda: sum(part.height for part in values().parts())
 
 
 def _read_growth(count: int, before: int, rows: int, what: str) -> Reading:
@@ -221,7 +236,3 @@ def _read_growth(count: int, before: int, rows: int, what: str) -> Reading:
         return Reading(0.0, 0, f"{count:,} {what}; the reference has none")
     facts: dict[str, Any] = {"count_now": count, "reference": before}
     return Reading(count / before - 1, rows, f"{count:,} {what}, {before:,} before", facts)
-
-
-def _float(value: object) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan

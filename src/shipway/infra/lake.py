@@ -7,7 +7,7 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.ref import check_place
-from shipway.core.table import Commit, Snapshot
+from shipway.core.table import Commit, Part, Snapshot
 from shipway.infra.branch import BRANCH, Branches
 from shipway.infra.compaction import compact
 from shipway.infra.difference import Difference, compare
@@ -44,9 +44,16 @@ class Lake:
         """Return a snapshot's rows, all columns or those named, as `TableFiles.read` does."""
         return self.files.read(snapshot, columns)
 
-    def read_parts(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
-        """Yield a snapshot's rows file by file, as `TableFiles.read_parts` does."""
-        return self.files.read_parts(snapshot, columns)
+    def read_parts(
+        self,
+        snapshot: Snapshot,
+        columns: Sequence[str] | None = None,
+        *,
+        rows: int | None = None,
+        parts: Sequence[Part] | None = None,
+    ) -> Iterator[pl.DataFrame]:
+        """Yield a snapshot's rows file by file or in smaller pieces, as `TableFiles.read_parts` does."""
+        return self.files.read_parts(snapshot, columns, rows=rows, parts=parts)
 
     def append(self, snapshot: Snapshot, frame: pl.DataFrame) -> Snapshot:
         """Store further rows of a table, as `TableFiles.append` does."""

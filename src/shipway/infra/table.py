@@ -54,13 +54,19 @@ class TableFiles:
         return pl.read_parquet([io.BytesIO(self._blobs.get(part.digest)) for part in parts], glob=False)
 
     def read_parts(
-        self, snapshot: Snapshot, columns: Sequence[str] | None = None, *, parts: Sequence[Part] | None = None
+        self,
+        snapshot: Snapshot,
+        columns: Sequence[str] | None = None,
+        *,
+        rows: int | None = None,
+        parts: Sequence[Part] | None = None,
     ) -> Iterator[pl.DataFrame]:
         """Yield a snapshot's rows file by file, so that a table larger than memory can be gone through.
 
         Args:
             snapshot: which version of the table.
             columns: these columns in this order; all where None.
+            rows: at most so many at once; whole files where None.
             parts: only these of its files.
 
         Raises:
@@ -75,12 +81,16 @@ class TableFiles:
         last = len(snapshot.schemas) - 1
         types = self.types_of(snapshot) if any(part.schema != last for part in chosen) else pl.Schema()
         for part in chosen:
-            if part.schema == last:
-                # Whole files are read even for few columns: only then can their digest be checked, and a flipped bit of
-                # a value that Parquet would return without a word.
-                yield pl.read_parquet(self._blobs.get(part.digest), columns=[field.name for field in wanted])
-            else:
-                yield self._read_older(part, snapshot.schemas[part.schema], wanted, types)
+            # Whole files are read even for few columns: only then can their digest be checked, and a flipped bit of a
+            # value that Parquet would return without a word.
+            data = self._blobs.get(part.digest)
+            size = rows or max(part.rows, 1)
+            for start in range(0, max(part.rows, 1), size):
+                taken = slice(start, min(start + size, part.rows))
+                if part.schema == last:
+                    yield _read_rows(data, [field.name for field in wanted], taken)
+                else:
+                    yield _read_older(data, snapshot.schemas[part.schema], wanted, types, taken)
 
     def types_of(self, snapshot: Snapshot) -> pl.Schema:
         """Return the types of a table's present columns; SW-605 if the file that states them is gone or damaged."""
@@ -208,22 +218,6 @@ class TableFiles:
         data = buffer.getvalue()
         return Part(digest=self._blobs.put(data), rows=frame.height, size_bytes=len(data), schema=schema)
 
-    def _read_older(
-        self, part: Part, schema: Sequence[Field], wanted: Sequence[Field], types: pl.Schema
-    ) -> pl.DataFrame:
-        """Read a file that was written under an earlier schema: columns are found by id, and what it lacks is null."""
-        names = {field.id: field.name for field in schema}
-        there = [names[field.id] for field in wanted if field.id in names]
-        frame = pl.read_parquet(self._blobs.get(part.digest), columns=there)
-        return pl.DataFrame(
-            [
-                frame[names[field.id]].cast(types[field.name]).alias(field.name)
-                if field.id in names
-                else pl.Series(field.name, dtype=types[field.name]).extend_constant(None, part.rows)
-                for field in wanted
-            ]
-        )
-
 
 def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:
     """Refuse rows of which two have one key, or one has none; SW-205, and SW-202 for a key of other columns."""
@@ -240,6 +234,28 @@ def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:
         example = keys.filter(keys.is_duplicated()).row(0, named=True)
         said = ", ".join(f"{name} {value}" for name, value in example.items())
         raise ShipwayError("SW-205", f"the rows repeat a key, e.g. {said}", "keep one row of each key")
+
+
+def _read_rows(data: bytes, columns: list[str], taken: slice) -> pl.DataFrame:
+    """Read some rows of a file, these of its columns."""
+    return pl.scan_parquet(data).select(columns).slice(taken.start, taken.stop - taken.start).collect()
+
+
+def _read_older(
+    data: bytes, schema: Sequence[Field], wanted: Sequence[Field], types: pl.Schema, taken: slice
+) -> pl.DataFrame:
+    """Read rows of a file of an earlier schema: columns are found by id, and what it lacks is null."""
+    names = {field.id: field.name for field in schema}
+    there = [names[field.id] for field in wanted if field.id in names]
+    frame = _read_rows(data, there, taken)
+    return pl.DataFrame(
+        [
+            frame[names[field.id]].cast(types[field.name]).alias(field.name)
+            if field.id in names
+            else pl.Series(field.name, dtype=types[field.name]).extend_constant(None, taken.stop - taken.start)
+            for field in wanted
+        ]
+    )
 
 
 def _cast_keys(keys: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from shipway.core.table import Commit, Snapshot
+from shipway.core.table import Commit, Part, Snapshot
 
 if TYPE_CHECKING:
     import polars as pl
@@ -37,8 +37,22 @@ class Tables(Protocol):
         """
         ...
 
-    def read_parts(self, snapshot: Snapshot, columns: Sequence[str] | None = None) -> "Iterator[pl.DataFrame]":
-        """Yield a snapshot's rows in pieces that fit into memory, in order; errors as for `read`."""
+    def read_parts(
+        self,
+        snapshot: Snapshot,
+        columns: Sequence[str] | None = None,
+        *,
+        rows: int | None = None,
+        parts: Sequence[Part] | None = None,
+    ) -> "Iterator[pl.DataFrame]":
+        """Yield a snapshot's rows in pieces that fit into memory, in order; errors as for `read`.
+
+        Args:
+            snapshot: which version of the table.
+            columns: these columns in this order; all where None.
+            rows: at most so many in a piece; None leaves it to how they are stored.
+            parts: only these of its files; a file without rows is a piece too.
+        """
         ...
 
     def append(self, snapshot: Snapshot, frame: "pl.DataFrame") -> Snapshot:

@@ -158,6 +158,13 @@ def check_parts_are_the_rows_in_order(make: Make) -> None:
     pieces = list(tables.read_parts(snapshot, ["value"]))
     assert pl.concat(pieces)["value"].to_list() == [1.0] * 3 + [2.0] * 3 + [3.0] * 3
     assert_frame_equal(pl.concat(pieces), tables.read(snapshot, ["value"]))
+    smaller = list(tables.read_parts(snapshot, rows=2))
+    assert all(piece.height <= 2 for piece in smaller)
+    assert_frame_equal(pl.concat(smaller), tables.read(snapshot))
+    (last,) = tables.read_parts(snapshot, parts=snapshot.parts[2:])
+    assert_frame_equal(last, make_frame(3))
+    (empty,) = tables.read_parts(tables.write(make_frame(1).clear()), rows=2)
+    assert_frame_equal(empty, make_frame(1).clear())
 
 
 def check_append_adds_rows_behind(make: Make) -> None:
