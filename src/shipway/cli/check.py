@@ -1,13 +1,25 @@
 """`shipway check`."""
 
+from pathlib import Path
 from typing import Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from shipway.app.check import Checked, check_project
+from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
-from shipway.cli.render import Console, show_overrides, show_table, show_title, show_way_out, word, write_value
+from shipway.cli.render import (
+    Console,
+    show_facts,
+    show_overrides,
+    show_table,
+    show_title,
+    show_way_out,
+    word,
+    write_value,
+)
 from shipway.core.projection import OverrideState
 
 app = App(
@@ -19,6 +31,7 @@ Examples:
   shipway check
   shipway check quality
   shipway check data --rows
+  shipway check data --page data.html
   shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
   shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
   shipway check --json | jq '.outcome'""",
@@ -26,16 +39,25 @@ Examples:
 
 
 @app.default
-def check(gate: str | None = None, /, *, rows: Flag = False, door: Given) -> int:
+def check(gate: str | None = None, /, *, rows: Flag = False, page: Path | None = None, door: Given) -> int:
     """Ask the gates: data now, versions on what was measured of them.
 
     Args:
         gate: only this gate
         rows: show some of the rows that break a rule on data
+        page: write all of it as an HTML page to this file
         door: how to answer
     """
-    checked = check_project(door.project(), gate, rows=rows)
-    door.answer(checked, _show)
+    project = door.project()
+    if page is not None:
+        check_target(page)
+    checked = check_project(project, gate, rows=rows or page is not None)
+    if page is not None:
+        from shipway.app.report.check import write_check
+
+        write_check(project, checked, page)
+    shown = checked if rows else msgspec.structs.replace(checked, rows=[])
+    door.answer(shown, lambda console, found: _show(console, found, page))
     return OUTCOMES[checked.outcome]
 
 
@@ -93,7 +115,7 @@ def _show_given(console: Console, given: OverrideState) -> None:
         console.print("shipway run goes on with this data, and with no other")
 
 
-def _show(console: Console, checked: Checked) -> None:
+def _show(console: Console, checked: Checked, page: Path | None) -> None:
     for verdict in checked.verdicts:
         waits = "  waits to be admitted" if verdict.subject == checked.waiting else ""
         show_title(console, f"{verdict.gate}", f"{verdict.subject}{waits}")
@@ -109,4 +131,6 @@ def _show(console: Console, checked: Checked) -> None:
         show_title(console, "main is not trained on", refusal.fact)
     data = [verdict for verdict in checked.verdicts if verdict.subject.startswith("data:")]
     show_way_out(console, data, checked.overrides)
+    if page is not None:
+        show_facts(console, {"page": str(page)})
     console.print(word(checked.outcome))

@@ -116,6 +116,7 @@ def show_way_out(console: Console, data: "Iterable[Verdict]", given: "Iterable[O
             continue
         facts: dict[str, Cell] = {
             "look": f"shipway check {verdict.gate} --rows",
+            "page": f"shipway check {verdict.gate} --page {verdict.gate}.html",
             "override": f"shipway check override {verdict.gate} --data {verdict.subject} --by NAME --reason TEXT",
         }
         show_facts(console, facts)
