@@ -18,6 +18,7 @@ from shipway.app import instant
 from shipway.app.progress import Event, Watch
 from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
+from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.core.gate import Verdict
@@ -91,7 +92,7 @@ def word(text: str) -> Text:
 
 def show_title(console: Console, title: str, said: str = "") -> None:
     """Show what follows."""
-    console.print(Text.assemble((title, "bold"), f"  {said}" if said else ""), soft_wrap=True)
+    console.print(Text.assemble((_clear(title), "bold"), f"  {_clear(said)}" if said else ""), soft_wrap=True)
 
 
 def show_facts(console: Console, facts: Mapping[str, Cell]) -> None:
@@ -104,7 +105,7 @@ def show_overrides(console: Console, given: "Iterable[OverrideState]") -> None:
     facts: dict[str, Cell] = {}
     for each in given:
         state = "overridden" if each.revoked_at is None else "revoked"
-        facts[f"override {each.override.id}"] = word(state).append(f"  {each.said}", style="default")
+        facts[f"override {each.override.id}"] = word(state).append(f"  {_clear(each.said)}", style="default")
     show_facts(console, facts)
 
 
@@ -116,10 +117,15 @@ def show_way_out(console: Console, data: "Iterable[Verdict]", given: "Iterable[O
             continue
         facts: dict[str, Cell] = {
             "look": f"shipway check {verdict.gate} --rows",
-            "page": f"shipway check {verdict.gate} --page {verdict.gate}.html",
+            "page": f"shipway check {verdict.gate} --page check.html",
             "override": f"shipway check override {verdict.gate} --data {verdict.subject} --by NAME --reason TEXT",
         }
         show_facts(console, facts)
+
+
+def _clear(text: str) -> str:
+    """Return a text in which nothing but the breaks between its lines can move what a terminal shows."""
+    return "\n".join(map(reveal, text.split("\n")))
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -128,7 +134,7 @@ def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence
     Where the words of all columns do not fit beside each other, each row is shown by itself, its cells one after the
     other.
     """
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[Text(_clear(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = fit_columns([[Text(column) for column in columns], *cells], console.width)
     if widths is None:
         for row in cells:
@@ -193,8 +199,8 @@ def write_interval(value: float, low: float, high: float) -> str:
 
 
 def write_value(value: Any) -> str:
-    """Return a feature's value; an absent one is `none`."""
-    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    """Return a value of a row, whatever a text holds on one line; an absent one is `none`."""
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else reveal(str(value))
 
 
 def print_note(step: str, said: str, *, json: bool) -> None:
