@@ -63,7 +63,9 @@ def read_input(runner: Runner, raw: Raw, made: Mapping[str, Snapshot]) -> pl.Dat
     snapshot = made.get(table_of(raw.name))
     rows = None if snapshot is None else live(runner.workspace.tables.read(snapshot))
     if rows is None or rows.height == 0:
-        hint = "check that whatever writes it has finished, and look at its quarantine"
+        hint = (
+            f"check that whatever writes it has finished; shipway data quarantine {raw.name} shows what was set aside"
+        )
         raise ShipwayError("SW-204", f"raw input {raw.name!r} has no rows", hint)
     return rows
 

@@ -73,8 +73,13 @@ def _header(data: ReportData) -> Markup:
         *(words(element("b", "Overridden: "), f"{each.said}.") for each in data.overrides),
         *(_lede(model) for model in data.models),
         None if data.live is None else show_life(data.live),
-        None if data.models else words("No model was made: the data did not pass its gates."),
+        None if data.models else _say_none(),
     )
+
+
+def _say_none() -> Markup:
+    rest = " writes a page with the rows that are against each rule, and what to do."
+    return words("No model was made: the data did not pass its gates. ", code("shipway check --page check.html"), rest)
 
 
 def _lede(model: ModelData) -> Markup:

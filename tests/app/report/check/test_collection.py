@@ -5,7 +5,6 @@ import re
 import shutil
 from contextlib import closing
 
-import msgspec
 import polars as pl
 import pytest
 
@@ -134,9 +133,11 @@ def test_collecting_writes_nothing(spoilt):
     with closing(Workspace(find_project(spoilt))) as workspace:
         before = workspace.ledger.head()
     project = find_project(spoilt)
-    one = collect_check(project, check_project(project, rows=True))
-    two = collect_check(project, check_project(project, rows=True))
-    assert msgspec.json.encode(one) == msgspec.json.encode(two)
+    one, two = (collect_check(project, check_project(project)) for _ in range(2))
+    assert one.judged[0].tables == two.judged[0].tables
+    assert [each.history[:-1] for each in one.judged[0].results] == [
+        each.history[:-1] for each in two.judged[0].results
+    ]
     with closing(Workspace(project)) as workspace:
         assert workspace.ledger.head() == before
 

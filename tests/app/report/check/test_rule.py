@@ -6,7 +6,7 @@ from shipway.app.report.check.rule import show_near_rules, show_open_rules, show
 
 
 def test_a_rule_that_fails_is_shown_with_its_rows_its_meaning_and_its_past(judged, read):
-    shown = read(show_open_rules(judged(), "fail"))
+    shown = read(show_open_rules(judged(), "fail", anchor="x"))
     assert shown.tags.count("article") == 2
     assert "holds(orders.price > 0)" in shown.said
     assert "2 of 8 rows break it (25 %)." in shown.said
@@ -23,22 +23,24 @@ def test_a_rule_that_fails_is_shown_with_its_rows_its_meaning_and_its_past(judge
 
 
 def test_rules_stand_under_their_tables(judged):
-    text = show_open_rules(judged(), "fail").text
-    places = [text.index(words) for words in ("<h3>orders", "holds(orders", "<h3>shops", "unique(shops.name)")]
+    text = show_open_rules(judged(), "fail", anchor="x").text
+    places = [text.index(words) for words in (">orders</h3>", "holds(orders", ">shops</h3>", "unique(shops.name)")]
     assert places == sorted(places)
-    assert show_open_rules(judged(), "pass") is not None
+    assert show_open_rules(judged(), "pass", anchor="x") is not None
 
 
 def test_what_was_not_measured_has_no_number(judged, read):
-    shown = read(show_open_rules(judged(), "hold"))
+    shown = read(show_open_rules(judged(), "hold", anchor="x"))
     assert "There was nothing to measure. " in shown.said
     assert "Measured" not in shown.said
     assert shown.tables == []
 
 
 def test_gates_are_named_where_there_are_several(judged):
-    assert "gate data" not in show_open_rules(judged(), "fail").text
-    assert "gate data" in show_open_rules(judged(outcomes=(("data", "fail"), ("more", "pass"))), "fail").text
+    assert "gate data" not in show_open_rules(judged(), "fail", anchor="x").text
+    assert (
+        "gate data" in show_open_rules(judged(outcomes=(("data", "fail"), ("more", "pass"))), "fail", anchor="x").text
+    )
 
 
 def test_rules_that_pass_are_folded_by_table_a_line_each(judged, read):
@@ -62,7 +64,7 @@ def test_rules_near_their_bounds_come_nearest_first(judged, result, read):
 
 def test_where_no_rule_came_out_so_there_is_nothing(judged, result):
     passing = judged(result("pass", value=0.0))
-    assert show_open_rules(passing, "fail") is None
+    assert show_open_rules(passing, "fail", anchor="x") is None
     assert show_near_rules(passing) is None
     assert show_passed_rules(judged(result("fail")), anchor="pass") is None
 
@@ -70,6 +72,6 @@ def test_where_no_rule_came_out_so_there_is_nothing(judged, result):
 def test_a_rule_that_is_declared_no_more_is_shown_without_a_bound(judged, result, read):
     old = result("fail", table="")
     old = msgspec.structs.replace(old, rule=msgspec.structs.replace(old.rule, op=None), history=())
-    shown = read(show_open_rules(judged(old), "fail"))
+    shown = read(show_open_rules(judged(old), "fail", anchor="x"))
     assert "Rules that are not declared any more" in shown.said
     assert "bound" not in shown.said

@@ -9,6 +9,7 @@ from shipway.app.report.element import Child, Markup, badge, code, element, fold
 from shipway.app.report.override import show_overrides
 from shipway.app.report.path import show_gates
 from shipway.app.report.sheet import Section, make_sheet
+from shipway.core.gate import Outcome
 
 
 def render_check(data: CheckData) -> str:
@@ -100,17 +101,18 @@ def _sections_of(judged: JudgedData) -> Iterator[Section]:
     """Yield the sections on the data that the page is about."""
     yield "overrides", "Overrides", show_overrides(judged.overrides)
     yield "next", "What to do next", _show_next(judged)
-    yield "tables", "Tables", _show_tables(judged)
-    yield "fail", "Rules that fail", show_open_rules(judged, "fail")
-    yield "hold", "Rules that hold", show_open_rules(judged, "hold")
+    yield "tables", "Tables", _show_tables(judged, anchor="")
+    yield "fail", "Rules that fail", show_open_rules(judged, "fail", anchor="fail")
+    yield "hold", "Rules that hold", show_open_rules(judged, "hold", anchor="hold")
     yield "near", "Rules that near their bounds", show_near_rules(judged)
     yield "pass", "Rules that pass", show_passed_rules(judged, anchor="pass")
 
 
 def _show_beside(judged: JudgedData, *, anchor: str) -> Markup:
     """Return all there is on data that the page is not first of all about, folded where it passes."""
-    opened = [show_open_rules(judged, "fail"), show_open_rules(judged, "hold")]
-    rest = (_show_tables(judged), show_passed_rules(judged, anchor=anchor))
+    outcomes: tuple[Outcome, ...] = ("fail", "hold")
+    opened = [show_open_rules(judged, outcome, anchor=f"{anchor}-{outcome}") for outcome in outcomes]
+    rest = (_show_tables(judged, anchor=f"{anchor}-"), show_passed_rules(judged, anchor=f"{anchor}-pass"))
     said = (words(_say_outcome(judged)), _say_data(judged))
     return join((*said, *opened, fold("Its tables and the rules that pass", *rest)))
 
@@ -139,20 +141,25 @@ def _show_next(judged: JudgedData) -> Markup | None:
     )
 
 
-def _show_tables(judged: JudgedData) -> Markup:
+def _show_tables(judged: JudgedData, *, anchor: str) -> Markup:
+    """Return the tables, with how many of their rules came out how and a link to these."""
+    outcomes: tuple[Outcome, ...] = ("fail", "hold", "pass")
     head = ("Table", "Rows", f"Against {judged.before}" if judged.before else "", "✕ Fail", "‖ Hold", "✓ Pass")
     rows = [
         (
             element("b", each.name),
             f"{each.rows:,}",
             each.change,
-            *(_count(judged, each.name, outcome) for outcome in ("fail", "hold", "pass")),
+            *(_count(judged, each.name, outcome, anchor=anchor) for outcome in outcomes),
         )
         for each in judged.tables
     ]
     return table(head, rows, numbers=(1, 3, 4, 5), class_="tables")
 
 
-def _count(judged: JudgedData, name: str, outcome: str) -> Child:
-    found = sum(each.table == name and each.rule.outcome == outcome for each in judged.results)
-    return element("b", f"{found:,}") if found and outcome != "pass" else f"{found:,}" if found else "–"
+def _count(judged: JudgedData, name: str, outcome: Outcome, *, anchor: str) -> Child:
+    found = sum(each.table == name for each in judged.select(outcome))
+    if not found:
+        return "–"
+    link = element("a", f"{found:,}", href=f"#{anchor}{outcome}-{name}")
+    return link if outcome == "pass" else element("b", link)

@@ -16,8 +16,14 @@ NEAR: Final = 0.5
 _UNNAMED: Final = "Rules that are not declared any more"
 
 
-def show_open_rules(judged: JudgedData, outcome: Outcome) -> Markup | None:
-    """Return the rules that came out so, each with what it means and the rows against it; None where none did."""
+def show_open_rules(judged: JudgedData, outcome: Outcome, *, anchor: str) -> Markup | None:
+    """Return the rules that came out so, each with what it means and the rows against it; None where none did.
+
+    Args:
+        judged: the data.
+        outcome: what they came to.
+        anchor: what the heading of each table is named after.
+    """
     found = judged.select(outcome)
     if not found:
         return None
@@ -25,7 +31,7 @@ def show_open_rules(judged: JudgedData, outcome: Outcome) -> Markup | None:
     parts: list[Markup] = []
     for place, result in enumerate(found):
         if place == 0 or result.table != found[place - 1].table:
-            parts.append(element("h3", result.table or _UNNAMED))
+            parts.append(element("h3", result.table or _UNNAMED, id=f"{anchor}-{result.table}"))
         parts.append(_show_in_full(result, gate=result.gate if several else ""))
     return join(parts)
 
