@@ -26,6 +26,7 @@ from shipway.cli.quarantine import show_quarantine, show_released
 from shipway.cli.render import Console, show_table, show_title, watch_run, write_instant, write_value
 from shipway.core.table import MAIN
 from shipway.kit.duration import parse_duration
+from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.app.contract import ContractState
@@ -333,7 +334,7 @@ def _show_moved(console: Console, made: "MovedData") -> None:
         for keys in conflict.keys:
             console.print(f"  {_say_row(keys)}", soft_wrap=True)
     for reason in made.reasons:
-        console.print(reason, soft_wrap=True)
+        console.print(reveal(reason), soft_wrap=True)
     if made.moved:
         console.print(f"{made.into} is at {(made.commit or '')[:12]}")
     elif made.commit is not None:

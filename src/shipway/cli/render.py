@@ -80,9 +80,9 @@ def print_failure(failure: Failure, file: TextIO, *, json: bool) -> None:
         print_line({"error": failure}, file)
         return
     console = open_console(file)
-    console.print(Text.assemble((f"error {failure.code}", "bold red"), f": {failure.fact}"), soft_wrap=True)
+    console.print(Text.assemble((f"error {failure.code}", "bold red"), f": {_clear(failure.fact)}"), soft_wrap=True)
     console.print()
-    console.print(Text.assemble(("hint", "bold"), f": {failure.hint}"), soft_wrap=True)
+    console.print(Text.assemble(("hint", "bold"), f": {_clear(failure.hint)}"), soft_wrap=True)
 
 
 def word(text: str) -> Text:
@@ -239,7 +239,7 @@ def _follow(live: Progress) -> Callable[[Event], None]:
         if event.stage == "started":
             live.reset(running, description=event.step, visible=True, total=None)
         elif event.stage == "moved":
-            description = f"{event.step}  {event.said}".rstrip()
+            description = reveal(f"{event.step}  {event.said}".rstrip())
             live.update(running, description=description, completed=event.done, total=event.of)
         else:
             live.update(running, visible=False)
@@ -253,6 +253,7 @@ def _print_event(console: Console, event: Event) -> None:
         return
     state = event.outcome or ("unchanged" if event.stage == "unchanged" else event.stage)
     took = f"  {event.seconds:.1f} s" if event.stage == "done" else ""
-    line = Text.assemble(word(f"{state:<9}"), "  ", f"{event.step:<32}", f"  {event.said}", (took, "dim"))
+    step, said = reveal(event.step), reveal(event.said)
+    line = Text.assemble(word(f"{state:<9}"), "  ", f"{step:<32}", f"  {said}", (took, "dim"))
     line.rstrip()
     console.print(line, soft_wrap=True)

@@ -79,6 +79,18 @@ def test_a_rule_that_passes_needs_no_words(page):
     assert {(each.meaning, each.remedy, each.examples) for each in passing} == {("", "", ())}
 
 
+def test_what_was_not_measured_counts_nothing_against_it(spoilt, tmp_path):
+    root = shutil.copytree(spoilt, tmp_path / "shop")
+    rule = "sw.has_rows(orders) >= 10_000,"
+    text = (root / "project.py").read_text()
+    assert text.count(rule) == 1
+    (root / "project.py").write_text(text.replace(rule, f"{rule} sw.vanished(orders.category).on('new'),"))
+    project = find_project(root)
+    (holding,) = collect_check(project, check_project(project, "data", rows=True)).judged[0].select("hold")
+    assert (holding.rows, holding.against, holding.rule.measured) == (0, None, None)
+    assert holding.meaning.startswith("The rule is on new rows")
+
+
 def test_an_override_is_shown_with_what_was_trained_and_whether_it_stands(spoilt, tmp_path):
     root = shutil.copytree(spoilt, tmp_path / "shop")
     given = give_override(find_project(root), "data", by="ana", reason="known")

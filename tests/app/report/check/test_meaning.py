@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 import shipway as sw
-from shipway.app.report.check.meaning import NOTHING, STRADDLES, UNDECLARED, explain_measure, explain_rule
+from shipway.app.report.check.meaning import NO_NEW, NOTHING, STRADDLES, UNDECLARED, explain_measure, explain_rule
 from shipway.core.data_measure import DataMeasure, DayRows, HasRows, Mean, Reference, Shift
 from shipway.core.feature import Source
 
@@ -49,4 +49,5 @@ def test_words_follow_from_what_came_out():
     assert explain_rule(RULE, "fail", measured=True) == explain_measure(RULE.check.measure)
     assert explain_rule(RULE, "hold", measured=True) == STRADDLES
     assert explain_rule(RULE, "hold", measured=False) == NOTHING
+    assert explain_rule(RULE.on("new"), "hold", measured=False) == NO_NEW
     assert explain_rule(None, "fail", measured=True) == UNDECLARED

@@ -157,7 +157,7 @@ def _collect_result(
         gate=verdict.gate,
         table=rule.check.measure.table if rule is not None and isinstance(rule.check.measure, DataMeasure) else "",
         rule=shown,
-        against=None if found is None else found.facts.get("count"),
+        against=None if found is None or shown.measured is None else found.facts.get("count"),
         rows=0 if found is None else found.n,
         meaning=meaning,
         remedy=remedy,

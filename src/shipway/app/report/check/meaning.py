@@ -30,6 +30,11 @@ NOTHING = (
     "See whether the table, or what it is compared with, has rows yet; then run again.",
 )
 """What is said where no row was measured."""
+NO_NEW = (
+    "The rule is on new rows, and no row here has a key that main does not have: what came are corrections at most.",
+    "See what changed, and let it through by an override if that is right; or ask the rule of all rows.",
+)
+"""What is said of a rule on new rows where there are none."""
 STRADDLES = (
     "The interval of the estimate reaches over the bound: the rows do not tell on which side the truth lies.",
     "More rows make the interval narrower; or say with the bound how much is still good enough.",
@@ -52,7 +57,7 @@ def explain_rule(rule: Rule | None, outcome: Outcome, *, measured: bool) -> tupl
     if rule is None or not isinstance(rule.check.measure, DataMeasure):
         return UNDECLARED
     if not measured:
-        return NOTHING
+        return NO_NEW if rule.check.measure.rows == "new" else NOTHING
     return STRADDLES if outcome == "hold" else explain_measure(rule.check.measure)
 
 
