@@ -40,7 +40,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         overrides: what people let through of the data judged.
         refusals: what keeps the main branch from being trained on, as the ledger stands.
         evidence: what verdicts on data rest on: each measured number with its interval and its counts.
-        commits: subject of each verdict on data to the commit that was looked at.
+        commits: subject of each verdict on data of the project to the commit that was looked at.
         rows: some of the rows that break rules on data, where they were asked for.
     """
 
@@ -49,8 +49,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     waiting: str | None
     overrides: list[OverrideState]
     refusals: list[Refusal]
-    evidence: list[Evidence]
-    commits: dict[str, str]
+    evidence: list[Evidence] = []
+    commits: dict[str, str] = {}
     rows: list[FailingRows]
 
 

@@ -5,13 +5,14 @@ import re
 import shutil
 from contextlib import closing
 
+import msgspec
 import polars as pl
 import pytest
 
 from shipway.app.check import check_project
 from shipway.app.override import give_override, revoke_override
 from shipway.app.project import find_project
-from shipway.app.report.check import collect_check, collection, write_check
+from shipway.app.report.check import collect_check, collection, render_check, write_check
 from shipway.app.report.check.collection import LONGEST, write_cell
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
@@ -89,6 +90,22 @@ def test_what_was_not_measured_counts_nothing_against_it(spoilt, tmp_path):
     (holding,) = collect_check(project, check_project(project, "data", rows=True)).judged[0].select("hold")
     assert (holding.rows, holding.against, holding.rule.measured) == (0, None, None)
     assert holding.meaning.startswith("The rule is on new rows")
+
+
+def test_tables_that_lie_elsewhere_have_no_commit_and_no_past(spoilt):
+    checked = check_project(find_project(spoilt), "data", rows=True)
+    elsewhere = msgspec.structs.replace(checked, commits={}, waiting=None)
+    page = collect_check(find_project(spoilt), elsewhere)
+    first = page.judged[0]
+    assert (first.commit, first.branch, first.before, first.waits) == ("", "", "", False)
+    assert [(each.name, each.change) for each in first.tables] == [("orders", "")]
+    (failing,) = first.select("fail")
+    assert len(failing.examples) == 2
+    assert len(failing.history) == 1
+    text = render_check(page)
+    assert f"1 of 6 rules fails on the tables of {first.subject}: the gates would not let them in" in text
+    assert "Have the data mended where it lies" in text
+    assert "shipway check override" not in text
 
 
 def test_an_override_is_shown_with_what_was_trained_and_whether_it_stands(spoilt, tmp_path):

@@ -81,8 +81,8 @@ def test_an_override_that_stands_is_shown_with_its_reason_and_nothing_is_left_to
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"branch": "ingest"}, "All 1 rules pass on the data that waits on branch ingest: shipway run admits it"),
-        ({"branch": "main"}, "All 1 rules pass on the data of main: models may be trained on it."),
+        ({"branch": "ingest"}, "The only rule passes on the data that waits on branch ingest: shipway run admits it"),
+        ({"branch": "main"}, "The only rule passes on the data of main: models may be trained on it."),
     ],
 )
 def test_head_of_data_that_passes(check, judged, result, read, fields, said):

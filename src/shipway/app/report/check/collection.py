@@ -17,7 +17,7 @@ from shipway.app.report.check.meaning import explain_rule
 from shipway.app.report.collection import collect_gate, collect_rule
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_instant
-from shipway.app.report.override import collect_override
+from shipway.app.report.override import OverrideData, collect_override
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
@@ -44,10 +44,11 @@ def collect_check(project: Project, checked: Checked) -> CheckData:
     config = project.config.project
     with closing(Workspace(project)) as workspace:
         now = write_instant(workspace.now, config.timezone)
-        judged = tuple(_collect_data(workspace, checked, subject) for subject in checked.commits)
+        subjects = dict.fromkeys([*checked.commits, *(each.subject for each in checked.evidence)])
+        judged = tuple(_collect_data(workspace, checked, subject) for subject in subjects)
         state = workspace.peek()
         known = {v.subject: v.evidence for versions in state.models.values() for v in versions}
-        gates = [v for v in checked.verdicts if v.subject not in checked.commits]
+        gates = [v for v in checked.verdicts if v.subject not in subjects]
         return CheckData(
             project=config.name,
             owner=config.owner,
@@ -74,43 +75,64 @@ def write_cell(value: Any) -> str | None:
 
 
 def _collect_data(workspace: Workspace, checked: Checked, subject: str) -> JudgedData:
-    state, zone = workspace.state(), workspace.project.config.project.timezone
-    commit = workspace.tables.get(checked.commits[subject])
-    waits = subject == checked.waiting
     verdicts = [verdict for verdict in checked.verdicts if verdict.subject == subject]
     evidence = {each.id: each for each in checked.evidence if each.subject == subject}
     rows = {each.rule: each.rows for each in checked.rows if each.subject == subject}
-    head = workspace.tables.head(MAIN)
-    before = head if waits else next(iter(commit.parents), None)
-    history = read_history(workspace, subject)
-    results = [
+    history = read_history(workspace, subject) if subject in checked.commits else []
+    results = tuple(
         _collect_result(workspace, verdict, finding, evidence, rows.get(finding.rule, []), history)
         for verdict in verdicts
         for finding in verdict.findings
-    ]
-    trained: dict[str, list[str]] = {}
-    for version in (version for versions in state.models.values() for version in versions):
-        for name in version.overrides:
-            trained.setdefault(name, []).append(f"{version.model}@{version.number}")
-    standing = {each.id for each in checked.overrides}
-    overrides = [
-        msgspec.structs.replace(collect_override(each, tuple(trained.get(each.id, ()))), stands=each.id in standing)
-        for each in state.overrides.values()
-        if each.override.data == commit.data
-    ]
-    made = workspace.catalog.stored_at([commit.id]).get(commit.id)
-    return JudgedData(
+    )
+    judged = JudgedData(
         subject=subject,
+        commit="",
+        branch="",
+        at="",
+        message="",
+        before="",
+        outcomes=tuple((verdict.gate, verdict.outcome) for verdict in verdicts),
+        tables=tuple(
+            TableData(name=name, rows=max(each.rows for each in results if each.table == name), change="")
+            for name in dict.fromkeys(each.table for each in results if each.table)
+        ),
+        results=results,
+    )
+    return _add_commit(workspace, checked, judged) if subject in checked.commits else judged
+
+
+def _add_commit(workspace: Workspace, checked: Checked, judged: JudgedData) -> JudgedData:
+    """Return data that is committed, with where it stands, how it differs from what was before, and its overrides."""
+    zone = workspace.project.config.project.timezone
+    commit = workspace.tables.get(checked.commits[judged.subject])
+    waits = judged.subject == checked.waiting
+    before = workspace.tables.head(MAIN) if waits else next(iter(commit.parents), None)
+    made = workspace.catalog.stored_at([commit.id]).get(commit.id)
+    return msgspec.structs.replace(
+        judged,
         commit=commit.id,
         branch=INGEST if waits else MAIN,
         at="" if made is None else write_instant(made, zone),
         message=commit.message,
         before="" if before is None else MAIN if waits else f"commit {before[:12]}",
-        outcomes=tuple((verdict.gate, verdict.outcome) for verdict in verdicts),
         tables=_collect_tables(workspace, before, commit.id),
-        results=tuple(results),
         refusals=() if waits else tuple(refusal.fact for refusal in checked.refusals),
-        overrides=tuple(overrides),
+        overrides=_collect_overrides(workspace, checked, commit.data),
+    )
+
+
+def _collect_overrides(workspace: Workspace, checked: Checked, data: str) -> tuple[OverrideData, ...]:
+    """Return every override that was given for some data, and which of them let it through as it stands."""
+    state = workspace.peek()
+    standing = {each.id for each in checked.overrides}
+    trained: dict[str, list[str]] = {}
+    for version in (version for versions in state.models.values() for version in versions):
+        for name in version.overrides:
+            trained.setdefault(name, []).append(f"{version.model}@{version.number}")
+    return tuple(
+        msgspec.structs.replace(collect_override(each, tuple(trained.get(each.id, ()))), stands=each.id in standing)
+        for each in state.overrides.values()
+        if each.override.data == data
     )
 
 

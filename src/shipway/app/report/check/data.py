@@ -82,8 +82,8 @@ class JudgedData(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         subject: which data, as verdicts name it.
-        commit: its commit.
-        branch: `main`, or the branch it waits on to be admitted.
+        commit: its commit; empty for tables that lie elsewhere and were only looked at.
+        branch: `main`, or the branch it waits on to be admitted; empty where there is no commit.
         at: when it was committed, as date and time of the project's zone.
         message: what was done then.
         before: what it is compared with, such as `main`; empty where nothing was there before.
@@ -108,8 +108,8 @@ class JudgedData(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def waits(self) -> bool:
-        """Tell whether the data is not on the main branch yet."""
-        return self.branch != "main"
+        """Tell whether the data is committed and not on the main branch yet."""
+        return self.branch not in ("", "main")
 
     def select(self, outcome: Outcome) -> tuple[ResultData, ...]:
         """Return the rules that came out so, those of one table beside one another."""

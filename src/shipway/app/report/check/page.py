@@ -58,21 +58,30 @@ def _lede(judged: JudgedData) -> Markup:
 
 def _say_outcome(judged: JudgedData) -> str:
     total, fails, holds = len(judged.results), len(judged.select("fail")), len(judged.select("hold"))
-    where = f"the data that waits on branch {judged.branch}" if judged.waits else "the data of main"
+    where = f"the data that waits on branch {judged.branch}" if judged.waits else f"the data of {judged.branch}"
+    where = where if judged.commit else f"the tables of {judged.subject}"
     if not fails and not holds:
-        follows = "shipway run admits it to main" if judged.waits else "models may be trained on it"
-        return f"All {total:,} rules pass on {where}: {follows}."
+        said = f"All {total:,} rules pass" if total > 1 else "The only rule passes"
+        return f"{said} on {where}: {_say_passed(judged)}."
     counts = [f"{fails:,} of {total:,} rules {_agree(fails, 'fail')}"] if fails else []
     counts += [f"{holds:,} {'' if fails else f'of {total:,} rules '}{_agree(holds, 'hold')}"] if holds else []
-    said = " and ".join(counts)
-    standing = [each for each in judged.overrides if each.stands]
-    if standing:
-        follows = "a person let it through, and answers for it"
-    elif judged.waits:
-        follows = "main stays as it was, and nothing is trained on this"
-    else:
-        follows = "nothing is trained on it" if judged.refusals else "it was admitted when they still passed"
-    return f"{said} on {where}: {follows}."
+    return f"{' and '.join(counts)} on {where}: {_say_refused(judged)}."
+
+
+def _say_passed(judged: JudgedData) -> str:
+    if not judged.commit:
+        return "the gates would let them in"
+    return "shipway run admits it to main" if judged.waits else "models may be trained on it"
+
+
+def _say_refused(judged: JudgedData) -> str:
+    if not judged.commit:
+        return "the gates would not let them in"
+    if any(each.stands for each in judged.overrides):
+        return "a person let it through, and answers for it"
+    if judged.waits:
+        return "main stays as it was, and nothing is trained on this"
+    return "nothing is trained on it" if judged.refusals else "it was admitted when they still passed"
 
 
 def _agree(count: int, verb: str) -> str:
@@ -80,6 +89,8 @@ def _agree(count: int, verb: str) -> str:
 
 
 def _say_data(judged: JudgedData) -> Markup:
+    if not judged.commit:
+        return element("p", code(judged.subject), ", as its tables are now, where they lie.", class_="soft")
     made = f", made {judged.at}" if judged.at else ""
     against = f", compared with {judged.before}" if judged.before else ", the first of all"
     parts: list[Child] = [code(judged.subject), ", commit ", code(judged.commit[:12]), f" on branch {judged.branch}"]
@@ -123,22 +134,23 @@ def _show_next(judged: JudgedData) -> Markup | None:
     if not short or any(each.stands for each in judged.overrides):
         return None
     gate = short[0]
-    compare = f"shipway data diff main {judged.branch}" if judged.waits else f"shipway data log {judged.branch}"
-    override = f"shipway check override {gate} --data {judged.subject} --by NAME --reason TEXT"
-    steps = (
-        (
-            "Look at the rows below, which are some of those against each rule; in a terminal: ",
-            f"shipway check {gate} --rows",
-        ),
-        ("See what is new in this data: ", compare),
-        ("Have the data mended where it comes from, or correct the project, and run again: ", "shipway run"),
-        ("If the data is right as it is, take the responsibility, for this data and this failure alone: ", override),
-    )
-    return element(
-        "ol",
-        *(element("li", said, element("code", command, class_="command")) for said, command in steps),
-        class_="steps",
-    )
+    if judged.commit:
+        compare = f"shipway data diff main {judged.branch}" if judged.waits else f"shipway data log {judged.branch}"
+        look = f"shipway check {gate} --rows"
+        override = f"shipway check override {gate} --data {judged.subject} --by NAME --reason TEXT"
+        steps = {
+            "Look at the rows below, which are some of those against each rule; in a terminal:": look,
+            "See what is new in this data:": compare,
+            "Have the data mended where it comes from, or correct the project, and run again:": "shipway run",
+            "If the data is right as it is, take the responsibility, for this data and this failure alone:": override,
+        }
+    else:
+        steps = {
+            "Look at the rows below, which are some of those against each rule.": "",
+            "Have the data mended where it lies, or correct the rules, and ask the gates again.": "",
+        }
+    shown = (join((said, element("code", step, class_="command") if step else None)) for said, step in steps.items())
+    return element("ol", *(element("li", step) for step in shown), class_="steps")
 
 
 def _show_tables(judged: JudgedData, *, anchor: str) -> Markup:
