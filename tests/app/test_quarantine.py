@@ -1,5 +1,6 @@
 """What a person sees of rows that were set aside, and how they come back in through the gates."""
 
+import signal
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from shipway.app.quarantine import QuarantineLine, read_quarantine, release_rows
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
 from shipway.core.table import MAIN
-from shipway.infra.lake import Lake
+from shipway.testing.process import start_child
 from shipway.testing.refusal import expect_refusal
 
 TOML = """\
@@ -188,20 +189,51 @@ def test_what_a_gate_does_not_let_through_stays_set_aside(broken: Path) -> None:
     assert find(broken).refused == 3
 
 
-def test_a_release_that_is_killed_before_the_commit_leaves_nothing(
-    broken: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def die(*_: Any, **__: Any) -> Any:
-        raise KeyboardInterrupt
+DIES = """
+import os, signal, sys
+from pathlib import Path
+from shipway.app.project import find_project
+from shipway.app.quarantine import release_rows
+from shipway.app.workspace import Workspace
+from shipway.infra.lake import Lake
 
+owner, name, when = sys.argv[2:]
+kind = {"Lake": Lake, "Workspace": Workspace}[owner]
+real = getattr(kind, name)
+
+def die(self, *words, **more):
+    if when == "after":
+        real(self, *words, **more)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+setattr(kind, name, die)
+release_rows(find_project(Path(sys.argv[1])), "orders")
+"""
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "when"),
+    [
+        ("Lake", "commit", "before"),
+        ("Lake", "commit", "after"),
+        ("Lake", "merge", "before"),
+        ("Lake", "merge", "after"),
+        ("Workspace", "store_state", "before"),
+    ],
+)
+def test_a_release_that_is_killed_loses_no_row_and_goes_on(broken: Path, owner: str, name: str, when: str) -> None:
     accept_text(broken)
-    before = head_of(broken)
-    with monkeypatch.context() as patched:
-        patched.setattr(Lake, "commit", die)
-        with pytest.raises(KeyboardInterrupt):
-            release_rows(find_project(broken), "orders")
-    assert (head_of(broken), find(broken).refused) == (before, 3)
-    assert release_rows(find_project(broken), "orders").released == 1
+    with start_child(DIES, broken, owner, name, when) as child:
+        assert child.wait(60) == -signal.SIGKILL
+    moved = (4, "cheap", "north") in orders_of(broken)
+    assert moved == (name == "store_state" or (name, when) == ("merge", "after"))
+    assert find(broken).refused == (2 if moved else 3)
+    again = release_rows(find_project(broken), "orders")
+    assert again.released == (0 if moved else 1)
+    assert (4, "cheap", "north") in orders_of(broken)
+    assert find(broken).refused == 2
+    assert run_project(find_project(broken)).outcome == "pass"
+    assert (4, "cheap", "north") in orders_of(broken)
 
 
 def test_an_input_that_is_read_anew_has_nothing_to_take_back(broken: Path) -> None:
