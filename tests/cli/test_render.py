@@ -17,6 +17,7 @@ from shipway.cli.render import (
     print_failure,
     show_facts,
     show_table,
+    show_title,
     watch_run,
     word,
     write_instant,
@@ -70,6 +71,26 @@ def test_table_keeps_values_whole_and_lines_without_trailing_blanks():
     assert first.split() == ["a" * 300, "[x]"]
     assert second.split() == ["b", "pass"]
     assert third == "c"
+
+
+def test_no_text_of_the_data_moves_what_a_terminal_shows():
+    file = io.StringIO()
+    console, evil = open_console(file), "a\x1b[2J\x07\u202eb\rc"
+    show_title(console, evil, evil)
+    show_table(console, ("name",), [(evil,), ("two\nlines",)])
+    show_facts(console, {"fact": evil})
+    print_failure(Failure(code="SW-223", fact=evil, hint=evil), file, json=False)
+    shown = file.getvalue()
+    assert shown.count(r"a\x1b[2J\x07\u202eb\rc") == 6
+    assert "two\nlines" in shown
+    assert all(line.isprintable() for line in shown.split("\n"))
+    assert write_value(evil) == r"a\x1b[2J\x07\u202eb\rc"
+
+
+def test_what_happens_is_told_without_letting_it_move_the_terminal(capsys):
+    with watch_run(json=False) as watch:
+        watch(Event(stage="verdict", step="gate \x1b[2J", said="e.g. shop \u202e\nx", outcome="fail"))
+    assert capsys.readouterr().err.split() == ["fail", "gate", r"\x1b[2J", "e.g.", "shop", r"\u202e\nx"]
 
 
 def test_empty_table_is_nothing():

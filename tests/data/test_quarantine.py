@@ -34,6 +34,14 @@ def test_good_rows_are_cast_and_bad_ones_are_put_aside():
     assert (second["row"], second["rule"]) == (3, "id: key is missing")
 
 
+def test_bytes_in_a_refused_row_are_put_aside_as_base64():
+    contract = Contract({"id": Field("int"), "raw": Field("Binary", nullable=True)})
+    rows = pl.DataFrame({"id": ["x", "1"], "raw": [b"\x00\xff", b"ok"]})
+    sifted = Delivery(contract, ("id",), "orders.parquet", unique=True).sift(rows)
+    assert json.loads(sifted.refused["record"][0]) == {"id": "x", "raw": "AP8="}
+    assert sifted.good.rows() == [(1, b"ok")]
+
+
 def test_a_key_stands_in_a_delivery_once():
     delivery = deliver()
     one = delivery.sift(texts(("1", None, "a"), ("2", None, "b"), ("1", None, "c")))

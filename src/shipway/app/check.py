@@ -11,6 +11,7 @@ from shipway.app.project import Project
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, ask_admission, find_overrides, subject_of
+from shipway.core.check import Evidence
 from shipway.core.data_measure import reads_main
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Outcome, Verdict, checks_of, decide, worst_of
@@ -38,6 +39,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
         waiting: what verdicts on data that is not admitted are about; None where no data waits.
         overrides: what people let through of the data judged.
         refusals: what keeps the main branch from being trained on, as the ledger stands.
+        evidence: what verdicts on data rest on: each measured number with its interval and its counts.
+        commits: subject of each verdict on data of the project to the commit that was looked at.
         rows: some of the rows that break rules on data, where they were asked for.
     """
 
@@ -46,6 +49,8 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     waiting: str | None
     overrides: list[OverrideState]
     refusals: list[Refusal]
+    evidence: list[Evidence] = []
+    commits: dict[str, str] = {}
     rows: list[FailingRows]
 
 
@@ -92,6 +97,8 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
         waiting=None if waiting is None else subject_of(waiting.data),
         overrides=found.overrides,
         refusals=list(refusals),
+        evidence=found.evidence,
+        commits=found.commits,
         rows=found.rows,
     )
 
@@ -104,6 +111,8 @@ class _Found:
         self.verdicts: list[Verdict] = []
         self.outcomes: list[Outcome] = []
         self.overrides: list[OverrideState] = []
+        self.evidence: list[Evidence] = []
+        self.commits: dict[str, str] = {}
         self.rows: list[FailingRows] = []
 
 
@@ -136,6 +145,8 @@ def _judge_data(workspace: Workspace, commit: Commit, gates: list[Gate], found: 
         keys={source.name: source.key for source in workspace.project.registry.sources.values()},
     )
     evidence = {name: each.evidence for name, each in measured.items()}
+    found.evidence += evidence.values()
+    found.commits[subject] = commit.id
     for gate in gates:
         verdict = decide(gate, subject, evidence)
         lifting = [] if verdict.outcome == "pass" else find_overrides(found.state, gate, verdict, data)

@@ -50,7 +50,7 @@ def propose_contract(project: Project, name: str, *, accept: bool) -> ContractSt
         ShipwayError: SW-104 for an input there is not, SW-106 for one without a contract, SW-221 if its contract is not
             valid; what reading the input refuses.
     """
-    raw = _find(project, name)
+    raw = find_input(project, name)
     contract = load_contract(project, raw)
     with closing(Workspace(project)) as workspace:
         reader = workspace.reader(raw)
@@ -87,7 +87,12 @@ def propose_contract(project: Project, name: str, *, accept: bool) -> ContractSt
     )
 
 
-def _find(project: Project, name: str) -> Raw:
+def find_input(project: Project, name: str) -> Raw:
+    """Return a raw input that has a contract.
+
+    Raises:
+        ShipwayError: SW-104 for an input there is not, SW-106 for one without a contract.
+    """
     if name not in project.config.raw:
         raise ShipwayError("SW-104", f"there is no raw input {name!r}", did_you_mean(name, project.config.raw))
     raw = project.config.input(name)

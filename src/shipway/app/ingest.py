@@ -33,14 +33,18 @@ from shipway.data.whole import fingerprint_whole, read_whole
 from shipway.kit.canonical import canonical_json, digest_value
 
 
-def make_tables(runner: Runner) -> dict[str, Snapshot]:
+def make_tables(runner: Runner, *, over: Mapping[str, Snapshot] | None = None) -> dict[str, Snapshot]:
     """Make every source of the project, or find it made, and return its snapshot by name.
 
     Raw inputs with a contract are taken in first, and their tables are among those returned.
+
+    Args:
+        runner: who makes them.
+        over: tables of raw inputs that stand in for those of the main branch.
     """
     workspace = runner.workspace
     registry, config = workspace.project.registry, workspace.project.config
-    snapshots = take_inputs(runner)
+    snapshots = take_inputs(runner, over=over)
     taken = dict(snapshots)
     for source in registry.sources.values():
         inputs = [config.input(name) for name in source.raw]

@@ -20,14 +20,18 @@ from shipway.kit.canonical import canonical_json, digest_value
 from shipway.kit.file import make_folder, write_atomic
 
 
-def take_inputs(runner: Runner) -> dict[str, Snapshot]:
+def take_inputs(runner: Runner, *, over: Mapping[str, Snapshot] | None = None) -> dict[str, Snapshot]:
     """Take in what is new of every raw input with a contract, and return the tables of all of them by name.
+
+    Args:
+        runner: who makes them.
+        over: tables that stand in for those of the main branch.
 
     Raises:
         ShipwayError: what reading an input or holding it to its contract refuses; nothing of it was taken in then.
     """
     config = runner.workspace.project.config
-    present = present_tables(runner)
+    present = {**present_tables(runner), **(over or {})}
     made: dict[str, Snapshot] = {}
     for name in config.raw:
         raw = config.input(name)
@@ -59,7 +63,9 @@ def read_input(runner: Runner, raw: Raw, made: Mapping[str, Snapshot]) -> pl.Dat
     snapshot = made.get(table_of(raw.name))
     rows = None if snapshot is None else live(runner.workspace.tables.read(snapshot))
     if rows is None or rows.height == 0:
-        hint = "check that whatever writes it has finished, and look at its quarantine"
+        hint = (
+            f"check that whatever writes it has finished; shipway data quarantine {raw.name} shows what was set aside"
+        )
         raise ShipwayError("SW-204", f"raw input {raw.name!r} has no rows", hint)
     return rows
 

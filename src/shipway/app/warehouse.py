@@ -76,6 +76,7 @@ def check_warehouse(project: Project, where: Whereabouts, gate: str | None = Non
         overrides=[],
         refusals=[],
         rows=found,
+        evidence=list(evidence.values()),
     )
 
 

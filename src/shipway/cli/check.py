@@ -4,13 +4,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
+import msgspec
 from cyclopts import App, Parameter
 
 from shipway.app.check import Checked, check_project
+from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import DONE, OUTCOMES, UsageError
 from shipway.cli.render import (
     Console,
+    show_facts,
     show_overrides,
     show_table,
     show_text,
@@ -33,6 +36,7 @@ Examples:
   shipway check
   shipway check quality
   shipway check data --rows
+  shipway check data --page data.html
   shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
   shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
   shipway check --json | jq '.outcome'
@@ -48,6 +52,7 @@ def check(
     /,
     *,
     rows: Flag = False,
+    page: Path | None = None,
     at: str | None = None,
     schema: str | None = None,
     main: str | None = None,
@@ -60,6 +65,7 @@ def check(
     Args:
         gate: only this gate
         rows: show some of the rows that break a rule on data
+        page: write all of it as an HTML page to this file
         at: ask the gates before training of tables where they lie, duckdb:PATH or postgresql://USER@HOST/DATABASE
         schema: the schema that the tables lie in
         main: the schema that holds them as the main branch does, for rules on new rows and against main
@@ -67,21 +73,28 @@ def check(
         sql: show what would be asked of the warehouse, and ask nothing
         door: how to answer
     """
+    project = door.project()
+    if page is not None:
+        check_target(page)
     if at is None:
         for option, given in (("--schema", schema), ("--main", main), ("--table", table), ("--sql", sql)):
             if given:
                 raise UsageError(f"{option} says something of a warehouse, and none is named", "name it: --at ADDRESS")
-        checked = check_project(door.project(), gate, rows=rows)
-        door.answer(checked, _show)
-        return OUTCOMES[checked.outcome]
-    from shipway.app.warehouse import Whereabouts, check_warehouse, list_questions
+        checked = check_project(project, gate, rows=rows or page is not None)
+    else:
+        from shipway.app.warehouse import Whereabouts, check_warehouse, list_questions
 
-    where = Whereabouts(at, Path.cwd(), schema or "", main or "", _read_tables(table))
-    if sql:
-        door.answer(list_questions(door.project(), where, gate), _show_questions)
-        return DONE
-    checked = check_warehouse(door.project(), where, gate, rows=rows)
-    door.answer(checked, _show)
+        where = Whereabouts(at, Path.cwd(), schema or "", main or "", _read_tables(table))
+        if sql:
+            door.answer(list_questions(project, where, gate), _show_questions)
+            return DONE
+        checked = check_warehouse(project, where, gate, rows=rows or page is not None)
+    if page is not None:
+        from shipway.app.report.check import write_check
+
+        write_check(project, checked, page)
+    shown = checked if rows else msgspec.structs.replace(checked, rows=[])
+    door.answer(shown, lambda console, found: _show(console, found, page))
     return OUTCOMES[checked.outcome]
 
 
@@ -154,7 +167,7 @@ def _show_questions(console: Console, questions: "list[Question]") -> None:
         show_text(console, f"-- {question.what}\n{question.sql};\n")
 
 
-def _show(console: Console, checked: Checked) -> None:
+def _show(console: Console, checked: Checked, page: Path | None) -> None:
     for verdict in checked.verdicts:
         waits = "  waits to be admitted" if verdict.subject == checked.waiting else ""
         show_title(console, f"{verdict.gate}", f"{verdict.subject}{waits}")
@@ -170,4 +183,6 @@ def _show(console: Console, checked: Checked) -> None:
         show_title(console, "main is not trained on", refusal.fact)
     data = [verdict for verdict in checked.verdicts if verdict.subject.startswith("data:")]
     show_way_out(console, data, checked.overrides)
+    if page is not None:
+        show_facts(console, {"page": str(page)})
     console.print(word(checked.outcome))

@@ -22,9 +22,11 @@ from shipway.app.branch import (
 from shipway.app.count import write_plural
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.quarantine import show_quarantine, show_released
 from shipway.cli.render import Console, show_table, show_title, watch_run, write_instant, write_value
 from shipway.core.table import MAIN
 from shipway.kit.duration import parse_duration
+from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.app.contract import ContractState
@@ -43,6 +45,7 @@ Examples:
   shipway data merge fix
   shipway data rollback 3f2c1a9
   shipway data contract orders --accept
+  shipway data quarantine orders --rows
   shipway data listen --port 8081
   shipway data publish main --to published
   shipway data gc --history 90d --dry-run""",
@@ -255,6 +258,31 @@ def contract(name: str, /, *, accept: Flag = False, door: Given) -> None:
     door.answer(propose_contract(door.project(), name, accept=accept), _show_contract)
 
 
+@app.command(name="quarantine", help="Show the rows that were set aside of raw inputs, or take them back in")
+def quarantine(name: str | None = None, /, *, rows: Flag = False, release: Flag = False, door: Given) -> int:
+    """Show the rows that were set aside of raw inputs, or take them back in.
+
+    Args:
+        name: only this raw input
+        rows: show every row, as it came
+        release: take those rows back in that keep the contract as it is now
+        door: how to answer
+    """
+    from shipway.app.quarantine import read_quarantine, release_rows
+
+    if not release:
+        found = read_quarantine(door.project(), name, rows=rows or door.json)
+        timezone = door.project().config.project.timezone
+        door.answer(found, lambda console, lines: show_quarantine(console, lines, timezone))
+        return DONE
+    if name is None:
+        raise UsageError("--release names no raw input", "write such as shipway data quarantine orders --release")
+    with watch_run(json=door.json) as watch:
+        made = release_rows(door.project(), name, watch=watch)
+    door.answer(made, show_released)
+    return DONE if made.outcome is None else OUTCOMES["pass" if made.moved else made.outcome]
+
+
 @app.command(name="listen", help="Take rows that are pushed to raw inputs, until it is stopped")
 def take_rows(
     *,
@@ -306,7 +334,7 @@ def _show_moved(console: Console, made: "MovedData") -> None:
         for keys in conflict.keys:
             console.print(f"  {_say_row(keys)}", soft_wrap=True)
     for reason in made.reasons:
-        console.print(reason, soft_wrap=True)
+        console.print(reveal(reason), soft_wrap=True)
     if made.moved:
         console.print(f"{made.into} is at {(made.commit or '')[:12]}")
     elif made.commit is not None:

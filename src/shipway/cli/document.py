@@ -21,6 +21,7 @@ INSTANTS: Final = frozenset(
         "given_at",
         "judged_at",
         "revoked_at",
+        "taken_at",
     }
 )
 """Fields of the answers that are microseconds since 1970 UTC where they are whole numbers."""

@@ -18,6 +18,7 @@ from shipway.app import instant
 from shipway.app.progress import Event, Watch
 from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
+from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.core.gate import Verdict
@@ -79,9 +80,9 @@ def print_failure(failure: Failure, file: TextIO, *, json: bool) -> None:
         print_line({"error": failure}, file)
         return
     console = open_console(file)
-    console.print(Text.assemble((f"error {failure.code}", "bold red"), f": {failure.fact}"), soft_wrap=True)
+    console.print(Text.assemble((f"error {failure.code}", "bold red"), f": {_clear(failure.fact)}"), soft_wrap=True)
     console.print()
-    console.print(Text.assemble(("hint", "bold"), f": {failure.hint}"), soft_wrap=True)
+    console.print(Text.assemble(("hint", "bold"), f": {_clear(failure.hint)}"), soft_wrap=True)
 
 
 def word(text: str) -> Text:
@@ -91,7 +92,7 @@ def word(text: str) -> Text:
 
 def show_title(console: Console, title: str, said: str = "") -> None:
     """Show what follows."""
-    console.print(Text.assemble((title, "bold"), f"  {said}" if said else ""), soft_wrap=True)
+    console.print(Text.assemble((_clear(title), "bold"), f"  {_clear(said)}" if said else ""), soft_wrap=True)
 
 
 def show_text(console: Console, text: str) -> None:
@@ -109,7 +110,7 @@ def show_overrides(console: Console, given: "Iterable[OverrideState]") -> None:
     facts: dict[str, Cell] = {}
     for each in given:
         state = "overridden" if each.revoked_at is None else "revoked"
-        facts[f"override {each.override.id}"] = word(state).append(f"  {each.said}", style="default")
+        facts[f"override {each.override.id}"] = word(state).append(f"  {_clear(each.said)}", style="default")
     show_facts(console, facts)
 
 
@@ -121,9 +122,15 @@ def show_way_out(console: Console, data: "Iterable[Verdict]", given: "Iterable[O
             continue
         facts: dict[str, Cell] = {
             "look": f"shipway check {verdict.gate} --rows",
+            "page": f"shipway check {verdict.gate} --page check.html",
             "override": f"shipway check override {verdict.gate} --data {verdict.subject} --by NAME --reason TEXT",
         }
         show_facts(console, facts)
+
+
+def _clear(text: str) -> str:
+    """Return a text in which nothing but the breaks between its lines can move what a terminal shows."""
+    return "\n".join(map(reveal, text.split("\n")))
 
 
 def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> None:
@@ -132,7 +139,7 @@ def show_table(console: Console, columns: Sequence[str], rows: Iterable[Sequence
     Where the words of all columns do not fit beside each other, each row is shown by itself, its cells one after the
     other.
     """
-    cells = [[Text(cell) if isinstance(cell, str) else cell for cell in row] for row in rows]
+    cells = [[Text(_clear(cell)) if isinstance(cell, str) else cell for cell in row] for row in rows]
     widths = fit_columns([[Text(column) for column in columns], *cells], console.width)
     if widths is None:
         for row in cells:
@@ -197,8 +204,8 @@ def write_interval(value: float, low: float, high: float) -> str:
 
 
 def write_value(value: Any) -> str:
-    """Return a feature's value; an absent one is `none`."""
-    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else str(value)
+    """Return a value of a row, whatever a text holds on one line; an absent one is `none`."""
+    return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else reveal(str(value))
 
 
 def print_note(step: str, said: str, *, json: bool) -> None:
@@ -237,7 +244,7 @@ def _follow(live: Progress) -> Callable[[Event], None]:
         if event.stage == "started":
             live.reset(running, description=event.step, visible=True, total=None)
         elif event.stage == "moved":
-            description = f"{event.step}  {event.said}".rstrip()
+            description = reveal(f"{event.step}  {event.said}".rstrip())
             live.update(running, description=description, completed=event.done, total=event.of)
         else:
             live.update(running, visible=False)
@@ -251,6 +258,7 @@ def _print_event(console: Console, event: Event) -> None:
         return
     state = event.outcome or ("unchanged" if event.stage == "unchanged" else event.stage)
     took = f"  {event.seconds:.1f} s" if event.stage == "done" else ""
-    line = Text.assemble(word(f"{state:<9}"), "  ", f"{event.step:<32}", f"  {event.said}", (took, "dim"))
+    step, said = reveal(event.step), reveal(event.said)
+    line = Text.assemble(word(f"{state:<9}"), "  ", f"{step:<32}", f"  {said}", (took, "dim"))
     line.rstrip()
     console.print(line, soft_wrap=True)

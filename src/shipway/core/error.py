@@ -27,6 +27,7 @@ CODES: Final[dict[str, str]] = {
     "SW-221": "contract is not valid",
     "SW-222": "contract is broken",
     "SW-223": "too many rows are refused",
+    "SW-224": "refused rows cannot be taken back",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",

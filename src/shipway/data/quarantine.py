@@ -129,7 +129,11 @@ class Delivery:
     def _describe(self, refused: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
         if refused.height == 0:
             return pl.DataFrame(schema=REFUSED)
-        record = pl.struct(columns).struct.json_encode()
+        # Bytes are no text; they are written as base64, as JSON commonly has them.
+        values = [
+            pl.col(name).bin.encode("base64") if refused.schema[name] == pl.Binary else pl.col(name) for name in columns
+        ]
+        record = pl.struct(values).struct.json_encode()
         return refused.select(
             pl.lit(self.piece).alias("piece"),
             pl.col(_NUMBER).alias("row"),

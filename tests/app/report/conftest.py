@@ -331,7 +331,7 @@ def live():
     return make_live()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read():
     """Return what reads a piece of a page."""
     return Shown

@@ -63,8 +63,9 @@ def test_void_elements_have_no_end():
 def test_table_has_a_cell_for_each():
     text = table(("a", "b"), [("x", None), ("<", "2")], numbers=[1], marked=[1], class_="tight").text
     assert text == (
-        '<div class="scroll"><table class="tight"><thead><tr><th>a</th><th class="num">b</th></tr></thead>'
-        '<tbody><tr><td>x</td><td class="num"></td></tr><tr class="marked"><td>&lt;</td><td class="num">2</td></tr>'
+        '<div class="scroll"><table class="tight"><thead><tr><th scope="col">a</th>'
+        '<th class="num" scope="col">b</th></tr></thead><tbody>'
+        '<tr><td>x</td><td class="num"></td></tr><tr class="marked"><td>&lt;</td><td class="num">2</td></tr>'
         "</tbody></table></div>"
     )
 

@@ -1,6 +1,5 @@
 """The report of a run: one HTML file that needs nothing else."""
 
-from errno import ENOSPC
 from pathlib import Path
 
 import msgspec
@@ -9,12 +8,11 @@ from shipway.app.live.data import LiveSummary
 from shipway.app.project import Project
 from shipway.app.replay.report import ReplayReport
 from shipway.app.report.collection import collect_report
+from shipway.app.report.file import write_page
 from shipway.app.report.page import render_report
 from shipway.app.report.summary import collect_live
 from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
-from shipway.core.error import ShipwayError
-from shipway.kit.file import write_atomic
 from shipway.ports.adapter import load_adapter
 
 __all__ = ["collect_live", "collect_report", "render_report", "write_report"]
@@ -44,10 +42,4 @@ def write_report(
             data = msgspec.structs.replace(data, live=collect_live(workspace, live, replay))
     finally:
         workspace.close()
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, render_report(data, charts).encode())
-    except OSError as error:
-        code = "SW-601" if error.errno == ENOSPC else "SW-602"
-        raise ShipwayError(code, f"{path} cannot be written: {error.strerror}", "name a file you may write") from error
-    return path
+    return write_page(path, render_report(data, charts))

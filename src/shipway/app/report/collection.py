@@ -166,7 +166,7 @@ def collect_gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, 
         outcome=verdict.outcome,
         by=verdict.by,
         rules=tuple(
-            _rule(
+            collect_rule(
                 finding.rule,
                 finding.outcome,
                 finding.reason,
@@ -178,7 +178,16 @@ def collect_gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, 
     )
 
 
-def _rule(text: str, outcome: Outcome, reason: str, rule: Rule | None, evidence: Evidence | None) -> RuleData:
+def collect_rule(text: str, outcome: Outcome, reason: str, rule: Rule | None, evidence: Evidence | None) -> RuleData:
+    """Return what a page shows of a rule and of the evidence it was decided on.
+
+    Args:
+        text: the rule as written.
+        outcome: what it came to.
+        reason: why.
+        rule: the rule as it is declared now; None where it is no longer.
+        evidence: what was measured.
+    """
     measured = evidence is not None and evidence.n > 0
     return RuleData(
         text=text,

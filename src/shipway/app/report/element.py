@@ -64,7 +64,8 @@ def table(
     right, out = frozenset(numbers), frozenset(marked)
 
     def cells(tag: str, row: Sequence[Child]) -> list[Markup]:
-        return [element(tag, cell, class_="num" if at in right else None) for at, cell in enumerate(row)]
+        scope = "col" if tag == "th" else None
+        return [element(tag, cell, class_="num" if at in right else None, scope=scope) for at, cell in enumerate(row)]
 
     body = [element("tr", *cells("td", row), class_="marked" if at in out else None) for at, row in enumerate(rows)]
     whole = element(

@@ -14,18 +14,26 @@ class OverrideData(msgspec.Struct, frozen=True, kw_only=True):
         said: who overrode which gate on which data and why, and who took it back, if somebody did.
         against: the rules that did not pass, as written.
         versions: the versions in the report that were trained by right of it, such as `delay@2`.
+        stands: whether nobody has taken it back.
     """
 
     id: str
     said: str
     against: tuple[str, ...]
     versions: tuple[str, ...]
+    stands: bool = True
 
 
 def collect_override(given: OverrideState, versions: tuple[str, ...]) -> OverrideData:
     """Return what a report shows of an override and of the versions trained by right of it."""
     override = given.override
-    return OverrideData(id=override.id, said=given.said, against=override.against, versions=versions)
+    return OverrideData(
+        id=override.id,
+        said=given.said,
+        against=override.against,
+        versions=versions,
+        stands=given.revoked_at is None,
+    )
 
 
 def show_overrides(overrides: tuple[OverrideData, ...]) -> Markup | None:

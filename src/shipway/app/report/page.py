@@ -1,7 +1,6 @@
 """The page: what a run came to, first in one sentence, then in sections that each answer one question."""
 
 from collections.abc import Iterator
-from importlib.resources import files
 
 from shipway.app.report.audit import show_drift, show_skew
 from shipway.app.report.data import ModelData, ReportData, VersionData
@@ -17,11 +16,9 @@ from shipway.app.report.override import show_overrides
 from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
 from shipway.app.report.release import show_releases
 from shipway.app.report.service import show_policies, show_server, show_weeks
+from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.timeline import show_timeline
 from shipway.ports.chart import Charts
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""What a browser may do with the page: show it, fetch nothing and run nothing."""
 
 
 def render_report(data: ReportData, charts: Charts) -> str:
@@ -31,28 +28,10 @@ def render_report(data: ReportData, charts: Charts) -> str:
         data: everything the page shows; what is missing is left out.
         charts: draws the charts.
     """
-    sections = [section for section in _sections(data, charts) if section[2] is not None]
-    links = [element("a", title, href=f"#{name}") for name, title, _ in sections]
-    body = element(
-        "body",
-        _header(data),
-        element("nav", *links) if links else None,
-        element("main", *(_section(*section) for section in sections)),
-        show_footnote(data),
-    )
-    style = Markup(files("shipway.app.report").joinpath("style.css").read_text(encoding="utf-8"))
-    head = element(
-        "head",
-        element("meta", charset="utf-8"),
-        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        element("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        element("title", f"{data.project}: {data.outcome}"),
-        element("style", style),
-    )
-    return "<!doctype html>\n" + element("html", head, body, lang="en").text + "\n"
+    return make_sheet(f"{data.project}: {data.outcome}", _header(data), _sections(data, charts), show_footnote(data))
 
 
-def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Markup | None]]:
+def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
     """Yield each section's anchor, title and content, None for one without data."""
     yield "path", "The path", show_stages(data.stages)
     yield "overrides", "Overrides", show_overrides(data.overrides)
@@ -73,7 +52,7 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[tuple[str, str, Mark
     yield "origin", "How it was made", show_origin(data.origin)
 
 
-def _live_sections(live: LiveData, charts: Charts) -> Iterator[tuple[str, str, Markup | None]]:
+def _live_sections(live: LiveData, charts: Charts) -> Iterator[Section]:
     """Yield the sections on a service's life, as `_sections`."""
     yield "releases", "The releases", show_releases(live)
     yield "timeline", "The timeline", show_timeline(live)
@@ -85,10 +64,6 @@ def _live_sections(live: LiveData, charts: Charts) -> Iterator[tuple[str, str, M
     yield "server", "The server", show_server(live.server)
 
 
-def _section(name: str, title: str, content: Markup | None) -> Markup:
-    return element("section", element("h2", title), content, id=name)
-
-
 def _header(data: ReportData) -> Markup:
     owner = f" · {data.owner}" if data.owner else ""
     return element(
@@ -98,8 +73,13 @@ def _header(data: ReportData) -> Markup:
         *(words(element("b", "Overridden: "), f"{each.said}.") for each in data.overrides),
         *(_lede(model) for model in data.models),
         None if data.live is None else show_life(data.live),
-        None if data.models else words("No model was made: the data did not pass its gates."),
+        None if data.models else _say_none(),
     )
+
+
+def _say_none() -> Markup:
+    rest = " writes a page with the rows that are against each rule, and what to do."
+    return words("No model was made: the data did not pass its gates. ", code("shipway check --page check.html"), rest)
 
 
 def _lede(model: ModelData) -> Markup:

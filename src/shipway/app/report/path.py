@@ -94,21 +94,28 @@ def show_gate(gate: GateData, *, unfolded: bool) -> Markup:
     """Return one verdict rule by rule; one that did not pass is always unfolded."""
     by = "" if gate.by == "gate" else f", decided by {gate.by}"
     title = join((element("b", gate.name), " on ", code(gate.subject), by, " ", badge(gate.outcome)))
-    rules = table(("", "Rule and what was seen", "Measured", ""), [_rule(rule) for rule in gate.rules], numbers=(2,))
+    rules = table(
+        ("", "Rule and what was seen", "Measured", ""), [show_rule(rule) for rule in gate.rules], numbers=(2,)
+    )
     return element("details", element("summary", title), rules, class_="gate", open=unfolded or gate.outcome != "pass")
 
 
-def _rule(rule: RuleData) -> tuple[Child, ...]:
+def show_rule(rule: RuleData) -> tuple[Child, ...]:
+    """Return the cells of a rule: what it came to, the rule and what was seen, the number, and the number drawn."""
     seen = join((code(rule.text), element("div", rule.reason, class_="soft")))
     if rule.measured is None:
         return badge(rule.outcome), seen, "nothing", None
     interval = write_interval(rule.measured, rule.unit)
     number = join((element("b", write_number(rule.measured.value, rule.unit)), element("div", interval, class_="soft")))
-    if rule.op is None or rule.measured == Measured(rule.bound, rule.bound, rule.bound):
-        return badge(rule.outcome), seen, number, None
+    return badge(rule.outcome), seen, number, draw_rule(rule)
+
+
+def draw_rule(rule: RuleData) -> Markup | None:
+    """Return what a rule measured drawn against its bound; None where nothing was, or where it is the bound itself."""
+    if rule.measured is None or rule.op is None or rule.measured == Measured(rule.bound, rule.bound, rule.bound):
+        return None
     span = span_of([rule.measured], rule.bound)
-    drawn = draw_whisker(rule.measured, span, tone=rule.outcome, bound=rule.bound, op=rule.op)
-    return badge(rule.outcome), seen, number, drawn
+    return draw_whisker(rule.measured, span, tone=rule.outcome, bound=rule.bound, op=rule.op)
 
 
 def _made(unchanged: bool) -> str:
