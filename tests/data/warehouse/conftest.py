@@ -14,6 +14,8 @@ from shipway.adapters.duckdb.warehouse import open_warehouse as open_duckdb
 TYPES = {
     pl.Int64: "bigint",
     pl.Int32: "integer",
+    pl.Int16: "smallint",
+    pl.Decimal: "numeric(10, 2)",
     pl.Float64: "double precision",
     pl.Float32: "real",
     pl.Boolean: "boolean",
@@ -37,8 +39,13 @@ def quote(name):
     return '"' + name.replace('"', '""') + '"'
 
 
+def type_of(dtype):
+    naive = isinstance(dtype, pl.Datetime) and dtype.time_zone is None
+    return "timestamp" if naive else TYPES[type(dtype)]
+
+
 def put_in_postgres(address, name, frame, schema="public"):
-    columns = ", ".join(f"{quote(column)} {TYPES[type(dtype)]}" for column, dtype in frame.schema.items())
+    columns = ", ".join(f"{quote(column)} {type_of(dtype)}" for column, dtype in frame.schema.items())
     table = f"{quote(schema)}.{quote(name)}"
     with psycopg.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
         cursor.execute("set client_min_messages = error")

@@ -2,6 +2,7 @@
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 
 import hypothesis.strategies as st
 import msgspec
@@ -20,7 +21,12 @@ from shipway.data.scan import Content
 from shipway.data.warehouse.check import Place, measure_warehouse, write_questions
 from shipway.maths.expression import Column
 
-t = Source("t", ("id",), ("t",), {"at": ("s", "n", "f", "q", "b", "day", "k", "small", "z"), "always": ("at", "gone")})
+t = Source(
+    "t",
+    ("id",),
+    ("t",),
+    {"at": ("s", "n", "f", "q", "b", "day", "k", "small", "z", "r", "d", "l", "u"), "always": ("at", "gone")},
+)
 other = Source("other", ("k",), ("other",), {"always": ("k", "s")})
 START = datetime(2024, 2, 28, tzinfo=UTC)
 NOW = int(datetime(2024, 3, 3, tzinfo=UTC).timestamp()) * 1_000_000
@@ -39,6 +45,10 @@ SCHEMA = {
     "k": pl.Int64,
     "small": pl.Int32,
     "z": pl.Float64,
+    "r": pl.Float32,
+    "d": pl.Decimal(10, 2),
+    "l": pl.Datetime("us"),
+    "u": pl.Int16,
 }
 CELLS = {
     "s": st.sampled_from(WORDS) | st.text("abÀ𝄞 \t'\"\\", max_size=4),
@@ -49,6 +59,10 @@ CELLS = {
     "at": st.integers(-(10**6), 6 * 86_400 * 10**6).map(lambda us: START + timedelta(microseconds=us)),
     "day": st.integers(-3, 40_000).map(lambda days: date(1970, 1, 1) + timedelta(days=days)),
     "k": st.integers(0, 4),
+    "r": st.sampled_from([0.1, 1.5, -2.0, math.nan, 3e38]),
+    "d": st.integers(-500, 500).map(lambda cents: Decimal(cents) / 100),
+    "l": st.integers(-(10**6), 6 * 86_400 * 10**6).map(lambda us: datetime(1969, 12, 28) + timedelta(microseconds=us)),
+    "u": st.integers(-(2**15), 2**15 - 1),
     "z": st.sampled_from([0.0, -0.0, 1.0, math.nan, math.inf]),
     "small": st.integers(-(2**31), 2**31 - 1) | st.integers(-3, 3),
 }
@@ -110,6 +124,19 @@ RULES = [
     sw.unseen(t.day, by=t.at).against("main", last="2d"),
     sw.vanished(t.s),
     sw.vanished(t.k, share=0.3),
+    sw.holds(t.d * 2 > t.q),
+    sw.holds(t.d + 0.01 <= t.r),
+    sw.mean(t.d, by=t.at).against("main"),
+    sw.quantile(t.d, 0.5),
+    sw.unseen(t.d),
+    sw.unique(t.r),
+    sw.unseen(t.r),
+    sw.distinct(t.r, t.d),
+    sw.gaps(t.l, every="1d"),
+    sw.thinnest_day(t.l),
+    sw.present(t.l),
+    sw.quantile(t.u, 0.5, by=t.l),
+    sw.holds(t.u * 3 - t.small // 7 > 0),
     sw.label_rate(LATE),
     sw.timely(LATE, asked=t.day + "0s"),
 ]  # fmt: skip

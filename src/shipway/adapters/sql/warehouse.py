@@ -51,7 +51,9 @@ class ArrowWarehouse:
     def columns(self, table: str) -> dict[str, pl.DataType]:
         """Return the columns of a table with the types that a frame read from it has; SW-209 if it is not there."""
         try:
-            schema = self._fetch(f"select * from {table} limit 0").schema
+            answer = self._fetch(f"select * from {table} limit 0")
+            schema = answer.schema
+            answer.read_all()
         except self._faults as fault:
             hint = "check its name, or give one: --table SOURCE=SCHEMA.TABLE"
             raise ShipwayError("SW-209", f"table {table} cannot be read: {self._say(fault)}", hint) from fault
