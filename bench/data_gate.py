@@ -9,7 +9,8 @@ Four engines measure the same Parquet files, each in processes of its own, in tu
 
 The 3,367,760 rows are ten copies in ten files of a lake, each with the year moved on, so that keys differ, and every
 other one with other flight numbers. shipway reads them as a run does, digests checked; the others read the same files.
-CPU seconds are of all threads for reading and measuring, the least of three turns; memory is the peak of the process. Where two engines can express a rule, how many rows break it must be equal.
+CPU seconds are of all threads for reading and measuring, the least of three turns; memory is the peak of the process.
+Where two engines can express a rule, how many rows break it must be equal.
 
 Pandera and Great Expectations are no dependencies: they are installed into an environment of their own, once, under the
 folder for temporary files (`shipway-data-gate`).
