@@ -90,8 +90,8 @@ def test_hashes_that_repeat_are_found(batches, held):
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=1, unique=True), st.lists(st.integers(0, 2**64 - 1) | st.none()))
 def test_what_is_looked_for_is_found_among_others(sought, others):
     rows = pl.Series([*others, *sought[:2]], dtype=pl.UInt64)
-    found = Sought(np.array(sorted(sought), dtype=np.uint64)).among(rows)
-    assert found.to_list() == [value in sought for value in rows.to_list()]
+    found = Sought(np.array(sorted(sought), dtype=np.uint64)).places(rows)
+    assert found == [place for place, value in enumerate(rows.to_list()) if value in sought]
 
 
 def test_equal_keys_have_equal_hashes_whatever_number_a_category_has():

@@ -335,3 +335,12 @@ def test_categories_and_nested_values_are_one_table_over_many_files(shared):
     with pytest.raises(ShipwayError) as caught:
         shared.append(snapshot, other)
     assert caught.value.code == "SW-203"
+
+
+def test_pieces_of_files_of_several_schemas_are_the_rows_in_order(shared):
+    table = shared.write(pl.DataFrame({"id": range(7), "x": [n / 2 for n in range(7)]}))
+    table = evolve(shared, table, rename={"x": "y"}, add={"z": pl.Int64})
+    table = shared.append(table, pl.DataFrame({"id": [7, 8], "y": [0.0, 1.0], "z": [1, 2]}))
+    pieces = list(shared.read_parts(table, ["z", "id"], rows=3))
+    assert [piece.height for piece in pieces] == [3, 3, 1, 0, 2]
+    assert_frame_equal(pl.concat(pieces), shared.read(table, ["z", "id"]))

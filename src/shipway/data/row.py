@@ -249,7 +249,7 @@ def _find_repeats(scan: Scan, columns: list[str], hashes: KeyHashes, shown: Sequ
         kept = None if portion else []
         sought, tally = Sought(suspects), Tally(columns, [pl.col("len:").sum()])
         for batch in read_scan(scan, [*columns, *shown]):
-            suspected = batch.filter(sought.among(batch.select(hashed).to_series()))
+            suspected = batch[sought.places(batch.select(hashed).to_series())]
             tally.add(suspected.group_by(columns).agg(pl.len().alias("len:")))
             if kept is not None:
                 kept = [*kept, suspected] if sum(rows.height for rows in kept) < _KEPT_ROWS else None

@@ -205,15 +205,14 @@ class Sought:
         self._ends = np.zeros(1 << 16, np.bool_)
         self._ends[hashes.astype(np.uint16)] = True
 
-    def among(self, hashes: pl.Series) -> pl.Series:
-        """Tell which hashes of rows are looked for; null is not."""
-        values = hashes.fill_null(0).to_numpy()
+    def places(self, hashes: pl.Series) -> list[int]:
+        """Return the rows whose hash is looked for; null is not."""
+        rows = hashes.is_not_null().arg_true().to_numpy()
+        values = hashes.drop_nulls().to_numpy()
         # Most are ruled out by their last bits.
         (likely,) = self._ends[values.astype(np.uint16)].nonzero()
-        found = np.zeros(len(values), np.bool_)
-        place = np.minimum(np.searchsorted(self._hashes, values[likely]), len(self._hashes) - 1)
-        found[likely] = self._hashes[place] == values[likely]
-        return pl.Series(found) & hashes.is_not_null()
+        near = np.minimum(np.searchsorted(self._hashes, values[likely]), len(self._hashes) - 1)
+        return rows[likely[self._hashes[near] == values[likely]]].tolist()
 
 
 class _Disk:

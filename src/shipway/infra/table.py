@@ -81,16 +81,7 @@ class TableFiles:
         last = len(snapshot.schemas) - 1
         types = self.types_of(snapshot) if any(part.schema != last for part in chosen) else pl.Schema()
         for part in chosen:
-            # Whole files are read even for few columns: only then can their digest be checked, and a flipped bit of a
-            # value that Parquet would return without a word.
-            data = self._blobs.get(part.digest)
-            size = rows or max(part.rows, 1)
-            for start in range(0, max(part.rows, 1), size):
-                taken = slice(start, min(start + size, part.rows))
-                if part.schema == last:
-                    yield _read_rows(data, [field.name for field in wanted], taken)
-                else:
-                    yield _read_older(data, snapshot.schemas[part.schema], wanted, types, taken)
+            yield from self._read_part(part, snapshot, wanted, types, rows or max(part.rows, 1))
 
     def types_of(self, snapshot: Snapshot) -> pl.Schema:
         """Return the types of a table's present columns; SW-605 if the file that states them is gone or damaged."""
@@ -217,6 +208,19 @@ class TableFiles:
             raise ShipwayError("SW-203", f"a column's type cannot be stored ({fault})", hint) from fault
         data = buffer.getvalue()
         return Part(digest=self._blobs.put(data), rows=frame.height, size_bytes=len(data), schema=schema)
+
+    def _read_part(
+        self, part: Part, snapshot: Snapshot, wanted: Sequence[Field], types: pl.Schema, rows: int
+    ) -> Iterator[pl.DataFrame]:
+        # Whole files are read even for few columns: only then can their digest be checked, and a flipped bit of a value
+        # that Parquet would return without a word.
+        data = self._blobs.get(part.digest)
+        for start in range(0, max(part.rows, 1), rows):
+            taken = slice(start, min(start + rows, part.rows))
+            if part.schema == len(snapshot.schemas) - 1:
+                yield _read_rows(data, [field.name for field in wanted], taken)
+            else:
+                yield _read_older(data, snapshot.schemas[part.schema], wanted, types, taken)
 
 
 def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:
