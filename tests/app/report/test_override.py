@@ -18,6 +18,7 @@ def test_an_override_is_shown_with_what_was_trained_by_right_of_it():
     page = show_overrides((collect_override(GIVEN, ("delay@1", "delay@2")),)).text
     assert "Gate data on data:abababababab overridden by ana: &lt;b&gt;known&lt;/b&gt;." in page
     assert "has_rows(orders) &gt;= 10" in page
+    assert "It does not count" not in page
     assert "Trained by right of it: delay@1, delay@2." in page
 
 
@@ -27,6 +28,7 @@ def test_who_revoked_it_is_said():
     )
     page = show_overrides((collect_override(revoked, ()),)).text
     assert "revoked by ben: wrong." in page
+    assert "It does not count" in page
     assert "no version in this report" in page
 
 

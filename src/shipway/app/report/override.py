@@ -14,7 +14,7 @@ class OverrideData(msgspec.Struct, frozen=True, kw_only=True):
         said: who overrode which gate on which data and why, and who took it back, if somebody did.
         against: the rules that did not pass, as written.
         versions: the versions in the report that were trained by right of it, such as `delay@2`.
-        stands: whether nobody has taken it back.
+        stands: whether it counts for what the gate says now.
     """
 
     id: str
@@ -40,7 +40,7 @@ def show_overrides(overrides: tuple[OverrideData, ...]) -> Markup | None:
     """Return every override with its reason and what was trained by right of it; None where there is none."""
     if not overrides:
         return None
-    why = "Gates on data did not pass what these versions learned from. A person let it through, and answers for it."
+    why = "Gates did not pass this data. A person let it through, and answers for it."
     return join((element("p", why, class_="why"), *(_override(each) for each in overrides)))
 
 
@@ -51,6 +51,7 @@ def _override(override: OverrideData) -> Markup:
         "article",
         element("h3", "Override ", code(override.id), " ", element("span", "! overridden", class_="badge hold")),
         words(f"{override.said[:1].upper()}{override.said[1:]}."),
+        None if override.stands else words("It does not count, or no longer, for what the gate says of this data now."),
         words("Against:"),
         element("ul", rules),
         words(f"Trained by right of it: {trained}."),

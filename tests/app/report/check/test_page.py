@@ -98,6 +98,13 @@ def test_head_of_main_that_no_longer_passes(check, judged, read, refusals, said)
     assert said in page_of(msgspec.structs.replace(check, judged=(data,)), read).said
 
 
+def test_head_says_what_is_wrong_with_main_beside_what_waits(check, judged, read):
+    main = judged(branch="main", subject="data:7668b810a09e")
+    assert "1 holds on the data of main" not in page_of(check, read).said
+    both = msgspec.structs.replace(check, judged=(check.judged[0], main))
+    assert page_of(both, read).said.count("2 of 5 rules fail and 1 holds on the data of main") == 2
+
+
 def test_without_data_there_are_the_gates_on_models_alone(check):
     assert headings(render_check(msgspec.structs.replace(check, judged=()))) == ["Gates on models"]
 

@@ -1,6 +1,6 @@
 """Everything the page of what gates say shows, not yet rendered."""
 
-from collections.abc import Sequence
+from statistics import median
 from typing import Final
 
 import msgspec
@@ -65,7 +65,7 @@ class ResultData(msgspec.Struct, frozen=True, kw_only=True):
         if self.rule.op is None or self.rule.outcome != "pass" or self.rule.measured is None:
             return None
         earlier = [_distance(point.measured.value, self.rule) for point in self.history[:-1] if point.outcome == "pass"]
-        usual = _median(earlier) if len(earlier) >= FEWEST else 0.0
+        usual = median(earlier) if len(earlier) >= FEWEST else 0.0
         return _distance(self.rule.measured.value, self.rule) / usual if usual > 0 else None
 
 
@@ -140,8 +140,3 @@ class CheckData(msgspec.Struct, frozen=True, kw_only=True):
 
 def _distance(value: float, rule: RuleData) -> float:
     return value - rule.bound if rule.op in (">=", ">") else rule.bound - value
-
-
-def _median(values: Sequence[float]) -> float:
-    ordered, half = sorted(values), len(values) // 2
-    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -1,6 +1,6 @@
 """What the ledger remembers of the same rules on earlier versions of the data."""
 
-from typing import Final
+from typing import Final, TypeAlias
 
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence
@@ -9,7 +9,7 @@ KEPT: Final = 24
 """How many earlier versions are looked at."""
 _KIND: Final = "evidence-recorded"
 
-Moment = tuple[int, str, dict[str, Evidence]]
+Moment: TypeAlias = tuple[int, str, dict[str, Evidence]]
 """When a version of the data was judged (microseconds since 1970 UTC), its subject, and check name to its evidence."""
 
 

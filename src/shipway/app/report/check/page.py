@@ -34,6 +34,7 @@ def _header(data: CheckData) -> Markup:
         element("p", f"shipway check{owner}", class_="brow"),
         element("h1", data.project, " ", badge(data.outcome)),
         None if first is None else _lede(first),
+        *(words(_say_outcome(other)) for other in data.judged[1:] if len(other.select("pass")) < len(other.results)),
     )
 
 
