@@ -1,13 +1,13 @@
 """Checks of when rows come: how fresh a feed is, which of its steps are missing, and how full its days are."""
 
 from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
 from shipway.core.data_measure import DayRows, Fresh, Gaps
 from shipway.core.error import ShipwayError
-from shipway.data.reading import Reader, Reading, say_age, say_number
+from shipway.data.conclusion import conclude_age, conclude_days, conclude_feeds, conclude_gaps
+from shipway.data.reading import Reader, Reading
 from shipway.data.scan import (
     Scan,
     Table,
@@ -22,9 +22,6 @@ from shipway.data.scan import (
 )
 from shipway.maths.expression import Column, render
 
-_NAMED = 5
-"""How many feeds or days are named at most."""
-
 
 def plan_age(measure: Fresh, table: Table) -> Reader:
     """Plan how long before the run's domain time the newest value became known, of the oldest feed."""
@@ -33,13 +30,7 @@ def plan_age(measure: Fresh, table: Table) -> Reader:
     if not measure.per:
         newest = ask_most(scan, instant)
 
-        def read() -> Reading:
-            found = newest()
-            if found is None:
-                return Reading(0.0, 0, "no row has an instant")
-            return Reading(float(table.now - found), scan.rows, say_age(table.now - found), {"newest": found})
-
-        return read
+        return lambda: conclude_age(newest(), table.now, scan.rows)
     columns = list(measure.per)
     for column in columns:
         dtype_of(column, scan)
@@ -53,11 +44,10 @@ def plan_age(measure: Fresh, table: Table) -> Reader:
     def read_feeds() -> Reading:
         known = feeds().whole().drop_nulls().filter(pl.col("rows:") >= measure.support_rows).sort("newest:", *columns)
         if known.is_empty():
-            return Reading(0.0, 0, "no feed has an instant and the rows it takes")
-        age = table.now - int(known["newest:"][0])
-        oldest = _say_feed(known.row(0, named=True), columns)
-        facts = {"newest": int(known["newest:"][0]), "feeds": known.height, "oldest": oldest}
-        return Reading(float(age), scan.rows, f"{say_age(age)} of {oldest}, the oldest of {known.height} feeds", facts)
+            return conclude_feeds(None, 0, 0, table.now, scan.rows)
+        oldest = known.row(0, named=True)
+        named = {column: oldest[column] for column in columns}
+        return conclude_feeds(named, int(oldest["newest:"]), known.height, table.now, scan.rows)
 
     return read_feeds
 
@@ -69,32 +59,7 @@ def plan_gaps(measure: Gaps, table: Table) -> Reader:
     main = scan_main(table) if measure.rows == "new" else None
     before = None if main is None else _ask_steps(measure, main)
 
-    def read() -> Reading:
-        found = steps().drop_nulls()
-        if found.is_empty():
-            return Reading(0.0, 0, "no row has an instant")
-        end = int(found["last:"].max() or 0)  # pyright: ignore[reportArgumentType]
-        feeds = found.with_columns(start=pl.col("first:"))
-        if before is not None:
-            earlier = before().drop_nulls().select(*columns, pl.col("last:").alias("before:"))
-            joined = {"on": columns, "how": "full", "coalesce": True} if columns else {"how": "cross"}
-            feeds = found.join(earlier, **joined)  # pyright: ignore[reportArgumentType]
-            # Rows that the main branch has already passed are no gap and fill none.
-            follows = pl.col("before:").is_not_null() & (pl.col("before:") < pl.col("first:").fill_null(end + 1))
-            feeds = feeds.with_columns(
-                pl.col("steps:").fill_null(0),
-                start=pl.when(follows).then(pl.col("before:") + 1).otherwise(pl.col("first:")),
-            ).drop_nulls("start")
-        feeds = feeds.with_columns(missing=(end + 1 - pl.col("start") - pl.col("steps:")).clip(lower_bound=0))
-        feeds = feeds.sort("missing", *columns, descending=[True, *(False for _ in columns)])
-        count, total = int(feeds["missing"].sum()), int((end + 1 - feeds["start"]).sum())
-        worst = [row for row in feeds.head(_NAMED).iter_rows(named=True) if row["missing"]]
-        said = f"{count:,} of {total:,} steps have no row"
-        if worst and columns:
-            said += ", " + ", ".join(f"{row['missing']:,} of {_say_feed(row, columns)}" for row in worst)
-        return Reading(float(count), scan.rows, said, {"count": count, "steps": total})
-
-    return read
+    return lambda: conclude_gaps(steps(), None if before is None else before(), columns, scan.rows)
 
 
 def plan_days(measure: DayRows, table: Table) -> Reader:
@@ -104,23 +69,7 @@ def plan_days(measure: DayRows, table: Table) -> Reader:
     reference = None if measure.against is None else scan_reference(table, measure.against, measure.by)
     usual = days if reference is None else _ask_day_rows(measure, reference)
 
-    def read() -> Reading:
-        found, known = days().drop_nulls(), usual().drop_nulls()
-        if found.is_empty() or known.is_empty():
-            return Reading(0.0, 0, "no day has rows to compare")
-        median = float(known["rows:"].median() or 0)  # pyright: ignore[reportArgumentType]
-        found = found.sort("rows:", "day:", descending=[measure.extreme == "most", False])
-        first, last = (int(one) for one in (found["day:"].min(), found["day:"].max()))  # pyright: ignore[reportArgumentType]
-        empty = last - first + 1 - found.height
-        day, rows = int(found["day:"][0]), int(found["rows:"][0])
-        if measure.extreme == "least" and empty:
-            rows, said = 0, f"{empty:,} days between the first and the newest have no rows"
-        else:
-            said = f"{_say_day(day)} has {rows:,} rows"
-        facts: dict[str, Any] = {"day": _say_day(day), "rows": rows, "usual": median, "empty": empty}
-        return Reading(rows / median, scan.rows, f"{said}, a usual day {say_number(median)}", facts)
-
-    return read
+    return lambda: conclude_days(measure, days(), usual(), scan.rows)
 
 
 def _instant(column: str, scan: Scan) -> pl.Expr:
@@ -150,13 +99,3 @@ def _ask_day_rows(measure: DayRows, scan: Scan) -> Callable[[], pl.DataFrame]:
     asked = {"rows:": (pl.len(), pl.col("rows:").sum())}
     rows = ask_groups(scan, f"day-rows:{render(measure.by)}", {"day:": day_of(measure.by, scan)}, asked)
     return lambda: rows().whole()
-
-
-def _say_feed(row: dict[str, Any], columns: list[str]) -> str:
-    return ", ".join(f"{column} {row[column]}" for column in columns)
-
-
-def _say_day(day: int) -> str:
-    from datetime import date, timedelta
-
-    return (date(1970, 1, 1) + timedelta(days=day)).isoformat() if abs(day) < 700_000 else f"day {day}"

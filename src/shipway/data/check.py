@@ -36,6 +36,7 @@ from shipway.core.data_measure import (
 from shipway.core.error import ShipwayError
 from shipway.data.batch import Frame, schema_of
 from shipway.data.cadence import plan_age, plan_days, plan_gaps
+from shipway.data.conclusion import make_evidence
 from shipway.data.reading import Reader, Reading
 from shipway.data.row import (
     plan_columns,
@@ -51,9 +52,6 @@ from shipway.data.scan import Content, Table, find_rows, run_scan, scan_rows
 from shipway.data.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.kit.suggestion import did_you_mean
-
-_SHOWN: Final = 4
-"""How many columns of a failing row are said."""
 
 _PLANS: Final[dict[type, Any]] = {
     HasColumns: plan_columns,
@@ -161,23 +159,7 @@ def _open_table(
 
 def _conclude(check: Check, reading: Reading, table: Table, *, subject: str, log_digest: str) -> Measured:
     examples = pl.concat(reading.failing.found) if reading.failing is not None and reading.failing.found else None
-    said = reading.said if examples is None else f"{reading.said}, e.g. {_say_row(examples)}"
     rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
-    low, high = reading.interval or (reading.value, reading.value)
-    evidence = Evidence(
-        check=check.name,
-        subject=subject,
-        value=reading.value,
-        low=low,
-        high=high,
-        n=reading.n,
-        clusters=reading.clusters,
-        facts={**reading.facts, "said": said if rows else "there are no rows"},
-        log_digest=log_digest,
+    return Measured(
+        make_evidence(check.name, reading, examples, rows, subject=subject, log_digest=log_digest), examples
     )
-    return Measured(evidence, examples)
-
-
-def _say_row(examples: pl.DataFrame) -> str:
-    values = examples.row(0, named=True)
-    return ", ".join(f"{name} {'null' if value is None else value}" for name, value in [*values.items()][:_SHOWN])

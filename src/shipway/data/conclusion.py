@@ -11,7 +11,15 @@ import polars as pl
 from shipway.core.check import Evidence
 from shipway.core.data_measure import ColumnKind, DayRows, HasColumns, Shift
 from shipway.data.reading import Reading, say_age, say_number, say_share
-from shipway.maths.distribution import Distribution, deviation, quantile, quantile_interval, transport, transport_spread
+from shipway.maths.distribution import (
+    Distribution,
+    deviation,
+    place_values,
+    quantile,
+    quantile_interval,
+    transport,
+    transport_spread,
+)
 from shipway.maths.interval import Estimate, clustered_ratio, interval
 
 UNCOMPARED: Final = "the main branch has no such table: there is nothing to compare with"
@@ -232,7 +240,7 @@ def estimate_quantile(found: Distribution, at: float, *, daily: bool) -> tuple[E
 def distribute(counted: pl.DataFrame) -> Distribution:
     """Return the distribution of a number from how often each `value:` occurs on each `day:`, `n:`."""
     found = counted.drop_nulls()
-    points, at = np.unique(found["value:"].to_numpy(), return_inverse=True)
+    points, at = place_values(found["value:"].to_numpy())
     return _spread_out(points.astype(np.float64), at, found)
 
 
@@ -299,7 +307,7 @@ def _say_estimate(found: Estimate, what: str) -> str:
 def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Distribution, Distribution]:
     """Return both sides on the same points."""
     values = [side["value:"].to_numpy() for side in (here, there)]
-    points, at = np.unique(np.concatenate(values), return_inverse=True)
+    points, at = place_values(np.concatenate(values))
     places = np.split(at, [len(values[0])])
     numbers = points.astype(np.float64) if number else np.arange(len(points), dtype=np.float64)
     live, earlier = (_spread_out(numbers, place, side) for place, side in zip(places, (here, there), strict=True))
@@ -307,7 +315,7 @@ def _align(here: pl.DataFrame, there: pl.DataFrame, *, number: bool) -> tuple[Di
 
 
 def _spread_out(points: Any, at: Any, found: pl.DataFrame) -> Distribution:
-    days, row = np.unique(found["day:"].to_numpy(), return_inverse=True)
+    days, row = place_values(found["day:"].to_numpy())
     counts = np.zeros((len(days), len(points)), dtype=np.int64)
     np.add.at(counts, (row, at), found["n:"].to_numpy().astype(np.int64))
     return Distribution(points, counts)

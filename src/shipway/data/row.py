@@ -1,14 +1,14 @@
 """Checks that judge rows: conditions, presence, uniqueness, references to other tables, and columns as a whole."""
 
 import io
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 import polars as pl
 from polars.exceptions import PolarsError
 
 from shipway.core.data_measure import (
-    ColumnKind,
     Custom,
     HasColumns,
     Holds,
@@ -20,6 +20,7 @@ from shipway.core.data_measure import (
 )
 from shipway.core.error import ShipwayError
 from shipway.data.batch import columns_of, is_rowwise
+from shipway.data.conclusion import conclude_columns, conclude_references, conclude_repeats, conclude_share
 from shipway.data.question import EXAMPLES, Hunt
 from shipway.data.reading import Reader, Reading, say_share
 from shipway.data.scan import (
@@ -51,15 +52,6 @@ _SOUGHT_KEYS: Final = 1 << 16
 
 _KEPT_ROWS: Final = 1 << 16
 """How many rows whose key may repeat are kept, so that they need not be looked for again."""
-
-_IS_KIND: Final[dict[ColumnKind, Callable[[pl.DataType], bool]]] = {
-    "int": lambda dtype: dtype.is_integer(),
-    "float": lambda dtype: dtype.is_float() or dtype.is_decimal(),
-    "text": lambda dtype: isinstance(dtype, pl.String | pl.Categorical | pl.Enum),
-    "bool": lambda dtype: dtype == pl.Boolean,
-    "instant": lambda dtype: isinstance(dtype, pl.Datetime),
-    "date": lambda dtype: dtype == pl.Date,
-}
 
 
 def plan_condition(measure: Holds, table: Table) -> Reader:
@@ -135,14 +127,7 @@ def plan_repeats(measure: Unique, table: Table) -> Reader:
     def read() -> Reading:
         rows, without = scan.rows, unkeyed()
         repeats, failing = _find_repeats(scan, columns, hashes(), table.shown(*columns))
-        said = f"{repeats:,} of {rows:,} rows repeat an earlier one"
-        return Reading(
-            float(repeats),
-            rows if without < rows else 0,
-            f"{said}, {without:,} without a whole key are not compared" if without else said,
-            {"count": repeats, "unkeyed": without},
-            failing,
-        )
+        return replace(conclude_repeats(repeats, without, rows), failing=failing)
 
     return read
 
@@ -177,13 +162,8 @@ def plan_references(measure: Refers, table: Table) -> Reader:
         def keep(batch: pl.DataFrame) -> pl.DataFrame:
             return batch.join(pl.concat(some), on=columns, how="semi", maintain_order="left")
 
-        return Reading(
-            count / max(rows - without, 1),
-            rows if without < rows else 0,
-            say_share(count, rows - without, f"have a key that {measure.other} has not"),
-            {"count": count, "unkeyed": without},
-            seek_rows(scan, keep, columns, table.shown(*columns)) if count else None,
-        )
+        failing = seek_rows(scan, keep, columns, table.shown(*columns)) if count else None
+        return replace(conclude_references(count, without, rows, measure.other), failing=failing)
 
     return read
 
@@ -192,22 +172,7 @@ def plan_columns(measure: HasColumns, table: Table) -> Reader:
     """Plan the number of columns that are missing or of another type."""
     scan = scan_rows(table, measure.rows)
 
-    def read() -> Reading:
-        schema = scan.schema
-        missing = [name for name in measure.columns if name not in schema]
-        wrong = {
-            name: str(schema[name])
-            for name, kind in measure.columns.items()
-            if name in schema and not _IS_KIND[kind](schema[name])
-        }
-        faults = [f"{name} is missing" for name in missing]
-        faults += [f"{name} is {dtype}, not {measure.columns[name]}" for name, dtype in wrong.items()]
-        total = len(measure.columns)
-        said = f"{len(faults)} of {total} columns: {', '.join(faults)}" if faults else f"all {total} columns are there"
-        facts: dict[str, Any] = {"count": len(faults), "missing": missing, "wrong": wrong}
-        return Reading(float(len(faults)), scan.rows, said, facts)
-
-    return read
+    return lambda: conclude_columns(measure, scan.schema, scan.rows)
 
 
 def _plan_share(table: Table, scan: Scan, broken: pl.Expr, columns: tuple[str, ...], what: str) -> Reader:
@@ -234,10 +199,7 @@ def _plan_whole(table: Table, scan: Scan, broken: pl.Expr, columns: tuple[str, .
 
 
 def _say_broken(scan: Scan, count: int, unknown: int, failing: Hunt, what: str) -> Reading:
-    rows = scan.rows
-    said = say_share(count, rows, what)
-    facts = {"count": count, "unknown": unknown}
-    return Reading(count / max(rows, 1), rows if unknown < rows else 0, said, facts, failing)
+    return replace(conclude_share(count, unknown, scan.rows, what), failing=failing)
 
 
 def _find_repeats(scan: Scan, columns: list[str], hashes: KeyHashes, shown: Sequence[str]) -> tuple[int, Hunt | None]:

@@ -6,7 +6,7 @@ of what the feed gives: days are clusters, and the interval says how far it depe
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -14,8 +14,15 @@ import polars as pl
 from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quantile, Reference
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.conclusion import (
+    conclude_difference,
+    conclude_estimate,
+    conclude_growth,
+    estimate_daily_mean,
+    estimate_quantile,
+)
 from shipway.data.question import Floats
-from shipway.data.reading import Reader, Reading, say_number
+from shipway.data.reading import Reader, Reading
 from shipway.data.scan import (
     Scan,
     Table,
@@ -27,15 +34,12 @@ from shipway.data.scan import (
 )
 from shipway.data.spread import ask_distribution
 from shipway.data.translation import kind_of, to_polars
-from shipway.maths.distribution import deviation, quantile, quantile_interval
 from shipway.maths.expression import render
-from shipway.maths.interval import Estimate, clustered_ratio, interval
+from shipway.maths.interval import Estimate
 from shipway.maths.moment import clustered_correlation, pool_moments, pooled_correlation
 
 Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
 """Gives an estimate, with what its differences are measured in, once the scans have run."""
-
-UNCOMPARED = "the main branch has no such table: there is nothing to compare with"
 
 
 def plan_rows(measure: HasRows, table: Table) -> Reader:
@@ -46,9 +50,7 @@ def plan_rows(measure: HasRows, table: Table) -> Reader:
     def read() -> Reading:
         if measure.against is None:
             return Reading(float(scan.rows), scan.rows, f"{scan.rows:,} rows")
-        if reference is None:
-            return Reading(0.0, scan.rows, f"{scan.rows:,} rows; {UNCOMPARED}")
-        return _read_growth(scan.rows, reference.rows, scan.rows, "rows")
+        return conclude_growth(scan.rows, None if reference is None else reference.rows, scan.rows, "rows")
 
     return read
 
@@ -64,9 +66,7 @@ def plan_distinct(measure: Distinct, table: Table) -> Reader:
         count = values()
         if measure.against is None:
             return Reading(float(count), scan.rows, f"{count:,} different values in {scan.rows:,} rows")
-        if before is None:
-            return Reading(0.0, scan.rows, f"{count:,} different values; {UNCOMPARED}")
-        return _read_growth(count, before(), scan.rows, "different values")
+        return conclude_growth(count, None if before is None else before(), scan.rows, "different values")
 
     return read
 
@@ -113,34 +113,13 @@ def _plan_estimate(
 
     def read() -> Reading:
         found, _ = estimate()
-        if not found.n or math.isnan(found.value):
-            return Reading(0.0, 0, f"no row has a {what}")
-        said = f"{what} {say_number(found.value)} of {found.n:,} rows"
-        facts: dict[str, Any] = {what: found.value}
         if against is None:
-            return _conclude(found, said, facts, estimated=measure.by is not None)
-        if before is None:
-            return Reading(0.0, found.n, f"{said}; {UNCOMPARED}", facts)
-        earlier, unit = before()
-        if not earlier.n or math.isnan(earlier.value):
-            return Reading(0.0, 0, f"{said}; the reference has no {what}")
+            return conclude_estimate(found, what, estimated=measure.by is not None)
+        earlier, unit = (None, 0.0) if before is None else before()
         unit = (unit or 1.0) if scaled else 1.0
-        error = math.hypot(found.standard_error, earlier.standard_error) / unit
-        clusters = min(found.clusters, earlier.clusters)
-        difference = Estimate((found.value - earlier.value) / unit, error, found.n, clusters)
-        facts |= {"reference": earlier.value, "unit": unit}
-        said = f"{said}, {say_number(earlier.value)} of {earlier.n:,} before"
-        return _conclude(difference, said, facts, estimated=measure.by is not None)
+        return conclude_difference(found, earlier, unit, what, estimated=measure.by is not None)
 
     return read
-
-
-def _conclude(found: Estimate, said: str, facts: dict[str, Any], *, estimated: bool) -> Reading:
-    if not estimated:
-        return Reading(found.value, found.n, said, facts)
-    if found.clusters < 2:
-        return Reading(found.value, 0, f"{said}; all of one day, which says nothing of others", facts)
-    return Reading(found.value, found.n, said, facts, interval=interval(found), clusters=found.clusters)
 
 
 def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
@@ -155,39 +134,14 @@ def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
         return read_whole
     days = ask_days(scan, measure.by, [value.is_not_null(), value, value * value])
 
-    def read() -> tuple[Estimate, float]:
-        n, total, square = days().T
-        held = n > 0
-        if not held.any():
-            return Estimate(math.nan, 0.0, 0, 0), 0.0
-        n, total = n[held], total[held]
-        found = clustered_ratio(total, n, np.arange(len(n)))
-        rows = float(n.sum())
-        variance = float(square.sum()) / rows - found.value**2
-        return Estimate(found.value, found.standard_error, int(rows), len(n)), math.sqrt(max(variance, 0.0))
-
-    return read
+    return lambda: estimate_daily_mean(*days().T)
 
 
 def _ask_quantile(measure: Quantile, scan: Scan) -> Estimator:
     number_of(measure.value, scan)
     asked = ask_distribution(measure.value, measure.by, scan)
 
-    def read() -> tuple[Estimate, float]:
-        found = asked()
-        if not found.n:
-            return Estimate(math.nan, 0.0, 0, 0), 0.0
-        value = quantile(found, measure.at)
-        if measure.by is None or len(found.counts) < 2:
-            return Estimate(value, 0.0, found.n, len(found.counts)), deviation(found)
-        from scipy.special import stdtrit
-
-        # The interval is made symmetric, about its wider half, so that it can be subtracted from another.
-        half = max(abs(end - value) for end in quantile_interval(found, measure.at))
-        error = half / float(stdtrit(len(found.counts) - 1, 0.975))
-        return Estimate(value, error, found.n, len(found.counts)), deviation(found)
-
-    return read
+    return lambda: estimate_quantile(asked(), measure.at, daily=measure.by is not None)
 
 
 def _ask_correlation(measure: Correlation, scan: Scan) -> Estimator:
@@ -229,10 +183,3 @@ def _ask_moments(x: pl.Expr, y: pl.Expr, scan: Scan, *, spread: bool) -> Callabl
 def _ask_distinct(measure: Distinct, scan: Scan) -> Callable[[], int]:
     values = ask_values(scan, measure.columns)
     return lambda: sum(part.height for part in values().parts())
-
-
-def _read_growth(count: int, before: int, rows: int, what: str) -> Reading:
-    if not before:
-        return Reading(0.0, 0, f"{count:,} {what}; the reference has none")
-    facts: dict[str, Any] = {"count_now": count, "reference": before}
-    return Reading(count / before - 1, rows, f"{count:,} {what}, {before:,} before", facts)
