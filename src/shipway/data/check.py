@@ -53,9 +53,6 @@ from shipway.data.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.kit.suggestion import did_you_mean
 
-_SHOWN: Final = 4
-"""How many columns of a failing row are said."""
-
 _PLANS: Final[dict[type, Any]] = {
     HasColumns: plan_columns,
     HasRows: plan_rows,

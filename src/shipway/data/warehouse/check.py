@@ -34,7 +34,7 @@ from shipway.core.data_measure import (
 from shipway.core.error import ShipwayError
 from shipway.data.check import Measured
 from shipway.data.conclusion import make_evidence
-from shipway.data.row import EXAMPLES
+from shipway.data.question import EXAMPLES
 from shipway.data.warehouse.cadence import plan_age, plan_days, plan_gaps
 from shipway.data.warehouse.dialect import Dialect, dialect_of
 from shipway.data.warehouse.row import (

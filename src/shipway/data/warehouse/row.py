@@ -11,8 +11,8 @@ from shipway.data.conclusion import (
     conclude_repeats,
     conclude_share,
 )
+from shipway.data.question import EXAMPLES
 from shipway.data.reading import Reading, say_share
-from shipway.data.row import EXAMPLES
 from shipway.data.warehouse.scan import (
     Plan,
     Scan,
