@@ -64,14 +64,13 @@ def main(months: str = "6", part: str = "") -> int:
             print("".join(f"           {rule}: {reason}\n" for rule, reason in against.items()), end="")
     caught = dict.fromkeys(gates, 0)
     print("\nfaults")
-    faults = [fault for fault in data_fault.FAULTS if part in fault.name]
-    for fault in faults:
-        month = fault.month if fault.month > seen else fault.month + 6
-        if month <= seen or month > 12:
-            continue
+    moved = [(fault, fault.month if fault.month > seen else fault.month + 6)
+             for fault in data_fault.FAULTS if part in fault.name]  # fmt: skip
+    faults = [(fault, month) for fault, month in moved if seen < month <= 12]
+    for fault, month in faults:
         clean = {name: set(data_fault.judge(tables, month, gate=gate)) if wolf[name] else set[str]()
                  for name, gate in gates.items()}  # fmt: skip
-        said: list[str] = []
+        said, first = list[str](), "-"
         for name, gate in gates.items():
             against = data_fault.judge(tables, month, fault, gate=gate)
             # A rule that the clean month does not pass either has not caught anything.
@@ -79,7 +78,7 @@ def main(months: str = "6", part: str = "") -> int:
             caught[name] += bool(failed)
             said.append(f"{'caught' if failed else 'MISSED':6}")
             if name == "inferred":
-                first = f"{failed[0]} and {len(failed) - 1} more" if failed else "-"
+                first = f"{failed[0]} and {len(failed) - 1} more" if failed else first
         print(f"  2013-{month:02} {fault.name:55} inferred {said[0]}  by hand {said[1]}  {first}")
     for name in gates:
         print(f"{name}: {caught[name]} of {len(faults)} caught, {wolf[name]} of {12 - seen} clean months not passed")

@@ -1,5 +1,7 @@
-"""Rules on deliveries that data suggests: how many rows there are, when they come, which values go missing, and how far
-distributions move from one delivery to the next.
+"""Rules on deliveries that data suggests.
+
+How many rows there are, when they come, which values go missing, and how far distributions move from one delivery to
+the next.
 """
 
 import math
@@ -23,10 +25,10 @@ from shipway.core.data_check import (
     timely,
     vanished,
 )
-from shipway.core.feature import ALWAYS, Expr, Label
-from shipway.data.draft import Draft
+from shipway.core.feature import Expr, Label
+from shipway.data.draft import Draft, idle_if
 from shipway.data.rehearsal import FEWEST, Candidate
-from shipway.data.survey import Look, View, extremes_of, moves_with_time
+from shipway.data.survey import View, extremes_of, moves_with_time
 from shipway.kit.duration import DAY, HOUR, MINUTE, format_duration
 from shipway.maths.expression import Operation, Span
 
@@ -82,7 +84,7 @@ def _draft_volume(draft: Draft) -> None:
         width = format_duration(view.every_us)
         check = has_rows(view.source, by=day).on("new").against("main", last=width)
         for upper in (False, True):
-            idle = _idle(lambda bound, upper=upper: bound > 9 if upper else bound < -0.95, "nearly any number may come")
+            idle = idle_if(_past(9, -0.95, upper=upper), "nearly any number may come")
             said = f"rows against the {width} before"
             draft.candidates.append(Candidate("rows", check, "log1p", upper, idle, compares=True, said=said))
     last = format_duration(reference_us(view))
@@ -91,7 +93,7 @@ def _draft_volume(draft: Draft) -> None:
         compares = view.every_us < 7 * DAY
         if compares:
             check = check.against("main", last=last)
-        idle = _idle(lambda bound, upper=upper: bound > 20 if upper else bound < 0.02, "nearly any day is let through")
+        idle = idle_if(_past(20, 0.02, upper=upper), "nearly any day is let through")
         said = f"{check.text.partition('(')[0].replace('_', ' ')} over a usual one"
         draft.candidates.append(Candidate("day", check, "log", upper, idle, compares=compares, said=said))
 
@@ -122,7 +124,7 @@ def _draft_age(draft: Draft, lag_us: int | None) -> None:
             return fresh(instant, within=width, per=column, support_rows=support).on("new")
 
         check = make(0.0).check
-        idle = _idle(lambda bound: bound > 0.8 * view.every_us, "a feed may stop for most of a delivery")
+        idle = idle_if(lambda bound: bound > 0.8 * view.every_us, "a feed may stop for most of a delivery")
         said = f"how far the oldest of {look.distinct} feeds is behind the newest"
         draft.candidates.append(Candidate("fresh", check, "log", True, idle, make=make, said=said))
     for name in (look.name for look in view.of("instant") if look.name in {view.instant, *view.source.known_at}):
@@ -152,7 +154,7 @@ def _draft_gaps(draft: Draft) -> None:
     per = [view.source[name] for name in feeds]
     check = gaps(view.source[instants[0]], every=format_duration(step), per=per or None).on("new")
     said = f"missing steps of {format_duration(step)}"
-    idle = _idle(lambda bound: bound > 0.5 * view.every_us / step, "most steps may be missing")
+    idle = idle_if(lambda bound: bound > 0.5 * view.every_us / step, "most steps may be missing")
     draft.candidates.append(Candidate("gaps", check, "root", True, idle, compares=True, said=said))
 
 
@@ -205,7 +207,7 @@ def _draft_shift(draft: Draft, value: Expr, *, number: bool) -> None:
         check = check.against("main", last=format_duration(reference_us(view)))
     most, why = (10.0, "any shift is let through") if number else (0.95, "nearly all rows may have another value")
     said = "standard deviations moved" if number else "share of rows that moved"
-    idle = _idle(lambda bound: bound > most, why)
+    idle = idle_if(lambda bound: bound > most, why)
     kind = "shift" if number else "mix"
     draft.candidates.append(Candidate(kind, check, "log", True, idle, compares=True, said=said))
 
@@ -216,14 +218,9 @@ def _draft_variety(draft: Draft) -> None:
         if look.distinct < 10:
             continue
         check = distinct(view.source[look.name]).on("new")
-        idle = _idle(lambda bound: bound < 2, "a column that is stuck would be let through")
+        idle = idle_if(lambda bound: bound < 2, "a column that is stuck would be let through")
         said = f"different values, {look.distinct:,} in all"
         draft.candidates.append(Candidate("distinct", check, "log", False, idle, said=said))
-
-
-def instants_of(view: View) -> list[Look]:
-    """Return the declared instants of a table."""
-    return [look for look in view.of("instant") if look.name in view.source.known_at and look.name != ALWAYS]
 
 
 def _day(view: View) -> Expr:
@@ -231,8 +228,8 @@ def _day(view: View) -> Expr:
     return view.day
 
 
-def _idle(says_nothing: Callable[[float], bool], why: str) -> Callable[[float], str | None]:
-    return lambda bound: why if says_nothing(bound) else None
+def _past(most: float, least: float, *, upper: bool) -> Callable[[float], bool]:
+    return (lambda bound: bound > most) if upper else (lambda bound: bound < least)
 
 
 def _never(why: str) -> Callable[[float], str | None]:
@@ -240,7 +237,7 @@ def _never(why: str) -> Callable[[float], str | None]:
 
 
 def _share_idle(what: str) -> Callable[[float], str | None]:
-    return _idle(lambda bound: bound >= 0.95, f"nearly all {what} may be so")
+    return idle_if(lambda bound: bound >= 0.95, f"nearly all {what} may be so")
 
 
 def _floor(bound: float) -> str | None:

@@ -1,5 +1,6 @@
 """What may become a proposal: rules that nothing seen is against, and checks and edges that want a bound."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,6 +10,11 @@ from shipway.core.proposal import Omission, Proposal
 from shipway.data.rehearsal import Candidate
 from shipway.data.survey import View
 from shipway.maths.limit import Scale
+
+
+def idle_if(says_nothing: Callable[[float], bool], why: str) -> Callable[[float], str | None]:
+    """Return what tells of a bound why it would say nothing, where it would."""
+    return lambda bound: why if says_nothing(bound) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ def propose_rules(
     bounds = set_bounds(series, alpha)
     for draft in drafts:
         for candidate in draft.candidates:
-            _settle(draft, candidate, series, bounds)
+            _settle(draft, candidate, series, bounds, alpha)
         for edges in draft.edges:
             _settle_edges(draft, edges, bounds)
         for never in draft.never:
@@ -162,9 +162,14 @@ def _try(draft: Draft, views: Sequence[View], now: int | None) -> dict[str, Seri
     return series
 
 
-def _settle(draft: Draft, candidate: Candidate, series: Mapping[str, Series], bounds: Mapping[str, Bound]) -> None:
+def _settle(
+    draft: Draft, candidate: Candidate, series: Mapping[str, Series], bounds: Mapping[str, Bound], alpha: float
+) -> None:
     """Make a rule of a candidate and its bound, or say why there is none."""
     bound, values = bounds.get(_key(candidate)), series[_key(candidate)].values
+    if bound is not None and candidate.scale == "arcsine" and candidate.upper and not (candidate.strict or any(values)):
+        _settle_never(draft, Never(candidate.kind, candidate.check, draft.view.rows.height), alpha)
+        return
     if bound is None:
         few = f"it could be measured on {len(values)} deliveries, of which it takes {FEWEST}"
         why = few if len(values) < FEWEST else "it is the same in every delivery, at the end of its scale"
@@ -173,7 +178,7 @@ def _settle(draft: Draft, candidate: Candidate, series: Mapping[str, Series], bo
     idle = candidate.idle(bound.value)
     rule = candidate.rule(bound.value)
     if idle is not None:
-        draft.leave(rule.text, idle)
+        draft.leave(candidate.check.text if candidate.strict else rule.text, idle)
         return
     low, high = min(values), max(values)
     if candidate.make is not None:
@@ -216,6 +221,8 @@ def _settle_edges(draft: Draft, edges: Edges, bounds: Mapping[str, Bound]) -> No
             draft.leave(f"the range of {render(edges.value)}", "its greatest and least values give no bound")
             return
         ends.append(_end(edges, bound, upper=upper))
+    if edges.whole:
+        ends = [math.floor(ends[0]), math.ceil(ends[1])]
     low, high = (int(end) if float(end).is_integer() else end for end in ends)
     rule = holds((edges.value >= low) & (edges.value <= high)).on("new")
     said = f"{edges.low:,.6g} to {edges.high:,.6g} in {draft.view.rows.height:,} rows, {edges.distinct:,} values"

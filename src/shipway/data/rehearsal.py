@@ -130,7 +130,7 @@ def measure_all(checks: Sequence[Check], contents: Mapping[str, Content], *, now
 
 
 def read_series(candidate: Candidate, found: Sequence[Evidence | None], group: str) -> Series:
-    """Return the numbers that a gate would have compared: of an estimate, the end of its interval on the alarm's side."""
+    """Return the numbers a gate would have compared: of an estimate, the end of its interval nearer to an alarm."""
     taken = found[1:] if candidate.compares else found
     values: list[float] = []
     for evidence in taken:

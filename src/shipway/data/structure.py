@@ -1,5 +1,6 @@
-"""Rules on rows that data suggests: what is never null, which values, shapes and ranges there are, what holds between
-columns and what refers to what.
+"""Rules on rows that data suggests.
+
+What is never null, which values, shapes and ranges there are, what holds between columns and what refers to what.
 
 A relation is proposed where nothing is against it and much would be if it were chance: columns are taken as if they
 had nothing to do with each other, and the rows that would then be against it are counted.
@@ -14,7 +15,7 @@ import polars as pl
 
 from shipway.core.data_check import has_columns, holds, present, readable, refers, unique, unseen
 from shipway.core.feature import Expr
-from shipway.data.draft import Draft, Edges, Never
+from shipway.data.draft import Draft, Edges, Never, idle_if
 from shipway.data.rehearsal import FEWEST, Candidate, measure_all
 from shipway.data.scan import Content
 from shipway.data.survey import Look, View, extremes_of, moves_with_time
@@ -56,7 +57,7 @@ def draft_columns(draft: Draft) -> None:
             draft.never.append(Never("present", present(column).on("new"), look.rows))
         else:
             said = f"null in {look.missing:,} of {look.rows:,} rows"
-            idle = lambda bound: "nearly all rows may be null" if bound >= 0.95 else None  # noqa: E731
+            idle = idle_if(lambda bound: bound >= 0.95, "nearly all rows may be null")
             draft.candidates.append(Candidate("present", present(column).on("new"), "arcsine", True, idle, said=said))
 
 
@@ -107,7 +108,7 @@ def _draft_set(draft: Draft, look: Look, there: pl.Series) -> bool:
         return True
     if view.deliveries and look.distinct <= look.rows // 10:
         said = f"{what}, {once} of them in one delivery only"
-        idle = lambda bound: "most rows may have a new value" if bound >= 0.5 else None  # noqa: E731
+        idle = idle_if(lambda bound: bound >= 0.5, "most rows may have a new value")
         check = unseen(column).on("new")
         draft.candidates.append(Candidate("unseen", check, "arcsine", True, idle, compares=True, said=said))
     elif few:
@@ -125,7 +126,7 @@ def _draft_shape(draft: Draft, look: Look, there: pl.Series) -> None:
         draft.leave(f"holds({column}.matches(...))", "its texts have no common shape")
         return
     lengths = there.str.len_chars()
-    edges = [int((lengths == end).sum()) for end in {lengths.min(), lengths.max()}]
+    edges = [int((lengths == end).sum()) for end in (lengths.min(), lengths.max())]
     if min(edges) < _SUPPORT or look.distinct < 10:
         draft.leave(f"holds({column}.matches({shape!r}))", f"only {min(edges)} of its texts are as short or as long")
         return
@@ -196,7 +197,7 @@ def _draft_tie(draft: Draft, a: str, b: str, left: Any, right: Any) -> None:
         return
     view = draft.view
     one, other = view.source[a], view.source[b]
-    idle = lambda bound: "hardly any correlation is asked for" if (-bound if r < 0 else bound) < 0.3 else None  # noqa: E731
+    idle = idle_if(lambda bound: (-bound if r < 0 else bound) < 0.3, "hardly any correlation is asked for")
     check = correlation(one, other).on("new")
     said = f"correlation {r:.3f} over {int(both.sum()):,} rows"
     draft.candidates.append(Candidate("correlation", check, "fisher", r < 0, idle, said=said))
@@ -243,7 +244,7 @@ def _draft_reference(draft: Draft, look: Look, other: View, its: Look) -> None:
         why = f"all of {len(mine):,} different values are there"
         draft.propose("refers", check, why, values=len(mine), held=held)
         return
-    idle = lambda bound: "most rows may refer to nothing" if bound >= 0.9 else None  # noqa: E731
+    idle = idle_if(lambda bound: bound >= 0.9, "most rows may refer to nothing")
     said = f"{held:,} of {len(mine):,} different values are there"
     draft.candidates.append(Candidate("refers", check, "arcsine", True, idle, said=said))
 

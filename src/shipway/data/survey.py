@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -141,13 +142,9 @@ def kind_of_column(dtype: pl.DataType) -> Kind:
 def extremes_of(view: View, column: str) -> tuple[Any, Any]:
     """Return the least and the greatest value of each delivery that has one."""
     values = view.rows[column].cast(pl.Float64).fill_nan(None)
-    lows, highs = [], []
-    for delivery in view.deliveries:
-        some = values[delivery.start : delivery.end]
-        if some.null_count() < len(some):
-            lows.append(some.min())
-            highs.append(some.max())
-    return np.asarray(lows, dtype=np.float64), np.asarray(highs, dtype=np.float64)
+    parts = [values[delivery.start : delivery.end].drop_nulls().to_numpy() for delivery in view.deliveries]
+    held = [part for part in parts if len(part)]
+    return np.asarray([part.min() for part in held]), np.asarray([part.max() for part in held])
 
 
 def moves_with_time(lows: Sequence[float], highs: Sequence[float]) -> bool:
@@ -212,5 +209,5 @@ def _cut_deliveries(instants: Any, offset: int, every_us: int, start: int) -> li
         end = -((start - end) // DAY) * DAY + start
     count = min((end - int(instants[0])) // every_us, MOST_TRIED)
     edges = np.searchsorted(instants, [end - every_us * back for back in range(count, -1, -1)])
-    cut = [Delivery(int(a) + offset, int(b) + offset) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    cut = [Delivery(int(a) + offset, int(b) + offset) for a, b in pairwise(edges)]
     return [delivery for delivery in cut if delivery.end > delivery.start]

@@ -9,6 +9,7 @@ out.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -42,14 +43,13 @@ def moderate(variances: Floats, freedoms: Floats) -> Moderated:
         variances: sample variances.
         freedoms: degrees of freedom of each, at least 1.
     """
-    from scipy.special import digamma, polygamma
-
+    digamma, trigamma = _gammas()
     told = variances > 0
     if told.sum() < 3:
         return Moderated(variances, freedoms)
-    half = freedoms[told] / 2
-    logs = np.log(variances[told]) - digamma(half) + np.log(half)
-    between = float(logs.var(ddof=1) - polygamma(1, half).mean())
+    half: Any = freedoms[told] / 2
+    logs = np.asarray(np.log(variances[told]) - digamma(half) + np.log(half), dtype=np.float64)
+    between = float(logs.var(ddof=1)) - float(np.mean(trigamma(half)))
     whole = float(freedoms[told].sum())
     if between <= 0:
         common = math.exp(float(logs.mean()))
@@ -140,9 +140,10 @@ def limit_count(rows: int, next_rows: int, alpha: float) -> int:
         next_rows: how many come next.
         alpha: the probability.
     """
-    from scipy.stats import betabinom
+    from scipy import stats
 
-    return int(betabinom.isf(alpha, max(next_rows, 1), 0.5, rows + 0.5))
+    law: Any = stats.betabinom
+    return int(law.isf(alpha, max(next_rows, 1), 0.5, rows + 0.5))
 
 
 def most_share(rows: int, confidence: float = 0.95) -> float:
@@ -152,7 +153,7 @@ def most_share(rows: int, confidence: float = 0.95) -> float:
 
 def round_outward(value: float, *, up: bool, digits: int = 2) -> float:
     """Return a number with few digits that is not below another, or not above it."""
-    if value == 0 or not math.isfinite(value):
+    if abs(value) < 1e-200 or not math.isfinite(value):
         return value
     step = digits - 1 - math.floor(math.log10(abs(value)))
     shifted = value * 10.0**step
@@ -165,18 +166,26 @@ def round_outward(value: float, *, up: bool, digits: int = 2) -> float:
     return rounded
 
 
+def _gammas() -> tuple[Any, Any]:
+    from scipy import special
+
+    functions: Any = special
+    return functions.digamma, partial(functions.polygamma, 1)
+
+
 def _trigamma_inverse(value: float) -> float:
     """Return where the trigamma function has a value, by Newton's method on its reciprocal (Smyth 2004, appendix)."""
-    from scipy.special import polygamma
+    from scipy import special
 
+    functions: Any = special
     if value > 1e7:
         return 1 / math.sqrt(value)
     if value < 1e-6:
         return 1 / value
     place = 0.5 + 1 / value
     for _ in range(50):
-        here = float(polygamma(1, place))
-        step = here * (1 - here / value) / float(polygamma(2, place))
+        here = float(functions.polygamma(1, place))
+        step = here * (1 - here / value) / float(functions.polygamma(2, place))
         place += step
         if -step / place < 1e-8:
             break
