@@ -57,10 +57,7 @@ def proposed():
 
 def judge(proposed, rows, main=None, now=NOW):
     gate = make_gate("g", *(each.rule for each in proposed.rules), before="training")
-    if main is None:
-        content = Content(rows)
-    else:
-        content = Content(pl.concat([main, rows]), rows, main)
+    content = Content(rows) if main is None else Content(pl.concat([main, rows]), rows, main)
     checks = list({rule.check.name: rule.check for rule in gate.rules}.values())
     tables = {"orders": content, "customers": Content(make_customers())}
     measured = measure_tables(checks, tables, subject="data:x", now=now, log_digest="")

@@ -14,12 +14,15 @@ from shipway.app.workspace import Workspace
 from shipway.core.argument import take_width
 from shipway.core.check import Rule
 from shipway.core.error import ShipwayError
+from shipway.core.expectation import is_suite, read_suite, refuse_suite
 from shipway.core.feature import Expr, Label, Source
 from shipway.core.proposal import Omission, Proposed, Survey, write_gate, write_module, write_rule
+from shipway.core.schema import is_schema, read_schema
 from shipway.core.table import MAIN, Commit
 from shipway.data.proposal import propose_rules
 from shipway.infra.branch import Branches
 from shipway.kit.suggestion import did_you_mean
+from shipway.ports.adapter import load_adapter, needs_extra
 
 
 class ProposedRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -209,3 +212,95 @@ def _find_commit(workspace: Workspace, branch: str | None) -> Commit:
     heads = [workspace.tables.head(each) for each in (MAIN, INGEST)] if workspace.exists else []
     head = next((each for each in heads if each is not None), None)
     return workspace.main_commit() if head is None else workspace.tables.get(head)
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """A gate made of another tool's rules.
+
+    Attributes:
+        gate: its name.
+        origin: what it was.
+        rules: the rules, with what each was taken from.
+        left: what has no word, and why.
+        text: the source text.
+        path: the file it was written to; None where it was not.
+    """
+
+    gate: str
+    origin: str
+    rules: list[ProposedRule]
+    left: list[Omission]
+    text: str
+    path: str | None
+
+
+def import_gate(
+    project: Project, what: str, *, source: str | None = None, name: str = "imported", into: Path | None = None
+) -> Imported:
+    """Write another tool's rules in shipway's words.
+
+    Args:
+        project: whose source is judged.
+        what: a suite of Great Expectations as JSON, a Pandera schema as JSON or YAML, or one as `module:name`.
+        source: the source whose rows are judged; may be left out where there is only one.
+        name: what the gate is called.
+        into: a new file to write it to, as a function that takes the source.
+
+    Raises:
+        ShipwayError: SW-104 for a source that is not declared, SW-106 for a document that is neither, SW-107 if the
+            file is there, SW-201 if there is no such document, SW-402 if nothing of it has a word, SW-701 if Pandera is
+            not installed and needed.
+    """
+    if into is not None:
+        refuse_present(into)
+    sources = project.registry.sources
+    if source is None and len(sources) != 1:
+        raise ShipwayError("SW-106", "it is not said which source is judged", f"--source, of {', '.join(sources)}")
+    chosen = source or next(iter(sources))
+    if chosen not in sources:
+        raise ShipwayError("SW-104", f"there is no source {chosen!r}", did_you_mean(chosen, sources))
+    document = _read_document(what, project.root)
+    if is_suite(document):
+        foreign = read_suite(document, sources[chosen])
+    elif is_schema(document):
+        foreign = read_schema(document, sources[chosen])
+    else:
+        raise refuse_suite(what)
+    if not foreign.rules:
+        fact = f"nothing of {what} has a word: {foreign.left[0].what}: {foreign.left[0].why}" if foreign.left else ""
+        raise ShipwayError("SW-402", fact or f"{what} asks for nothing", "write the rules with shipway's words")
+    groups = [(f"{foreign.origin}, from {what}", foreign.rules)]
+    head = f"Rules of {foreign.origin}, from {what}."
+    text = write_gate(name, groups) if into is None else write_module(name, [chosen], groups, head=head)
+    if into is not None:
+        write_new(into, text)
+    rules = [
+        ProposedRule(table=chosen, kind="imported", rule=write_rule(rule), why=why, seen={})
+        for rule, why in foreign.rules
+    ]
+    path = None if into is None else str(into)
+    return Imported(gate=name, origin=foreign.origin, rules=rules, left=list(foreign.left), text=text, path=path)
+
+
+def _read_document(what: str, root: Path) -> Any:
+    """Return a suite or schema as it was written."""
+    path = Path(what)
+    module, colon, attribute = what.partition(":")
+    if colon and not path.exists() and module.replace(".", "").isidentifier() and attribute.isidentifier():
+        try:
+            return load_adapter("schemas.pandera")().load(what, root)
+        except ModuleNotFoundError as error:
+            raise needs_extra((error.name or "").partition(".")[0], what) from error
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ShipwayError("SW-201", f"{what} cannot be read: {error}", "name a file, or module:name") from error
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        if path.suffix not in (".yaml", ".yml"):
+            raise ShipwayError("SW-106", f"{what} is no JSON: {error}", "name a .json or .yaml file") from error
+    try:
+        return load_adapter("schemas.pandera")().parse(text)
+    except ModuleNotFoundError as error:
+        raise needs_extra((error.name or "").partition(".")[0], what) from error

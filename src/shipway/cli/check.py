@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from shipway.app.check import Checked, check_project
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES
-from shipway.cli.proposal import infer
+from shipway.cli.proposal import import_rules, infer
 from shipway.cli.render import Console, show_overrides, show_table, show_title, show_way_out, word, write_value
 from shipway.core.projection import OverrideState
 
@@ -23,10 +23,12 @@ Examples:
   shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
   shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
   shipway check infer --every 7d --into rules.py
+  shipway check import suite.json --source orders
   shipway check --json | jq '.outcome'""",
 )
 
 app.command(infer, name="infer", help="Propose a gate from the data there is")
+app.command(import_rules, name="import", help="Write a Pandera schema or a Great Expectations suite as a gate")
 
 
 @app.default

@@ -8,7 +8,7 @@ from shipway.cli.door import Given
 from shipway.cli.render import Console
 
 if TYPE_CHECKING:
-    from shipway.app.proposal import Inferred
+    from shipway.app.proposal import Imported, Inferred
 
 
 def infer(
@@ -50,3 +50,38 @@ def _show_inferred(console: Console, inferred: "Inferred") -> None:
             console.print(f"# not proposed: {omission.what}: {omission.why}", soft_wrap=True)
     else:
         console.print(f"wrote {inferred.path}: read it, and keep what is meant", soft_wrap=True)
+
+
+def import_rules(
+    what: str,
+    /,
+    *,
+    source: str | None = None,
+    name: str = "imported",
+    into: Path | None = None,
+    door: Given,
+) -> None:
+    """Write a Pandera schema or a Great Expectations suite as a gate.
+
+    Args:
+        what: a suite as JSON, a schema as JSON or YAML, or module:name
+        source: the source that it judges; needed where there are several
+        name: what the gate is called
+        into: a new Python file to write it to
+        door: how to answer
+    """
+    from shipway.app.proposal import import_gate
+
+    imported = import_gate(door.project(), what, source=source, name=name, into=into)
+    rules = f"{write_plural(len(imported.rules), 'rule')} of a {imported.origin}"
+    door.note("imported", f"{rules}, {len(imported.left)} without a word")
+    door.answer(imported, _show_imported)
+
+
+def _show_imported(console: Console, imported: "Imported") -> None:
+    if imported.path is None:
+        console.print(imported.text, end="", soft_wrap=True)
+    else:
+        console.print(f"wrote {imported.path}: read it, and keep what is meant", soft_wrap=True)
+    for omission in imported.left:
+        console.print(f"# no word: {omission.what}: {omission.why}", soft_wrap=True)
