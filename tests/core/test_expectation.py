@@ -48,8 +48,10 @@ COUNTS = [
     (expect("expect_column_values_to_match_regex", column="code", regex="A[0-9]$"),
      r'holds(t.code.matches("[\\x00-\\U0010ffff]*A[0-9]"))', 2),
     (expect("expect_column_value_lengths_to_equal", column="code", value=2), "holds(t.code.length().equals(2))", 2),
+    (expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="high", column_B="low", or_equal=True,
+            ignore_row_if="either_value_is_missing"), "holds(t.high >= t.low)", 1),
     (expect("expect_column_pair_values_a_to_be_greater_than_b", column_A="high", column_B="low", or_equal=True),
-     "holds(t.high >= t.low)", 1),
+     "holds((t.high >= t.low).fill(t.high.is_null() & t.low.is_null()))", 2),
 ]  # fmt: skip
 
 
@@ -100,6 +102,7 @@ def test_numbers_of_a_table_are_bounded_on_both_sides():
         (expect("expect_column_values_to_match_regex", column="code", regex=r"(?i)a"), "cannot be used"),
         (expect("expect_column_values_to_match_regex", column="code", regex="^a|b$"), "anchors and alternatives"),
         (expect("expect_column_min_to_be_between", column="n", max_value=3), "has no word"),
+        (expect("expect_column_pair_values_to_be_equal", column_A="low", column_B="n", mostly=0.9), "mostly=0.9"),
         (expect("expect_column_values_to_be_unique", column="n", mostly=0.9), "mostly=0.9"),
         (expect("expect_column_values_to_be_in_set", column="n"), "cannot be read"),
     ],

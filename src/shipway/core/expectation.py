@@ -24,7 +24,7 @@ from shipway.core.suite import (
     scalars,
     searched,
 )
-from shipway.maths.expression import Column
+from shipway.maths.expression import Column, Operation
 
 Kwargs: TypeAlias = Mapping[str, Any]
 Made: TypeAlias = Sequence[Rule | Check]
@@ -108,18 +108,28 @@ def _type(reading: Reading, kwargs: Kwargs) -> Made:
 
 def _greater(reading: Reading, kwargs: Kwargs) -> Made:
     a, b = _pair(reading, kwargs)
-    return [row_rule(a >= b if kwargs.get("or_equal") else a > b, kwargs.get("mostly"))]
+    return [_of_pair(a, b, a >= b if kwargs.get("or_equal") else a > b, kwargs)]
 
 
 def _same(reading: Reading, kwargs: Kwargs) -> Made:
     a, b = _pair(reading, kwargs)
-    return [row_rule(a.equals(b), kwargs.get("mostly"))]
+    return [_of_pair(a, b, a.equals(b), kwargs)]
 
 
 def _pair(reading: Reading, kwargs: Kwargs) -> tuple[Column, Column]:
-    if kwargs.get("ignore_row_if") not in (None, "both_values_are_missing", "either_value_is_missing"):
-        raise NoWordError("it counts missing values against the rule")
     return reading.column(kwargs["column_A"]), reading.column(kwargs["column_B"])
+
+
+def _of_pair(a: Column, b: Column, condition: Operation, kwargs: Kwargs) -> Check | Rule:
+    """Return a rule on two columns; unless it is said, a row with one of the two values counts against it."""
+    ignored, mostly = kwargs.get("ignore_row_if") or "both_values_are_missing", kwargs.get("mostly")
+    if ignored == "either_value_is_missing":
+        return row_rule(condition, mostly)
+    if mostly not in (None, 1):
+        raise NoWordError(f"mostly={mostly!r} of rows some of which are missing a value has no word")
+    if ignored == "never":
+        return row_rule(condition.fill(value=False))
+    return row_rule(condition.fill(a.is_null() & b.is_null()))
 
 
 _OF_COLUMN: Final[dict[str, tuple[Callable[[Column, Kwargs], Made], tuple[str, ...]]]] = {
