@@ -51,7 +51,7 @@ from shipway.core.data_check import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Label, Source
-from shipway.core.gate import decide, make_gate
+from shipway.core.gate import Gate, decide, make_gate
 from shipway.core.raw import Raw
 from shipway.core.registry import collecting
 from shipway.data.check import measure_tables
@@ -327,7 +327,7 @@ def load() -> dict[str, Frame]:
             "planes": raw["planes"], "airports": raw["airports"]}  # fmt: skip
 
 
-def judge(tables: dict[str, Frame], month: int, fault: Fault | None = None) -> dict[str, str]:
+def judge(tables: dict[str, Frame], month: int, fault: Fault | None = None, gate: Gate = GATE) -> dict[str, str]:
     """Judge a month beside those before it; the rules that do not pass, with why.
 
     Returns:
@@ -342,14 +342,14 @@ def judge(tables: dict[str, Frame], month: int, fault: Fault | None = None) -> d
         rows = pl.concat([main.cast(types), batch]) if month > 1 else batch  # pyright: ignore[reportArgumentType]
         contents[name] = Content(rows, batch, main) if month > 1 else Content(rows)
     end = datetime(2013 + month // 12, month % 12 + 1, 1, 17, tzinfo=UTC) + timedelta(days=1)
-    checks = list({rule.check.name: rule.check for rule in GATE.rules}.values())
+    checks = list({rule.check.name: rule.check for rule in gate.rules}.values())
     try:
         measured = measure_tables(
             checks, contents, subject=f"data:{month}", now=int(end.timestamp()) * 1_000_000, log_digest=""
         )
     except ShipwayError as error:
         return {f"refused, {error.code}": f"fail: {error.fact}"}
-    verdict = decide(GATE, f"data:{month}", {name: one.evidence for name, one in measured.items()})
+    verdict = decide(gate, f"data:{month}", {name: one.evidence for name, one in measured.items()})
     return {found.rule: f"{found.outcome}: {found.reason}" for found in verdict.findings if found.outcome != "pass"}
 
 

@@ -11,6 +11,7 @@ from shipway.app.check import Checked, check_project
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.proposal import import_rules, infer
 from shipway.cli.render import (
     Console,
     show_facts,
@@ -39,11 +40,16 @@ Examples:
   shipway check data --page data.html
   shipway check override data --by ana --reason "the feed of May 3 is short by one airport, known and harmless"
   shipway check revoke 3f2a90 --by ana --reason "it was not harmless"
+  shipway check infer --every 7d --into rules.py
+  shipway check import suite.json --source orders
   shipway check --json | jq '.outcome'
   shipway check --at duckdb:warehouse.db
   shipway check data --at postgresql://reader@db.example.com/shop --schema staging --main public
   shipway check --at duckdb:warehouse.db --sql""",
 )
+
+app.command(infer, name="infer", help="Propose a gate from the data there is")
+app.command(import_rules, name="import", help="Write a Pandera schema or a Great Expectations suite as a gate")
 
 
 @app.default

@@ -41,6 +41,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
+    "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {

@@ -1,0 +1,1 @@
+"""Pandera's schemas, read."""
