@@ -1,14 +1,12 @@
 """`shipway data`."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from shipway.app.branch import (
-    CommitLine,
     RefLine,
-    TableDifference,
     Way,
     commit_files,
     compare_data,
@@ -20,13 +18,13 @@ from shipway.app.branch import (
     read_log,
 )
 from shipway.app.count import write_plural
+from shipway.cli.branch import show_differences, show_log, show_moved, show_refs
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import DONE, OUTCOMES, UsageError
 from shipway.cli.quarantine import show_quarantine, show_released
-from shipway.cli.render import Console, show_table, show_title, watch_run, write_instant, write_value
+from shipway.cli.render import Console, show_table, watch_run
 from shipway.core.table import MAIN
 from shipway.kit.duration import parse_duration
-from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.app.contract import ContractState
@@ -56,7 +54,7 @@ Examples:
 def show(*, door: Given) -> None:
     """Show the branches and tags of the data, and what is in them."""
     timezone = door.project().config.project.timezone
-    door.answer(list_refs(door.project()), lambda console, lines: _show_refs(console, lines, timezone))
+    door.answer(list_refs(door.project()), lambda console, lines: show_refs(console, lines, timezone))
 
 
 @app.command(name="branch", help="Begin a branch, or drop one")
@@ -121,7 +119,7 @@ def commit(
     way: Way = "append" if append else "upsert" if upsert else "replace"
     line = commit_files(door.project(), name, _read_pairs(files), way=way, key=key, message=message)
     timezone = door.project().config.project.timezone
-    door.answer(line, lambda console, made: _show_log(console, [made], timezone))
+    door.answer(line, lambda console, made: show_log(console, [made], timezone))
 
 
 @app.command(name="log", help="Show the commits of a branch")
@@ -135,7 +133,7 @@ def log(name: str = MAIN, /, *, limit: Annotated[int, Parameter(validator=Number
     """
     timezone = door.project().config.project.timezone
     lines = read_log(door.project(), name, limit=limit)
-    door.answer(lines, lambda console, found: _show_log(console, found, timezone))
+    door.answer(lines, lambda console, found: show_log(console, found, timezone))
 
 
 @app.command(name="diff", help="Show which rows differ between two versions")
@@ -158,7 +156,7 @@ def diff(
         door: how to answer
     """
     found = compare_data(door.project(), before, after, table=table, examples=rows)
-    door.answer(found, lambda console, differences: _show_differences(console, differences, before, after))
+    door.answer(found, lambda console, differences: show_differences(console, differences, before, after))
 
 
 @app.command(name="merge", help="Bring a branch into another; main takes what its gates let through")
@@ -306,7 +304,7 @@ def take_rows(
 
 def _answer_ref(door: Given, line: RefLine) -> None:
     timezone = door.project().config.project.timezone
-    door.answer(line, lambda console, made: _show_refs(console, [made], timezone))
+    door.answer(line, lambda console, made: show_refs(console, [made], timezone))
 
 
 def _show_contract(console: Console, found: "ContractState") -> None:
@@ -323,86 +321,8 @@ def _show_contract(console: Console, found: "ContractState") -> None:
 
 
 def _answer_moved(door: Given, made: "MovedData") -> int:
-    door.answer(made, _show_moved)
+    door.answer(made, show_moved)
     return DONE if made.outcome is None else OUTCOMES["pass" if made.moved else made.outcome]
-
-
-def _show_moved(console: Console, made: "MovedData") -> None:
-    show_table(console, (), (("", table, how) for table, how in made.tables.items()))
-    for conflict in made.conflicts:
-        show_title(console, conflict.table, conflict.reason)
-        for keys in conflict.keys:
-            console.print(f"  {_say_row(keys)}", soft_wrap=True)
-    for reason in made.reasons:
-        console.print(reveal(reason), soft_wrap=True)
-    if made.moved:
-        console.print(f"{made.into} is at {(made.commit or '')[:12]}")
-    elif made.commit is not None:
-        console.print(f"{made.into} stays where it is; what was tried is on branch audit")
-    elif not made.conflicts:
-        console.print("it can be merged" if made.tables else "there is nothing to merge")
-
-
-def _show_refs(console: Console, lines: list[RefLine], timezone: str) -> None:
-    if not lines:
-        console.print("no data yet: shipway run ingests, checks and admits it")
-    show_table(
-        console,
-        ("", "name", "commit", "at", "rows", ""),
-        (
-            (
-                line.kind,
-                line.name,
-                line.commit[:12],
-                write_instant(line.made_at, timezone),
-                ", ".join(f"{table} {count:,}" for table, count in line.rows.items()),
-                line.message,
-            )
-            for line in lines
-        ),
-    )
-
-
-def _show_log(console: Console, lines: list[CommitLine], timezone: str) -> None:
-    show_table(
-        console,
-        ("commit", "at", "changed", "", ""),
-        (
-            (
-                line.commit[:12],
-                write_instant(line.made_at, timezone),
-                ", ".join(
-                    f"{table} gone" if count is None else f"{table} {count:,}" for table, count in line.changed.items()
-                ),
-                line.message,
-                ", ".join(line.refs),
-            )
-            for line in lines
-        ),
-    )
-
-
-def _show_differences(console: Console, found: list[TableDifference], before: str, after: str) -> None:
-    if not found:
-        console.print(f"{before} and {after} have the same rows")
-    for place, each in enumerate(found):
-        if place:
-            console.print()
-        counts = {"added": each.added, "removed": each.removed, "changed": each.changed}
-        said = ", ".join([*(f"{count:,} {kind}" for kind, count in counts.items() if count), *each.columns])
-        show_title(console, each.table, said)
-        for kind, rows in each.examples.items():
-            for row in rows:
-                console.print(f"  {kind:<8} {_say_row(row)}", soft_wrap=True)
-
-
-def _say_row(row: dict[str, Any]) -> str:
-    return ", ".join(
-        f"{name} {write_value(value['was'])} -> {write_value(value['now'])}"
-        if isinstance(value, dict) and value.keys() == {"was", "now"}
-        else f"{name} {write_value(value)}"
-        for name, value in row.items()
-    )
 
 
 def _read_pairs(words: list[str]) -> dict[str, str]:

@@ -43,11 +43,9 @@ def plan_age(measure: Fresh, table: Table) -> Reader:
 
     def read_feeds() -> Reading:
         known = feeds().whole().drop_nulls().filter(pl.col("rows:") >= measure.support_rows).sort("newest:", *columns)
-        if known.is_empty():
-            return conclude_feeds(None, 0, 0, table.now, scan.rows)
-        oldest = known.row(0, named=True)
-        named = {column: oldest[column] for column in columns}
-        return conclude_feeds(named, int(oldest["newest:"]), known.height, table.now, scan.rows)
+        oldest = None if known.is_empty() else known.select(columns).row(0, named=True)
+        newest = 0 if known.is_empty() else int(known["newest:"][0])
+        return conclude_feeds(oldest, newest, known.height, table.now, scan.rows)
 
     return read_feeds
 

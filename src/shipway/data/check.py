@@ -160,6 +160,5 @@ def _open_table(
 def _conclude(check: Check, reading: Reading, table: Table, *, subject: str, log_digest: str) -> Measured:
     examples = pl.concat(reading.failing.found) if reading.failing is not None and reading.failing.found else None
     rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
-    return Measured(
-        make_evidence(check.name, reading, examples, rows, subject=subject, log_digest=log_digest), examples
-    )
+    evidence = make_evidence(check.name, reading, examples, rows, subject=subject, log_digest=log_digest)
+    return Measured(evidence, examples)

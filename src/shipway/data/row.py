@@ -171,7 +171,6 @@ def plan_references(measure: Refers, table: Table) -> Reader:
 def plan_columns(measure: HasColumns, table: Table) -> Reader:
     """Plan the number of columns that are missing or of another type."""
     scan = scan_rows(table, measure.rows)
-
     return lambda: conclude_columns(measure, scan.schema, scan.rows)
 
 

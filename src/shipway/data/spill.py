@@ -27,7 +27,7 @@ HELD_GROUPS: Final = 1 << 18
 HELD_HASHES: Final = 1 << 18
 """How many hashes are held in memory."""
 
-_FOLD_ROWS: Final = 1 << 15
+_FOLD_ROWS: Final = 1 << 17
 """How many rows of groups are gathered at least before they are put together."""
 
 _GROUP_CUTS: Final = 64
@@ -63,10 +63,14 @@ class Tally:
         """Add groups: the keys, then the other columns; a key that is there already is put together with it."""
         self._loose.append(groups)
         self._rows += groups.height
-        if self._rows - self._folded > max(_FOLD_ROWS, self._folded):
-            folded = self._fold()
-            if folded.height > self._limit:
+        if self._disk is not None:
+            if self._rows > self._limit:
                 self.spread()
+        elif (
+            self._rows - self._folded > max(min(_FOLD_ROWS, self._limit), self._folded)
+            and self._fold().height > self._limit
+        ):
+            self.spread()
 
     @property
     def spilled(self) -> bool:

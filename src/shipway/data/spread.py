@@ -81,8 +81,8 @@ def plan_unseen(measure: Unseen, table: Table) -> Reader:
             return batch.join(values, on=measure.column, how="semi", maintain_order="left")
 
         failing = seek_rows(scan, keep, (), table.shown(measure.column)) if count else None
-        some = new["value:"].head(NAMED).to_list()
-        return replace(conclude_unseen(count, n, some, column, known=len(known) > 0), failing=failing)
+        found = conclude_unseen(count, n, new["value:"].head(NAMED).to_list(), column, known=len(known) > 0)
+        return replace(found, failing=failing)
 
     return read
 

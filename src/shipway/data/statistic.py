@@ -115,7 +115,7 @@ def _plan_estimate(
         found, _ = estimate()
         if against is None:
             return conclude_estimate(found, what, estimated=measure.by is not None)
-        earlier, unit = (None, 0.0) if before is None else before()
+        earlier, unit = (None, 1.0) if before is None else before()
         unit = (unit or 1.0) if scaled else 1.0
         return conclude_difference(found, earlier, unit, what, estimated=measure.by is not None)
 
@@ -134,13 +134,16 @@ def _ask_mean(measure: Mean, scan: Scan) -> Estimator:
         return read_whole
     days = ask_days(scan, measure.by, [value.is_not_null(), value, value * value])
 
-    return lambda: estimate_daily_mean(*days().T)
+    def read() -> tuple[Estimate, float]:
+        n, total, square = days().T
+        return estimate_daily_mean(n, total, square)
+
+    return read
 
 
 def _ask_quantile(measure: Quantile, scan: Scan) -> Estimator:
     number_of(measure.value, scan)
     asked = ask_distribution(measure.value, measure.by, scan)
-
     return lambda: estimate_quantile(asked(), measure.at, daily=measure.by is not None)
 
 
