@@ -47,9 +47,11 @@ def moderate(variances: Floats, freedoms: Floats) -> Moderated:
     told = variances > 0
     if told.sum() < 3:
         return Moderated(variances, freedoms)
-    half: Any = freedoms[told] / 2
-    logs = np.asarray(np.log(variances[told]) - digamma(half) + np.log(half), dtype=np.float64)
-    between = float(logs.var(ddof=1)) - float(np.mean(trigamma(half)))
+    half: Floats = freedoms[told] / 2
+    shift: Any = digamma(half)
+    logs = np.log(variances[told]) + np.log(half) - shift
+    noise: Any = trigamma(half)
+    between = float(logs.var(ddof=1)) - float(np.mean(noise))
     whole = float(freedoms[told].sum())
     if between <= 0:
         common = math.exp(float(logs.mean()))
