@@ -55,11 +55,13 @@ def main(months: str = "6", part: str = "") -> int:
           f"{proposed.bounds} with an estimated bound, {len(proposed.left)} left out")  # fmt: skip
     gates = {"inferred": gate_of(proposed), "by hand": data_fault.GATE}
     wolf = dict.fromkeys(gates, 0)
+    clean: dict[tuple[str, int], set[str]] = {}
     print("\nclean months that were not inferred from")
     for month in range(seen + 1, 13):
         for name, gate in gates.items():
             against = data_fault.judge(tables, month, gate=gate)
             wolf[name] += bool(against)
+            clean[name, month] = set(against)
             print(f"  2013-{month:02}  {name:9} {'pass' if not against else 'FALSE ALARM'}")
             print("".join(f"           {rule}: {reason}\n" for rule, reason in against.items()), end="")
     caught = dict.fromkeys(gates, 0)
@@ -68,13 +70,11 @@ def main(months: str = "6", part: str = "") -> int:
              for fault in data_fault.FAULTS if part in fault.name]  # fmt: skip
     faults = [(fault, month) for fault, month in moved if seen < month <= 12]
     for fault, month in faults:
-        clean = {name: set(data_fault.judge(tables, month, gate=gate)) if wolf[name] else set[str]()
-                 for name, gate in gates.items()}  # fmt: skip
         said, first = list[str](), "-"
         for name, gate in gates.items():
             against = data_fault.judge(tables, month, fault, gate=gate)
             # A rule that the clean month does not pass either has not caught anything.
-            failed = [r for r, reason in against.items() if reason.startswith("fail") and r not in clean[name]]
+            failed = [r for r, reason in against.items() if reason.startswith("fail") and r not in clean[name, month]]
             caught[name] += bool(failed)
             said.append(f"{'caught' if failed else 'MISSED':6}")
             if name == "inferred":

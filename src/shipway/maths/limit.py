@@ -50,8 +50,7 @@ def moderate(variances: Floats, freedoms: Floats) -> Moderated:
     half: Floats = freedoms[told] / 2
     shift: Any = digamma(half)
     logs = np.log(variances[told]) + np.log(half) - shift
-    noise: Any = trigamma(half)
-    between = float(logs.var(ddof=1)) - float(np.mean(noise))
+    between = float(logs.var(ddof=1)) - float(trigamma(half).mean())
     whole = float(freedoms[told].sum())
     if between <= 0:
         common = math.exp(float(logs.mean()))
