@@ -5,6 +5,8 @@ import math
 import polars as pl
 import pytest
 
+from shipway.core.check import NOTHING_CAME
+from shipway.core.data_check import present
 from shipway.core.data_measure import DayRows, HasColumns, Shift
 from shipway.data import conclusion
 from shipway.data.conclusion import (
@@ -121,10 +123,12 @@ def test_a_shift_of_numbers_is_in_deviations_and_that_of_texts_in_shares():
 def test_evidence_says_the_first_failing_row():
     rows = pl.DataFrame({"id": [7], "s": [None]}, schema={"id": pl.Int64, "s": pl.String})
     reading = conclusion.conclude_share(1, 0, 4, "are null")
-    evidence = make_evidence("c", reading, rows, 4, subject="data:x", log_digest="d")
-    assert (evidence.low, evidence.value, evidence.high) == (0.25, 0.25, 0.25)
+    check, told = present(Column("t", "s")), {"subject": "data:x", "log_digest": "d"}
+    evidence = make_evidence(check, reading, rows, 4, unchanged=False, **told)
+    assert (evidence.check, evidence.low, evidence.value, evidence.high) == (check.name, 0.25, 0.25, 0.25)
     assert evidence.facts["said"] == "1 of 4 rows are null (25 %), e.g. id 7, s null"
-    empty = make_evidence(
-        "c", conclusion.conclude_share(0, 0, 0, "are null"), None, 0, subject="data:x", log_digest="d"
-    )
-    assert empty.facts["said"] == "there are no rows"
+    nothing = conclusion.conclude_share(0, 0, 0, "are null")
+    empty = make_evidence(check, nothing, None, 0, unchanged=False, **told)
+    assert (empty.facts["said"], NOTHING_CAME in empty.facts) == ("there are no rows", False)
+    none_came = make_evidence(check, nothing, None, 0, unchanged=True, **told)
+    assert (none_came.n, none_came.facts[NOTHING_CAME]) == (0, True)

@@ -1,6 +1,7 @@
 """Numbers of a column as Polars and NumPy count them, and intervals by simulation."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from shipway.core.data_check import (
     correlation,
     distinct,
+    fresh,
     has_rows,
     holds,
     label_rate,
@@ -26,6 +28,7 @@ from shipway.core.data_check import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Label, Source
+from shipway.core.gate import checks_of, decide, make_gate
 from shipway.data.check import measure_tables
 from shipway.data.delivery import split_rows
 from shipway.data.scan import Content
@@ -185,15 +188,32 @@ def test_what_main_never_had_differs_from_nothing_and_what_is_empty_there_cannot
     assert empty.n == 0
 
 
+def judge_new(content, *rules):
+    """Return the findings of rules on new rows."""
+    gate = make_gate("g", *(rule.on("new") for rule in rules), before="training")
+    found = measure_tables(checks_of([gate]), {"t": content}, subject="data:t@1", now=NOW, log_digest="")
+    evidence = {name: one.evidence for name, one in found.items()}
+    return evidence, decide(gate, "data:t@1", evidence).findings
+
+
 def test_new_rows_are_those_whose_key_main_has_not():
     main, batch = rows(range(5), seed=1), rows(range(5, 7), seed=2)
-    content = split_rows(pl.concat([main, batch]), main, ("id",))
-    check = has_rows(t).on("new")
-    found = measure_tables([check], {"t": content}, subject="data:t@1", now=NOW, log_digest="")
-    assert found[check.name].evidence.value == batch.height
-    broken = present(t.x).on("new")
-    none = measure_tables([broken], {"t": split_rows(main, main, ("id",))}, subject="d", now=NOW, log_digest="")
-    assert none[broken.name].evidence.n == 0
+    evidence, findings = judge_new(split_rows(pl.concat([main, batch]), main, ("id",)), has_rows(t) >= 1)
+    assert [one.value for one in evidence.values()] == [batch.height]
+    assert findings[0].outcome == "pass"
+
+
+def test_a_table_that_is_what_main_has_needs_no_judgement_but_whether_rows_come():
+    main = rows()
+    corrected = main.with_columns(x=pl.when(pl.col("id") == 100_003).then(-1.0).otherwise("x"))
+    rules = (present(t.x), holds(t.x > 1e9), unseen(t.k), mean(t.x) >= 1e9, has_rows(t) >= 1, fresh(t.at, within="1h"))
+    same = replace(split_rows(main, main, ("id",)), unchanged=True)
+    evidence, findings = judge_new(same, *rules)
+    assert [one.n for one in evidence.values()] == [0] * len(rules)
+    assert [finding.outcome for finding in findings] == ["pass"] * 4 + ["hold"] * 2
+    assert {finding.reason for finding in findings[:4]} == {"the table is what main has already"}
+    for content in (split_rows(corrected, main, ("id",)), Content(main.clear())):
+        assert {finding.outcome for finding in judge_new(content, *rules)[1]} == {"hold"}
 
 
 def test_references_are_counted_over_whole_keys():

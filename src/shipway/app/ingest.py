@@ -1,6 +1,7 @@
 """From raw inputs to the main branch: sources are made, committed to a branch of their own, checked, and merged."""
 
 from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -213,6 +214,7 @@ def read_contents(
             known = {earlier.reading(part) for part in earlier.parts}
             since = _open_rows(workspace, rows, [part for part in rows.parts if rows.reading(part) not in known])
             content = split_rows(content.rows, main, sources[name].key, since=since)
+            content = replace(content, unchanged=rows.digest == earlier.digest)
         contents[name] = content
     return contents
 

@@ -41,6 +41,9 @@ from shipway.maths.expression import quote
 Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
+NOTHING_CAME: Final = "nothing_came"
+"""The fact of evidence on new rows that the table is what main has already: there is nothing to judge."""
+
 _BOUNDS: Final[dict[type, str]] = {
     HasRows: ">= 1000",
     Fresh: "<= 86400000000",

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias, cast
 import msgspec
 
 from shipway.core.argument import take_name, take_names, take_width, write
-from shipway.core.check import Check, Evidence, Operator, Rule, Subject, natural_rule
+from shipway.core.check import NOTHING_CAME, Check, Evidence, Operator, Rule, Subject, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.core.measure import Labelled, LabelMaturity
 from shipway.kit.canonical import digest_value
@@ -229,6 +229,8 @@ def judge(rule: Rule, evidence: Evidence | None, *, mature: float = 0.0) -> Find
     """
     if evidence is None:
         return Finding(rule=rule.text, outcome="hold", reason="nothing was measured", evidence=None)
+    if evidence.facts.get(NOTHING_CAME) is True:
+        return Finding(rule=rule.text, outcome="pass", reason=str(evidence.facts["said"]), evidence=evidence.id)
     if evidence.n == 0 or any(math.isnan(number) for number in (evidence.value, evidence.low, evidence.high)):
         said = evidence.facts.get("said", "there was nothing to measure")
         return Finding(rule=rule.text, outcome="hold", reason=str(said), evidence=evidence.id)

@@ -159,6 +159,9 @@ def _open_table(
 
 def _conclude(check: Check, reading: Reading, table: Table, *, subject: str, log_digest: str) -> Measured:
     examples = pl.concat(reading.failing.found) if reading.failing is not None and reading.failing.found else None
-    rows = scan_rows(table, cast("DataMeasure", check.measure).rows).rows
-    evidence = make_evidence(check.name, reading, examples, rows, subject=subject, log_digest=log_digest)
+    which = cast("DataMeasure", check.measure).rows
+    rows, unchanged = scan_rows(table, which).rows, which == "new" and table.content.unchanged
+    evidence = make_evidence(
+        check, reading, examples, rows, unchanged=unchanged, subject=subject, log_digest=log_digest
+    )
     return Measured(evidence, examples)

@@ -8,8 +8,8 @@ from typing import Any, Final
 import numpy as np
 import polars as pl
 
-from shipway.core.check import Evidence
-from shipway.core.data_measure import ColumnKind, DayRows, HasColumns, Shift
+from shipway.core.check import NOTHING_CAME, Check, Evidence
+from shipway.core.data_measure import ColumnKind, DayRows, Fresh, HasColumns, HasRows, Shift
 from shipway.data.reading import Reading, say_age, say_number, say_share
 from shipway.maths.distribution import (
     Distribution,
@@ -39,20 +39,41 @@ _IS_KIND: Final[dict[ColumnKind, Callable[[pl.DataType], bool]]] = {
 
 
 def make_evidence(
-    check: str, reading: Reading, examples: pl.DataFrame | None, rows: int, *, subject: str, log_digest: str
+    check: Check,
+    reading: Reading,
+    examples: pl.DataFrame | None,
+    rows: int,
+    *,
+    unchanged: bool,
+    subject: str,
+    log_digest: str,
 ) -> Evidence:
-    """Return what a check came to as evidence, with the first of the failing rows among its words."""
+    """Return what a check came to as evidence, with the first of the failing rows among its words.
+
+    Args:
+        check: what was measured.
+        reading: what it came to.
+        examples: some of the rows that are against it.
+        rows: how many rows were looked at.
+        unchanged: whether these are new rows of a table that is what main has already.
+        subject: what is measured, as `kind:name@version`.
+        log_digest: digest of the data.
+    """
     said = reading.said if examples is None else f"{reading.said}, e.g. {_say_row(examples)}"
+    facts = {**reading.facts, "said": said if rows else "there are no rows"}
+    if unchanged and not isinstance(check.measure, HasRows | Fresh):
+        # How many rows come and how old they are is asked just then; nothing else can be wrong with what did not come.
+        facts |= {NOTHING_CAME: True, "said": "the table is what main has already"}
     low, high = reading.interval or (reading.value, reading.value)
     return Evidence(
-        check=check,
+        check=check.name,
         subject=subject,
         value=reading.value,
         low=low,
         high=high,
         n=reading.n,
         clusters=reading.clusters,
-        facts={**reading.facts, "said": said if rows else "there are no rows"},
+        facts=facts,
         log_digest=log_digest,
     )
 

@@ -34,11 +34,13 @@ class Content:
         rows: all rows that it would have.
         new: those that the main branch does not have; None where all are new.
         main: the rows of the main branch; None where it has no such table.
+        unchanged: whether the table is what the main branch has already, no row added and none corrected.
     """
 
     rows: Frame
     new: Frame | None = None
     main: Frame | None = None
+    unchanged: bool = False
 
 
 @dataclass(slots=True)

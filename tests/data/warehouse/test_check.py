@@ -1,6 +1,7 @@
 """Polars is the oracle: a warehouse gives the same evidence for the same rows, whatever the rule and the rows."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -12,12 +13,12 @@ from hypothesis import Phase, given, settings
 from polars.testing import assert_frame_equal
 
 import shipway as sw
-from shipway.core.check import Check
+from shipway.core.check import NOTHING_CAME, Check
 from shipway.core.data_measure import DataMeasure, Refers
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Label, Source
 from shipway.data.check import measure_tables
-from shipway.data.scan import Content
+from shipway.data.delivery import split_rows
 from shipway.data.warehouse.check import Place, measure_warehouse, write_questions
 from shipway.maths.expression import Column
 
@@ -169,6 +170,9 @@ def same(found, expected):
     return found == expected
 
 
+FRAME = pl.DataFrame({"id": [1, 2, 3], "s": ["a", None, "c"], "n": [1, 2, 2], "f": [0.5, 1.5, math.nan]})
+
+
 def measure_both(yard, rows, main, others, checks):
     yard.put("t", rows)
     yard.put("other", others)
@@ -179,8 +183,10 @@ def measure_both(yard, rows, main, others, checks):
     with yard.open() as warehouse:
         mains = {"t": Place("t", "before")}
         found = measure_warehouse(checks, warehouse, {"t": Place("t")}, mains=mains, **how)
-    new = None if main is None else rows.join(main, on="id", how="anti", maintain_order="left")
-    return found, measure_tables(checks, {"t": Content(rows, new, main), "other": others}, **how)
+    content = split_rows(rows, main, ("id",))
+    if main is not None:
+        content = replace(content, unchanged=rows.sort("id").equals(main.sort("id")))
+    return found, measure_tables(checks, {"t": content, "other": others}, **how)
 
 
 def plain(measured, measure):
@@ -212,6 +218,24 @@ def test_evidence_is_that_of_polars(yard, rows, main, others, which):
     assert_same(found, expected, checks)
 
 
+@pytest.mark.parametrize("change", ["none", "corrected", "fewer"])
+def test_a_table_that_is_what_main_has_is_known_for_one(yard, change):
+    main = FRAME.with_columns(z=pl.Series([-0.0, None, 2.0]))
+    rows = main.with_columns(z=pl.Series([0.0, math.nan, 2.0]))[::-1]
+    if change == "corrected":
+        rows = rows.with_columns(s=pl.lit("b"))
+    if change == "fewer":
+        rows = rows.head(2)
+    check = sw.present(t.s).on("new")
+    yard.put("t", rows)
+    yard.put("t", main, schema="before")
+    how = {"subject": "data:x", "now": NOW, "log_digest": "d" * 64, "keys": {"t": ("id",)}}
+    with yard.open() as warehouse:
+        found = measure_warehouse([check], warehouse, {}, mains={"t": Place("t", "before")}, **how)
+    evidence = found[check.name].evidence
+    assert (evidence.n, evidence.facts.get(NOTHING_CAME, False)) == (0, change == "none")
+
+
 def test_every_measure_is_among_them():
     assert {type(check.measure) for check in CHECKS} == set(DataMeasure.__args__)
 
@@ -221,9 +245,6 @@ def measure(yard, frame, *rules, **more):
     how = {"subject": "data:x", "now": NOW, "log_digest": "d" * 64, "keys": {"t": ("id",)}} | more
     with yard.open() as warehouse:
         return measure_warehouse([check_of(rule) for rule in rules], warehouse, {}, **how)
-
-
-FRAME = pl.DataFrame({"id": [1, 2, 3], "s": ["a", None, "c"], "n": [1, 2, 2], "f": [0.5, 1.5, math.nan]})
 
 
 def test_what_compares_with_main_is_refused_by_name_where_nobody_says_where_it_lies(yard):

@@ -24,6 +24,7 @@ from shipway.core.data_measure import (
     Present,
     Quantile,
     Refers,
+    Rows,
     Shift,
     Timely,
     Unique,
@@ -48,7 +49,7 @@ from shipway.data.warehouse.row import (
     plan_repeats,
     plan_timely,
 )
-from shipway.data.warehouse.scan import SELECT, Plan, Relation, Table, questions_of, scan_rows
+from shipway.data.warehouse.scan import SELECT, Plan, Relation, Table, ask_query, questions_of, scan_main, scan_rows
 from shipway.data.warehouse.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.warehouse.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
 from shipway.data.warehouse.translation import ROW, Columns
@@ -113,10 +114,22 @@ class _Group:
     checks: dict[str, Check] = field(default_factory=dict[str, Check])
     plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     askers: dict[str, str] = field(default_factory=dict[str, str])
+    changes: list[Callable[[], pl.DataFrame]] = field(default_factory=list[Callable[[], pl.DataFrame]])
+
+    def is_unchanged(self) -> bool:
+        """Tell whether the table is what main has: every row as it is, and no other."""
+        main = scan_main(self.table)
+        same = bool(self.changes) and main is not None and main.rows == scan_rows(self.table, "all").rows
+        return same and self.changes[0]().item() == 0
 
     def plan(self, check: Check) -> None:
         """Plan a check."""
         self.plans[check.name] = _PLANS[type(check.measure)](check.measure, self.table)
+        if getattr(check.measure, "rows", "all") == "new" and self.table.changed:
+            question = f"select count(*) as n from {self.table.rows.text} where {self.table.changed}"
+            self.changes.append(ask_query(scan_rows(self.table, "all"), question))
+            self.askers.setdefault(question, f"{self.table.name}, rows that main does not have as they are")
+            scan_main(self.table)
         for scan in self.table.scans.values():
             for question in scan.queries:
                 self.askers.setdefault(question, check.name)
@@ -169,8 +182,11 @@ def measure_warehouse(
             examples = None
             if plan.failing and reading.facts.get("count"):
                 examples = warehouse.ask(_ask_examples(plan, check, table), about=f"table {table.name!r}")
-            rows = scan_rows(table, getattr(measure, "rows", "all")).rows
-            evidence = make_evidence(name, reading, examples, rows, subject=subject, log_digest=log_digest)
+            which: Rows = getattr(measure, "rows", "all")
+            rows, unchanged = scan_rows(table, which).rows, which == "new" and group.is_unchanged()
+            evidence = make_evidence(
+                check, reading, examples, rows, unchanged=unchanged, subject=subject, log_digest=log_digest
+            )
             measured[name] = Measured(evidence, examples)
     return {check.name: measured[check.name] for check in checks}
 
@@ -276,12 +292,15 @@ class _Relations:
         """Return a table with what main has of it, and the rows that main does not have, by its key."""
         rows, place = self.find(name), self._mains.get(name)
         main = self._relate(name, place) if place is not None and self._has(place) else None
-        new = None
+        new, changed = None, ""
         columns = tuple(column for column in key if column in rows.columns.schema)
         if main is not None and key:
             missing = difference_of(rows.columns, main.columns, main.text, tuple(key))
             new = Relation(f"(select {ROW}.* from {rows.text} where {missing}) as {ROW}", rows.columns)
-        return Table(name, rows, new, main, columns, now, self._warehouse.columns)
+            # A column that main lacks is one that changed.
+            alike = rows.columns.schema.keys() <= main.columns.schema.keys()
+            changed = difference_of(rows.columns, main.columns, main.text, tuple(rows.columns.schema)) if alike else ""
+        return Table(name, rows, new, main, columns, now, self._warehouse.columns, changed)
 
     def _relate(self, name: str, place: Place) -> Relation:
         parts = [part for part in (place.schema, place.table) if part]

@@ -146,13 +146,13 @@ def plan_columns(measure: HasColumns, table: Table) -> Plan:
 
 
 def difference_of(rows: Columns, main: Columns, text: str, key: tuple[str, ...]) -> str:
-    """Return whether a row's key is in no row of another table; a null is equal to a null here.
+    """Return whether no row of another table has what a row has in its key; a null is equal to a null here.
 
     Args:
         rows: the columns of the row.
         main: those of the other table.
         text: what stands behind `from` for that.
-        key: the columns, in both.
+        key: the columns, in both; all of them, where a row is looked for as it is.
     """
     # Not `is not distinct from`, by which PostgreSQL joins each row with each.
     named = ", ".join(f"{main.plain(name)} as k{place}" for place, name in enumerate(key))

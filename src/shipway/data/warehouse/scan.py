@@ -82,6 +82,7 @@ class Table:
         key: columns that identify a row, for examples.
         now: the run's domain time in microseconds since 1970 UTC.
         describe: tells the columns of whatever can stand behind `from`.
+        changed: whether main does not have a row as it is; empty where its columns are others.
         others: the tables that checks refer to, by name.
     """
 
@@ -92,6 +93,7 @@ class Table:
     key: tuple[str, ...]
     now: int
     describe: Callable[[str], Mapping[str, pl.DataType]]
+    changed: str = ""
     others: dict[str, Relation] = field(default_factory=dict[str, Relation])
     scans: dict[str, Scan] = field(default_factory=dict[str, Scan])
 
