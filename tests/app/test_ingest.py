@@ -114,3 +114,42 @@ def test_two_data_gates_are_each_decided_on_their_own_evidence(fresh: Path) -> N
     with pytest.raises(ShipwayError, match="SW-105") as refused:
         run(fresh)
     assert "orders columns" in refused.value.fact
+
+
+TWO_SOURCES = """
+import polars as pl
+
+import shipway as sw
+
+
+@sw.source(key="id", raw="orders", known_at={"always": ("x",)})
+def orders(orders: pl.DataFrame) -> pl.DataFrame:
+    return orders
+
+
+@sw.source(key="id", raw="shops", known_at={"always": ("x",)})
+def shops(shops: pl.DataFrame) -> pl.DataFrame:
+    return shops
+
+
+sw.gate("data", sw.holds(orders.x > 0).on("new"), sw.holds(shops.x > 0).on("new"), before="training")
+"""
+
+
+def test_a_table_that_delivers_nothing_is_in_nobodys_way(tmp_path: Path) -> None:
+    """Rules on its new rows were asked when they came; rules on those of the other are asked now."""
+    files = {name: tmp_path / f"{name}.csv" for name in ("orders", "shops")}
+    config = '[project]\nname = "x"\nmodule = "project.py"\n[raw]\n'
+    (tmp_path / "shipway.toml").write_text(config + "".join(f'{name} = "{name}.csv"\n' for name in files))
+    (tmp_path / "project.py").write_text(TWO_SOURCES)
+    for path in files.values():
+        path.write_text("id,x\n1,1\n2,1\n")
+    assert run(tmp_path).outcome == "pass"
+    files["orders"].write_text("id,x\n1,1\n2,1\n3,1\n")
+    second = run(tmp_path)
+    assert (second.outcome, second.commit) == ("pass", branches(tmp_path)[MAIN])
+    files["orders"].write_text("id,x\n1,1\n2,1\n3,1\n4,-1\n")
+    assert run(tmp_path).outcome == "fail"
+    files["orders"].write_text("id,x\n1,1\n2,-1\n3,1\n")
+    assert run(tmp_path).outcome == "hold", "a correction alone is no new row, and was not looked at"
+    assert branches(tmp_path)[MAIN] == second.commit
