@@ -73,11 +73,18 @@ class PostgresServer:
     def kill(self) -> None:
         """Kill the server with all of its processes; nothing it holds in memory gets to the disk."""
         parent = self._process.pid
+        # Stopped first, or it may start one more that nobody knows of and that keeps the next server from starting.
+        os.kill(parent, signal.SIGSTOP)
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         for number in (parent, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
         self._process.wait()
+        give_up = time.monotonic() + _PATIENCE_S
+        while any(_is_alive(number) for number in children):
+            if time.monotonic() > give_up:
+                raise RuntimeError("a killed process of the server does not end")
+            time.sleep(0.002)
 
     def stop(self) -> None:
         """Stop the server at once, without a last write of what it holds in memory, and wait for it."""
@@ -106,6 +113,13 @@ class PostgresServer:
     def address(self, database: str, *, user: str = "shipway", port: int | None = None) -> str:
         """Return a database's address, for a role and, where something stands before the server, that port."""
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
+
+
+def _is_alive(number: str) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @contextmanager
