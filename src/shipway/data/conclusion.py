@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,9 @@ from shipway.maths.distribution import (
     transport_spread,
 )
 from shipway.maths.interval import Estimate, clustered_ratio, interval
+
+Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
+"""Gives an estimate, with what its differences are measured in, once all is counted."""
 
 UNCOMPARED: Final = "the main branch has no such table: there is nothing to compare with"
 NAMED: Final = 5

@@ -6,7 +6,6 @@ of what the feed gives: days are clusters, and the interval says how far it depe
 
 import math
 from collections.abc import Callable
-from typing import TypeAlias
 
 import numpy as np
 import polars as pl
@@ -15,6 +14,7 @@ from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quan
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
 from shipway.data.conclusion import (
+    Estimator,
     conclude_difference,
     conclude_estimate,
     conclude_growth,
@@ -37,9 +37,6 @@ from shipway.data.translation import kind_of, to_polars
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate
 from shipway.maths.moment import clustered_correlation, pool_moments, pooled_correlation
-
-Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
-"""Gives an estimate, with what its differences are measured in, once the scans have run."""
 
 
 def plan_rows(measure: HasRows, table: Table) -> Reader:

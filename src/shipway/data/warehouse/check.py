@@ -114,21 +114,25 @@ class _Group:
     checks: dict[str, Check] = field(default_factory=dict[str, Check])
     plans: dict[str, Plan] = field(default_factory=dict[str, Plan])
     askers: dict[str, str] = field(default_factory=dict[str, str])
-    changes: list[Callable[[], pl.DataFrame]] = field(default_factory=list[Callable[[], pl.DataFrame]])
+
+    @property
+    def changes(self) -> str:
+        """Return the question how many rows main does not have as they are."""
+        return f"select count(*) as n from {self.table.rows.text} where {self.table.changed}"
 
     def is_unchanged(self) -> bool:
         """Tell whether the table is what main has: every row as it is, and no other."""
-        main = scan_main(self.table)
-        same = bool(self.changes) and main is not None and main.rows == scan_rows(self.table, "all").rows
-        return same and self.changes[0]().item() == 0
+        main, scan = scan_main(self.table), scan_rows(self.table, "all")
+        if not self.table.changed or main is None or main.rows != scan.rows:
+            return False
+        return ask_query(scan, self.changes)().item() == 0
 
     def plan(self, check: Check) -> None:
         """Plan a check."""
         self.plans[check.name] = _PLANS[type(check.measure)](check.measure, self.table)
         if getattr(check.measure, "rows", "all") == "new" and self.table.changed:
-            question = f"select count(*) as n from {self.table.rows.text} where {self.table.changed}"
-            self.changes.append(ask_query(scan_rows(self.table, "all"), question))
-            self.askers.setdefault(question, f"{self.table.name}, rows that main does not have as they are")
+            ask_query(scan_rows(self.table, "all"), self.changes)
+            self.askers.setdefault(self.changes, f"{self.table.name}, rows that main does not have as they are")
             scan_main(self.table)
         for scan in self.table.scans.values():
             for question in scan.queries:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,7 @@ from shipway.core.data_measure import Correlation, Distinct, HasRows, Mean, Quan
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
 from shipway.data.conclusion import (
+    Estimator,
     conclude_difference,
     conclude_estimate,
     conclude_growth,
@@ -35,9 +36,6 @@ from shipway.data.warehouse.translation import cast_to, kind_in, to_sql
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate
 from shipway.maths.moment import clustered_correlation
-
-Estimator: TypeAlias = Callable[[], tuple[Estimate, float]]
-"""Gives an estimate, with what its differences are measured in, once the scans have run."""
 
 
 def plan_rows(measure: HasRows, table: Table) -> Plan:
