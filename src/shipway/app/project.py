@@ -90,7 +90,7 @@ def load_registry(root: Path, config: Config) -> Registry:
         raise ShipwayError(
             "SW-103", f"{path.name} is no Python file", "give the project's module a name that ends in .py"
         )
-    spec = importlib.util.spec_from_file_location(f"shipway_project_{config.project.name}", path)
+    spec = importlib.util.spec_from_file_location(name_module(config.project.name), path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -113,6 +113,11 @@ def load_registry(root: Path, config: Config) -> Registry:
         sys.path.remove(str(root))
     _check_names(config, registry)
     return registry
+
+
+def name_module(project: str) -> str:
+    """Return the name under which the module of a project is imported, by which nobody else's is."""
+    return f"shipway_project_{project}"
 
 
 def build_digest() -> str:

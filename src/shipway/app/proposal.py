@@ -8,11 +8,12 @@ from typing import Any
 
 import msgspec
 
-from shipway.app.project import Project
+from shipway.app.project import Project, name_module
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
 from shipway.core.argument import take_width
 from shipway.core.check import Rule
+from shipway.core.data_measure import tables_of
 from shipway.core.error import ShipwayError
 from shipway.core.expectation import is_suite, read_suite, refuse_suite
 from shipway.core.feature import Expr, Label, Source
@@ -147,7 +148,7 @@ def write_proposed(name: str, proposed: Proposed, commit: Commit, *, as_module: 
         f"Rules that data {commit.id[:12]} suggests, for deliveries of {proposed.every} and "
         f"{proposed.alarms:g} false alarms a year."
     )
-    tables = list(dict.fromkeys(node for each in proposed.rules for node in _names_in(each.rule)))
+    tables = list(dict.fromkeys(node for each in proposed.rules for node in tables_of(each.rule.check.measure)))
     return write_module(name, tables, groups, head=head)
 
 
@@ -170,13 +171,6 @@ def write_new(path: Path, text: str) -> None:
         raise ShipwayError("SW-602", f"{path} cannot be written: {error.strerror}", "name another folder") from error
 
 
-def _names_in(rule: Rule) -> tuple[str, ...]:
-    """Return what a rule's text needs to be given: its tables, and its label."""
-    from shipway.core.data_measure import tables_of
-
-    return tables_of(rule.check.measure)
-
-
 def _read_instants(sources: Mapping[str, Source], by: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in by:
@@ -190,7 +184,7 @@ def _read_instants(sources: Mapping[str, Source], by: Sequence[str]) -> dict[str
 
 def _find_labels(project: Project) -> tuple[list[tuple[Label, Expr]], list[Omission]]:
     """Return the labels of models that the project's file has under their own name, and those that it has not."""
-    module = sys.modules.get(f"shipway_project_{project.config.project.name}")
+    module = sys.modules.get(name_module(project.config.project.name))
     labels: dict[str, tuple[Label, Expr]] = {}
     left: dict[str, Omission] = {}
     for model in project.registry.models.values():
