@@ -18,9 +18,10 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Event, Expr
 from shipway.core.online import Layout, Scalar, Series, encode_series
 from shipway.data.column import evaluate_row, vector_of
-from shipway.data.frame import code_keys, rank_ties, scale_values
+from shipway.data.key import code_keys, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
+from shipway.data.stream import scale_values
 from shipway.maths import window
 from shipway.maths.code import compact
 from shipway.maths.expression import render
