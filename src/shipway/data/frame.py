@@ -33,16 +33,19 @@ def build_frame(
     Args:
         plan: which columns over which rows.
         tables: the sources' rows by name, each row's key unique.
-        refuse: whether a read before known-at is refused; only the pricing of a leak lifts it.
+        refuse: whether a read before known-at is refused, and whether a label that was known when its row was asked
+            about is left out; only the pricing of a leak lifts it.
         report: called with columns done and columns in all, for progress.
 
     Returns:
         The spine's key columns, `_at`, the features in the plan's order, and, if the plan has a label, `_label` and
-        `_label_known_at`; exactly the rows of the spine in their order.
+        `_label_known_at`; exactly the rows of the spine in their order. A row that is asked about when its outcome
+        is known has no label: there is nothing to predict, and its own outcome is among the past it is asked with.
 
     Raises:
-        ShipwayError: SW-301 for a value read before it is known, SW-302 for one that never says when it is known,
-            SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 if a sum does not fit.
+        ShipwayError: SW-301 for a value read before it is known, or where every label is known already; SW-302 for
+            a value that never says when it is known, SW-202 for a column a table lacks, SW-203 for one of the wrong
+            type, SW-303 if a sum does not fit.
     """
     for event in plan.events.values():
         require(event.source.name, _instant_columns(event), tables)
@@ -63,7 +66,7 @@ def build_frame(
         if report is not None:
             report(done + 1, len(plan.columns))
     if plan.label is not None:
-        built.extend(_label(plan, tables))
+        built.extend(_label(plan, tables, at if refuse else None))
     return pl.DataFrame(built)
 
 
@@ -84,7 +87,7 @@ def instants_asked(plan: Plan, spine: pl.DataFrame) -> Ints:
     return asked.values
 
 
-def _label(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[pl.Series]:
+def _label(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Ints | None) -> list[pl.Series]:
     label = plan.label
     assert label is not None
     event = plan.events[label.stream]
@@ -98,8 +101,19 @@ def _label(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[pl.Series]:
             "compare it, such as delay > 15",
         )
     happened = known != NEVER
+    told = value.valid & happened
+    if at is not None:
+        ahead = told & (known > at)
+        if told.any() and not ahead.any():
+            raise ShipwayError(
+                "SW-301",
+                f"label {label.name!r} is known through event {event.name} when its row is asked about, "
+                f"in all {int(told.sum()):,} rows that have one",
+                f"ask earlier than {render(plan.at)}, while there is something to predict",
+            )
+        told = ahead
     return [
-        _series(LABEL, Vector(value.values, value.valid & happened)),
+        _series(LABEL, Vector(value.values, told)),
         _series(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
     ]
 
