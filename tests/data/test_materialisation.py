@@ -185,10 +185,10 @@ class Failing(MemoryOnline):
 
     fails = None
 
-    def write(self, entries, *, position):
+    def write(self, entries, *, position, drops=()):
         if self.fails == "before":
             raise ShipwayError("SW-601", "the disk is full", "free some space")
-        super().write(entries, position=position)
+        super().write(entries, position=position, drops=drops)
         if self.fails == "after":
             raise KeyboardInterrupt
 

@@ -103,18 +103,32 @@ def check_write_is_all_or_nothing(make: Make) -> None:
         raise ZeroDivisionError
 
     with closing(make()) as store:
-        store.write([(b"a", 1, b"kept")], position=b"kept")
+        store.write([(b"a", 1, b"kept"), (b"c", 1, b"kept")], position=b"kept")
         failed = False
         try:
-            store.write(fail(), position=b"lost")
+            store.write(fail(), position=b"lost", drops=[(b"c", 1)])
         except ZeroDivisionError:
             failed = True
         assert failed, "the writer's own error was swallowed"
         assert store.position() == b"kept"
-        assert store.newest([(b"a", 9), (b"b", 9)]) == [(1, b"kept"), None]
+        assert store.newest([(b"a", 9), (b"b", 9), (b"c", 9)]) == [(1, b"kept"), None, (1, b"kept")]
         store.write([(b"b", 2, b"next")], position=b"next")
         assert store.position() == b"next"
         assert store.newest([(b"b", 9)]) == [(2, b"next")]
+
+
+def check_write_drops_what_is_named(make: Make) -> None:
+    """What is dropped is gone, with its neighbours untouched; what the same write puts there stands."""
+    with closing(make()) as store:
+        store.write([(b"a", at, b"%d" % at) for at in (-1, 0, 1)] + [(b"b", 0, b"other")], position=b"1")
+        store.write([(b"a", 1, b"new")], position=b"2", drops=[(b"a", 0), (b"a", 1), (b"a", 7), (b"c", 0)])
+        assert store.between(b"a", EARLIEST, LATEST) == [(-1, b"-1"), (1, b"new")]
+        assert store.newest([(b"a", 0), (b"b", 0), (b"c", 0)]) == [(-1, b"-1"), (0, b"other"), None]
+        assert store.position() == b"2"
+        store.write([], position=b"3", drops=[(b"a", -1), (b"a", 1)])
+        assert store.newest([(b"a", LATEST)]) == [None]
+        store.write([(b"a", 0, b"again")], position=b"4")
+        assert store.between(b"a", EARLIEST, LATEST) == [(0, b"again")]
 
 
 def check_position_is_of_the_last_write(make: Make) -> None:
@@ -184,6 +198,22 @@ def check_trim_keeps_every_later_answer(make: Make) -> None:
             assert store.position() == b"2"
 
 
+def check_trim_of_whole_series_keeps_nothing_older(make: Make) -> None:
+    """With `whole` a series goes altogether if all of it is older; what is at the instant itself stays."""
+    instants = (-20, -10, 0, 10, 20)
+    with closing(make()) as store:
+        for before in range(-25, 30):
+            store.write([(b"a", at, b"%d" % at) for at in instants], position=b"1")
+            store.write([(b"b", 500, b"young"), (b"c", -500, b"old"), (b"d", -500, b"other")], position=b"2")
+            kept = [at for at in instants if at >= before]
+            assert store.trim(b"a", before, whole=True) == len(instants) - len(kept)
+            assert store.trim(b"c", before, whole=True) == 1
+            assert store.trim(b"b", before, whole=True) == 0
+            assert [at for at, _ in store.between(b"a", EARLIEST, LATEST)] == kept
+            assert store.newest([(b"b", 500), (b"c", LATEST), (b"d", 0)]) == [(500, b"young"), None, (-500, b"other")]
+            assert store.position() == b"2"
+
+
 def check_trim_is_of_a_prefix(make: Make) -> None:
     """Only the series that begin with the prefix lose entries; the end of a series' name is not the next one's."""
     prefixes = {series[:size] for series in _SERIES for size in range(len(series) + 1)}
@@ -207,7 +237,10 @@ def check_agrees_with_a_dictionary(make: Make) -> None:
                     (chance.choice(_SERIES), chance.randrange(-40, 40), chance.randbytes(chance.randrange(40)))
                     for _ in range(chance.randrange(12))
                 ]
-                store.write(entries, position=b"%d" % step)
+                drops = [(chance.choice(_SERIES), chance.randrange(-40, 40)) for _ in range(chance.randrange(30))]
+                store.write(entries, position=b"%d" % step, drops=drops)
+                for place in drops:
+                    model.pop(place, None)
                 model |= {(series, at): value for series, at, value in entries}
                 if step % 5 == 4:
                     prefix, before = chance.choice(_SERIES)[: chance.randrange(4)], chance.randrange(-45, 45)
@@ -272,11 +305,13 @@ CASES: Final[tuple[Case, ...]] = (
     check_series_do_not_mix,
     check_write_replaces_the_same_place,
     check_write_is_all_or_nothing,
+    check_write_drops_what_is_named,
     check_position_is_of_the_last_write,
     check_between_is_half_open,
     check_values_are_kept_as_they_are,
     check_answers_are_in_the_order_of_asks,
     check_trim_keeps_every_later_answer,
+    check_trim_of_whole_series_keeps_nothing_older,
     check_trim_is_of_a_prefix,
     check_agrees_with_a_dictionary,
     check_threads_see_whole_writes,
