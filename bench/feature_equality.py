@@ -115,9 +115,7 @@ def make_view(name: str, keys: tuple[str, ...], landed: Event) -> FeatureView:
 
 def bits_of(frame: pl.DataFrame, world: World) -> Bits:
     """Return the bits of a frame's features as floats, int64[flights, features], in the order of the flights."""
-    columns = [
-        frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().view(np.int64) for name in world.columns
-    ]
+    columns = [frame[name].cast(pl.Float64).fill_null(float("nan")).to_numpy().view(np.int64) for name in world.columns]
     return np.stack(columns, axis=1)[np.argsort(frame["fid"].to_numpy())]
 
 
@@ -140,9 +138,7 @@ def cut(world: World) -> Bits:
 def know_by(world: World, instant_us: int) -> pl.DataFrame:
     """Return the flights with all that was not known by an instant taken away."""
     rows = world.tables["flights"]
-    known = {
-        at: (pl.col(at).is_not_null() & (pl.col(at).to_physical() <= instant_us)) for at in world.source.known_at
-    }
+    known = {at: (pl.col(at).is_not_null() & (pl.col(at).to_physical() <= instant_us)) for at in world.source.known_at}
     hidden = [
         pl.when(known[at]).then(pl.col(name)).alias(name)
         for at, columns in world.source.known_at.items()
@@ -156,7 +152,9 @@ def ask_of(world: World, every: int) -> tuple[list[dict[str, Any]], list[int], l
     """Return requests in the order of their instants, with the instants and the flights they are about."""
     rows = world.tables["flights"]
     at = build_frame(plan_views(world.source, world.plan.at, (), {"flights": world.source}), world.tables)[AT]
-    asked = rows.select(list(world.layout.request)).with_columns(at=at.to_physical(), place=pl.Series(range(rows.height)))
+    asked = rows.select(list(world.layout.request)).with_columns(
+        at=at.to_physical(), place=pl.Series(range(rows.height))
+    )
     asked = asked.filter(pl.col("place") % every == 0).sort("at", maintain_order=True)
     return asked.drop("at", "place").to_dicts(), asked["at"].to_list(), asked["place"].to_list()
 
@@ -210,7 +208,7 @@ def hash_of(bits: Bits) -> str:
     """Return a hash of the bits of values, the same for every missing one."""
     values = bits.view(np.float64)
     canonical = np.where(np.isnan(values), np.int64(-1), bits)
-    return hashlib.sha256(np.ascontiguousarray(canonical)).hexdigest()[:16]
+    return hashlib.sha256(canonical.tobytes()).hexdigest()[:16]
 
 
 def hash_by_entity(bits: Bits, world: World) -> list[str]:
