@@ -200,7 +200,7 @@ def online(world: World, every: int) -> Online:
     return Online(_bits(live), _bits(later), places, write_s, read_s)
 
 
-def _bits(answers: list[Sequence[Any]]) -> Bits:
+def _bits(answers: Sequence[Sequence[Any]]) -> Bits:
     return np.array(answers, dtype=np.float64).view(np.int64)
 
 
