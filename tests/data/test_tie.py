@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.core.error import ShipwayError
-from shipway.data.frame import rank_ties
+from shipway.data.key import rank_ties
 from shipway.data.tie import read_ties
 
 EPOCH = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)

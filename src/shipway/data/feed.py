@@ -18,11 +18,12 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Event, Expr
 from shipway.core.online import Layout, Scalar, Series, encode_series
 from shipway.data.column import evaluate_row, vector_of
-from shipway.data.frame import code_keys, rank_ties, scale_values
 from shipway.data.instant import Row
+from shipway.data.key import code_keys, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
 from shipway.data.run import Contributions
+from shipway.data.stream import scale_values
 from shipway.data.tie import read_ties
 from shipway.maths import window
 from shipway.maths.code import compact

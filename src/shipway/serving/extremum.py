@@ -13,6 +13,8 @@ from shipway.ports.online import Online
 from shipway.serving.plan import Block, Extremum
 
 _EARLIEST: Final = -(1 << 63)
+_AT_ONCE: Final = 3
+"""Of how many levels the last cuts are asked for together: enough for thousands of entries."""
 
 
 def find_extrema(online: Online, block: Block, series: bytes, at: int) -> list[Any]:
@@ -63,8 +65,9 @@ class _Cover:
 
     def _find_cut(self, level: int) -> int:
         if level == len(self._cuts):
-            found = self._online.newest([(self._names[level], self._cuts[0])])[0] if level <= TALLEST else None
-            self._cuts.append(_EARLIEST if found is None else found[0])
+            asks = [(name, self._cuts[0]) for name in self._names[level : level + _AT_ONCE]]
+            found = self._online.newest(asks) or [None]
+            self._cuts += [_EARLIEST if cut is None else cut[0] for cut in found]
         return self._cuts[level]
 
     def _read_right(self, level: int, cut: int) -> list[tuple[int, Sequence[Any]]]:
