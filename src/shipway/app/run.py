@@ -5,6 +5,7 @@ from contextlib import closing
 import msgspec
 
 from shipway.app.candidate import VersionReport, make_candidate, make_runner
+from shipway.app.catalog.statistic import describe_frame
 from shipway.app.count import write_plural
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
@@ -136,6 +137,7 @@ def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list
     """Make a version of a model for each of its cuts, and return them with the frame they share."""
     project = runner.workspace.project
     frame, _ = frame_of(runner, model)
+    describe_frame(runner, model, frame)
     period = period_of(project, section)
     _note_empty_period(runner, model, frame, period)
     cuts = [project.instant(cut) for cut in section.cuts]

@@ -22,7 +22,10 @@ Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate"
 Aggregation: TypeAlias = Literal["count", "sum", "mean", "share", "min", "max", "last", "age", "around"]
 
 TAKEN: Final = frozenset(
-    {"columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "source"}
+    {
+        "columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "restated",
+        "source",
+    }  # fmt: skip
 )
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 
