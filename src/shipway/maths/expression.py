@@ -23,9 +23,19 @@ Aggregation: TypeAlias = Literal["count", "sum", "mean", "share", "min", "max", 
 
 TAKEN: Final = frozenset(
     {
-        "columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "restated",
+        "columns",
+        "doc",
+        "entity",
+        "event",
+        "features",
+        "instant_of",
+        "key",
+        "known_at",
+        "name",
+        "raw",
+        "restated",
         "source",
-    }  # fmt: skip
+    }
 )
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 
