@@ -122,7 +122,7 @@ import polars as pl
 import shipway as sw
 
 
-@sw.source(key="id", raw="orders", known_at={"always": ("x",)})
+@sw.source(key="id", raw="orders", known_at={"always": ("x",)}, restated="x")
 def orders(orders: pl.DataFrame) -> pl.DataFrame:
     return orders
 

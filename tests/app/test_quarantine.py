@@ -37,7 +37,7 @@ import polars as pl
 import shipway as sw
 
 
-@sw.source(key="id", raw="orders", known_at={"always": ("price", "shop")})
+@sw.source(key="id", raw="orders", known_at={"always": ("price", "shop")}, restated=("price", "shop"))
 def orders(orders: pl.DataFrame) -> pl.DataFrame:
     return orders
 

@@ -13,7 +13,10 @@ from shipway.testing.online import (
     LATEST,
     check_between_is_half_open,
     check_newest_is_at_or_before,
+    check_oldest_is_after,
     check_trim_keeps_every_later_answer,
+    check_trim_of_whole_series_keeps_nothing_older,
+    check_write_drops_what_is_named,
     check_write_is_all_or_nothing,
 )
 
@@ -42,12 +45,12 @@ def is_free(names):
 
 @st.composite
 def histories(draw):
-    """Draw series none of which is a prefix of another, writes, trims between them, and questions."""
+    """Draw series none of which is a prefix of another, writes with drops, trims between them, and questions."""
     names = sorted(draw(st.sets(SERIES, min_size=1, max_size=6).filter(is_free)))
     entry = st.tuples(st.sampled_from(names), INSTANTS, st.binary(max_size=4))
-    write = st.lists(entry, max_size=8)
+    write = st.tuples(st.lists(entry, max_size=8), st.lists(entry.map(lambda each: each[:2]), max_size=4))
     prefix = st.sampled_from(sorted({name[:size] for name in names for size in range(len(name) + 1)}))
-    steps = draw(st.lists(st.one_of(write, st.tuples(prefix, INSTANTS)), min_size=1, max_size=8))
+    steps = draw(st.lists(st.one_of(write, st.tuples(prefix, INSTANTS, st.booleans())), min_size=1, max_size=8))
     asks = draw(st.lists(st.tuples(st.sampled_from(names), INSTANTS), max_size=20))
     return steps, asks
 
@@ -67,18 +70,20 @@ def test_any_history_gives_the_answers_of_the_dictionary(shared, history):
     steps, asks = history
     asks = [(own + series, instant) for series, instant in asks]
     for number, step in enumerate(steps):
-        if isinstance(step, list):
-            entries = [(own + series, instant, value) for series, instant, value in step]
-            fake.write(entries, position=b"%d" % number)
-            real.write(entries, position=b"%d" % number)
+        if len(step) == 2:
+            entries = [(own + series, instant, value) for series, instant, value in step[0]]
+            drops = [(own + series, instant) for series, instant in step[1]]
+            fake.write(entries, position=b"%d" % number, drops=drops)
+            real.write(entries, position=b"%d" % number, drops=drops)
             assert real.position() == fake.position()
         else:
-            prefix, before = own + step[0], step[1]
-            known = [ask for ask in asks if ask[1] >= before]
+            prefix, before, whole = own + step[0], step[1], step[2]
+            known = [] if whole else [ask for ask in asks if ask[1] >= before]
             answers = real.newest(known)
-            assert fake.trim(prefix, before) == real.trim(prefix, before)
+            assert fake.trim(prefix, before, whole=whole) == real.trim(prefix, before, whole=whole)
             assert real.newest(known) == answers, "an answer changed by trimming"
         assert real.newest(asks) == fake.newest(asks)
+        assert real.oldest(asks) == fake.oldest(asks)
         for series, instant in asks:
             assert real.between(series, EARLIEST, instant) == fake.between(series, EARLIEST, instant)
             assert real.between(series, instant, LATEST) == fake.between(series, instant, LATEST)
@@ -89,19 +94,34 @@ class _Late(MemoryOnline):
         return super().newest([(series, max(instant, EARLIEST + 1) - 1) for series, instant in asks])
 
 
+class _Held(MemoryOnline):
+    def oldest(self, asks):
+        return super().oldest([(series, max(instant, EARLIEST + 1) - 1) for series, instant in asks])
+
+
 class _Torn(MemoryOnline):
-    def write(self, entries, *, position):
+    def write(self, entries, *, position, drops=()):
         for entry in entries:
             super().write([entry], position=position)
-        super().write([], position=position)
+        super().write([], position=position, drops=drops)
 
 
 class _Thorough(MemoryOnline):
-    def trim(self, prefix, before):
-        dropped = super().trim(prefix, before)
+    def trim(self, prefix, before, *, whole=False):
+        dropped = super().trim(prefix, before, whole=whole)
         for instants in self._instants.values():
             instants[:] = [instant for instant in instants if instant >= before]
         return dropped
+
+
+class _Keeping(MemoryOnline):
+    def trim(self, prefix, before, *, whole=False):
+        return super().trim(prefix, before)
+
+
+class _Piling(MemoryOnline):
+    def write(self, entries, *, position, drops=()):
+        super().write(entries, position=position)
 
 
 class _Forward(MemoryOnline):
@@ -113,8 +133,11 @@ class _Forward(MemoryOnline):
     ("broken", "case"),
     [
         (_Late, check_newest_is_at_or_before),
+        (_Held, check_oldest_is_after),
         (_Torn, check_write_is_all_or_nothing),
         (_Thorough, check_trim_keeps_every_later_answer),
+        (_Keeping, check_trim_of_whole_series_keeps_nothing_older),
+        (_Piling, check_write_drops_what_is_named),
         (_Forward, check_between_is_half_open),
     ],
 )

@@ -20,7 +20,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.model import Model
 from shipway.core.table import Snapshot
 from shipway.data.frame import build_frame
-from shipway.data.plan import AT, Plan, plan_frame
+from shipway.data.plan import AT, LABEL_KNOWN_AT, Plan, plan_frame
 
 _OS_ERROR = re.compile(r"os error (\d+)")
 
@@ -103,6 +103,11 @@ def read_table(runner: Runner, table: Artifact) -> pl.DataFrame:
         return pl.read_parquet(path)
 
 
+def count_settled(frame: pl.DataFrame) -> int:
+    """Return how many rows of a frame are asked about when their outcome is known, so that they have no label."""
+    return frame.select((pl.col(LABEL_KNOWN_AT) <= pl.col(AT)).sum()).item()
+
+
 def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
     """Write a table to a file on its way into the blob store and return its path; SW-601 or SW-602 if it cannot be."""
     path = runner.workspace.scratch(name)
@@ -136,4 +141,7 @@ def _frame(
     frame = build_frame(plan, tables, refuse=refuse, report=report)
     facts = {"rows": frame.height, "columns": len(plan.columns)}
     said = f"{write_plural(frame.height, 'row')}, {write_plural(len(plan.columns), 'feature')}"
+    settled = count_settled(frame) if plan.label is not None and refuse else 0
+    if settled:
+        said += f"; {write_plural(settled, 'row')} asked about when the outcome was known, left without a label"
     return Made({"frame": ("frame", write_parquet(runner, frame, "frame.parquet"), facts)}, said=said)

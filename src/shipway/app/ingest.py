@@ -11,6 +11,8 @@ from shipway.app.count import write_plural
 from shipway.app.gate import data_gates
 from shipway.app.intake import read_input, take_inputs
 from shipway.app.progress import Event
+from shipway.app.reading import open_rows
+from shipway.app.restatement import refuse_restatements
 from shipway.app.runner import Made, Runner
 from shipway.app.status import INGEST
 from shipway.app.workspace import Workspace
@@ -23,8 +25,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.raw import Raw
-from shipway.core.table import MAIN, Commit, Part, Snapshot
-from shipway.data.batch import PIECE_ROWS, Parts
+from shipway.core.table import MAIN, Commit, Snapshot
 from shipway.data.check import measure_tables
 from shipway.data.delivery import split_rows
 from shipway.data.deposit import table_of
@@ -74,13 +75,16 @@ def admit(runner: Runner, snapshots: dict[str, Snapshot]) -> tuple[str, Admissio
         train on it.
 
     Raises:
-        ShipwayError: SW-605 if the data of the main branch is lost or damaged and nobody forces the run.
+        ShipwayError: SW-605 if the data of the main branch is lost or damaged and nobody forces the run, SW-304 if a
+            value that is known always is another one than on the main branch. Nothing is committed then.
     """
     workspace = runner.workspace
     tables = workspace.tables
     main = tables.head(MAIN)
     lost = runner.force and main is not None and not _is_whole(workspace, main, made=snapshots)
     start = None if lost else main
+    if start is not None:
+        refuse_restatements(workspace, tables.get(start).tables, snapshots)
     if tables.head(INGEST) != start and tables.head(INGEST) is not None:
         tables.drop(INGEST)
     if start is not None and tables.head(INGEST) is None:
@@ -207,12 +211,12 @@ def read_contents(
     contents: dict[str, Content] = {}
     for name in sorted(needed):
         rows, earlier = snapshots[name], before.get(name)
-        main = None if earlier is None else _open_rows(workspace, earlier)
-        content = Content(_open_rows(workspace, rows), None, main)
+        main = None if earlier is None else open_rows(workspace, earlier)
+        content = Content(open_rows(workspace, rows), None, main)
         if earlier is not None and name in sources:
             # What is in a file that main has too is nothing new.
             known = {earlier.reading(part) for part in earlier.parts}
-            since = _open_rows(workspace, rows, [part for part in rows.parts if rows.reading(part) not in known])
+            since = open_rows(workspace, rows, [part for part in rows.parts if rows.reading(part) not in known])
             content = split_rows(content.rows, main, sources[name].key, since=since)
             content = replace(content, unchanged=rows.digest == earlier.digest)
         contents[name] = content
@@ -254,13 +258,6 @@ def _is_whole(workspace: Workspace, commit: str, *, made: Container[str]) -> boo
         return False
     kept = [snapshot for name, snapshot in found.tables.items() if name not in made]
     return all(workspace.blobs.has(part.digest) for snapshot in kept for part in snapshot.parts)
-
-
-def _open_rows(workspace: Workspace, snapshot: Snapshot, parts: Sequence[Part] | None = None) -> Parts:
-    """Return a table, or what some of its files hold of it, to be gone through without being in memory as a whole."""
-    tables = workspace.tables
-    first = next(iter(tables.read_parts(snapshot, rows=1)))
-    return Parts(first.schema, partial(tables.read_parts, snapshot, rows=PIECE_ROWS, parts=parts))
 
 
 def _print(runner: Runner, raw: Raw, taken: Mapping[str, Snapshot]) -> str:

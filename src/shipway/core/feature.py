@@ -29,6 +29,7 @@ class Source(msgspec.Struct, frozen=True):
         raw: names of the raw inputs that the source's function is called with.
         known_at: instant column (or `always`) to the columns whose values are known from that instant on.
         doc: the function's docstring.
+        restated: columns known always whose values may be corrected all the same, for all time.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Source(msgspec.Struct, frozen=True):
     raw: tuple[str, ...]
     known_at: dict[str, tuple[str, ...]]
     doc: str = ""
+    restated: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:

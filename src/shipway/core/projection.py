@@ -15,7 +15,7 @@ from shipway.core.release import Release, routing_of
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 4
+LAYOUT = 5
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -26,6 +26,7 @@ class RunState(msgspec.Struct, kw_only=True):
     key: str
     state: str
     started_at: int
+    inputs: dict[str, str] = {}
     ended_at: int | None = None
     seconds: float = 0.0
     peak_mb: float = 0.0
@@ -196,7 +197,9 @@ def _apply(state: State, entry: Entry) -> None:
     body = read_body(entry)
     match body:
         case bodies.RunStarted():
-            state.runs[body.key] = RunState(task=body.task, key=body.key, state="running", started_at=entry.at)
+            state.runs[body.key] = RunState(
+                task=body.task, key=body.key, state="running", started_at=entry.at, inputs=body.inputs
+            )
         case bodies.RunFinished():
             run = state.runs[body.key]
             run.state, run.ended_at, run.outputs = "finished", entry.at, body.outputs

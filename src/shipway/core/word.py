@@ -19,9 +19,10 @@ from shipway.core.argument import (
 )
 from shipway.core.check import Check, Rule
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
+from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
 from shipway.core.registry import current_registry
+from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Operation, render, walk
 
 _CURRENT = "current"
@@ -30,7 +31,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def source(
-    *, key: str | Sequence[str], raw: str | Sequence[str], known_at: Mapping[str, str | Sequence[str]]
+    *,
+    key: str | Sequence[str],
+    raw: str | Sequence[str],
+    known_at: Mapping[str, str | Sequence[str]],
+    restated: str | Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Source]:
     """Declare a table: the function below makes it from raw inputs, and every column says when it becomes known.
 
@@ -38,6 +43,8 @@ def source(
         key: column or columns that identify a row.
         raw: names of the raw inputs (`[raw]` in shipway.toml) that the function is called with, in order.
         known_at: instant column to the columns known from that instant on; `always` for what was known beforehand.
+        restated: of the columns known `always`, those that are corrected now and then; a change of any other is
+            refused, for frames of the time before it would read the future.
 
     Returns:
         A decorator that turns the function, from Polars frames to one Polars frame, into a `Source` of its name.
@@ -65,10 +72,18 @@ def source(
                     "a value becomes known once: keep the earlier of the two if it is really known then",
                 )
             seen[column] = instant
+    corrected = take_names(restated, "the restated columns")
+    for column in corrected:
+        if seen.get(column) != ALWAYS:
+            raise ShipwayError(
+                "SW-106",
+                f"restated column {column!r} is not declared as known always",
+                did_you_mean(column, [name for name, instant in seen.items() if instant == ALWAYS]),
+            )
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), keys, inputs, groups, inspect.getdoc(function) or "")
+        noun = Source(_checked(function.__name__), keys, inputs, groups, inspect.getdoc(function) or "", corrected)
         registry.functions[f"source:{noun.name}"] = function
         return registry.add(noun)
 

@@ -9,7 +9,8 @@ class Online(Protocol):
 
     One process writes, any number reads. Contract (the conformance suites `shipway.testing.online` and `online_process`
     check it):
-        * `write` is atomic: its entries and its position are visible together or not at all, also after `kill -9`.
+        * `write` is atomic: what it puts and drops and its position are visible together or not at all, also after
+          `kill -9`.
         * A reader of another process sees a write as soon as it returned, without opening the store again.
         * All answers of one call are from one state of the store.
         * No series may be a prefix of another; instants are any int64 (microseconds since 1970 UTC).
@@ -21,12 +22,24 @@ class Online(Protocol):
         """Return for each (series, instant) the newest entry at or before it, as (instant, value); None without one."""
         ...
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one."""
+        ...
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first."""
         ...
 
-    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
-        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position.
+    def write(
+        self,
+        entries: Iterable[tuple[bytes, int, bytes]],
+        *,
+        position: bytes,
+        drops: Iterable[tuple[bytes, int]] = (),
+    ) -> None:
+        """Drop (series, instant) entries, then put (series, instant, value) ones, and the writer's position.
+
+        What is put takes the place of what stands there; to drop what is not there does no harm.
 
         Raises:
             ShipwayError: SW-601 disk full, SW-602 not writable.
@@ -37,10 +50,11 @@ class Online(Protocol):
         """Return the position of the last write; None for a store nothing was written to."""
         ...
 
-    def trim(self, prefix: bytes, before: int) -> int:
+    def trim(self, prefix: bytes, before: int, *, whole: bool = False) -> int:
         """Drop the entries older than an instant of every series that begins with a prefix, and return how many.
 
-        The newest entry at or before that instant stays, so that every later question has the answer it had.
+        The newest entry at or before that instant stays, so that every later question has the answer it had; with
+        `whole` it goes too if it is older.
         """
         ...
 

@@ -54,6 +54,18 @@ def check_newest_is_at_or_before(make: Make) -> None:
         assert store.newest([(b"b", 14), (b"b", 15), (b"c", 15), (b"", 15)]) == [None, (15, b"other"), None, None]
 
 
+def check_oldest_is_after(make: Make) -> None:
+    """An entry is the oldest after every instant from the one before it on, up to just before its own."""
+    with closing(make()) as store:
+        assert store.oldest([]) == []
+        assert store.oldest([(b"a", EARLIEST), (b"a", LATEST)]) == [None, None]
+        store.write([(b"a", 20, b"second"), (b"a", 10, b"first"), (b"b", 15, b"other")], position=b"1")
+        asks = [(b"a", instant) for instant in (9, 10, 11, 19, 20, 21, LATEST, EARLIEST)]
+        first, second = (10, b"first"), (20, b"second")
+        assert store.oldest(asks) == [first, second, second, second, None, None, None, first]
+        assert store.oldest([(b"b", 14), (b"b", 15), (b"c", 14), (b"", 14)]) == [(15, b"other"), None, None, None]
+
+
 def check_instants_are_any_int64(make: Make) -> None:
     """Instants keep their order from the least to the greatest 64-bit integer."""
     instants = (EARLIEST, EARLIEST + 1, -(1 << 32), -257, -256, -1, 0, 1, 255, 256, 1 << 53, LATEST - 1, LATEST)
@@ -66,6 +78,8 @@ def check_instants_are_any_int64(make: Make) -> None:
             (max(other for other in instants if other < instant), str(previous).encode())
             for previous, instant in itertools.pairwise(instants)
         ]
+        assert store.oldest([(b"a", instant) for instant in instants]) == [*entries[1:], None]
+        assert store.oldest([(b"a", instant - 1) for instant in instants[1:]]) == entries[1:]
         assert store.between(b"a", EARLIEST, LATEST) == entries[1:]
         assert store.newest([(b"b", EARLIEST), (b"b", LATEST)]) == [(EARLIEST, b"least")] * 2
         assert store.newest([(b"c", LATEST - 1), (b"c", LATEST)]) == [None, (LATEST, b"greatest")]
@@ -83,6 +97,8 @@ def check_series_do_not_mix(make: Make) -> None:
                 assert store.between(other, EARLIEST, LATEST) == written
                 assert store.newest([(other, LATEST)]) == [written[-1] if written else None]
                 assert store.newest([(other, 99)]) == [written[0] if written else None]
+                assert store.oldest([(other, EARLIEST), (other, 99)]) == (written or [None, None])
+                assert store.oldest([(other, 100 + place), (other, LATEST)]) == [None, None]
 
 
 def check_write_replaces_the_same_place(make: Make) -> None:
@@ -103,18 +119,32 @@ def check_write_is_all_or_nothing(make: Make) -> None:
         raise ZeroDivisionError
 
     with closing(make()) as store:
-        store.write([(b"a", 1, b"kept")], position=b"kept")
+        store.write([(b"a", 1, b"kept"), (b"c", 1, b"kept")], position=b"kept")
         failed = False
         try:
-            store.write(fail(), position=b"lost")
+            store.write(fail(), position=b"lost", drops=[(b"c", 1)])
         except ZeroDivisionError:
             failed = True
         assert failed, "the writer's own error was swallowed"
         assert store.position() == b"kept"
-        assert store.newest([(b"a", 9), (b"b", 9)]) == [(1, b"kept"), None]
+        assert store.newest([(b"a", 9), (b"b", 9), (b"c", 9)]) == [(1, b"kept"), None, (1, b"kept")]
         store.write([(b"b", 2, b"next")], position=b"next")
         assert store.position() == b"next"
         assert store.newest([(b"b", 9)]) == [(2, b"next")]
+
+
+def check_write_drops_what_is_named(make: Make) -> None:
+    """What is dropped is gone, with its neighbours untouched; what the same write puts there stands."""
+    with closing(make()) as store:
+        store.write([(b"a", at, b"%d" % at) for at in (-1, 0, 1)] + [(b"b", 0, b"other")], position=b"1")
+        store.write([(b"a", 1, b"new")], position=b"2", drops=[(b"a", 0), (b"a", 1), (b"a", 7), (b"c", 0)])
+        assert store.between(b"a", EARLIEST, LATEST) == [(-1, b"-1"), (1, b"new")]
+        assert store.newest([(b"a", 0), (b"b", 0), (b"c", 0)]) == [(-1, b"-1"), (0, b"other"), None]
+        assert store.position() == b"2"
+        store.write([], position=b"3", drops=[(b"a", -1), (b"a", 1)])
+        assert store.newest([(b"a", LATEST)]) == [None]
+        store.write([(b"a", 0, b"again")], position=b"4")
+        assert store.between(b"a", EARLIEST, LATEST) == [(0, b"again")]
 
 
 def check_position_is_of_the_last_write(make: Make) -> None:
@@ -184,6 +214,22 @@ def check_trim_keeps_every_later_answer(make: Make) -> None:
             assert store.position() == b"2"
 
 
+def check_trim_of_whole_series_keeps_nothing_older(make: Make) -> None:
+    """With `whole` a series goes altogether if all of it is older; what is at the instant itself stays."""
+    instants = (-20, -10, 0, 10, 20)
+    with closing(make()) as store:
+        for before in range(-25, 30):
+            store.write([(b"a", at, b"%d" % at) for at in instants], position=b"1")
+            store.write([(b"b", 500, b"young"), (b"c", -500, b"old"), (b"d", -500, b"other")], position=b"2")
+            kept = [at for at in instants if at >= before]
+            assert store.trim(b"a", before, whole=True) == len(instants) - len(kept)
+            assert store.trim(b"c", before, whole=True) == 1
+            assert store.trim(b"b", before, whole=True) == 0
+            assert [at for at, _ in store.between(b"a", EARLIEST, LATEST)] == kept
+            assert store.newest([(b"b", 500), (b"c", LATEST), (b"d", 0)]) == [(500, b"young"), None, (-500, b"other")]
+            assert store.position() == b"2"
+
+
 def check_trim_is_of_a_prefix(make: Make) -> None:
     """Only the series that begin with the prefix lose entries; the end of a series' name is not the next one's."""
     prefixes = {series[:size] for series in _SERIES for size in range(len(series) + 1)}
@@ -207,13 +253,17 @@ def check_agrees_with_a_dictionary(make: Make) -> None:
                     (chance.choice(_SERIES), chance.randrange(-40, 40), chance.randbytes(chance.randrange(40)))
                     for _ in range(chance.randrange(12))
                 ]
-                store.write(entries, position=b"%d" % step)
+                drops = [(chance.choice(_SERIES), chance.randrange(-40, 40)) for _ in range(chance.randrange(30))]
+                store.write(entries, position=b"%d" % step, drops=drops)
+                for place in drops:
+                    model.pop(place, None)
                 model |= {(series, at): value for series, at, value in entries}
                 if step % 5 == 4:
                     prefix, before = chance.choice(_SERIES)[: chance.randrange(4)], chance.randrange(-45, 45)
                     assert store.trim(prefix, before) == _trim(model, prefix, before)
                 asks = [(chance.choice(_SERIES), chance.randrange(-45, 45)) for _ in range(40)]
                 assert store.newest(asks) == [_newest(model, *ask) for ask in asks]
+                assert store.oldest(asks) == [_oldest(model, *ask) for ask in asks]
                 series, after, until = chance.choice(_SERIES), chance.randrange(-45, 45), chance.randrange(-45, 45)
                 assert store.between(series, after, until) == sorted(
                     (at, value) for (other, at), value in model.items() if other == series and after < at <= until
@@ -256,6 +306,10 @@ def _newest(model: dict[tuple[bytes, int], bytes], series: bytes, instant: int) 
     return max(((at, value) for (s, at), value in model.items() if s == series and at <= instant), default=None)
 
 
+def _oldest(model: dict[tuple[bytes, int], bytes], series: bytes, instant: int) -> tuple[int, bytes] | None:
+    return min(((at, value) for (s, at), value in model.items() if s == series and at > instant), default=None)
+
+
 def _trim(model: dict[tuple[bytes, int], bytes], prefix: bytes, before: int) -> int:
     named = {series for series, _ in model if series.startswith(prefix)}
     kept = {series: _newest(model, series, before) for series in named}
@@ -268,15 +322,18 @@ def _trim(model: dict[tuple[bytes, int], bytes], prefix: bytes, before: int) -> 
 CASES: Final[tuple[Case, ...]] = (
     check_new_store_is_empty,
     check_newest_is_at_or_before,
+    check_oldest_is_after,
     check_instants_are_any_int64,
     check_series_do_not_mix,
     check_write_replaces_the_same_place,
     check_write_is_all_or_nothing,
+    check_write_drops_what_is_named,
     check_position_is_of_the_last_write,
     check_between_is_half_open,
     check_values_are_kept_as_they_are,
     check_answers_are_in_the_order_of_asks,
     check_trim_keeps_every_later_answer,
+    check_trim_of_whole_series_keeps_nothing_older,
     check_trim_is_of_a_prefix,
     check_agrees_with_a_dictionary,
     check_threads_see_whole_writes,

@@ -87,6 +87,24 @@ class LmdbOnline:
             refuse(self._folder, fault)
         return answers
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        answers: list[tuple[int, bytes] | None] = []
+        with translate_lmdb(self._folder), self._handle.begin() as reading:
+            cursor = reading.cursor()
+            for series, instant in asks:
+                # The key before the first one at or before the instant; where there is none, the last key of all.
+                placed = cursor.set_range(series + _INSTANT.pack(_LATEST - instant))
+                key, value = cursor.item() if (cursor.prev() if placed else cursor.last()) else (b"", b"")
+                length = len(series)
+                found = len(key) == length + _INSTANT_BYTES and key.startswith(series)
+                answers.append((_LATEST - int.from_bytes(key[length:], "big"), value) if found else None)
+        return answers
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first.
 
@@ -105,8 +123,16 @@ class LmdbOnline:
         entries.reverse()
         return entries
 
-    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
-        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position.
+    def write(
+        self,
+        entries: Iterable[tuple[bytes, int, bytes]],
+        *,
+        position: bytes,
+        drops: Iterable[tuple[bytes, int]] = (),
+    ) -> None:
+        """Drop (series, instant) entries, then put (series, instant, value) ones, and the writer's position.
+
+        What is put takes the place of what stands there; to drop what is not there does no harm.
 
         Raises:
             ShipwayError: SW-601 if the disk or the map is full, SW-602 not writable, or a series too long for a key;
@@ -117,6 +143,8 @@ class LmdbOnline:
         with translate_lmdb(self._folder), self._environment.guard:
             self._environment.mark()
             with self._handle.begin(write=True) as writing:
+                for series, instant in drops:
+                    writing.delete(series + pack(_LATEST - instant))
                 writing.cursor().putmulti(
                     (series + pack(_LATEST - instant), value) for series, instant, value in entries
                 )
@@ -131,10 +159,11 @@ class LmdbOnline:
         with translate_lmdb(self._folder), self._handle.begin() as reading:
             return reading.get(_POSITION)
 
-    def trim(self, prefix: bytes, before: int) -> int:
+    def trim(self, prefix: bytes, before: int, *, whole: bool = False) -> int:
         """Drop the entries older than an instant of every series that begins with a prefix, and return how many.
 
-        The newest entry at or before that instant stays, so that every later question has the answer it had.
+        The newest entry at or before that instant stays, so that every later question has the answer it had; with
+        `whole` it goes too if it is older.
 
         Raises:
             ShipwayError: SW-601 if the disk is full, for dropping writes too; SW-602 not writable, SW-605 for a
@@ -144,7 +173,7 @@ class LmdbOnline:
         with translate_lmdb(self._folder), self._environment.guard:
             self._environment.mark()
             with self._handle.begin(write=True) as writing:
-                return _trim(writing.cursor(), prefix, _INSTANT.pack(_LATEST - before))
+                return _trim(writing.cursor(), prefix, before, whole=whole)
 
     def sync(self) -> None:
         """Force what was written to the disk, so that a power cut loses none of it.
@@ -168,17 +197,21 @@ class LmdbOnline:
             raise ShipwayError("SW-602", f"the online store {self._folder} was opened for reading", hint)
 
 
-def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: bytes) -> int:
-    """Drop, in each series, what follows the first key not below `before`, and return how many entries that were."""
-    dropped = 0
+def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: int, *, whole: bool) -> int:
+    """Drop, in each series, what is older than an instant, and return how many entries that were.
+
+    That is what follows the first key not below the instant's, and that key's entry too if it is to go and is older.
+    """
+    dropped, first = 0, _INSTANT.pack(_LATEST - before)
     cursor.set_range(prefix or _POSITION)
     if cursor.key() == _POSITION:
         cursor.next()
     # Past the last key, LMDB's cursor gives an empty one.
     while (key := cursor.key()) and (series := key[:-_INSTANT_BYTES]).startswith(prefix):
-        cursor.set_range(series + before)
+        cursor.set_range(series + first)
         if _is_of(cursor.key(), series):
-            cursor.next()
+            if not whole or cursor.key() == series + first:
+                cursor.next()
             while _is_of(cursor.key(), series):
                 cursor.delete()
                 dropped += 1

@@ -29,13 +29,17 @@ _SCHEMA: Final = (
 )
 _EARLIEST: Final = -(1 << 63)
 _NEWEST: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant <= ? ORDER BY instant DESC LIMIT 1"
+_OLDEST: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant > ? ORDER BY instant LIMIT 1"
 _BETWEEN: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant > ? AND instant <= ? ORDER BY instant"
 _PUT: Final = "INSERT OR REPLACE INTO entry (series, instant, value) VALUES (?, ?, ?)"
+_DROP: Final = "DELETE FROM entry WHERE series = ? AND instant = ?"
 _PLACE: Final = """INSERT INTO position (only, value) VALUES (1, ?)
     ON CONFLICT (only) DO UPDATE SET value = excluded.value"""
 # It must change something: SQLite writes, and so syncs, nothing for a row that stays as it is.
 _TOUCH: Final = "UPDATE position SET syncs = syncs + 1"
-_TRIM: Final = """DELETE FROM entry WHERE series >= :first AND (:end IS NULL OR series < :end) AND instant < :before
+_TRIM_WHOLE: Final = """DELETE FROM entry
+    WHERE series >= :first AND (:end IS NULL OR series < :end) AND instant < :before"""
+_TRIM: Final = f"""{_TRIM_WHOLE}
     AND instant < (SELECT max(kept.instant) FROM entry AS kept
                    WHERE kept.series = entry.series AND kept.instant <= :before)"""
 
@@ -90,6 +94,15 @@ class SqliteOnline:
                 answers.append(answer)
         return answers
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        with self._reading() as connection:
+            return [connection.execute(_OLDEST, ask).fetchone() for ask in asks]
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first.
 
@@ -99,13 +112,22 @@ class SqliteOnline:
         with self._reading() as connection:
             return connection.execute(_BETWEEN, (series, after, until)).fetchall()
 
-    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
-        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position.
+    def write(
+        self,
+        entries: Iterable[tuple[bytes, int, bytes]],
+        *,
+        position: bytes,
+        drops: Iterable[tuple[bytes, int]] = (),
+    ) -> None:
+        """Drop (series, instant) entries, then put (series, instant, value) ones, and the writer's position.
+
+        What is put takes the place of what stands there; to drop what is not there does no harm.
 
         Raises:
             ShipwayError: SW-601 disk full, SW-602 not writable, SW-605 for a damaged store. Nothing is written then.
         """
         with self._writing() as connection:
+            connection.executemany(_DROP, drops)
             connection.executemany(_PUT, entries)
             connection.execute(_PLACE, (position,))
 
@@ -119,10 +141,11 @@ class SqliteOnline:
             row = connection.execute("SELECT value FROM position").fetchone()
         return None if row is None else row[0]
 
-    def trim(self, prefix: bytes, before: int) -> int:
+    def trim(self, prefix: bytes, before: int, *, whole: bool = False) -> int:
         """Drop the entries older than an instant of every series that begins with a prefix, and return how many.
 
-        The newest entry at or before that instant stays, so that every later question has the answer it had.
+        The newest entry at or before that instant stays, so that every later question has the answer it had; with
+        `whole` it goes too if it is older.
 
         Raises:
             ShipwayError: SW-601 if the disk is full, for dropping writes too; SW-602 not writable, SW-605 for a
@@ -130,7 +153,7 @@ class SqliteOnline:
         """
         bounds = {"first": prefix, "end": _end_of(prefix), "before": before}
         with self._writing() as connection:
-            return connection.execute(_TRIM, bounds).rowcount
+            return connection.execute(_TRIM_WHOLE if whole else _TRIM, bounds).rowcount
 
     def sync(self) -> None:
         """Force what was written to the disk, so that a power cut loses none of it.

@@ -1,7 +1,7 @@
 """A fake of the port Online."""
 
 import threading
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Sequence
 
 
@@ -20,6 +20,11 @@ class MemoryOnline:
         with self._guard:
             return [self._find(series, instant) for series, instant in asks]
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one."""
+        with self._guard:
+            return [self._find_after(series, instant) for series, instant in asks]
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first."""
         with self._guard:
@@ -27,11 +32,20 @@ class MemoryOnline:
             found = instants[bisect_right(instants, after) : bisect_right(instants, until)]
             return [(instant, self._values[series, instant]) for instant in found]
 
-    def write(self, entries: Iterable[tuple[bytes, int, bytes]], *, position: bytes) -> None:
-        """Put (series, instant, value) entries, over what stands at the same place, and the writer's position."""
+    def write(
+        self,
+        entries: Iterable[tuple[bytes, int, bytes]],
+        *,
+        position: bytes,
+        drops: Iterable[tuple[bytes, int]] = (),
+    ) -> None:
+        """Drop (series, instant) entries, then put (series, instant, value) ones, and the writer's position."""
         # Drawn whole before anything is put: drawing may fail.
-        drawn = list(entries)
+        drawn, dropped = list(entries), list(drops)
         with self._guard:
+            for place in dropped:
+                if self._values.pop(place, None) is not None:
+                    self._instants[place[0]].remove(place[1])
             for series, instant, value in drawn:
                 if (series, instant) not in self._values:
                     insort(self._instants.setdefault(series, []), instant)
@@ -42,14 +56,14 @@ class MemoryOnline:
         """Return the position of the last write; None for a store nothing was written to."""
         return self._position
 
-    def trim(self, prefix: bytes, before: int) -> int:
+    def trim(self, prefix: bytes, before: int, *, whole: bool = False) -> int:
         """Drop the entries older than an instant of every series that begins with a prefix, and return how many."""
         dropped = 0
         with self._guard:
             for series, instants in self._instants.items():
                 if series.startswith(prefix):
-                    # The newest at or before that instant stays.
-                    old = instants[: max(bisect_right(instants, before) - 1, 0)]
+                    stays = bisect_left(instants, before) if whole else max(bisect_right(instants, before) - 1, 0)
+                    old = instants[:stays]
                     del instants[: len(old)]
                     for instant in old:
                         del self._values[series, instant]
@@ -66,3 +80,8 @@ class MemoryOnline:
         instants = self._instants.get(series, [])
         place = bisect_right(instants, instant)
         return (instants[place - 1], self._values[series, instants[place - 1]]) if place else None
+
+    def _find_after(self, series: bytes, instant: int) -> tuple[int, bytes] | None:
+        instants = self._instants.get(series, [])
+        place = bisect_right(instants, instant)
+        return (instants[place], self._values[series, instants[place]]) if place < len(instants) else None

@@ -1,0 +1,78 @@
+"""One aggregate of a stream for all rows of a spine: where each kind of window gets its values."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Entity, Event
+from shipway.data.column import evaluate_instant
+from shipway.data.known import instants_of
+from shipway.data.stream import NEVER, Ints, Streams
+from shipway.maths import window
+from shipway.maths.expression import Aggregate, render
+from shipway.maths.vector import Vector
+
+
+def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
+    """Return one aggregate for all rows of the spine.
+
+    Args:
+        streams: what the frame's columns share.
+        node: the aggregate.
+        entity: whose it is.
+
+    Raises:
+        ShipwayError: SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 if a sum does not fit.
+    """
+    event = streams.plan.events[node.stream]
+    pair = (node.stream, entity.keys)
+    codes = streams.codes(event, entity)[1]
+    asked = codes >= 0
+    timeline = streams.timeline(event, entity)
+    if node.anchor is not None:
+        anchor = evaluate_instant(node.anchor, streams.plan.spine.name, streams.tables)
+        usable = asked & anchor.valid
+        queries = window.build_queries(np.where(usable, codes, -1), anchor.values + node.after_us)
+        low, high = window.span(timeline, queries, (node.width_us or 0) + node.after_us)
+        return Vector(high - low, usable)
+    queries = streams.queries(event, entity)
+    if node.kind in ("last", "age"):
+        position, found = window.latest(timeline, queries, node.width_us)
+        return _newest(streams, node, event, position, found)
+    high, low = streams.edge(pair, None, timeline, queries), streams.edge(pair, node.width_us or 0, timeline, queries)
+    if node.kind == "count" or node.value is None:
+        return Vector(high - low, asked)
+    if node.kind in ("min", "max"):
+        return _extremum(node.kind, streams.number(event, node.value), timeline, low, high)
+    vector, unit = streams.value(event, node.value)
+    if node.kind == "share" and streams.raw(event, node.value).values.dtype != np.bool_:
+        raise ShipwayError("SW-203", f"{render(node.value)} is no condition", "compare it, such as delay > 15")
+    prefix = streams.prefix(pair, node.value, timeline, vector)
+    total, count = window.range_total(prefix, low, high), window.range_count(prefix, low, high)
+    if node.kind == "sum":
+        return Vector(total if unit == 1 else total / unit, asked)
+    return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))
+
+
+def _extremum(kind: Literal["min", "max"], vector: Vector, timeline: window.Timeline, low: Ints, high: Ints) -> Vector:
+    """Return the least or greatest value as it was given: floats are compared by rank, never rounded."""
+    floats = vector.values.dtype.kind == "f"
+    ranks = window.rank_floats(vector.values) if floats else vector.values.astype(np.int64)
+    extremum, found = window.range_extremum(timeline, ranks, vector.valid, low, high, kind)
+    return Vector(window.floats_of(extremum) if floats else extremum, found)
+
+
+def _newest(streams: Streams, node: Aggregate, event: Event, position: Ints, found: NDArray[np.bool_]) -> Vector:
+    rows = streams.tables[event.source.name]
+    if node.kind == "age" or node.value is None:
+        happened = instants_of(event.source, event.known_at, rows)
+        vector = Vector(happened, happened != NEVER)
+    else:
+        vector = streams.raw(event, node.value)
+    if not found.any():
+        blank = "" if vector.values.dtype.kind == "O" else 0
+        return Vector(np.full(len(found), blank, dtype=vector.values.dtype), found)
+    values, valid = vector.values[position], found & vector.valid[position]
+    return Vector(streams.at - values if node.kind == "age" else values, valid)
