@@ -6,6 +6,7 @@ import msgspec
 
 from shipway.app.candidate import VersionReport, make_candidate, make_runner
 from shipway.app.catalog.statistic import describe_frame
+from shipway.app.catalog.use import refuse_changed_kinds, tell_gone
 from shipway.app.count import write_plural
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
@@ -86,10 +87,14 @@ def run_project(
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
         runner = make_runner(workspace, watch, force=force)
-        commit, admission = admit(runner, make_tables(runner))
+        snapshots = make_tables(runner)
+        refuse_changed_kinds(workspace, snapshots, redefined=True)
+        tell_gone(workspace, runner.watch)
+        commit, admission = admit(runner, snapshots)
         versions: list[VersionReport] = []
         prices: list[Price] = []
         if admission.granted:
+            refuse_changed_kinds(workspace, snapshots)
             for name, section in project.config.models.items():
                 if model in (None, name):
                     made, frame = run_model(runner, registry.models[name], section)
