@@ -28,7 +28,7 @@ Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None]
 NEVER = np.iinfo(np.int64).max
 """The instant of what never happens."""
 
-_FINEST = 1e-3
+FINEST = 1e-3
 """A column whose values are all below this would be left with less than three digits, and is not summed."""
 
 
@@ -152,7 +152,7 @@ def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
 def scale_values(value: Expr, raw: Vector) -> Ints:
     """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
-    if 0 < greatest < _FINEST:
+    if 0 < greatest < FINEST:
         raise ShipwayError(
             "SW-303",
             f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",

@@ -7,10 +7,12 @@ rows about the same entity and instant share what was read.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Final, TypeAlias
 
 from shipway.core.online import Layout, Scalar, encode_entity, unpack_varied
 from shipway.ports.online import Online
+from shipway.serving.extremum import find_extrema
 from shipway.serving.plan import Block, make_plan
 
 _EARLIEST: Final = -(1 << 63)
@@ -108,10 +110,13 @@ class FeatureReader:
                 continue
             series = block.prefix + name
             asks.append((block, series, instant, len(edges)))
+            backs, base = block.backs, block.base + name
             if instant < block.least:  # no event is as old as the first instant of all
-                edges += [(series, max(instant - back, _EARLIEST)) for back in block.backs]
+                instants = [max(instant - back, _EARLIEST) for back in backs]
             else:
-                edges += [(series, instant - back) for back in block.backs]
+                instants = [instant - back for back in backs]
+            edges += [(series, each) for each in instants]
+            edges += [(base, each) for each in instants]
         return cells, of
 
     def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
@@ -120,8 +125,15 @@ class FeatureReader:
         newest = found[first]
         if newest is None:
             return block.nothing, _EARLIEST
-        unpack, zeros = block.packing.unpack_from, block.zeros
-        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first : first + len(block.backs)]]
+        unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
+        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
+        bases = found[middle : middle + len(edges)]
+        if bases[0] != bases[-1]:
+            # Where all edges have one base, or none, it makes no difference to theirs.
+            edges = [
+                edge if base is None else tuple(map(add, edge, unpack(base[1])))
+                for edge, base in zip(edges, bases, strict=True)
+            ]
         top = edges[0]
         rows = top[0]
         values: list[Scalar] = [rows - edges[low][0] for low in block.counts]
@@ -140,17 +152,12 @@ class FeatureReader:
         return values, newest[0]
 
     def _find_extrema(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
-        """Return the least and greatest values over windows, from all entries of the widest."""
-        after = max(instant - max(width for _, width, _ in block.extrema), _EARLIEST)
-        entries = [
-            (instant - when, unpack_varied(block.packing, entry))
-            for when, entry in self._online.between(series, after, instant)
-        ]
-        values: list[Scalar] = []
-        for slot, width, choose in block.extrema:
-            inside = [varied[slot] for age, varied in entries if age < width and varied[slot] is not None]
-            values.append(choose(inside, default=None))
-        return values
+        """Return the least and greatest values over windows, all from one state of the store."""
+        while True:
+            position = self._online.position()
+            values = find_extrema(self._online, block, series, instant)
+            if self._online.position() == position:
+                return values
 
     def _gather(
         self, cells: list[Scalar], of: Sequence[int], answers: Sequence[tuple[Sequence[Scalar], int]]
