@@ -137,11 +137,12 @@ def make_changes(raw: Raw, count: int, rows: int, seed: int) -> None:
         while made < count:
             low, new = dice.randrange(rows), dice.randrange(rows, 2 * rows)
             size = min(count - made, 125)
-            for statement, values in (
+            changes: tuple[tuple[LiteralString, tuple[int, int]], ...] = (
                 (_UPDATE, (low, low + 2 * size)),
                 (_INSERT, (new + 1, new + size)),
                 (_DELETE, (new + size // 2, new + size // 2 + size)),
-            ):
+            )
+            for statement, values in changes:
                 made += max(connection.execute(statement, values).rowcount, 0)
             connection.commit()
 

@@ -34,7 +34,7 @@ from shipway.adapters.file.reader import FileReader
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.app.project import find_project
 from shipway.core import window as w
-from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
+from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Source
 from shipway.core.online import Layout, make_layout, read_kinds
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_views
@@ -95,7 +95,7 @@ def make_world(copies: int, every: int) -> World:
         FeatureView(
             name,
             Entity(name, keys),
-            {f"n_{last}": w.count(landed, last=last) for last in WIDTHS}
+            dict[str, Expr]({f"n_{last}": w.count(landed, last=last) for last in WIDTHS})
             | {f"mean_{last}": w.mean(landed.arr_delay, last=last) for last in WIDTHS},
         )
         for name, keys in ENTITIES.items()
