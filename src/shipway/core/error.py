@@ -28,11 +28,13 @@ CODES: Final[dict[str, str]] = {
     "SW-222": "contract is broken",
     "SW-223": "too many rows are refused",
     "SW-224": "refused rows cannot be taken back",
+    "SW-225": "too many records cannot be read",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",
     "SW-303": "sum does not fit",
     "SW-304": "value known always has changed",
+    "SW-305": "feature in use has another type",
     # training, evidence and gates
     "SW-401": "no verdict lets this data be used",
     "SW-402": "too few rows",

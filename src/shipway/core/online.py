@@ -33,6 +33,8 @@ Scalar: TypeAlias = bool | int | float | str | None
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
+_SERVED: Final = frozenset({"count", "sum", "mean", "share", "min", "max", "last", "age", "around"})
+"""Kinds of windows that the store keeps series for."""
 RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
@@ -156,13 +158,15 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         schema: kinds of (at least) the columns they read; what they do not read is left out of the layout.
 
     Raises:
-        ShipwayError: SW-202 for a column the schema lacks, SW-203 for an expression that does not fit its columns.
+        ShipwayError: SW-106 for a window that cannot be served, SW-202 for a column the schema lacks, SW-203 for an
+            expression that does not fit its columns.
     """
     found: dict[tuple[str, tuple[str, ...]], list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate):
+                    _require_served(node)
                     keys = () if view.entity is None else view.entity.keys
                     found.setdefault((node.stream, keys), []).append(node)
     series = tuple(_make_series(*place, found[place], schema) for place in sorted(found))
@@ -172,6 +176,16 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         views=tuple(views),
         schema=_read_columns(spine, key, views, series, schema),
         series=series,
+    )
+
+
+def _require_served(node: Aggregate) -> None:
+    if node.kind in _SERVED and node.where is None:
+        return
+    raise ShipwayError(
+        "SW-106",
+        f"{render(node)} is computed for frames, and is not kept in the online store yet",
+        "leave it out of the models that are served",
     )
 
 
