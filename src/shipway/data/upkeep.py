@@ -283,13 +283,15 @@ class Upkeep:
     ) -> None:
         """Find what changes, post it, and put what the rows say now in place of what they said."""
         found = self._online.newest([(name, _LATEST) for name in rows])
+        places = {stream.event.name: place for place, stream in enumerate(streams)}
+        edges = [(places[name], edge) for name, edge in self._at.edges.items() if name in places]
         different: list[_Row] = []
         for row, state in zip(rows.values(), found, strict=True):
             row.said = row.said or [None] * len(streams)
             row.before = [None] * len(streams) if state is None else _STATE.decode(state[1])
             if row.said == row.before:
                 standing.same += 1
-            elif self._is_late(row, streams):
+            elif self._is_late(row, edges):
                 standing.late += 1
             else:
                 standing.applied += 1
@@ -301,13 +303,15 @@ class Upkeep:
         for place, stream in enumerate(streams):
             self._post(place, stream, different, changed)
 
-    def _is_late(self, row: _Row, streams: Sequence[FactStream]) -> bool:
-        for stream, said, before in zip(streams, row.said, row.before, strict=True):
-            edge = self._at.edges.get(stream.event.name)
-            if edge is not None and said != before:
-                for facts in (said, before):
-                    if facts is not None and _FACTS.decode(facts)[0] <= edge:
-                        return True
+    def _is_late(self, row: _Row, edges: Sequence[tuple[int, int]]) -> bool:
+        """Tell whether a row changes something that some stream no longer has."""
+        for place, edge in edges:
+            if row.said[place] != row.before[place]:
+                now, before = row.facts[place] if row.facts else None, row.before[place]
+                if now is not None and now[0] <= edge:
+                    return True
+                if before is not None and _FACTS.decode(before)[0] <= edge:
+                    return True
         return False
 
     def _post(self, place: int, stream: FactStream, rows: Sequence[_Row], changed: Changed) -> None:
