@@ -283,8 +283,12 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     """
     if not keys:
         return b""
-    # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    for key in keys:
+        if isinstance(key, float):
+            # Zero has two forms as a floating-point number, and a frame takes them for one.
+            keys = [each + 0.0 if isinstance(each, float) else each for each in keys]
+            break
+    packed = _PACK.encode(keys)
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
 
 
