@@ -72,7 +72,7 @@ class _Writer:
     plan: Plan
     relations: Callable[[str], Relation]
     dialect: Dialect
-    asked: dict[str, str] = field(default_factory=dict[str, str])
+    asked: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     streams: dict[tuple[str, tuple[str, ...]], Stream] = field(
         default_factory=dict[tuple[str, tuple[str, ...]], Stream]
     )
@@ -110,6 +110,7 @@ class _Writer:
 
     def _own(self, column: Column) -> str:
         """Return a column of the row itself, null until it is known."""
+        # It is read by its name in quotes, as any column is.
         return self._ask("c", self._when_known(column.name, to_sql(column, self.spine)))
 
     def _aggregate(self, node: Aggregate, entity: Entity) -> tuple[str, Kind]:
@@ -140,8 +141,8 @@ class _Writer:
 
     def _ask(self, kind: str, text: str) -> str:
         """Return the column of the rows asked about that holds something."""
-        name = f"{kind}{sum(other.startswith(kind) for other in self.asked.values())}"
-        return self.asked.setdefault(text, name)
+        name = f"{kind}{sum(other == kind for other, _ in self.asked)}"
+        return self.asked.setdefault((kind, text), name)
 
     def write(self, features: Mapping[str, str]) -> str:
         """Return the whole statement."""
@@ -166,7 +167,10 @@ class _Writer:
 
     def _rows(self) -> str:
         order = ", ".join(self.spine.plain(key) for key in self.plan.spine.key)
-        columns = ",\n  ".join(f"{text} as {name}" for text, name in self.asked.items())
+        written = {
+            name: self.dialect.write_name(name) if kind == "c" else name for (kind, _), name in self.asked.items()
+        }
+        columns = ",\n  ".join(f"{text} as {written[name]}" for (_, text), name in self.asked.items())
         over = f"order by {order}" if order else ""
         return f"select row_number() over ({over}) as r,\n  {columns}\nfrom {self.relations(self.plan.spine.name).text}"
 

@@ -128,7 +128,7 @@ def _reads(plan: Plan, relations: Callable[[str], Relation]) -> Iterator[_Read]:
 
 def _instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
     if instant == ALWAYS:
-        return f"cast({_BEGINNING} as bigint)"
+        return relations(source.name).columns.dialect.cast("int", str(_BEGINNING))
     return to_sql(Column(source.name, instant), relations(source.name).columns)
 
 
@@ -145,7 +145,7 @@ def _guard_reads(reads: list[_Read], relation: Relation) -> Guard:
         for place, read in enumerate(reads):
             if counts[f"n{place}"]:
                 rows = ask(_ask_example(read, relation))
-                asked, known = (rows[name].fill_null(NEVER).to_numpy() for name in ("asked:", "known:"))
+                asked, known = (rows[name].fill_null(NEVER).to_numpy() for name in ("asked_us", "known_us"))
                 example = say_example(read.source, read.column, rows, 0, asked, known)
                 name = f"{table}.{read.column}"
                 n, of = counts[f"n{place}"], counts[f"r{place}"]
@@ -160,7 +160,7 @@ def _ask_example(read: _Read, relation: Relation) -> Question:
     columns, dialect = relation.columns, relation.columns.dialect
     names = dict.fromkeys([*read.source.key, read.column])
     wanted = [f"{columns.name(name)} as {dialect.write_name(name)}" for name in names]
-    wanted += [f'{read.asked} as "asked:"', f'{read.known} as "known:"']
+    wanted += [f"{read.asked} as asked_us", f"{read.known} as known_us"]
     order = ", ".join(columns.plain(name) for name in read.source.key)
     sql = f"select {', '.join(wanted)}\nfrom {relation.text}\nwhere {read.early}\norder by {order}\nlimit 1"
     return Question(table=columns.table, what=f"{columns.table}, a row that is read too early", sql=sql)
@@ -189,7 +189,7 @@ def _guard_plan(
     happens = " and ".join([f"{planned} is not null", *(f"{there.columns.name(key)} is not null" for key in keys)])
     dated = f"{happens} and {known} > {_instant(source, ALWAYS, relations)}"
     never = f"count(case when {happens} and {known} is null then 1 end) > 0"
-    least, most = f"cast({_BEGINNING} as bigint)", f"cast({_MOST} as bigint)"
+    least, most = (there.columns.dialect.cast("int", str(bound)) for bound in (_BEGINNING, _MOST))
     shortest = f"coalesce(min(case when {dated} then {planned} - {known} end), {most})"
     lead = f"select case when {never} then {least} else {shortest} end as lead\nfrom {there.text}"
     assert node.anchor is not None
@@ -218,7 +218,7 @@ def _guard_label(plan: Plan, relation: Relation) -> Guard:
     label, columns = plan.label, relation.columns
     assert label is not None
     event = plan.events[label.stream]
-    known = f"cast({_BEGINNING} as bigint)"
+    known = columns.dialect.cast("int", str(_BEGINNING))
     if event.known_at != ALWAYS:
         known = to_sql(Column(columns.table, event.known_at), columns)
     told = f"{known} is not null and {to_sql(label.value, columns)} is not null"
@@ -271,8 +271,8 @@ def _guard_table(
             there.append(fits)
             text = dialect.whole.format(f"({units})")
         else:
-            text = cast_to("int", text, kind)
-        total = f"sum(case when {' and '.join(there)} then abs(cast({text} as numeric(38, 0))) end)"
+            text = cast_to("int", text, kind, dialect)
+        total = f"sum(case when {' and '.join(there)} then abs({dialect.cast('wide', text)}) end)"
         wanted.append(f"case when {total} > {_MOST} then 1 else 0 end as b{number}")
 
     def refuse(answer: pl.DataFrame, ask: Ask) -> None:
