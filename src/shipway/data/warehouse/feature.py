@@ -13,6 +13,7 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Expr
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
+from shipway.data.stream import Place
 from shipway.data.warehouse.dialect import Dialect
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.stream import ASKED, Stream
@@ -73,9 +74,7 @@ class _Writer:
     relations: Callable[[str], Relation]
     dialect: Dialect
     asked: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
-    streams: dict[tuple[str, tuple[str, ...]], Stream] = field(
-        default_factory=dict[tuple[str, tuple[str, ...]], Stream]
-    )
+    streams: dict[Place, Stream] = field(default_factory=dict[Place, Stream])
     kinds: dict[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
 
     def __post_init__(self) -> None:
@@ -114,7 +113,7 @@ class _Writer:
         return self._ask("c", self._when_known(column.name, to_sql(column, self.spine)))
 
     def _aggregate(self, node: Aggregate, entity: Entity) -> tuple[str, Kind]:
-        stream = self._stream(node.stream, entity)
+        stream = self._stream(node, entity)
         if node.anchor is not None:
             middle = instant_in(node.anchor, self.spine)
             high = self._ask("q", f"{middle} + {node.after_us}")
@@ -123,13 +122,13 @@ class _Writer:
         low = None if node.width_us is None else self._ask("q", f"{at} - {node.width_us}")
         return stream.aggregate(node, ASKED, low)
 
-    def _stream(self, name: str, entity: Entity) -> Stream:
-        place = (name, entity.keys)
+    def _stream(self, node: Aggregate, entity: Entity) -> Stream:
+        place = (node.stream, entity.keys, node.where)
         if place not in self.streams:
-            event = self.plan.events[name]
+            event = self.plan.events[node.stream]
             keys = [self._ask("k", self._when_known(key, self.spine.plain(key))) for key in entity.keys]
             relation = self.relations(event.source.name)
-            self.streams[place] = Stream(f"s{len(self.streams)}", event, entity.keys, relation, tuple(keys))
+            self.streams[place] = Stream(f"s{len(self.streams)}", event, entity.keys, node.where, relation, tuple(keys))
         return self.streams[place]
 
     def _when_known(self, column: str, text: str) -> str:

@@ -14,7 +14,16 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Expr, Source
 from shipway.core.online import RESOLUTION
-from shipway.data.known import EarlyRead, own_columns, say_example, say_lead, spine_keys, static_reads, stream_reads
+from shipway.data.known import (
+    EarlyRead,
+    own_columns,
+    say_example,
+    say_lead,
+    spine_keys,
+    static_reads,
+    stream_columns,
+    stream_reads,
+)
 from shipway.data.plan import Plan, PlannedColumn
 from shipway.data.stream import FINEST, NEVER
 from shipway.data.warehouse.feature import instant_in
@@ -174,7 +183,10 @@ def _guard_plans(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard
             if isinstance(node, Aggregate) and node.anchor is not None:
                 event = plan.events[node.stream]
                 keys = column.entity.keys if column.entity else ()
-                guards += [_guard_plan(plan, column, node, name, relations) for name in (event.known_at, *keys)]
+                guards += [
+                    _guard_plan(plan, column, node, name, relations)
+                    for name in dict.fromkeys((event.known_at, *keys, *stream_columns(node)))
+                ]
     return guards
 
 
@@ -242,27 +254,40 @@ def _guard_label(plan: Plan, relation: Relation) -> Guard:
 
 def _guard_sums(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]:
     """Check that what is added up can be added up exactly."""
-    summed: dict[str, dict[tuple[str, tuple[str, ...], Expr], None]] = {}
+    summed: dict[str, dict[_Sum, None]] = {}
     for column in plan.columns:
         for node in walk(column.expr):
             if isinstance(node, Aggregate) and node.value is not None and node.kind in ("sum", "mean", "share"):
-                place = (node.stream, column.entity.keys if column.entity else (), node.value)
+                keys = column.entity.keys if column.entity else ()
+                place = _Sum(node.stream, keys, node.where, node.value)
                 summed.setdefault(plan.events[node.stream].source.name, {})[place] = None
     return [_guard_table(plan, [*places], relations(table), relations) for table, places in summed.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A value that is added up, over the events of a stream that a condition chooses, for an entity."""
+
+    stream: str
+    keys: tuple[str, ...]
+    where: Expr | None
+    value: Expr
+
+
 def _guard_table(
     plan: Plan,
-    places: list[tuple[str, tuple[str, ...], Expr]],
+    places: list[_Sum],
     relation: Relation,
     relations: Callable[[str], Relation],
 ) -> Guard:
     columns, dialect = relation.columns, relation.columns.dialect
     wanted: list[str] = []
-    for number, (stream, keys, value) in enumerate(places):
-        event, text, kind = plan.events[stream], to_sql(value, columns), kind_in(value, columns)
+    for number, place in enumerate(places):
+        event, text, kind = plan.events[place.stream], to_sql(place.value, columns), kind_in(place.value, columns)
         there = [f"{_instant(event.source, event.known_at, relations)} is not null"]
-        there += [f"not {columns.missing(key)}" for key in keys]
+        there += [f"not {columns.missing(key)}" for key in place.keys]
+        if place.where is not None:
+            there.append(to_sql(place.where, columns))
         if kind == "float":
             units = f"{text} / {to_sql(Constant(RESOLUTION), columns)}"
             fits = f"abs({units}) <= {_EXACT}"
@@ -278,8 +303,8 @@ def _guard_table(
     def refuse(answer: pl.DataFrame, ask: Ask) -> None:
         del ask
         found = answer.row(0, named=True)
-        for number, (_, _, value) in enumerate(places):
-            _refuse_sum(value, found, number)
+        for number, place in enumerate(places):
+            _refuse_sum(place.value, found, number)
 
     sql = f"select {_LINE.join(wanted)}\nfrom {relation.text}"
     return Guard(Question(table=columns.table, what=f"{columns.table}, whether sums are exact", sql=sql), refuse)

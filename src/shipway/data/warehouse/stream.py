@@ -24,7 +24,7 @@ ASKED: Final = "q0"
 """The column of the rows asked about that holds when they are asked about."""
 
 _BEGINNING: Final = str(-(2**63))
-_KINDS: Final = ("count", "sum", "mean", "share", "min", "max", "last", "age", "around")
+_KINDS: Final = ("count", "sum", "mean", "share", "min", "max", "last", "first", "age", "around")
 
 
 @dataclass(slots=True)
@@ -35,11 +35,13 @@ class Stream:
         name: what its relations in the statement are called after.
         event: the stream.
         keys: the entity's key columns.
+        where: the condition on its rows that they are chosen by.
         relation: the rows of its source.
         asked_keys: the columns of the rows asked about that hold the same keys, null where unknown.
         edges: the columns of the rows asked about that hold edges of windows, in order.
         sums: value to its place, of those added up.
         newest: value to its place, of those whose newest is read.
+        oldest: value to its place, of those whose oldest in a window is read.
         measured: value to its place, of those whose least or greatest is read.
         extrema: kind, place of the value and width to the place of what is read.
         results: what is found for a row asked about, in SQL, to the column that it will be in.
@@ -48,11 +50,13 @@ class Stream:
     name: str
     event: Event
     keys: tuple[str, ...]
+    where: Expr | None
     relation: Relation
     asked_keys: tuple[str, ...]
     edges: list[str] = field(default_factory=list[str])
     sums: dict[Expr, str] = field(default_factory=dict[Expr, str])
     newest: dict[Expr, str] = field(default_factory=dict[Expr, str])
+    oldest: dict[Expr, str] = field(default_factory=dict[Expr, str])
     measured: dict[Expr, str] = field(default_factory=dict[Expr, str])
     extrema: dict[tuple[str, str, int], str] = field(default_factory=dict[tuple[str, str, int], str])
     results: dict[str, str] = field(default_factory=dict[str, str])
@@ -97,6 +101,13 @@ class Stream:
         first = self._edge(low)
         if node.kind in ("count", "around") or node.value is None:
             return self._known(self._difference(last, first, "n"), (high, low)), "int"
+        if node.kind == "first":
+            self._check_ties()
+            place = self.oldest.setdefault(node.value, f"f{len(self.oldest)}")
+            # The row after the step at the lower edge; where there is none, the first of all.
+            text = f"case when {first}.n is null then {last}.{place} else {first}.{place}_next end"
+            count = self._difference(last, first, "n")
+            return f"case when {count} > 0 then {text} end", self.kind_of(node.value)
         place = self.sums.setdefault(node.value, f"v{len(self.sums)}")
         scaled = self.kind_of(node.value) == "float"
         total = self._difference(last, first, place)
@@ -162,6 +173,7 @@ class Stream:
             units = dialect.whole.format(f"({text} / {to_sql(Constant(RESOLUTION), columns)})")
             wanted[f"x{place}"] = units if kind == "float" else cast_to("int", text, kind, dialect)
         wanted |= {place: to_sql(value, columns) for value, place in self.newest.items()}
+        wanted |= {f"x{place}": to_sql(value, columns) for value, place in self.oldest.items()}
         for value, place in self.measured.items():
             text, kind = to_sql(value, columns), self.kind_of(value)
             # The two zeros are one.
@@ -169,6 +181,8 @@ class Stream:
         there = [f"{wanted[place]} is not null" for place in self._places]
         if self.event.known_at != ALWAYS:
             there.append(f"{instant} is not null")
+        if self.where is not None:
+            there.append(to_sql(self.where, columns))
         where = f"\nwhere {' and '.join(there)}" if there else ""
         return f"select {_list(wanted)}\nfrom {self.relation.text}{where}"
 
@@ -184,6 +198,9 @@ class Stream:
             wanted[place] = f"sum(x{place}) over {running}"
             wanted[f"{place}_n"] = f"count(x{place}) over {running}"
         wanted |= {place: place for place in self.newest.values()}
+        for place in self.oldest.values():
+            wanted[place] = f"first_value(x{place}) over {running}"
+            wanted[f"{place}_next"] = f"lead(x{place}) over ({window})"
         kept = ", ".join(place for place in wanted if place != "u")
         return (
             f"select {kept}\nfrom (\nselect {_list(wanted)}\nfrom {self.name}_rows\n) as s\nwhere u is null or u <> h"
