@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from operator import add
 from typing import Final, TypeAlias
 
-from shipway.core.online import Layout, Scalar, encode_entity, unpack_varied
+from shipway.core.online import WATERMARKS, Layout, Scalar, encode_entity, unpack_varied, unpack_watermarks
 from shipway.ports.online import Online
 from shipway.serving.extremum import find_extrema
 from shipway.serving.plan import Block, make_plan
@@ -31,10 +31,14 @@ class Features:
             None for null.
         newest: for each of the layout's streams the instant of the newest event read, microseconds since 1970 UTC; None
             where none was, and for what was known beforehand, at no instant.
+        watermarks: for each of the layout's streams the instant up to which the store has everything known; None where
+            nobody knows, and none at all of a store that does not say. What is read at T is exact if T is not before
+            the watermarks, and nothing was known in between that is not applied yet.
     """
 
     values: list[Scalar]
     newest: tuple[int | None, ...]
+    watermarks: tuple[int | None, ...] = ()
 
 
 class FeatureReader:
@@ -71,9 +75,10 @@ class FeatureReader:
         shared: dict[tuple[int, bytes, int], int] = {}
         edges: list[tuple[bytes, int]] = []
         asked = [self._ask(row, instant, asks, edges, shared) for row, instant in zip(rows, at, strict=True)]
-        found = self._online.newest(edges)
+        *found, told = self._online.newest([*edges, (WATERMARKS, 0)])
+        watermarks = () if told is None else unpack_watermarks(told[1])
         answers = [self._answer(ask, found) for ask in asks]
-        return [self._gather(cells, of, answers) for cells, of in asked]
+        return [self._gather(cells, of, answers, watermarks) for cells, of in asked]
 
     def _ask(
         self,
@@ -160,7 +165,11 @@ class FeatureReader:
                 return values
 
     def _gather(
-        self, cells: list[Scalar], of: Sequence[int], answers: Sequence[tuple[Sequence[Scalar], int]]
+        self,
+        cells: list[Scalar],
+        of: Sequence[int],
+        answers: Sequence[tuple[Sequence[Scalar], int]],
+        watermarks: tuple[int | None, ...],
     ) -> Features:
         plan = self._plan
         newest = [_EARLIEST] * (plan.streams + 1)
@@ -180,4 +189,5 @@ class FeatureReader:
         for place in plan.conditions:
             condition = cells[plan.order[place]]
             shown[place] = _NAN if condition is None else int(condition)
-        return Features(shown, tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]]))
+        told = tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]])
+        return Features(shown, told, watermarks)
