@@ -32,6 +32,13 @@ for i = 1, #KEYS do
 end
 return found
 """)
+_OLDEST: Final = Script("""
+local found = {}
+for i = 1, #KEYS do
+    found[i] = redis.call('ZRANGE', KEYS[i], ARGV[i], '+', 'BYLEX', 'LIMIT', 0, 1)[1] or false
+end
+return found
+""")
 _CLAIM: Final = Script("""
 redis.call('HSETNX', KEYS[1], 'writes', 0)
 return {redis.call('HINCRBY', KEYS[1], 'writer', 1), tonumber(redis.call('HGET', KEYS[1], 'writes'))}
@@ -126,12 +133,15 @@ class RedisOnline:
         Raises:
             ShipwayError: SW-607 if the server cannot be reached, SW-608 if it lets this user not in.
         """
-        if not asks:
-            return []
-        prefix, number = self._series, int.from_bytes
-        keys = [prefix + series for series, _ in asks]
-        found = self._session.run(_NEWEST, keys, [_below(instant) for _, instant in asks])
-        return [None if each is None else (number(each[:8], "big") - _SHIFT, each[8:]) for each in found]
+        return self._find(_NEWEST, asks, [_below(instant) for _, instant in asks])
+
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
+
+        Raises:
+            ShipwayError: as `newest`.
+        """
+        return self._find(_OLDEST, asks, [_above(instant) for _, instant in asks])
 
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first.
@@ -141,8 +151,7 @@ class RedisOnline:
         """
         if after >= until:
             return []
-        low = b"[" + _INSTANT.pack(after + 1 + _SHIFT)
-        found: list[bytes] = self._session.ask("ZRANGE", self._series + series, low, _below(until), "BYLEX")
+        found: list[bytes] = self._session.ask("ZRANGE", self._series + series, _above(after), _below(until), "BYLEX")
         return [_split(each) for each in found]
 
     def write(
@@ -254,6 +263,15 @@ class RedisOnline:
         finally:
             session.close()
 
+    def _find(
+        self, script: Script, asks: Sequence[tuple[bytes, int]], bounds: Sequence[bytes]
+    ) -> list[tuple[int, bytes] | None]:
+        if not asks:
+            return []
+        prefix, number = self._series, int.from_bytes
+        found = self._session.run(script, [prefix + series for series, _ in asks], bounds)
+        return [None if each is None else (number(each[:8], "big") - _SHIFT, each[8:]) for each in found]
+
     def _send(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         try:
             return self._session.ask_all(commands)
@@ -289,6 +307,11 @@ def _prefix_of(name: str) -> bytes:
 def _below(instant: int) -> bytes:
     """Return the bound below which all members up to and with an instant are."""
     return b"+" if instant == _LATEST else b"(" + _INSTANT.pack(instant + 1 + _SHIFT)
+
+
+def _above(instant: int) -> bytes:
+    """Return the bound from which on all members after an instant are; there are none after the last."""
+    return b"+" if instant == _LATEST else b"[" + _INSTANT.pack(instant + 1 + _SHIFT)
 
 
 def _split(member: bytes) -> tuple[int, bytes]:

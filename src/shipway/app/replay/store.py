@@ -11,6 +11,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.online import Layout
 from shipway.data.feed import Feed
 from shipway.data.materialisation import Materialiser
+from shipway.data.pack import PackedOnline
 from shipway.kit.duration import parse_duration
 from shipway.ports.online import Online, list_online, open_online, remove_online
 
@@ -136,7 +137,7 @@ class Stores:
         feed = feeds.get(layout.namespace) or self._make_feed(layout)
         online = self._open_online(name)
         try:
-            materialiser = Materialiser(layout, feed, online, lag_us=lag_us)
+            materialiser = Materialiser(layout, feed, PackedOnline(layout, online), lag_us=lag_us)
             materialiser.bootstrap(at)
         except BaseException:
             online.close()
