@@ -3,14 +3,15 @@
 import random
 import threading
 
+import polars as pl
 import pytest
 
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.core import window as w
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import encode_entity, encode_place, make_layout, pack_entry
-from shipway.core.pack import find_packs, make_pack
-from shipway.data.pack import PackedOnline
+from shipway.core.pack import decode_pack, find_packs, make_pack
+from shipway.data.pack import PackedOnline, pack_frame
 from shipway.testing.fake import MemoryOnline
 from shipway.testing.online import EARLIEST, LATEST
 
@@ -114,3 +115,22 @@ def test_what_is_read_together_is_from_one_write(layout, tmp_path):
     store.close()
     reader.close()
     assert torn == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_frame_of_newest_rows_is_packed_as_its_rows_are(layout, seed):
+    chance, (pack,) = random.Random(seed), find_packs(layout)
+    rows = [
+        {"k": f"{n}"}
+        | {f"t{m}": chance.choice((None, n, -m)) for m in range(3)}
+        | {f"a{m}": chance.choice((None, 0.5, n / 3)) for m in range(3)}
+        | {f"b{m}": chance.choice((None, "", "größer", f"{n}")) for m in range(3)}
+        for n in range(50)
+    ]
+    frame = pl.DataFrame(rows, schema_overrides={f"a{m}": pl.Float64 for m in range(3)})
+    found = list(pack_frame(pack, frame, [(f"t{m}", (f"a{m}", f"b{m}")) for m in range(3)]))
+    for row, (name, instant, value) in zip(rows, found, strict=True):
+        assert (name, instant) == (pack.name((row["k"],)), 0)
+        assert decode_pack(pack, bytes(value)) == [
+            None if row[f"t{m}"] is None else (row[f"t{m}"], 1, [row[f"a{m}"], row[f"b{m}"]]) for m in range(3)
+        ]

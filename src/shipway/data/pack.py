@@ -4,12 +4,17 @@ To whoever writes series, it is the store: the newest entries of stored series g
 of it, and what was the newest before goes to the series itself, all in the write that brought them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, TypeAlias
+from itertools import repeat
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.online import Layout, encode_place, pack_entry, unpack_entry
+from shipway.core.online import Layout, encode_entity, encode_place, pack_entry, unpack_entry
 from shipway.core.pack import (
     INSTANT,
     Entry,
@@ -22,6 +27,7 @@ from shipway.core.pack import (
     name_schema,
     read_schema,
 )
+from shipway.data.column import vector_of
 from shipway.ports.online import Online
 
 _LATEST: Final = (1 << 63) - 1
@@ -249,3 +255,56 @@ class PackedOnline:
 
 def _place_of(name: bytes) -> int:
     return int.from_bytes(name[:2], "big")
+
+
+def pack_frame(
+    pack: Pack, rows: pl.DataFrame, columns: Sequence[tuple[str, Sequence[str]]]
+) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield the packs of entities whose newest rows are known already, for a store that holds none of them.
+
+    Args:
+        pack: whose entities they are.
+        rows: a row for each entity: its keys, and what is stored of it; no key is null.
+        columns: for each member the column of its instants, null where there is no row, and those of its values.
+    """
+    whole, tails = _fill_matrix(pack, rows, columns)
+    raw, size = whole.tobytes(), pack.packing.size
+    keys = zip(*(vector_of(rows[key]).values.tolist() for key in pack.keys), strict=True)
+    prefix = pack.prefix
+    for start, key, tail in zip(range(0, len(raw), size), keys, tails, strict=False):
+        yield prefix + encode_entity(key), INSTANT, raw[start : start + size] + tail
+
+
+def _fill_matrix(
+    pack: Pack, rows: pl.DataFrame, columns: Sequence[tuple[str, Sequence[str]]]
+) -> tuple[NDArray[np.int64], Iterable[bytes | bytearray]]:
+    """Return the fixed parts of packs, a row of eight bytes a number for each, and the texts that follow."""
+    whole = np.zeros((rows.height, pack.packing.size // 8), dtype=np.int64)
+    whole[:, 0] = int.from_bytes(pack.head, "little", signed=True)
+    tails = [bytearray() for _ in range(rows.height)] if pack.texts else repeat(b"")
+    bits = [np.zeros(rows.height, dtype=np.uint64) for _ in range(pack.words)]
+    for (instant, names), kinds, flags, slot in zip(columns, pack.kinds, pack.flags, pack.slots, strict=True):
+        vectors = [(vector_of(rows[name]), kind) for name, kind in zip((instant, *names), ("int", *kinds), strict=True)]
+        there = vectors[0][0].valid
+        whole[:, slot] = there
+        for at, (vector, kind) in enumerate(vectors):
+            valid = vector.valid & there
+            bits[flags[at] >> 6] |= valid.astype(np.uint64) << np.uint64(flags[at] & 63)
+            field = slot - 1 if at == 0 else slot + at
+            if kind == "text":
+                _write_texts(whole[:, field], tails, pack.packing.size, np.where(valid, vector.values, ""))
+            elif kind == "float":
+                whole[:, field] = np.where(valid, vector.values, 0.0).view(np.int64)
+            else:
+                whole[:, field] = np.where(valid, vector.values, 0)
+    for word, column in enumerate(bits):
+        whole[:, 1 + word] = column.view(np.int64)
+    return whole, tails
+
+
+def _write_texts(fields: NDArray[np.int64], tails: Any, base: int, texts: NDArray[Any]) -> None:
+    for row, (tail, text) in enumerate(zip(tails, texts.tolist(), strict=True)):
+        if text:
+            encoded = text.encode()
+            fields[row] = (base + len(tail)) << 32 | len(encoded)
+            tail += encoded
