@@ -13,6 +13,7 @@ from shipway.core.online import make_layout
 from shipway.core.pack import decode_pack, decode_schema, encode_pack, encode_schema, find_packs, make_pack, read_schema
 
 INT64 = st.integers(-(1 << 63), (1 << 63) - 1)
+TIES = INT64 | st.lists(INT64 | st.text(max_size=3), max_size=2)
 VALUES = {
     "int": INT64,
     "float": st.floats(allow_nan=False),
@@ -54,7 +55,10 @@ def test_stored_series_of_an_entity_are_one_pack():
 def entries(draw):
     (pack,) = find_packs(LAYOUT)
     return [
-        draw(st.none() | st.tuples(INT64, INT64, st.tuples(*(st.none() | VALUES[kind] for kind in kinds)).map(list)))
+        draw(
+            st.none()
+            | st.tuples(INT64, INT64, st.tuples(*(st.none() | VALUES[kind] for kind in kinds), TIES).map(list))
+        )
         for kinds in pack.kinds
     ]
 

@@ -9,7 +9,7 @@ import pytest
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.core import window as w
 from shipway.core.feature import Entity, FeatureView, Source
-from shipway.core.online import encode_entity, encode_place, make_layout, pack_entry
+from shipway.core.online import encode_entity, encode_place, encode_series, make_layout, pack_entry
 from shipway.core.pack import decode_pack, find_packs, make_pack
 from shipway.data.pack import PackedOnline, pack_frame
 from shipway.testing.fake import MemoryOnline
@@ -35,12 +35,14 @@ def draw_entry(chance, layout):
     place = chance.randrange(4)
     kinds = len(layout.series[place].newest)
     values = [chance.choice((None, 0.5, -2.0)), chance.choice((None, "", "größer"))][:kinds]
-    value = pack_entry(layout.series[place].packing, (chance.randrange(9),), values)
-    return encode_place(place) + chance.choice(ENTITIES), chance.randrange(-9, 9), value
+    value = pack_entry(layout.series[place].packing, (chance.randrange(9),), [*values, chance.choice((7, ["x", 1]))])
+    return encode_series(place, ()) + chance.choice(ENTITIES), chance.randrange(-9, 9), value
 
 
 def check_same(chance, packed, plain, layout, since=EARLIEST):
-    names = [encode_place(place) + entity for place in range(4) for entity in (*ENTITIES, encode_entity(("none",)))]
+    names = [
+        encode_series(place, ()) + entity for place in range(4) for entity in (*ENTITIES, encode_entity(("none",)))
+    ]
     asks = [(name, at) for name in names for at in (*range(max(since, -10), 11), LATEST)]
     chance.shuffle(asks)
     assert packed.newest(asks) == plain.newest(asks)
@@ -96,7 +98,7 @@ def test_writers_of_several_schemas_share_a_store(layout, seed):
 
 def test_what_is_read_together_is_from_one_write(layout, tmp_path):
     store = PackedOnline(layout, LmdbOnline(tmp_path / "store"))
-    names = [encode_place(place) + entity for place in range(3) for entity in ENTITIES]
+    names = [encode_series(place, ()) + entity for place in range(3) for entity in ENTITIES]
     packings = {name: layout.series[name[1]].packing for name in names}
     reader, torn = PackedOnline(layout, LmdbOnline(tmp_path / "store", readonly=True)), []
 
@@ -110,7 +112,7 @@ def test_what_is_read_together_is_from_one_write(layout, tmp_path):
     thread = threading.Thread(target=read)
     thread.start()
     for at in range(1, 151):
-        store.write([(n, at, pack_entry(packings[n], (at,), [0.5, "x"])) for n in names], position=b"")
+        store.write([(n, at, pack_entry(packings[n], (at,), [0.5, "x", 1])) for n in names], position=b"")
     thread.join()
     store.close()
     reader.close()
@@ -132,5 +134,5 @@ def test_a_frame_of_newest_rows_is_packed_as_its_rows_are(layout, seed):
     for row, (name, instant, value) in zip(rows, found, strict=True):
         assert (name, instant) == (pack.name((row["k"],)), 0)
         assert decode_pack(pack, bytes(value)) == [
-            None if row[f"t{m}"] is None else (row[f"t{m}"], 1, [row[f"a{m}"], row[f"b{m}"]]) for m in range(3)
+            None if row[f"t{m}"] is None else (row[f"t{m}"], 1, [row[f"a{m}"], row[f"b{m}"], 0]) for m in range(3)
         ]

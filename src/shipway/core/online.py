@@ -1,9 +1,10 @@
 """The layout of the online store: which series a set of feature views reads, and the bytes they are kept in.
 
 A *series* holds what one stream of events adds up to for one entity, one entry for each instant at which something
-happened: running counts and totals from the series' start up to and with that instant, and the values of its newest
-row. A window `(T - W, T]` is then the difference of two entries, the newest at or before T and the newest at or before
-T - W: exact integers, as in batch, whatever the width, and as known at any T that the store still reaches back to.
+happened: running counts and totals up to and with that instant, in two parts (`core/level.py` says why), and the values
+of its newest row. A window `(T - W, T]` is then a difference of two answers, the newest at or before T and the newest
+at or before T - W: exact integers, as in batch, whatever the width, and as known at any T that the store still reaches
+back to.
 
 Whoever writes the store and whoever reads it build the layout from the same views, so that nothing else needs to be
 agreed on.
@@ -19,6 +20,7 @@ import numpy as np
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.level import ENTRIES
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
@@ -28,6 +30,8 @@ Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
 Schema: TypeAlias = dict[str, dict[str, Kind]]
 """Table to column to kind, of every column that a set of views reads."""
 Scalar: TypeAlias = bool | int | float | str | None
+Tie: TypeAlias = Scalar | list[Scalar]
+"""What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
 RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
@@ -35,9 +39,11 @@ SCALE: Final = 1 / RESOLUTION
 """How many units of a scaled sum make one."""
 LONGEST_KEY: Final = 200
 """Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
+_FORM: Final = 2
+"""The form of what is kept; another one is another store."""
 _HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
 _PACK: Final = msgspec.msgpack.Encoder()
-_UNPACK: Final = msgspec.msgpack.Decoder(list[Scalar])
+_UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
 _DTYPES: Final[dict[Kind, Any]] = {
     "int": np.int64,
     "float": np.float64,
@@ -109,7 +115,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the name of a store of this layout: equal series are one store, whoever reads it."""
         read = sorted({*_columns_of(self.spine, (), self.series)})
         kinds = [[table, name, self.schema[table][name]] for table, name in read]
-        return digest_value([kinds, self.series])[:16]
+        return digest_value([_FORM, kinds, self.series])[:16]
 
     @cached_property
     def streams(self) -> tuple[str, ...]:
@@ -239,12 +245,17 @@ def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
         place: place of the series in the layout.
         keys: the entity's key values, none of them null; of the kinds the schema says.
     """
-    return encode_place(place) + encode_entity(keys)
+    return encode_level(place, ENTRIES) + encode_entity(keys)
 
 
 def encode_place(place: int) -> bytes:
-    """Return what the names of all series at a place of the layout begin with."""
+    """Return what the names of all series at a place of the layout begin with, on whatever level."""
     return place.to_bytes(2, "big")
+
+
+def encode_level(place: int, level: int) -> bytes:
+    """Return what the names on one level of all series at a place begin with; the entity's key follows."""
+    return encode_place(place) + level.to_bytes()
 
 
 def encode_entity(keys: Sequence[Scalar]) -> bytes:
@@ -260,27 +271,37 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
 
 
-def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Scalar]) -> bytes:
+def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
     """Return the bytes of an entry.
 
     Args:
         packing: of the series.
-        totals: rows so far, then for each sum how many were valid so far and their total so far.
+        totals: rows since the last cut, then for each sum how many were valid and their total since then.
         varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
-            entry's instant; empty where the series keeps neither.
+            entry's instant, then the newest row's tie; empty where the series keeps neither.
     """
     fixed = packing.pack(*totals)
     return fixed + _PACK.encode(varied) if varied else fixed
 
 
-def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Scalar]]:
+def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Any]]:
     """Return the totals and the varied part of an entry, as `pack_entry` was given them."""
     return packing.unpack_from(entry), unpack_varied(packing, entry)
 
 
-def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Scalar]:
+def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Any]:
     """Return the varied part of an entry alone."""
     return _UNPACK.decode(entry[packing.size :]) if len(entry) > packing.size else []
+
+
+def pack_values(values: Sequence[Any]) -> bytes:
+    """Return the bytes of values alone: the varied part of an entry, or the least and the greatest values of a span."""
+    return _PACK.encode(values)
+
+
+def unpack_values(values: bytes) -> list[Any]:
+    """Return values as `pack_values` was given them."""
+    return _UNPACK.decode(values)
 
 
 def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate], schema: Schema) -> Series:

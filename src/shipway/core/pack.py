@@ -6,7 +6,8 @@ there by the same write. So one key answers for all members, and a question abou
 member's series, as if there were no pack.
 
 A value has a header (version of this layout, id of the schema), words of bits that say what is there, then for each
-member its instant, its number of rows and its columns, eight bytes each, and the texts at the end.
+member its instant, its number of rows, where its tie is and its columns, eight bytes each, and at the end texts and
+ties.
 """
 
 import struct
@@ -15,25 +16,30 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final, TypeAlias
 
+import msgspec
+
 from shipway.core.error import ShipwayError
-from shipway.core.online import Kind, Layout, Scalar, encode_entity, kind_of
+from shipway.core.online import Kind, Layout, Scalar, encode_entity, kind_of, pack_values
 from shipway.kit.canonical import digest_value
 
 VERSION: Final = 1
 """Version of the layout of a value."""
-PLACE: Final = 0xFFFF
+PLACE: Final = 0xFFFD
 """In place of a series' place in the names of packs."""
 INSTANT: Final = 0
 """The instant all packs stand under: there is one of an entity, and it is replaced."""
+FIELDS: Final = 3
+"""What a member has before its columns: its instant, its number of rows, and where its tie is."""
 FEWEST: Final = 2
 """Members of a pack; one alone is read as quickly from its series."""
 
+_TIE: Final = msgspec.msgpack.Decoder()
 _HEADER: Final = struct.Struct("<B3xI")
 _WORD: Final = 64
 _CODES: Final[dict[Kind, str]] = {"int": "q", "instant": "q", "bool": "q", "float": "d", "text": "q"}
 
-Entry: TypeAlias = tuple[int, int, Sequence[Scalar]]
-"""A member's newest entry: its instant, the number of rows so far, the newest row's values."""
+Entry: TypeAlias = tuple[int, int, Sequence[Any]]
+"""A member's newest entry: its instant, its rows, and its varied part: the newest row's values and its tie."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,7 @@ class Pack:
     @cached_property
     def packing(self) -> struct.Struct:
         """Return the fixed part of a value: version, schema, words, and eight bytes for each number."""
-        fields = "".join("qq" + "".join(_CODES[kind] for kind in kinds) for kinds in self.kinds)
+        fields = "".join("q" * FIELDS + "".join(_CODES[kind] for kind in kinds) for kinds in self.kinds)
         return struct.Struct(f"<B3xI{self.words}Q{fields}")
 
     @cached_property
@@ -98,7 +104,7 @@ class Pack:
         slot = 2 + self.words
         for kinds in self.kinds:
             slots.append(slot)
-            slot += 2 + len(kinds)
+            slot += FIELDS + len(kinds)
         return tuple(slots)
 
     @cached_property
@@ -137,7 +143,7 @@ def make_pack(layout: Layout, members: Sequence[int]) -> Pack:
 
 def name_schema(schema: int) -> bytes:
     """Return the name of the series under which a store says which series a schema's values are of."""
-    return b"\xff\xff\xff\xff" + schema.to_bytes(4, "big")
+    return PLACE.to_bytes(2, "big") + b"\xff\xff" + schema.to_bytes(4, "big")
 
 
 def encode_schema(pack: Pack) -> bytes:
@@ -161,12 +167,14 @@ def encode_pack(pack: Pack, entries: Sequence[Entry | None]) -> bytes:
     fields: list[Any] = []
     for entry, kinds, flags in zip(entries, pack.kinds, pack.flags, strict=True):
         if entry is None:
-            fields += [0] * (2 + len(kinds))
+            fields += [0] * (FIELDS + len(kinds))
             continue
-        instant, rows, values = entry
+        instant, rows, varied = entry
         bits |= 1 << flags[0]
-        fields += [instant, rows]
-        for value, kind, flag in zip(values, kinds, flags[1:], strict=True):
+        tie = pack_values(varied[len(kinds)]) if varied else b""
+        fields += [instant, rows, (base + len(tail)) << 32 | len(tie)]
+        tail += tie
+        for value, kind, flag in zip(varied, kinds, flags[1:], strict=False):
             if value is None:
                 fields.append(0)
                 continue
@@ -203,17 +211,24 @@ def decode_pack(pack: Pack, value: bytes) -> list[Entry | None]:
         if not bits >> flags[0] & 1:
             entries.append(None)
             continue
-        values = [
-            read_field(kind, fields[slot + 2 + column], value) if bits >> flags[1 + column] & 1 else None
+        varied: list[Any] = [
+            read_field(kind, fields[slot + FIELDS + column], value) if bits >> flags[1 + column] & 1 else None
             for column, kind in enumerate(kinds)
         ]
-        entries.append((fields[slot], fields[slot + 1], values))
+        tie = _cut(value, fields[slot + 2])
+        if tie:
+            varied.append(_TIE.decode(tie))
+        entries.append((fields[slot], fields[slot + 1], varied))
     return entries
 
 
 def read_field(kind: Kind, field: Any, value: bytes) -> Scalar:
     """Return what a column's field of a value says."""
     if kind == "text":
-        start = field >> 32
-        return value[start : start + (field & 0xFFFFFFFF)].decode()
+        return _cut(value, field).decode()
     return bool(field) if kind == "bool" else field
+
+
+def _cut(value: bytes, field: int) -> bytes:
+    start = field >> 32
+    return value[start : start + (field & 0xFFFFFFFF)]

@@ -14,8 +14,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.online import Layout, encode_entity, encode_place, pack_entry, unpack_entry
+from shipway.core.level import ENTRIES
+from shipway.core.online import Layout, encode_entity, encode_level, pack_entry, unpack_entry
 from shipway.core.pack import (
+    FIELDS,
     INSTANT,
     Entry,
     Pack,
@@ -30,6 +32,8 @@ from shipway.core.pack import (
 from shipway.data.column import vector_of
 from shipway.ports.online import Online
 
+_FIRST: Final = b"\x00"
+"""The tie of a row of which no key is known: the least whole number that keys usually have, as MessagePack."""
 _LATEST: Final = (1 << 63) - 1
 _EARLIEST: Final = -(1 << 63)
 
@@ -67,7 +71,7 @@ class PackedOnline:
         kinds = {pack.keys: pack for pack in self._packs}
         # Also what this store does not pack, but another may have packed.
         self._of = {
-            encode_place(place): kinds[series.keys]
+            encode_level(place, ENTRIES): kinds[series.keys]
             for place, series in enumerate(layout.series)
             if series.stored and series.keys in kinds
         }
@@ -82,8 +86,8 @@ class PackedOnline:
     def newest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
         """Return for each (series, instant) the newest entry at or before it, as (instant, value); None without one."""
         questions = list(asks)
-        packed = [(place, pack) for place, (name, _) in enumerate(asks) if (pack := self._of.get(name[:2]))]
-        questions += [(pack.prefix + asks[place][0][2:], INSTANT) for place, pack in packed]
+        packed = [(place, pack) for place, (name, _) in enumerate(asks) if (pack := self._of.get(name[:3]))]
+        questions += [(pack.prefix + asks[place][0][3:], INSTANT) for place, pack in packed]
         answers = self._online.newest(questions)
         for (place, _), value in zip(packed, answers[len(asks) :], strict=True):
             name, instant = asks[place]
@@ -96,7 +100,7 @@ class PackedOnline:
         """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one."""
         answers = self._online.oldest(asks)
         # What stands in a pack is newer than all of its series.
-        open_ones = [place for place, answer in enumerate(answers) if answer is None and asks[place][0][:2] in self._of]
+        open_ones = [place for place, answer in enumerate(answers) if answer is None and asks[place][0][:3] in self._of]
         for place, newest in zip(open_ones, self.newest([(asks[at][0], _LATEST) for at in open_ones]), strict=True):
             if newest is not None and newest[0] > asks[place][1]:
                 answers[place] = newest
@@ -105,7 +109,7 @@ class PackedOnline:
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first."""
         found = self._online.between(series, after, until)
-        if series[:2] in self._of and after < until:
+        if series[:3] in self._of and after < until:
             newest = self.newest([(series, until)])[0]
             if newest is not None and newest[0] > after and (not found or newest[0] > found[-1][0]):
                 found.append(newest)
@@ -129,10 +133,10 @@ class PackedOnline:
         put: list[tuple[bytes, int, bytes]] = []
         for name, instant in drops:
             change.drops.append((name, instant))
-            if name[:2] in of:
+            if name[:3] in of:
                 dropped.setdefault(name, []).append(instant)
         for entry in entries:
-            (put if entry[0][:2] in of else change.puts).append(entry)
+            (put if entry[0][:3] in of else change.puts).append(entry)
         held = self._hold([*dropped, *(name for name, _, _ in put)], change)
         # What a pack of another schema gave up may be what is dropped.
         change.puts = [one for one in change.puts if one[1] not in dropped.get(one[0], ())]
@@ -159,7 +163,7 @@ class PackedOnline:
         A pack keeps its entries: each is the newest of its series. Of what they have replaced, what was the newest at
         the instant stays until the next one.
         """
-        if whole and any(place.startswith(prefix) or prefix.startswith(place) for place in self._of):
+        if whole and any(place.startswith(prefix) or prefix.startswith(place) for place in self._of) and prefix:
             raise ValueError("stored series keep their newest entry")
         return self._online.trim(prefix, before, whole=whole)
 
@@ -175,7 +179,7 @@ class PackedOnline:
         """Read the packs of the entities that a write touches, in one call."""
         wanted: dict[bytes, tuple[Pack, bytes]] = {}
         for name in names:
-            pack, entity = self._of[name[:2]], name[2:]
+            pack, entity = self._of[name[:3]], name[3:]
             wanted[pack.prefix + entity] = pack, entity
         values = self._online.newest([(name, INSTANT) for name in wanted])
         held: dict[bytes, tuple[Pack, _Held]] = {}
@@ -197,16 +201,16 @@ class PackedOnline:
         """Make what was packed by one schema fit another."""
         for place in set(before.members) - set(after.members):
             if entry := entries.pop(place, None):
-                change.puts.append((encode_place(place) + entity, entry[0], self._encode(place, entry)))
+                change.puts.append((encode_level(place, ENTRIES) + entity, entry[0], self._encode(place, entry)))
         for place in set(after.members) - set(before.members):
-            if entry := self._promote(encode_place(place) + entity, _LATEST, (), change):
+            if entry := self._promote(encode_level(place, ENTRIES) + entity, _LATEST, (), change):
                 entries[place] = entry
 
     def _drop(
         self, held: dict[bytes, tuple[Pack, _Held]], name: bytes, instants: Sequence[int], change: _Change
     ) -> None:
         place = _place_of(name)
-        entries = held[self._of[name[:2]].prefix + name[2:]][1]
+        entries = held[self._of[name[:3]].prefix + name[3:]][1]
         entry = entries.get(place)
         if entry is not None and entry[0] in instants:
             del entries[place]
@@ -227,7 +231,7 @@ class PackedOnline:
     def _put(
         self, held: dict[bytes, tuple[Pack, _Held]], name: bytes, instant: int, value: bytes, change: _Change
     ) -> None:
-        pack, entries = held[self._of[name[:2]].prefix + name[2:]]
+        pack, entries = held[self._of[name[:3]].prefix + name[3:]]
         place = _place_of(name)
         entry = entries.get(place)
         if place not in pack.members or (entry is not None and instant < entry[0]):
@@ -262,6 +266,8 @@ def pack_frame(
 ) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield the packs of entities whose newest rows are known already, for a store that holds none of them.
 
+    Of rows that come later with an instant that is there, any is newer.
+
     Args:
         pack: whose entities they are.
         rows: a row for each entity: its keys, and what is stored of it; no key is null.
@@ -281,16 +287,17 @@ def _fill_matrix(
     """Return the fixed parts of packs, a row of eight bytes a number for each, and the texts that follow."""
     whole = np.zeros((rows.height, pack.packing.size // 8), dtype=np.int64)
     whole[:, 0] = int.from_bytes(pack.head, "little", signed=True)
-    tails = [bytearray() for _ in range(rows.height)] if pack.texts else repeat(b"")
+    tails = [bytearray(_FIRST) for _ in range(rows.height)] if pack.texts else repeat(_FIRST)
     bits = [np.zeros(rows.height, dtype=np.uint64) for _ in range(pack.words)]
     for (instant, names), kinds, flags, slot in zip(columns, pack.kinds, pack.flags, pack.slots, strict=True):
         vectors = [(vector_of(rows[name]), kind) for name, kind in zip((instant, *names), ("int", *kinds), strict=True)]
         there = vectors[0][0].valid
         whole[:, slot] = there
+        whole[:, slot + 1] = np.where(there & bool(kinds), pack.packing.size << 32 | len(_FIRST), 0)
         for at, (vector, kind) in enumerate(vectors):
             valid = vector.valid & there
             bits[flags[at] >> 6] |= valid.astype(np.uint64) << np.uint64(flags[at] & 63)
-            field = slot - 1 if at == 0 else slot + at
+            field = slot - 1 if at == 0 else slot + FIELDS - 2 + at
             if kind == "text":
                 _write_texts(whole[:, field], tails, pack.packing.size, np.where(valid, vector.values, ""))
             elif kind == "float":

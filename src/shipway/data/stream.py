@@ -26,7 +26,7 @@ Pair: TypeAlias = tuple[str, tuple[str, ...]]
 NEVER = np.iinfo(np.int64).max
 """The instant of what never happens."""
 
-_FINEST = 1e-3
+FINEST = 1e-3
 """A column whose values are all below this would be left with less than three digits, and is not summed."""
 
 
@@ -136,7 +136,7 @@ class Streams:
 def scale_values(value: Expr, raw: Vector) -> Ints:
     """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
-    if 0 < greatest < _FINEST:
+    if 0 < greatest < FINEST:
         raise ShipwayError(
             "SW-303",
             f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",

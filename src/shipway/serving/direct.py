@@ -107,11 +107,7 @@ class DirectReader:
 
     def _read_matrix(self, found: Sequence[tuple[int, bytes] | None], at: Sequence[int]) -> list[Features | None]:
         size, head = self._fixed.size, self._head
-        there = {
-            place: each[1]
-            for place, each in enumerate(found)
-            if each is not None and len(each[1]) == size and each[1][:8] == head
-        }
+        there = {place: each[1][:size] for place, each in enumerate(found) if each is not None and each[1][:8] == head}
         answers: list[Features | None] = [None] * len(found)
         if not there:
             return answers

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr
-from shipway.core.online import SCALE, Layout, Scalar, Series, encode_place, kind_of, row_columns
+from shipway.core.level import BASES, ENTRIES
+from shipway.core.online import SCALE, Layout, Scalar, Series, encode_level, kind_of, row_columns, unpack_varied
 from shipway.maths.expression import Aggregate, Column, walk
 from shipway.maths.scalar import Getter, compile_expr, resolve_kind, wrap
 from shipway.maths.vector import Kind
@@ -69,12 +70,12 @@ class Extremum(NamedTuple):
     """A least or greatest value over a window.
 
     Attributes:
-        slot: its place in the varied part of an entry.
+        place: its place among the extrema of an entry or a span.
         width_us: the window's width.
         choose: `min` or `max`.
     """
 
-    slot: int
+    place: int
     width_us: int
     choose: Callable[..., Any]
 
@@ -85,6 +86,7 @@ class Block:
 
     Attributes:
         prefix: what the series' name begins with; the entity's key follows.
+        base: what the name of its bases begins with.
         entity: the entity's place in the plan.
         stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
         packing: of the series' entries.
@@ -96,12 +98,14 @@ class Block:
         means: the next cells.
         recent: the next cells: of the newest event.
         extrema: the last cells: of all entries of a window.
+        compared: where in the varied part of an entry its extrema begin; they are followed by the tie alone.
         zeros: the edge where there is no event.
         nothing: the cells where there is no event.
         null: the cells where there is no entity, or no anchor.
     """
 
     prefix: bytes
+    base: bytes
     entity: int
     stream: int
     packing: struct.Struct
@@ -113,9 +117,14 @@ class Block:
     means: tuple[Mean, ...]
     recent: tuple[Recent, ...]
     extrema: tuple[Extremum, ...]
+    compared: int
     zeros: Edge
     nothing: tuple[Scalar, ...]
     null: tuple[Scalar, ...]
+
+    def unpack_extrema(self, entry: bytes) -> list[Scalar]:
+        """Return the least and the greatest value of each extremum from an entry."""
+        return unpack_varied(self.packing, entry)[self.compared : -1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -270,7 +279,8 @@ class _Planner:
         series = self._layout.series[place]
         unknown = (None,) * (len(means) + len(recent) + len(extrema))
         return Block(
-            prefix=encode_place(place),
+            prefix=encode_level(place, ENTRIES),
+            base=encode_level(place, BASES),
             entity=self._entities.index(series.keys),
             stream=stream,
             packing=series.packing,
@@ -282,6 +292,7 @@ class _Planner:
             means=means,
             recent=recent,
             extrema=extrema,
+            compared=len(series.newest),
             zeros=(0,) * (1 + 2 * len(series.sums)),
             nothing=(*(0 for _ in counts), *(0 if total.unit is None else 0.0 for total in sums), *unknown),
             null=(*(None for _ in counts), *(None for _ in sums), *unknown),
@@ -369,6 +380,6 @@ def _make_recent(series: Series, node: Aggregate) -> Recent:
 
 def _make_extremum(series: Series, node: Aggregate) -> Extremum:
     assert node.value is not None, "the value that is compared"
-    slot = len(series.newest) + 2 * series.extrema.index(node.value)
+    place = 2 * series.extrema.index(node.value)
     least = node.kind == "min"
-    return Extremum(slot if least else slot + 1, node.width_us or 0, min if least else max)
+    return Extremum(place if least else place + 1, node.width_us or 0, min if least else max)

@@ -6,13 +6,16 @@ rows about the same entity and instant share what was read.
 
 import math
 from collections.abc import Mapping, Sequence
+from operator import add
 from typing import Any, Final, TypeAlias
 
-from shipway.core.online import Layout, Scalar, encode_entity, encode_place, unpack_varied
+from shipway.core.level import ENTRIES
+from shipway.core.online import Layout, Scalar, encode_entity, encode_level, unpack_varied
 from shipway.core.pack import INSTANT
 from shipway.maths.expression import Aggregate, walk
 from shipway.ports.online import Online
 from shipway.serving.direct import Features, find_direct
+from shipway.serving.extremum import find_extrema
 from shipway.serving.plan import Block, make_plan
 from shipway.serving.stored import Stored, find_stored
 
@@ -116,10 +119,13 @@ class FeatureReader:
                 asks.append((block, series, instant, first, stored))
                 continue
             asks.append((block, series, instant, len(edges), None))
+            backs, base = block.backs, block.base + name
             if instant < block.least:  # no event is as old as the first instant of all
-                edges += [(series, max(instant - back, _EARLIEST)) for back in block.backs]
+                instants = [max(instant - back, _EARLIEST) for back in backs]
             else:
-                edges += [(series, instant - back) for back in block.backs]
+                instants = [instant - back for back in backs]
+            edges += [(series, each) for each in instants]
+            edges += [(base, each) for each in instants]
         return cells, of
 
     def _answer_all(
@@ -140,10 +146,11 @@ class FeatureReader:
             answers.append(None if fields is None or value is None else stored.answer(fields, value[1], ask[2]))
         late = [place for place, answer in enumerate(answers) if answer is None]
         if late:
-            edges = self._online.newest([(asks[place][1], asks[place][2]) for place in late])
+            # Twice, where the answer is looked for and where its base would be: what is stored has no use for one.
+            edges = self._online.newest([ask[1:3] for place in late for ask in (asks[place], asks[place])])
             for edge, place in enumerate(late):
                 block, series, instant, _, _ = asks[place]
-                answers[place] = self._answer((block, series, instant, edge, None), edges)
+                answers[place] = self._answer((block, series, instant, 2 * edge, None), edges)
         return [answer for answer in answers if answer is not None]
 
     def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
@@ -152,8 +159,15 @@ class FeatureReader:
         newest = found[first]
         if newest is None:
             return block.nothing, _EARLIEST
-        unpack, zeros = block.packing.unpack_from, block.zeros
-        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first : first + len(block.backs)]]
+        unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
+        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
+        bases = found[middle : middle + len(edges)]
+        if bases[0] != bases[-1]:
+            # Where all edges have one base, or none, it makes no difference to theirs.
+            edges = [
+                edge if base is None else tuple(map(add, edge, unpack(base[1])))
+                for edge, base in zip(edges, bases, strict=True)
+            ]
         top = edges[0]
         rows = top[0]
         values: list[Scalar] = [rows - edges[low][0] for low in block.counts]
@@ -172,17 +186,12 @@ class FeatureReader:
         return values, newest[0]
 
     def _find_extrema(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
-        """Return the least and greatest values over windows, from all entries of the widest."""
-        after = max(instant - max(width for _, width, _ in block.extrema), _EARLIEST)
-        entries = [
-            (instant - when, unpack_varied(block.packing, entry))
-            for when, entry in self._online.between(series, after, instant)
-        ]
-        values: list[Scalar] = []
-        for slot, width, choose in block.extrema:
-            inside = [varied[slot] for age, varied in entries if age < width and varied[slot] is not None]
-            values.append(choose(inside, default=None))
-        return values
+        """Return the least and greatest values over windows, all from one state of the store."""
+        while True:
+            position = self._online.position()
+            values = find_extrema(self._online, block, series, instant)
+            if self._online.position() == position:
+                return values
 
     def _gather(
         self, cells: list[Scalar], of: Sequence[int], answers: Sequence[tuple[Sequence[Scalar], int]], at: int
@@ -225,7 +234,7 @@ def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, in
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate) and view.entity is not None and node.kind in ("last", "age"):
-                    number = numbers[encode_place(layout.find(node.stream, view.entity.keys))]
+                    number = numbers[encode_level(layout.find(node.stream, view.entity.keys), ENTRIES)]
                     if node.width_us is not None:
                         limits.append((column, number, node.width_us))
             column += 1

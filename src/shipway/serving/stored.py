@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from shipway.core.error import ShipwayError
-from shipway.core.online import Kind, Layout, Scalar, encode_place
+from shipway.core.level import ENTRIES
+from shipway.core.online import Kind, Layout, Scalar, encode_level
 from shipway.core.pack import (
+    FIELDS,
     INSTANT,
     Entry,
     Pack,
@@ -123,7 +125,7 @@ def find_stored(layout: Layout, blocks: Sequence[Block], online: Online) -> tupl
     """Return for each block how it is answered out of a pack; None where it is not."""
     packs = find_packs(layout)
     schemas = _Schemas(layout, online, packs)
-    of = {encode_place(place): (pack, member) for pack in packs for member, place in enumerate(pack.members)}
+    of = {encode_level(place, ENTRIES): (pack, member) for pack in packs for member, place in enumerate(pack.members)}
     return tuple(_make_stored(block, *of[block.prefix], schemas) if block.prefix in of else None for block in blocks)
 
 
@@ -138,7 +140,7 @@ def _make_stored(block: Block, pack: Pack, member: int, schemas: _Schemas) -> St
         bits=pack.flags[member],
         instant=first,
         recent=tuple(
-            (slot, 0, "int", width) if slot is None else (slot, first + 2 + slot, kinds[slot], width)
+            (slot, 0, "int", width) if slot is None else (slot, first + FIELDS + slot, kinds[slot], width)
             for slot, width in block.recent
         ),
         schemas=schemas,
