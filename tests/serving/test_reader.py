@@ -263,7 +263,7 @@ def test_the_short_way_is_taken_and_asks_once():
     for rows in (1, 12):
         online.asked.clear()
         reader.read([{"shop": "a", "zone": 1}] * rows, [at_minute(6)] * rows)
-        assert [len(asks) for asks in online.asked] == [rows]
+        assert [len(asks) for asks in online.asked] == [rows + 1]
 
 
 def check_reading(data, layout, plan, tables, online, wrap):
@@ -361,8 +361,8 @@ def test_a_batch_asks_once_and_each_thing_once():
     reader = store_of(CALLED, (BY_SHOP, EVERYWHERE), online)
     rows = [{"shop": shop} for shop in ("a", "b", "a", None, "a")]
     found = reader.read(rows, [at_minute(10)] * 4 + [at_minute(11)])
-    # a, b and a later with three edges, the system twice with two; of each edge the entry and the base
-    assert len(online.asked[0]) == len(set(online.asked[0])) == 2 * (3 * 3 + 2 * 2)
+    # a, b and a later with three edges, the system twice with two; of each edge the entry and the base; the watermarks
+    assert len(online.asked[0]) == len(set(online.asked[0])) == 2 * (3 * 3 + 2 * 2) + 1
     assert len(online.asked) == 1 + 2  # for the cuts of what is least, twice
     assert [bits(one.values) for one in found] == [
         bits(values)

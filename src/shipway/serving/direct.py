@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from shipway.core.online import Layout, Scalar, encode_entity
+from shipway.core.online import WATERMARKS, Layout, Scalar, encode_entity, unpack_watermarks
 from shipway.core.pack import INSTANT, find_packs
 from shipway.maths.scalar import Getter
 from shipway.ports.online import Online
@@ -31,11 +31,15 @@ class Features(msgspec.Struct, frozen=True):
             None for null.
         newest: for each of the layout's streams the instant of the newest event read, microseconds since 1970 UTC; None
             where none was, and for what was known beforehand, at no instant.
+        watermarks: for each of the layout's streams the instant up to which the store has everything known; None where
+            nobody knows, and none at all of a store that does not say. What is read at T is exact if T is not before
+            the watermarks, and nothing was known in between that is not applied yet.
         expired: places of the values that are null because the newest event is too old for them.
     """
 
     values: list[Scalar]
     newest: tuple[int | None, ...]
+    watermarks: tuple[int | None, ...] = ()
     expired: tuple[int, ...] = ()
 
 
@@ -86,12 +90,16 @@ class DirectReader:
         else:
             asked = [tuple([key(row) for key in keys]) for row in rows]
         # The name without a key is nobody's.
-        found = self._online.newest([(prefix if None in e else prefix + encode_entity(e), INSTANT) for e in asked])
+        asks = [(prefix if None in each else prefix + encode_entity(each), INSTANT) for each in asked]
+        *found, told = self._online.newest([*asks, (WATERMARKS, 0)])
+        marks = () if told is None else unpack_watermarks(told[1])
         if len(rows) >= MATRIX_ROWS:
-            return self._read_matrix(found, at)
-        return [None if each is None else self._read_one(each[1], at) for each, at in zip(found, at, strict=True)]
+            return self._read_matrix(found, at, marks)
+        return [
+            None if each is None else self._read_one(each[1], at, marks) for each, at in zip(found, at, strict=True)
+        ]
 
-    def _read_one(self, value: bytes, at: int) -> Features | None:
+    def _read_one(self, value: bytes, at: int, marks: tuple[int | None, ...]) -> Features | None:
         if value[:8] != self._head:
             return None
         fields = self._fixed.unpack_from(value)
@@ -103,9 +111,11 @@ class DirectReader:
         values = list(self._take(fields))
         for place in self._ages:
             values[place] = at - values[place]
-        return Features(values, self._seen(fields))
+        return Features(values, self._seen(fields), marks)
 
-    def _read_matrix(self, found: Sequence[tuple[int, bytes] | None], at: Sequence[int]) -> list[Features | None]:
+    def _read_matrix(
+        self, found: Sequence[tuple[int, bytes] | None], at: Sequence[int], marks: tuple[int | None, ...]
+    ) -> list[Features | None]:
         size, head = self._fixed.size, self._head
         there = {place: each[1][:size] for place, each in enumerate(found) if each is not None and each[1][:8] == head}
         answers: list[Features | None] = [None] * len(found)
@@ -128,7 +138,7 @@ class DirectReader:
         seen = map(tuple, whole[:, self._seen_fields].tolist())
         for place, row, newest, fits in zip(there, rows, seen, good.tolist(), strict=True):
             if fits:
-                answers[place] = Features(row, newest)
+                answers[place] = Features(row, newest, marks)
         return answers
 
 

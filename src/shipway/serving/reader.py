@@ -10,7 +10,15 @@ from operator import add
 from typing import Any, Final, TypeAlias
 
 from shipway.core.level import ENTRIES
-from shipway.core.online import Layout, Scalar, encode_entity, encode_level, unpack_varied
+from shipway.core.online import (
+    WATERMARKS,
+    Layout,
+    Scalar,
+    encode_entity,
+    encode_level,
+    unpack_varied,
+    unpack_watermarks,
+)
 from shipway.core.pack import INSTANT
 from shipway.maths.expression import Aggregate, walk
 from shipway.ports.online import Online
@@ -73,8 +81,10 @@ class FeatureReader:
         edges: list[tuple[bytes, int]] = []
         packs: dict[bytes, int] = {}
         asked = [self._ask(row, instant, asks, edges, shared, packs) for row, instant in zip(rows, at, strict=True)]
-        answers = self._answer_all(asks, self._online.newest(edges))
-        return [self._gather(cells, of, answers, at) for (cells, of), at in zip(asked, at, strict=True)]
+        *found, told = self._online.newest([*edges, (WATERMARKS, 0)])
+        watermarks = () if told is None else unpack_watermarks(told[1])
+        answers = self._answer_all(asks, found)
+        return [self._gather(cells, of, answers, watermarks, at) for (cells, of), at in zip(asked, at, strict=True)]
 
     def _ask(
         self,
@@ -194,7 +204,12 @@ class FeatureReader:
                 return values
 
     def _gather(
-        self, cells: list[Scalar], of: Sequence[int], answers: Sequence[tuple[Sequence[Scalar], int]], at: int
+        self,
+        cells: list[Scalar],
+        of: Sequence[int],
+        answers: Sequence[tuple[Sequence[Scalar], int]],
+        watermarks: tuple[int | None, ...],
+        at: int,
     ) -> Features:
         plan = self._plan
         newest = [_EARLIEST] * (plan.streams + 1)
@@ -216,13 +231,13 @@ class FeatureReader:
             shown[place] = _NAN if condition is None else int(condition)
         seen = tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]])
         if not self._limits:
-            return Features(shown, seen)
+            return Features(shown, seen, watermarks)
         expired = [
             place
             for place, number, width in self._limits
             if cells[plan.order[place]] is None and of[number] >= 0 and _EARLIEST < answers[of[number]][1] <= at - width
         ]
-        return Features(shown, seen, tuple(expired))
+        return Features(shown, seen, watermarks, tuple(expired))
 
 
 def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, int, int], ...]:
