@@ -45,6 +45,11 @@ LONGEST_KEY: Final = 200
 """Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
 _FORM: Final = 3
 """The form of what is kept; another one is another store."""
+WATERMARKS: Final = b"\xff\xff"
+"""The name of the one entry that says up to when a store has everything; it stands at instant 0."""
+_ROW_STATES: Final = b"\xff\xfe"
+"""What the names of rows begin with: where a series' name has a place that no layout has so many series for."""
+_EARLIEST: Final = -(1 << 63)
 _HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
 _PACK: Final = msgspec.msgpack.Encoder()
 _UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
@@ -86,6 +91,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         extrema: expressions of which the least and the greatest value of each instant are kept.
         keep_us: how far back the widest window reads, None where one is asked about an instant of the row, which may be
             any; the newest entry is kept whatever its age.
+        stored: whether nothing but its newest row is ever asked for, so that it may stand in a pack (`core.pack`).
     """
 
     stream: str
@@ -100,6 +106,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     oldest: tuple[Expr, ...] = ()
     extrema: tuple[Expr, ...] = ()
     keep_us: int | None = 0
+    stored: bool = False
 
     @property
     def table(self) -> str:
@@ -312,8 +319,34 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     if not keys:
         return b""
     # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
+
+
+def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
+    """Return the name under which a store keeps what a source's row has added to it.
+
+    Args:
+        source: the source's place among those the layout reads.
+        keys: the values of the row's key.
+    """
+    return _ROW_STATES + source.to_bytes(2, "big") + encode_entity(keys)
+
+
+def encode_rows(source: int) -> bytes:
+    """Return what the names of all rows of a source begin with."""
+    return _ROW_STATES + source.to_bytes(2, "big")
+
+
+def pack_watermarks(watermarks: Sequence[int]) -> bytes:
+    """Return the bytes of the instants up to which a store has everything, one for each stream of its layout."""
+    return struct.pack(f"<{len(watermarks)}q", *watermarks)
+
+
+def unpack_watermarks(watermarks: bytes) -> tuple[int | None, ...]:
+    """Return for each stream the instant up to which a store has everything known; None where nobody knows."""
+    found = struct.unpack(f"<{len(watermarks) // 8}q", watermarks)
+    return tuple(None if instant == _EARLIEST else instant for instant in found)
 
 
 def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
@@ -402,6 +435,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
         oldest=pick("first"),
         extrema=extrema,
         keep_us=keep_us,
+        stored=where is None and all(node.kind in ("last", "age") for node in nodes),
     )
 
 

@@ -26,7 +26,20 @@ Aggregation: TypeAlias = Literal[
 ]  # fmt: skip
 
 TAKEN: Final = frozenset(
-    {"columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "source"}
+    {
+        "columns",
+        "doc",
+        "entity",
+        "event",
+        "features",
+        "instant_of",
+        "key",
+        "known_at",
+        "name",
+        "raw",
+        "restated",
+        "source",
+    }
 )
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 

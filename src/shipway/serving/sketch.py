@@ -15,9 +15,8 @@ from typing import Final, TypeAlias
 from shipway.core.level import BASES, ENTRIES
 from shipway.core.online import Layout, Scalar, Series, encode_entity, encode_level
 from shipway.core.tree import FAN, Tree, list_trees
-from shipway.maths.bins import Categories, Edges, Hashes, Relative, estimates, kind_of_categories, rank_of, value_at
+from shipway.maths.bins import Categories, Edges, Hashes, Relative, estimates, rank_of, value_at
 from shipway.maths.expression import Aggregate
-from shipway.maths.vector import Kind
 from shipway.ports.online import Online
 
 _EARLIEST: Final = -(1 << 63)
@@ -73,13 +72,6 @@ def make_sketch(layout: Layout, series: Series, nodes: Sequence[Aggregate]) -> S
     ]
     levels = tuple(_make_level(place, layout.series[place]) for place in places)
     return Sketch(levels, tuple(nodes), tuple(_conclude(node, 0) for node in nodes))
-
-
-def kind_of_answer(node: Aggregate) -> Kind:
-    """Return the kind of what a window over counts of bins gives."""
-    if node.kind == "common" and isinstance(node.bins, Categories):
-        return kind_of_categories(node.bins.values)
-    return "int" if isinstance(node.bins, Categories) else "float"
 
 
 def read_sketch(online: Online, sketch: Sketch, keys: Sequence[Scalar], at: int) -> list[Scalar]:
