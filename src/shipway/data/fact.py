@@ -49,8 +49,14 @@ class FactStream:
     """
 
     def __init__(self, layout: Layout, event: Event) -> None:
-        """Work out which facts the series of a stream need."""
+        """Work out which facts the series of a stream need.
+
+        Raises:
+            ShipwayError: SW-106 for a series that whole tables alone are kept for.
+        """
         own = [(place, series) for place, series in enumerate(layout.series) if series.stream == event.name]
+        for _, series in own:
+            _require_plain(series)
         self.event = event
         self.places = [place for place, _ in own]
         self._keys = list(dict.fromkeys(name for _, series in own for name in series.keys))
@@ -120,6 +126,18 @@ class FactStream:
                 rows = list(map(list, zip(*(columns[place] for place in one.values), ties, strict=True)))
             found.append((one.place, Contributions(names, codes, instants, deltas[one.sums], rows)))
         return found
+
+
+def _require_plain(series: Series) -> None:
+    """Refuse a series of which no facts are kept yet; SW-106 with what to do."""
+    if series.where is None and series.tree is None and not (series.squares or series.fading or series.oldest):
+        return
+    raise ShipwayError(
+        "SW-106",
+        f"features of {series.stream} with where=, spreads, first values, fading sums or counts of bins are kept from "
+        "whole tables, and not from a stream of changes yet",
+        "serve them from tables, or leave them out of the models that a stream of changes feeds",
+    )
 
 
 def _count(sign: window.Ints, sums: Sequence[Sequence[int | None]]) -> window.Ints:
