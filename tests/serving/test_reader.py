@@ -93,6 +93,59 @@ VIEWS = (
 )  # fmt: skip
 PLAN = plan_views(ASKS, ASKS.at, VIEWS, SOURCES)
 
+
+def sums(last, **chosen):
+    """Everything that is made of sums of more than a value."""
+    small = DONE.amount % 1000
+    return {
+        "spread": w.variance(DONE.cost, last=last, **chosen),
+        "small": w.deviation(small, last=last, **chosen),
+        "odd": w.variance(DONE.good, last=last, **chosen),
+        "fade": w.decayed(DONE.cost, half_life="3m", **chosen),
+        "gone": w.decayed(small, half_life="13s", **chosen),
+        "middle": w.quantile(DONE.cost, 0.5, last=last, bins=[-1000, -0.5, 0, 7, 1e4], **chosen),
+        "upper": w.quantile(DONE.cost, 0.9, last=last, bins=w.relative(0.01, least=0.01, greatest=2e5), **chosen),
+        "lower": w.quantile(small, 0.1, last=last, bins=w.relative(0.2, least=1, greatest=1e3), **chosen),
+        "notes": w.distinct(DONE.note, last=last, of=["x", ""], **chosen),
+        "kinds": w.distinct(DONE.note, last=last, bins=16, **chosen),
+        "amounts": w.distinct(DONE.amount, last=last, bins=1024, **chosen),
+        "usual": w.most_common(DONE.note, last=last, of=["é", "x"], **chosen),
+        "next": w.most_common(small, place=2, last=last, of=list(range(40)), **chosen),
+        "likely": w.most_common(DONE.good, last=last, of=[False, True], **chosen),
+    }  # fmt: skip
+
+
+def ends(last, **chosen):
+    """Everything that reads single events."""
+    return {
+        "note": w.first(DONE.note, last=last, **chosen),
+        "cost": w.first(DONE.cost, last=last, **chosen),
+        "good": w.first(DONE.good, last=last, **chosen),
+        "last": w.newest(DONE.note, **chosen),
+        "age": w.age(DONE, within=last, **chosen),
+        "low": w.least(DONE.peak, last=last, **chosen),
+        "n": w.count(DONE, last=last, **chosen),
+        "total": w.total(DONE.cost, last=last, **chosen),
+        "share": w.share(DONE.amount > 5, last=last, **chosen),
+    }
+
+
+DEAR = DONE.cost > 100
+SKETCHES = (
+    FeatureView(
+        "shop", Entity("shop", ("shop",)), sums("7m") | ends("5m") | {"first": w.first(PLANNED.size, last="9m")}
+    ),
+    FeatureView("good", Entity("zone", ("shop", "zone")), sums("9m", where=DONE.good) | ends("20m", where=DEAR)),
+    FeatureView(
+        "sys",
+        Entity("system", ()),
+        sums("20m") | ends("7m", where=DONE.good) | {
+            "ahead": w.around(PLANNED, ASKS.near, before="1h", after="30m", where=PLANNED.size > 0),
+            "ratio": w.count(DONE, last="5m", where=DEAR) / w.count(DONE, last="5m"),
+        },
+    ),
+)  # fmt: skip
+
 minutes = st.integers(0, 40)
 shops = st.sampled_from(["a", "b", None])
 zones = st.sampled_from([1, -7, None])
@@ -204,12 +257,24 @@ def expected(frame, columns):
 
 
 @given(calls=calls, asks=asks, order=st.permutations(range(5)), data=st.data())
-@settings(max_examples=150)
+@settings(max_examples=100)
 def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, data):
+    replay(VIEWS, calls, asks, order, data)
+
+
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), data=st.data())
+@settings(max_examples=100)
+def test_sketches_spreads_and_ends_read_online_are_what_a_frame_has(calls, asks, order, data):
+    replay(SKETCHES, calls, asks, order, data)
+
+
+def replay(views, calls, asks, order, data):
+    """Ask row by row of a store that is advanced, begun again and trimmed on the way."""
     tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
-    frame = build_frame(PLAN, tables)
-    layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
-    feed = make_feed(layout, PLAN, tables)
+    plan = plan_views(ASKS, ASKS.at, views, SOURCES)
+    frame = build_frame(plan, tables)
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    feed = make_feed(layout, plan, tables)
     rows, at = scalars(tables["asks"]), frame[AT].to_physical().to_list()
     online = MemoryOnline()
     materialiser, reader = Materialiser(layout, feed, online), FeatureReader(layout, online)

@@ -6,6 +6,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
 from shipway.core.online import Kind as ColumnKind
 from shipway.core.online import kind_of
+from shipway.maths.bins import Categories, kind_of_categories
 from shipway.maths.expression import Aggregate, Column
 from shipway.maths.scalar import resolve_kind
 from shipway.maths.vector import Kind
@@ -31,12 +32,21 @@ def leaf_kind(node: Column | Aggregate, schema: Mapping[str, Mapping[str, Column
     """Return the kind of a column or a window; an instant and a duration are whole numbers."""
     if isinstance(node, Column):
         kind = kind_of(node, node.table, schema)
-    elif node.kind in ("mean", "share"):
+    elif node.kind in ("mean", "share", "variance", "deviation", "decayed", "quantile"):
         kind = "float"
+    elif node.bins is not None:
+        kind = _kind_of_bins(node)
     elif node.value is None or node.kind in ("count", "age", "around"):
         kind = "int"
     else:
         kind = kind_of(node.value, node.stream.partition(".")[0], schema)
-        if node.kind != "last" and kind == "bool":
+        if node.kind not in ("last", "first") and kind == "bool":
             kind = "int"
     return "int" if kind == "instant" else kind
+
+
+def _kind_of_bins(node: Aggregate) -> Kind:
+    """Return the kind of what a window over counts of bins gives."""
+    if node.kind == "common" and isinstance(node.bins, Categories):
+        return kind_of_categories(node.bins.values)
+    return "int" if isinstance(node.bins, Categories) else "float"

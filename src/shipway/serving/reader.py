@@ -10,16 +10,27 @@ from dataclasses import dataclass
 from operator import add
 from typing import Final, TypeAlias
 
-from shipway.core.online import WATERMARKS, Layout, Scalar, encode_entity, unpack_varied, unpack_watermarks
+from shipway.core.online import (
+    SCALE,
+    WATERMARKS,
+    Layout,
+    Scalar,
+    encode_entity,
+    unpack_varied,
+    unpack_watermarks,
+)
+from shipway.maths.decay import LANES, conclude, lower_edge
+from shipway.maths.wide import LIMBS
 from shipway.ports.online import Online
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block, make_plan
+from shipway.serving.plan import Block, Fade, Spread, make_plan
+from shipway.serving.sketch import read_sketch
 
 _EARLIEST: Final = -(1 << 63)
 _NAN: Final = math.nan
 
-_Ask: TypeAlias = tuple[Block, bytes, int, int]
-"""A block, the name of an entity's series, the instant, and where the answers for its edges begin."""
+_Ask: TypeAlias = tuple[Block, bytes, int, int, Sequence[Scalar]]
+"""A block, the name of an entity's series, the instant, where the answers for its edges begin, and the entity's key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +106,8 @@ class FeatureReader:
         """
         plan = self._plan
         cells = [read(row) for read in plan.columns]
-        names: list[bytes | None] = []
-        for places in plan.entities:
-            keys = [cells[place] for place in places]
-            names.append(None if None in keys else encode_entity(keys))
+        keys = [[cells[place] for place in places] for places in plan.entities]
+        names = [None if None in key else encode_entity(key) for key in keys]
         of: list[int] = []
         for number, block in enumerate(plan.blocks):
             name, instant = names[block.entity], at
@@ -114,26 +123,31 @@ class FeatureReader:
             if known != place:
                 continue
             series = block.prefix + name
-            asks.append((block, series, instant, len(edges)))
+            asks.append((block, series, instant, len(edges), keys[block.entity]))
             backs, base = block.backs, block.base + name
             if instant < block.least:  # no event is as old as the first instant of all
                 instants = [max(instant - back, _EARLIEST) for back in backs]
             else:
                 instants = [instant - back for back in backs]
+            if block.halves:
+                instants += [max(lower_edge(instant, half), _EARLIEST) for half in block.halves]
             edges += [(series, each) for each in instants]
             edges += [(base, each) for each in instants]
         return cells, of
 
     def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
         """Return a block's cells, and the instant of the newest event read, the least one where there is none."""
-        block, series, instant, first = ask
+        block, series, instant, first, keys = ask
         newest = found[first]
         if newest is None:
             return block.nothing, _EARLIEST
-        unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
+        if block.sketch is not None:
+            return read_sketch(self._online, block.sketch, keys, instant), newest[0]
+        unpack, zeros = block.packing.unpack_from, block.zeros
+        middle = first + len(block.backs) + len(block.halves)
         edges: list[Sequence[int]] = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
         bases = found[middle : middle + len(edges)]
-        if bases[0] != bases[-1]:
+        if block.halves or bases[0] != bases[-1]:
             # Where all edges have one base, or none, it makes no difference to theirs.
             edges = [
                 edge if base is None else list(map(add, edge, unpack(base[1])))
@@ -149,12 +163,26 @@ class FeatureReader:
             before = edges[low]
             count = top[slot] - before[slot]
             values.append((top[slot + 1] - before[slot + 1]) / (count * unit) if count else None)
+        if block.spreads:
+            values += [_spread(top, edges[one.low], one) for one in block.spreads]
+        if block.fades:
+            values += [_fade(top, edges[one.low], one, instant) for one in block.fades]
         if block.recent:
             varied, age = unpack_varied(block.packing, newest[1]), instant - newest[0]
             values += [None if age >= width else age if slot is None else varied[slot] for slot, width in block.recent]
+        if block.firsts:
+            values += self._find_firsts(block, series, instant)
         if block.extrema:
             values += self._find_extrema(block, series, instant)
         return values, newest[0]
+
+    def _find_firsts(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
+        """Return values of the oldest events of windows that end at an instant."""
+        found = self._online.oldest([(series, max(instant - one.width_us, _EARLIEST)) for one in block.firsts])
+        return [
+            None if entry is None or entry[0] > instant else unpack_varied(block.packing, entry[1])[one.slot]
+            for one, entry in zip(block.firsts, found, strict=True)
+        ]
 
     def _find_extrema(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
         """Return the least and greatest values over windows, all from one state of the store."""
@@ -191,3 +219,20 @@ class FeatureReader:
             shown[place] = _NAN if condition is None else int(condition)
         told = tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]])
         return Features(shown, told, watermarks)
+
+
+def _spread(high: Sequence[int], low: Sequence[int], one: Spread) -> float | None:
+    """Return a variance or deviation from two edges, by the steps that a frame takes."""
+    count, total = (high[slot] - low[slot] for slot in (one.slot, one.slot + 1))
+    if count < 2:
+        return None
+    lanes = range(one.squares, one.squares + LIMBS)
+    squares = sum(high[lane] - low[lane] << 32 * place for place, lane in enumerate(lanes))
+    variance = float(count * squares - total * total) / (float(count * (count - 1)) * (one.unit * one.unit))
+    return math.sqrt(variance) if one.root else variance
+
+
+def _fade(high: Sequence[int], low: Sequence[int], one: Fade, at: int) -> float:
+    """Return a sum that fades from two edges."""
+    lanes = [high[lane] - low[lane] for lane in range(one.slot, one.slot + LANES)]
+    return conclude(lanes, at, one.half_us, SCALE)

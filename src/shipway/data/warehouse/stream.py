@@ -64,7 +64,7 @@ class Stream:
             high: the column of the rows asked about that holds the upper edge of its window.
             low: that of the lower edge; None where it has none.
         """
-        if node.kind not in _KINDS:
+        if node.kind not in _KINDS or node.where is not None:
             raise _no_word(node)
         text, kind = self._write(node, high, low)
         return self.results.setdefault(text, f"{self.name}_{len(self.results)}"), kind
