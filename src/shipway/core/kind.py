@@ -45,3 +45,10 @@ def leaf_kind(node: Column | Aggregate, schema: Mapping[str, Mapping[str, Column
         if node.kind not in ("last", "first") and kind == "bool":
             kind = "int"
     return "int" if kind == "instant" else kind
+
+
+def _kind_of_bins(node: Aggregate) -> Kind:
+    """Return the kind of what a window over counts of bins gives."""
+    if node.kind == "common" and isinstance(node.bins, Categories):
+        return kind_of_categories(node.bins.values)
+    return "int" if isinstance(node.bins, Categories) else "float"
