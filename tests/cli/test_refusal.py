@@ -129,6 +129,9 @@ def test_run_refuses(shipway, shop, name):
 
 
 ASK = {
+    "catalog": (["features", "show", "custmer.spent_30d"], "SW-104", "did you mean 'customer.spent_30d'?"),
+    "lineage": (["features", "lineage", "ordrs"], "SW-104", "did you mean 'orders'?"),
+    "tag": (["features", "list", "--tag", "money"], "SW-104", "there is none yet"),
     "view": (["features", "get", "custommer", "customer=c0042"], "SW-104", "did you mean 'customer'?"),
     "key": (["features", "get", "customer", "custmer=c0042"], "SW-104", "did you mean 'customer'?"),
     "entity": (["features", "get", "customer", "customer=c00042"], "SW-104", "did you mean 'c0042'?"),
@@ -150,6 +153,14 @@ ASK = {
     ),
     "report's missing folder": (["run", "--force", "--report", "nodir/out.html"], "SW-602", "mkdir -p nodir"),
     "report that is a folder": (["run", "--force", "--report", "."], "SW-602", "name a file"),
+    "frame's schema": (["frame", "export", "returned", "out.csv", "--schema", "raw"], "usage", "--at ADDRESS"),
+    "frame's dialect": (["frame", "sql", "returned", "--dialect", "oracle"], "SW-104", "snowflake"),
+    "frame's two places": (["frame", "sql", "returned"], "usage", "--dialect NAME"),
+    "frame's table": (
+        ["frame", "sql", "returned", "--at", "duckdb:a.db", "--table", "orders"],
+        "usage",
+        "SOURCE=TABLE",
+    ),
     "frame's folder": (["frame", "export", "returned", "orders.csv/out.csv"], "SW-602", "another place"),
     "model": (["models", "show", "retruned"], "SW-104", "did you mean 'returned'?"),
     "version": (["models", "show", "returned@7"], "SW-104", "returned@1"),

@@ -45,6 +45,15 @@ INSTANTS = find_instants(
 )
 """Many of them are cuts of one level or another, so that a few rows are enough to have blocks and spans."""
 
+
+@pytest.fixture(scope="module", autouse=True)
+def arrays():
+    """Have arrays used for however few rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shipway.data.series._FEW", 0)
+        yield
+
+
 row_of = st.tuples(st.sampled_from([0, 0, 0, 1]), st.sampled_from(INSTANTS), st.none() | st.integers(-9, 9))
 batches_of = st.lists(st.dictionaries(st.integers(0, 30), st.none() | row_of, max_size=20), max_size=6)
 

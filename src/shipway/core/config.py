@@ -10,7 +10,7 @@ import msgspec
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
-from shipway.core.storage import StorageSection, check_storage
+from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.suggestion import did_you_mean
 
@@ -143,6 +143,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
         storage: where files and the data's history are kept, if not in the project's folder of state.
+        online: where features are read from while they are served, if not there.
     """
 
     project: ProjectSection
@@ -152,6 +153,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
+    online: OnlineSection = OnlineSection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -182,6 +184,7 @@ def read_config(data: dict[str, Any]) -> Config:
             "use a name such as Europe/Paris or UTC",
         ) from error
     check_storage(config.storage)
+    check_online(config.online)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
@@ -318,6 +321,7 @@ def _hint(data: dict[str, Any]) -> str:
         "replay": ReplaySection,
         "resources": ResourceSection,
         "storage": StorageSection,
+        "online": OnlineSection,
     }
     known = list(get_type_hints(Config))
     for name in data:

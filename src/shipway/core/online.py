@@ -33,6 +33,8 @@ Scalar: TypeAlias = bool | int | float | str | None
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
+_SERVED: Final = frozenset({"count", "sum", "mean", "share", "min", "max", "last", "age", "around"})
+"""Kinds of windows that the store keeps series for."""
 RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
@@ -41,6 +43,11 @@ LONGEST_KEY: Final = 200
 """Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
 _FORM: Final = 2
 """The form of what is kept; another one is another store."""
+WATERMARKS: Final = b"\xff\xff"
+"""The name of the one entry that says up to when a store has everything; it stands at instant 0."""
+_ROW_STATES: Final = b"\xff\xfe"
+"""What the names of rows begin with: where a series' name has a place that no layout has so many series for."""
+_EARLIEST: Final = -(1 << 63)
 _HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
 _PACK: Final = msgspec.msgpack.Encoder()
 _UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
@@ -65,6 +72,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         extrema: expressions of which the least and the greatest value of each instant are kept.
         keep_us: how far back the widest window reads, None where one is asked about an instant of the row, which may be
             any; the newest entry is kept whatever its age.
+        stored: whether nothing but its newest row is ever asked for, so that it may stand in a pack (`core.pack`).
     """
 
     stream: str
@@ -74,6 +82,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     newest: tuple[Expr, ...] = ()
     extrema: tuple[Expr, ...] = ()
     keep_us: int | None = 0
+    stored: bool = False
 
     @property
     def table(self) -> str:
@@ -151,13 +160,15 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         schema: kinds of (at least) the columns they read; what they do not read is left out of the layout.
 
     Raises:
-        ShipwayError: SW-202 for a column the schema lacks, SW-203 for an expression that does not fit its columns.
+        ShipwayError: SW-106 for a window that cannot be served, SW-202 for a column the schema lacks, SW-203 for an
+            expression that does not fit its columns.
     """
     found: dict[tuple[str, tuple[str, ...]], list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate):
+                    _require_served(node)
                     keys = () if view.entity is None else view.entity.keys
                     found.setdefault((node.stream, keys), []).append(node)
     series = tuple(_make_series(*place, found[place], schema) for place in sorted(found))
@@ -167,6 +178,16 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         views=tuple(views),
         schema=_read_columns(spine, key, views, series, schema),
         series=series,
+    )
+
+
+def _require_served(node: Aggregate) -> None:
+    if node.kind in _SERVED and node.where is None:
+        return
+    raise ShipwayError(
+        "SW-106",
+        f"{render(node)} is computed for frames, and is not kept in the online store yet",
+        "leave it out of the models that are served",
     )
 
 
@@ -265,8 +286,34 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     if not keys:
         return b""
     # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
+
+
+def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
+    """Return the name under which a store keeps what a source's row has added to it.
+
+    Args:
+        source: the source's place among those the layout reads.
+        keys: the values of the row's key.
+    """
+    return _ROW_STATES + source.to_bytes(2, "big") + encode_entity(keys)
+
+
+def encode_rows(source: int) -> bytes:
+    """Return what the names of all rows of a source begin with."""
+    return _ROW_STATES + source.to_bytes(2, "big")
+
+
+def pack_watermarks(watermarks: Sequence[int]) -> bytes:
+    """Return the bytes of the instants up to which a store has everything, one for each stream of its layout."""
+    return struct.pack(f"<{len(watermarks)}q", *watermarks)
+
+
+def unpack_watermarks(watermarks: bytes) -> tuple[int | None, ...]:
+    """Return for each stream the instant up to which a store has everything known; None where nobody knows."""
+    found = struct.unpack(f"<{len(watermarks) // 8}q", watermarks)
+    return tuple(None if instant == _EARLIEST else instant for instant in found)
 
 
 def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
@@ -322,6 +369,7 @@ def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate],
         newest=tuple(by_kind["newest"]),
         extrema=tuple(by_kind["extrema"]),
         keep_us=None if anchored else max(node.width_us or 0 for node in nodes),
+        stored=all(node.kind in ("last", "age") for node in nodes),
     )
 
 

@@ -5,13 +5,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event
+from shipway.data.accumulation import count_bins, decay, spread
 from shipway.data.column import evaluate_instant
 from shipway.data.known import instants_of
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths import window
-from shipway.maths.expression import Aggregate, render
+from shipway.maths.expression import Aggregate
 from shipway.maths.vector import Vector
 
 
@@ -27,10 +27,10 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
         ShipwayError: SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 if a sum does not fit.
     """
     event = streams.plan.events[node.stream]
-    pair = (node.stream, entity.keys)
+    stream = (node.stream, entity.keys, node.where)
     codes = streams.codes(event, entity)[1]
     asked = codes >= 0
-    timeline = streams.timeline(event, entity)
+    timeline = streams.timeline(event, entity, node.where)
     if node.anchor is not None:
         anchor = evaluate_instant(node.anchor, streams.plan.spine.name, streams.tables)
         usable = asked & anchor.valid
@@ -41,16 +41,27 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
     if node.kind in ("last", "age"):
         position, found = window.latest(timeline, queries, node.width_us)
         return _newest(streams, node, event, position, found)
-    high, low = streams.edge(pair, None, timeline, queries), streams.edge(pair, node.width_us or 0, timeline, queries)
+    if node.kind == "decayed":
+        instants = instants_of(event.source, event.known_at, streams.tables[event.source.name])
+        return decay(streams, node, event, entity, timeline, np.where(instants == NEVER, 0, instants))
+    high = streams.edge(stream, None, timeline, queries)
+    low = streams.edge(stream, node.width_us or 0, timeline, queries)
     if node.kind == "count" or node.value is None:
         return Vector(high - low, asked)
+    if node.kind == "first":
+        position, found = window.oldest(timeline, low, high)
+        return _newest(streams, node, event, position, found)
+    if node.bins is not None:
+        return count_bins(streams, node, event, timeline, low, high, asked)
     if node.kind in ("min", "max"):
         return _extremum(node.kind, streams.number(event, node.value), timeline, low, high)
     vector, unit = streams.value(event, node.value)
-    if node.kind == "share" and streams.raw(event, node.value).values.dtype != np.bool_:
-        raise ShipwayError("SW-203", f"{render(node.value)} is no condition", "compare it, such as delay > 15")
-    prefix = streams.prefix(pair, node.value, timeline, vector)
+    if node.kind == "share":
+        streams.holds(event, node.value)
+    prefix = streams.prefix(stream, node.value, timeline, vector)
     total, count = window.range_total(prefix, low, high), window.range_count(prefix, low, high)
+    if node.kind in ("variance", "deviation"):
+        return spread(node, timeline, vector, unit, total, count, low, high, asked)
     if node.kind == "sum":
         return Vector(total if unit == 1 else total / unit, asked)
     return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))

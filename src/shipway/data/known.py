@@ -189,13 +189,19 @@ def stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
         for node in walk(column.expr):
             if not isinstance(node, Aggregate):
                 continue
-            read = [] if node.value is None else [n.name for n in walk(node.value) if isinstance(n, Column)]
+            read = stream_columns(node)
             event = plan.events[node.stream]
             if node.kind != "around" and event.known_at != ALWAYS:
                 read.append(event.known_at)
             for name in (*read, *(column.entity.keys if column.entity else ())):
                 collected.setdefault((node.stream, name), {})[column.name] = None
     return {key: tuple(features) for key, features in collected.items()}
+
+
+def stream_columns(node: Aggregate) -> list[str]:
+    """Return the columns of a stream that a window over it reads, in its value and in its condition."""
+    exprs = [expr for expr in (node.value, node.where) if expr is not None]
+    return [column.name for expr in exprs for column in walk(expr) if isinstance(column, Column)]
 
 
 def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRead | None]:
@@ -216,7 +222,8 @@ def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRe
 def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame], at: Instants) -> EarlyRead | None:
     """Check windows that look past the prediction time: all planned events must be known early enough for all rows.
 
-    An event is known once its instant and its entity are, for without either it would be counted nowhere.
+    An event is known once its instant, its entity and what its condition reads are, for without any of them nobody
+    could say where it counts.
     """
     for node in walk(column.expr):
         if not isinstance(node, Aggregate) or node.anchor is None:
@@ -225,7 +232,7 @@ def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame]
         keys = column.entity.keys if column.entity else ()
         anchor = evaluate_instant(node.anchor, plan.spine.name, tables)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
-        for name in (event.known_at, *keys):
+        for name in (event.known_at, *keys, *stream_columns(node)):
             lead = _shortest_lead(event, name, keys, tables)
             count = int(np.count_nonzero(reach > lead))
             if count:

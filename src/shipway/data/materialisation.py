@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from shipway.core.error import ShipwayError
-from shipway.core.online import Layout, encode_place
+from shipway.core.online import WATERMARKS, Layout, encode_place, pack_watermarks
 from shipway.data.feed import Feed, StreamFeed
 from shipway.data.instant import Changed, Row
 from shipway.data.series import SeriesWriter, list_drops, list_puts
@@ -144,6 +144,7 @@ class Materialiser:
             changed: Changed = {}
             for stream, end in zip(due, ends, strict=True):
                 stream.apply(end, changed)
+            changed[WATERMARKS, 0] = pack_watermarks([bound] * len(self._layout.streams))
             position = _POSITION.pack(bound, self._identity)
             self._online.write(list_puts(changed), position=position, drops=list_drops(changed))
         except BaseException:
@@ -213,6 +214,7 @@ class Materialiser:
 
     def _begin(self, bound: int, at: int) -> Iterator[tuple[bytes, int, bytes]]:
         """Yield the entries of everything due by an instant that questions from another on can need."""
+        yield WATERMARKS, 0, pack_watermarks([bound] * len(self._layout.streams))
         for stream in self._streams:
             end = stream.count_due(bound)
             for one in stream.feed.series:

@@ -7,16 +7,36 @@ is not put again.
 import struct
 from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from operator import add, sub
 from typing import Final
 
 from shipway.core.level import BASES, is_cut, name_level
-from shipway.core.online import pack_values, unpack_varied
+from shipway.core.online import pack_values, unpack_values, unpack_varied
 from shipway.data.instant import Change, Changed, Store, Summary
 
 _EARLIEST: Final = -(1 << 63)
 _LATEST: Final = (1 << 63) - 1
+
+
+@dataclass(slots=True, eq=False)
+class End:
+    """The end of one entity's series.
+
+    Attributes:
+        instant: of the newest entry; before every instant while there is none.
+        base: the totals before the last cut.
+        totals: the totals since then.
+        rows: how many rows the newest instant has; -1 if nobody has looked.
+        summary: what its entry says of them.
+    """
+
+    instant: int
+    base: Sequence[int]
+    totals: Sequence[int]
+    rows: int
+    summary: Summary
 
 
 class Rewriting:
@@ -53,23 +73,40 @@ class Rewriting:
         self._totals: Sequence[int] | None = self._zeros
         """The totals as they are now: before the last cut, and since then; None where those are as in the store."""
         self._bases: dict[int, bytes] = {}
+        self._last: tuple[int, int, bytes] | None = None
+        """The last entry that was gone through: its instant, its rows, and what it says of them."""
 
-    def apply(self, changes: Sequence[tuple[int, Change]]) -> None:
-        """Apply changes, sorted by instant."""
+    def apply(self, changes: Sequence[tuple[int, Change]], end: End) -> bool:
+        """Apply changes, sorted by instant.
+
+        Args:
+            changes: what happens, and when.
+            end: the series' end, which is moved with it.
+
+        Returns:
+            Whether the end is known; if not, it is what the store says once everything is written.
+        """
         instants = [instant for instant, _ in changes]
         first, last = instants[0], instants[-1]
         before = self._begin(first)
         bounds = [*self._bases, _LATEST + 1]
         starts = [first, *bounds] if bounds[0] > first else bounds
-        for start, end in pairwise(starts):
-            inside = changes[bisect_left(instants, start) : bisect_left(instants, end)]
+        for start, bound in pairwise(starts):
+            inside = changes[bisect_left(instants, start) : bisect_left(instants, bound)]
             if inside:
-                self._rewrite(start, end, before, dict(inside))
+                self._rewrite(start, bound, before, dict(inside))
             elif start > last and not any(self._shift):
-                break
+                return True
             else:
                 self._skip(start)
             before = self._zeros
+        end.base = self._base
+        if self._totals is not None:
+            if self._last is None:
+                return False
+            end.instant, end.rows, said = self._last
+            end.totals, end.summary = self._totals, unpack_values(said) if said else []
+        return True
 
     def _begin(self, first: int) -> Sequence[int]:
         """Read what is before an instant and what its changes raise; return what the entry before it says."""
@@ -108,13 +145,13 @@ class Rewriting:
     def _skip(self, cut: int) -> None:
         """Go past a block of which only the base is raised."""
         self._base = tuple(map(add, self._packing.unpack(self._bases[cut]), self._shift))
-        self._totals = None
+        self._totals = self._last = None
         if any(self._shift):
             self._changed[self._base_name, cut] = self._packing.pack(*self._base)
 
     def _remove(self, instant: int) -> None:
         """Go past an instant that has no rows any more; the block before goes on where one began there."""
-        self._changed[self._name, instant] = None
+        self._changed[self._name, instant] = self._last = None
         if instant in self._bases:
             self._read(instant)
             self._changed[self._base_name, instant] = None
@@ -133,6 +170,7 @@ class Rewriting:
             self._totals = delta
         else:
             self._totals = tuple(map(add, self._read(instant), delta))
+        self._last = instant, delta[0], varied
         entry = self._packing.pack(*self._totals) + varied
         if entry != old:
             self._changed[self._name, instant] = entry

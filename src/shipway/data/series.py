@@ -7,7 +7,6 @@ taken back, rewrites a block (`shipway.data.rewriting`).
 
 import struct
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import groupby, repeat
 from operator import add, itemgetter
@@ -19,7 +18,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.level import BASES, is_cut, name_level
 from shipway.core.online import Series, pack_entry, pack_values, unpack_entry, unpack_varied
 from shipway.data.instant import Change, Changed, Instant, Row, Shape, Store, Summary
-from shipway.data.rewriting import Rewriting
+from shipway.data.rewriting import End, Rewriting
 from shipway.data.run import Contributions, Groups, add_up, are_large, find_needed, group_rows
 from shipway.data.span import renew_spans
 from shipway.maths.window import Bools, Ints
@@ -30,28 +29,12 @@ _NONE: Final = -(1 << 63) - 1
 _MOST_ENDS: Final = 1 << 18
 """How many series' ends are kept in memory."""
 
+_FEW: Final = 64
+"""Up to how many rows are added up one by one: arrays have a price of their own."""
+
 Posting: TypeAlias = tuple[bytes, int, Sequence[int], Row | None]
 """What a row adds to a series: the series' name, the instant, how much to rows and sums, and what else the series keeps
 of the row. A row that is taken back adds the opposite, and so -1 to the rows."""
-
-
-@dataclass(slots=True, eq=False)
-class _End:
-    """The end of one entity's series.
-
-    Attributes:
-        instant: of the newest entry, `_NONE` before there is one.
-        base: the totals before the last cut.
-        totals: the totals since then.
-        rows: how many rows the newest instant has; -1 if nobody has looked.
-        summary: what its entry says of them.
-    """
-
-    instant: int
-    base: Sequence[int]
-    totals: Sequence[int]
-    rows: int
-    summary: Summary
 
 
 class SeriesWriter:
@@ -72,7 +55,7 @@ class SeriesWriter:
         self._packing = series.packing
         self._zeros: Sequence[int] = (0,) * (1 + 2 * len(series.sums))
         self._shape = Shape(len(series.newest), len(series.extrema)) if series.varied else None
-        self._ends: dict[bytes, _End] = {}
+        self._ends: dict[bytes, End] = {}
 
     def forget(self) -> None:
         """Let go of what is in memory: it may be ahead of the store, or behind it."""
@@ -102,6 +85,9 @@ class SeriesWriter:
         Raises:
             ShipwayError: SW-303 if a sum does not fit in 64 bits.
         """
+        if since is None and len(rows.codes) < _FEW:
+            self.post(_list_postings(rows.pick(np.flatnonzero(rows.codes >= 0))), changed)
+            return
         self._make_room()
         groups = group_rows(rows)
         late = self._find_late(rows, groups)
@@ -157,13 +143,13 @@ class SeriesWriter:
             self._extend(name, end, change, changed)
             self._append(name, end, changes[1:], changed)
         else:
-            del self._ends[name]
             summarise = None if self._shape is None else partial(self._summarise, changed, name)
-            Rewriting(self._store, self._packing, name, summarise, changed).apply(changes)
+            if not Rewriting(self._store, self._packing, name, summarise, changed).apply(changes, end):
+                del self._ends[name]
         if self._series.extrema:
             self._renew_spans(name, [instant for instant, _ in changes], changed, late=late)
 
-    def _append(self, name: bytes, end: _End, changes: Sequence[tuple[int, Change]], changed: Changed) -> None:
+    def _append(self, name: bytes, end: End, changes: Sequence[tuple[int, Change]], changed: Changed) -> None:
         """Put entries after a series' newest."""
         for instant, change in changes:
             if is_cut(instant):
@@ -177,7 +163,7 @@ class SeriesWriter:
             end.instant, end.rows = instant, change.delta[0]
             changed[name, instant] = pack_entry(self._packing, end.totals, end.summary)
 
-    def _extend(self, name: bytes, end: _End, change: Change, changed: Changed) -> None:
+    def _extend(self, name: bytes, end: End, change: Change, changed: Changed) -> None:
         """Add rows to a series' newest entry."""
         if self._shape is not None:
             end.summary = self._summarise(changed, name, end.instant, end.rows, end.summary, change)
@@ -231,19 +217,20 @@ class SeriesWriter:
         columns = groups.instants[lasts], bases[lasts], totals[lasts], groups.deltas[lasts, 0]
         said = [summaries[last] for last in lasts.tolist()] if summaries else repeat(list[Any]())
         for name, *end in zip(names, *(column.tolist() for column in columns), said, strict=False):
-            self._ends[name] = _End(*end)
+            self._ends[name] = End(*end)
 
     def _find_late(self, rows: Contributions, groups: Groups) -> Bools:
-        """Tell of the rows, sorted, which are of an entity that has later ones, or of which some are taken back."""
+        """Tell of the rows, sorted, which change what there is; of some entities all, whose end is not known after."""
         names = _name(rows, groups)
         self._load(names)
-        firsts = groups.instants[groups.firsts].tolist()
-        late = np.array(
-            [at <= self._ends[name].instant for name, at in zip(names, firsts, strict=True)], dtype=np.bool_
-        )
+        ends = [self._ends[name].instant for name in names]
         of = np.repeat(groups.of, np.diff(np.append(groups.begins, len(groups.order))))
-        late[of[rows.deltas[groups.order, 0] < 0]] = True
-        return late[of]
+        at, newest = rows.instants[groups.order], np.array([max(end, _NONE + 1) for end in ends], dtype=np.int64)[of]
+        late = (at <= newest) & np.array([end != _NONE for end in ends], dtype=np.bool_)[of]
+        whole = np.zeros(len(names), dtype=np.bool_)
+        # Spans are made of late entries and of new ones.
+        whole[of[late if self._series.extrema else late & (at == newest) & (rows.deltas[groups.order, 0] < 0)]] = True
+        return late | whole[of]
 
     def _load(self, names: Iterable[bytes]) -> None:
         """Read the ends of series that are not in memory."""
@@ -254,11 +241,11 @@ class SeriesWriter:
         found = self._store.newest(asks)
         for name, entry, base in zip(missing, found[::2], found[1::2], strict=True):
             if entry is None:
-                self._ends[name] = _End(_NONE, self._zeros, self._zeros, 0, [])
+                self._ends[name] = End(_NONE, self._zeros, self._zeros, 0, [])
             else:
                 totals, summary = unpack_entry(self._packing, entry[1])
                 under = self._zeros if base is None else self._packing.unpack(base[1])
-                self._ends[name] = _End(entry[0], under, totals, -1, summary)
+                self._ends[name] = End(entry[0], under, totals, -1, summary)
 
     def _make_room(self) -> None:
         if len(self._ends) > _MOST_ENDS:

@@ -21,7 +21,9 @@ from shipway.maths.vector import Vector
 
 Ints: TypeAlias = NDArray[np.int64]
 Pair: TypeAlias = tuple[str, tuple[str, ...]]
-"""A stream, or a source, with the keys of an entity."""
+"""A source with the keys of an entity."""
+Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None]
+"""A stream with the keys of an entity, and the condition that its events are chosen by."""
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what never happens."""
@@ -45,12 +47,12 @@ class Streams:
     at: Ints
     _codes: dict[Pair, tuple[Ints, Ints]] = field(default_factory=dict[Pair, tuple[Ints, Ints]])
     _queries: dict[Pair, window.Queries] = field(default_factory=dict[Pair, window.Queries])
-    _timelines: dict[Pair, window.Timeline] = field(default_factory=dict[Pair, window.Timeline])
-    _edges: dict[tuple[Pair, int | None], Ints] = field(default_factory=dict[tuple[Pair, int | None], Ints])
+    _timelines: dict[Place, window.Timeline] = field(default_factory=dict[Place, window.Timeline])
+    _edges: dict[tuple[Place, int | None], Ints] = field(default_factory=dict[tuple[Place, int | None], Ints])
     _values: dict[tuple[str, Expr], tuple[Vector, float]] = field(
         default_factory=dict[tuple[str, Expr], tuple[Vector, float]]
     )
-    _prefixes: dict[tuple[Pair, Expr], window.Prefix] = field(default_factory=dict[tuple[Pair, Expr], window.Prefix])
+    _prefixes: dict[tuple[Place, Expr], window.Prefix] = field(default_factory=dict[tuple[Place, Expr], window.Prefix])
 
     def forget(self) -> None:
         """Let go of what only one entity's columns share, so that memory does not grow with the number of views."""
@@ -93,15 +95,22 @@ class Streams:
             self._codes[key] = (there, here)
         return self._codes[key]
 
-    def timeline(self, event: Event, entity: Entity) -> window.Timeline:
-        """Return a stream's events, sorted for an entity."""
-        key = (event.name, entity.keys)
+    def timeline(self, event: Event, entity: Entity, where: Expr | None = None) -> window.Timeline:
+        """Return a stream's events, those where a condition is true, sorted for an entity."""
+        key = (event.name, entity.keys, where)
         if key not in self._timelines:
             rows = self.tables[event.source.name]
             instants = instants_of(event.source, event.known_at, rows)
-            codes = np.where(instants == NEVER, -1, self.codes(event, entity)[0])
+            there = instants != NEVER
+            if where is not None:
+                there &= self.holds(event, where)
+            codes = np.where(there, self.codes(event, entity)[0], -1)
             self._timelines[key] = window.build_timeline(codes, instants, rank_ties(rows, event.source.key))
         return self._timelines[key]
+
+    def holds(self, event: Event, where: Expr) -> NDArray[np.bool_]:
+        """Return for each row of a stream's source whether a condition is true; SW-203 if it is no condition."""
+        return hold(where, self.raw(event, where))
 
     def queries(self, event: Event, entity: Entity) -> window.Queries:
         """Return what the spine asks of an entity's streams of one source."""
@@ -110,7 +119,7 @@ class Streams:
             self._queries[key] = window.build_queries(self.codes(event, entity)[1], self.at)
         return self._queries[key]
 
-    def edge(self, stream: Pair, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
+    def edge(self, stream: Place, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
         """Return the lower edges of windows of a width, or with None the upper edge that all widths share."""
         key = (stream, width_us)
         if key not in self._edges:
@@ -122,15 +131,22 @@ class Streams:
             self._edges[key] = found
         return self._edges[key]
 
-    def prefix(self, pair: Pair, value: Expr, timeline: window.Timeline, vector: Vector) -> window.Prefix:
+    def prefix(self, stream: Place, value: Expr, timeline: window.Timeline, vector: Vector) -> window.Prefix:
         """Return the running sums of a value; SW-303 if they do not fit."""
-        key = (pair, value)
+        key = (stream, value)
         if key not in self._prefixes:
             try:
                 self._prefixes[key] = window.build_prefix(timeline, vector.values, vector.valid)
             except ValueError as error:
                 raise ShipwayError("SW-303", f"sums of {render(value)}: {error}", "use smaller numbers") from error
         return self._prefixes[key]
+
+
+def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
+    """Return where a condition is true, null being as false; SW-203 if its values are no truth values."""
+    if raw.values.dtype != np.bool_:
+        raise ShipwayError("SW-203", f"{render(condition)} is no condition", "compare it, such as delay > 15")
+    return raw.values & raw.valid
 
 
 def scale_values(value: Expr, raw: Vector) -> Ints:

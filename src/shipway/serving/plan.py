@@ -12,10 +12,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr
+from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
-from shipway.core.online import SCALE, Layout, Scalar, Series, encode_level, kind_of, row_columns, unpack_varied
+from shipway.core.online import SCALE, Layout, Scalar, Series, encode_level, row_columns, unpack_varied
 from shipway.maths.expression import Aggregate, Column, walk
-from shipway.maths.scalar import Getter, compile_expr, resolve_kind, wrap
+from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
 
 Edge: TypeAlias = tuple[int, ...]
@@ -315,23 +316,10 @@ class _Planner:
         return compile_expr(expr, leaf, self._kind)
 
     def _resolve(self, expr: Expr) -> Kind:
-        try:
-            return resolve_kind(expr, self._kind)
-        except ValueError as error:
-            raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+        return feature_kind(expr, self._layout.schema)
 
     def _kind(self, node: Column | Aggregate) -> Kind:
-        if isinstance(node, Column):
-            kind = kind_of(node, node.table, self._layout.schema)
-        elif node.kind in ("mean", "share"):
-            kind = "float"
-        elif node.value is None or node.kind in ("count", "age", "around"):
-            kind = "int"
-        else:
-            kind = kind_of(node.value, node.stream.partition(".")[0], self._layout.schema)
-            if node.kind != "last" and kind == "bool":
-                kind = "int"
-        return "int" if kind == "instant" else kind
+        return leaf_kind(node, self._layout.schema)
 
 
 def _read_float(name: str) -> Getter:

@@ -1,1 +1,1 @@
-"""Redis."""
+"""Redis: the online store that several machines share, and streams of changes."""
