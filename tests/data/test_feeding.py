@@ -130,6 +130,13 @@ def test_a_copy_is_applied_once_it_is_whole():
     assert OnlineSink(Upkeep(LAYOUT, PLAN, online, lateness_us=0), RAW, CALLS, make_calls).position() == b"c"
 
 
+@pytest.mark.parametrize("contract", [CONTRACT, Contract({})])
+def test_a_position_moves_without_a_change(contract):
+    sink = OnlineSink(Upkeep(LAYOUT, PLAN, MemoryOnline(), lateness_us=0), RAW, CALLS, make_calls)
+    sink.apply(Load([], contract, pl.DataFrame(schema=DEAD), Tally()), b"a")
+    assert sink.position() == b"a"
+
+
 def test_sources_that_are_not_made_row_by_row_are_refused():
     upkeep = Upkeep(LAYOUT, PLAN, MemoryOnline(), lateness_us=0)
     for source in (Source("calls", ("no",), ("calls", "shops"), {}), Source("calls", ("other",), ("calls",), {})):

@@ -5,9 +5,11 @@ from typing import Any
 
 import polars as pl
 
+from shipway.core.contract import Contract
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.raw import Raw
+from shipway.data.cast import dtype_of
 from shipway.data.kept import ABSENT, DELETED, HIDDEN
 from shipway.data.landing import key_of
 from shipway.data.record import Changes
@@ -66,7 +68,7 @@ class OnlineSink:
             self._held.append(self._make(changes))
         if load.partial:
             return
-        rows = pl.concat(self._held, how="diagonal_relaxed") if self._held else self._empty()
+        rows = pl.concat(self._held, how="diagonal_relaxed") if self._held else self._empty(load.contract)
         self._upkeep.apply(self._source.name, rows, position, watermark_us=load.tally.watermark_us, anew=self._anew)
         self._held, self._anew = [], False
 
@@ -92,5 +94,8 @@ class OnlineSink:
         made = make_source(self._source, self._function, [there]).with_columns(pl.lit(value=False).alias(DELETED))
         return pl.concat([made, gone], how="diagonal_relaxed")
 
-    def _empty(self) -> pl.DataFrame:
-        return pl.DataFrame(schema={**dict.fromkeys(self._source.columns, pl.Null), DELETED: pl.Boolean()})
+    def _empty(self, contract: Contract) -> pl.DataFrame:
+        """Return no rows, of whose key the types are what they would be."""
+        rules = {name: contract.columns.get(name) for name in self._source.key}
+        types = {name: pl.String() if rule is None else dtype_of(rule, pl.String()) for name, rule in rules.items()}
+        return pl.DataFrame(schema={**types, DELETED: pl.Boolean()})
