@@ -62,7 +62,6 @@ EXTRAS: Final[dict[str, str]] = {
     "onnxruntime": "serve",
     "httptools": "serve",
     "uvloop": "serve",
-    "redis": "redis",
     "confluent_kafka": "kafka",
     "nats": "nats",
     "psycopg": "postgres",
