@@ -10,9 +10,16 @@ import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Event
-from shipway.data.aggregate import aggregate
-from shipway.data.column import evaluate_instant, evaluate_row, vector_of
+from shipway.core.feature import ALWAYS, Entity, Event
+from shipway.data.aggregate import aggregate, gather_newest
+from shipway.data.column import (
+    evaluate_instant,
+    evaluate_row,
+    fill_invalid,
+    normalise_column,
+    series_of,
+    vector_of,
+)
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.data.stream import NEVER, Ints, Streams
@@ -56,15 +63,8 @@ def build_frame(
             raise read.refusal()
     streams = Streams(plan, tables, at)
     keys = [spine[name] for name in plan.spine.key]
-    built = [*keys, pl.Series(AT, at).cast(pl.Datetime("us", "UTC"))]
-    entity = None
-    for done, column in enumerate(plan.columns):
-        if column.entity != entity:
-            entity = column.entity
-            streams.forget()
-        built.append(_series(column.name, _column(streams, column)))
-        if report is not None:
-            report(done + 1, len(plan.columns))
+    columns = _build_columns(streams, report)
+    built = [*keys, pl.Series(AT, at).cast(pl.Datetime("us", "UTC")), *columns]
     if plan.label is not None:
         built.extend(_label(plan, tables, at if refuse else None))
     return pl.DataFrame(built)
@@ -113,30 +113,44 @@ def _label(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Ints | None) -> l
             )
         told = ahead
     return [
-        _series(LABEL, Vector(value.values, told)),
-        _series(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
+        series_of(LABEL, Vector(value.values, told)),
+        series_of(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
     ]
 
 
-def _series(name: str, vector: Vector) -> pl.Series:
-    series = pl.Series(name, vector.values, dtype=pl.String if vector.values.dtype.kind == "O" else None)
-    if vector.valid.all():
-        return series
-    return pl.select(pl.when(pl.Series(vector.valid)).then(series).alias(name)).to_series()
+def _build_columns(streams: Streams, report: Callable[[int, int], None] | None) -> list[pl.Series]:
+    """Return all features in the plan's order, computed entity by entity, so that no two of them are in memory."""
+    by_entity: dict[Entity | None, list[PlannedColumn]] = {}
+    for column in streams.plan.columns:
+        by_entity.setdefault(column.entity, []).append(column)
+    built: dict[str, pl.Series] = {}
+    for entity, columns in by_entity.items():
+        for column in columns:
+            built[column.name] = _column(streams, column).alias(column.name)
+            if report is not None:
+                report(len(built), len(streams.plan.columns))
+        if entity is not None:
+            streams.forget(entity)
+    return [built[column.name] for column in streams.plan.columns]
 
 
-def _column(streams: Streams, column: PlannedColumn) -> Vector:
+def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
     """Return one feature for all rows."""
+    expr, entity = column.expr, column.entity
+    if isinstance(expr, Column):
+        return _own(streams, expr.name)
+    if isinstance(expr, Aggregate) and expr.kind == "last" and entity is not None:
+        return gather_newest(streams, expr, entity)
 
     def leaf(node: Column | Aggregate) -> Vector:
         if isinstance(node, Column):
-            return _own(streams, node.name)
-        if column.entity is None:
+            return vector_of(_own(streams, node.name))
+        if entity is None:
             raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
-        return aggregate(streams, node, column.entity)
+        return aggregate(streams, node, entity)
 
     try:
-        return evaluate(column.expr, leaf, len(streams.at))
+        return series_of(column.name, evaluate(expr, leaf, len(streams.at)))
     except ValueError as error:
         raise ShipwayError(
             "SW-203",
@@ -145,12 +159,12 @@ def _column(streams: Streams, column: PlannedColumn) -> Vector:
         ) from error
 
 
-def _own(streams: Streams, name: str) -> Vector:
+def _own(streams: Streams, name: str) -> pl.Series:
+    """Return a column of the row itself, null where it is not known yet."""
     spine = streams.plan.spine
-    rows = require(spine.name, (name,), streams.tables)
-    vector = vector_of(rows[name])
-    known = instants_of(spine, spine.instant_of(name) or ALWAYS, rows)
-    return Vector(vector.values, vector.valid & (known <= streams.at)) if spine.instant_of(name) else vector
+    values = normalise_column(require(spine.name, (name,), streams.tables)[name])
+    late = streams.late(spine.instant_of(name) or ALWAYS)
+    return values if late is None else fill_invalid(values, ~late)
 
 
 def _instant_columns(event: Event) -> tuple[str, ...]:

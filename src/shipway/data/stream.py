@@ -9,17 +9,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Event, Expr
+from shipway.core.feature import ALWAYS, Entity, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
 from shipway.data.column import evaluate_row
-from shipway.data.key import code_keys, rank_ties
+from shipway.data.key import Codes, Entities, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
 from shipway.maths import window
 from shipway.maths.expression import render
+from shipway.maths.fixed import quantise
+from shipway.maths.instant import Instants, sort_instants
 from shipway.maths.vector import Vector
 
 Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
 Pair: TypeAlias = tuple[str, tuple[str, ...]]
 """A stream, or a source, with the keys of an entity."""
 
@@ -43,19 +46,42 @@ class Streams:
     plan: Plan
     tables: Mapping[str, pl.DataFrame]
     at: Ints
-    _codes: dict[Pair, tuple[Ints, Ints]] = field(default_factory=dict[Pair, tuple[Ints, Ints]])
-    _queries: dict[Pair, window.Queries] = field(default_factory=dict[Pair, window.Queries])
+    _asked: Instants = field(init=False)
+    _entities: Entities = field(init=False)
+    _late: dict[str, Bools | None] = field(default_factory=dict[str, Bools | None])
+    _known: dict[str, Instants] = field(default_factory=dict[str, Instants])
+    _codes: dict[Pair, tuple[Codes, Codes]] = field(default_factory=dict[Pair, tuple[Codes, Codes]])
+    _queries: dict[tuple[str, ...], window.Queries] = field(default_factory=dict[tuple[str, ...], window.Queries])
     _timelines: dict[Pair, window.Timeline] = field(default_factory=dict[Pair, window.Timeline])
     _edges: dict[tuple[Pair, int | None], Ints] = field(default_factory=dict[tuple[Pair, int | None], Ints])
     _values: dict[tuple[str, Expr], tuple[Vector, float]] = field(
         default_factory=dict[tuple[str, Expr], tuple[Vector, float]]
     )
     _prefixes: dict[tuple[Pair, Expr], window.Prefix] = field(default_factory=dict[tuple[Pair, Expr], window.Prefix])
+    _newest: dict[tuple[Pair, int | None], tuple[Ints, Bools]] = field(
+        default_factory=dict[tuple[Pair, int | None], tuple[Ints, Bools]]
+    )
 
-    def forget(self) -> None:
+    def __post_init__(self) -> None:
+        """Sort the instants asked about, once for all entities."""
+        self._asked = sort_instants(self.at)
+        self._entities = Entities(self.plan.spine.name, self.tables[self.plan.spine.name])
+
+    def forget(self, entity: Entity) -> None:
         """Let go of what only one entity's columns share, so that memory does not grow with the number of views."""
-        for shared in (self._queries, self._timelines, self._edges, self._prefixes):
+        for shared in (self._codes, self._queries, self._timelines, self._edges, self._prefixes, self._newest):
             shared.clear()
+        self._entities.forget(entity.keys)
+
+    def late(self, instant: str) -> Bools | None:
+        """Return which rows of the spine are asked about before one of its instants, None if no row is."""
+        if instant == ALWAYS:
+            return None
+        if instant not in self._late:
+            spine = self.plan.spine
+            late = instants_of(spine, instant, self.tables[spine.name]) > self.at
+            self._late[instant] = late if late.any() else None
+        return self._late[instant]
 
     def raw(self, event: Event, value: Expr) -> Vector:
         """Return an expression on a stream's rows, one value a row of its source."""
@@ -79,17 +105,17 @@ class Streams:
                 self._values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
         return self._values[key]
 
-    def codes(self, event: Event, entity: Entity) -> tuple[Ints, Ints]:
+    def codes(self, event: Event, entity: Entity) -> tuple[Codes, Codes]:
         """Return entity codes of a stream's source and of the spine; -1 for a null key, or one not known yet."""
         key = (event.source.name, entity.keys)
         if key not in self._codes:
             rows = require(event.source.name, entity.keys, self.tables)
-            spine = require(self.plan.spine.name, entity.keys, self.tables)
-            there, here = code_keys(rows, spine, entity.keys)
+            require(self.plan.spine.name, entity.keys, self.tables)
+            there, here = self._entities.place(rows, entity.keys), self._entities.number(entity.keys)
             for name in entity.keys:
-                instant = self.plan.spine.instant_of(name)
-                if instant is not None:
-                    here[instants_of(self.plan.spine, instant, spine) > self.at] = -1
+                late = self.late(self.plan.spine.instant_of(name) or ALWAYS)
+                if late is not None:
+                    here = np.where(late, -1, here)
             self._codes[key] = (there, here)
         return self._codes[key]
 
@@ -97,18 +123,38 @@ class Streams:
         """Return a stream's events, sorted for an entity."""
         key = (event.name, entity.keys)
         if key not in self._timelines:
-            rows = self.tables[event.source.name]
-            instants = instants_of(event.source, event.known_at, rows)
-            codes = np.where(instants == NEVER, -1, self.codes(event, entity)[0])
-            self._timelines[key] = window.build_timeline(codes, instants, rank_ties(rows, event.source.key))
+            known = self._order(event)
+            codes = self.codes(event, entity)[0]
+            if known.unique.size and known.unique[-1] == NEVER:
+                instants = instants_of(event.source, event.known_at, self.tables[event.source.name])
+                codes = np.where(instants == NEVER, -1, codes)
+            self._timelines[key] = window.sort_events(codes, known)
         return self._timelines[key]
 
     def queries(self, event: Event, entity: Entity) -> window.Queries:
-        """Return what the spine asks of an entity's streams of one source."""
-        key = (event.source.name, entity.keys)
-        if key not in self._queries:
-            self._queries[key] = window.build_queries(self.codes(event, entity)[1], self.at)
-        return self._queries[key]
+        """Return what the spine asks of an entity's streams."""
+        if entity.keys not in self._queries:
+            self._queries[entity.keys] = window.sort_queries(self.codes(event, entity)[1], self._asked)
+        return self._queries[entity.keys]
+
+    def newest(self, event: Event, entity: Entity, width_us: int | None) -> tuple[Ints, Bools]:
+        """Return which row of a stream's source is the newest that each row of the spine knows, and where there is one.
+
+        Where there is none the position is -1.
+        """
+        key = ((event.name, entity.keys), width_us)
+        if key not in self._newest:
+            timeline, queries = self.timeline(event, entity), self.queries(event, entity)
+            self._newest[key] = window.latest(timeline, queries, width_us)
+        return self._newest[key]
+
+    def _order(self, event: Event) -> Instants:
+        """Return a stream's instants, sorted once for all entities."""
+        if event.name not in self._known:
+            rows = self.tables[event.source.name]
+            instants = instants_of(event.source, event.known_at, rows)
+            self._known[event.name] = sort_instants(instants, rank_ties(rows, event.source.key))
+        return self._known[event.name]
 
     def edge(self, stream: Pair, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
         """Return the lower edges of windows of a width, or with None the upper edge that all widths share."""
@@ -143,7 +189,7 @@ def scale_values(value: Expr, raw: Vector) -> Ints:
             f"use a smaller unit, such as ({render(value)}) * 1000000",
         )
     try:
-        return window.quantise(raw.values, raw.valid, RESOLUTION)
+        return quantise(raw.values, raw.valid, RESOLUTION)
     except ValueError as error:
         raise ShipwayError(
             "SW-303", f"{render(value)} cannot be summed exactly: {error}", "use numbers of a smaller range"
