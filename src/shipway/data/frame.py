@@ -64,7 +64,7 @@ def build_frame(
     streams = Streams(plan, tables, at)
     keys = [spine[name] for name in plan.spine.key]
     columns = _build_columns(streams, report)
-    built = [*keys, pl.Series(AT, at).cast(pl.Datetime("us", "UTC")), *columns]
+    built = [*keys, _instants(plan, spine, at), *columns]
     if plan.label is not None:
         built.extend(_label(plan, tables, at if refuse else None))
     return pl.DataFrame(built)
@@ -118,6 +118,13 @@ def _label(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Ints | None) -> l
     ]
 
 
+def _instants(plan: Plan, spine: pl.DataFrame, at: Ints) -> pl.Series:
+    kind = pl.Datetime("us", "UTC")
+    if isinstance(plan.at, Column) and spine[plan.at.name].dtype == kind:
+        return spine[plan.at.name].alias(AT)  # as it lies
+    return pl.Series(AT, at).cast(kind)
+
+
 def _build_columns(streams: Streams, report: Callable[[int, int], None] | None) -> list[pl.Series]:
     """Return all features in the plan's order, computed entity by entity, so that no two of them are in memory."""
     by_entity: dict[Entity | None, list[PlannedColumn]] = {}
@@ -130,7 +137,8 @@ def _build_columns(streams: Streams, report: Callable[[int, int], None] | None) 
             if report is not None:
                 report(len(built), len(streams.plan.columns))
         if entity is not None:
-            streams.forget(entity)
+            done = list(by_entity).index(entity)
+            streams.forget(entity, [other for other in list(by_entity)[done + 1 :] if other is not None])
     return [built[column.name] for column in streams.plan.columns]
 
 

@@ -1,6 +1,6 @@
 """Keys of rows as whole numbers: which entity a row belongs to, and how rows of one instant are ordered."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
@@ -26,11 +26,9 @@ class Entities:
     A key column is numbered once, whatever entities it is a part of.
 
     Attributes:
-        name: the spine's name.
         spine: its rows.
     """
 
-    name: str
     spine: pl.DataFrame
     _columns: dict[str, "_Numbers"] = field(default_factory=dict[str, "_Numbers"])
     _joined: dict[tuple[str, ...], "_Joined"] = field(default_factory=dict[tuple[str, ...], "_Joined"])
@@ -62,9 +60,12 @@ class Entities:
             codes = locate(levels, _pair(codes, self._columns[name].place(rows[name]), self._columns[name].size))
         return codes
 
-    def forget(self, keys: tuple[str, ...]) -> None:
-        """Let go of the numbers of an entity that no further column is about."""
+    def forget(self, keys: tuple[str, ...], kept: Collection[str]) -> None:
+        """Let go of the numbers of an entity that no further column is about, and of key columns but for those kept."""
         self._joined.pop(keys, None)
+        for name in keys:
+            if name not in kept:
+                self._columns.pop(name, None)
 
     def _join(self, keys: tuple[str, ...]) -> "_Joined":
         if keys not in self._joined:

@@ -1,6 +1,6 @@
 """Streams as a frame reads them: sorted once for each entity, with running sums that all windows share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -65,13 +65,18 @@ class Streams:
     def __post_init__(self) -> None:
         """Sort the instants asked about, once for all entities."""
         self._asked = sort_instants(self.at)
-        self._entities = Entities(self.plan.spine.name, self.tables[self.plan.spine.name])
+        self._entities = Entities(self.tables[self.plan.spine.name])
 
-    def forget(self, entity: Entity) -> None:
-        """Let go of what only one entity's columns share, so that memory does not grow with the number of views."""
+    def forget(self, entity: Entity, to_come: Iterable[Entity]) -> None:
+        """Let go of what only one entity's columns share, so that memory does not grow with the number of views.
+
+        Args:
+            entity: whose columns are done.
+            to_come: the entities whose columns are not.
+        """
         for shared in (self._codes, self._queries, self._timelines, self._edges, self._prefixes, self._newest):
             shared.clear()
-        self._entities.forget(entity.keys)
+        self._entities.forget(entity.keys, {name for other in to_come for name in other.keys})
 
     def late(self, instant: str) -> Bools | None:
         """Return which rows of the spine are asked about before one of its instants, None if no row is."""

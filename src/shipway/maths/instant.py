@@ -16,12 +16,12 @@ class Instants:
 
     Attributes:
         order: int64[n], for each in order its position in the original input; None where that is in order already.
-        ranks: int64[n], for each in order the index of its instant in `unique`.
+        ranks: integer[n], for each in order the index of its instant in `unique`.
         unique: int64[u], the instants that occur, ascending, microseconds since 1970 UTC.
     """
 
     order: Ints | None
-    ranks: Ints
+    ranks: AnyInts
     unique: Ints
 
     @property
@@ -52,9 +52,14 @@ def sort_instants(instants: AnyInts, ties: AnyInts | None = None) -> Instants:
         instants = instants.take(order)
     begins = np.ones(instants.size, dtype=np.bool_)
     np.not_equal(instants[1:], instants[:-1], out=begins[1:])
-    ranks = np.cumsum(begins, dtype=np.int64)
+    ranks = np.cumsum(begins, dtype=index_type(instants.size))
     ranks -= 1
     return Instants(order=order, ranks=ranks, unique=instants[begins])
+
+
+def index_type(size: int) -> type[np.int32 | np.int64]:
+    """Return the narrowest type for positions among so many, where very many are kept for long."""
+    return np.int32 if size < 1 << 31 else np.int64
 
 
 def check_integers(name: str, array: AnyInts, size: int | None = None) -> Ints:

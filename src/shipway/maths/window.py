@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.code import order_codes
-from shipway.maths.instant import AnyInts, Instants, Ints, check_integers, sort_instants
+from shipway.maths.instant import AnyInts, Instants, Ints, check_integers, index_type, sort_instants
 
 Bools = NDArray[np.bool_]
 
@@ -50,15 +50,15 @@ class Queries:
     """Questions `(code, asked)` in the order in which searching for them walks memory forwards.
 
     Attributes:
-        order: int64[q], for each sorted query its position in the original input.
+        order: integer[q], for each sorted query its position in the original input.
         codes: integer[q], the key of each sorted query.
-        ranks: int64[q], for each sorted query the index of its instant in `instants`.
+        ranks: integer[q], for each sorted query the index of its instant in `instants`.
         instants: int64[u], the unique instants asked about, ascending, microseconds.
     """
 
-    order: Ints
+    order: AnyInts
     codes: AnyInts
-    ranks: Ints
+    ranks: AnyInts
     instants: Ints
 
 
@@ -148,6 +148,7 @@ def sort_queries(codes: AnyInts, asked: Instants) -> Queries:
     codes = codes if asked.order is None else codes.take(asked.order)
     by_code = order_codes(np.maximum(codes, -1), int(codes.max(initial=-1)) + 1)
     order = by_code if asked.order is None else asked.order.take(by_code)
+    order = order.astype(index_type(codes.size), copy=False)
     return Queries(order=order, codes=codes.take(by_code), ranks=asked.ranks.take(by_code), instants=asked.unique)
 
 
