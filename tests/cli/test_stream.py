@@ -1,40 +1,43 @@
-"""Streams whose reader goes away."""
+"""`shipway stream` says where streams stand, and shows what could not be read."""
 
-import os
-import sys
+import pytest
 
-from shipway.cli.stream import Stream, guard_streams
-
-
-def test_what_nobody_reads_is_dropped_quietly():
-    reading, writing = os.pipe()
-    with os.fdopen(writing, "w") as file:
-        stream = Stream(file)
-        assert stream.write("read") == 4
-        stream.flush()
-        assert not stream.gone
-        assert not stream.isatty()
-        assert os.read(reading, 9) == b"read"
-        os.close(reading)
-        stream.write("not read")
-        stream.flush()
-        assert stream.gone
-        assert stream.write("more") == 4
-        stream.flush()
+RAW = '[raw.orders]\nuri = "orders.jsonl"\nkey = "id"\nstream = true\n'
 
 
-def test_streams_are_put_back_and_closed_ones_are_nothing(monkeypatch, capsys):
-    before = sys.stdout
-    with guard_streams() as out:
-        assert sys.stdout is out
-        sys.stdout.write("said\n")
-    assert sys.stdout is before
-    assert capsys.readouterr().out == "said\n"
-    with monkeypatch.context() as patched:
-        patched.setattr(sys, "stdout", None)
-        patched.setattr(sys, "stderr", None)
-        with guard_streams() as out:
-            sys.stdout.write("to nobody")
-            sys.stderr.write("to nobody")
-        assert sys.stdout is None
-    assert not out.gone
+@pytest.fixture
+def streaming(fresh):
+    toml = fresh / "shipway.toml"
+    toml.write_text(toml.read_text().replace('orders = "orders.csv"\n', "") + RAW)
+    (fresh / "contracts").mkdir()
+    (fresh / "contracts" / "orders.toml").write_text('[columns]\nid = { type = "int" }\n')
+    (fresh / "orders.jsonl").write_text('{"id": 1}\n{"id": 1, "gift": 2}\n')
+    return fresh
+
+
+def test_it_takes_in_what_there_is(streaming, shipway):
+    said = shipway("stream", "--once", cwd=streaming)
+    assert said.code == 0
+    assert "orders" in said.out
+    assert "1 change, 1 dead letter" in said.err
+    (found,) = shipway("stream", "--once", "--json", cwd=streaming).document
+    assert (found["changes"], found["dead"]) == (1, 1)
+
+
+def test_dead_letters_are_shown(streaming, shipway):
+    shipway("stream", "--once", cwd=streaming)
+    said = shipway("stream", "--dead", "orders", cwd=streaming)
+    assert "the contract has no column gift" in said.out
+    assert (
+        shipway("stream", "--dead", "orders", "--json", cwd=streaming).document[0]["record"] == '{"id": 1, "gift": 2}'
+    )
+
+
+def test_status_shows_streams(streaming, shipway):
+    shipway("stream", "--once", cwd=streaming)
+    assert "stream" in shipway("status", cwd=streaming).out
+
+
+def test_beginning_anew_names_a_stream(streaming, shipway):
+    assert shipway("stream", "--anew", "--once", cwd=streaming).code == 2
+    assert shipway("stream", "orders", "--anew", "--once", cwd=streaming).code == 0

@@ -13,6 +13,7 @@ from shipway.testing.online import (
     LATEST,
     check_between_is_half_open,
     check_newest_is_at_or_before,
+    check_oldest_is_after,
     check_trim_keeps_every_later_answer,
     check_trim_of_whole_series_keeps_nothing_older,
     check_write_drops_what_is_named,
@@ -82,6 +83,7 @@ def test_any_history_gives_the_answers_of_the_dictionary(shared, history):
             assert fake.trim(prefix, before, whole=whole) == real.trim(prefix, before, whole=whole)
             assert real.newest(known) == answers, "an answer changed by trimming"
         assert real.newest(asks) == fake.newest(asks)
+        assert real.oldest(asks) == fake.oldest(asks)
         for series, instant in asks:
             assert real.between(series, EARLIEST, instant) == fake.between(series, EARLIEST, instant)
             assert real.between(series, instant, LATEST) == fake.between(series, instant, LATEST)
@@ -90,6 +92,11 @@ def test_any_history_gives_the_answers_of_the_dictionary(shared, history):
 class _Late(MemoryOnline):
     def newest(self, asks):
         return super().newest([(series, max(instant, EARLIEST + 1) - 1) for series, instant in asks])
+
+
+class _Held(MemoryOnline):
+    def oldest(self, asks):
+        return super().oldest([(series, max(instant, EARLIEST + 1) - 1) for series, instant in asks])
 
 
 class _Torn(MemoryOnline):
@@ -126,6 +133,7 @@ class _Forward(MemoryOnline):
     ("broken", "case"),
     [
         (_Late, check_newest_is_at_or_before),
+        (_Held, check_oldest_is_after),
         (_Torn, check_write_is_all_or_nothing),
         (_Thorough, check_trim_keeps_every_later_answer),
         (_Keeping, check_trim_of_whole_series_keeps_nothing_older),

@@ -17,7 +17,9 @@ from shipway.app.count import write_plural
 from shipway.app.ledger import verify_ledger
 from shipway.app.project import Project, find_project
 from shipway.app.store import verify_store
+from shipway.app.stream import StreamLine, list_streams
 from shipway.core.error import ShipwayError
+from shipway.kit.duration import format_duration
 from shipway.kit.file import hold_lock, write_atomic
 from shipway.ports.adapter import EXTRAS
 
@@ -57,7 +59,15 @@ def diagnose(folder: Path) -> list[Symptom]:
         symptoms.append(Symptom(what="project", health=health, said=error.fact, hint=error.hint))
         return [*symptoms, *_folder(folder.resolve())]
     found = Symptom(what="project", health="good", said=f"{project.config.project.name} in {project.root}")
-    return [*symptoms, found, *_folder(project.root), _declarations(project), _ledger(project), _store(project)]
+    return [
+        *symptoms,
+        found,
+        *_folder(project.root),
+        _declarations(project),
+        _ledger(project),
+        _store(project),
+        *_streams(project),
+    ]
 
 
 def _python() -> Symptom:
@@ -180,6 +190,28 @@ def _store(project: Project) -> Symptom:
         return f"{write_plural(verified.blobs, 'blob')} read, whole"
 
     return _attempt("data and bundles", verify)
+
+
+def _streams(project: Project) -> list[Symptom]:
+    """Report where each stream stands; records that were put aside want somebody to look at them."""
+    try:
+        lines = list_streams(project)
+    except ShipwayError as error:
+        return [Symptom(what="streams", health="bad", said=f"{error.code} {error.fact}", hint=error.hint)]
+    return [_stream(line) for line in lines]
+
+
+def _stream(line: StreamLine) -> Symptom:
+    what = f"stream {line.name}"
+    if not line.begun:
+        return Symptom(what=what, health="note", said="nothing was taken in yet", hint=f"shipway stream {line.name}")
+    said = f"{write_plural(line.changes, 'change')}, {write_plural(line.dead, 'dead letter')}"
+    if line.lag_us is not None:
+        said += f", committed {format_duration(line.lag_us - line.lag_us % 1_000)} after the latest happened"
+    if line.dead:
+        hint = f"shipway stream --dead {line.name} shows them and why"
+        return Symptom(what=what, health="note", said=said, hint=hint)
+    return Symptom(what=what, health="good", said=said)
 
 
 def _attempt(what: str, look: Callable[[], str]) -> Symptom:

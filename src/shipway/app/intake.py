@@ -16,6 +16,7 @@ from shipway.core.table import MAIN, Snapshot
 from shipway.data.deposit import pieces_of, quarantine_of, table_of
 from shipway.data.intake import Plan, plan_intake, take_in
 from shipway.data.kept import live
+from shipway.data.sink import branch_of, fold_pending, pending_of
 from shipway.kit.canonical import canonical_json, digest_value
 from shipway.kit.file import make_folder, write_atomic
 
@@ -35,7 +36,9 @@ def take_inputs(runner: Runner, *, over: Mapping[str, Snapshot] | None = None) -
     made: dict[str, Snapshot] = {}
     for name in config.raw:
         raw = config.input(name)
-        if raw.contract:
+        if raw.stream:
+            made |= _take_stream(runner, raw)
+        elif raw.contract:
             made |= _take_input(runner, raw, present)
     return made
 
@@ -63,9 +66,10 @@ def read_input(runner: Runner, raw: Raw, made: Mapping[str, Snapshot]) -> pl.Dat
     snapshot = made.get(table_of(raw.name))
     rows = None if snapshot is None else live(runner.workspace.tables.read(snapshot))
     if rows is None or rows.height == 0:
-        hint = (
-            f"check that whatever writes it has finished; shipway data quarantine {raw.name} shows what was set aside"
-        )
+        hint = f"shipway stream {raw.name} --once takes in what there is; --dead {raw.name} shows what cannot be read"
+        if not raw.stream:
+            hint = "check that whatever writes it has finished; "
+            hint += f"shipway data quarantine {raw.name} shows what was set aside"
         raise ShipwayError("SW-204", f"raw input {raw.name!r} has no rows", hint)
     return rows
 
@@ -98,6 +102,32 @@ def store_contract(project: Project, raw: Raw, text: str) -> None:
         write_atomic(path, text.encode())
     except OSError as fault:
         raise ShipwayError("SW-602", f"cannot write {path} ({fault.strerror})", "let this user write there") from fault
+
+
+def _take_stream(runner: Runner, raw: Raw) -> dict[str, Snapshot]:
+    """Return the table of a stream as it is now: what `shipway stream` committed, with the changes beside it put in."""
+    workspace = runner.workspace
+    head = workspace.tables.head(branch_of(raw.name))
+    present = {} if head is None else dict(workspace.tables.get(head).tables)
+    names = (table_of(raw.name), pending_of(raw.name))
+    if not any(name in present for name in names):
+        return {}
+    outputs = runner.make(
+        f"take in {raw.name}",
+        partial(_fold_stream, runner, raw, present),
+        inputs={name: present[name].digest for name in names if name in present},
+        params={"raw": msgspec.to_builtins(raw)},
+    )
+    return {names[0]: msgspec.json.decode(workspace.blobs.get(outputs["raw"].digest), type=Snapshot)}
+
+
+def _fold_stream(runner: Runner, raw: Raw, present: dict[str, Snapshot], report: Callable[[int, int], None]) -> Made:
+    report(0, 1)
+    tables = runner.workspace.tables
+    made = {**present, **fold_pending(tables, present, raw)}[table_of(raw.name)]
+    pending = present[pending_of(raw.name)].rows if pending_of(raw.name) in present else 0
+    said = f"{write_plural(made.rows, 'row')} of a stream, {write_plural(pending, 'change')} not yet in its table"
+    return Made({"raw": ("table", canonical_json(tables.compact(made)), {"rows": made.rows})}, said=said)
 
 
 def _take_input(runner: Runner, raw: Raw, present: Mapping[str, Snapshot]) -> dict[str, Snapshot]:

@@ -7,6 +7,7 @@ import msgspec
 from shipway.app.ledger import find_loss
 from shipway.app.project import Project
 from shipway.app.service import ServiceLine, list_services
+from shipway.app.stream import StreamLine, list_streams
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, recall_admission, subject_of
 from shipway.core.gate import Outcome, Verdict
@@ -77,6 +78,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         models: model name to its versions, also for models that have none yet.
         services: every service that is configured, with the version that answers and the one that walks.
         tasks: tasks whose newest run has not ended well.
+        streams: where the raw inputs stand that are streams.
     """
 
     project: str
@@ -96,6 +98,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     models: dict[str, list[VersionLine]]
     services: list[ServiceLine]
     tasks: list[TaskLine]
+    streams: list[StreamLine] = []
 
 
 def read_status(project: Project) -> Status:
@@ -133,6 +136,7 @@ def read_status(project: Project) -> Status:
         models={name: [line_of(state, version) for version in state.models.get(name, [])] for name in named},
         services=list_services(project, state),
         tasks=_unfinished(state, running=holder is not None),
+        streams=list_streams(project),
     )
 
 

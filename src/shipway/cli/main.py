@@ -11,8 +11,8 @@ from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, 
 from shipway import __version__
 from shipway.cli.door import Door
 from shipway.cli.failure import DONE, UNREAD, UsageError, explain
+from shipway.cli.output import guard_streams
 from shipway.cli.render import open_console, print_document, print_failure
-from shipway.cli.stream import guard_streams
 from shipway.kit.suggestion import did_you_mean
 
 COMMANDS: Final = {
@@ -21,6 +21,7 @@ COMMANDS: Final = {
     "status": ("status", "Show where the project stands"),
     "check": ("check", "Ask the gates: data now, versions on what was measured of them"),
     "data": ("data", "Branch, compare, merge and roll back the project's data"),
+    "stream": ("stream", "Follow raw inputs that are streams of changes"),
     "features": ("feature", "Ask for features as known at an instant"),
     "frame": ("frame", "Write a model's frame to a file"),
     "models": ("model", "Show the versions of models, and export their bundles"),

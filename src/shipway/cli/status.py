@@ -17,6 +17,7 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
+from shipway.cli.stream import show_streams
 from shipway.core.gate import Verdict
 
 app = App(
@@ -68,6 +69,9 @@ def _show(console: Console, found: Status, timezone: str) -> None:
         console.print()
         columns = ("service", "version", "since", "walks", "step", "share")
         show_table(console, columns, (_service(line, timezone) for line in found.services))
+    if found.streams:
+        console.print()
+        show_streams(console, found.streams, timezone)
     if found.tasks:
         console.print()
         show_title(console, "not finished")

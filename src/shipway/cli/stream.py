@@ -1,62 +1,75 @@
-"""Standard streams whose reader may go away at any moment, which must not stop the work that is told there."""
+"""`shipway stream`."""
 
-import os
-import sys
-from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from pathlib import Path
-from typing import Any, TextIO, cast
+from collections.abc import Sequence
+
+from cyclopts import App
+
+from shipway.app.stream import DeadLetter, StreamLine, list_streams, read_dead
+from shipway.cli.door import Flag, Given
+from shipway.cli.failure import UsageError
+from shipway.cli.render import Cell, Console, show_table, watch_run, write_instant
+from shipway.kit.duration import format_duration
+
+app = App(
+    name="stream",
+    help_epilogue="""\
+It may be stopped and started at any time: every change is taken once, and shipway run makes the sources of what came
+
+Examples:
+  shipway stream
+  shipway stream orders clicks
+  shipway stream --once
+  shipway stream --dead orders
+  shipway stream orders --anew""",
+)
 
 
-class Stream:
-    """A text stream that goes on quietly, into nothing, once nobody reads it any more.
+@app.default
+def stream(*names: str, once: Flag = False, anew: Flag = False, dead: str | None = None, door: Given) -> None:
+    """Follow the raw inputs that are streams, until it is stopped.
 
-    Attributes:
-        gone: whether its reader has gone.
+    Args:
+        names: only these streams
+        once: take in what there is now, then end
+        anew: forget what was taken in, and begin with everything the source has
+        dead: show the records of this stream that could not be read, and why; nothing is followed
+        door: how to answer
     """
+    project = door.project()
+    timezone = project.config.project.timezone
+    if dead is not None:
+        door.answer(read_dead(project, dead), lambda console, letters: _show_dead(console, letters, timezone))
+        return
+    if anew and not names:
+        raise UsageError("--anew names no stream", "write such as shipway stream orders --anew")
+    from shipway.app.following import run_streams
 
-    def __init__(self, file: TextIO) -> None:
-        """Stand before a stream with a file descriptor."""
-        self._file = file
-        self.gone = False
-
-    def write(self, text: str) -> int:
-        """Write text, or drop it if nobody reads it."""
-        self._attempt(lambda: self._file.write(text))
-        return len(text)
-
-    def flush(self) -> None:
-        """Pass on what was written so far."""
-        self._attempt(self._file.flush)
-
-    def __getattr__(self, name: str) -> Any:
-        """Return whatever else the stream has."""
-        return getattr(self._file, name)
-
-    def _attempt(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except BrokenPipeError:
-            # What is buffered, and what libraries write past Python, goes the same way.
-            self.gone = True
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, self._file.fileno())
-            os.close(nothing)
+    with watch_run(json=door.json) as watch:
+        run_streams(project, names, once=once, anew=anew, watch=watch)
+    lines = [line for line in list_streams(project) if not names or line.name in names]
+    door.answer(lines, lambda console, found: show_streams(console, found, timezone))
 
 
-@contextmanager
-def guard_streams() -> Generator[Stream]:
-    """Put a `Stream` before standard output and standard error for the time of the block and yield that of output.
+def show_streams(console: Console, lines: Sequence[StreamLine], timezone: str) -> None:
+    """Print where streams stand."""
+    columns = ("stream", "source", "changes", "dead", "late", "watermark", "committed", "lag")
+    show_table(console, columns, (_row(line, timezone) for line in lines))
 
-    A standard stream that was closed before the process began is nothing to write to, and no error either.
-    """
-    with ExitStack() as stack:
-        nothing = stack.enter_context(Path(os.devnull).open("w"))
-        out, err = Stream(sys.stdout or nothing), Stream(sys.stderr or nothing)
-        stack.enter_context(redirect_stdout(cast("TextIO", out)))
-        stack.enter_context(redirect_stderr(cast("TextIO", err)))
-        try:
-            yield out
-        finally:
-            out.flush()
-            err.flush()
+
+def _row(line: StreamLine, timezone: str) -> tuple[Cell, ...]:
+    lag = "" if line.lag_us is None else format_duration(line.lag_us - line.lag_us % 1_000)
+    return (
+        line.name,
+        line.kind,
+        f"{line.changes:,}" if line.begun else "none yet",
+        f"{line.dead:,}",
+        f"{line.late:,}",
+        write_instant(line.watermark_us, timezone),
+        write_instant(line.committed_at, timezone),
+        lag,
+    )
+
+
+def _show_dead(console: Console, letters: Sequence[DeadLetter], timezone: str) -> None:
+    rows = ((each.place, write_instant(each.event_us, timezone), each.reason, each.record) for each in letters)
+    show_table(console, ("place", "happened", "reason", "record"), rows)

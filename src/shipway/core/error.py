@@ -28,6 +28,7 @@ CODES: Final[dict[str, str]] = {
     "SW-222": "contract is broken",
     "SW-223": "too many rows are refused",
     "SW-224": "refused rows cannot be taken back",
+    "SW-225": "too many records cannot be read",
     # known-at
     "SW-301": "value is read before it is known",
     "SW-302": "known-at is missing",

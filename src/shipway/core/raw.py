@@ -7,10 +7,14 @@ import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import canonical_json
+from shipway.kit.duration import parse_duration
 
 Landing: TypeAlias = Literal["plain", "debezium", "fivetran"]
 """What a row of an input is: a row of the table, a change of one, or a row that a sync marked."""
 
+
+STREAMS: Final = ("kafka", "nats", "redis")
+"""Kinds of address that are streams and nothing else."""
 
 _PASSWORD: Final = re.compile(r"[a-z][a-z0-9+.-]+://[^/@:?]*:([^/@]+)@")
 
@@ -30,6 +34,11 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
         quarantine: the share of a delivery's rows that may be refused while the rest of it passes.
         contract: path of the file that says what the columns are, from the project's folder; empty where the reader's
             own types hold and nothing is enforced.
+        stream: whether its changes are followed as they happen, by `shipway stream`, and not read by a run.
+        consumer: under which name its source knows who reads it: a slot of PostgreSQL, a consumer of a broker.
+        event: the column that says when something happened; where empty, the source's own time counts.
+        lateness: how much earlier than the latest something may have happened and not be late.
+        most_dead: how many records may be put aside as unreadable before the stream stops.
     """
 
     name: str
@@ -41,6 +50,16 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
     landing: Landing = "plain"
     quarantine: float = 0.01
     contract: str = ""
+    stream: bool = False
+    consumer: str = ""
+    event: str = ""
+    lateness: str = "0s"
+    most_dead: int = 1000
+
+    @property
+    def lateness_us(self) -> int:
+        """Return how much later than another record one may come and not be late, in microseconds."""
+        return parse_duration(self.lateness)
 
     @property
     def scheme(self) -> str:
@@ -63,6 +82,11 @@ class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         landing: what a row stands for.
         quarantine: the share of a delivery's rows that may be refused while the rest passes.
         contract: path of the file that says what the columns are; `contracts/NAME.toml` where it is empty.
+        stream: whether its changes are followed as they happen; an address that is a stream always is.
+        consumer: under which name its source knows who reads it; `shipway_NAME` where it is empty.
+        event: the column that says when something happened.
+        lateness: how much earlier than the latest something may have happened and not be late, such as `10m`.
+        most_dead: how many records may be put aside as unreadable before the stream stops.
     """
 
     uri: str
@@ -73,12 +97,19 @@ class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     landing: Landing = "plain"
     quarantine: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.01
     contract: str = ""
+    stream: bool = False
+    consumer: str = ""
+    event: str = ""
+    lateness: str = "0s"
+    most_dead: Annotated[int, msgspec.Meta(ge=0)] = 1000
 
     def input(self, name: str) -> "Raw":
         """Return the input as the rest of the system knows it."""
         given = {field: getattr(self, field) for field in self.__struct_fields__}
         given["key"] = (self.key,) if isinstance(self.key, str) else self.key
         given["contract"] = self.contract or f"contracts/{name}.toml"
+        given["consumer"] = self.consumer or "shipway_" + re.sub(r"[^a-z0-9_]", "_", name.lower())
+        given["stream"] = self.stream or self.uri.partition(":")[0] in STREAMS
         return Raw(name=name, **given)
 
 
@@ -165,12 +196,40 @@ def check_raw(name: str, section: RawSection) -> None:
         raise ShipwayError("SW-102", f"{place} lands by {section.landing} and has a watermark", hint)
     if section.contract and not section.contract.endswith(".toml"):
         raise ShipwayError("SW-102", f"{place}.contract is {section.contract!r}", "name a file that ends in .toml")
+    _check_stream(name, section)
 
 
 def holds_password(uri: str) -> bool:
     """Tell whether an address holds a password itself, and not the name of a variable that does."""
     found = _PASSWORD.match(uri)
     return found is not None and "${" not in found[1]
+
+
+def _check_stream(name: str, section: RawSection) -> None:
+    """Refuse a stream that could not be kept, and what is said of a stream where there is none."""
+    place, raw = f"shipway.toml: raw.{name}", section.input(name)
+    plain = RawSection(uri="")
+    if not raw.stream:
+        for field in ("consumer", "event", "lateness", "most_dead"):
+            if getattr(section, field) != getattr(plain, field):
+                hint = "add stream = true to it, or take the line away"
+                raise ShipwayError("SW-102", f"{place}.{field} is about a stream, and raw.{name} is none", hint)
+        return
+    if not section.key:
+        hint = f'add key = "..." to [raw.{name}]: the columns that name a row'
+        raise ShipwayError("SW-102", f"{place} is a stream of changes and has no key", hint)
+    if section.landing == "fivetran" or section.query:
+        what = "a query" if section.query else 'landing = "fivetran"'
+        raise ShipwayError("SW-102", f"{place} is a stream and has {what}", "a run reads it: take stream away")
+    if not re.fullmatch(r"[a-z0-9_]{1,63}", raw.consumer):
+        hint = "use up to 63 small letters, digits and underscores"
+        raise ShipwayError("SW-102", f"{place}.consumer is {section.consumer!r}", hint)
+    try:
+        late = parse_duration(section.lateness)
+    except ValueError as error:
+        raise ShipwayError("SW-102", f"{place}.lateness: {error}", "write such as 10m or 6h") from error
+    if late < 0:
+        raise ShipwayError("SW-102", f"{place}.lateness is {section.lateness}", "write a duration of zero or more")
 
 
 def _check_address(name: str, uri: str) -> None:

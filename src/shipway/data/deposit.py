@@ -98,7 +98,7 @@ class Deposit:
             self._append(name, rows)
             return
         snapshot = self.snapshots.get(name)
-        kept = None if snapshot is None else _find_rows(self._tables, snapshot, rows.select(self._key))
+        kept = None if snapshot is None else find_rows(self._tables, snapshot, rows.select(self._key))
         settled = settle(kept, rows, self._key)
         if snapshot is None:
             self.snapshots[name] = self._tables.write(settled)
@@ -122,17 +122,17 @@ class Deposit:
         wanted = [*rules, *(HIDDEN if self._key else ())]
         same = all(snapshot.columns.get(column) == name_of(rule) for column, rule in rules.items())
         if not same or list(snapshot.columns) != wanted:
-            kept = _recast(self._tables.read(snapshot), self._contract, self._raw.name)
+            kept = recast(self._tables.read(snapshot), self._contract, self._raw.name)
             self.snapshots[name] = self._tables.write(kept.select(wanted))
 
 
-def _find_rows(tables: Tables, snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
+def find_rows(tables: Tables, snapshot: Snapshot, keys: pl.DataFrame) -> pl.DataFrame:
     """Return the rows of a table under some keys, part by part so that the table need not fit into memory."""
     parts = [part.join(keys, on=keys.columns, how="semi") for part in tables.read_parts(snapshot)]
     return pl.concat(parts)
 
 
-def _recast(kept: pl.DataFrame, contract: Contract, name: str) -> pl.DataFrame:
+def recast(kept: pl.DataFrame, contract: Contract, name: str) -> pl.DataFrame:
     """Return kept rows with the types of another contract; a column that is new is null in them."""
     for column, rule in contract.columns.items():
         plain = Field(type=rule.type)

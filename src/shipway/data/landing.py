@@ -19,8 +19,8 @@ FIVETRAN_ID: Final = "_fivetran_id"
 _WIDTH: Final = 20
 _NUMBER: Final = "\x00number"
 _PLACE: Final = "\x00place"
-_RANKS: Final = {"r": "0", "c": "1", "u": "2", "d": "3"}
-_POSITIONS: Final = (
+RANKS: Final = {"r": "0", "c": "1", "u": "2", "d": "3"}
+POSITIONS: Final = (
     ("lsn",),
     ("commit_lsn", "change_lsn", "event_serial_no"),
     ("file", "pos", "row"),
@@ -97,7 +97,7 @@ def _land_debezium(raw: Raw, batch: pl.DataFrame) -> pl.DataFrame:
 
 def _open_envelopes(raw: Raw, batch: pl.DataFrame) -> pl.DataFrame:
     # A tombstone follows a deletion and says nothing that it did not, and a message is no change of a row.
-    changes = batch.filter(pl.col("op").is_in(list(_RANKS)) | (pl.col("op") == "t"))
+    changes = batch.filter(pl.col("op").is_in(list(RANKS)) | (pl.col("op") == "t"))
     if changes.filter(pl.col("op") == "t").height:
         raise ShipwayError(
             "SW-222",
@@ -137,13 +137,13 @@ def _position_of(changes: pl.DataFrame) -> pl.Expr:
     """Return where changes stand in their source; what a snapshot read stands before what was changed there."""
     source = changes.schema.get("source")
     names = {each.name for each in source.fields} if isinstance(source, pl.Struct) else set[str]()
-    found = next((fields for fields in _POSITIONS if fields[-1] in names or fields[0] in names), None)
+    found = next((fields for fields in POSITIONS if fields[-1] in names or fields[0] in names), None)
     if found is None:
         parts = [pl.col("ts_ms")] if "ts_ms" in changes.columns else []
     else:
         parts = [pl.col("source").struct.field(name) for name in found if name in names]
     padded = [part.cast(pl.String).fill_null("").str.zfill(_WIDTH) for part in parts]
-    return pl.concat_str([*padded, pl.col("op").replace(_RANKS)], separator=".")
+    return pl.concat_str([*padded, pl.col("op").replace(RANKS)], separator=".")
 
 
 def _open_flattened(batch: pl.DataFrame) -> pl.DataFrame:
@@ -155,8 +155,8 @@ def _open_flattened(batch: pl.DataFrame) -> pl.DataFrame:
     rank = pl.lit("1")
     if "__op" in columns:
         deleted = deleted | (pl.col("__op") == "d")
-        rank = pl.col("__op").replace_strict(_RANKS, default="1")
-    places = [f"__{prefix}{name}" for fields in _POSITIONS for name in fields[-1:] for prefix in ("source_", "")]
+        rank = pl.col("__op").replace_strict(RANKS, default="1")
+    places = [f"__{prefix}{name}" for fields in POSITIONS for name in fields[-1:] for prefix in ("source_", "")]
     found = next(([name] for name in places if name in columns), list[str]())
     padded = [pl.col(name).cast(pl.String).fill_null("").str.zfill(_WIDTH) for name in found]
     marked = _mark(batch, pl.concat_str([*padded, rank], separator="."), deleted)

@@ -32,6 +32,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "reader.duckdb": "shipway.adapters.duckdb.reader:DuckdbReader",
     "reader.delta": "shipway.adapters.delta.reader:DeltaReader",
     "reader.hudi": "shipway.adapters.hudi.reader:HudiReader",
+    "changes.file": "shipway.adapters.file.tail:FileChanges",
     "warehouse.duckdb": "shipway.adapters.duckdb.warehouse:open_warehouse",
     "warehouse.postgresql": "shipway.adapters.adbc.warehouse:open_warehouse",
     "warehouse.postgres": "shipway.adapters.adbc.warehouse:open_warehouse",

@@ -22,6 +22,10 @@ class Online(Protocol):
         """Return for each (series, instant) the newest entry at or before it, as (instant, value); None without one."""
         ...
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one."""
+        ...
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first."""
         ...

@@ -54,6 +54,18 @@ def check_newest_is_at_or_before(make: Make) -> None:
         assert store.newest([(b"b", 14), (b"b", 15), (b"c", 15), (b"", 15)]) == [None, (15, b"other"), None, None]
 
 
+def check_oldest_is_after(make: Make) -> None:
+    """An entry is the oldest after every instant from the one before it on, up to just before its own."""
+    with closing(make()) as store:
+        assert store.oldest([]) == []
+        assert store.oldest([(b"a", EARLIEST), (b"a", LATEST)]) == [None, None]
+        store.write([(b"a", 20, b"second"), (b"a", 10, b"first"), (b"b", 15, b"other")], position=b"1")
+        asks = [(b"a", instant) for instant in (9, 10, 11, 19, 20, 21, LATEST, EARLIEST)]
+        first, second = (10, b"first"), (20, b"second")
+        assert store.oldest(asks) == [first, second, second, second, None, None, None, first]
+        assert store.oldest([(b"b", 14), (b"b", 15), (b"c", 14), (b"", 14)]) == [(15, b"other"), None, None, None]
+
+
 def check_instants_are_any_int64(make: Make) -> None:
     """Instants keep their order from the least to the greatest 64-bit integer."""
     instants = (EARLIEST, EARLIEST + 1, -(1 << 32), -257, -256, -1, 0, 1, 255, 256, 1 << 53, LATEST - 1, LATEST)
@@ -66,6 +78,8 @@ def check_instants_are_any_int64(make: Make) -> None:
             (max(other for other in instants if other < instant), str(previous).encode())
             for previous, instant in itertools.pairwise(instants)
         ]
+        assert store.oldest([(b"a", instant) for instant in instants]) == [*entries[1:], None]
+        assert store.oldest([(b"a", instant - 1) for instant in instants[1:]]) == entries[1:]
         assert store.between(b"a", EARLIEST, LATEST) == entries[1:]
         assert store.newest([(b"b", EARLIEST), (b"b", LATEST)]) == [(EARLIEST, b"least")] * 2
         assert store.newest([(b"c", LATEST - 1), (b"c", LATEST)]) == [None, (LATEST, b"greatest")]
@@ -83,6 +97,8 @@ def check_series_do_not_mix(make: Make) -> None:
                 assert store.between(other, EARLIEST, LATEST) == written
                 assert store.newest([(other, LATEST)]) == [written[-1] if written else None]
                 assert store.newest([(other, 99)]) == [written[0] if written else None]
+                assert store.oldest([(other, EARLIEST), (other, 99)]) == (written or [None, None])
+                assert store.oldest([(other, 100 + place), (other, LATEST)]) == [None, None]
 
 
 def check_write_replaces_the_same_place(make: Make) -> None:
@@ -247,6 +263,7 @@ def check_agrees_with_a_dictionary(make: Make) -> None:
                     assert store.trim(prefix, before) == _trim(model, prefix, before)
                 asks = [(chance.choice(_SERIES), chance.randrange(-45, 45)) for _ in range(40)]
                 assert store.newest(asks) == [_newest(model, *ask) for ask in asks]
+                assert store.oldest(asks) == [_oldest(model, *ask) for ask in asks]
                 series, after, until = chance.choice(_SERIES), chance.randrange(-45, 45), chance.randrange(-45, 45)
                 assert store.between(series, after, until) == sorted(
                     (at, value) for (other, at), value in model.items() if other == series and after < at <= until
@@ -289,6 +306,10 @@ def _newest(model: dict[tuple[bytes, int], bytes], series: bytes, instant: int) 
     return max(((at, value) for (s, at), value in model.items() if s == series and at <= instant), default=None)
 
 
+def _oldest(model: dict[tuple[bytes, int], bytes], series: bytes, instant: int) -> tuple[int, bytes] | None:
+    return min(((at, value) for (s, at), value in model.items() if s == series and at > instant), default=None)
+
+
 def _trim(model: dict[tuple[bytes, int], bytes], prefix: bytes, before: int) -> int:
     named = {series for series, _ in model if series.startswith(prefix)}
     kept = {series: _newest(model, series, before) for series in named}
@@ -301,6 +322,7 @@ def _trim(model: dict[tuple[bytes, int], bytes], prefix: bytes, before: int) -> 
 CASES: Final[tuple[Case, ...]] = (
     check_new_store_is_empty,
     check_newest_is_at_or_before,
+    check_oldest_is_after,
     check_instants_are_any_int64,
     check_series_do_not_mix,
     check_write_replaces_the_same_place,

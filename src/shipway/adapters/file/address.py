@@ -11,6 +11,9 @@ from urllib.parse import unquote
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
 
+MAGIC: Final = frozenset("*?[")
+"""Signs by which a path is a pattern."""
+
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]+):")
 _OPTIONAL: Final = re.compile(r"""([\w.-]+)[^;]*;.*\bextra == ["']([\w.-]+)["'].*""")
 
@@ -49,6 +52,18 @@ def describe_neighbours(path: Path) -> str:
         return f"there is no folder {path.parent} either: a relative path starts at the project's folder"
     names = (entry.name for entry in path.parent.iterdir() if not entry.name.startswith("."))
     return f"in {path.parent}: {did_you_mean(path.name, names)}"
+
+
+def split_pattern(path: Path) -> tuple[Path, str]:
+    """Return the folder above the first part of a path that is a pattern, and the pattern below it."""
+    first = next(place for place, part in enumerate(path.parts) if MAGIC.intersection(part))
+    return Path(*path.parts[:first]), str(Path(*path.parts[first:]))
+
+
+def list_files(base: Path, pattern: str) -> list[str]:
+    """Return the names below a folder that a pattern fits, without those that begin with a dot or an underscore."""
+    found = (path.relative_to(base) for path in base.glob(pattern) if path.is_file())
+    return sorted(path.as_posix() for path in found if not any(part[0] in "._" for part in path.parts))
 
 
 def _path_of(uri: str, rest: str) -> str:

@@ -8,12 +8,11 @@ from typing import Final
 import polars as pl
 from polars.exceptions import PanicException, PolarsError
 
-from shipway.adapters.file.address import describe_neighbours, locate
+from shipway.adapters.file.address import MAGIC, describe_neighbours, list_files, locate, split_pattern
 from shipway.adapters.file.format import FORMATS, find_format, parse
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Cursor, Piece, Raw
 
-_MAGIC: Final = frozenset("*?[")
 _AGAIN: Final = "fetch the file again, or correct it where it is made"
 
 
@@ -80,15 +79,15 @@ class FileReader:
         if raw.scheme == "inbox" and self._inbox is not None:
             # Before the first delivery there is no folder, and that is no mistake.
             base = self._inbox / raw.name
-            return base, _list(base, "**/*") if base.is_dir() else []
+            return base, list_files(base, "**/*") if base.is_dir() else []
         path = locate(raw.uri, self._root)
-        if not path.exists() and _MAGIC.intersection(str(path)):
-            base, pattern = _split(path)
-            names = _list(base, pattern) if base.is_dir() else []
+        if not path.exists() and MAGIC.intersection(str(path)):
+            base, pattern = split_pattern(path)
+            names = list_files(base, pattern) if base.is_dir() else []
         elif raw.uri.endswith("/") or path.is_dir():
             if not path.is_dir():
                 raise ShipwayError("SW-201", f"{raw.uri} is no folder (looked at {path})", describe_neighbours(path))
-            base, names = path, _list(path, "**/*")
+            base, names = path, list_files(path, "**/*")
         else:
             base, names = path.parent, [path.name]
         if not names:
@@ -112,17 +111,6 @@ class FileReader:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as fault:
             raise _cannot_open(raw.uri, path, fault) from fault
-
-
-def _split(path: Path) -> tuple[Path, str]:
-    """Return the folder above the first part of a path that is a pattern, and the pattern below it."""
-    first = next(place for place, part in enumerate(path.parts) if _MAGIC.intersection(part))
-    return Path(*path.parts[:first]), str(Path(*path.parts[first:]))
-
-
-def _list(base: Path, pattern: str) -> list[str]:
-    found = (path.relative_to(base) for path in base.glob(pattern) if path.is_file())
-    return sorted(path.as_posix() for path in found if not any(part[0] in "._" for part in path.parts))
 
 
 def _cannot_open(uri: str, path: Path, fault: OSError) -> ShipwayError:

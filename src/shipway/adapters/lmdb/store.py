@@ -87,6 +87,24 @@ class LmdbOnline:
             refuse(self._folder, fault)
         return answers
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        answers: list[tuple[int, bytes] | None] = []
+        with translate_lmdb(self._folder), self._handle.begin() as reading:
+            cursor = reading.cursor()
+            for series, instant in asks:
+                # The key before the first one at or before the instant; where there is none, the last key of all.
+                placed = cursor.set_range(series + _INSTANT.pack(_LATEST - instant))
+                key, value = cursor.item() if (cursor.prev() if placed else cursor.last()) else (b"", b"")
+                length = len(series)
+                found = len(key) == length + _INSTANT_BYTES and key.startswith(series)
+                answers.append((_LATEST - int.from_bytes(key[length:], "big"), value) if found else None)
+        return answers
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first.
 

@@ -29,6 +29,7 @@ _SCHEMA: Final = (
 )
 _EARLIEST: Final = -(1 << 63)
 _NEWEST: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant <= ? ORDER BY instant DESC LIMIT 1"
+_OLDEST: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant > ? ORDER BY instant LIMIT 1"
 _BETWEEN: Final = "SELECT instant, value FROM entry WHERE series = ? AND instant > ? AND instant <= ? ORDER BY instant"
 _PUT: Final = "INSERT OR REPLACE INTO entry (series, instant, value) VALUES (?, ?, ?)"
 _DROP: Final = "DELETE FROM entry WHERE series = ? AND instant = ?"
@@ -92,6 +93,15 @@ class SqliteOnline:
                     found = _EARLIEST if answer is None else answer[0]
                 answers.append(answer)
         return answers
+
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        with self._reading() as connection:
+            return [connection.execute(_OLDEST, ask).fetchone() for ask in asks]
 
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first.

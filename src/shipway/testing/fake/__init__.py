@@ -2,6 +2,7 @@
 
 from shipway.testing.fake.blobs import MemoryBlobs
 from shipway.testing.fake.catalog import MemoryCatalog
+from shipway.testing.fake.changes import MemoryChanges
 from shipway.testing.fake.chart import PlainCharts
 from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
 from shipway.testing.fake.inbox import MemoryInbox
@@ -23,6 +24,7 @@ __all__ = [
     "ManualStopwatch",
     "MemoryBlobs",
     "MemoryCatalog",
+    "MemoryChanges",
     "MemoryInbox",
     "MemoryLedger",
     "MemoryLog",

@@ -20,6 +20,11 @@ class MemoryOnline:
         with self._guard:
             return [self._find(series, instant) for series, instant in asks]
 
+    def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
+        """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one."""
+        with self._guard:
+            return [self._find_after(series, instant) for series, instant in asks]
+
     def between(self, series: bytes, after: int, until: int) -> list[tuple[int, bytes]]:
         """Return a series' entries with after < instant <= until, oldest first."""
         with self._guard:
@@ -75,3 +80,8 @@ class MemoryOnline:
         instants = self._instants.get(series, [])
         place = bisect_right(instants, instant)
         return (instants[place - 1], self._values[series, instants[place - 1]]) if place else None
+
+    def _find_after(self, series: bytes, instant: int) -> tuple[int, bytes] | None:
+        instants = self._instants.get(series, [])
+        place = bisect_right(instants, instant)
+        return (instants[place], self._values[series, instants[place]]) if place < len(instants) else None
