@@ -35,7 +35,8 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
     asked = codes >= 0
     timeline = streams.timeline(event, entity)
     if node.anchor is not None:
-        anchor = evaluate_instant(node.anchor, streams.plan.spine.name, streams.tables)
+        spine = streams.plan.spine.name
+        anchor = evaluate_instant(node.anchor, spine, {spine: streams.spine})
         usable = asked & anchor.valid
         queries = window.build_queries(np.where(usable, codes, -1), anchor.values + node.after_us)
         low, high = window.span(timeline, queries, (node.width_us or 0) + node.after_us)

@@ -56,13 +56,16 @@ class EarlyRead:
         )
 
 
-def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instants) -> list[EarlyRead]:
+def find_early_reads(
+    plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instants, rows: pl.DataFrame | None = None
+) -> list[EarlyRead]:
     """Compare every read of a plan with the instants its sources declare.
 
     Args:
         plan: what is read.
         tables: the sources' rows by name.
         at: when each row of the spine is asked about, shape (rows of the spine,).
+        rows: the spine's rows where they are others than those in `tables`.
 
     Returns:
         Every column read too early, static reads first; empty if nothing is.
@@ -74,7 +77,8 @@ def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instant
     found: list[EarlyRead | None] = []
     spine = plan.spine
     static, keys = _static_reads(plan), _spine_keys(plan)
-    frame = require(spine.name, [*static, *keys], tables)
+    asked_of = {spine.name: tables[spine.name] if rows is None else rows}
+    frame = require(spine.name, [*static, *keys], asked_of)
     memo: dict[str, tuple[Instants, NDArray[np.bool_]]] = {}
     for column in dict.fromkeys(_own_columns(plan.at)):
         asks = ("the instant of the prediction",)
@@ -85,13 +89,13 @@ def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instant
         found.append(_early(spine, column, features, "its key", frame, at, memo, null_is_value=False))
     for (stream, column), features in _stream_reads(plan).items():
         event = plan.events[stream]
-        rows = require(event.source.name, [column], tables)
+        events = require(event.source.name, [column], tables)
         if event.source.instant_of(column) == event.known_at:
             continue  # the event and the value are known at one instant
-        asked = instants_of(event.source, event.known_at, rows)
-        found.append(_early(event.source, column, features, f"event {stream}", rows, asked, {}, null_is_value=True))
-    found.extend(_label_reads(plan, tables))
-    found.extend(_ahead(plan, column, tables, at) for column in plan.columns)
+        asked = instants_of(event.source, event.known_at, events)
+        found.append(_early(event.source, column, features, f"event {stream}", events, asked, {}, null_is_value=True))
+    found.extend(_label_reads(plan, asked_of))
+    found.extend(_ahead(plan, column, tables, asked_of, at) for column in plan.columns)
     return [read for read in found if read is not None]
 
 
@@ -228,7 +232,13 @@ def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRe
     ]
 
 
-def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame], at: Instants) -> EarlyRead | None:
+def _ahead(
+    plan: Plan,
+    column: PlannedColumn,
+    tables: Mapping[str, pl.DataFrame],
+    asked: Mapping[str, pl.DataFrame],
+    at: Instants,
+) -> EarlyRead | None:
     """Check windows that look past the prediction time: all planned events must be known early enough for all rows.
 
     An event is known once its instant and its entity are, for without either it would be counted nowhere.
@@ -238,7 +248,7 @@ def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame]
             continue
         event = plan.events[node.stream]
         keys = column.entity.keys if column.entity else ()
-        anchor = evaluate_instant(node.anchor, plan.spine.name, tables)
+        anchor = evaluate_instant(node.anchor, plan.spine.name, asked)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
         for name in (event.known_at, *keys):
             lead = _shortest_lead(event, name, keys, tables)

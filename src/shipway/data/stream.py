@@ -40,12 +40,14 @@ class Streams:
     Attributes:
         plan: the frame's plan.
         tables: the sources' rows by name.
-        at: int64[n], when each row of the spine is asked about, microseconds since 1970 UTC.
+        spine: the n rows asked about: all of the spine, or some.
+        at: int64[n], when each of them is asked about, microseconds since 1970 UTC.
     """
 
     plan: Plan
     tables: Mapping[str, pl.DataFrame]
-    at: Ints
+    spine: pl.DataFrame = field(init=False)
+    at: Ints = field(init=False)
     _asked: Instants = field(init=False)
     _entities: Entities = field(init=False)
     _late: dict[str, Bools | None] = field(default_factory=dict[str, Bools | None])
@@ -62,10 +64,13 @@ class Streams:
         default_factory=dict[tuple[Pair, int | None], tuple[Ints, Bools]]
     )
 
-    def __post_init__(self) -> None:
-        """Sort the instants asked about, once for all entities."""
-        self._asked = sort_instants(self.at)
-        self._entities = Entities(self.tables[self.plan.spine.name])
+    def ask(self, spine: pl.DataFrame, at: Ints) -> None:
+        """Turn to other rows of the spine; what is only about the streams is kept."""
+        self.spine, self.at = spine, at
+        self._asked = sort_instants(at)
+        self._entities = Entities(spine)
+        self._late.clear()
+        self._clear()
 
     def forget(self, entity: Entity, to_come: Iterable[Entity]) -> None:
         """Let go of what only one entity's columns share, so that memory does not grow with the number of views.
@@ -74,8 +79,7 @@ class Streams:
             entity: whose columns are done.
             to_come: the entities whose columns are not.
         """
-        for shared in (self._codes, self._queries, self._timelines, self._edges, self._prefixes, self._newest):
-            shared.clear()
+        self._clear()
         self._entities.forget(entity.keys, {name for other in to_come for name in other.keys})
 
     def late(self, instant: str) -> Bools | None:
@@ -84,7 +88,7 @@ class Streams:
             return None
         if instant not in self._late:
             spine = self.plan.spine
-            late = instants_of(spine, instant, self.tables[spine.name]) > self.at
+            late = instants_of(spine, instant, self.spine) > self.at
             self._late[instant] = late if late.any() else None
         return self._late[instant]
 
@@ -115,7 +119,7 @@ class Streams:
         key = (event.source.name, entity.keys)
         if key not in self._codes:
             rows = require(event.source.name, entity.keys, self.tables)
-            require(self.plan.spine.name, entity.keys, self.tables)
+            require(self.plan.spine.name, entity.keys, {self.plan.spine.name: self.spine})
             there, here = self._entities.place(rows, entity.keys), self._entities.number(entity.keys)
             for name in entity.keys:
                 late = self.late(self.plan.spine.instant_of(name) or ALWAYS)
@@ -152,6 +156,10 @@ class Streams:
             timeline, queries = self.timeline(event, entity), self.queries(event, entity)
             self._newest[key] = window.latest(timeline, queries, width_us)
         return self._newest[key]
+
+    def _clear(self) -> None:
+        for shared in (self._codes, self._queries, self._timelines, self._edges, self._prefixes, self._newest):
+            shared.clear()
 
     def _order(self, event: Event) -> Instants:
         """Return a stream's instants, sorted once for all entities."""
