@@ -12,7 +12,6 @@ from shipway.maths.window import (
     build_prefix,
     build_queries,
     build_timeline,
-    latest,
     range_count,
     range_extremum,
     range_total,
@@ -105,16 +104,6 @@ def test_every_aggregate_equals_a_loop(stream, asked, width):
         assert greatest[q] == max(values, default=0)
 
 
-@given(streams, questions, widths)
-def test_latest_is_the_newest_event_with_the_greatest_tie(stream, asked, width):
-    position, found = latest(timeline_of(stream), queries_of(asked), width)
-    for q, (code, instant) in enumerate(asked):
-        within = inside(stream, code, instant, width)
-        newest = max(within, key=lambda i: (stream[i].instant, stream[i].tie, i), default=-1)
-        assert found[q] == bool(within)
-        assert position[q] == newest
-
-
 @given(streams, questions)
 def test_edges_index_the_sorted_events(stream, asked):
     timeline, queries = timeline_of(stream), queries_of(asked)
@@ -175,9 +164,9 @@ def test_million_keys_over_all_instants_do_not_overflow():
     key = rng.permutation(1_000_000)[:5_000]
     instant = rng.integers(INT64_MIN, INT64_MAX, key.size, endpoint=True)
     timeline = build_timeline(key, instant)
-    position, found = latest(timeline, build_queries(key, instant))
-    assert found.all()
-    assert position.tolist() == list(range(key.size))
+    low, high = span(timeline, build_queries(key, instant), None)
+    assert (high - low).tolist() == [1] * key.size
+    assert timeline.order[low].tolist() == list(range(key.size))
 
 
 def test_large_stream_equals_a_loop_over_long_windows():

@@ -1,4 +1,4 @@
-"""Exact window kernels over known-at instants: counts, totals, extrema and the latest event, per key.
+"""Exact window kernels over known-at instants: counts, totals and extrema, per key.
 
 Every window is half-open, `(asked - width, asked]`: an event exactly at `asked` counts, one exactly at `asked - width`
 does not. All arithmetic is on int64, so a result depends only on which events are inside the window, never on the order
@@ -20,7 +20,7 @@ from shipway.maths.instant import AnyInts, Instants, Ints, check_integers, index
 
 Bools = NDArray[np.bool_]
 
-_PIECE: Final = 1 << 16
+_PIECE: Final = 1 << 15
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
 
@@ -82,7 +82,7 @@ def build_timeline(codes: AnyInts, instants: AnyInts, ties: AnyInts | None = Non
         codes: integer[n], dense entity codes; a negative code is a null key, and its event is dropped.
         instants: integer[n], when each event became known, microseconds since 1970 UTC.
         ties: integer[n], which of several events of one key and instant is the newer (greater is newer). Events equal
-            in this too keep the order of the input, which only `latest` can tell.
+            in this too keep the order of the input.
 
     Returns:
         The timeline; it holds no values, so it serves every column of the stream.
@@ -193,34 +193,6 @@ def span(timeline: Timeline, queries: Queries, width_us: int | None) -> tuple[In
     return search_before(timeline, queries, width_us), search(timeline, queries)
 
 
-def latest(timeline: Timeline, queries: Queries, width_us: int | None = None) -> tuple[Ints, Bools]:
-    """Find the newest event known at each instant asked about.
-
-    Args:
-        timeline: the events; among events of one instant the greatest tie is the newest.
-        queries: the questions.
-        width_us: how old the event may be, as for `search_before`; None for any age.
-
-    Returns:
-        `(position, found)`, int64[q] and bool[q]: the event's position in the original input, -1 where none is found.
-
-    Raises:
-        ValueError: if the width is out of range.
-    """
-    upper, lower = _rank_upper(timeline, queries), _rank_lower(timeline, queries, width_us)
-    # What is before the first event is older than all and stands nowhere.
-    keys = np.concatenate([[np.int64(_INT64_MIN)], timeline.keys])
-    order = np.concatenate([[np.int64(-1)], timeline.order])
-    position = np.empty(queries.order.size, dtype=np.int64)
-    for rows in _cut(queries):
-        base, ranks = _number(timeline, queries, rows), queries.ranks[rows]
-        high = _search_sorted(timeline, base + upper.take(ranks))
-        # Of the events up to the upper edge the newest is inside the window, or none is.
-        found = keys.take(high) > base + lower.take(ranks)
-        position[queries.order[rows]] = np.where(found, order.take(high), -1)
-    return position, position >= 0
-
-
 def build_prefix(timeline: Timeline, values: AnyInts, valid: Bools) -> Prefix:
     """Sum the valid values of a timeline from its start to every event.
 
@@ -248,12 +220,12 @@ def build_prefix(timeline: Timeline, values: AnyInts, valid: Bools) -> Prefix:
 
 def range_count(prefix: Prefix, low: Ints, high: Ints) -> Ints:
     """Count the valid values in each window, given its edges; int64[q]."""
-    return prefix.count[high] - prefix.count[low]
+    return prefix.count.take(high) - prefix.count.take(low)
 
 
 def range_total(prefix: Prefix, low: Ints, high: Ints) -> Ints:
     """Sum the valid values in each window exactly, given its edges; int64[q], 0 for a window without any."""
-    return prefix.total[high] - prefix.total[low]
+    return prefix.total.take(high) - prefix.total.take(low)
 
 
 def range_extremum(
@@ -324,8 +296,8 @@ def _search(timeline: Timeline, queries: Queries, ranks: Ints) -> Ints:
     """Return for each query how many events come up to its entity's last of a rank, given per instant asked about."""
     found = np.empty(queries.order.size, dtype=np.int64)
     for rows in _cut(queries):
-        wanted = _number(timeline, queries, rows) + ranks.take(queries.ranks[rows])
-        found[queries.order[rows]] = _search_sorted(timeline, wanted)
+        wanted = _number(timeline, queries, rows) + ranks.take(queries.ranks[rows].astype(np.intp))
+        found[queries.order[rows].astype(np.intp)] = _search_sorted(timeline, wanted)
     return found
 
 
