@@ -6,7 +6,7 @@ import datetime as dt
 import polars as pl
 import pytest
 
-from shipway.app.feature import export_frame, get_features, list_views
+from shipway.app.feature import export_frame, get_features
 from shipway.app.project import find_project
 from shipway.core.error import ShipwayError
 from shipway.testing.refusal import expect_refusal
@@ -140,14 +140,6 @@ def test_source_declared_since_the_last_run_was_not_admitted(shop):
     )
     with expect_refusal("SW-401"):
         get_features(shop.project, "new", {})
-
-
-def test_views_are_listed_with_keys_and_definitions(ran_shop):
-    views = {view.name: view for view in list_views(ran_shop.project)}
-    assert list(views) == ["basket", "customer", "product"]
-    assert (views["basket"].about, views["basket"].keys) == ("orders", ("order_id",))
-    assert (views["product"].about, views["product"].keys) == ("product", ("product",))
-    assert views["product"].features["sold_7d"] == 'w.count(orders.placed, last="7d")'
 
 
 def test_frame_has_a_row_for_each_order_and_is_the_one_trained_on(ran_shop, frame, orders):

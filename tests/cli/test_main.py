@@ -59,6 +59,13 @@ def test_sentences_carry_no_full_stop(shipway, tmp_path):
         ["check", "data"],
         ["features"],
         ["features", "list"],
+        ["features", "list", "--source", "orders", "--model", "returned"],
+        ["features", "show", "orders"],
+        ["features", "show", "customer"],
+        ["features", "show", "customer_returned_90d"],
+        ["features", "search", "returned", "shre"],
+        ["features", "lineage", "orders"],
+        ["features", "lineage", "quality", "--up"],
         ["features", "get", "customer", "customer=c0042", "--at", "2024-12-01"],
         ["features", "get", "returned", "order_id=17000"],
         ["models"],
@@ -235,7 +242,9 @@ def test_instants_of_documents_are_text_in_utc(shipway, ran_shop):
     opened = [entry["body"] for entry in entries if entry["kind"] == "version-opened"]
     assert [body["cut"] for body in opened] == [cut]
     status = shipway("status", "--json", cwd=ran_shop.root).document
-    for document in (line, detail, features, entries, status):
+    shown = shipway("features", "show", "orders", "--json", cwd=ran_shop.root).document
+    assert shown[0]["freshness"]["newest_at"] == "2024-12-31T23:52:00Z"
+    for document in (line, detail, features, entries, status, shown):
         assert not re.search(r"[: \[]1[67]\d{14}\b", json.dumps(document))
 
 
@@ -329,6 +338,8 @@ def test_reading_commands_work_and_a_second_run_does_not_while_one_is_going_on(s
         (["ledger", "--rebuild"], 0),
         (["models"], 0),
         (["features", "list"], 0),
+        (["features", "show", "orders"], 0),
+        (["features", "lineage", "orders"], 0),
         (["doctor"], 0),
         (["check"], 1),
         (["features", "get", "customer", "customer=c0042"], 1),

@@ -129,6 +129,9 @@ def test_run_refuses(shipway, shop, name):
 
 
 ASK = {
+    "catalog": (["features", "show", "custmer.spent_30d"], "SW-104", "did you mean 'customer.spent_30d'?"),
+    "lineage": (["features", "lineage", "ordrs"], "SW-104", "did you mean 'orders'?"),
+    "tag": (["features", "list", "--tag", "money"], "SW-104", "there is none yet"),
     "view": (["features", "get", "custommer", "customer=c0042"], "SW-104", "did you mean 'customer'?"),
     "key": (["features", "get", "customer", "custmer=c0042"], "SW-104", "did you mean 'customer'?"),
     "entity": (["features", "get", "customer", "customer=c00042"], "SW-104", "did you mean 'c0042'?"),

@@ -40,7 +40,7 @@ def test_no_name_of_a_series_is_a_prefix_of_another(places):
 def test_the_two_zeros_are_one_key_and_the_system_has_none():
     assert encode_series(1, (0.0, "a")) == encode_series(1, (-0.0, "a"))
     assert encode_series(1, (0.0,)) != encode_series(1, (0,))
-    assert encode_series(258, ()) == b"\x01\x02"
+    assert encode_series(258, ()) == b"\x01\x02\x00"
 
 
 @given(st.lists(I64, min_size=3, max_size=3), st.lists(SCALARS, max_size=4))

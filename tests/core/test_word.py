@@ -48,7 +48,7 @@ def test_declarations_are_kept_by_kind_and_name(registry: Registry) -> None:
     assert train.params == {"rounds": 10}
     assert registry.function("model", "delay")("x") == "x"
     assert registry.function("source", "trips")("y") == "y"
-    assert trips.doc == "Make trips."
+    assert registry.note("source", "trips").doc == "Make trips."
 
 
 def test_columns_say_when_they_are_known(registry: Registry) -> None:

@@ -55,7 +55,6 @@ def test_a_plan_is_due_when_it_is_booked_and_stands_under_its_own_instant():
     (stream,) = feed_of(table(rows), n=w.count(CALLS.event("planned"), last="1h")).streams
     assert minutes(stream.due) == [4, 5, 5]
     assert minutes(stream.instant) == [99, 90, 90]
-    assert stream.rank.tolist() == [2, 0, 1]  # of one instant the lesser key comes first
     whole, shops = stream.series
     assert whole.names == [encode_series(0, ())]
     assert shops.names == [encode_series(1, ("a",)), encode_series(1, ("b",))]
@@ -73,15 +72,7 @@ def test_an_event_is_due_at_its_own_instant_and_what_was_always_known_at_the_beg
     assert whole.deltas is shops.deltas
     assert whole.codes.tolist() == [0, 0]
     assert shops.codes.tolist() == [-1, 0]  # a null key is nobody's
-    assert known.series[0].read_varied(slice(0, 2)) == [[1], [2]]
-
-
-def test_the_newest_of_an_instant_has_the_greatest_key_also_if_it_is_known_first():
-    rows = [(9, "a", 1, 50, 0, 0), (2, "a", 2, 50, 0, 0), (5, "b", 3, 50, 0, 0), (7, "b", 4, 50, 0, 0)]
-    (stream,) = feed_of(table(rows), s=w.newest(CALLS.event("planned").size)).streams
-    whole, shops = stream.series
-    assert whole.read_leads(slice(0, 4)) == [True, False, False, False]
-    assert shops.read_leads(slice(0, 4)) == [True, False, True, True]
+    assert known.series[0].read_rows(slice(0, 2)) == [[1, 1], [2, 2]]  # the seats, then the tie
 
 
 rows_of = st.lists(

@@ -1,6 +1,7 @@
 """The online store holds what a naive reading of the updates says, however it was brought there."""
 
 import datetime as dt
+from operator import add
 
 import polars as pl
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Source
-from shipway.core.online import encode_series, make_layout, pack_entry
+from shipway.core.level import BASES, name_level
+from shipway.core.online import encode_series, make_layout, unpack_entry
 from shipway.data.feed import make_feed
 from shipway.data.materialisation import Materialiser
 from shipway.data.plan import plan_views
@@ -87,13 +89,25 @@ def naive(calls, until):
                 valid = [row[3] for row in before if row[3] is not None]
                 totals = [len(before), *([len(valid), sum(valid)] if series.sums else [])]
                 varied = [before[-1][4], min(there, default=None), max(there, default=None)] if series.varied else []
-                entries[name, instant * MINUTE] = pack_entry(series.packing, totals, varied)
+                varied += [before[-1][1]] if series.varied else []
+                entries[name, instant * MINUTE] = tuple(totals), varied
     return entries
 
 
 def stored(online, feed):
-    names = {name for stream in feed.streams for one in stream.series for name in one.names}
-    return {(name, instant): entry for name in names for instant, entry in online.between(name, -(1 << 63), LATEST)}
+    """Return what every entry says: the totals from the series' start on, and the rest."""
+    found = {}
+    for one in (one for stream in feed.streams for one in stream.series):
+        for name in one.names:
+            for instant, entry in online.between(name, -(1 << 63), LATEST):
+                found[name, instant] = add_base(online, one.series.packing, name, instant, entry)
+    return found
+
+
+def add_base(online, packing, name, instant, entry):
+    totals, varied = unpack_entry(packing, entry)
+    base = online.newest([(name_level(name, BASES), instant)])[0]
+    return (totals if base is None else tuple(map(add, totals, packing.unpack(base[1])))), varied
 
 
 SORTED_ROWS = st.lists(minutes, max_size=5).map(sorted)
@@ -137,7 +151,7 @@ def test_a_shorter_store_answers_every_later_question_alike(calls, at, steps, tr
         for one in (one for stream in feed.streams for one in stream.series):
             keep = one.series.keep_us
             for asked in range(-1 if keep is None else now - keep // MINUTE, 26):
-                asks = [(name, asked * MINUTE) for name in one.names]
+                asks = [(each, asked * MINUTE) for name in one.names for each in (name, name_level(name, BASES))]
                 assert online.newest(asks) == whole.newest(asks)
 
 
@@ -151,7 +165,8 @@ def test_what_is_left_out_at_the_start_is_what_trimming_drops():
     dropped = full.trim(10 * MINUTE)
     assert stored(online, feed) == stored(whole, feed)
     # Planned at 0 to 11: of the system 8 and later stay, of the shop 5 and later; all were booked at once.
-    assert dropped == before - len(stored(whole, feed)) == 8 + 5
+    assert before - len(stored(whole, feed)) == 8 + 5
+    assert dropped == 8 + 5 + 1  # and a base
 
 
 @given(calls=calls_of, lag=st.integers(0, 5), at=minutes)

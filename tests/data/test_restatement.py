@@ -40,7 +40,7 @@ def test_what_changed_is_found(before: dict, after: dict, size: int) -> None:
 
 
 def test_what_may_change_is_not_compared() -> None:
-    corrected = Source(SHOPS.name, SHOPS.key, SHOPS.raw, SHOPS.known_at, "", ("grade",))
+    corrected = Source(SHOPS.name, SHOPS.key, SHOPS.raw, SHOPS.known_at, ("grade",))
     assert columns_held(SHOPS) == ("grade", "name")
     assert columns_held(corrected) == ("name",)
     before, after = table({("X", 1): (1, "a")}), table({("X", 1): (2, "a")})

@@ -302,8 +302,9 @@ def test_a_batch_asks_once_and_each_thing_once():
     reader = store_of(CALLED, (BY_SHOP, EVERYWHERE), online)
     rows = [{"shop": shop} for shop in ("a", "b", "a", None, "a")]
     found = reader.read(rows, [at_minute(10)] * 4 + [at_minute(11)])
-    (asks,) = online.asked
-    assert len(asks) == len(set(asks)) == 3 * 3 + 2 * 2  # a, b and a later with three edges, the system twice with two
+    # a, b and a later with three edges, the system twice with two; of each edge the entry and the base; the watermarks
+    assert len(online.asked[0]) == len(set(online.asked[0])) == 2 * (3 * 3 + 2 * 2) + 1
+    assert len(online.asked) == 1 + 2  # for the cuts of what is least, twice
     assert [bits(one.values) for one in found] == [
         bits(values)
         for values in (

@@ -33,26 +33,10 @@ from shipway.data.spine import (
 )
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Constant, render
+from shipway.maths.expression import Constant
 
 ENDINGS: Final = (".parquet", ".csv")
 """Formats a frame is written in."""
-
-
-class ViewLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One declared feature view.
-
-    Attributes:
-        name: the view's name.
-        about: the entity's name, or the source whose rows it is about.
-        keys: what must be given to ask for it.
-        features: feature name to its definition as written.
-    """
-
-    name: str
-    about: str
-    keys: tuple[str, ...]
-    features: dict[str, str]
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,20 +65,6 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     rows: int
     columns: int
-
-
-def list_views(project: Project) -> list[ViewLine]:
-    """Return the feature views of a project in order of declaration."""
-    registry = project.registry
-    return [
-        ViewLine(
-            name=view.name,
-            about=view.entity.name if view.entity else _row_source(view, registry).name,
-            keys=view.entity.keys if view.entity else _row_source(view, registry).key,
-            features={name: render(expr) for name, expr in view.features.items()},
-        )
-        for view in registry.views.values()
-    ]
 
 
 def get_features(project: Project, name: str, keys: Mapping[str, str], at: int | None = None) -> Features:

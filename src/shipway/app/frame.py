@@ -85,21 +85,21 @@ def read_rows(
     if period is not None:
         asked = pl.col(AT).to_physical()
         lazy = lazy.filter((asked >= period[0]) & (asked < period[1]))
-    with _translate_damage(path):
+    with translate_damage(path):
         return lazy.select(columns).collect()
 
 
 def read_columns(runner: Runner, table: Artifact) -> list[str]:
     """Return the names of a kept table's columns, in order; SW-605 if the file is missing or no table any more."""
     path = runner.workspace.blobs.path(table.digest)
-    with _translate_damage(path):
+    with translate_damage(path):
         return list(pl.read_parquet_schema(path))
 
 
 def read_table(runner: Runner, table: Artifact) -> pl.DataFrame:
     """Read a kept table whole; SW-605 if the file is missing or no table any more."""
     path = runner.workspace.blobs.path(table.digest)
-    with _translate_damage(path):
+    with translate_damage(path):
         return pl.read_parquet(path)
 
 
@@ -124,7 +124,7 @@ def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
 
 
 @contextmanager
-def _translate_damage(path: Path) -> Generator[None]:
+def translate_damage(path: Path) -> Generator[None]:
     """Turn what Polars says of a file that is no table any more into the error a user can act on."""
     try:
         yield

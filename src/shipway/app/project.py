@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 import shipway
+from shipway.app.meaning import digest_meaning
 from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
@@ -42,9 +43,9 @@ class Project:
 
     @cached_property
     def sources_digest(self) -> str:
-        """Return the digest of the project's Python files, which a task that runs user code depends on."""
+        """Return the digest of what the project's Python files do, which a task that runs user code depends on."""
         files = sorted(path for path in self.root.rglob("*.py") if not _hidden(path.relative_to(self.root)))
-        return digest_value({str(path.relative_to(self.root)): digest_bytes(path.read_bytes()) for path in files})
+        return digest_value({str(path.relative_to(self.root)): digest_meaning(path.read_bytes()) for path in files})
 
     def instant(self, moment: dt.datetime) -> int:
         """Return a time of the file as microseconds since 1970 UTC, in the project's time zone."""

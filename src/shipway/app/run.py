@@ -5,6 +5,8 @@ from contextlib import closing
 import msgspec
 
 from shipway.app.candidate import VersionReport, make_candidate, make_runner
+from shipway.app.catalog.statistic import describe_frame
+from shipway.app.catalog.use import refuse_changed_kinds, tell_gone
 from shipway.app.count import write_plural
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
@@ -85,10 +87,14 @@ def run_project(
         begun = workspace.stopwatch.seconds()
         refuse_damage(workspace)
         runner = make_runner(workspace, watch, force=force)
-        commit, admission = admit(runner, make_tables(runner))
+        snapshots = make_tables(runner)
+        refuse_changed_kinds(workspace, snapshots, redefined=True)
+        tell_gone(workspace, runner.watch)
+        commit, admission = admit(runner, snapshots)
         versions: list[VersionReport] = []
         prices: list[Price] = []
         if admission.granted:
+            refuse_changed_kinds(workspace, snapshots)
             for name, section in project.config.models.items():
                 if model in (None, name):
                     made, frame = run_model(runner, registry.models[name], section)
@@ -136,6 +142,7 @@ def run_model(runner: Runner, model: Model, section: ModelSection) -> tuple[list
     """Make a version of a model for each of its cuts, and return them with the frame they share."""
     project = runner.workspace.project
     frame, _ = frame_of(runner, model)
+    describe_frame(runner, model, frame)
     period = period_of(project, section)
     _note_empty_period(runner, model, frame, period)
     cuts = [project.instant(cut) for cut in section.cuts]

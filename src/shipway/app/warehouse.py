@@ -14,7 +14,8 @@ from shipway.core.data_measure import tables_of
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, checks_of, decide, worst_of
 from shipway.core.raw import Raw, holds_password
-from shipway.data.warehouse.check import Place, Question, measure_warehouse, write_questions
+from shipway.data.warehouse.check import measure_warehouse, write_questions
+from shipway.data.warehouse.relation import Place, Question
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.adapter import BUILT_IN, load_adapter
 from shipway.ports.warehouse import Warehouse

@@ -26,7 +26,7 @@ from shipway.cli.render import (
 from shipway.core.projection import OverrideState
 
 if TYPE_CHECKING:
-    from shipway.data.warehouse.check import Question
+    from shipway.data.warehouse.relation import Question
 
 app = App(
     name="check",

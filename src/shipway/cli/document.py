@@ -22,6 +22,7 @@ INSTANTS: Final = frozenset(
         "judged_at",
         "revoked_at",
         "taken_at",
+        "newest_at",
     }
 )
 """Fields of the answers that are microseconds since 1970 UTC where they are whole numbers."""

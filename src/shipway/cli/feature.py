@@ -2,19 +2,87 @@
 
 from cyclopts import App
 
-from shipway.app.feature import Features, ViewLine, get_features, list_views
-from shipway.cli.door import Given, read_time
+from shipway.app.catalog.question import list_views, search_catalog, show_entries, trace_lineage
+from shipway.app.feature import Features, get_features
+from shipway.cli import catalog
+from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import UsageError
-from shipway.cli.render import Console, show_facts, show_table, show_title, write_instant, write_value
+from shipway.cli.render import Console, show_facts, show_title, write_instant, write_value
 
-app = App(name="features")
+app = App(
+    name="features",
+    help_epilogue="""\
+Examples:
+  shipway features
+  shipway features list --entity customer --tag money
+  shipway features show customer.orders_90d
+  shipway features search "late share of an airport"
+  shipway features lineage orders --down
+  shipway features get customer customer=c0042 --at 2024-12-01""",
+)
 
 
 @app.default
 @app.command(name="list", help="Show the feature views, what they are asked by, and their definitions")
-def show_views(*, door: Given) -> None:
-    """Show the feature views, what they are asked by, and their definitions."""
-    door.answer(list_views(door.project()), _show_views)
+def show_views(
+    *,
+    source: str | None = None,
+    entity: str | None = None,
+    owner: str | None = None,
+    tag: str | None = None,
+    model: str | None = None,
+    door: Given,
+) -> None:
+    """Show the feature views, what they are asked by, and their definitions.
+
+    Args:
+        source: only views that read this source
+        entity: only views of this entity
+        owner: only views that this owner answers for
+        tag: only views with this tag
+        model: only views that this model is fed with
+        door: how to answer
+    """
+    views = list_views(door.project(), source=source, entity=entity, owner=owner, tag=tag, model=model)
+    door.answer(views, catalog.show_views)
+
+
+@app.command(name="show", help="Show everything known of a source, entity, view, feature or label")
+def show(name: str, /, *, door: Given) -> None:
+    """Show everything known of a source, entity, view, feature or label.
+
+    Args:
+        name: such as orders, customer or customer.orders_90d; view:customer is the view alone
+        door: how to answer
+    """
+    project = door.project()
+    timezone = project.config.project.timezone
+    door.answer(show_entries(project, name), lambda console, found: catalog.show_entries(console, found, timezone))
+
+
+@app.command(name="search", help="Find sources, entities, views, features and labels by words")
+def search(words: list[str], /, *, door: Given) -> None:
+    """Find sources, entities, views, features and labels by words.
+
+    Args:
+        words: looked for in names, tags, descriptions, owners, columns and definitions
+        door: how to answer
+    """
+    door.answer(search_catalog(door.project(), " ".join(words)), catalog.show_hits)
+
+
+@app.command(name="lineage", help="Show what a thing is made from, and what is made from it")
+def lineage(name: str, /, *, up: Flag = False, down: Flag = False, door: Given) -> None:
+    """Show what a thing is made from, and what is made from it.
+
+    Args:
+        name: anything from a raw input to a service; source:orders is the source alone
+        up: only what it is made from
+        down: only what is made from it
+        door: how to answer
+    """
+    both = up == down
+    door.answer(trace_lineage(door.project(), name, up=up or both, down=down or both), catalog.show_lineage)
 
 
 @app.command(
@@ -66,10 +134,3 @@ def _show(console: Console, features: Features, timezone: str) -> None:
         console.print()
         show_title(console, "not computed", "these also read the row that is asked about: give its columns as keys")
         show_facts(console, {name: ", ".join(f"{key}=" for key in keys) for name, keys in features.needs.items()})
-
-
-def _show_views(console: Console, views: list[ViewLine]) -> None:
-    for view in views:
-        show_title(console, view.name, f"by {', '.join(view.keys) or 'nothing'}, about {view.about}")
-        show_table(console, (), (("", name, definition) for name, definition in view.features.items()))
-        console.print()

@@ -34,6 +34,7 @@ CODES: Final[dict[str, str]] = {
     "SW-302": "known-at is missing",
     "SW-303": "sum does not fit",
     "SW-304": "value known always has changed",
+    "SW-305": "feature in use has another type",
     # training, evidence and gates
     "SW-401": "no verdict lets this data be used",
     "SW-402": "too few rows",

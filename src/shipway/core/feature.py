@@ -28,7 +28,6 @@ class Source(msgspec.Struct, frozen=True):
         key: columns that identify a row.
         raw: names of the raw inputs that the source's function is called with.
         known_at: instant column (or `always`) to the columns whose values are known from that instant on.
-        doc: the function's docstring.
         restated: columns known always whose values may be corrected all the same, for all time.
     """
 
@@ -36,7 +35,6 @@ class Source(msgspec.Struct, frozen=True):
     key: tuple[str, ...]
     raw: tuple[str, ...]
     known_at: dict[str, tuple[str, ...]]
-    doc: str = ""
     restated: tuple[str, ...] = ()
 
     @property

@@ -1,9 +1,10 @@
 """The layout of the online store: which series a set of feature views reads, and the bytes they are kept in.
 
 A *series* holds what one stream of events adds up to for one entity, one entry for each instant at which something
-happened: running counts and totals from the series' start up to and with that instant, and the values of its newest
-row. A window `(T - W, T]` is then the difference of two entries, the newest at or before T and the newest at or before
-T - W: exact integers, as in batch, whatever the width, and as known at any T that the store still reaches back to.
+happened: running counts and totals up to and with that instant, in two parts (`core/level.py` says why), and the values
+of its newest row. A window `(T - W, T]` is then a difference of two answers, the newest at or before T and the newest
+at or before T - W: exact integers, as in batch, whatever the width, and as known at any T that the store still reaches
+back to.
 
 Whoever writes the store and whoever reads it build the layout from the same views, so that nothing else needs to be
 agreed on.
@@ -19,6 +20,7 @@ import numpy as np
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.level import ENTRIES
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
@@ -28,16 +30,27 @@ Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
 Schema: TypeAlias = dict[str, dict[str, Kind]]
 """Table to column to kind, of every column that a set of views reads."""
 Scalar: TypeAlias = bool | int | float | str | None
+Tie: TypeAlias = Scalar | list[Scalar]
+"""What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
+_SERVED: Final = frozenset({"count", "sum", "mean", "share", "min", "max", "last", "age", "around"})
+"""Kinds of windows that the store keeps series for."""
 RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
 """How many units of a scaled sum make one."""
 LONGEST_KEY: Final = 200
 """Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
+_FORM: Final = 2
+"""The form of what is kept; another one is another store."""
+WATERMARKS: Final = b"\xff\xff"
+"""The name of the one entry that says up to when a store has everything; it stands at instant 0."""
+_ROW_STATES: Final = b"\xff\xfe"
+"""What the names of rows begin with: where a series' name has a place that no layout has so many series for."""
+_EARLIEST: Final = -(1 << 63)
 _HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
 _PACK: Final = msgspec.msgpack.Encoder()
-_UNPACK: Final = msgspec.msgpack.Decoder(list[Scalar])
+_UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
 _DTYPES: Final[dict[Kind, Any]] = {
     "int": np.int64,
     "float": np.float64,
@@ -107,7 +120,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the name of a store of this layout: equal series are one store, whoever reads it."""
         read = sorted({*_columns_of(self.spine, (), self.series)})
         kinds = [[table, name, self.schema[table][name]] for table, name in read]
-        return digest_value([kinds, self.series])[:16]
+        return digest_value([_FORM, kinds, self.series])[:16]
 
     @cached_property
     def streams(self) -> tuple[str, ...]:
@@ -145,13 +158,15 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         schema: kinds of (at least) the columns they read; what they do not read is left out of the layout.
 
     Raises:
-        ShipwayError: SW-202 for a column the schema lacks, SW-203 for an expression that does not fit its columns.
+        ShipwayError: SW-106 for a window that cannot be served, SW-202 for a column the schema lacks, SW-203 for an
+            expression that does not fit its columns.
     """
     found: dict[tuple[str, tuple[str, ...]], list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate):
+                    _require_served(node)
                     keys = () if view.entity is None else view.entity.keys
                     found.setdefault((node.stream, keys), []).append(node)
     series = tuple(_make_series(*place, found[place], schema) for place in sorted(found))
@@ -161,6 +176,16 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         views=tuple(views),
         schema=_read_columns(spine, key, views, series, schema),
         series=series,
+    )
+
+
+def _require_served(node: Aggregate) -> None:
+    if node.kind in _SERVED and node.where is None:
+        return
+    raise ShipwayError(
+        "SW-106",
+        f"{render(node)} is computed for frames, and is not kept in the online store yet",
+        "leave it out of the models that are served",
     )
 
 
@@ -237,12 +262,17 @@ def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
         place: place of the series in the layout.
         keys: the entity's key values, none of them null; of the kinds the schema says.
     """
-    return encode_place(place) + encode_entity(keys)
+    return encode_level(place, ENTRIES) + encode_entity(keys)
 
 
 def encode_place(place: int) -> bytes:
-    """Return what the names of all series at a place of the layout begin with."""
+    """Return what the names of all series at a place of the layout begin with, on whatever level."""
     return place.to_bytes(2, "big")
+
+
+def encode_level(place: int, level: int) -> bytes:
+    """Return what the names on one level of all series at a place begin with; the entity's key follows."""
+    return encode_place(place) + level.to_bytes()
 
 
 def encode_entity(keys: Sequence[Scalar]) -> bytes:
@@ -258,27 +288,63 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
 
 
-def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Scalar]) -> bytes:
+def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
+    """Return the name under which a store keeps what a source's row has added to it.
+
+    Args:
+        source: the source's place among those the layout reads.
+        keys: the values of the row's key.
+    """
+    return _ROW_STATES + source.to_bytes(2, "big") + encode_entity(keys)
+
+
+def encode_rows(source: int) -> bytes:
+    """Return what the names of all rows of a source begin with."""
+    return _ROW_STATES + source.to_bytes(2, "big")
+
+
+def pack_watermarks(watermarks: Sequence[int]) -> bytes:
+    """Return the bytes of the instants up to which a store has everything, one for each stream of its layout."""
+    return struct.pack(f"<{len(watermarks)}q", *watermarks)
+
+
+def unpack_watermarks(watermarks: bytes) -> tuple[int | None, ...]:
+    """Return for each stream the instant up to which a store has everything known; None where nobody knows."""
+    found = struct.unpack(f"<{len(watermarks) // 8}q", watermarks)
+    return tuple(None if instant == _EARLIEST else instant for instant in found)
+
+
+def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
     """Return the bytes of an entry.
 
     Args:
         packing: of the series.
-        totals: rows so far, then for each sum how many were valid so far and their total so far.
+        totals: rows since the last cut, then for each sum how many were valid and their total since then.
         varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
-            entry's instant; empty where the series keeps neither.
+            entry's instant, then the newest row's tie; empty where the series keeps neither.
     """
     fixed = packing.pack(*totals)
     return fixed + _PACK.encode(varied) if varied else fixed
 
 
-def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Scalar]]:
+def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Any]]:
     """Return the totals and the varied part of an entry, as `pack_entry` was given them."""
     return packing.unpack_from(entry), unpack_varied(packing, entry)
 
 
-def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Scalar]:
+def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Any]:
     """Return the varied part of an entry alone."""
     return _UNPACK.decode(entry[packing.size :]) if len(entry) > packing.size else []
+
+
+def pack_values(values: Sequence[Any]) -> bytes:
+    """Return the bytes of values alone: the varied part of an entry, or the least and the greatest values of a span."""
+    return _PACK.encode(values)
+
+
+def unpack_values(values: bytes) -> list[Any]:
+    """Return values as `pack_values` was given them."""
+    return _UNPACK.decode(values)
 
 
 def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate], schema: Schema) -> Series:

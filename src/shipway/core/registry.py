@@ -3,7 +3,7 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -11,8 +11,11 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Label, Source
 from shipway.core.gate import Gate
 from shipway.core.model import Leak, Model
+from shipway.core.note import Described, Note
 
 Noun = TypeVar("Noun", Source, Entity, FeatureView, Label, Model, Gate, Leak)
+
+_DESCRIBED: Final[dict[type, Described]] = {Source: "source", Entity: "entity", FeatureView: "view", Label: "label"}
 
 
 class Registry(msgspec.Struct):
@@ -26,9 +29,10 @@ class Registry(msgspec.Struct):
     gates: dict[str, Gate] = {}
     leaks: dict[str, Leak] = {}
     functions: dict[str, Callable[..., Any]] = {}
+    notes: dict[str, Note] = {}
 
-    def add(self, noun: Noun) -> Noun:
-        """Keep a declaration and return it.
+    def add(self, noun: Noun, note: Note | None = None) -> Noun:
+        """Keep a declaration, and what is said of it for people, and return it.
 
         Raises:
             ShipwayError: SW-105 if another of this kind has the name, SW-106 if the name cannot be a column's.
@@ -39,7 +43,13 @@ class Registry(msgspec.Struct):
             kind = type(noun).__name__.lower()
             raise ShipwayError("SW-105", f"{kind} {name!r} is declared twice", "give one of the two another name")
         kept[name] = noun
+        if note is not None:
+            self.notes[f"{_DESCRIBED[type(noun)]}:{name}"] = note
         return noun
+
+    def note(self, kind: Described, name: str) -> Note:
+        """Return what is said of a declaration for people; an empty note where nothing is."""
+        return self.notes.get(f"{kind}:{name}", Note())
 
     def function(self, kind: str, name: str) -> Callable[..., Any]:
         """Return the user's function behind a source or a model."""

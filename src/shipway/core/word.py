@@ -21,6 +21,7 @@ from shipway.core.check import Check, Rule
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
+from shipway.core.note import make_note
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Operation, render, walk
@@ -36,6 +37,10 @@ def source(
     raw: str | Sequence[str],
     known_at: Mapping[str, str | Sequence[str]],
     restated: str | Sequence[str] = (),
+    fresh: str | None = None,
+    owner: str = "",
+    doc: str = "",
+    tags: str | Sequence[str] = (),
 ) -> Callable[[Callable[..., Any]], Source]:
     """Declare a table: the function below makes it from raw inputs, and every column says when it becomes known.
 
@@ -45,6 +50,10 @@ def source(
         known_at: instant column to the columns known from that instant on; `always` for what was known beforehand.
         restated: of the columns known `always`, those that are corrected now and then; a change of any other is
             refused, for frames of the time before it would read the future.
+        fresh: how old its newest known-at may be, such as `2h`; the catalog says where it is older.
+        owner: who answers for it, where that is not the owner of the project.
+        doc: what it is, in place of the function's docstring.
+        tags: words that it is found by.
 
     Returns:
         A decorator that turns the function, from Polars frames to one Polars frame, into a `Source` of its name.
@@ -83,34 +92,62 @@ def source(
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), keys, inputs, groups, inspect.getdoc(function) or "", corrected)
+        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected)
+        where = f"source {noun.name!r}"
+        if fresh is not None and not any(instant != ALWAYS for instant in groups):
+            fact = f"{where} has `fresh`, and no instant at which anything becomes known"
+            raise ShipwayError("SW-106", fact, "what is known always is never late: leave `fresh` away")
+        said = doc or inspect.getdoc(function) or ""
+        note = make_note(where, owner=owner, doc=said, tags=tags, fresh=fresh)
         registry.functions[f"source:{noun.name}"] = function
-        return registry.add(noun)
+        return registry.add(noun, note)
 
     return decorate
 
 
-def entity(name: str, *keys: str) -> Entity:
+def entity(name: str, *keys: str, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Entity:
     """Declare what features are about; without keys the column of the entity's own name identifies it.
 
     Use `system()` for the one entity that is the whole.
+
+    Args:
+        name: the entity's name.
+        keys: the columns that identify one.
+        owner: as for a source.
+        doc: what it is.
+        tags: as for a source.
     """
     columns = tuple(take_name(key, f"a key of entity {name!r}") for key in keys)
-    return current_registry().add(Entity(_checked(name), columns or (name,)))
+    note = make_note(f"entity {name!r}", owner=owner, doc=doc, tags=tags)
+    return current_registry().add(Entity(_checked(name), columns or (name,)), note)
 
 
-def system(name: str = "system") -> Entity:
-    """Declare the entity that every row belongs to."""
-    return current_registry().add(Entity(_checked(name), ()))
+def system(name: str = "system", *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Entity:
+    """Declare the entity that every row belongs to; the rest is as for `entity`."""
+    note = make_note(f"entity {name!r}", owner=owner, doc=doc, tags=tags)
+    return current_registry().add(Entity(_checked(name), ()), note)
 
 
-def feature_view(name: str, about: Entity | Source, features: Mapping[str, Expr]) -> FeatureView:
+def feature_view(
+    name: str,
+    about: Entity | Source,
+    features: Mapping[str, Expr],
+    *,
+    owner: str = "",
+    doc: str = "",
+    tags: str | Sequence[str] = (),
+    docs: Mapping[str, str] | None = None,
+) -> FeatureView:
     """Declare features of an entity, or of the row itself where `about` is the source that is predicted on.
 
     Args:
         name: the view's name, which begins the names of its columns.
         about: an entity, for windows over streams; a source, for expressions on the row's own columns.
         features: feature name to expression.
+        owner: as for a source.
+        doc: what the view is.
+        tags: as for a source.
+        docs: feature name, or a pattern such as `late_*` for several, to what the feature is.
     """
     entity = _entity_of(name, about)
     hint = 'write {"price": orders.price}'
@@ -122,11 +159,20 @@ def feature_view(name: str, about: Entity | Source, features: Mapping[str, Expr]
         for feature, value in given.items()
     }
     noun = FeatureView(_checked(name), entity, checked)
-    return current_registry().add(noun)
+    note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
+    return current_registry().add(noun, note)
 
 
-def label(name: str, value: Expr) -> Label:
-    """Declare what is predicted: a condition on the columns of one event stream."""
+def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Label:
+    """Declare what is predicted: a condition on the columns of one event stream.
+
+    Args:
+        name: the label's name.
+        value: the condition.
+        owner: as for a source.
+        doc: what it means that the label is true.
+        tags: as for a source.
+    """
     value = take_expression(value, f"label {name!r}")
     streams = streams_of(value)
     if len(streams) != 1 or "." not in streams[0]:
@@ -139,7 +185,8 @@ def label(name: str, value: Expr) -> Label:
         raise ShipwayError(
             "SW-106", f"label {name!r} is {render(value)}, which has a window", "use the columns of one event's row"
         )
-    return current_registry().add(Label(_checked(name), value))
+    note = make_note(f"label {name!r}", owner=owner, doc=doc, tags=tags)
+    return current_registry().add(Label(_checked(name), value), note)
 
 
 def model(

@@ -6,14 +6,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event
+from shipway.data.accumulation import count_bins, decay, spread
 from shipway.data.column import evaluate_instant, fill_invalid, normalise_column, series_of, vector_of
 from shipway.data.known import instants_of
 from shipway.data.plan import require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths import window
-from shipway.maths.expression import Aggregate, Column, render
+from shipway.maths.expression import Aggregate, Column
 from shipway.maths.fixed import floats_of, rank_floats
 from shipway.maths.vector import Vector
 
@@ -30,10 +30,10 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
         ShipwayError: SW-202 for a column a table lacks, SW-203 for one of the wrong type, SW-303 if a sum does not fit.
     """
     event = streams.plan.events[node.stream]
-    pair = (node.stream, entity.keys)
+    stream = (node.stream, entity.keys, node.where)
     codes = streams.codes(event, entity)[1]
     asked = codes >= 0
-    timeline = streams.timeline(event, entity)
+    timeline = streams.timeline(event, entity, node.where)
     if node.anchor is not None:
         spine = streams.plan.spine.name
         anchor = evaluate_instant(node.anchor, spine, {spine: streams.spine})
@@ -43,17 +43,29 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
         return Vector(high - low, usable)
     queries = streams.queries(event, entity)
     if node.kind in ("last", "age"):
-        return _newest(streams, node, event, *streams.newest(event, entity, node.width_us))
-    high, low = streams.edge(pair, None, timeline, queries), streams.edge(pair, node.width_us or 0, timeline, queries)
+        newest = streams.newest(event, entity, node.width_us, node.where)
+        return _newest(streams, node, event, *newest)
+    if node.kind == "decayed":
+        instants = instants_of(event.source, event.known_at, streams.tables[event.source.name])
+        return decay(streams, node, event, entity, timeline, np.where(instants == NEVER, 0, instants))
+    high = streams.edge(stream, None, timeline, queries)
+    low = streams.edge(stream, node.width_us or 0, timeline, queries)
     if node.kind == "count" or node.value is None:
         return Vector(high - low, asked)
+    if node.kind == "first":
+        position, found = window.oldest(timeline, low, high)
+        return _newest(streams, node, event, position, found)
+    if node.bins is not None:
+        return count_bins(streams, node, event, timeline, low, high, asked)
     if node.kind in ("min", "max"):
         return _extremum(node.kind, streams.number(event, node.value), timeline, low, high)
     vector, unit = streams.value(event, node.value)
-    if node.kind == "share" and streams.raw(event, node.value).values.dtype != np.bool_:
-        raise ShipwayError("SW-203", f"{render(node.value)} is no condition", "compare it, such as delay > 15")
-    prefix = streams.prefix(pair, node.value, timeline, vector)
+    if node.kind == "share":
+        streams.holds(event, node.value)
+    prefix = streams.prefix(stream, node.value, timeline, vector)
     total, count = window.range_total(prefix, low, high), window.range_count(prefix, low, high)
+    if node.kind in ("variance", "deviation"):
+        return spread(node, timeline, vector, unit, total, count, low, high, asked)
     if node.kind == "sum":
         return Vector(total if unit == 1 else total / unit, asked)
     return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))
@@ -66,7 +78,7 @@ def gather_newest(streams: Streams, node: Aggregate, entity: Entity) -> pl.Serie
     """
     event, value = streams.plan.events[node.stream], node.value
     assert value is not None
-    position, found = streams.newest(event, entity, node.width_us)
+    position, found = streams.newest(event, entity, node.width_us, node.where)
     if isinstance(value, Column):
         table = event.source.name
         values = normalise_column(require(table, (value.name,), streams.tables)[value.name])
@@ -88,7 +100,7 @@ def _extremum(kind: Literal["min", "max"], vector: Vector, timeline: window.Time
 
 
 def _newest(streams: Streams, node: Aggregate, event: Event, position: Ints, found: NDArray[np.bool_]) -> Vector:
-    if node.kind == "last" and node.value is not None:
+    if node.kind != "age" and node.value is not None:
         return _pick(streams.raw(event, node.value), position, found)
     happened = instants_of(event.source, event.known_at, streams.tables[event.source.name])
     newest = _pick(Vector(happened, happened != NEVER), position, found)

@@ -21,6 +21,8 @@ from shipway.ports.changes import Changes as Source
 
 READ_RECORDS: Final = 20_000
 """About how many records are read and decoded at once."""
+IDLE_S: Final = 30.0
+"""How long a position may wait that moved without a change, such as past the changes of other tables."""
 
 
 @dataclass(slots=True)
@@ -60,7 +62,7 @@ class Outlet:
         """
         if batch.anew:
             self.changes, self.dead, self.waiting, self.anew = [], [], 0, True
-        if not self.waiting:
+        if not self.behind:
             self.since_s = now_s
         self.changes += decoded.changes
         if decoded.dead.height:
@@ -74,7 +76,8 @@ class Outlet:
 
     def is_due(self, now_s: float) -> bool:
         """Tell whether what waits is to be applied now."""
-        return self.behind and (self.waiting >= self.most or now_s - self.since_s >= self.every_s)
+        wait_s = self.every_s if self.waiting else max(self.every_s, IDLE_S)
+        return self.behind and (self.waiting >= self.most or now_s - self.since_s >= wait_s)
 
     def apply(self, contract: Contract, tally: Tally, *, partial: bool) -> None:
         """Put what waits into the sink, in one transaction with the position."""

@@ -18,10 +18,13 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Event, Expr
 from shipway.core.online import Layout, Scalar, Series, encode_series
 from shipway.data.column import evaluate_row, vector_of
+from shipway.data.instant import Row
 from shipway.data.key import code_keys, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
+from shipway.data.run import Contributions
 from shipway.data.stream import scale_values
+from shipway.data.tie import read_ties
 from shipway.maths import window
 from shipway.maths.code import compact
 from shipway.maths.expression import render
@@ -43,7 +46,7 @@ class SeriesFeed:
         deltas: int64[n, 1 + 2 * sums]: one row more, then for each sum whether it is valid and what it adds.
         newest: values of which the newest row's is kept, n each.
         extrema: values of which the least and the greatest are kept, n each.
-        leads: bool[n], whether an update is the newest of its entity's at its instant up to then; None if all are.
+        ties: n, what orders the updates of one instant.
     """
 
     place: int
@@ -53,38 +56,40 @@ class SeriesFeed:
     deltas: _Ints
     newest: tuple[Vector, ...]
     extrema: tuple[Vector, ...]
-    leads: NDArray[np.bool_] | None
+    ties: NDArray[Any]
 
-    def read_varied(self, rows: slice | _Ints) -> list[list[Scalar]]:
-        """Return for each of these updates what its entry has after the totals if it is alone at its instant."""
-        columns = [_cells(vector, rows) for vector in self.newest]
-        for vector in self.extrema:
-            cells = _cells(vector, rows)
-            columns += [cells, cells]
-        return list(map(list, zip(*columns, strict=True)))
-
-    def read_leads(self, rows: slice) -> list[bool]:
-        """Return for each of these updates whether it is the newest of its instant."""
-        return [True] * (rows.stop - rows.start) if self.leads is None else self.leads[rows].tolist()
+    def read_rows(self, rows: slice) -> list[Row]:
+        """Return what the series keeps of these updates beyond sums."""
+        columns = [_cells(vector, rows) for vector in (*self.newest, *self.extrema)]
+        return list(map(list, zip(*columns, self.ties[rows].tolist(), strict=True)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StreamFeed:
-    """The n updates of a stream, sorted by when they are due, then by instant, then by the source's key.
+    """The n updates of a stream, sorted by when they are due.
 
     Attributes:
         name: the stream's name.
         due: int64[n], when each becomes known, microseconds since 1970 UTC.
         instant: int64[n], the stream's own instant, under which it is kept.
-        rank: int64[n], the place of each when they are sorted by instant and key.
         series: what they are to each series of the stream.
     """
 
     name: str
     due: _Ints
     instant: _Ints
-    rank: _Ints
     series: tuple[SeriesFeed, ...]
+
+    def read(self, one: SeriesFeed, first: int, last: int) -> Contributions:
+        """Return what the updates from one to another add to a series of the stream."""
+        some = slice(first, last)
+        return Contributions(
+            names=one.names,
+            codes=one.codes[some],
+            instants=self.instant[some],
+            deltas=one.deltas[some],
+            rows=one.read_rows(some) if one.series.varied else None,
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,14 +179,9 @@ def _make_stream(
     source, rows = event.source, tables[event.source.name]
     instant = instants_of(source, event.known_at, rows)
     due = instants_of(source, source.instant_of(event.known_at) or event.known_at, rows)
-    ties = rank_ties(rows, source.key)
     order = np.flatnonzero((instant != _NEVER) & (due != _NEVER))
-    order = order[np.lexsort((ties[order], instant[order], due[order]))]
-    due, instant, ties = due[order], instant[order], ties[order]
-    sorted_at = np.lexsort((ties, instant))
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[sorted_at] = np.arange(len(order))
-    in_order = bool(np.all((np.diff(sorted_at) > 0) | (np.diff(instant[sorted_at]) != 0)))
+    order = order[np.lexsort((rank_ties(rows, source.key)[order], instant[order], due[order]))]
+    due, instant, ties = due[order], instant[order], read_ties(rows, source.key)[order]
     columns = _Columns(event, tables, order, window.build_timeline(np.zeros(len(order), dtype=np.int64), instant))
     found: list[SeriesFeed] = []
     for place, series in enumerate(layout.series):
@@ -192,9 +192,8 @@ def _make_stream(
             keyed = require(source.name, series.keys, tables)
             codes[entity] = code_keys(keyed, keyed, series.keys)[0]
         local, names = _name_entities(place, series.keys, rows, order, codes[entity][order])
-        leads = None if in_order or not series.newest else _find_leads(local, instant, rank)
-        found.append(_make_series(place, series, columns, names, local, leads))
-    return StreamFeed(event.name, due, instant, rank, tuple(found))
+        found.append(_make_series(place, series, columns, names, local, ties))
+    return StreamFeed(event.name, due, instant, tuple(found))
 
 
 def _make_series(
@@ -203,7 +202,7 @@ def _make_series(
     columns: _Columns,
     names: Sequence[bytes],
     codes: NDArray[np.int32],
-    leads: NDArray[np.bool_] | None,
+    ties: NDArray[Any],
 ) -> SeriesFeed:
     return SeriesFeed(
         place=place,
@@ -213,7 +212,7 @@ def _make_series(
         deltas=columns.delta(series.sums),
         newest=tuple(columns.value(expr) for expr in series.newest),
         extrema=tuple(columns.extremum(expr) for expr in series.extrema),
-        leads=leads,
+        ties=ties,
     )
 
 
@@ -233,18 +232,6 @@ def _name_entities(
     return local, [encode_series(place, key) for key in zip(*values, strict=True)]
 
 
-def _find_leads(codes: NDArray[np.int32], instant: _Ints, rank: _Ints) -> NDArray[np.bool_]:
-    """Tell of each update whether none of its entity and instant before it has a greater rank."""
-    order = np.lexsort((instant, codes))  # stable: within an entity and instant as they become due
-    begins = np.ones(len(order), dtype=np.bool_)
-    begins[1:] = (np.diff(codes[order]) != 0) | (np.diff(instant[order]) != 0)
-    # A rank within its group, above every rank of the groups before.
-    height = np.cumsum(begins) * len(order) + rank[order]
-    leads = np.empty(len(order), dtype=np.bool_)
-    leads[order] = np.maximum.accumulate(height) == height
-    return leads
-
-
 def _cells(vector: Vector, rows: slice | _Ints) -> list[Scalar]:
     values, valid = vector.values[rows].tolist(), vector.valid[rows].tolist()
     return [value if there else None for value, there in zip(values, valid, strict=True)]
@@ -253,11 +240,11 @@ def _cells(vector: Vector, rows: slice | _Ints) -> list[Scalar]:
 def _digest_stream(stream: StreamFeed) -> bytes:
     digest = hashlib.sha256(msgspec.msgpack.encode([stream.name, len(stream.due)]))
     arrays: dict[int, NDArray[Any]] = {}
-    for array in (stream.due, stream.instant, stream.rank):
+    for array in (stream.due, stream.instant):
         arrays[id(array)] = array
     for one in stream.series:
         digest.update(msgspec.msgpack.encode(one.names))
-        for array in (one.codes, one.deltas):
+        for array in (one.codes, one.deltas, one.ties):
             arrays[id(array)] = array
         for vector in (*one.newest, *one.extrema):
             arrays[id(vector.valid)] = vector.valid

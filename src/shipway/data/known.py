@@ -76,18 +76,18 @@ def find_early_reads(
     """
     found: list[EarlyRead | None] = []
     spine = plan.spine
-    static, keys = _static_reads(plan), _spine_keys(plan)
+    static, keys = static_reads(plan), spine_keys(plan)
     asked_of = {spine.name: tables[spine.name] if rows is None else rows}
     frame = require(spine.name, [*static, *keys], asked_of)
     memo: dict[str, tuple[Instants, NDArray[np.bool_]]] = {}
-    for column in dict.fromkeys(_own_columns(plan.at)):
+    for column in dict.fromkeys(own_columns(plan.at)):
         asks = ("the instant of the prediction",)
         found.append(_early(spine, column, asks, "the row", frame, at, memo, null_is_value=True))
     for column, features in static.items():
         found.append(_early(spine, column, features, "the row", frame, at, memo, null_is_value=True))
     for column, features in keys.items():
         found.append(_early(spine, column, features, "its key", frame, at, memo, null_is_value=False))
-    for (stream, column), features in _stream_reads(plan).items():
+    for (stream, column), features in stream_reads(plan).items():
         event = plan.events[stream]
         events = require(event.source.name, [column], tables)
         if event.source.instant_of(column) == event.known_at:
@@ -157,11 +157,12 @@ def _early(
     count = int(np.count_nonzero(early))
     if count == 0:
         return None
-    example = _example(source, column, rows, int(np.flatnonzero(early)[0]), asked, known)
+    example = say_example(source, column, rows, int(np.flatnonzero(early)[0]), asked, known)
     return EarlyRead(f"{source.name}.{column}", features, through, count, int(np.count_nonzero(read)), example)
 
 
-def _example(source: Source, column: str, rows: pl.DataFrame, row: int, asked: Instants, known: Instants) -> str:
+def say_example(source: Source, column: str, rows: pl.DataFrame, row: int, asked: Instants, known: Instants) -> str:
+    """Return one row that is read too early in words."""
     key = ", ".join(f"{name} {rows[name][row]}" for name in source.key)
     when = "never" if known[row] == _NEVER else f"at {_say(known[row])}"
     return f"e.g. {key}: {column} = {rows[column][row]!r} is read as of {_say(asked[row])} and known {when}"
@@ -180,40 +181,48 @@ def _collect(pairs: list[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
     return {key: tuple(features) for key, features in collected.items()}
 
 
-def _own_columns(expr: Expr) -> list[str]:
+def own_columns(expr: Expr) -> list[str]:
     """Return the columns an expression reads from the row itself: everything outside windows, and their anchors."""
     if isinstance(expr, Column):
         return [expr.name]
     if isinstance(expr, Operation):
-        return [name for arg in expr.args for name in _own_columns(arg)]
+        return [name for arg in expr.args for name in own_columns(arg)]
     if isinstance(expr, Aggregate) and expr.anchor is not None:
-        return _own_columns(expr.anchor)
+        return own_columns(expr.anchor)
     return []
 
 
-def _static_reads(plan: Plan) -> dict[str, tuple[str, ...]]:
-    return _collect([(name, column.name) for column in plan.columns for name in _own_columns(column.expr)])
+def static_reads(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return what is read of the row asked about itself: column to the features that read it."""
+    return _collect([(name, column.name) for column in plan.columns for name in own_columns(column.expr)])
 
 
-def _spine_keys(plan: Plan) -> dict[str, tuple[str, ...]]:
+def spine_keys(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return what is read of the row asked about to tell its entities: column to the features that need it."""
     pairs = [(key, c.name) for c in plan.columns if c.entity is not None for key in c.entity.keys]
     return _collect(pairs)
 
 
-def _stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
+def stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return what is read through each stream: values, entity keys, and the stream's own instant."""
     collected: dict[tuple[str, str], dict[str, None]] = {}
     for column in plan.columns:
         for node in walk(column.expr):
             if not isinstance(node, Aggregate):
                 continue
-            read = [] if node.value is None else [n.name for n in walk(node.value) if isinstance(n, Column)]
+            read = _stream_columns(node)
             event = plan.events[node.stream]
             if node.kind != "around" and event.known_at != ALWAYS:
                 read.append(event.known_at)
             for name in (*read, *(column.entity.keys if column.entity else ())):
                 collected.setdefault((node.stream, name), {})[column.name] = None
     return {key: tuple(features) for key, features in collected.items()}
+
+
+def _stream_columns(node: Aggregate) -> list[str]:
+    """Return the columns of a stream that a window over it reads, in its value and in its condition."""
+    exprs = [expr for expr in (node.value, node.where) if expr is not None]
+    return [column.name for expr in exprs for column in walk(expr) if isinstance(column, Column)]
 
 
 def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRead | None]:
@@ -228,7 +237,7 @@ def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRe
     memo: dict[str, tuple[Instants, NDArray[np.bool_]]] = {}
     return [
         _early(event.source, column, names, through, rows, asked, memo, null_is_value=True)
-        for column in dict.fromkeys(_own_columns(value))
+        for column in dict.fromkeys(own_columns(value))
     ]
 
 
@@ -241,7 +250,8 @@ def _ahead(
 ) -> EarlyRead | None:
     """Check windows that look past the prediction time: all planned events must be known early enough for all rows.
 
-    An event is known once its instant and its entity are, for without either it would be counted nowhere.
+    An event is known once its instant, its entity and what its condition reads are, for without any of them nobody
+    could say where it counts.
     """
     for node in walk(column.expr):
         if not isinstance(node, Aggregate) or node.anchor is None:
@@ -250,11 +260,11 @@ def _ahead(
         keys = column.entity.keys if column.entity else ()
         anchor = evaluate_instant(node.anchor, plan.spine.name, asked)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
-        for name in (event.known_at, *keys):
+        for name in (event.known_at, *keys, *_stream_columns(node)):
             lead = _shortest_lead(event, name, keys, tables)
             count = int(np.count_nonzero(reach > lead))
             if count:
-                through, example = f"a plan, event {node.stream},", _say_lead(int(reach.max()), lead)
+                through, example = f"a plan, event {node.stream},", say_lead(int(reach.max()), lead)
                 return EarlyRead(f"{event.source.name}.{name}", (column.name,), through, count, len(reach), example)
     return None
 
@@ -277,7 +287,8 @@ def _shortest_lead(event: Event, column: str, keys: tuple[str, ...], tables: Map
     return int((planned[dated] - known[dated]).min(initial=_NEVER))
 
 
-def _say_lead(reach: int, lead: int) -> str:
+def say_lead(reach: int, lead: int) -> str:
+    """Return how far a window reaches ahead, and how long before they happen its events are known, in words."""
     said = f"the window reaches {format_duration(reach)} past the prediction, and"
     if lead == _BEGINNING:
         return f"{said} some events never say when they are known"

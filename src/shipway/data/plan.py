@@ -133,9 +133,9 @@ def _rename(expr: Expr, names: Mapping[str, str]) -> Expr:
     if isinstance(expr, Operation):
         return Operation(expr.op, tuple(_rename(arg, names) for arg in expr.args))
     if isinstance(expr, Aggregate):
-        value = None if expr.value is None else _rename(expr.value, names)
+        value, where = (None if each is None else _rename(each, names) for each in (expr.value, expr.where))
         stream = names.get(expr.stream, expr.stream)
-        return Aggregate(expr.kind, stream, value, expr.width_us, expr.after_us, expr.anchor)
+        return msgspec.structs.replace(expr, stream=stream, value=value, where=where)
     return expr
 
 

@@ -169,7 +169,7 @@ class Decoder:
         marked = data.with_columns(
             pl.Series(POSITION, [line.position for line in lines], dtype=pl.String),
             gone,
-            pl.Series(ABSENT, [line.absent for line in lines], dtype=pl.List(pl.String)),
+            _write_absent(lines),
             numbers,
         )
         sifted = Delivery(contract, key_of(self.raw), "", unique=False).sift(marked, numbers=numbers, partial=gone)
@@ -221,6 +221,14 @@ class Decoder:
 
 def _exact(rule: Field) -> pl.DataType:
     return pl.Binary() if rule.type == "Binary" else pl.String()
+
+
+def _write_absent(lines: Sequence[Line]) -> pl.Series:
+    """Return which columns each change leaves out, without a series of its own for each."""
+    names = pl.Series(ABSENT, ["\x00".join(line.absent) for line in lines], dtype=pl.String)
+    none = pl.lit([], dtype=pl.List(pl.String))
+    split = pl.when(pl.col(ABSENT) != "").then(pl.col(ABSENT).str.split("\x00")).otherwise(none)
+    return names.to_frame().select(split.alias(ABSENT)).to_series()
 
 
 def _shape_of(line: Line) -> Shape | None:

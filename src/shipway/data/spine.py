@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 import polars as pl
 
 from shipway.core.error import ShipwayError
@@ -31,8 +32,7 @@ def ask(expr: Expr, source: str) -> Expr:
     if isinstance(expr, Operation):
         return Operation(expr.op, tuple(ask(arg, source) for arg in expr.args))
     if isinstance(expr, Aggregate) and expr.anchor is not None:
-        anchor = ask(expr.anchor, source)
-        return Aggregate(expr.kind, expr.stream, expr.value, expr.width_us, expr.after_us, anchor)
+        return msgspec.structs.replace(expr, anchor=ask(expr.anchor, source))
     return expr
 
 

@@ -24,12 +24,14 @@ from shipway.maths.vector import Vector
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
 Pair: TypeAlias = tuple[str, tuple[str, ...]]
-"""A stream, or a source, with the keys of an entity."""
+"""A source with the keys of an entity."""
+Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None]
+"""A stream with the keys of an entity, and the condition that its events are chosen by."""
 
 NEVER = np.iinfo(np.int64).max
 """The instant of what never happens."""
 
-_FINEST = 1e-3
+FINEST = 1e-3
 """A column whose values are all below this would be left with less than three digits, and is not summed."""
 
 
@@ -55,14 +57,14 @@ class Streams:
     _known: dict[str, Instants] = field(default_factory=dict[str, Instants])
     _codes: dict[Pair, tuple[Codes, Codes]] = field(default_factory=dict[Pair, tuple[Codes, Codes]])
     _queries: dict[tuple[str, ...], window.Queries] = field(default_factory=dict[tuple[str, ...], window.Queries])
-    _timelines: dict[Pair, window.Timeline] = field(default_factory=dict[Pair, window.Timeline])
-    _edges: dict[tuple[Pair, int | None], Ints] = field(default_factory=dict[tuple[Pair, int | None], Ints])
+    _timelines: dict[Place, window.Timeline] = field(default_factory=dict[Place, window.Timeline])
+    _edges: dict[tuple[Place, int | None], Ints] = field(default_factory=dict[tuple[Place, int | None], Ints])
     _values: dict[tuple[str, Expr], tuple[Vector, float]] = field(
         default_factory=dict[tuple[str, Expr], tuple[Vector, float]]
     )
-    _prefixes: dict[tuple[Pair, Expr], window.Prefix] = field(default_factory=dict[tuple[Pair, Expr], window.Prefix])
-    _newest: dict[tuple[Pair, int | None], tuple[Ints, Bools]] = field(
-        default_factory=dict[tuple[Pair, int | None], tuple[Ints, Bools]]
+    _prefixes: dict[tuple[Place, Expr], window.Prefix] = field(default_factory=dict[tuple[Place, Expr], window.Prefix])
+    _newest: dict[tuple[Place, int | None], tuple[Ints, Bools]] = field(
+        default_factory=dict[tuple[Place, int | None], tuple[Ints, Bools]]
     )
 
     def ask(self, spine: pl.DataFrame, at: Ints) -> None:
@@ -130,17 +132,22 @@ class Streams:
             self._codes[key] = (there, here)
         return self._codes[key]
 
-    def timeline(self, event: Event, entity: Entity) -> window.Timeline:
-        """Return a stream's events, sorted for an entity."""
-        key = (event.name, entity.keys)
+    def timeline(self, event: Event, entity: Entity, where: Expr | None = None) -> window.Timeline:
+        """Return a stream's events, those where a condition is true, sorted for an entity."""
+        key = (event.name, entity.keys, where)
         if key not in self._timelines:
-            known = self._order(event)
-            codes = self.codes(event, entity)[0]
+            known, codes = self._order(event), self.codes(event, entity)[0]
             if known.unique.size and known.unique[-1] == NEVER:
                 instants = instants_of(event.source, event.known_at, self.tables[event.source.name])
                 codes = np.where(instants == NEVER, -1, codes)
+            if where is not None:
+                codes = np.where(self.holds(event, where), codes, -1)
             self._timelines[key] = window.sort_events(codes, known)
         return self._timelines[key]
+
+    def holds(self, event: Event, where: Expr) -> NDArray[np.bool_]:
+        """Return for each row of a stream's source whether a condition is true; SW-203 if it is no condition."""
+        return hold(where, self.raw(event, where))
 
     def queries(self, event: Event, entity: Entity) -> window.Queries:
         """Return what the spine asks of an entity's streams."""
@@ -148,14 +155,18 @@ class Streams:
             self._queries[entity.keys] = window.sort_queries(self.codes(event, entity)[1], self._asked)
         return self._queries[entity.keys]
 
-    def newest(self, event: Event, entity: Entity, width_us: int | None) -> tuple[Ints, Bools]:
+    def newest(
+        self, event: Event, entity: Entity, width_us: int | None, where: Expr | None = None
+    ) -> tuple[Ints, Bools]:
         """Return which row of a stream's source is the newest that each row of the spine knows, and where there is one.
 
         Where there is none the position is -1. One join in order of time finds it without a sort for each entity.
         """
-        key = ((event.name, entity.keys), width_us)
+        key = ((event.name, entity.keys, where), width_us)
         if key not in self._newest:
             there, here = self.codes(event, entity)
+            if where is not None:
+                there = np.where(self.holds(event, where), there, -1)
             position = _join_newest(self._order(event), there, self._asked, self._asked_at, here)
             found = position >= 0
             if width_us is not None and found.any():
@@ -177,7 +188,7 @@ class Streams:
             self._known[event.name] = sort_instants(instants, rank_ties(rows, event.source.key))
         return self._known[event.name]
 
-    def edge(self, stream: Pair, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
+    def edge(self, stream: Place, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
         """Return the lower edges of windows of a width, or with None the upper edge that all widths share."""
         key = (stream, width_us)
         if key not in self._edges:
@@ -189,9 +200,9 @@ class Streams:
             self._edges[key] = found
         return self._edges[key]
 
-    def prefix(self, pair: Pair, value: Expr, timeline: window.Timeline, vector: Vector) -> window.Prefix:
+    def prefix(self, stream: Place, value: Expr, timeline: window.Timeline, vector: Vector) -> window.Prefix:
         """Return the running sums of a value; SW-303 if they do not fit."""
-        key = (pair, value)
+        key = (stream, value)
         if key not in self._prefixes:
             try:
                 self._prefixes[key] = window.build_prefix(timeline, vector.values, vector.valid)
@@ -235,10 +246,17 @@ def _arrange(codes: Codes, instants: Instants) -> Codes:
     return codes if instants.order is None else codes.take(instants.order)
 
 
+def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
+    """Return where a condition is true, null being as false; SW-203 if its values are no truth values."""
+    if raw.values.dtype != np.bool_:
+        raise ShipwayError("SW-203", f"{render(condition)} is no condition", "compare it, such as delay > 15")
+    return raw.values & raw.valid
+
+
 def scale_values(value: Expr, raw: Vector) -> Ints:
     """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
-    if 0 < greatest < _FINEST:
+    if 0 < greatest < FINEST:
         raise ShipwayError(
             "SW-303",
             f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",

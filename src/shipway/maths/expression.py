@@ -14,15 +14,32 @@ import msgspec
 
 from shipway.kit.duration import format_duration, parse_duration
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.bins import Bins, Categories, Hashes, Relative
 from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import Operator
 
 Scalar: TypeAlias = bool | int | float | str
 Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate"
-Aggregation: TypeAlias = Literal["count", "sum", "mean", "share", "min", "max", "last", "age", "around"]
+Aggregation: TypeAlias = Literal[
+    "count", "sum", "mean", "variance", "deviation", "share", "min", "max", "last", "first", "age", "around", "decayed",
+    "quantile", "distinct", "common",
+]  # fmt: skip
 
 TAKEN: Final = frozenset(
-    {"columns", "doc", "entity", "event", "features", "instant_of", "key", "known_at", "name", "raw", "source"}
+    {
+        "columns",
+        "doc",
+        "entity",
+        "event",
+        "features",
+        "instant_of",
+        "key",
+        "known_at",
+        "name",
+        "raw",
+        "restated",
+        "source",
+    }
 )
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 
@@ -236,15 +253,20 @@ class Aggregate(Expression, frozen=True, tag="aggregate"):
     """One number from the events of a stream that were known when it was asked for.
 
     Attributes:
-        kind: `count`, `sum`, `mean`, `share` (of events where a condition holds), `min`, `max`; `last` (the newest
-            event's value, null included), `age` (microseconds since the newest event); `around` (planned events on both
-            sides of an instant of the row).
+        kind: `count`, `sum`, `mean`, `variance`, `deviation`, `share` (of events where a condition holds), `min`,
+            `max`; `last` and `first` (the newest and the oldest event's value, null included), `age` (microseconds
+            since the newest event); `around` (planned events on both sides of an instant of the row); `decayed` (a sum
+            that fades); `quantile`, `distinct` and `common` (the most common value), from counts of bins.
         stream: name of the event stream.
         value: what is aggregated, an expression on the stream's columns; None for `count`, `age` and `around`.
         width_us: length of the window `(T - width, T]`; for `last` and `age` the oldest event that still answers,
-            None for any; for `around` how far before the anchor.
+            None for any; for `around` how far before the anchor; for `decayed` the half-life.
         after_us: for `around`: how far after the anchor, inclusive.
         anchor: for `around`: the row's instant in the middle.
+        where: a condition on the stream's columns; events where it is not true are as if they were not there.
+        bins: for `quantile`, `distinct` and `common`: what values are counted in.
+        share: for `quantile`: the share of values at or below it, in whole millionths.
+        place: for `common`: which in the order of frequency, from 1.
     """
 
     kind: Aggregation
@@ -253,6 +275,10 @@ class Aggregate(Expression, frozen=True, tag="aggregate"):
     width_us: int | None = None
     after_us: int = 0
     anchor: "Column | Constant | Span | Operation | Aggregate | None" = None
+    where: "Column | Constant | Span | Operation | Aggregate | None" = None
+    bins: Bins | None = None
+    share: float = 0.0
+    place: int = 1
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
@@ -262,7 +288,7 @@ def walk(expr: Expr) -> Iterator[Expr]:
         for arg in expr.args:
             yield from walk(arg)
     elif isinstance(expr, Aggregate):
-        for child in (expr.value, expr.anchor):
+        for child in (expr.value, expr.anchor, expr.where):
             if child is not None:
                 yield from walk(child)
 
@@ -307,7 +333,9 @@ _PREFIX: Final[dict[str, str]] = {"neg": "-", "not": "~"}
 _PREFIX_STRENGTH: Final = 5
 _CALL_STRENGTH: Final = 6
 _METHOD: Final[dict[str, str]] = {"eq": "equals", "ne": "differs", "same": "same_as"}
-WINDOW_WORDS: Final[dict[Aggregation, str]] = {"sum": "total", "min": "least", "max": "greatest", "last": "newest"}
+WINDOW_WORDS: Final[dict[Aggregation, str]] = {
+    "sum": "total", "min": "least", "max": "greatest", "last": "newest", "common": "most_common",
+}  # fmt: skip
 """Windows whose word is not the name of their kind."""
 
 
@@ -341,16 +369,34 @@ def _render_operand(expr: Expr, least: int) -> str:
 
 
 def _render_aggregate(expr: Aggregate) -> str:
-    what = expr.stream if expr.value is None else render(expr.value)
-    if expr.kind == "around":
+    words = [expr.stream if expr.value is None else render(expr.value)]
+    if expr.anchor is not None:
         before, after = format_duration(expr.width_us or 0), format_duration(expr.after_us)
-        anchor = "" if expr.anchor is None else render(expr.anchor)
-        return f'w.around({what}, {anchor}, before="{before}", after="{after}")'
-    function = WINDOW_WORDS.get(expr.kind, expr.kind)
-    if expr.width_us is None:
-        return f"w.{function}({what})"
-    word = "within" if expr.kind in ("last", "age") else "last"
-    return f'w.{function}({what}, {word}="{format_duration(expr.width_us)}")'
+        words += [render(expr.anchor), f'before="{before}"', f'after="{after}"']
+    elif expr.kind == "quantile":
+        words.append(repr(expr.share))
+    elif expr.kind == "common" and expr.place != 1:
+        words.append(f"place={expr.place}")
+    if expr.width_us is not None and expr.anchor is None:
+        word = "within" if expr.kind in ("last", "age") else "half_life" if expr.kind == "decayed" else "last"
+        words.append(f'{word}="{format_duration(expr.width_us)}"')
+    if expr.bins is not None:
+        words.append(_render_bins(expr.bins))
+    if expr.where is not None:
+        words.append(f"where={render(expr.where)}")
+    return f"w.{WINDOW_WORDS.get(expr.kind, expr.kind)}({', '.join(words)})"
+
+
+def _render_bins(bins: Bins) -> str:
+    match bins:
+        case Categories(values=values):
+            return f"of=[{', '.join(render(Constant(value)) for value in values)}]"
+        case Hashes(count=count):
+            return f"bins={count}"
+        case Relative():
+            return f"bins=w.relative({bins.accuracy!r}, least={bins.least!r}, greatest={bins.greatest!r})"
+        case _:
+            return f"bins=[{', '.join(map(repr, bins.edges))}]"
 
 
 def _node(value: "Expression | Scalar") -> Expr:

@@ -193,6 +193,18 @@ def span(timeline: Timeline, queries: Queries, width_us: int | None) -> tuple[In
     return search_before(timeline, queries, width_us), search(timeline, queries)
 
 
+def oldest(timeline: Timeline, low: Ints, high: Ints) -> tuple[Ints, Bools]:
+    """Find the oldest event of each window, given its edges; among events of one instant the least tie is the oldest.
+
+    Returns:
+        `(position, found)`, int64[q] and bool[q]: the event's position in the original input, -1 where there is none.
+    """
+    found = high > low
+    position = np.full(high.size, -1, dtype=np.int64)
+    position[found] = timeline.order[low[found]]
+    return position, found
+
+
 def build_prefix(timeline: Timeline, values: AnyInts, valid: Bools) -> Prefix:
     """Sum the valid values of a timeline from its start to every event.
 

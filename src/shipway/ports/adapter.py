@@ -32,6 +32,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "reader.duckdb": "shipway.adapters.duckdb.reader:DuckdbReader",
     "reader.delta": "shipway.adapters.delta.reader:DeltaReader",
     "reader.hudi": "shipway.adapters.hudi.reader:HudiReader",
+    "changes.postgresql": "shipway.adapters.postgres.changes:PostgresChanges",
+    "changes.postgres": "shipway.adapters.postgres.changes:PostgresChanges",
     "changes.file": "shipway.adapters.file.tail:FileChanges",
     "warehouse.duckdb": "shipway.adapters.duckdb.warehouse:open_warehouse",
     "warehouse.postgresql": "shipway.adapters.adbc.warehouse:open_warehouse",

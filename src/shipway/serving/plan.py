@@ -12,9 +12,11 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr
-from shipway.core.online import SCALE, Layout, Scalar, Series, encode_place, kind_of, row_columns
+from shipway.core.kind import feature_kind, leaf_kind
+from shipway.core.level import BASES, ENTRIES
+from shipway.core.online import SCALE, Layout, Scalar, Series, encode_level, row_columns, unpack_varied
 from shipway.maths.expression import Aggregate, Column, walk
-from shipway.maths.scalar import Getter, compile_expr, resolve_kind, wrap
+from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
 
 Edge: TypeAlias = tuple[int, ...]
@@ -69,12 +71,12 @@ class Extremum(NamedTuple):
     """A least or greatest value over a window.
 
     Attributes:
-        slot: its place in the varied part of an entry.
+        place: its place among the extrema of an entry or a span.
         width_us: the window's width.
         choose: `min` or `max`.
     """
 
-    slot: int
+    place: int
     width_us: int
     choose: Callable[..., Any]
 
@@ -85,6 +87,7 @@ class Block:
 
     Attributes:
         prefix: what the series' name begins with; the entity's key follows.
+        base: what the name of its bases begins with.
         entity: the entity's place in the plan.
         stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
         packing: of the series' entries.
@@ -96,12 +99,14 @@ class Block:
         means: the next cells.
         recent: the next cells: of the newest event.
         extrema: the last cells: of all entries of a window.
+        compared: where in the varied part of an entry its extrema begin; they are followed by the tie alone.
         zeros: the edge where there is no event.
         nothing: the cells where there is no event.
         null: the cells where there is no entity, or no anchor.
     """
 
     prefix: bytes
+    base: bytes
     entity: int
     stream: int
     packing: struct.Struct
@@ -113,9 +118,14 @@ class Block:
     means: tuple[Mean, ...]
     recent: tuple[Recent, ...]
     extrema: tuple[Extremum, ...]
+    compared: int
     zeros: Edge
     nothing: tuple[Scalar, ...]
     null: tuple[Scalar, ...]
+
+    def unpack_extrema(self, entry: bytes) -> list[Scalar]:
+        """Return the least and the greatest value of each extremum from an entry."""
+        return unpack_varied(self.packing, entry)[self.compared : -1]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -270,7 +280,8 @@ class _Planner:
         series = self._layout.series[place]
         unknown = (None,) * (len(means) + len(recent) + len(extrema))
         return Block(
-            prefix=encode_place(place),
+            prefix=encode_level(place, ENTRIES),
+            base=encode_level(place, BASES),
             entity=self._entities.index(series.keys),
             stream=stream,
             packing=series.packing,
@@ -282,6 +293,7 @@ class _Planner:
             means=means,
             recent=recent,
             extrema=extrema,
+            compared=len(series.newest),
             zeros=(0,) * (1 + 2 * len(series.sums)),
             nothing=(*(0 for _ in counts), *(0 if total.unit is None else 0.0 for total in sums), *unknown),
             null=(*(None for _ in counts), *(None for _ in sums), *unknown),
@@ -304,23 +316,10 @@ class _Planner:
         return compile_expr(expr, leaf, self._kind)
 
     def _resolve(self, expr: Expr) -> Kind:
-        try:
-            return resolve_kind(expr, self._kind)
-        except ValueError as error:
-            raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+        return feature_kind(expr, self._layout.schema)
 
     def _kind(self, node: Column | Aggregate) -> Kind:
-        if isinstance(node, Column):
-            kind = kind_of(node, node.table, self._layout.schema)
-        elif node.kind in ("mean", "share"):
-            kind = "float"
-        elif node.value is None or node.kind in ("count", "age", "around"):
-            kind = "int"
-        else:
-            kind = kind_of(node.value, node.stream.partition(".")[0], self._layout.schema)
-            if node.kind != "last" and kind == "bool":
-                kind = "int"
-        return "int" if kind == "instant" else kind
+        return leaf_kind(node, self._layout.schema)
 
 
 def _read_float(name: str) -> Getter:
@@ -369,6 +368,6 @@ def _make_recent(series: Series, node: Aggregate) -> Recent:
 
 def _make_extremum(series: Series, node: Aggregate) -> Extremum:
     assert node.value is not None, "the value that is compared"
-    slot = len(series.newest) + 2 * series.extrema.index(node.value)
+    place = 2 * series.extrema.index(node.value)
     least = node.kind == "min"
-    return Extremum(slot if least else slot + 1, node.width_us or 0, min if least else max)
+    return Extremum(place if least else place + 1, node.width_us or 0, min if least else max)

@@ -7,10 +7,12 @@ rows about the same entity and instant share what was read.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import add
 from typing import Final, TypeAlias
 
-from shipway.core.online import Layout, Scalar, encode_entity, unpack_varied
+from shipway.core.online import WATERMARKS, Layout, Scalar, encode_entity, unpack_varied, unpack_watermarks
 from shipway.ports.online import Online
+from shipway.serving.extremum import find_extrema
 from shipway.serving.plan import Block, make_plan
 
 _EARLIEST: Final = -(1 << 63)
@@ -29,10 +31,14 @@ class Features:
             None for null.
         newest: for each of the layout's streams the instant of the newest event read, microseconds since 1970 UTC; None
             where none was, and for what was known beforehand, at no instant.
+        watermarks: for each of the layout's streams the instant up to which the store has everything known; None where
+            nobody knows, and none at all of a store that does not say. What is read at T is exact if T is not before
+            the watermarks, and nothing was known in between that is not applied yet.
     """
 
     values: list[Scalar]
     newest: tuple[int | None, ...]
+    watermarks: tuple[int | None, ...] = ()
 
 
 class FeatureReader:
@@ -69,9 +75,10 @@ class FeatureReader:
         shared: dict[tuple[int, bytes, int], int] = {}
         edges: list[tuple[bytes, int]] = []
         asked = [self._ask(row, instant, asks, edges, shared) for row, instant in zip(rows, at, strict=True)]
-        found = self._online.newest(edges)
+        *found, told = self._online.newest([*edges, (WATERMARKS, 0)])
+        watermarks = () if told is None else unpack_watermarks(told[1])
         answers = [self._answer(ask, found) for ask in asks]
-        return [self._gather(cells, of, answers) for cells, of in asked]
+        return [self._gather(cells, of, answers, watermarks) for cells, of in asked]
 
     def _ask(
         self,
@@ -108,10 +115,13 @@ class FeatureReader:
                 continue
             series = block.prefix + name
             asks.append((block, series, instant, len(edges)))
+            backs, base = block.backs, block.base + name
             if instant < block.least:  # no event is as old as the first instant of all
-                edges += [(series, max(instant - back, _EARLIEST)) for back in block.backs]
+                instants = [max(instant - back, _EARLIEST) for back in backs]
             else:
-                edges += [(series, instant - back) for back in block.backs]
+                instants = [instant - back for back in backs]
+            edges += [(series, each) for each in instants]
+            edges += [(base, each) for each in instants]
         return cells, of
 
     def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
@@ -120,8 +130,15 @@ class FeatureReader:
         newest = found[first]
         if newest is None:
             return block.nothing, _EARLIEST
-        unpack, zeros = block.packing.unpack_from, block.zeros
-        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first : first + len(block.backs)]]
+        unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
+        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
+        bases = found[middle : middle + len(edges)]
+        if bases[0] != bases[-1]:
+            # Where all edges have one base, or none, it makes no difference to theirs.
+            edges = [
+                edge if base is None else tuple(map(add, edge, unpack(base[1])))
+                for edge, base in zip(edges, bases, strict=True)
+            ]
         top = edges[0]
         rows = top[0]
         values: list[Scalar] = [rows - edges[low][0] for low in block.counts]
@@ -140,20 +157,19 @@ class FeatureReader:
         return values, newest[0]
 
     def _find_extrema(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
-        """Return the least and greatest values over windows, from all entries of the widest."""
-        after = max(instant - max(width for _, width, _ in block.extrema), _EARLIEST)
-        entries = [
-            (instant - when, unpack_varied(block.packing, entry))
-            for when, entry in self._online.between(series, after, instant)
-        ]
-        values: list[Scalar] = []
-        for slot, width, choose in block.extrema:
-            inside = [varied[slot] for age, varied in entries if age < width and varied[slot] is not None]
-            values.append(choose(inside, default=None))
-        return values
+        """Return the least and greatest values over windows, all from one state of the store."""
+        while True:
+            position = self._online.position()
+            values = find_extrema(self._online, block, series, instant)
+            if self._online.position() == position:
+                return values
 
     def _gather(
-        self, cells: list[Scalar], of: Sequence[int], answers: Sequence[tuple[Sequence[Scalar], int]]
+        self,
+        cells: list[Scalar],
+        of: Sequence[int],
+        answers: Sequence[tuple[Sequence[Scalar], int]],
+        watermarks: tuple[int | None, ...],
     ) -> Features:
         plan = self._plan
         newest = [_EARLIEST] * (plan.streams + 1)
@@ -173,4 +189,5 @@ class FeatureReader:
         for place in plan.conditions:
             condition = cells[plan.order[place]]
             shown[place] = _NAN if condition is None else int(condition)
-        return Features(shown, tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]]))
+        told = tuple([None if instant == _EARLIEST else instant for instant in newest[:-1]])
+        return Features(shown, told, watermarks)

@@ -61,7 +61,8 @@ class PostgresServer:
         where = ("-k", self._folder, "-h", "127.0.0.1", "-p", str(self.port))
         with (self._folder / "log").open("ab") as log:
             command = [self._programs / "postgres", "-D", self._folder / "data", *where]
-            command += ["-c", "recovery_init_sync_method=syncfs"]
+            command += ["-c", "recovery_init_sync_method=syncfs", "-c", "wal_level=logical"]
+            command += ["-c", "max_replication_slots=64", "-c", "max_wal_senders=64"]
             self._process = subprocess.Popen(command, stderr=log, **self._how)
         give_up = time.monotonic() + _PATIENCE_S
         ready = [self._programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self.port)]

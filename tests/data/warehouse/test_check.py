@@ -19,7 +19,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Label, Source
 from shipway.data.check import measure_tables
 from shipway.data.delivery import split_rows
-from shipway.data.warehouse.check import Place, measure_warehouse, write_questions
+from shipway.data.warehouse.check import measure_warehouse, write_questions
+from shipway.data.warehouse.relation import Place
 from shipway.maths.expression import Column
 
 t = Source(

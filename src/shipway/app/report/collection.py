@@ -224,7 +224,9 @@ def _stages(run: RunReport) -> tuple[StageData, ...]:
 def _stage_of(task: str, leaks: set[str]) -> str:
     """Return the stage of a task by the first word of its name, or by the leak it is about."""
     first, _, rest = task.partition(" ")
-    return "leak" if first in ("refuse", "price") or rest.partition(" ")[0] in leaks else first
+    if first in ("refuse", "price") or rest.partition(" ")[0] in leaks:
+        return "leak"
+    return "frame" if first == "describe" else first
 
 
 def _newest_verdicts(run: RunReport) -> list[Verdict]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
 import polars as pl
 
 from shipway.core.check import Check
@@ -37,7 +36,8 @@ from shipway.data.check import Measured
 from shipway.data.conclusion import make_evidence
 from shipway.data.question import EXAMPLES
 from shipway.data.warehouse.cadence import plan_age, plan_days, plan_gaps
-from shipway.data.warehouse.dialect import Dialect, dialect_of
+from shipway.data.warehouse.dialect import dialect_of
+from shipway.data.warehouse.relation import Place, Question, Relations
 from shipway.data.warehouse.row import (
     difference_of,
     plan_columns,
@@ -52,8 +52,7 @@ from shipway.data.warehouse.row import (
 from shipway.data.warehouse.scan import SELECT, Plan, Relation, Table, ask_query, questions_of, scan_main, scan_rows
 from shipway.data.warehouse.spread import plan_shift, plan_unseen, plan_vanished
 from shipway.data.warehouse.statistic import plan_correlation, plan_distinct, plan_mean, plan_quantile, plan_rows
-from shipway.data.warehouse.translation import ROW, Columns
-from shipway.kit.suggestion import did_you_mean
+from shipway.data.warehouse.translation import ROW
 from shipway.ports.warehouse import Warehouse
 
 _PLANS: Final[dict[type, Callable[[Any, Table], Plan]]] = {
@@ -77,33 +76,6 @@ _PLANS: Final[dict[type, Callable[[Any, Table], Plan]]] = {
     Vanished: plan_vanished,
     Timely: plan_timely,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a table lies in a warehouse.
-
-    Attributes:
-        table: its name there.
-        schema: the schema it is in; empty where the warehouse's own search finds it.
-    """
-
-    table: str
-    schema: str = ""
-
-
-class Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A question that is asked of a warehouse.
-
-    Attributes:
-        table: the table it is about.
-        what: what its answer says.
-        sql: the question.
-    """
-
-    table: str
-    what: str
-    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +205,7 @@ def _plan(
     keys: Mapping[str, Sequence[str]],
 ) -> list[_Group]:
     dialect = dialect_of(warehouse.dialect)
-    relations = _Relations(warehouse, dialect, places, mains)
+    relations = Relations(warehouse, dialect, places)
     groups: dict[str, _Group] = {}
     refused: list[ShipwayError] = []
     for check in checks:
@@ -241,7 +213,9 @@ def _plan(
         if not isinstance(measure, DataMeasure):
             raise ShipwayError("SW-403", f"{check} cannot be measured on tables", "put it into a gate before release")
         if measure.table not in groups:
-            groups[measure.table] = _Group(relations.open(measure.table, now, keys.get(measure.table, ())))
+            main = None if mains is None or measure.table not in mains else mains[measure.table]
+            table = _open(relations, measure.table, main, now, keys.get(measure.table, ()), warehouse)
+            groups[measure.table] = _Group(table)
         group = groups[measure.table]
         if group.checks.setdefault(check.name, check).measure != measure:
             raise ShipwayError("SW-105", f"two different checks are called {check.name!r}", "keep one of the two")
@@ -263,64 +237,21 @@ def _plan(
     return [*groups.values()]
 
 
-class _Relations:
-    """The tables of a warehouse, looked up once."""
-
-    def __init__(
-        self,
-        warehouse: Warehouse,
-        dialect: Dialect,
-        places: Mapping[str, Place],
-        mains: Mapping[str, Place] | None,
-    ) -> None:
-        self._warehouse = warehouse
-        self._dialect = dialect
-        self._places = places
-        self._mains = mains or {}
-        self._found: dict[str, Relation] = {}
-        self._names: dict[str, Sequence[str]] = {}
-
-    def find(self, name: str) -> Relation:
-        """Return the rows of a table; SW-209 if it is not there."""
-        if name not in self._found:
-            place = self._places.get(name, Place(name))
-            names = self._list(place.schema)
-            if not self._has(place):
-                where = f"schema {place.schema!r} of {self._dialect.name}" if place.schema else self._dialect.name
-                hint = did_you_mean(place.table, names) if names else "say where: --schema NAME, or --table SOURCE=..."
-                raise ShipwayError("SW-209", f"there is no table {place.table!r} in {where}", hint)
-            self._found[name] = self._relate(name, place)
-        return self._found[name]
-
-    def open(self, name: str, now: int, key: Sequence[str]) -> Table:
-        """Return a table with what main has of it, and the rows that main does not have, by its key."""
-        rows, place = self.find(name), self._mains.get(name)
-        main = self._relate(name, place) if place is not None and self._has(place) else None
-        new, changed = None, ""
-        columns = tuple(column for column in key if column in rows.columns.schema)
-        if main is not None and key:
-            missing = difference_of(rows.columns, main.columns, main.text, tuple(key))
-            new = Relation(f"(select {ROW}.* from {rows.text} where {missing}) as {ROW}", rows.columns)
-            # A column that main lacks is one that changed.
-            alike = rows.columns.schema.keys() <= main.columns.schema.keys()
-            changed = difference_of(rows.columns, main.columns, main.text, tuple(rows.columns.schema)) if alike else ""
-        return Table(name, rows, new, main, columns, now, self._warehouse.columns, changed)
-
-    def _relate(self, name: str, place: Place) -> Relation:
-        parts = [part for part in (place.schema, place.table) if part]
-        text = ".".join(self._dialect.write_name(part) for part in parts)
-        return Relation(f"{text} as {ROW}", Columns(name, self._warehouse.columns(text), self._dialect))
-
-    def _has(self, place: Place) -> bool:
-        names = self._list(place.schema)
-        if self._dialect.folds:
-            return place.table.casefold() in {name.casefold() for name in names}
-        return place.table in names
-
-    def _list(self, schema: str) -> Sequence[str]:
-        if schema not in self._names:
-            self._names[schema] = self._warehouse.tables(schema)
-        return self._names[schema]
+def _open(
+    relations: Relations, name: str, place: Place | None, now: int, key: Sequence[str], warehouse: Warehouse
+) -> Table:
+    """Return a table with what main has of it, and the rows that main does not have, by its key."""
+    rows = relations.find(name)
+    main = None if place is None else relations.find_at(name, place)
+    new, changed = None, ""
+    columns = tuple(column for column in key if column in rows.columns.schema)
+    if main is not None and key:
+        missing = difference_of(rows.columns, main.columns, main.text, tuple(key))
+        new = Relation(f"(select {ROW}.* from {rows.text} where {missing}) as {ROW}", rows.columns)
+        # A column that main lacks is one that changed.
+        alike = rows.columns.schema.keys() <= main.columns.schema.keys()
+        changed = difference_of(rows.columns, main.columns, main.text, tuple(rows.columns.schema)) if alike else ""
+    return Table(name, rows, new, main, columns, now, warehouse.columns, changed)
 
 
 def _ask_examples(plan: Plan, check: Check, table: Table) -> str:

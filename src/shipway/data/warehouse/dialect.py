@@ -1,4 +1,4 @@
-"""What differs between warehouses in the SQL that checks are asked in."""
+"""What differs between warehouses in the SQL that checks and features are asked in."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -33,6 +33,9 @@ class Dialect:
         name_bytes: the most bytes that a name may have; 0 where there is no such limit.
         folds: whether names that differ in their case only are one.
         nul: how the character 0 is written in a text; empty where no text holds it.
+        instant: an instant made of microseconds since 1970 UTC, around them.
+        whole: a float as the nearest whole number, the even one of two, around it.
+        asof: whether it has joins to the newest row that is not after an instant.
     """
 
     name: str
@@ -46,6 +49,9 @@ class Dialect:
     name_bytes: int
     folds: bool
     nul: str
+    instant: str
+    whole: str
+    asof: bool
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -102,6 +108,9 @@ DUCKDB: Final = Dialect(
     name_bytes=0,
     folds=True,
     nul="chr(0)",
+    instant="make_timestamptz({})",
+    whole="cast({} as bigint)",
+    asof=True,
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",
@@ -116,6 +125,9 @@ POSTGRES: Final = Dialect(
     name_bytes=_POSTGRES_BYTES,
     folds=False,
     nul="",
+    instant="(timestamptz 'epoch' + {} * interval '1 microsecond')",
+    whole="cast({} as bigint)",
+    asof=False,
 )
 DIALECTS: Final[Mapping[str, Dialect]] = {"duckdb": DUCKDB, "postgres": POSTGRES}
 """The dialects that checks are asked in, each executed in the tests."""

@@ -1,0 +1,42 @@
+"""The kind of value a feature has, from its definition and the kinds of the columns it reads, without a row."""
+
+from collections.abc import Mapping
+
+from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr
+from shipway.core.online import Kind as ColumnKind
+from shipway.core.online import kind_of
+from shipway.maths.expression import Aggregate, Column
+from shipway.maths.scalar import resolve_kind
+from shipway.maths.vector import Kind
+
+
+def feature_kind(expr: Expr, schema: Mapping[str, Mapping[str, ColumnKind]]) -> Kind:
+    """Return the kind of value a feature has.
+
+    Args:
+        expr: the feature's definition.
+        schema: table to column to kind, of at least the columns it reads.
+
+    Raises:
+        ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
+    """
+    try:
+        return resolve_kind(expr, lambda node: leaf_kind(node, schema))
+    except ValueError as error:
+        raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+
+
+def leaf_kind(node: Column | Aggregate, schema: Mapping[str, Mapping[str, ColumnKind]]) -> Kind:
+    """Return the kind of a column or a window; an instant and a duration are whole numbers."""
+    if isinstance(node, Column):
+        kind = kind_of(node, node.table, schema)
+    elif node.kind in ("mean", "share"):
+        kind = "float"
+    elif node.value is None or node.kind in ("count", "age", "around"):
+        kind = "int"
+    else:
+        kind = kind_of(node.value, node.stream.partition(".")[0], schema)
+        if node.kind != "last" and kind == "bool":
+            kind = "int"
+    return "int" if kind == "instant" else kind
