@@ -92,7 +92,8 @@ def build_slices(
             the spine is read in parts.
     """
     for event in plan.events.values():
-        require(event.source.name, _instant_columns(event), tables)
+        if spine is None or event.source.name in tables:
+            require(event.source.name, _instant_columns(event), tables)
     asked = tables[plan.spine.name] if spine is None else spine
     # A spine in memory is looked at whole, so that a refusal counts all rows.
     whole = [asked] if isinstance(asked, pl.DataFrame) else read_batches(asked, asked.schema.names(), rows)
