@@ -13,9 +13,11 @@ from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
+from shipway.core.pack import find_packs, make_pack
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame
 from shipway.data.materialisation import Materialiser
+from shipway.data.pack import PackedOnline
 from shipway.data.plan import AT, plan_views
 from shipway.serving.reader import FeatureReader
 from shipway.testing.fake.online import MemoryOnline
@@ -92,6 +94,26 @@ VIEWS = (
     ),
 )  # fmt: skip
 PLAN = plan_views(ASKS, ASKS.at, VIEWS, SOURCES)
+STORED = (
+    FeatureView(
+        "shop",
+        Entity("shop", ("shop",)),
+        {"good": w.newest(DONE.good), "note": w.newest(DONE.note, within="20m"),
+         "cost": w.newest(DONE.cost, within="5m"), "age": w.age(DONE, within="20m"),
+         "dear": w.newest(DONE.cost) / w.age(BOOKED) > 0, "sized": w.newest(BOOKED.size),
+         "planned": w.newest(PLANNED.size), "seats": w.newest(REGISTER.seats), "owner": w.newest(REGISTER.owner)},
+    ),
+    FeatureView("zone", Entity("zone", ("shop", "zone")), {"a": w.newest(DONE.amount), "b": w.age(BOOKED)}),
+    FeatureView("rate", Entity("rate", ("rate",)), {"n": w.count(DONE, last="20m"), "note": w.newest(BOOKED.size)}),
+)  # fmt: skip
+DIRECT = (
+    FeatureView(
+        "zone",
+        Entity("zone", ("shop", "zone")),
+        {"a": w.newest(DONE.amount), "b": w.age(BOOKED), "c": w.newest(DONE.cost, within="20m"),
+         "d": w.newest(DONE.good), "e": w.newest(PLANNED.size), "f": w.age(DONE, within="5m")},
+    ),
+)  # fmt: skip
 
 minutes = st.integers(0, 40)
 shops = st.sampled_from(["a", "b", None])
@@ -207,12 +229,49 @@ def expected(frame, columns):
 @settings(max_examples=150)
 def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, data):
     tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
-    frame = build_frame(PLAN, tables)
     layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
-    feed = make_feed(layout, PLAN, tables)
+    check_reading(data, layout, PLAN, tables, MemoryOnline(), lambda online: online)
+
+
+@pytest.mark.parametrize(("views", "members"), [(STORED, [4, 2]), (DIRECT, [3])])
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), data=st.data())
+@settings(max_examples=100)
+def test_what_is_read_from_packs_is_what_a_frame_has(views, members, calls, asks, order, data):
+    tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    packs = find_packs(layout)
+    assert [len(pack.members) for pack in packs] == members
+    schemas = [packs, (make_pack(layout, packs[0].members[:2]), *packs[1:])]
+
+    def wrap(online):
+        return PackedOnline(layout, online, packs=data.draw(st.sampled_from(schemas), "schema"))
+
+    plan = plan_views(ASKS, ASKS.at, views, SOURCES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shipway.serving.direct.MATRIX_ROWS", data.draw(st.sampled_from([1, 2, 9]), "matrix"))
+        check_reading(data, layout, plan, tables, MemoryOnline(), wrap)
+
+
+def test_the_short_way_is_taken_and_asks_once():
+    """Else the test above would not see it."""
+    tables = make_tables([ZERO | {"size": 1.0}, ZERO | {"done": 4, "size": 2.0}], [ASKED], [0])
+    layout = make_layout("asks", ("id",), DIRECT, schema_of(tables))
+    online = Counted()
+    feed = make_feed(layout, plan_views(ASKS, ASKS.at, DIRECT, SOURCES), tables)
+    Materialiser(layout, feed, PackedOnline(layout, online)).advance(at_minute(60))
+    reader = FeatureReader(layout, online)
+    for rows in (1, 12):
+        online.asked.clear()
+        reader.read([{"shop": "a", "zone": 1}] * rows, [at_minute(6)] * rows)
+        assert [len(asks) for asks in online.asked] == [rows + 1]
+
+
+def check_reading(data, layout, plan, tables, online, wrap):
+    """Let a store come about in some way or other, and compare what is read from it on the way with the frame."""
+    frame = build_frame(plan, tables)
+    feed = make_feed(layout, plan, tables)
     rows, at = scalars(tables["asks"]), frame[AT].to_physical().to_list()
-    online = MemoryOnline()
-    materialiser, reader = Materialiser(layout, feed, online), FeatureReader(layout, online)
+    materialiser, reader = Materialiser(layout, feed, wrap(online)), FeatureReader(layout, online)
     if data.draw(st.booleans(), "bootstrap"):
         materialiser.bootstrap(at[0] - data.draw(st.sampled_from([0, 0, 1, 15, LEAD]), "before") * MINUTE)
     found, done = [], 0
@@ -221,7 +280,7 @@ def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, data):
         for early in sorted(data.draw(st.lists(st.integers(0, 2 * LEAD), max_size=2), "chunks"), reverse=True):
             materialiser.advance(at[done] - early * MINUTE)
         if data.draw(st.booleans(), "restart"):
-            materialiser = Materialiser(layout, feed, online)
+            materialiser = Materialiser(layout, feed, wrap(online))
         materialiser.advance(at[batch][-1])
         if data.draw(st.booleans(), "trim"):
             materialiser.trim(at[done])
@@ -353,3 +412,19 @@ def test_a_feature_that_does_not_fit_its_columns_is_refused():
     layout = make_layout("asks", ("id",), views, {"asks": {"id": "int", "word": "text"}})
     with pytest.raises(ShipwayError, match="SW-203"):
         FeatureReader(layout, MemoryOnline())
+
+
+def test_a_value_that_is_too_old_is_told_from_one_that_is_missing():
+    views = (
+        FeatureView(
+            "shop",
+            Entity("shop", ("shop",)),
+            {"age": w.age(DONE, within="5m"), "note": w.newest(DONE.note), "n": w.count(DONE, last="5m"),
+             "sum": w.age(DONE, within="3m") + w.age(DONE, within="20m"), "far": w.age(PLANNED, within="1h")},
+        ),
+    )  # fmt: skip
+    reader = store_of(CALLED, views, Counted())
+    found = reader.read(
+        [{"shop": shop} for shop in ("a", "a", "b", "unknown", None)], [at_minute(t) for t in (6, 12, 12, 12, 12)]
+    )
+    assert [one.expired for one in found] == [(), (0, 3), (), (), ()]

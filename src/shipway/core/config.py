@@ -10,7 +10,7 @@ import msgspec
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
-from shipway.core.storage import StorageSection, check_storage
+from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
 from shipway.kit.suggestion import did_you_mean
@@ -146,6 +146,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
         storage: where files and the data's history are kept, if not in the project's folder of state.
+        online: where features are read from while they are served, if not there.
     """
 
     project: ProjectSection
@@ -155,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
+    online: OnlineSection = OnlineSection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -186,6 +188,7 @@ def read_config(data: dict[str, Any]) -> Config:
         ) from error
     check_storage(config.storage)
     _check_resources(config.resources)
+    check_online(config.online)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
@@ -332,6 +335,7 @@ def _hint(data: dict[str, Any]) -> str:
         "replay": ReplaySection,
         "resources": ResourceSection,
         "storage": StorageSection,
+        "online": OnlineSection,
     }
     known = list(get_type_hints(Config))
     for name in data:

@@ -72,6 +72,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         extrema: expressions of which the least and the greatest value of each instant are kept.
         keep_us: how far back the widest window reads, None where one is asked about an instant of the row, which may be
             any; the newest entry is kept whatever its age.
+        stored: whether nothing but its newest row is ever asked for, so that it may stand in a pack (`core.pack`).
     """
 
     stream: str
@@ -81,6 +82,7 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
     newest: tuple[Expr, ...] = ()
     extrema: tuple[Expr, ...] = ()
     keep_us: int | None = 0
+    stored: bool = False
 
     @property
     def table(self) -> str:
@@ -284,7 +286,7 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     if not keys:
         return b""
     # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
 
 
@@ -367,6 +369,7 @@ def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate],
         newest=tuple(by_kind["newest"]),
         extrema=tuple(by_kind["extrema"]),
         keep_us=None if anchored else max(node.width_us or 0 for node in nodes),
+        stored=all(node.kind in ("last", "age") for node in nodes),
     )
 
 
