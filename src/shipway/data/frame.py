@@ -91,9 +91,8 @@ def build_slices(
         ShipwayError: as for `build_frame`; what is said of numbers of rows is of the first part that has some where
             the spine is read in parts.
     """
-    for event in plan.events.values():
-        if spine is None or event.source.name in tables:
-            require(event.source.name, _instant_columns(event), tables)
+    for event in plan.events.values() if spine is None else plan.streams:
+        require(event.source.name, _instant_columns(event), tables)
     asked = tables[plan.spine.name] if spine is None else spine
     # A spine in memory is looked at whole, so that a refusal counts all rows.
     whole = [asked] if isinstance(asked, pl.DataFrame) else read_batches(asked, asked.schema.names(), rows)

@@ -39,13 +39,12 @@ def spine_columns(plan: Plan) -> tuple[str, ...]:
 
 def stream_columns(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return the columns of each table that a frame reads through streams, by the table's name."""
-    read: dict[str, list[str]] = {}
-    sources: dict[str, Source] = {}
+    read = {event.source.name: [*event.source.key] for event in plan.streams}
+    for event in plan.streams:
+        read[event.source.name].append(event.known_at)
     for stream, column in stream_reads(plan):
-        event = plan.events[stream]
-        sources[event.source.name] = event.source
-        read.setdefault(event.source.name, [*event.source.key]).extend((event.known_at, column))
-    return {name: _dated(sources[name], columns) for name, columns in read.items()}
+        read[plan.events[stream].source.name].append(column)
+    return {event.source.name: _dated(event.source, read[event.source.name]) for event in plan.streams}
 
 
 def size_slices(plan: Plan, streams: Mapping[str, pl.DataFrame], memory_bytes: int) -> int:
