@@ -27,7 +27,7 @@ def test_link_that_passes_a_column_keeps_a_place_in_it():
     ways = re.findall(r'<path d="([^"]+)" class="link"', drawn)
     (long,) = [way for way in ways if "L" in way]
     level = float(long.split("L")[1].split()[1])
-    assert all(not y <= level <= y + 30 for x, y in boxes if x == 2 * 172 + 0.5)
+    assert all(not y <= level <= y + 30 for x, y in boxes if x == 2 * 158 + 0.5)
 
 
 def test_links_lead_to_the_right():

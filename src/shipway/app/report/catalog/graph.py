@@ -14,7 +14,7 @@ _COLUMN: Final[dict[NodeKind, int]] = {
 _TITLES: Final = ("raw input", "source", "stream", "view, label", "model", "version", "service")
 _LINKED: Final = frozenset({"source", "view", "label"})
 """Kinds that have a section on the page."""
-_BOX, _ROOM, _TALL, _APART, _TOP = 132.0, 40.0, 30.0, 10.0, 34.0
+_BOX, _ROOM, _TALL, _APART, _TOP = 130.0, 28.0, 30.0, 10.0, 34.0
 _LETTERS: Final = 17
 _SWEEPS: Final = 6
 
