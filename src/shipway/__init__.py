@@ -35,6 +35,7 @@ _WORDS = {
     ),
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
+    "online": "shipway.serving.lookup",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ if TYPE_CHECKING:
     )
     from shipway.core.error import ShipwayError
     from shipway.core.word import entity, feature_view, gate, label, leak, model, source, system
+    from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
 
 __all__ = [
@@ -121,6 +123,7 @@ __all__ = [
     "never_lowers",
     "never_matters",
     "newest_seen",
+    "online",
     "paired_loss",
     "past",
     "prediction_shift",
