@@ -28,8 +28,8 @@ _WORDS = {
     ),
     **dict.fromkeys(
         (
-            "drift", "failed_answers", "feature_lag", "newest_seen", "paired_loss", "prediction_shift", "shown_loss",
-            "skew", "slow_answers",
+            "drift", "failed_answers", "feature_lag", "feature_skew", "newest_seen", "paired_loss", "prediction_shift",
+            "shown_loss", "skew", "slow_answers",
         ),
         "shipway.core.canary",
     ),
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         drift,
         failed_answers,
         feature_lag,
+        feature_skew,
         newest_seen,
         paired_loss,
         prediction_shift,
@@ -105,6 +106,7 @@ __all__ = [
     "entity",
     "failed_answers",
     "feature_lag",
+    "feature_skew",
     "feature_view",
     "fresh",
     "fullest_day",

@@ -1,13 +1,23 @@
-"""The gates before training asked of tables where they lie, in DuckDB and in PostgreSQL."""
+"""The gates before training asked of tables where they lie, in DuckDB and in PostgreSQL, and frames built there."""
 
 from pathlib import Path
 
 import duckdb
+import polars as pl
 import psycopg
 import pytest
 
+from shipway.app.feature import export_frame
 from shipway.app.project import find_project
-from shipway.app.warehouse import Whereabouts, check_warehouse, list_questions
+from shipway.app.warehouse import (
+    Whereabouts,
+    build_warehouse_frame,
+    check_warehouse,
+    list_frame_questions,
+    list_questions,
+    spell_frame,
+)
+from shipway.data.warehouse.spelling import SPELT
 from shipway.testing.refusal import expect_refusal
 
 ORDERS = """select * replace (cast(placed as timestamptz) as placed, cast(settled as timestamptz) as settled,
@@ -123,3 +133,58 @@ def test_postgres_is_asked_likewise(fresh, postgres):
     found, expected = check_warehouse(project, where), check_warehouse(project, at(fresh))
     assert found.outcome == "pass"
     assert said(found.verdicts[0]) == said(expected.verdicts[0])
+
+
+FRAMED = """select * replace (cast(placed as timestamptz) as placed, cast(settled as timestamptz) as settled,
+            returned = 1 as returned), cast(placed as timestamptz) + interval 30 day as closed,
+            isodow(placed) as weekday, hour(placed) as hour from read_csv('{}')"""
+
+
+def store_source(root, place="main.orders"):
+    with duckdb.connect(root / "shop.db") as connection:
+        connection.execute(f"create schema if not exists {place.partition('.')[0]}")
+        connection.execute(f"create table {place} as {FRAMED.format(root / 'orders.csv')}")
+
+
+def test_a_frame_built_there_is_that_of_the_ingested_data(ran_shop, fresh, tmp_path):
+    store_source(fresh, "raw.shop_orders")
+    export_frame(ran_shop.project, "returned", tmp_path / "here.parquet")
+    where = at(fresh, tables={"orders": "raw.shop_orders"})
+    made = export_frame(find_project(fresh), "returned", tmp_path / "there.parquet", where=where)
+    here, there = (pl.read_parquet(tmp_path / f"{name}.parquet") for name in ("here", "there"))
+    assert there.equals(here.sort("order_id"))
+    assert made.rows == here.height
+    assert not (fresh / ".shipway").exists()
+
+
+def test_a_frame_of_a_period_is_cut_from_it(fresh, tmp_path):
+    store_source(fresh)
+    start = 1_717_200_000_000_000
+    made = export_frame(find_project(fresh), "returned", tmp_path / "some.csv", start=start, where=at(fresh))
+    whole = build_warehouse_frame(find_project(fresh), at(fresh), "returned")
+    assert 0 < made.rows == whole.filter(pl.col("_at").to_physical() >= start).height < whole.height
+
+
+def test_the_questions_of_a_frame_end_with_the_frame(fresh):
+    store_source(fresh)
+    project = find_project(fresh)
+    questions = list_frame_questions(project, at(fresh), "returned")
+    assert questions[-1].what == "the frame"
+    with duckdb.connect(fresh / "shop.db") as connection:
+        connection.execute("set time zone 'UTC'")
+        rows = connection.sql(questions[-1].sql).fetchall()
+    assert [row[0] for row in rows] == list(range(1, 24_001))
+    with expect_refusal("SW-104"):
+        list_frame_questions(project, at(fresh), "return")
+    with expect_refusal("SW-104"):
+        build_warehouse_frame(project, at(fresh, tables={"order": "orders"}), "returned")
+
+
+def test_a_frame_is_spelt_for_a_warehouse_that_is_not_asked(ran_shop):
+    for dialect in SPELT:
+        questions = spell_frame(ran_shop.project, "returned", dialect, "shop", {"orders": "raw.orders"})
+        assert questions[-1].what == "the frame"
+        quote = SPELT[dialect].quote
+        assert f"from {quote}raw{quote}.{quote}orders{quote} as t" in questions[-1].sql
+    with expect_refusal("SW-104"):
+        spell_frame(ran_shop.project, "returned", "oracle")

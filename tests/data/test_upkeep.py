@@ -301,6 +301,32 @@ def test_a_stream_that_begins_anew_begins_an_empty_store():
     check_reads(plan, layout, online, {(2, "p"): second}, LATER)
 
 
+def test_a_beginning_that_broke_off_is_begun_again():
+    plan, layout = PLANS[False]
+    blank = dict.fromkeys(("zone", "size", "amount", "cost", "peak", "good", "note"))
+    first, second = ({"planned": at, "done": at, "shop": "a"} | blank for at in (30, 40))
+
+    class Broken(MemoryOnline):
+        broken = False
+
+        def trim(self, prefix, before, *, whole=False):
+            if self.broken:
+                raise KeyboardInterrupt
+            return super().trim(prefix, before, whole=whole)
+
+    online = Broken()
+    upkeep = Upkeep(layout, plan, online, lateness_us=0)
+    upkeep.apply("calls", make_changes([((1, "p"), first)]), b"1")
+    online.broken = True
+    with pytest.raises(KeyboardInterrupt):
+        upkeep.apply("calls", make_changes([((2, "p"), second)]), b"2", anew=True)
+    online.broken = False
+    upkeep = Upkeep(layout, plan, online, lateness_us=0)
+    assert upkeep.standing("calls").position is None
+    upkeep.apply("calls", make_changes([((2, "p"), second)]), b"2")
+    check_reads(plan, layout, online, {(2, "p"): second}, LATER)
+
+
 def test_a_source_that_begins_anew_beside_others_is_refused():
     plan, layout = PLANS[True]
     upkeep = Upkeep(layout, plan, MemoryOnline(), lateness_us=0)

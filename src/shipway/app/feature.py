@@ -13,6 +13,7 @@ from shipway.adapters.file.fault import translate_fault
 from shipway.app.instant import read_instant, write_instant
 from shipway.app.project import Project
 from shipway.app.target import check_target
+from shipway.app.warehouse import Whereabouts, build_warehouse_frame
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, Source
@@ -98,7 +99,13 @@ def get_features(project: Project, name: str, keys: Mapping[str, str], at: int |
 
 
 def export_frame(
-    project: Project, name: str, path: Path, *, start: int | None = None, end: int | None = None
+    project: Project,
+    name: str,
+    path: Path,
+    *,
+    start: int | None = None,
+    end: int | None = None,
+    where: Whereabouts | None = None,
 ) -> Exported:
     """Write a model's frame, each row as known when it is asked about, to a Parquet or CSV file.
 
@@ -110,6 +117,7 @@ def export_frame(
         path: the file; its ending says the format.
         start: only rows asked about at or after this instant, microseconds since 1970 UTC.
         end: only rows asked about before this instant.
+        where: the warehouse in which the frame is built, of the tables there; None for the data that was admitted.
 
     Raises:
         ShipwayError: SW-104 for an unknown model or ending, SW-106 for a period that ends before it starts, SW-401 if
@@ -127,9 +135,12 @@ def export_frame(
         fact = f"the period from {write_instant(start, zone)} to {write_instant(end, zone)} ends before it starts"
         raise ShipwayError("SW-106", fact, "exchange --from and --to")
     check_target(path)
-    plan = plan_frame(model, project.registry.sources)
-    with closing(Workspace(project)) as workspace:
-        frame = build_frame(plan, _read_tables(workspace, plan.tables))
+    if where is None:
+        plan = plan_frame(model, project.registry.sources)
+        with closing(Workspace(project)) as workspace:
+            frame = build_frame(plan, _read_tables(workspace, plan.tables))
+    else:
+        frame = build_warehouse_frame(project, where, name)
     asked = pl.col(AT).to_physical()
     frame = frame.filter(
         pl.lit(True) if start is None else asked >= start, pl.lit(True) if end is None else asked < end

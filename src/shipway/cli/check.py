@@ -1,8 +1,7 @@
 """`shipway check`."""
 
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import msgspec
 from cyclopts import App, Parameter
@@ -10,23 +9,20 @@ from cyclopts import App, Parameter
 from shipway.app.check import Checked, check_project
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given
-from shipway.cli.failure import DONE, OUTCOMES, UsageError
+from shipway.cli.failure import DONE, OUTCOMES
+from shipway.cli.place import need_address, read_tables, show_questions
 from shipway.cli.proposal import import_rules, infer
 from shipway.cli.render import (
     Console,
     show_facts,
     show_overrides,
     show_table,
-    show_text,
     show_title,
     show_way_out,
     word,
     write_value,
 )
 from shipway.core.projection import OverrideState
-
-if TYPE_CHECKING:
-    from shipway.data.warehouse.relation import Question
 
 app = App(
     name="check",
@@ -83,16 +79,14 @@ def check(
     if page is not None:
         check_target(page)
     if at is None:
-        for option, given in (("--schema", schema), ("--main", main), ("--table", table), ("--sql", sql)):
-            if given:
-                raise UsageError(f"{option} says something of a warehouse, and none is named", "name it: --at ADDRESS")
+        need_address(schema=schema, main=main, table=table, sql=sql)
         checked = check_project(project, gate, rows=rows or page is not None)
     else:
         from shipway.app.warehouse import Whereabouts, check_warehouse, list_questions
 
-        where = Whereabouts(at, Path.cwd(), schema or "", main or "", _read_tables(table))
+        where = Whereabouts(at, Path.cwd(), schema or "", main or "", read_tables(table))
         if sql:
-            door.answer(list_questions(project, where, gate), _show_questions)
+            door.answer(list_questions(project, where, gate), show_questions)
             return DONE
         checked = check_warehouse(project, where, gate, rows=rows or page is not None)
     if page is not None:
@@ -156,21 +150,6 @@ def _show_given(console: Console, given: OverrideState) -> None:
     show_overrides(console, [given])
     if given.revoked_at is None:
         console.print("shipway run goes on with this data, and with no other")
-
-
-def _read_tables(given: Iterable[str]) -> dict[str, str]:
-    tables: dict[str, str] = {}
-    for words in given:
-        source, equals, table = words.partition("=")
-        if not (source and equals and table):
-            raise UsageError(f"--table {words} names no table", "write --table SOURCE=TABLE, such as orders=raw.orders")
-        tables[source] = table
-    return tables
-
-
-def _show_questions(console: Console, questions: "list[Question]") -> None:
-    for question in questions:
-        show_text(console, f"-- {question.what}\n{question.sql};\n")
 
 
 def _show(console: Console, checked: Checked, page: Path | None) -> None:

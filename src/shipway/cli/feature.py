@@ -1,17 +1,20 @@
 """`shipway features`."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from shipway.app.catalog.question import list_views, search_catalog, show_entries, trace_lineage
 from shipway.app.feature import Features, get_features
-from shipway.app.lookup import look_up
-from shipway.app.online import Materialised, materialise
 from shipway.cli import catalog
-from shipway.cli.door import Flag, Given, read_time
-from shipway.cli.failure import UsageError
+from shipway.cli.door import Flag, Given, read_time, read_width
+from shipway.cli.failure import DONE, REFUSED, UsageError
 from shipway.cli.render import Console, show_facts, show_title, write_instant, write_value
+from shipway.cli.skew import show_audits
+
+if TYPE_CHECKING:
+    from shipway.app.online import Materialised
 
 app = App(
     name="features",
@@ -22,6 +25,7 @@ Examples:
   shipway features show customer.orders_90d
   shipway features search "late share of an airport"
   shipway features lineage orders --down
+  shipway features audit desk --last 24h
   shipway features get customer customer=c0042 --at 2024-12-01""",
 )
 
@@ -114,6 +118,8 @@ def get(name: str, /, *keys: str, at: str | None = None, online: Flag = False, d
     project = door.project()
     timezone = project.config.project.timezone
     if online:
+        from shipway.app.lookup import look_up
+
         answer = look_up(project, name, _split(keys), read_time(at, "--at", project))
         door.answer(answer, lambda console, found: _show_online(console, found, timezone))
         return
@@ -122,6 +128,49 @@ def get(name: str, /, *keys: str, at: str | None = None, online: Flag = False, d
     if features.at > features.now:
         at, now = (write_instant(instant, timezone) for instant in (features.at, features.now))
         door.note(f"features {name}", f"{at} is later than the project's present, {now}: nothing is known of between")
+
+
+@app.command(
+    name="audit",
+    help="Compare what a service read with the same features computed offline, and say why they differ",
+    help_epilogue="""\
+The exit code is 1 if more vectors differ than --bound allows
+
+Examples:
+  shipway features audit desk --last 24h
+  shipway features audit desk --last 7d --sample 2000 --bound 0.001 --json""",
+)
+def audit(
+    service: str,
+    /,
+    *,
+    last: str = "24h",
+    until: str | None = None,
+    sample: Annotated[int, Parameter(validator=Number(gte=1))] = 10_000,
+    seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    bound: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.0,
+    door: Given,
+) -> int:
+    """Compare what a service read with the same features computed offline, and say why they differ.
+
+    Args:
+        service: the service
+        last: length of the window
+        until: where it ends, an ISO date or time; by default now, or where a replay stands
+        sample: how many requests are drawn and computed again
+        seed: another one draws others
+        bound: which share of them may differ
+        door: how to answer
+    """
+    from shipway.app.skew import audit_features
+
+    width = read_width(last, "--last")
+    project = door.project()
+    timezone = project.config.project.timezone
+    end = read_time(until, "--until", project)
+    audits = audit_features(project, service, last_us=width, until=end, sample=sample, seed=seed, bound=bound)
+    door.answer(audits, lambda console, found: show_audits(console, found, timezone))
+    return REFUSED if any(audit.skewed for audit in audits) else DONE
 
 
 @app.command(
@@ -141,6 +190,8 @@ def fill(*, until: str | None = None, door: Given) -> None:
         until: everything known by this ISO date or time is on the main branch; by default the project's present
         door: how to answer
     """
+    from shipway.app.online import materialise
+
     project = door.project()
     timezone = project.config.project.timezone
     made = materialise(project, until=read_time(until, "--until", project))
@@ -149,7 +200,7 @@ def fill(*, until: str | None = None, door: Given) -> None:
         door.note(f"features {name}", f"not served: {why}")
 
 
-def _show_filled(console: Console, made: Materialised, timezone: str) -> None:
+def _show_filled(console: Console, made: "Materialised", timezone: str) -> None:
     how = "built anew" if made.anew else "brought up to date"
     show_title(console, made.online, f"{how}, whole up to {write_instant(made.until, timezone)} {timezone}")
     show_facts(console, {"rows applied": f"{made.applied:,}", "rows unchanged": f"{made.same:,}"})

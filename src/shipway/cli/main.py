@@ -23,7 +23,7 @@ COMMANDS: Final = {
     "data": ("data", "Branch, compare, merge and roll back the project's data"),
     "stream": ("stream", "Follow raw inputs that are streams of changes"),
     "features": ("feature", "Ask for features as known at an instant"),
-    "frame": ("frame", "Write a model's frame to a file"),
+    "frame": ("frame", "Write a model's frame to a file, or as SQL"),
     "models": ("model", "Show the versions of models, and export their bundles"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),

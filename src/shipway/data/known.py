@@ -189,7 +189,7 @@ def stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
         for node in walk(column.expr):
             if not isinstance(node, Aggregate):
                 continue
-            read = _stream_columns(node)
+            read = stream_columns(node)
             event = plan.events[node.stream]
             if node.kind != "around" and event.known_at != ALWAYS:
                 read.append(event.known_at)
@@ -198,7 +198,7 @@ def stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
     return {key: tuple(features) for key, features in collected.items()}
 
 
-def _stream_columns(node: Aggregate) -> list[str]:
+def stream_columns(node: Aggregate) -> list[str]:
     """Return the columns of a stream that a window over it reads, in its value and in its condition."""
     exprs = [expr for expr in (node.value, node.where) if expr is not None]
     return [column.name for expr in exprs for column in walk(expr) if isinstance(column, Column)]
@@ -232,7 +232,7 @@ def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame]
         keys = column.entity.keys if column.entity else ()
         anchor = evaluate_instant(node.anchor, plan.spine.name, tables)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
-        for name in (event.known_at, *keys, *_stream_columns(node)):
+        for name in (event.known_at, *keys, *stream_columns(node)):
             lead = _shortest_lead(event, name, keys, tables)
             count = int(np.count_nonzero(reach > lead))
             if count:

@@ -170,13 +170,13 @@ class FeatureReader:
         if newest is None:
             return block.nothing, _EARLIEST
         unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
-        edges = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
+        edges: list[Sequence[int]] = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
         bases = found[middle : middle + len(edges)]
         if bases[0] != bases[-1]:
             # Where all edges have one base, or none, it makes no difference to theirs.
             edges = [
-                edge if base is None else tuple(map(add, edge, unpack(base[1])))
-                for edge, base in zip(edges, bases, strict=True)
+                edge if base is None else list(map(add, edge, unpack(base[1])))
+                for edge, base in zip(edges, bases, strict=False)
             ]
         top = edges[0]
         rows = top[0]

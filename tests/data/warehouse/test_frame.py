@@ -96,6 +96,8 @@ def features(width: str) -> dict:
         "wild": w.newest(PAID.wild, within=width),
         "age": w.age(PAID, within=width),
         "dear": w.mean(PAID.price * 2 + PAID.lane, last=width),
+        "first": w.first(PAID.wild, last=width),
+        "some": w.total(PAID.price, last=width, where=PAID.good & (PAID.amount > -3)),
     }
 
 
@@ -116,6 +118,7 @@ VIEWS = (
             "ahead": w.around(DUE, ASKS.due, before="30m", after="1h"),
             "colour": w.newest(VISITS.event("always").colour),
             "gap": w.age(DUE) / "1m",
+            "odd": w.around(DUE, ASKS.due, before="30m", after="1h", where=DUE.lane.equals(1)),
         },
     ),
     FeatureView(
@@ -138,6 +141,9 @@ VIEWS = (
             "filled": w.newest(PAID.word).fill("none"),
             "known": w.least(PAID.amount, last="1h").fill(0) + w.count(PAID, last="1h"),
             "many": w.count(PAID, last="1d") // 2 > 1,
+            "word": w.first(PAID.word, last="3h", where=PAID.word.differs("")),
+            "low": w.least(PAID.amount, last="1d", where=PAID.good),
+            "last": w.newest(PAID.amount, where=~PAID.good),
         },
     ),
 )
@@ -249,13 +255,13 @@ def assert_alike(found: tuple[pl.DataFrame | str, pl.DataFrame | str]) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=10, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=6, phases=(Phase.explicit, Phase.generate))
 @given(given=tables)
 def test_a_warehouse_gives_the_bits_of_build_frame(yard, given):
     assert_alike(both(yard, plan(), given))
 
 
-@settings(max_examples=10, phases=(Phase.explicit, Phase.generate))
+@settings(max_examples=6, phases=(Phase.explicit, Phase.generate))
 @given(given=tables)
 def test_walking_steps_and_edges_gives_what_an_as_of_join_gives(duckdb_yard, given):
     with pytest.MonkeyPatch.context() as patch:
@@ -304,10 +310,16 @@ def test_a_frame_of_no_rows_and_one_of_no_history_have_their_columns(yard, rows)
             FeatureView("v", Entity("a", ("lane",)), {"x": w.around(PAID, ASKS.due, before="1h", after="1h")}),
             label=None,
         ),
+        plan(
+            FeatureView(
+                "v", Entity("a", ()), {"x": w.around(DUE, ASKS.due, before="1h", after="1h", where=DUE.price > 0)}
+            ),
+            label=None,
+        ),
         plan(label=Label("small", ASKS.event("booked").size > 1)),
         plan_views(ASKS, ASKS.settled, (), SOURCES),
     ],
-    ids=["stream", "row", "key", "label", "ahead", "outcome", "never"],
+    ids=["stream", "row", "key", "label", "ahead", "ahead where", "outcome", "never"],
 )
 def test_what_is_read_before_it_is_known_is_refused_in_the_same_words(yard, made):
     given = make_tables(5, 30, 60)
@@ -339,6 +351,25 @@ def test_what_cannot_be_computed_is_named(yard):
         build_frame_there(made, warehouse)
     assert refused[0].fact.startswith(f"2 features are not to be had in {yard.name}: v_odd: ")
     assert "; v_by: " in refused[0].fact
+
+
+def test_words_that_there_is_no_sql_for_are_named(yard):
+    put(yard, make_tables(1, 3, 3))
+    made = shape(
+        far=w.variance(PAID.amount, last="1h"),
+        fading=w.decayed(PAID.price, half_life="1h"),
+        often=w.distinct(PAID.word, last="1h"),
+    )
+    with yard.open() as warehouse, expect_refusal("SW-403") as refused:
+        build_frame_there(made, warehouse)
+    for name in ("v_far", "v_fading", "v_often"):
+        assert f"{name}: " in refused[0].fact
+
+
+def test_a_condition_that_is_none_is_refused(yard):
+    made = shape(odd=w.count(PAID, last="1h", where=PAID.amount + 1))
+    there, here = refusals(yard, made, make_tables(1, 3, 3))
+    assert str(there) == str(here)
 
 
 def test_a_table_that_is_not_there_is_refused(yard):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
@@ -13,6 +13,7 @@ _COUNT: Final = re.compile(r"\\.|\{([0-9]+)(?:,([0-9]*))?\}", re.DOTALL)
 _CONTROL: Final = re.compile(r"\\?([\x00-\x1f\x7f-\x9f])")
 _POSTGRES_COUNT: Final = 255
 """The most that a count in a pattern of PostgreSQL may be (DUPMAX)."""
+_ESCAPES: Final = str.maketrans({"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r"})
 _POSTGRES_BYTES: Final = 63
 """The length that PostgreSQL cuts a name to without a word."""
 
@@ -24,9 +25,10 @@ class Dialect:
     Attributes:
         name: what the warehouse is called in messages.
         micros: an instant in microseconds since 1970 UTC, around what is read.
-        divide: the operator that divides whole numbers and drops what is left.
+        divide: a whole number divided by another, what is left dropped, around both.
+        modulo: what is left, around both.
         round: a number rounded half away from zero, around it.
-        match: whether a text matches a pattern as a whole, around both.
+        match: whether a text matches a pattern as a whole, around both; None where that is not to be had.
         escape: a control character in a pattern, around its code.
         digits: how many hexadecimal digits that code has at least.
         most: the most that a count in a pattern may be.
@@ -35,14 +37,23 @@ class Dialect:
         nul: how the character 0 is written in a text; empty where no text holds it.
         instant: an instant made of microseconds since 1970 UTC, around them.
         whole: a float as the nearest whole number, the even one of two, around it.
-        asof: whether it has joins to the newest row that is not after an instant.
+        days: a date in days since 1970, around it.
+        same: whether two values are equal or both null, around both.
+        text: a text that is compared by its characters, around it.
+        not_nan: a float, and null where it is not a number, around it.
+        types: what whole numbers, floats, truth values and texts are called, and whole numbers of 38 digits (`wide`).
+        quote: what stands around a name.
+        backslash: whether a backslash escapes in texts, also the quote.
+        asof: how a join to the newest row not after an instant is spelt; empty where there is none.
+        ranges: whether a window may reach back by a number.
     """
 
     name: str
     micros: str
     divide: str
+    modulo: str
     round: str
-    match: Callable[[str, str], str]
+    match: Callable[[str, str], str] | None
     escape: str
     digits: int
     most: int
@@ -51,7 +62,15 @@ class Dialect:
     nul: str
     instant: str
     whole: str
-    asof: bool
+    days: str
+    same: str
+    text: str
+    not_nan: str
+    types: Mapping[str, str]
+    quote: str
+    backslash: bool
+    asof: Literal["", "on", "match"]
+    ranges: bool
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -64,11 +83,17 @@ class Dialect:
         if self.name_bytes and len(name.encode()) > self.name_bytes:
             fact = f"the name {name!r} is longer than the {self.name_bytes} bytes that {self.name} keeps of one"
             raise ShipwayError("SW-403", fact, "shorten it")
-        return '"' + name.replace('"', '""') + '"'
+        if self.backslash and ("\\" in name or self.quote in name):
+            raise ShipwayError("SW-403", f"{name!r} is no name in {self.name}", "name a table or column that is there")
+        return self.quote + name.replace(self.quote, self.quote * 2) + self.quote
 
     def read_text(self, read: str) -> str:
         """Return a text that is compared by its characters, whatever the language or case rules of a column."""
-        return f'(cast({read} as text) collate "C")'
+        return self.text.format(read)
+
+    def cast(self, kind: str, text: str) -> str:
+        """Return something as a value of a kind: `int`, `float`, `bool`, `text` or `wide`."""
+        return f"cast({text} as {self.types[kind]})"
 
     def write_text(self, text: str) -> str:
         """Return a text as a literal.
@@ -78,6 +103,8 @@ class Dialect:
         """
         if _has_surrogate(text) or ("\x00" in text and not self.nul):
             raise ShipwayError("SW-403", f"{text!r} is no text in {self.name}", "compare with a text that can be there")
+        if self.backslash:
+            return "'" + text.translate(_ESCAPES) + "'"
         parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\x00")]
         return parts[0] if len(parts) == 1 else f"({f' || {self.nul} || '.join(parts)})"
 
@@ -87,6 +114,9 @@ class Dialect:
         Raises:
             ShipwayError: SW-403 for a pattern that the warehouse cannot read.
         """
+        if self.match is None:
+            fact = f"the pattern {pattern!r} cannot be had in {self.name}, where nothing shows what it would match"
+            raise ShipwayError("SW-403", fact, "compare with whole texts, or make a column of it in the source")
         expanded = expand_pattern(pattern)
         for least, most in _COUNT.findall(expanded):
             if max(int(least or 0), int(most or 0)) > self.most:
@@ -96,10 +126,18 @@ class Dialect:
         return self.match(text, self.write_text(spelt))
 
 
+_TYPES: Final = {
+    "int": "bigint",
+    "float": "double precision",
+    "bool": "boolean",
+    "text": "text",
+    "wide": "numeric(38, 0)",
+}
 DUCKDB: Final = Dialect(
     name="DuckDB",
     micros="epoch_us({})",
-    divide="//",
+    divide="{0} // {1}",
+    modulo="{0} % {1}",
     round="round({})",
     match=lambda text, pattern: f"regexp_full_match({text}, {pattern})",
     escape="\\x{{{}}}",
@@ -110,12 +148,21 @@ DUCKDB: Final = Dialect(
     nul="chr(0)",
     instant="make_timestamptz({})",
     whole="cast({} as bigint)",
-    asof=True,
+    days="cast({} - date '1970-01-01' as bigint)",
+    same="{} is not distinct from {}",
+    text='(cast({} as text) collate "C")',
+    not_nan="nullif({}, cast('NaN' as double precision))",
+    types=_TYPES,
+    quote='"',
+    backslash=False,
+    asof="on",
+    ranges=True,
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",
     micros="cast(extract(epoch from {}) * 1000000 as bigint)",
-    divide="/",
+    divide="{0} / {1}",
+    modulo="{0} % {1}",
     # Its own round goes to the even number.
     round="(sign({0}) * floor(abs({0}) + 0.5))",
     match=lambda text, pattern: f"({text} ~ ('^(?:' || {pattern} || ')$'))",
@@ -127,7 +174,15 @@ POSTGRES: Final = Dialect(
     nul="",
     instant="(timestamptz 'epoch' + {} * interval '1 microsecond')",
     whole="cast({} as bigint)",
-    asof=False,
+    days="cast({} - date '1970-01-01' as bigint)",
+    same="{} is not distinct from {}",
+    text='(cast({} as text) collate "C")',
+    not_nan="nullif({}, cast('NaN' as double precision))",
+    types=_TYPES,
+    quote='"',
+    backslash=False,
+    asof="",
+    ranges=True,
 )
 DIALECTS: Final[Mapping[str, Dialect]] = {"duckdb": DUCKDB, "postgres": POSTGRES}
 """The dialects that checks are asked in, each executed in the tests."""

@@ -13,6 +13,7 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Expr
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
+from shipway.data.stream import Place
 from shipway.data.warehouse.dialect import Dialect
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.stream import ASKED, Stream
@@ -72,10 +73,8 @@ class _Writer:
     plan: Plan
     relations: Callable[[str], Relation]
     dialect: Dialect
-    asked: dict[str, str] = field(default_factory=dict[str, str])
-    streams: dict[tuple[str, tuple[str, ...]], Stream] = field(
-        default_factory=dict[tuple[str, tuple[str, ...]], Stream]
-    )
+    asked: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    streams: dict[Place, Stream] = field(default_factory=dict[Place, Stream])
     kinds: dict[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
 
     def __post_init__(self) -> None:
@@ -110,10 +109,11 @@ class _Writer:
 
     def _own(self, column: Column) -> str:
         """Return a column of the row itself, null until it is known."""
+        # It is read by its name in quotes, as any column is.
         return self._ask("c", self._when_known(column.name, to_sql(column, self.spine)))
 
     def _aggregate(self, node: Aggregate, entity: Entity) -> tuple[str, Kind]:
-        stream = self._stream(node.stream, entity)
+        stream = self._stream(node, entity)
         if node.anchor is not None:
             middle = instant_in(node.anchor, self.spine)
             high = self._ask("q", f"{middle} + {node.after_us}")
@@ -122,13 +122,13 @@ class _Writer:
         low = None if node.width_us is None else self._ask("q", f"{at} - {node.width_us}")
         return stream.aggregate(node, ASKED, low)
 
-    def _stream(self, name: str, entity: Entity) -> Stream:
-        place = (name, entity.keys)
+    def _stream(self, node: Aggregate, entity: Entity) -> Stream:
+        place = (node.stream, entity.keys, node.where)
         if place not in self.streams:
-            event = self.plan.events[name]
+            event = self.plan.events[node.stream]
             keys = [self._ask("k", self._when_known(key, self.spine.plain(key))) for key in entity.keys]
             relation = self.relations(event.source.name)
-            self.streams[place] = Stream(f"s{len(self.streams)}", event, entity.keys, relation, tuple(keys))
+            self.streams[place] = Stream(f"s{len(self.streams)}", event, entity.keys, node.where, relation, tuple(keys))
         return self.streams[place]
 
     def _when_known(self, column: str, text: str) -> str:
@@ -140,8 +140,8 @@ class _Writer:
 
     def _ask(self, kind: str, text: str) -> str:
         """Return the column of the rows asked about that holds something."""
-        name = f"{kind}{sum(other.startswith(kind) for other in self.asked.values())}"
-        return self.asked.setdefault(text, name)
+        name = f"{kind}{sum(other == kind for other, _ in self.asked)}"
+        return self.asked.setdefault((kind, text), name)
 
     def write(self, features: Mapping[str, str]) -> str:
         """Return the whole statement."""
@@ -166,7 +166,10 @@ class _Writer:
 
     def _rows(self) -> str:
         order = ", ".join(self.spine.plain(key) for key in self.plan.spine.key)
-        columns = ",\n  ".join(f"{text} as {name}" for text, name in self.asked.items())
+        written = {
+            name: self.dialect.write_name(name) if kind == "c" else name for (kind, _), name in self.asked.items()
+        }
+        columns = ",\n  ".join(f"{text} as {written[name]}" for (_, text), name in self.asked.items())
         over = f"order by {order}" if order else ""
         return f"select row_number() over ({over}) as r,\n  {columns}\nfrom {self.relations(self.plan.spine.name).text}"
 

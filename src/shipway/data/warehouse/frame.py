@@ -48,10 +48,10 @@ def write_frame_questions(
         ShipwayError: for the reasons of `build_frame_there` that show before anything is asked.
     """
     relations, dialect = _open(plan, warehouse, places)
-    return list_questions(plan, relations, dialect)
+    return spell_questions(plan, relations, dialect)
 
 
-def list_questions(plan: Plan, relations: Callable[[str], Relation], dialect: Dialect) -> list[Question]:
+def spell_questions(plan: Plan, relations: Callable[[str], Relation], dialect: Dialect) -> list[Question]:
     """Return what has to hold of the rows of a plan, and then the frame, as questions in a dialect.
 
     Raises:

@@ -14,7 +14,16 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Expr, Source
 from shipway.core.online import RESOLUTION
-from shipway.data.known import EarlyRead, own_columns, say_example, say_lead, spine_keys, static_reads, stream_reads
+from shipway.data.known import (
+    EarlyRead,
+    own_columns,
+    say_example,
+    say_lead,
+    spine_keys,
+    static_reads,
+    stream_columns,
+    stream_reads,
+)
 from shipway.data.plan import Plan, PlannedColumn
 from shipway.data.stream import FINEST, NEVER
 from shipway.data.warehouse.feature import instant_in
@@ -128,7 +137,7 @@ def _reads(plan: Plan, relations: Callable[[str], Relation]) -> Iterator[_Read]:
 
 def _instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
     if instant == ALWAYS:
-        return f"cast({_BEGINNING} as bigint)"
+        return relations(source.name).columns.dialect.cast("int", str(_BEGINNING))
     return to_sql(Column(source.name, instant), relations(source.name).columns)
 
 
@@ -145,7 +154,7 @@ def _guard_reads(reads: list[_Read], relation: Relation) -> Guard:
         for place, read in enumerate(reads):
             if counts[f"n{place}"]:
                 rows = ask(_ask_example(read, relation))
-                asked, known = (rows[name].fill_null(NEVER).to_numpy() for name in ("asked:", "known:"))
+                asked, known = (rows[name].fill_null(NEVER).to_numpy() for name in ("asked_us", "known_us"))
                 example = say_example(read.source, read.column, rows, 0, asked, known)
                 name = f"{table}.{read.column}"
                 n, of = counts[f"n{place}"], counts[f"r{place}"]
@@ -160,7 +169,7 @@ def _ask_example(read: _Read, relation: Relation) -> Question:
     columns, dialect = relation.columns, relation.columns.dialect
     names = dict.fromkeys([*read.source.key, read.column])
     wanted = [f"{columns.name(name)} as {dialect.write_name(name)}" for name in names]
-    wanted += [f'{read.asked} as "asked:"', f'{read.known} as "known:"']
+    wanted += [f"{read.asked} as asked_us", f"{read.known} as known_us"]
     order = ", ".join(columns.plain(name) for name in read.source.key)
     sql = f"select {', '.join(wanted)}\nfrom {relation.text}\nwhere {read.early}\norder by {order}\nlimit 1"
     return Question(table=columns.table, what=f"{columns.table}, a row that is read too early", sql=sql)
@@ -174,7 +183,10 @@ def _guard_plans(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard
             if isinstance(node, Aggregate) and node.anchor is not None:
                 event = plan.events[node.stream]
                 keys = column.entity.keys if column.entity else ()
-                guards += [_guard_plan(plan, column, node, name, relations) for name in (event.known_at, *keys)]
+                guards += [
+                    _guard_plan(plan, column, node, name, relations)
+                    for name in dict.fromkeys((event.known_at, *keys, *stream_columns(node)))
+                ]
     return guards
 
 
@@ -189,7 +201,7 @@ def _guard_plan(
     happens = " and ".join([f"{planned} is not null", *(f"{there.columns.name(key)} is not null" for key in keys)])
     dated = f"{happens} and {known} > {_instant(source, ALWAYS, relations)}"
     never = f"count(case when {happens} and {known} is null then 1 end) > 0"
-    least, most = f"cast({_BEGINNING} as bigint)", f"cast({_MOST} as bigint)"
+    least, most = (there.columns.dialect.cast("int", str(bound)) for bound in (_BEGINNING, _MOST))
     shortest = f"coalesce(min(case when {dated} then {planned} - {known} end), {most})"
     lead = f"select case when {never} then {least} else {shortest} end as lead\nfrom {there.text}"
     assert node.anchor is not None
@@ -218,7 +230,7 @@ def _guard_label(plan: Plan, relation: Relation) -> Guard:
     label, columns = plan.label, relation.columns
     assert label is not None
     event = plan.events[label.stream]
-    known = f"cast({_BEGINNING} as bigint)"
+    known = columns.dialect.cast("int", str(_BEGINNING))
     if event.known_at != ALWAYS:
         known = to_sql(Column(columns.table, event.known_at), columns)
     told = f"{known} is not null and {to_sql(label.value, columns)} is not null"
@@ -242,27 +254,40 @@ def _guard_label(plan: Plan, relation: Relation) -> Guard:
 
 def _guard_sums(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]:
     """Check that what is added up can be added up exactly."""
-    summed: dict[str, dict[tuple[str, tuple[str, ...], Expr], None]] = {}
+    summed: dict[str, dict[_Sum, None]] = {}
     for column in plan.columns:
         for node in walk(column.expr):
             if isinstance(node, Aggregate) and node.value is not None and node.kind in ("sum", "mean", "share"):
-                place = (node.stream, column.entity.keys if column.entity else (), node.value)
+                keys = column.entity.keys if column.entity else ()
+                place = _Sum(node.stream, keys, node.where, node.value)
                 summed.setdefault(plan.events[node.stream].source.name, {})[place] = None
     return [_guard_table(plan, [*places], relations(table), relations) for table, places in summed.items()]
 
 
+@dataclass(frozen=True, slots=True)
+class _Sum:
+    """A value that is added up, over the events of a stream that a condition chooses, for an entity."""
+
+    stream: str
+    keys: tuple[str, ...]
+    where: Expr | None
+    value: Expr
+
+
 def _guard_table(
     plan: Plan,
-    places: list[tuple[str, tuple[str, ...], Expr]],
+    places: list[_Sum],
     relation: Relation,
     relations: Callable[[str], Relation],
 ) -> Guard:
     columns, dialect = relation.columns, relation.columns.dialect
     wanted: list[str] = []
-    for number, (stream, keys, value) in enumerate(places):
-        event, text, kind = plan.events[stream], to_sql(value, columns), kind_in(value, columns)
+    for number, place in enumerate(places):
+        event, text, kind = plan.events[place.stream], to_sql(place.value, columns), kind_in(place.value, columns)
         there = [f"{_instant(event.source, event.known_at, relations)} is not null"]
-        there += [f"not {columns.missing(key)}" for key in keys]
+        there += [f"not {columns.missing(key)}" for key in place.keys]
+        if place.where is not None:
+            there.append(to_sql(place.where, columns))
         if kind == "float":
             units = f"{text} / {to_sql(Constant(RESOLUTION), columns)}"
             fits = f"abs({units}) <= {_EXACT}"
@@ -271,15 +296,15 @@ def _guard_table(
             there.append(fits)
             text = dialect.whole.format(f"({units})")
         else:
-            text = cast_to("int", text, kind)
-        total = f"sum(case when {' and '.join(there)} then abs(cast({text} as numeric(38, 0))) end)"
+            text = cast_to("int", text, kind, dialect)
+        total = f"sum(case when {' and '.join(there)} then abs({dialect.cast('wide', text)}) end)"
         wanted.append(f"case when {total} > {_MOST} then 1 else 0 end as b{number}")
 
     def refuse(answer: pl.DataFrame, ask: Ask) -> None:
         del ask
         found = answer.row(0, named=True)
-        for number, (_, _, value) in enumerate(places):
-            _refuse_sum(value, found, number)
+        for number, place in enumerate(places):
+            _refuse_sum(place.value, found, number)
 
     sql = f"select {_LINE.join(wanted)}\nfrom {relation.text}"
     return Guard(Question(table=columns.table, what=f"{columns.table}, whether sums are exact", sql=sql), refuse)

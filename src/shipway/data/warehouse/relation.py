@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
+import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.data.warehouse.dialect import Dialect
@@ -40,6 +41,19 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     sql: str
 
 
+def relate(name: str, place: Place, schema: Mapping[str, pl.DataType], dialect: Dialect) -> Relation:
+    """Return the rows of a table.
+
+    Args:
+        name: what it is called in messages.
+        place: where it lies.
+        schema: its columns and their types.
+        dialect: the SQL that is spoken there.
+    """
+    text = ".".join(dialect.write_name(part) for part in (place.schema, place.table) if part)
+    return Relation(f"{text} as {ROW}", Columns(name, schema, dialect))
+
+
 class Relations:
     """The tables of a warehouse, looked up once."""
 
@@ -74,9 +88,8 @@ class Relations:
         return self._relate(name, place) if self._has(place) else None
 
     def _relate(self, name: str, place: Place) -> Relation:
-        parts = [part for part in (place.schema, place.table) if part]
-        text = ".".join(self._dialect.write_name(part) for part in parts)
-        return Relation(f"{text} as {ROW}", Columns(name, self._warehouse.columns(text), self._dialect))
+        text = ".".join(self._dialect.write_name(part) for part in (place.schema, place.table) if part)
+        return relate(name, place, self._warehouse.columns(text), self._dialect)
 
     def _has(self, place: Place) -> bool:
         names = self._list(place.schema)

@@ -49,7 +49,13 @@ def plan_shift(measure: Shift, table: Table) -> Plan:
     def asked(scan: Scan) -> Callable[[], pl.DataFrame]:
         kind = kind_in(measure.value, scan.columns)
         text = to_sql(measure.value, scan.columns)
-        text = cast_to("float", text, kind) if number else text if kind == "text" else f"cast({text} as text)"
+        text = (
+            cast_to("float", text, kind, scan.columns.dialect)
+            if number
+            else text
+            if kind == "text"
+            else f"cast({text} as text)"
+        )
         return ask_counts(text, measure.by, scan, number=number)
 
     here = asked(scan)

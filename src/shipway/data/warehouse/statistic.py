@@ -109,7 +109,7 @@ def _number(value: Expr, scan: Scan) -> str:
     kind = kind_in(value, scan.columns)
     if kind == "text":
         raise ShipwayError("SW-203", f"{render(value)} is text, not a number", "take a number, or its .length()")
-    return cast_to("float", to_sql(value, scan.columns), kind)
+    return cast_to("float", to_sql(value, scan.columns), kind, scan.columns.dialect)
 
 
 def _ask_mean(measure: Mean, scan: Scan) -> Estimator:

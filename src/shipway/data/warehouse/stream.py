@@ -14,6 +14,7 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
+from shipway.data.warehouse.dialect import Dialect
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.translation import cast_to, kind_in, to_sql
 from shipway.maths.expression import Aggregate, Column, Constant, render
@@ -22,8 +23,8 @@ from shipway.maths.vector import Kind
 ASKED: Final = "q0"
 """The column of the rows asked about that holds when they are asked about."""
 
-_BEGINNING: Final = f"cast({-(2**63)} as bigint)"
-_KINDS: Final = ("count", "sum", "mean", "share", "min", "max", "last", "age", "around")
+_BEGINNING: Final = str(-(2**63))
+_KINDS: Final = ("count", "sum", "mean", "share", "min", "max", "last", "first", "age", "around")
 
 
 @dataclass(slots=True)
@@ -34,11 +35,13 @@ class Stream:
         name: what its relations in the statement are called after.
         event: the stream.
         keys: the entity's key columns.
+        where: the condition on its rows that they are chosen by.
         relation: the rows of its source.
         asked_keys: the columns of the rows asked about that hold the same keys, null where unknown.
         edges: the columns of the rows asked about that hold edges of windows, in order.
         sums: value to its place, of those added up.
         newest: value to its place, of those whose newest is read.
+        oldest: value to its place, of those whose oldest in a window is read.
         measured: value to its place, of those whose least or greatest is read.
         extrema: kind, place of the value and width to the place of what is read.
         results: what is found for a row asked about, in SQL, to the column that it will be in.
@@ -47,11 +50,13 @@ class Stream:
     name: str
     event: Event
     keys: tuple[str, ...]
+    where: Expr | None
     relation: Relation
     asked_keys: tuple[str, ...]
     edges: list[str] = field(default_factory=list[str])
     sums: dict[Expr, str] = field(default_factory=dict[Expr, str])
     newest: dict[Expr, str] = field(default_factory=dict[Expr, str])
+    oldest: dict[Expr, str] = field(default_factory=dict[Expr, str])
     measured: dict[Expr, str] = field(default_factory=dict[Expr, str])
     extrema: dict[tuple[str, str, int], str] = field(default_factory=dict[tuple[str, str, int], str])
     results: dict[str, str] = field(default_factory=dict[str, str])
@@ -87,23 +92,33 @@ class Stream:
         assert low is not None
         if node.kind in ("min", "max"):
             assert node.value is not None
+            if not self._dialect.ranges:
+                fact = f"{self._dialect.name} has no window that reaches back by a time, which {render(node)} needs"
+                raise ShipwayError("SW-403", fact, "build the frame with shipway run")
             place = (node.kind, self.measured.setdefault(node.value, f"y{len(self.measured)}"), node.width_us or 0)
             name = self.extrema.setdefault(place, f"m{len(self.extrema)}")
             return f"x.{name}", "float" if self.kind_of(node.value) == "float" else "int"
         first = self._edge(low)
         if node.kind in ("count", "around") or node.value is None:
-            return self._known(_difference(last, first, "n"), (high, low)), "int"
+            return self._known(self._difference(last, first, "n"), (high, low)), "int"
+        if node.kind == "first":
+            self._check_ties()
+            place = self.oldest.setdefault(node.value, f"f{len(self.oldest)}")
+            # The row after the step at the lower edge; where there is none, the first of all.
+            text = f"case when {first}.n is null then {last}.{place} else {first}.{place}_next end"
+            count = self._difference(last, first, "n")
+            return f"case when {count} > 0 then {text} end", self.kind_of(node.value)
         place = self.sums.setdefault(node.value, f"v{len(self.sums)}")
         scaled = self.kind_of(node.value) == "float"
-        total = _difference(last, first, place)
+        total = self._difference(last, first, place)
         if node.kind == "sum":
             if scaled:
-                return self._known(f"cast({total} as double precision) / {SCALE!r}", (high, low)), "float"
+                return self._known(f"{self._dialect.cast('float', total)} / {SCALE!r}", (high, low)), "float"
             return self._known(total, (high, low)), "int"
-        count = _difference(last, first, f"{place}_n")
-        divisor = f"cast({count} as double precision)"
+        count = self._difference(last, first, f"{place}_n")
+        total, divisor = self._dialect.cast("float", total), self._dialect.cast("float", count)
         divisor = f"({divisor} * {SCALE!r})" if scaled else divisor
-        return f"case when {count} > 0 then cast({total} as double precision) / {divisor} end", "float"
+        return f"case when {count} > 0 then {total} / {divisor} end", "float"
 
     def _check_ties(self) -> None:
         """Refuse a key of categories: a frame orders those as they were declared, SQL as texts."""
@@ -119,6 +134,9 @@ class Stream:
             self.edges.append(column)
         return f"e{self.edges.index(column)}"
 
+    def _difference(self, last: str, first: str, place: str) -> str:
+        return self._dialect.cast("int", f"coalesce({last}.{place}, 0) - coalesce({first}.{place}, 0)")
+
     def _known(self, text: str, edges: tuple[str, ...]) -> str:
         """Return a count or total, null for an entity or edge that is unknown."""
         asked = " and ".join(f"q.{column} is not null" for column in (*self.asked_keys, *edges))
@@ -127,15 +145,15 @@ class Stream:
     def relations(self) -> dict[str, str]:
         """Return the stream's relations in the statement, by name, each on those before it and the rows asked about."""
         found = {f"{self.name}_rows": self._rows(), f"{self.name}_steps": self._steps()}
-        if self.edges and not self._asof:
+        if self.edges and not self._dialect.asof:
             found[f"{self.name}_walk"] = self._walk()
         if self.extrema:
             found[f"{self.name}_reach"] = self._reach()
         return found | {self.name: self._find()}
 
     @property
-    def _asof(self) -> bool:
-        return self.relation.columns.dialect.asof
+    def _dialect(self) -> Dialect:
+        return self.relation.columns.dialect
 
     @property
     def _places(self) -> list[str]:
@@ -153,15 +171,18 @@ class Stream:
         for value, place in self.sums.items():
             text, kind = to_sql(value, columns), self.kind_of(value)
             units = dialect.whole.format(f"({text} / {to_sql(Constant(RESOLUTION), columns)})")
-            wanted[f"x{place}"] = units if kind == "float" else cast_to("int", text, kind)
+            wanted[f"x{place}"] = units if kind == "float" else cast_to("int", text, kind, dialect)
         wanted |= {place: to_sql(value, columns) for value, place in self.newest.items()}
+        wanted |= {f"x{place}": to_sql(value, columns) for value, place in self.oldest.items()}
         for value, place in self.measured.items():
             text, kind = to_sql(value, columns), self.kind_of(value)
             # The two zeros are one.
-            wanted[place] = f"({text} + 0.0)" if kind == "float" else cast_to("int", text, kind)
+            wanted[place] = f"({text} + 0.0)" if kind == "float" else cast_to("int", text, kind, dialect)
         there = [f"{wanted[place]} is not null" for place in self._places]
         if self.event.known_at != ALWAYS:
             there.append(f"{instant} is not null")
+        if self.where is not None:
+            there.append(to_sql(self.where, columns))
         where = f"\nwhere {' and '.join(there)}" if there else ""
         return f"select {_list(wanted)}\nfrom {self.relation.text}{where}"
 
@@ -177,6 +198,9 @@ class Stream:
             wanted[place] = f"sum(x{place}) over {running}"
             wanted[f"{place}_n"] = f"count(x{place}) over {running}"
         wanted |= {place: place for place in self.newest.values()}
+        for place in self.oldest.values():
+            wanted[place] = f"first_value(x{place}) over {running}"
+            wanted[f"{place}_next"] = f"lead(x{place}) over ({window})"
         kept = ", ".join(place for place in wanted if place != "u")
         return (
             f"select {kept}\nfrom (\nselect {_list(wanted)}\nfrom {self.name}_rows\n) as s\nwhere u is null or u <> h"
@@ -186,7 +210,7 @@ class Stream:
         """Walk steps and edges in one order, and write down at every edge the number of the last step seen."""
         keys = "".join(f"{place}, " for place in self._places)
         # At one instant the step comes first: what is known at T is known by T.
-        parts = [f"select {keys}h, n, -1 as e, cast(null as bigint) as r\nfrom {self.name}_steps"]
+        parts = [f"select {keys}h, n, -1 as e, {self._dialect.cast('int', 'null')} as r\nfrom {self.name}_steps"]
         for place, column in enumerate(self.edges):
             asked = "".join(f"{key}, " for key in self.asked_keys)
             there = " and ".join(f"{name} is not null" for name in (*self.asked_keys, column))
@@ -203,7 +227,7 @@ class Stream:
         nothing = ", ".join(f"null as {place}" for place in values)
         there = " and ".join(f"{name} is not null" for name in self.asked_keys)
         asked = "".join(f"{key}, " for key in self.asked_keys)
-        rows = f"select {keys}h, cast(null as bigint) as r, {', '.join(values)}\nfrom {self.name}_rows"
+        rows = f"select {keys}h, {self._dialect.cast('int', 'null')} as r, {', '.join(values)}\nfrom {self.name}_rows"
         rows += f"\nunion all\nselect {asked}{ASKED}, r, {nothing}\nfrom asked{f' where {there}' if there else ''}"
         wanted = {"r": "r"}
         for (kind, value, width), place in self.extrema.items():
@@ -214,23 +238,24 @@ class Stream:
     def _find(self) -> str:
         """Join the steps at all edges to the rows asked about, and calculate what is wanted of them."""
         steps, joins = f"{self.name}_steps", list[str]()
-        if self.edges and not self._asof:
+        if self.edges and not self._dialect.asof:
             joins.append(f"left join {self.name}_walk as p on p.r = q.r")
         for place, column in enumerate(self.edges):
             step = f"e{place}"
             same = [f"{step}.{key} = q.{asked}" for key, asked in zip(self._places, self.asked_keys, strict=True)]
-            if self._asof:
-                joins.append(f"asof left join {steps} as {step} on {' and '.join([*same, f'{step}.h <= q.{column}'])}")
-            else:
-                joins.append(f"left join {steps} as {step} on {' and '.join([*same, f'{step}.n = p.n{place}'])}")
+            match self._dialect.asof:
+                case "on":
+                    on = " and ".join([*same, f"{step}.h <= q.{column}"])
+                    joins.append(f"asof left join {steps} as {step} on {on}")
+                case "match":
+                    on = f" on {' and '.join(same)}" if same else ""
+                    joins.append(f"asof join {steps} as {step} match_condition (q.{column} >= {step}.h){on}")
+                case _:
+                    joins.append(f"left join {steps} as {step} on {' and '.join([*same, f'{step}.n = p.n{place}'])}")
         if self.extrema:
             joins.append(f"left join {self.name}_reach as x on x.r = q.r")
-        wanted = {"r": "q.r"} | {name: text for text, name in self.results.items()}
+        wanted = {"r": "q.r"} | {self._dialect.write_name(name): text for text, name in self.results.items()}
         return "\n".join([f"select {_list(wanted)}", "from asked as q", *joins])
-
-
-def _difference(last: str, first: str, place: str) -> str:
-    return f"cast(coalesce({last}.{place}, 0) - coalesce({first}.{place}, 0) as bigint)"
 
 
 def _partition(keys: list[str]) -> str:

@@ -22,10 +22,9 @@ from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, res
 ROW: Final = "t"
 """What a row is called in a question."""
 
-_TYPES: Final[dict[Kind, str]] = {"int": "bigint", "float": "double precision", "bool": "boolean", "text": "text"}
 _SIGNS: Final[dict[Operator, str]] = {
     "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=", "ne": "<>", "and": "and", "or": "or",
-    "same": "is not distinct from", "add": "+", "sub": "-", "mul": "*",
+    "add": "+", "sub": "-", "mul": "*",
 }  # fmt: skip
 _PLAIN_DIGITS: Final = 15
 """Digits of a decimal number that every engine reads as the same float."""
@@ -64,13 +63,13 @@ class Columns:
             return self.dialect.read_text(self.name(column))
         if dtype.is_float():
             # The two zeros are equal.
-            return f"({drop_nan(self.name(column))} + 0.0)"
+            return f"({drop_nan(self.name(column), self.dialect)} + 0.0)"
         return self.name(column)
 
     def missing(self, column: str) -> str:
         """Return whether a column is null or not a number."""
         read = self.name(column)
-        return f"({drop_nan(read) if self.dtype(column).is_float() else read} is null)"
+        return f"({drop_nan(read, self.dialect) if self.dtype(column).is_float() else read} is null)"
 
     def any_missing(self, columns: Sequence[str]) -> str:
         """Return whether one of several columns is null or not a number."""
@@ -93,23 +92,24 @@ def kind_in(expr: Expr, columns: Columns) -> Kind:
     return _translate(expr, columns)[1]
 
 
-def cast_to(kind: Kind, text: str, given: Kind) -> str:
+def cast_to(kind: Kind, text: str, given: Kind, dialect: Dialect) -> str:
     """Return a value as one of another kind."""
     if kind == given:
         return text
     if given == "bool":
         text = f"cast({text} as int)"
-    return f"cast({text} as {_TYPES[kind]})"
+    return dialect.cast(kind, text)
 
 
-def drop_nan(text: str) -> str:
+def drop_nan(text: str, dialect: Dialect) -> str:
     """Return a float, and null where it is not a number."""
-    return f"nullif({text}, cast('NaN' as double precision))"
+    return dialect.not_nan.format(text)
 
 
 def floor_divide(left: str, right: str, dialect: Dialect) -> str:
     """Return a whole number divided by one above zero, rounded down."""
-    return f"({left} {dialect.divide} {right} - case when {left} % {right} < 0 then 1 else 0 end)"
+    divided, rest = dialect.divide.format(left, right), dialect.modulo.format(left, right)
+    return f"({divided} - case when {rest} < 0 then 1 else 0 end)"
 
 
 def _translate(expr: Expr, columns: Columns) -> tuple[str, Kind]:
@@ -119,7 +119,7 @@ def _translate(expr: Expr, columns: Columns) -> tuple[str, Kind]:
         case Constant():
             kind = kind_of_scalar(expr.value)
             text = _literal(expr.value, columns.dialect)
-            return (text if text.startswith("cast(") else f"cast({text} as {_TYPES[kind]})"), kind
+            return (text if text.startswith("cast(") else columns.dialect.cast(kind, text)), kind
         case Span():
             return _translate(Constant(expr.us), columns)
         case Aggregate():
@@ -133,15 +133,15 @@ def _translate_column(column: Column, columns: Columns) -> tuple[str, Kind]:
     if dtype == pl.Boolean:
         return read, "bool"
     if dtype.is_integer():
-        return read if dtype == pl.Int64 else f"cast({read} as bigint)", "int"
+        return read if dtype == pl.Int64 else dialect.cast("int", read), "int"
     if dtype.is_float() or dtype.is_decimal():
-        return drop_nan(read if dtype == pl.Float64 else f"cast({read} as double precision)"), "float"
+        return drop_nan(read if dtype == pl.Float64 else dialect.cast("float", read), dialect), "float"
     if isinstance(dtype, pl.String | pl.Categorical | pl.Enum):
         return dialect.read_text(read), "text"
     if isinstance(dtype, pl.Datetime):
         return dialect.micros.format(read), "int"
     if dtype == pl.Date:
-        return f"(cast({read} - date '1970-01-01' as bigint) * {DAY})", "int"
+        return f"({dialect.days.format(read)} * {DAY})", "int"
     raise ShipwayError(
         "SW-203", f"{column} is {dtype}, which no expression can read", "use numbers, text, truth values or time"
     )
@@ -173,7 +173,7 @@ def _in_common(args: Sequence[Expr], done: Sequence[tuple[str, Kind]], kind: Kin
             value = arg.value if isinstance(arg, Constant) else arg.us
             found.append(_literal(float(value) if kind == "float" else value, dialect))
         else:
-            found.append(cast_to(kind, text, given))
+            found.append(cast_to(kind, text, given, dialect))
     return found
 
 
@@ -187,9 +187,9 @@ def _calculate(expr: Operation, kind: Kind, args: list[str], dialect: Dialect) -
             return f"abs({arg})"
         case (("add" | "sub" | "mul"), [left, right]):
             text = f"({left} {_SIGNS[expr.op]} {right})"
-            return drop_nan(text) if kind == "float" else text
+            return drop_nan(text, dialect) if kind == "float" else text
         case "div", [left, right]:
-            return drop_nan(f"({left} / nullif({right}, 0))")
+            return drop_nan(f"({left} / nullif({right}, 0))", dialect)
         case _:
             pass
     if kind == "float":
@@ -202,12 +202,14 @@ def _calculate(expr: Operation, kind: Kind, args: list[str], dialect: Dialect) -
     if above and cast("int", divisor.us if isinstance(divisor, Span) else cast("Constant", divisor).value) > 0:
         if expr.op == "floordiv":
             return floor_divide(left, right, dialect)
-        return f"({left} % {right} + case when {left} % {right} < 0 then {right} else 0 end)"
+        rest = dialect.modulo.format(left, right)
+        return f"({rest} + case when {rest} < 0 then {right} else 0 end)"
     right = f"nullif({right}, 0)"
-    turned = f"{left} % {right} <> 0 and ({left} < 0) <> ({right} < 0)"
+    rest = dialect.modulo.format(left, right)
+    turned = f"{rest} <> 0 and ({left} < 0) <> ({right} < 0)"
     if expr.op == "floordiv":
-        return f"({left} {dialect.divide} {right} - case when {turned} then 1 else 0 end)"
-    return f"({left} % {right} + case when {turned} then {right} else 0 end)"
+        return f"({dialect.divide.format(left, right)} - case when {turned} then 1 else 0 end)"
+    return f"({rest} + case when {turned} then {right} else 0 end)"
 
 
 def _relate(expr: Operation, args: Sequence[tuple[str, Kind]], dialect: Dialect) -> str:
@@ -216,12 +218,14 @@ def _relate(expr: Operation, args: Sequence[tuple[str, Kind]], dialect: Dialect)
     if expr.op == "not":
         return f"(not {args[0][0]})"
     if expr.op == "length":
-        return f"cast(length({args[0][0]}) as bigint)"
+        return dialect.cast("int", f"length({args[0][0]})")
     (_, left_kind), (_, right_kind) = args
     common = left_kind if left_kind == right_kind else result_kind("fill", [left_kind, right_kind])
     left, right = _in_common(expr.args, args, common, dialect)
     if expr.op == "fill":
         return f"coalesce({left}, {right})"
+    if expr.op == "same":
+        return f"({dialect.same.format(left, right)})"
     return f"({left} {_SIGNS[expr.op]} {right})"
 
 
@@ -236,9 +240,9 @@ def _find(subject: tuple[str, Kind], members: Sequence[Scalar], dialect: Dialect
         return _among(text, [float(member) for member in members], dialect)
     whole = [int(member) for member in members if not isinstance(member, float)]
     broken = [member for member in members if isinstance(member, float)]
-    parts = [_among(cast_to("int", text, kind), whole, dialect)] if whole else []
+    parts = [_among(cast_to("int", text, kind, dialect), whole, dialect)] if whole else []
     if broken:
-        parts.append(_among(cast_to("float", cast_to("int", text, kind), "int"), broken, dialect))
+        parts.append(_among(cast_to("float", cast_to("int", text, kind, dialect), "int", dialect), broken, dialect))
     return parts[0] if len(parts) == 1 else f"({' or '.join(parts)})"
 
 
@@ -251,10 +255,10 @@ def _literal(value: Scalar, dialect: Dialect) -> str:
         case bool():
             return "true" if value else "false"
         case int():
-            return str(value) if value >= 0 else f"cast({value} as bigint)"
+            return str(value) if value >= 0 else dialect.cast("int", str(value))
         case float():
             text = repr(value)
             plain = value >= 0 and "e" not in text and len(text.replace(".", "")) <= _PLAIN_DIGITS
-            return text if plain else f"cast('{text}' as double precision)"
+            return text if plain else dialect.cast("float", f"'{text}'")
         case str():
             return dialect.write_text(value)
