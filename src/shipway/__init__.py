@@ -36,6 +36,7 @@ _WORDS = {
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
     "features": "shipway.app.asking",
+    "online": "shipway.serving.lookup",
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ if TYPE_CHECKING:
     )
     from shipway.core.error import ShipwayError
     from shipway.core.word import entity, feature_view, gate, label, leak, model, source, system
+    from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
 
 __all__ = [
@@ -126,6 +128,7 @@ __all__ = [
     "never_lowers",
     "never_matters",
     "newest_seen",
+    "online",
     "paired_loss",
     "past",
     "prediction_shift",

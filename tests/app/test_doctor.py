@@ -70,3 +70,23 @@ def test_folder_that_cannot_be_written_is_told(tmp_path, monkeypatch):
 def test_locks_that_do_nothing_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_is_held", lambda lock: False)
     assert by_name(diagnose(tmp_path))["file system"].said == "locks do nothing"
+
+
+def test_where_features_are_read_from_is_told_with_what_cannot_be_done_there(fresh, tmp_path, monkeypatch, redis):
+    found = by_name(diagnose(fresh))["online store"]
+    assert found.health == "good"
+    assert "one writer, up to 17 GB" in found.said
+    mounts = tmp_path / "mounts"
+    mounts.write_text("server:/data / nfs4 rw 0 0\n")
+    monkeypatch.setattr(doctor, "MOUNTS", mounts)
+    found = by_name(diagnose(fresh))["online store"]
+    assert found.health == "bad"
+    assert "nfs4, a network file system" in found.said
+    assert "redis://" in found.hint
+    with (fresh / "shipway.toml").open("a") as file:
+        file.write(f'\n[online]\nuri = "{redis.address()}"\n')
+    assert by_name(diagnose(fresh))["online store"].said == "0 stores on the server"
+    text = (fresh / "shipway.toml").read_text()
+    (fresh / "shipway.toml").write_text(text[: text.index("redis://")] + 'redis://127.0.0.1:1/0"\n')
+    found = by_name(diagnose(fresh))["online store"]
+    assert (found.health, found.said[:6]) == ("bad", "SW-607")

@@ -15,17 +15,21 @@ import msgspec
 
 from shipway.app.count import write_plural
 from shipway.app.ledger import verify_ledger
-from shipway.app.project import Project, find_project
+from shipway.app.project import STATE_FOLDER, Project, find_project
 from shipway.app.store import verify_store
 from shipway.app.stream import StreamLine, list_streams
 from shipway.core.error import ShipwayError
 from shipway.kit.duration import format_duration
 from shipway.kit.file import hold_lock, write_atomic
+from shipway.kit.mount import MOUNTS, find_file_system, is_network
 from shipway.ports.adapter import EXTRAS
+from shipway.ports.online import FOLDER, list_online
 
 Health: TypeAlias = Literal["good", "note", "bad"]
 PYTHON: Final = (3, 11)
 """The oldest Python that is supported."""
+LMDB_BYTES: Final = 1 << 34
+"""The size that an online store in LMDB may grow to."""
 ROOM_BYTES: Final = 2_000_000_000
 """Free space below which a run may not fit."""
 BASE: Final = ("msgspec", "numpy", "scipy", "polars", "cyclopts", "rich")
@@ -71,6 +75,7 @@ def diagnose(folder: Path) -> list[Symptom]:
         _declarations(project),
         _ledger(project),
         _store(project),
+        _online(project),
         *_streams(project),
     ]
 
@@ -217,6 +222,24 @@ def _stream(line: StreamLine) -> Symptom:
         hint = f"shipway stream --dead {line.name} shows them and why"
         return Symptom(what=what, health="note", said=said, hint=hint)
     return Symptom(what=what, health="good", said=said)
+
+
+def _online(project: Project) -> Symptom:
+    """Say where features are read from while they are served, and what cannot be done there."""
+    uri, folder = project.config.online.uri, project.root / STATE_FOLDER
+    if uri and uri != "sqlite:":
+        return _attempt("online store", lambda: f"{write_plural(len(list_online(folder, uri)), 'store')} on the server")
+    library = "SQLite" if uri else "LMDB"
+    kind = find_file_system(project.root, MOUNTS.read_text()) if MOUNTS.exists() else ""
+    where = f"{library} in {folder / FOLDER}"
+    other = 'give [online] uri = "redis://HOST:6379/0", which several machines share'
+    if is_network(kind):
+        fact = f"{where} is on {kind}, a network file system, where {library} damages its files"
+        return Symptom(what="online store", health="bad", said=fact, hint=f"use a local disk, or {other}")
+    said = f"{where}{f' on {kind}' if kind else ''}: readers on this machine alone, and one writer"
+    if library == "LMDB":
+        said += f", up to {LMDB_BYTES / 1e9:.0f} GB"
+    return Symptom(what="online store", health="good", said=said)
 
 
 def _attempt(what: str, look: Callable[[], str]) -> Symptom:

@@ -1,7 +1,7 @@
 """`shipway features`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -13,6 +13,9 @@ from shipway.cli.door import Flag, Given, read_time, read_width
 from shipway.cli.failure import DONE, REFUSED, UsageError
 from shipway.cli.render import Console, show_facts, show_title, write_instant, write_value
 from shipway.cli.skew import show_audits
+
+if TYPE_CHECKING:
+    from shipway.app.online import Materialised
 
 app = App(
     name="features",
@@ -101,19 +104,27 @@ Values come from the data that was admitted, and from what of it was known at th
 Examples:
   shipway features get org origin=EWR --at 2013-07-01T08:00
   shipway features get co carrier=UA origin=EWR --at 2013-07-01
-  shipway features get delay fid=1234        the vector model delay would be given for that row""",
+  shipway features get delay fid=1234        the vector model delay would be given for that row
+  shipway features get org origin=EWR --online   as the feature server answers now""",
 )
-def get(name: str, /, *keys: str, at: str | None = None, door: Given) -> None:
+def get(name: str, /, *keys: str, at: str | None = None, online: Flag = False, door: Given) -> None:
     """Ask for the features of one thing as known at an instant.
 
     Args:
         name: a view, or a model for the whole vector of one of its rows
         keys: what is asked about, such as origin=EWR
         at: ISO date or time, in the project's zone if it names none; by default now, for a model when it would ask
+        online: read the online store that shipway features materialise fills
         door: how to answer
     """
     project = door.project()
     timezone = project.config.project.timezone
+    if online:
+        from shipway.app.lookup import look_up
+
+        answer = look_up(project, name, _split(keys), read_time(at, "--at", project))
+        door.answer(answer, lambda console, found: _show_online(console, found, timezone))
+        return
     features = get_features(project, name, _split(keys), read_time(at, "--at", project))
     door.answer(features, lambda console, found: _show(console, found, timezone))
     if features.at > features.now:
@@ -177,6 +188,49 @@ def audit(
     audits = audit_features(project, service, last_us=width, until=end, sample=sample, seed=seed, bound=bound)
     door.answer(audits, lambda console, found: show_audits(console, found, timezone))
     return REFUSED if any(audit.skewed for audit in audits) else DONE
+
+
+@app.command(
+    name="materialise",
+    help="Bring the online store of the declared views up to the data on the main branch",
+    help_epilogue="""\
+Only what is new or changed since the last time is applied; a server goes on answering meanwhile
+
+Examples:
+  shipway features materialise
+  shipway features get org origin=EWR --online""",
+)
+def fill(*, until: str | None = None, door: Given) -> None:
+    """Bring the online store of the declared views up to the data on the main branch.
+
+    Args:
+        until: everything known by this ISO date or time is on the main branch; by default the project's present
+        door: how to answer
+    """
+    from shipway.app.online import materialise
+
+    project = door.project()
+    timezone = project.config.project.timezone
+    made = materialise(project, until=read_time(until, "--until", project))
+    door.answer(made, lambda console, found: _show_filled(console, found, timezone))
+    for name, why in made.left_out.items():
+        door.note(f"features {name}", f"not served: {why}")
+
+
+def _show_filled(console: Console, made: "Materialised", timezone: str) -> None:
+    how = "built anew" if made.anew else "brought up to date"
+    show_title(console, made.online, f"{how}, whole up to {write_instant(made.until, timezone)} {timezone}")
+    show_facts(console, {"rows applied": f"{made.applied:,}", "rows unchanged": f"{made.same:,}"})
+    show_facts(console, {"served": ", ".join(made.sets)})
+
+
+def _show_online(console: Console, answer: Any, timezone: str) -> None:
+    show_title(console, answer.set, f"as known online at {write_instant(answer.at, timezone)} {timezone}")
+    shown = zip(answer.features, answer.values[0], answer.status[0], strict=True)
+    show_facts(console, {name: write_value(value) if said == "present" else said for name, value, said in shown})
+    console.print()
+    marks = {name: "unknown" if at is None else write_instant(at, timezone) for name, at in answer.watermarks.items()}
+    show_facts(console, {f"{name} whole up to": said for name, said in marks.items()})
 
 
 def _split(words: tuple[str, ...]) -> dict[str, str]:

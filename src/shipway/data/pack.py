@@ -165,6 +165,8 @@ class PackedOnline:
         """
         if whole and any(place.startswith(prefix) or prefix.startswith(place) for place in self._of) and prefix:
             raise ValueError("stored series keep their newest entry")
+        # What is said of schemas may go with everything else.
+        self._told = self._told and not (whole and self._packs)
         return self._online.trim(prefix, before, whole=whole)
 
     def sync(self) -> None:

@@ -25,6 +25,7 @@ class Counts:
         shadow_failed: the other version failed on.
         shadow_dropped: were not predicted by the other version, because too many waited for it.
         inferred: rows predicted from vectors that callers sent.
+        looked_up: rows answered with features.
     """
 
     answered: int = 0
@@ -34,6 +35,7 @@ class Counts:
     shadow_failed: int = 0
     shadow_dropped: int = 0
     inferred: int = 0
+    looked_up: int = 0
 
 
 @dataclass(slots=True)

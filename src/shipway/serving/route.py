@@ -5,6 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable, Coroutine
 from itertools import count
+from time import perf_counter_ns
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -20,6 +21,7 @@ from shipway.serving.call import Call
 from shipway.serving.inference import HEADER, describe_model, read_question, write_answer
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
+from shipway.serving.lookup import Lookup, Wanted
 from shipway.serving.meter import WINDOW_S, Counts, Waits
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
@@ -38,6 +40,8 @@ _QUESTION: Final = msgspec.json.Decoder(Question)
 _ROUTING: Final = msgspec.json.Decoder(Routing)
 _EXAMPLE: Final = '{"row": {"column": 1, "other": "text"}, "at": "2013-07-01T12:00:00Z"}'
 _PREDICT: Final = "/v1/predict/"
+_FEATURES: Final = msgspec.json.Decoder(Wanted)
+_KEYS: Final = '{"rows": [{"column": 1, "other": "text"}]}'
 _PATHS: Final = (
     "/v2",
     "/v2/health/live",
@@ -46,6 +50,8 @@ _PATHS: Final = (
     "/v2/models/MODEL/infer",
     "/v2/models/MODEL/versions/VERSION",
     "/v1/predict/SERVICE",
+    "/v1/features",
+    "/v1/features/SET",
     "/v1/services/SERVICE/routing",
     "/v1/log/flush",
     "/v1/status",
@@ -64,6 +70,7 @@ class Router:
         batcher: Batcher,
         loader: Loader,
         writer: LogWriter,
+        lookup: Lookup,
         *,
         counts: Counts,
         waits: Waits,
@@ -77,6 +84,7 @@ class Router:
             batcher: answers predictions.
             loader: has the bundles and the logs.
             writer: writes the logs.
+            lookup: answers with features.
             counts: requests since the start.
             waits: how long callers waited.
             now: tells the present, microseconds since 1970 UTC.
@@ -86,6 +94,7 @@ class Router:
         self._batcher = batcher
         self._loader = loader
         self._writer = writer
+        self._lookup = lookup
         self._counts = counts
         self._waits = waits
         self._now = now
@@ -130,6 +139,10 @@ class Router:
                     "GET": lambda call: _say(call, self._table.find(service).routing),
                     "PUT": lambda call: self._apply(call, service),
                 }
+            case ["v1", "features"]:
+                return {"GET": lambda call: _say(call, {"sets": self._lookup.names})}
+            case ["v1", "features", name]:
+                return {"POST": lambda call: self._look_up(call, name)}
             case ["v1", "log", "flush"]:
                 return {"POST": self._flush}
             case ["v1", "status"]:
@@ -206,6 +219,19 @@ class Router:
             answer(predict_vectors(version, question.x))
         else:
             self._start_task(call, answer_later())
+
+    def _look_up(self, call: Call, name: str) -> None:
+        try:
+            _require_json(call)
+            asked = read_body(call.body, _FEATURES, _KEYS)
+            rows = [asked.rows] if isinstance(asked.rows, dict) else asked.rows
+            answer = self._lookup.read(name, rows, self._read_at(asked.at))
+        except RefusedError:
+            self._counts.refused += 1
+            raise
+        _say(call, answer)
+        self._counts.looked_up += len(rows)
+        self._waits.add([(perf_counter_ns() - call.received_ns) // 1_000])
 
     # routings and the log
 

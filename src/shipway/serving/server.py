@@ -20,6 +20,7 @@ from shipway.ports.clock import Clock, Stopwatch
 from shipway.serving.batch import Batcher
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
+from shipway.serving.lookup import Lookup
 from shipway.serving.meter import Counts, Waits
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
@@ -114,7 +115,8 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)
 
-    router = Router(table, batcher, loader, writer, counts=counts, waits=waits, now=clock.now, replay=replay)
+    lookup = Lookup(state)
+    router = Router(table, batcher, loader, writer, lookup, counts=counts, waits=waits, now=clock.now, replay=replay)
     await asyncio.to_thread(table.restore)
     http = web(router.handle)
     bound = await http.listen(host, port)
@@ -132,6 +134,7 @@ async def _serve(
         if not await asyncio.to_thread(writer.stop, GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
         loader.close()
+        lookup.close()
 
 
 async def _seal_always(loader: Loader) -> None:

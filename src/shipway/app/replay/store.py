@@ -15,6 +15,8 @@ from shipway.data.pack import PackedOnline
 from shipway.kit.duration import parse_duration
 from shipway.ports.online import Online, list_online, open_online, remove_online
 
+VIEWS: Final = "views-"
+"""What the names of stores begin with that are not a replay's."""
 LATE: Final = "~"
 """Between a store's namespace and how late its events arrive, such as `3f2a~6h`."""
 
@@ -87,7 +89,7 @@ class Stores:
         """
         # A server may hold stores of other projects, and those of this one are no burden there.
         for name in [] if self._uri else list_online(self._state, self._uri):
-            if name not in named:
+            if name not in named and not name.startswith(VIEWS):
                 remove_online(self._state, self._uri, name)
         for name, fed in list(self._fed.items()):
             if fed.lag_us:

@@ -1,0 +1,311 @@
+"""The online store of the declared views: filled from the main branch, then brought up to it by what is new there."""
+
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from typing import Final
+
+import msgspec
+import numpy as np
+import polars as pl
+
+from shipway.adapters.file.fault import translate_fault
+from shipway.app.project import Project
+from shipway.app.replay.store import VIEWS
+from shipway.app.workspace import Workspace
+from shipway.core.error import ShipwayError
+from shipway.core.feature import FeatureView
+from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
+from shipway.core.online import Kind, Layout, Schema, make_layout, read_kinds, row_columns
+from shipway.core.table import Commit
+from shipway.data.kept import DELETED
+from shipway.data.known import find_early_reads
+from shipway.data.pack import PackedOnline
+from shipway.data.plan import Plan, plan_views
+from shipway.data.spine import ASKED, ask_view, spine_of
+from shipway.data.upkeep import Upkeep
+from shipway.kit.file import write_atomic
+from shipway.maths.expression import Aggregate, Constant, walk
+from shipway.ports.online import list_online, open_online, remove_online
+
+PREFIX: Final = VIEWS
+"""What the names of these stores begin with."""
+_DTYPES: Final[dict[Kind, pl.DataType]] = {
+    "int": pl.Int64(),
+    "float": pl.Float64(),
+    "text": pl.String(),
+    "bool": pl.Boolean(),
+    "instant": pl.Datetime("us", "UTC"),
+}
+BATCH: Final = 50_000
+"""Rows that are applied in one write."""
+
+
+class Materialised(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of bringing the store up to date.
+
+    Attributes:
+        online: the store's name.
+        until: up to when everything known is in it, microseconds since 1970 UTC.
+        anew: whether it was built from the beginning.
+        applied: rows that changed something.
+        same: rows that said what was there already.
+        sets: the names that are served.
+        left_out: the names that are not, and why.
+    """
+
+    online: str
+    until: int
+    anew: bool
+    applied: int
+    same: int
+    sets: tuple[str, ...]
+    left_out: dict[str, str]
+
+
+def materialise(project: Project, *, until: int | None = None) -> Materialised:
+    """Bring the online store of a project's views and models up to the data on its main branch.
+
+    Only rows that are new or changed since the last time are applied. A change that reaches further back than the store
+    still does, and other features than it was made for, build another store beside it; whoever reads goes on with the
+    old one until the new one is whole.
+
+    Args:
+        project: whose.
+        until: an instant up to which everything known is on the main branch, microseconds since 1970 UTC; by default
+            the project's present.
+
+    Raises:
+        ShipwayError: SW-401 if no data was admitted, SW-104 if the project declares no view that can be served, SW-301
+            for a view that reads a value before it is known, SW-603 if another process runs the project; what the store
+            refuses.
+    """
+    with closing(Workspace(project)) as workspace, workspace.hold():
+        commit = workspace.main_commit()
+        kinds: Schema = {table: read_kinds(snapshot.columns) for table, snapshot in commit.tables.items()}
+        sets, left_out = _declare_sets(project, kinds)
+        layout, plans = _union(sets, kinds), _plan(workspace, sets)
+        before = read_sets(project)
+        instant = workspace.now if until is None else until
+        name = "" if before is None else before.online
+        done = None
+        if name.startswith(f"{PREFIX}{layout.namespace}-"):
+            done = _update(workspace, commit, layout, sets, plans, name, instant)
+        anew = done is None
+        if done is None:
+            name = _next_name(layout, name)
+            done = _build(workspace, commit, layout, sets, plans, name, instant)
+        applied, same = done
+        schema = {table: kinds for table, kinds in layout.schema.items() if table != ASKED}
+        uri = project.config.online.uri
+        described = FeatureSets(
+            version=VERSION, uri=uri, online=name, spine=ASKED, series=layout.series, schema=schema, sets=sets
+        )
+        path = workspace.folder / FILE
+        with translate_fault(path):
+            # Not in canonical form, which sorts names: features are answered in the order they were declared in.
+            write_atomic(path, msgspec.json.encode(described))
+        _sweep(workspace, {name, *([] if before is None else [before.online])})
+        return Materialised(
+            online=name, until=instant, anew=anew, applied=applied, same=same, sets=tuple(sets), left_out=left_out
+        )
+
+
+def read_sets(project: Project) -> FeatureSets | None:
+    """Return what is served by now; None where nothing is, or what is there cannot be read any more."""
+    try:
+        return msgspec.json.decode((Workspace(project).folder / FILE).read_bytes(), type=FeatureSets)
+    except (OSError, msgspec.MsgspecError):
+        return None
+
+
+def _declare_sets(project: Project, kinds: Schema) -> tuple[dict[str, FeatureSet], dict[str, str]]:
+    """Return the sets that can be served, and why the others cannot."""
+    registry = project.registry
+    sets: dict[str, FeatureSet] = {}
+    left_out: dict[str, str] = {}
+    named: dict[str, tuple[str, tuple[FeatureView, ...]]] = {
+        name: (_row_table(view), (view,)) for name, view in registry.views.items()
+    }
+    named |= {name: (model.on.name, model.features) for name, model in registry.models.items() if name not in named}
+    for name, (table, views) in named.items():
+        try:
+            sets[name] = _make_set(table, views, kinds)
+        except ShipwayError as error:
+            left_out[name] = f"{error.code} {error.fact}"
+    if not sets:
+        why = "; ".join(left_out.values()) or "none is declared"
+        raise ShipwayError("SW-104", f"there is no view that can be served ({why})", "declare one of an entity")
+    return sets, left_out
+
+
+def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> FeatureSet:
+    asked: dict[str, Kind] = {}
+    for view in views:
+        tables = [table, *_stream_tables(view)]
+        for key in () if view.entity is None else view.entity.keys:
+            asked[key] = _kind(key, tables, kinds)
+        for expr in view.features.values():
+            asked |= {column.name: _kind(column.name, [table], kinds) for column in row_columns(expr)}
+    own = tuple(ask_view(view, table) for view in views)
+    make_layout(ASKED, (), own, kinds | {ASKED: asked})
+    return FeatureSet(views=own, asked=asked)
+
+
+def _kind(column: str, tables: Iterable[str], kinds: Schema) -> Kind:
+    for table in tables:
+        if column in kinds.get(table, {}):
+            return kinds[table][column]
+    raise ShipwayError("SW-202", f"no data that was admitted has a column {column!r}", "shipway run admits it")
+
+
+def _row_table(view: FeatureView) -> str:
+    tables = [column.table for expr in view.features.values() for column in row_columns(expr)]
+    return tables[0] if tables else ""
+
+
+def _stream_tables(view: FeatureView) -> list[str]:
+    nodes = [node for expr in view.features.values() for node in walk(expr)]
+    return [node.stream.partition(".")[0] for node in nodes if isinstance(node, Aggregate)]
+
+
+def _union(sets: Mapping[str, FeatureSet], kinds: Schema) -> Layout:
+    """Return the layout of all sets together; its series are what the store keeps."""
+    asked: dict[str, Kind] = {}
+    for one in sets.values():
+        asked = one.asked | asked
+    views = tuple(view for one in sets.values() for view in one.views)
+    return make_layout(ASKED, (), views, kinds | {ASKED: asked})
+
+
+def _plan(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str, Plan]:
+    sources = workspace.project.registry.sources
+    return {name: plan_views(spine_of(one.asked), Constant(0), one.views, sources) for name, one in sets.items()}
+
+
+def _check(
+    workspace: Workspace,
+    commit: Commit,
+    sets: Mapping[str, FeatureSet],
+    plans: Mapping[str, Plan],
+    tables: Mapping[str, pl.DataFrame],
+) -> None:
+    """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
+    files, none = workspace.tables.files, np.empty(0, dtype=np.int64)
+    for name, plan in plans.items():
+        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
+        others = {
+            table: pl.DataFrame(schema=files.types_of(commit.tables[table]))
+            for table in plan.tables[1:]
+            if table not in tables
+        }
+        for read in find_early_reads(plan, {**others, **tables, plan.spine.name: spine}, none):
+            raise read.refusal()
+
+
+def _update(
+    workspace: Workspace,
+    commit: Commit,
+    layout: Layout,
+    sets: Mapping[str, FeatureSet],
+    plans: Mapping[str, Plan],
+    name: str,
+    until: int,
+) -> tuple[int, int] | None:
+    """Apply what is new since the last time, and return how many rows changed something and how many nothing.
+
+    None where the store has to be built anew: it is of other features, or a change reaches further back than it does.
+    """
+    try:
+        online = open_online(workspace.folder, workspace.project.config.online.uri, name)
+    except ShipwayError as error:
+        if error.code == "SW-605":
+            return None
+        raise
+    with closing(online):
+        if online.position() is None:
+            return None
+        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        applied = same = 0
+        for source in _sources(layout):
+            before = upkeep.standing(source)
+            changes = _read_changes(workspace, commit, source, before.position)
+            if changes is None:
+                return None
+            come = changes.filter(~pl.col(DELETED)) if DELETED in changes.columns else changes
+            _check(workspace, commit, sets, plans, {source: come})
+            after = upkeep.apply(source, changes, commit.id.encode(), watermark_us=until)
+            if after.late > before.late:
+                return None
+            applied, same = applied + after.applied - before.applied, same + after.same - before.same
+        upkeep.trim()
+        upkeep.sync()
+    return applied, same
+
+
+def _build(
+    workspace: Workspace,
+    commit: Commit,
+    layout: Layout,
+    sets: Mapping[str, FeatureSet],
+    plans: Mapping[str, Plan],
+    name: str,
+    until: int,
+) -> tuple[int, int]:
+    """Fill a store from the beginning."""
+    uri = workspace.project.config.online.uri
+    remove_online(workspace.folder, uri, name)
+    tables = {source: workspace.tables.read(commit.tables[source]) for source in _sources(layout)}
+    _check(workspace, commit, sets, plans, tables)
+    with closing(open_online(workspace.folder, uri, name)) as online:
+        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        applied = same = 0
+        for source, rows in tables.items():
+            for start in range(0, max(rows.height, 1), BATCH):
+                upkeep.apply(source, rows[start : start + BATCH], commit.id.encode(), watermark_us=until)
+            applied, same = applied + upkeep.standing(source).applied, same + upkeep.standing(source).same
+        upkeep.trim()
+        upkeep.sync()
+    return applied, same
+
+
+def _read_changes(workspace: Workspace, commit: Commit, source: str, position: bytes | None) -> pl.DataFrame | None:
+    """Return the rows of a source that are new, changed or gone since a commit; None where that is not to be had."""
+    snapshot = commit.tables[source]
+    if position is None:
+        return workspace.tables.read(snapshot)
+    try:
+        before = workspace.tables.get(position.decode()).tables[source]
+    except (ShipwayError, KeyError):
+        return None
+    noun = workspace.project.registry.sources[source]
+    found = workspace.tables.compare(before, snapshot, key=noun.key)
+    if found.columns_added or found.columns_removed or found.columns_changed:
+        return None
+    come = pl.concat([found.added, found.after]).with_columns(pl.lit(value=False).alias(DELETED))
+    return pl.concat([found.removed.with_columns(pl.lit(value=True).alias(DELETED)), come])
+
+
+def _merge(plans: Mapping[str, Plan]) -> Plan:
+    """Return a plan with the streams of all."""
+    first = next(iter(plans.values()))
+    events = {name: event for plan in plans.values() for name, event in plan.events.items()}
+    return Plan(first.spine, first.at, (), events, None)
+
+
+def _sources(layout: Layout) -> list[str]:
+    return list(dict.fromkeys(series.table for series in layout.series))
+
+
+def _next_name(layout: Layout, before: str) -> str:
+    """Return the name of a store that nobody reads."""
+    stem = f"{PREFIX}{layout.namespace}"
+    number = int(before.rpartition("-")[2]) + 1 if before.startswith(f"{stem}-") else 0
+    return f"{stem}-{number}"
+
+
+def _sweep(workspace: Workspace, used: set[str]) -> None:
+    """Remove stores that nobody reads any more: the one before the last is left to those who still have it open."""
+    uri = workspace.project.config.online.uri
+    for name in [] if uri else list_online(workspace.folder, uri):
+        if name.startswith(PREFIX) and name not in used:
+            remove_online(workspace.folder, uri, name)
