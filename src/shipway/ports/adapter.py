@@ -65,7 +65,6 @@ EXTRAS: Final[dict[str, str]] = {
     "confluent_kafka": "kafka",
     "nats": "nats",
     "psycopg": "postgres",
-    "redis": "redis",
     "hiredis": "redis",
     "obstore": "s3",
     "pyiceberg": "iceberg",
