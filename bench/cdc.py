@@ -3,12 +3,14 @@
 usage: cdc.py [CHANGES [KILLS [ROWS]]]     by default 200,000 changes of 20,000 rows, and 20 kills
 
 Part one measures. A table is copied; then inserts, updates and deletions are made (in transactions of 500 statements)
-and followed: read, decoded, committed to the lake with its position, and written to LMDB in a transaction with its own
-position. What is told is changes per second of the follower's CPU, and of the time from its start to the last commit,
-with the log already there, so that PostgreSQL's own work is not counted against it.
+and followed: read, decoded, committed to the lake with its position, and kept up in LMDB as windows of features (count,
+sum and mean by customer, of one and seven days) with a position of its own. What is told is changes per second of the
+follower's CPU, and of the time from its start to the last commit, with the log already there, so that PostgreSQL's own
+work is not counted against it.
 
 Part two kills the follower with SIGKILL at random moments, some in the middle of the copy, while changes go on. Then it
-is let run to the end, and the rows of the lake and of the online store must be those of PostgreSQL, each time.
+is let run to the end. The rows of the lake must be those of PostgreSQL, and what is read online of every customer must
+be what a frame of them has, each time.
 
 The bound is 20,000 changes a second of the follower's CPU, and every final state equal; the exit code says whether both
 hold. The time it took is told too; on a machine that does other work it says little.
@@ -26,24 +28,51 @@ from contextlib import closing
 from pathlib import Path
 
 import msgspec
+import numpy as np
+import polars as pl
 import psycopg
 
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.postgres.changes import PostgresChanges
-from shipway.core.change import read_position
+from shipway.core import window as w
 from shipway.core.contract import Contract
+from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
+from shipway.core.online import make_layout
 from shipway.core.raw import Raw, RawSection
 from shipway.data.consumer import Consumer, Outlet
-from shipway.data.kept import DELETED, live
-from shipway.data.sink import LakeSink, Load, Tally, fold_pending
+from shipway.data.feeding import OnlineSink
+from shipway.data.frame import build_frame
+from shipway.data.kept import live
+from shipway.data.plan import plan_views
+from shipway.data.sink import LakeSink, Tally, fold_pending
+from shipway.data.upkeep import Upkeep
 from shipway.ports.online import Online
+from shipway.serving.reader import FeatureReader
 from shipway.testing.changes_process import open_lake
 from shipway.testing.postgres import PostgresServer, run_postgres
+from shipway.testing.schema import schema_of
 
 BOUND = 20_000
-NAMESPACE = b"orders\0"
-FAR = (1 << 62) - 1
-MOST_KEYS = 1 << 17
+CUSTOMERS = 997
+ORDERS = Source("orders", ("id",), ("orders",), {"at": ("customer", "price")})
+ASKS = Source("asks", ("ask",), (), {ALWAYS: ("t", "customer")})
+MADE = ORDERS.event("at")
+VIEW = FeatureView(
+    "customer",
+    Entity("customer", ("customer",)),
+    {
+        "n_1d": w.count(MADE, last="1d"),
+        "spent_1d": w.total(MADE.price, last="1d"),
+        "mean_7d": w.mean(MADE.price, last="7d"),
+    },
+)
+INSTANT = pl.Datetime("us", "UTC")
+TABLES = {
+    "asks": pl.DataFrame(schema={"ask": pl.Int64, "t": INSTANT, "customer": pl.String}),
+    "orders": pl.DataFrame(schema={"id": pl.Int64, "at": INSTANT, "customer": pl.String, "price": pl.Float64}),
+}
+PLAN = plan_views(ASKS, ASKS.t, (VIEW,), {"orders": ORDERS, "asks": ASKS})
+LAYOUT = make_layout("asks", ("ask",), (VIEW,), schema_of(TABLES))
 _UPDATE = "UPDATE orders SET price = price + 1, at = now() WHERE id > %s AND id <= %s"
 _INSERT = (
     "INSERT INTO orders SELECT n, 'n' || n, n, now(), 'new' FROM generate_series(%s::int8, %s) n ON CONFLICT DO NOTHING"
@@ -51,57 +80,14 @@ _INSERT = (
 _DELETE = "DELETE FROM orders WHERE id > %s AND id <= %s"
 
 
-class OnlineSink:
-    """Writes the newest row of each key, as JSON, into an online store: the simplest sink there is.
+def make_orders(orders: pl.DataFrame) -> pl.DataFrame:
+    """Make one row an order, as a project's function would."""
+    return orders
 
-    Here a writer of feature series takes its place as soon as there is one that takes changes as they come.
 
-    The store has no deletions, so a row that is gone is an empty entry. Instants are counted up by load, since the last
-    load counts.
-    """
-
-    def __init__(self, store: Online) -> None:
-        self._store = store
-        self._count = 0 if store.position() is None else int(read_position(store.position()).get("", "0"))
-        self._staged: list[tuple[bytes, int, bytes]] = []
-
-    def position(self) -> bytes | None:
-        """Return the position, without the count that is kept beside it."""
-        held = self._store.position()
-        if held is None:
-            return None
-        return msgspec.json.encode({part: at for part, at in read_position(held).items() if part})
-
-    def apply(self, load: Load, position: bytes) -> None:
-        """Write a load and its position in one transaction; hold back what is partial."""
-        self._count += 1
-        if load.anew:
-            self._staged = [(name, self._count, b"") for name in self._names()]
-        for changes in load.changes:
-            assert not changes.emptied, "this table is not truncated"
-            rows = changes.rows.unique("id", keep="last", maintain_order=True)
-            gone = rows[DELETED].to_list()
-            names = [NAMESPACE + key.to_bytes(8, "big") for key in rows["id"].to_list()]
-            bodies = rows.select("id", "customer", "price", "note").rows()
-            self._staged += [
-                (name, self._count, b"" if dead else msgspec.json.encode(body))
-                for name, body, dead in zip(names, bodies, gone, strict=True)
-            ]
-        if load.partial:
-            return
-        newest = {name: (name, at, body) for name, at, body in self._staged}
-        held = msgspec.json.encode({**read_position(position), "": str(self._count)})
-        self._store.write(newest.values(), position=held)
-        self._staged = []
-
-    def sync(self) -> None:
-        """Force it to the disk."""
-        self._store.sync()
-
-    def _names(self) -> list[bytes]:
-        names = [NAMESPACE + key.to_bytes(8, "big") for key in range(MOST_KEYS)]
-        found = self._store.newest([(name, FAR) for name in names])
-        return [name for name, entry in zip(names, found, strict=True) if entry is not None]
+def open_online(store: Online, raw: Raw) -> OnlineSink:
+    """Return the sink of a store that keeps what the features read."""
+    return OnlineSink(Upkeep(LAYOUT, PLAN, store, lateness_us=0), raw, ORDERS, make_orders)
 
 
 def main(changes: int = 200_000, kills: int = 20, rows: int = 20_000) -> int:
@@ -154,7 +140,7 @@ def follow(raw: Raw, folder: Path, *, once: bool) -> Tally:
         closing(lake),
     ):
         sink = LakeSink(lake, raw)
-        outlets = [Outlet(sink, 1.0, 100_000), Outlet(OnlineSink(store), 0.2)]
+        outlets = [Outlet(sink, 1.0, 100_000), Outlet(open_online(store, raw), 0.2)]
         consumer = Consumer(
             raw, source, outlets, contract=load(folder), tally=sink.tally, learned=lambda c: keep(folder, c)
         )
@@ -175,20 +161,25 @@ def keep(folder: Path, contract: Contract) -> None:
 
 
 def compare(raw: Raw, folder: Path) -> bool:
-    """Tell whether the lake and the online store have the rows of PostgreSQL."""
+    """Tell whether the lake has the rows of PostgreSQL, and the store what a frame of them has."""
     with psycopg.connect(raw.uri) as connection:
-        expected = connection.execute("SELECT id, customer, price, note FROM orders ORDER BY id").fetchall()
+        expected = connection.execute("SELECT id, customer, price, at, note FROM orders ORDER BY id").fetchall()
     with closing(open_lake(folder)) as lake:
         head = lake.head("stream/orders")
         assert head is not None
         present = dict(lake.get(head).tables)
         tables = {**present, **fold_pending(lake, present, raw)}
-        offline = live(lake.read(tables["raw_orders"])).select("id", "customer", "price", "note").sort("id").rows()
+        offline = live(lake.read(tables["raw_orders"])).sort("id")
+    if offline.select("id", "customer", "price", "at", "note").rows() != expected:
+        return False
+    at = offline["at"].to_physical().max()
+    customers = [f"c{number}" for number in range(CUSTOMERS)]
+    asks = pl.DataFrame({"ask": range(CUSTOMERS), "t": [at] * CUSTOMERS, "customer": customers})
+    frame = build_frame(PLAN, {"asks": asks.with_columns(pl.col("t").cast(INSTANT)), "orders": offline})
+    wanted = frame.select(pl.col(LAYOUT.columns).cast(pl.Float64)).to_numpy()
     with closing(LmdbOnline(folder / "online")) as store:
-        top = max(row[0] for row in expected) * 2
-        found = store.newest([(NAMESPACE + key.to_bytes(8, "big"), FAR) for key in range(top)])
-    online = [tuple(msgspec.json.decode(entry[1])) for entry in found if entry is not None and entry[1]]
-    return offline == expected and online == expected
+        found = FeatureReader(LAYOUT, store).read(asks.to_dicts(), asks["t"].to_list())
+    return np.array_equal(np.array([one.values for one in found], dtype=float), wanted, equal_nan=True)
 
 
 def measure(server: PostgresServer, folder: Path, changes: int, rows: int) -> float:
