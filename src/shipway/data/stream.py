@@ -253,10 +253,13 @@ def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
     return raw.values & raw.valid
 
 
-def scale_values(value: Expr, raw: Vector) -> Ints:
-    """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
+def scale_values(value: Expr, raw: Vector, *, whole: bool = True) -> Ints:
+    """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say.
+
+    That all are too small for it can only be told of a whole column.
+    """
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
-    if 0 < greatest < FINEST:
+    if whole and 0 < greatest < FINEST:
         raise ShipwayError(
             "SW-303",
             f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",

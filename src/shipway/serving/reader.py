@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from shipway.core.level import ENTRIES
 from shipway.core.online import (
+    SCALE,
     WATERMARKS,
     Layout,
     Scalar,
@@ -20,19 +21,22 @@ from shipway.core.online import (
     unpack_watermarks,
 )
 from shipway.core.pack import INSTANT
+from shipway.maths.decay import LANES, conclude, lower_edge
 from shipway.maths.expression import Aggregate, walk
+from shipway.maths.wide import LIMBS
 from shipway.ports.online import Online
 from shipway.serving.direct import Features, find_direct
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block, make_plan
+from shipway.serving.plan import Block, Fade, Spread, make_plan
+from shipway.serving.sketch import read_sketch
 from shipway.serving.stored import Stored, find_stored
 
 _EARLIEST: Final = -(1 << 63)
 _NAN: Final = math.nan
 
-_Ask: TypeAlias = tuple[Block, bytes, int, int, Stored | None]
-"""A block, the name of an entity's series, the instant, where the answers for its edges begin, and how to read it from
-its entity's pack if it is stored there."""
+_Ask: TypeAlias = tuple[Block, bytes, int, int, Stored | None, Sequence[Scalar]]
+"""A block, the name of an entity's series, the instant, where the answers for its edges begin, how to read it from its
+entity's pack if it is stored there, and the entity's key."""
 
 
 class FeatureReader:
@@ -102,10 +106,8 @@ class FeatureReader:
         """
         plan = self._plan
         cells = [read(row) for read in plan.columns]
-        names: list[bytes | None] = []
-        for places in plan.entities:
-            keys = [cells[place] for place in places]
-            names.append(None if None in keys else encode_entity(keys))
+        keys = [[cells[place] for place in places] for places in plan.entities]
+        names = [None if None in key else encode_entity(key) for key in keys]
         of: list[int] = []
         for number, (block, stored) in enumerate(zip(plan.blocks, self._stored, strict=True)):
             name, instant = names[block.entity], at
@@ -121,19 +123,22 @@ class FeatureReader:
             if known != place:
                 continue
             series = block.prefix + name
+            key = keys[block.entity]
             if stored is not None:
                 pack = stored.prefix + name
                 first = packs.setdefault(pack, len(edges))
                 if first == len(edges):
                     edges.append((pack, INSTANT))
-                asks.append((block, series, instant, first, stored))
+                asks.append((block, series, instant, first, stored, key))
                 continue
-            asks.append((block, series, instant, len(edges), None))
+            asks.append((block, series, instant, len(edges), None, key))
             backs, base = block.backs, block.base + name
             if instant < block.least:  # no event is as old as the first instant of all
                 instants = [max(instant - back, _EARLIEST) for back in backs]
             else:
                 instants = [instant - back for back in backs]
+            if block.halves:
+                instants += [max(lower_edge(instant, half), _EARLIEST) for half in block.halves]
             edges += [(series, each) for each in instants]
             edges += [(base, each) for each in instants]
         return cells, of
@@ -159,20 +164,23 @@ class FeatureReader:
             # Twice, where the answer is looked for and where its base would be: what is stored has no use for one.
             edges = self._online.newest([ask[1:3] for place in late for ask in (asks[place], asks[place])])
             for edge, place in enumerate(late):
-                block, series, instant, _, _ = asks[place]
-                answers[place] = self._answer((block, series, instant, 2 * edge, None), edges)
+                block, series, instant, _, _, key = asks[place]
+                answers[place] = self._answer((block, series, instant, 2 * edge, None, key), edges)
         return [answer for answer in answers if answer is not None]
 
     def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
         """Return a block's cells, and the instant of the newest event read, the least one where there is none."""
-        block, series, instant, first, _ = ask
+        block, series, instant, first, _, key = ask
         newest = found[first]
         if newest is None:
             return block.nothing, _EARLIEST
-        unpack, zeros, middle = block.packing.unpack_from, block.zeros, first + len(block.backs)
+        if block.sketch is not None:
+            return read_sketch(self._online, block.sketch, key, instant), newest[0]
+        unpack, zeros = block.packing.unpack_from, block.zeros
+        middle = first + len(block.backs) + len(block.halves)
         edges: list[Sequence[int]] = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
         bases = found[middle : middle + len(edges)]
-        if bases[0] != bases[-1]:
+        if block.halves or bases[0] != bases[-1]:
             # Where all edges have one base, or none, it makes no difference to theirs.
             edges = [
                 edge if base is None else list(map(add, edge, unpack(base[1])))
@@ -188,12 +196,26 @@ class FeatureReader:
             before = edges[low]
             count = top[slot] - before[slot]
             values.append((top[slot + 1] - before[slot + 1]) / (count * unit) if count else None)
+        if block.spreads:
+            values += [_spread(top, edges[one.low], one) for one in block.spreads]
+        if block.fades:
+            values += [_fade(top, edges[one.low], one, instant) for one in block.fades]
         if block.recent:
             varied, age = unpack_varied(block.packing, newest[1]), instant - newest[0]
             values += [None if age >= width else age if slot is None else varied[slot] for slot, width in block.recent]
+        if block.firsts:
+            values += self._find_firsts(block, series, instant)
         if block.extrema:
             values += self._find_extrema(block, series, instant)
         return values, newest[0]
+
+    def _find_firsts(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
+        """Return values of the oldest events of windows that end at an instant."""
+        found = self._online.oldest([(series, max(instant - one.width_us, _EARLIEST)) for one in block.firsts])
+        return [
+            None if entry is None or entry[0] > instant else unpack_varied(block.packing, entry[1])[one.slot]
+            for one, entry in zip(block.firsts, found, strict=True)
+        ]
 
     def _find_extrema(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
         """Return the least and greatest values over windows, all from one state of the store."""
@@ -249,8 +271,25 @@ def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, in
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate) and view.entity is not None and node.kind in ("last", "age"):
-                    number = numbers[encode_level(layout.find(node.stream, view.entity.keys), ENTRIES)]
+                    number = numbers[encode_level(layout.find(node.stream, view.entity.keys, node.where), ENTRIES)]
                     if node.width_us is not None:
                         limits.append((column, number, node.width_us))
             column += 1
     return tuple(limits)
+
+
+def _spread(high: Sequence[int], low: Sequence[int], one: Spread) -> float | None:
+    """Return a variance or deviation from two edges, by the steps that a frame takes."""
+    count, total = (high[slot] - low[slot] for slot in (one.slot, one.slot + 1))
+    if count < 2:
+        return None
+    lanes = range(one.squares, one.squares + LIMBS)
+    squares = sum(high[lane] - low[lane] << 32 * place for place, lane in enumerate(lanes))
+    variance = float(count * squares - total * total) / (float(count * (count - 1)) * (one.unit * one.unit))
+    return math.sqrt(variance) if one.root else variance
+
+
+def _fade(high: Sequence[int], low: Sequence[int], one: Fade, at: int) -> float:
+    """Return a sum that fades from two edges."""
+    lanes = [high[lane] - low[lane] for lane in range(one.slot, one.slot + LANES)]
+    return conclude(lanes, at, one.half_us, SCALE)
