@@ -14,6 +14,8 @@ in a process of its own, in turns, and leaves the frame in memory:
     --set latest    5 views, 13 columns of newest values (10 views, 26 columns with `--copies 10`)
     --set windows   5 entities, 4 windows, a mean and a count each; by hand prefix sums and `join_asof`, 5 for 4 windows
 
+    --memory 500MB  with `latest`: writes the frame also within so much memory, in slices; the same bytes
+
 CPU seconds are of all threads of the process, from reading to the frame; memory is its peak. The median of the turns
 counts. Every engine's columns are compared by a checksum in which the order of rows has no part.
 
@@ -26,6 +28,7 @@ counts. Every engine's columns are compared by a checksum in which the order of 
 # pyright: reportMissingTypeStubs=false, reportMissingModuleSource=false
 
 import argparse
+import hashlib
 import json
 import resource
 import statistics
@@ -33,7 +36,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -143,13 +146,10 @@ def write_tables(folder: Path, copies: int) -> None:
         pl.read_parquet(path).head(FEW_ROWS).write_parquet(folder / "few" / path.name)
 
 
-def shipway_latest(folder: Path, copies: int) -> Any:
-    """Declare the views, plan them and build the frame."""
-    import polars as pl
-
+def plan_latest(copies: int) -> Any:
+    """Declare the views and plan them."""
     from shipway.core import window as w
     from shipway.core.feature import Entity, FeatureView, Source
-    from shipway.data.frame import build_frame
     from shipway.data.plan import plan_views
 
     spine = Source("spine", ("id",), ("spine",), {"asked": KEYS})
@@ -160,8 +160,46 @@ def shipway_latest(folder: Path, copies: int) -> Any:
         sources[view.name] = source
         entity = Entity("_".join(view.keys), view.keys)
         views.append(FeatureView(view.name, entity, {name: w.newest(known[name]) for name in view.columns}))
-    plan = plan_views(spine, spine.asked, tuple(views), sources)
-    return build_frame(plan, {name: pl.read_parquet(folder / f"{name}.parquet") for name in sources})
+    return plan_views(spine, spine.asked, tuple(views), sources)
+
+
+def shipway_latest(folder: Path, copies: int) -> Any:
+    """Declare the views, plan them and build the frame."""
+    import polars as pl
+
+    from shipway.data.frame import build_frame
+
+    plan = plan_latest(copies)
+    return build_frame(plan, {name: pl.read_parquet(folder / f"{name}.parquet") for name in plan.tables})
+
+
+def write_bounded(folder: Path, copies: int, memory: str, result: Path) -> None:
+    """Build the frame within an amount of memory, or at once where none is named, and write it to a file."""
+    import polars as pl
+
+    from shipway.data.batch import PIECE_ROWS, Parts
+    from shipway.data.frame import build_slices
+    from shipway.data.slice import size_slices, stream_columns, write_slices
+    from shipway.kit.size import parse_size
+
+    plan, spine = plan_latest(copies), pl.scan_parquet(folder / "spine.parquet")
+    how: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "row_group_size": 1 << 17}
+    if not memory:
+        tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in plan.tables}
+        write_slices(build_slices(plan, tables), result, **how)
+        return
+    height = spine.select(pl.len()).collect().item()
+
+    def read(columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        for start in range(0, height, PIECE_ROWS):
+            yield spine.slice(start, PIECE_ROWS).select(columns).collect()
+
+    streams = {
+        name: pl.read_parquet(folder / f"{name}.parquet", columns=list(columns))
+        for name, columns in stream_columns(plan).items()
+    }
+    rows = size_slices(plan, streams, parse_size(memory))
+    write_slices(build_slices(plan, streams, spine=Parts(spine.collect_schema(), read), rows=rows), result, **how)
 
 
 def shipway_windows(folder: Path, copies: int) -> Any:
@@ -356,9 +394,15 @@ BUILD: Final[dict[str, dict[str, Callable[[Path, int], Any]]]] = {
 }  # fmt: skip
 
 
-def measure_here(engine: str, kind: str, copies: int, folder: Path, result: str, rows: int) -> None:
+def measure_here(engine: str, kind: str, copies: int, folder: Path, result: str, rows: str) -> None:
     """Build once, print one line of what it cost, and leave the frame where the caller wants it compared."""
-    build = partial(feast_latest, rows=rows) if engine == "feast" else BUILD[kind][engine]
+    if engine == "bounded":
+        started = time.process_time()
+        write_bounded(folder, copies, rows.replace("-", ""), Path(result))
+        cost = {"cpu_s": time.process_time() - started, "digest": hashlib.sha256(Path(result).read_bytes()).hexdigest()}
+        print(json.dumps(cost | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+        return
+    build = partial(feast_latest, rows=int(rows)) if engine == "feast" else BUILD[kind][engine]
     build(folder / "few", copies)  # importing, on first use too, is no work on rows
     started, wall = time.process_time(), time.perf_counter()
     frame = build(folder, copies)
@@ -444,6 +488,7 @@ def main() -> int:
     parser.add_argument("--engines", default=",".join(ENGINES))
     parser.add_argument("--feast", default="", help="a Python that has Feast 0.67 with its DuckDB offline store")
     parser.add_argument("--feast-rows", type=int, default=20_000)
+    parser.add_argument("--memory", default="", help="also write the frame within so much memory, such as 500MB")
     parser.add_argument("--tables", default="", help="a folder to keep the tables in, for another run")
     given = parser.parse_args()
     engines = [engine for engine in given.engines.split(",") if engine in BUILD[given.set]]
@@ -463,6 +508,8 @@ def main() -> int:
         missed = report(runs)
         sums = {engine: json.loads(run_apart("sums", f"{scratch}/{engine}.parquet", "0")) for engine in engines}
         missed += compare(sums)
+        if given.set == "latest" and given.memory:
+            missed += run_bounded(given, folder, Path(scratch))
         if given.set == "latest":
             missed += run_feast(given, folder, Path(scratch))
     for each in missed:
@@ -483,6 +530,28 @@ def compare(sums: Mapping[str, Mapping[str, int]]) -> list[str]:
     if not wrong:
         print(f"  {len(first)} columns equal in {', '.join(engines)}")
     return wrong
+
+
+def run_bounded(given: argparse.Namespace, folder: Path, scratch: Path) -> list[str]:
+    """Print what it costs to write the frame within an amount of memory, beside writing it at once."""
+    missed: list[str] = []
+    whole = bounded = {"cpu_s": 0.0, "peak_mb": 0.0, "digest": ""}
+    for memory in ("", given.memory):
+        words = [given.set, str(given.copies), str(folder), str(scratch / "bounded.parquet"), memory or "-"]
+        whole, bounded = bounded, run_once("bounded", sys.executable, words)
+        print(
+            f"  {'within ' + memory if memory else 'at once':16}{bounded['cpu_s']:7.2f} CPU s to a file, "
+            f"{bounded['peak_mb']:.0f} MB at most, digest {bounded['digest'][:12]}"
+        )
+    print(f"  CPU {bounded['cpu_s'] / whole['cpu_s']:.2f}x of at once")
+    if whole["digest"] != bounded["digest"]:
+        missed.append("the frame depends on the amount of memory")
+    from shipway.data.slice import BESIDE_BYTES
+    from shipway.kit.size import parse_size
+
+    if bounded["peak_mb"] * (1 << 20) > parse_size(given.memory) + BESIDE_BYTES:
+        missed.append(f"more memory than {given.memory} and {BESIDE_BYTES // 10**6} MB")
+    return missed
 
 
 def run_feast(given: argparse.Namespace, folder: Path, scratch: Path) -> list[str]:
@@ -509,7 +578,7 @@ def run_feast(given: argparse.Namespace, folder: Path, scratch: Path) -> list[st
 if __name__ == "__main__":
     if sys.argv[1:2] == ["measure"]:
         engine, kind, copies, folder, result, rows = sys.argv[2:]
-        measure_here(engine, kind, int(copies), Path(folder), result, int(rows))
+        measure_here(engine, kind, int(copies), Path(folder), result, rows)
     elif sys.argv[1:2] == ["write"]:
         write_tables(Path(sys.argv[2]), int(sys.argv[3]))
     elif sys.argv[1:2] == ["sums"]:

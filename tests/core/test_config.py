@@ -204,3 +204,10 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(line: str) -> None
     with pytest.raises(ShipwayError, match="holds a password") as refused:
         read(good.replace("${SECRET}", "hunter2"))
     assert "hunter2" not in str(refused.value)
+
+
+def test_an_amount_of_memory_is_read_and_what_is_none_is_refused() -> None:
+    assert read(GOOD + '[resources]\nmemory = "700MB"\n').resources.memory == "700MB"
+    with pytest.raises(ShipwayError, match=r"resources\.memory") as refused:
+        read(GOOD + '[resources]\nmemory = "a lot"\n')
+    assert "700MB" in refused.value.hint
