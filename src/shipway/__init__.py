@@ -35,9 +35,11 @@ _WORDS = {
     ),
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
+    "features": "shipway.app.asking",
 }  # fmt: skip
 
 if TYPE_CHECKING:
+    from shipway.app.asking import features
     from shipway.core import window as windows
     from shipway.core.canary import (
         drift,
@@ -106,6 +108,7 @@ __all__ = [
     "feature_lag",
     "feature_skew",
     "feature_view",
+    "features",
     "fresh",
     "fullest_day",
     "gaps",

@@ -52,6 +52,12 @@ def bounded(*widths):
             f"soon_{last}": w.newest(DONE.note, within=last),
             f"fresh_{last}": w.age(DONE, within=last),
             f"booked_{last}": w.count(BOOKED, last=last),
+            f"fading_{last}": w.decayed(DONE.amount, half_life="9s"),
+            f"words_{last}": w.distinct(DONE.note, last=last, where=DONE.amount > 0),
+            f"spread_{last}": w.variance(DONE.cost, last=last),
+            f"first_{last}": w.first(DONE.note, last=last),
+            f"good_{last}": w.count(DONE, last=last, where=DONE.good),
+            f"worth_{last}": w.newest(DONE.amount, within=last, where=DONE.good),
         }
     return found
 

@@ -1,5 +1,6 @@
 """`shipway features`."""
 
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, Parameter
@@ -23,6 +24,7 @@ Examples:
   shipway features search "late share of an airport"
   shipway features lineage orders --down
   shipway features audit desk --last 24h
+  shipway features page --out public
   shipway features get customer customer=c0042 --at 2024-12-01""",
 )
 
@@ -117,6 +119,21 @@ def get(name: str, /, *keys: str, at: str | None = None, door: Given) -> None:
     if features.at > features.now:
         at, now = (write_instant(instant, timezone) for instant in (features.at, features.now))
         door.note(f"features {name}", f"{at} is later than the project's present, {now}: nothing is known of between")
+
+
+@app.command(name="page", help="Write the whole catalog as one HTML page that can be searched")
+def page(*, out: Path | None = None, door: Given) -> None:
+    """Write the whole catalog as one HTML page that can be searched.
+
+    Args:
+        out: the folder that gets index.html; by default docs/features in the project
+        door: how to answer
+    """
+    from shipway.app.report.catalog import write_catalog
+
+    project = door.project()
+    written = write_catalog(project, project.root / "docs" / "features" if out is None else out)
+    door.answer({"page": str(written)}, show_facts)
 
 
 @app.command(

@@ -12,6 +12,7 @@ from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
+from shipway.kit.size import parse_size
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -51,10 +52,12 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         threads: threads a library may use; more than there are quiet cores stalls gradient boosting for minutes.
         seed: where randomness starts.
+        memory: about how much memory a frame may be built in, such as `2GB`; empty for as much as it takes at once.
     """
 
     threads: Annotated[int, msgspec.Meta(ge=1)] = 1
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
+    memory: str = ""
 
 
 class StepSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -184,6 +187,7 @@ def read_config(data: dict[str, Any]) -> Config:
             "use a name such as Europe/Paris or UTC",
         ) from error
     check_storage(config.storage)
+    _check_resources(config.resources)
     check_online(config.online)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
@@ -243,6 +247,16 @@ def _wrong_name(data: dict[str, Any], kind: str, shape: Any) -> str:
         except msgspec.ValidationError:
             return name
     return "NAME"
+
+
+def _check_resources(section: ResourceSection) -> None:
+    try:
+        if section.memory:
+            parse_size(section.memory)
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-102", f"shipway.toml: resources.memory: {error}", "write such as 700MB or 2GB"
+        ) from error
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:

@@ -34,12 +34,15 @@ class Columns:
         tables: the sources' rows by name.
         order: int64[n], which row each update is.
         instants: int64[n], the stream's instant of each.
+        whole: whether these are all rows there are, so that a column can be told to be too small to be summed, and what
+            it adds up to too large; of a part, whoever adds up finds out.
     """
 
     event: Event
     tables: Mapping[str, pl.DataFrame]
     order: _Ints
     instants: _Ints
+    whole: bool = True
     _timeline: window.Timeline | None = None
     _values: dict[Expr, Vector] = field(default_factory=dict[Expr, Vector])
     _placed: dict[Tree, _Ints] = field(default_factory=dict[Tree, _Ints])
@@ -95,7 +98,7 @@ class Columns:
             deltas[:, lane : lane + limbs.shape[1]] = limbs
             lane += limbs.shape[1]
         for fading in series.fading:
-            lanes = fade_values(fading.value, self.value(fading.value), self.instants, fading.half_us)
+            lanes = fade_values(fading.value, self.value(fading.value), self.instants, fading.half_us, whole=self.whole)
             deltas[:, lane : lane + lanes.shape[1]] = lanes
             lane += lanes.shape[1]
         if series.tree is not None:
@@ -112,7 +115,12 @@ class Columns:
 
     def _whole(self, expr: Expr) -> _Ints:
         vector = self.value(expr)
-        whole = scale_values(expr, vector) if vector.values.dtype.kind == "f" else vector.values.astype(np.int64)
+        if vector.values.dtype.kind == "f":
+            whole = scale_values(expr, vector, whole=self.whole)
+        else:
+            whole = vector.values.astype(np.int64)
+        if not self.whole:
+            return whole
         if self._timeline is None:
             self._timeline = window.build_timeline(np.zeros(len(whole), dtype=np.int64), self.instants)
         try:

@@ -104,7 +104,8 @@ def _find_events(work: Recomputation, suspect: Suspect, event: Event, places: _I
     """Return the events of a stream that each row may have read."""
     assert suspect.view.entity is not None
     keys = list(suspect.view.entity.keys)
-    widths = [node.width_us for e in suspect.view.features.values() for node in walk(e) if isinstance(node, Aggregate)]
+    nodes = [node for expr in suspect.view.features.values() for node in walk(expr) if isinstance(node, Aggregate)]
+    widths = [None if node.kind == "decayed" else node.width_us for node in nodes]
     widest = None if None in widths else max((width or 0 for width in widths), default=0)
     known = pl.col(event.known_at).dt.cast_time_unit("us").to_physical()
     table = work.tables[event.source.name].drop_nulls(event.known_at)
