@@ -1,8 +1,7 @@
 """What each kind of window costs: CPU of a frame, of writing the online store, and of reading it.
 
 Run `python bench/window_kind.py [events] [reads]`; by default 20000 events and 300 reads, some twenty seconds. It
-prints the kinds as ratios to a mean in the same run, and exits 1 if a value read online differs from the frame in a
-bit.
+prints the kinds as ratios to a mean in the same run, and exits 1 if a value read online is not the frame's to the bit.
 """
 
 import datetime as dt

@@ -1,9 +1,11 @@
-"""Facts are kept of what they can take back; other series are refused by name."""
+"""A stream's facts are enough to take back a row of every kind of window."""
 
+import datetime as dt
+
+import polars as pl
 import pytest
 
 from shipway.core import window as w
-from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.data.fact import FactStream
@@ -11,11 +13,6 @@ from shipway.data.fact import FactStream
 SALES = Source("sales", ("no",), (), {"done": ("shop", "n", "good")})
 DONE = SALES.event("done")
 SCHEMA = {"sales": {"no": "int", "shop": "text", "n": "int", "good": "bool"}}
-
-
-def stream_of(feature):
-    view = FeatureView("v", Entity("shop", ("shop",)), {"x": feature})
-    return FactStream(make_layout("sales", ("no",), (view,), SCHEMA), DONE)
 
 
 @pytest.mark.parametrize(
@@ -29,11 +26,16 @@ def stream_of(feature):
     ],
     ids=str,
 )
-def test_a_series_of_which_no_facts_are_kept_is_refused(feature):
-    with pytest.raises(ShipwayError, match="SW-106") as refused:
-        stream_of(feature)
-    assert "sales.done" in refused.value.fact
-
-
-def test_a_plain_series_is_taken():
-    assert stream_of(w.mean(DONE.n, last="1h")).places == [0]
+def test_what_a_row_adds_is_taken_back_whole(feature):
+    view = FeatureView("v", Entity("shop", ("shop",)), {"x": feature})
+    layout = make_layout("sales", ("no",), (view,), SCHEMA)
+    done = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    rows = pl.DataFrame({"no": [1], "done": [done], "shop": ["s"], "n": [7], "good": [True]})
+    stream = FactStream(layout, DONE)
+    (facts,), _ = stream.read(rows)
+    found = stream.contribute([facts, facts], [1, -1], [1, 1])
+    assert [place for place, _ in found] == list(range(len(layout.series)))
+    for place, contributions in found:
+        assert contributions.deltas.shape == (2, layout.series[place].lanes)
+        assert contributions.deltas[0].any()
+        assert not contributions.deltas.sum(axis=0).any()

@@ -153,7 +153,7 @@ def decayed(value: Expr, *, half_life: str, where: Expr | None = None) -> Aggreg
     """Add up a value over all events known that have it, each worth half as much after every half-life; 0 where none.
 
     Half-lives are counted from 1970 on, and an event no longer counts in the 64th after its own: by then it is worth at
-    most 2^-63 of what it was. Values are kept in millionths, as in every sum; what is read is within three units in the
+    most 2^-63 of what it was. Values are kept in millionths, as in every sum; what is read is within six units in the
     last place of the exact sum of these.
     """
     node = _over("decayed", value, half_life, where)
