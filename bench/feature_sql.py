@@ -50,7 +50,8 @@ def put_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Put tables into a DuckDB file."""
     with duckdb.connect(folder / FILE) as connection:
         for name, frame in tables.items():
-            connection.register("given", frame.to_arrow())
+            rows: Any = frame.to_arrow()
+            connection.register("given", rows)
             connection.execute(f'create or replace table "{name}" as from given')
 
 

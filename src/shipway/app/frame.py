@@ -14,6 +14,7 @@ from polars.exceptions import PolarsError
 
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.count import write_plural
+from shipway.app.engine import build_apart
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
@@ -138,7 +139,11 @@ def _frame(
     runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
 ) -> Made:
     tables = {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
-    frame = build_frame(plan, tables, refuse=refuse, report=report)
+    compute = runner.workspace.project.config.compute
+    if compute.engine == "here" or not refuse:
+        frame = build_frame(plan, tables, refuse=refuse, report=report)
+    else:
+        frame = build_apart(compute, plan, tables)
     facts = {"rows": frame.height, "columns": len(plan.columns)}
     said = f"{write_plural(frame.height, 'row')}, {write_plural(len(plan.columns), 'feature')}"
     settled = count_settled(frame) if plan.label is not None and refuse else 0

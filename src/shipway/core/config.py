@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
@@ -143,6 +144,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
         storage: where files and the data's history are kept, if not in the project's folder of state.
+        compute: who builds frames.
     """
 
     project: ProjectSection
@@ -152,6 +154,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
+    compute: ComputeSection = ComputeSection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
