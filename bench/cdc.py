@@ -24,7 +24,6 @@ import tempfile
 import time
 from contextlib import closing
 from pathlib import Path
-from typing import LiteralString
 
 import msgspec
 import psycopg
@@ -45,11 +44,11 @@ BOUND = 20_000
 NAMESPACE = b"orders\0"
 FAR = (1 << 62) - 1
 MOST_KEYS = 1 << 17
-_UPDATE: LiteralString = "UPDATE orders SET price = price + 1, at = now() WHERE id > %s AND id <= %s"
-_INSERT: LiteralString = (
+_UPDATE = "UPDATE orders SET price = price + 1, at = now() WHERE id > %s AND id <= %s"
+_INSERT = (
     "INSERT INTO orders SELECT n, 'n' || n, n, now(), 'new' FROM generate_series(%s::int8, %s) n ON CONFLICT DO NOTHING"
 )
-_DELETE: LiteralString = "DELETE FROM orders WHERE id > %s AND id <= %s"
+_DELETE = "DELETE FROM orders WHERE id > %s AND id <= %s"
 
 
 class OnlineSink:
@@ -142,7 +141,7 @@ def make_changes(raw: Raw, count: int, rows: int, seed: int) -> None:
                 (_INSERT, (new + 1, new + size)),
                 (_DELETE, (new + size // 2, new + size // 2 + size)),
             ):
-                made += max(connection.execute(statement, values).rowcount, 0)
+                made += max(connection.execute(statement.encode(), values).rowcount, 0)
             connection.commit()
 
 

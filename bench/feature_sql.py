@@ -50,8 +50,7 @@ def put_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Put tables into a DuckDB file."""
     with duckdb.connect(folder / FILE) as connection:
         for name, frame in tables.items():
-            rows: Any = frame.to_arrow()
-            connection.register("given", rows)
+            connection.register("given", frame.to_arrow())  # pyright: ignore[reportUnknownArgumentType]
             connection.execute(f'create or replace table "{name}" as from given')
 
 

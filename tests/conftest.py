@@ -16,6 +16,7 @@ from shipway.app.run import RunReport, run_project
 from shipway.app.scaffold import init_project
 from shipway.cli.main import main
 from shipway.testing.postgres import run_postgres
+from shipway.testing.redis import find_redis, run_redis
 
 settings.register_profile("shipway", deadline=None, derandomize=True, print_blob=True)
 settings.load_profile("shipway")
@@ -101,4 +102,13 @@ def shipway(monkeypatch, capfd):
 def postgres():
     """Return a real PostgreSQL server for the session; each test makes a database of its own in it."""
     with run_postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """Return a real Redis server for the session; each test takes a database of its own in it."""
+    if find_redis() is None:
+        pytest.skip("needs redis-server (Debian package redis-server), which is not installed")
+    with run_redis() as server:
         yield server

@@ -9,13 +9,28 @@ from shipway import windows as w
 PUERTO_RICO = "America/Puerto_Rico"  # BQN, PSE, SJU and STT are missing from the airports file; all keep its time
 
 
-@sw.source(key="fid", raw=("flights", "airports"), known_at={
-    "published": ("carrier", "origin", "dest", "flight", "distance", "scheduled", "minute", "weekday", "month", "day"),
-    "assigned": ("tailnum",),
-    "departed": ("dep_delay",),
-    "landed": ("arr_delay", "air_time"),
-    "cancelled": (),
-})
+@sw.source(
+    key="fid",
+    raw=("flights", "airports"),
+    known_at={
+        "published": (
+            "carrier",
+            "origin",
+            "dest",
+            "flight",
+            "distance",
+            "scheduled",
+            "minute",
+            "weekday",
+            "month",
+            "day",
+        ),
+        "assigned": ("tailnum",),
+        "departed": ("dep_delay",),
+        "landed": ("arr_delay", "air_time"),
+        "cancelled": (),
+    },
+)
 def flights(flights: pl.DataFrame, airports: pl.DataFrame) -> pl.DataFrame:
     """Make every departure from New York in 2013 with the instants at which its facts became known."""
     zones = dict(airports.filter(pl.col("tzone").str.contains("/")).select("faa", "tzone").iter_rows())
@@ -107,8 +122,16 @@ BAD = {org.dep_mean_1h: 20, everyone.dep_mean_1h: 20, co.dep_mean_3h: 20, dst.de
        org.canc_n_3h: 10, org.backlog: 10, wx.wind_gust: 15, wx.precip: 0.3}  # fmt: skip
 
 
-@sw.model("delay", on=flights, at=flights.scheduled - "2h", label=late, rising=list(BAD), falling=[wx.visib],
-          features=[ride, plane, wx, everyone, org, car, co, dst, rt, fn, legs], baselines={"schedule": [ride, plane]})
+@sw.model(
+    "delay",
+    on=flights,
+    at=flights.scheduled - "2h",
+    label=late,
+    rising=list(BAD),
+    falling=[wx.visib],
+    features=[ride, plane, wx, everyone, org, car, co, dst, rt, fn, legs],
+    baselines={"schedule": [ride, plane]},
+)
 def train(frame: sw.TrainFrame, *, rounds: int = 60, leaves: int = 31, rate: float = 0.15) -> lightgbm.Booster:
     """Boost trees on everything that was known two hours before departure."""
     params = {
@@ -198,7 +221,15 @@ sw.gate("calibration", sw.calibration_gap.over("28d") <= 0.001, every="7d", on_f
 sw.gate("skew", sw.skew(last="7d"), every="7d")
 sw.gate("freshness", sw.newest_seen(landings, within="12h"), sw.newest_seen(reports, within="12h"), every="1d")
 
-sw.leak("event_time_join", model=train, swap={landings: schedule},
-        doc="History is joined on the time a flight was scheduled, whether or not it had landed by then.")
-sw.leak("no_aircraft", model=train, add=sw.feature_view("after", flights, {"missing": flights.tailnum.is_null()}),
-        doc="The aircraft is the one that flew: that there is none is known once the flight is cancelled.")
+sw.leak(
+    "event_time_join",
+    model=train,
+    swap={landings: schedule},
+    doc="History is joined on the time a flight was scheduled, whether or not it had landed by then.",
+)
+sw.leak(
+    "no_aircraft",
+    model=train,
+    add=sw.feature_view("after", flights, {"missing": flights.tailnum.is_null()}),
+    doc="The aircraft is the one that flew: that there is none is known once the flight is cancelled.",
+)

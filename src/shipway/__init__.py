@@ -28,21 +28,24 @@ _WORDS = {
     ),
     **dict.fromkeys(
         (
-            "drift", "failed_answers", "feature_lag", "newest_seen", "paired_loss", "prediction_shift", "shown_loss",
-            "skew", "slow_answers",
+            "drift", "failed_answers", "feature_lag", "feature_skew", "newest_seen", "paired_loss", "prediction_shift",
+            "shown_loss", "skew", "slow_answers",
         ),
         "shipway.core.canary",
     ),
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
+    "features": "shipway.app.asking",
 }  # fmt: skip
 
 if TYPE_CHECKING:
+    from shipway.app.asking import features
     from shipway.core import window as windows
     from shipway.core.canary import (
         drift,
         failed_answers,
         feature_lag,
+        feature_skew,
         newest_seen,
         paired_loss,
         prediction_shift,
@@ -103,7 +106,9 @@ __all__ = [
     "entity",
     "failed_answers",
     "feature_lag",
+    "feature_skew",
     "feature_view",
+    "features",
     "fresh",
     "fullest_day",
     "gaps",

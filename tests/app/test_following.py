@@ -10,6 +10,7 @@ from contextlib import closing
 
 import pytest
 
+from shipway.app.contract import propose_contract
 from shipway.app.doctor import diagnose
 from shipway.app.following import LOCK, run_streams
 from shipway.app.project import find_project
@@ -106,6 +107,11 @@ def test_too_many_dead_letters_stop_it_and_everything_begins_anew(streaming):
     (streaming / "orders.jsonl").write_text(text)
     follow(streaming, anew=True)
     assert line(streaming).dead == 0
+
+
+def test_a_stream_has_its_contract_written_by_hand(streaming):
+    with pytest.raises(ShipwayError, match=r"SW-106.*is a stream"):
+        propose_contract(find_project(streaming), "orders", accept=False)
 
 
 def test_a_run_before_anything_was_followed_says_what_to_do(streaming):

@@ -7,6 +7,7 @@ from shipway.core.canary import (
     drift,
     failed_answers,
     feature_lag,
+    feature_skew,
     newest_seen,
     paired_loss,
     prediction_shift,
@@ -76,6 +77,11 @@ def test_a_gate_on_steps_and_one_on_live_windows_travel_as_json() -> None:
         (lambda: make_gate("a", failed_answers()), "SW-106", "neither or both"),
         (lambda: make_gate("a", failed_answers(), before="step", every="1d"), "SW-106", "neither or both"),
         (lambda: make_gate("a", skew(last="1d") <= 0, every="0s"), "SW-106", "0s"),
+        (lambda: make_gate("a", feature_skew(last="1d"), every="1h"), "SW-106", "no bound"),
+        (lambda: feature_skew(last="soon"), "SW-106", "soon"),
+        (lambda: feature_skew(last="1d", sample=0), "SW-106", "sample=0"),
+        (lambda: feature_skew(last="1d", sample=True), "SW-106", "sample=True"),
+        (lambda: feature_skew(last="1d", seed=-1), "SW-106", "seed=-1"),
         (lambda: make_gate("a", skew(last="1d") <= 0, every="1d", on_fail="retrian"), "SW-104", "retrian"),
         (lambda: make_gate("a", failed_answers(), before="step", on_fail="retrain"), "SW-106", "guards a moment"),
     ],
@@ -90,3 +96,9 @@ def test_what_makes_no_sense_is_refused(build, code: str, fact: str) -> None:
 def test_a_check_without_violations_is_its_own_rule() -> None:
     gate = make_gate("week", skew(last="7d"), every="1d")
     assert (gate.rules[0].op, gate.rules[0].bound) == ("<=", 0)
+
+
+def test_feature_skew_prints_back_as_it_was_written():
+    rule = feature_skew(last="24h", sample=500, seed=7) <= 0.001
+    assert rule.text == 'feature_skew(last="24h", sample=500, seed=7) <= 0.001'
+    assert (feature_skew(last="24h") <= 0.001).text == 'feature_skew(last="24h") <= 0.001'

@@ -1,4 +1,4 @@
-"""The section [storage] of shipway.toml holds addresses and no secret."""
+"""The sections [storage] and [online] of shipway.toml hold addresses and no secret."""
 
 import tomllib
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 
 from shipway.core.config import read_config
 from shipway.core.error import ShipwayError
-from shipway.core.storage import StorageSection
+from shipway.core.storage import OnlineSection, StorageSection, check_online
 
 
 def read(lines: str) -> Any:
@@ -47,3 +47,21 @@ def test_wrong_storage_is_refused_without_repeating_a_secret(line: str, fact: st
     assert fact in refused.value.fact
     assert hint in refused.value.hint
     assert "secret" not in str(refused.value)
+
+
+def test_the_address_of_the_online_store_holds_no_secret():
+    for uri in (
+        "",
+        "sqlite:",
+        "redis://cache:6379/0",
+        "redis://user@cache/0",
+        "rediss://cache",
+        "unix:///run/redis.sock",
+    ):
+        check_online(OnlineSection(uri=uri))
+    for uri in ("redis://user:secret@cache", "redis://:secret@cache/0", "redis://cache/0?password=secret"):
+        with pytest.raises(ShipwayError, match=r"^SW-102 .* holds a password") as refusal:
+            check_online(OnlineSection(uri=uri))
+        assert "secret" not in str(refusal.value)
+    with pytest.raises(ShipwayError, match=r"^SW-102 .* no address"):
+        check_online(OnlineSection(uri="cache"))

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr, FeatureView, Label, Source
-from shipway.data.frame import build_frame
+from shipway.data.batch import Parts
+from shipway.data.frame import build_frame, build_slices
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_views
 from shipway.maths.expression import Aggregate
 
@@ -357,3 +358,44 @@ def test_an_instant_of_prediction_without_a_zone_is_refused() -> None:
     with pytest.raises(ShipwayError, match="SW-203") as refused:
         build_frame(plan(SHOP, n=w.count(PAID, last="1h")), {"visits": data})
     assert "visits.asked_at" in refused.value.fact
+
+
+@given(rows=visits, size=st.integers(1, 7))
+@settings(max_examples=60, deadline=None)
+def test_a_frame_built_in_slices_is_the_same(
+    rows: list[tuple[str | None, int, int | None, int | None]], size: int
+) -> None:
+    data = table(rows)
+    planned = plan(SHOP, Label("late", PAID.amount > 5), **FEATURES)
+    seen: list[tuple[int, int]] = []
+    whole = build_frame(planned, {"visits": data}, refuse=False)
+    parts = Parts(data.schema, lambda columns: (part.select(columns) for part in data.iter_slices(3)))
+    for spine in (None, parts):
+        slices = list(
+            build_slices(
+                planned, {"visits": data}, spine=spine, rows=size, refuse=False, report=lambda *at: seen.append(at)
+            )
+        )
+        assert pl.concat(slices).equals(whole)
+        assert max(part.height for part in slices) <= size
+    assert seen[-1] == (len(seen) // 2, len(seen) // 2)
+
+
+def test_a_refusal_does_not_depend_on_the_slices() -> None:
+    data = table([("a", 10, 20, 1), ("b", 10, 5, 1), ("a", 30, 40, 1)])
+    early = plan(None, x=VISITS.amount)
+    with pytest.raises(ShipwayError, match="SW-301") as whole:
+        build_frame(early, {"visits": data})
+    with pytest.raises(ShipwayError, match="SW-301") as sliced:
+        next(build_slices(early, {"visits": data}, rows=1))
+    assert str(sliced.value) == str(whole.value)
+
+
+def test_labels_that_are_all_known_are_refused_over_all_slices() -> None:
+    known = plan(SHOP, Label("late", PAID.amount > 5), n=w.count(PAID, last="1h"))
+    data = table([("a", 10, 5, 1), ("a", 20, 6, 1)])
+    parts = Parts(data.schema, lambda columns: (part.select(columns) for part in data.iter_slices(1)))
+    with pytest.raises(ShipwayError, match="in all 2 rows"):
+        next(build_slices(known, {"visits": data}, spine=parts, rows=1))
+    ahead = table([("a", 10, 5, 1), ("a", 20, 26, 1)])
+    assert pl.concat(list(build_slices(known, {"visits": ahead}, rows=1)))[LABEL].to_list() == [None, False]

@@ -108,7 +108,7 @@ def expect(series, rows):
 def make_block(series, *widths):
     extrema = tuple(Extremum(place, width, choose) for width in widths for place, choose in enumerate((min, max)))
     fields = dict.fromkeys(Block.__dataclass_fields__)
-    return Block(**fields | {"packing": series.packing, "extrema": extrema, "compared": len(series.newest)})
+    return Block(**fields | {"packing": series.packing, "extrema": extrema, "compared": slice(len(series.newest), -1)})
 
 
 @pytest.mark.parametrize("series", [FULL, PLAIN])

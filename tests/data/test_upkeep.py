@@ -52,6 +52,12 @@ def bounded(*widths):
             f"soon_{last}": w.newest(DONE.note, within=last),
             f"fresh_{last}": w.age(DONE, within=last),
             f"booked_{last}": w.count(BOOKED, last=last),
+            f"fading_{last}": w.decayed(DONE.amount, half_life="9s"),
+            f"words_{last}": w.distinct(DONE.note, last=last, where=DONE.amount > 0),
+            f"spread_{last}": w.variance(DONE.cost, last=last),
+            f"first_{last}": w.first(DONE.note, last=last),
+            f"good_{last}": w.count(DONE, last=last, where=DONE.good),
+            f"worth_{last}": w.newest(DONE.amount, within=last, where=DONE.good),
         }
     return found
 
@@ -298,6 +304,32 @@ def test_a_stream_that_begins_anew_begins_an_empty_store():
     upkeep.trim()
     standing = upkeep.apply("calls", make_changes([((2, "p"), second)]), b"2", anew=True)
     assert (standing.position, standing.applied, standing.late) == (b"2", 1, 0)
+    check_reads(plan, layout, online, {(2, "p"): second}, LATER)
+
+
+def test_a_beginning_that_broke_off_is_begun_again():
+    plan, layout = PLANS[False]
+    blank = dict.fromkeys(("zone", "size", "amount", "cost", "peak", "good", "note"))
+    first, second = ({"planned": at, "done": at, "shop": "a"} | blank for at in (30, 40))
+
+    class Broken(MemoryOnline):
+        broken = False
+
+        def trim(self, prefix, before, *, whole=False):
+            if self.broken:
+                raise KeyboardInterrupt
+            return super().trim(prefix, before, whole=whole)
+
+    online = Broken()
+    upkeep = Upkeep(layout, plan, online, lateness_us=0)
+    upkeep.apply("calls", make_changes([((1, "p"), first)]), b"1")
+    online.broken = True
+    with pytest.raises(KeyboardInterrupt):
+        upkeep.apply("calls", make_changes([((2, "p"), second)]), b"2", anew=True)
+    online.broken = False
+    upkeep = Upkeep(layout, plan, online, lateness_us=0)
+    assert upkeep.standing("calls").position is None
+    upkeep.apply("calls", make_changes([((2, "p"), second)]), b"2")
     check_reads(plan, layout, online, {(2, "p"): second}, LATER)
 
 

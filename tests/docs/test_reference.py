@@ -17,7 +17,7 @@ from shipway.core.config import (
 )
 from shipway.core.error import CODES
 from shipway.core.raw import RawSection
-from shipway.core.storage import StorageSection
+from shipway.core.storage import OnlineSection, StorageSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 
@@ -62,6 +62,7 @@ def test_every_window_is_listed(word: str) -> None:
         ("compute", ComputeSection),
         ("resources", ResourceSection),
         ("storage", StorageSection),
+        ("online", OnlineSection),
     ],
 )
 def test_every_field_of_the_project_file_is_listed(section: str, shape: type[msgspec.Struct]) -> None:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+import random
 
 import numpy as np
 import polars as pl
@@ -13,9 +14,11 @@ from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
+from shipway.core.pack import find_packs, make_pack
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame
 from shipway.data.materialisation import Materialiser
+from shipway.data.pack import PackedOnline
 from shipway.data.plan import AT, plan_views
 from shipway.serving.reader import FeatureReader
 from shipway.testing.fake.online import MemoryOnline
@@ -92,6 +95,79 @@ VIEWS = (
     ),
 )  # fmt: skip
 PLAN = plan_views(ASKS, ASKS.at, VIEWS, SOURCES)
+STORED = (
+    FeatureView(
+        "shop",
+        Entity("shop", ("shop",)),
+        {"good": w.newest(DONE.good), "note": w.newest(DONE.note, within="20m"),
+         "cost": w.newest(DONE.cost, within="5m"), "age": w.age(DONE, within="20m"),
+         "dear": w.newest(DONE.cost) / w.age(BOOKED) > 0, "sized": w.newest(BOOKED.size),
+         "planned": w.newest(PLANNED.size), "seats": w.newest(REGISTER.seats), "owner": w.newest(REGISTER.owner)},
+    ),
+    FeatureView("zone", Entity("zone", ("shop", "zone")), {"a": w.newest(DONE.amount), "b": w.age(BOOKED)}),
+    FeatureView("rate", Entity("rate", ("rate",)), {"n": w.count(DONE, last="20m"), "note": w.newest(BOOKED.size)}),
+)  # fmt: skip
+DIRECT = (
+    FeatureView(
+        "zone",
+        Entity("zone", ("shop", "zone")),
+        {"a": w.newest(DONE.amount), "b": w.age(BOOKED), "c": w.newest(DONE.cost, within="20m"),
+         "d": w.newest(DONE.good), "e": w.newest(PLANNED.size), "f": w.age(DONE, within="5m")},
+    ),
+)  # fmt: skip
+
+
+def sums(last, **chosen):
+    """Everything that is made of sums of more than a value."""
+    small = DONE.amount % 1000
+    return {
+        "spread": w.variance(DONE.cost, last=last, **chosen),
+        "small": w.deviation(small, last=last, **chosen),
+        "odd": w.variance(DONE.good, last=last, **chosen),
+        "fade": w.decayed(DONE.cost, half_life="3m", **chosen),
+        "gone": w.decayed(small, half_life="13s", **chosen),
+        "middle": w.quantile(DONE.cost, 0.5, last=last, bins=[-1000, -0.5, 0, 7, 1e4], **chosen),
+        "upper": w.quantile(DONE.cost, 0.9, last=last, bins=w.relative(0.01, least=0.01, greatest=2e5), **chosen),
+        "lower": w.quantile(small, 0.1, last=last, bins=w.relative(0.2, least=1, greatest=1e3), **chosen),
+        "notes": w.distinct(DONE.note, last=last, of=["x", ""], **chosen),
+        "kinds": w.distinct(DONE.note, last=last, bins=16, **chosen),
+        "amounts": w.distinct(DONE.amount, last=last, bins=1024, **chosen),
+        "usual": w.most_common(DONE.note, last=last, of=["é", "x"], **chosen),
+        "next": w.most_common(small, place=2, last=last, of=list(range(40)), **chosen),
+        "likely": w.most_common(DONE.good, last=last, of=[False, True], **chosen),
+    }  # fmt: skip
+
+
+def ends(last, **chosen):
+    """Everything that reads single events."""
+    return {
+        "note": w.first(DONE.note, last=last, **chosen),
+        "cost": w.first(DONE.cost, last=last, **chosen),
+        "good": w.first(DONE.good, last=last, **chosen),
+        "last": w.newest(DONE.note, **chosen),
+        "age": w.age(DONE, within=last, **chosen),
+        "low": w.least(DONE.peak, last=last, **chosen),
+        "n": w.count(DONE, last=last, **chosen),
+        "total": w.total(DONE.cost, last=last, **chosen),
+        "share": w.share(DONE.amount > 5, last=last, **chosen),
+    }
+
+
+DEAR = DONE.cost > 100
+SKETCHES = (
+    FeatureView(
+        "shop", Entity("shop", ("shop",)), sums("7m") | ends("5m") | {"first": w.first(PLANNED.size, last="9m")}
+    ),
+    FeatureView("good", Entity("zone", ("shop", "zone")), sums("9m", where=DONE.good) | ends("20m", where=DEAR)),
+    FeatureView(
+        "sys",
+        Entity("system", ()),
+        sums("20m") | ends("7m", where=DONE.good) | {
+            "ahead": w.around(PLANNED, ASKS.near, before="1h", after="30m", where=PLANNED.size > 0),
+            "ratio": w.count(DONE, last="5m", where=DEAR) / w.count(DONE, last="5m"),
+        },
+    ),
+)  # fmt: skip
 
 minutes = st.integers(0, 40)
 shops = st.sampled_from(["a", "b", None])
@@ -203,31 +279,110 @@ def expected(frame, columns):
     return [bits(row) for row in zip(*(column.to_list() for column in read), strict=True)]
 
 
-@given(calls=calls, asks=asks, order=st.permutations(range(5)), data=st.data())
-@settings(max_examples=150)
-def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, data):
+chances = st.randoms(use_true_random=False)
+
+
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), chance=chances)
+@settings(max_examples=100)
+def test_what_is_read_online_is_what_a_frame_has(calls, asks, order, chance):
+    replay(VIEWS, calls, asks, order, chance)
+
+
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), chance=chances)
+@settings(max_examples=40, deadline=None)
+def test_sketches_spreads_and_ends_read_online_are_what_a_frame_has(calls, asks, order, chance):
+    replay(SKETCHES, calls, asks, order, chance)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_full_windows_read_online_are_what_a_frame_has(seed):
+    chance = random.Random(seed)
+
+    def some(*values):
+        return None if chance.random() < 0.1 else chance.choice(values)
+
+    calls = [
+        {
+            "planned": chance.randrange(40), "lead": chance.choice([0, 0, 3, 60]), "done": some(*range(40)),
+            "shop": some("a", "b"), "zone": some(1, -7), "rate": some(0.0, 1.5), "size": some(-1.5, 2.0, 8.25),
+            "amount": some(chance.randrange(-30, 30), chance.randrange(-(2**58), 2**58)), "peak": some(-0.0, 1.0, 9.5),
+            "cost": some(chance.randrange(-(10**6), 10**6) / 7, 0.1, 5.0), "good": some(True, False),
+            "note": some("x", "é", "", "z"),
+        }
+        for _ in range(80)
+    ]  # fmt: skip
+    asks = [
+        {"at": chance.randrange(5, 40), "near": chance.randrange(-9, 9), "shop": chance.choice("ab"), "zone": 1,
+         "rate": 0.0, "x": 1.0, "n": 1, "ok": True, "word": "a"}
+        for _ in range(8)
+    ]  # fmt: skip
+    frame = replay(SKETCHES, calls, asks, list(range(5)), chance)
+    told = frame.select((pl.exclude("id", "_at").is_not_null().sum() > 0).name.keep()).row(0)
+    assert sum(told) >= 0.9 * len(told), "a test of empty windows shows little"
+
+
+def replay(views, calls, asks, order, chance):
     tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
-    frame = build_frame(PLAN, tables)
-    layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
-    feed = make_feed(layout, PLAN, tables)
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    plan = plan_views(ASKS, ASKS.at, views, SOURCES)
+    return check_reading(chance, layout, plan, tables, MemoryOnline(), lambda online: online)
+
+
+@pytest.mark.parametrize(("views", "members"), [(STORED, [4, 2]), (DIRECT, [3])])
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), chance=chances)
+@settings(max_examples=100)
+def test_what_is_read_from_packs_is_what_a_frame_has(views, members, calls, asks, order, chance):
+    tables = make_tables(calls, sorted(asks, key=lambda ask: ask["at"]), order)
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    packs = find_packs(layout)
+    assert [len(pack.members) for pack in packs] == members
+    schemas = [packs, (make_pack(layout, packs[0].members[:2]), *packs[1:])]
+
+    def wrap(online):
+        return PackedOnline(layout, online, packs=chance.choice(schemas))
+
+    plan = plan_views(ASKS, ASKS.at, views, SOURCES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("shipway.serving.direct.MATRIX_ROWS", chance.choice([1, 2, 9]))
+        check_reading(chance, layout, plan, tables, MemoryOnline(), wrap)
+
+
+def test_the_short_way_is_taken_and_asks_once():
+    """Else the test above would not see it."""
+    tables = make_tables([ZERO | {"size": 1.0}, ZERO | {"done": 4, "size": 2.0}], [ASKED], [0])
+    layout = make_layout("asks", ("id",), DIRECT, schema_of(tables))
+    online = Counted()
+    feed = make_feed(layout, plan_views(ASKS, ASKS.at, DIRECT, SOURCES), tables)
+    Materialiser(layout, feed, PackedOnline(layout, online)).advance(at_minute(60))
+    reader = FeatureReader(layout, online)
+    for rows in (1, 12):
+        online.asked.clear()
+        reader.read([{"shop": "a", "zone": 1}] * rows, [at_minute(6)] * rows)
+        assert [len(asks) for asks in online.asked] == [rows + 1]
+
+
+def check_reading(chance, layout, plan, tables, online, wrap):
+    """Let a store come about in some way or other, and compare what is read from it on the way with the frame."""
+    frame = build_frame(plan, tables)
+    feed = make_feed(layout, plan, tables)
     rows, at = scalars(tables["asks"]), frame[AT].to_physical().to_list()
-    online = MemoryOnline()
-    materialiser, reader = Materialiser(layout, feed, online), FeatureReader(layout, online)
-    if data.draw(st.booleans(), "bootstrap"):
-        materialiser.bootstrap(at[0] - data.draw(st.sampled_from([0, 0, 1, 15, LEAD]), "before") * MINUTE)
+    materialiser, reader = Materialiser(layout, feed, wrap(online)), FeatureReader(layout, online)
+    if chance.random() < 0.5:
+        materialiser.bootstrap(at[0] - chance.choice([0, 0, 1, 15, LEAD]) * MINUTE)
     found, done = [], 0
     while done < len(rows):
-        batch = slice(done, done + data.draw(st.integers(1, 3), "batch"))
-        for early in sorted(data.draw(st.lists(st.integers(0, 2 * LEAD), max_size=2), "chunks"), reverse=True):
+        batch = slice(done, done + chance.randint(1, 3))
+        for early in sorted((chance.randint(0, 2 * LEAD) for _ in range(chance.randint(0, 2))), reverse=True):
             materialiser.advance(at[done] - early * MINUTE)
-        if data.draw(st.booleans(), "restart"):
-            materialiser = Materialiser(layout, feed, online)
+        if chance.random() < 0.5:
+            materialiser = Materialiser(layout, feed, wrap(online))
         materialiser.advance(at[batch][-1])
-        if data.draw(st.booleans(), "trim"):
+        if chance.random() < 0.5:
             materialiser.trim(at[done])
         found += reader.read(rows[batch], at[batch])
         done = batch.stop
     compare(layout, found, frame)
+    return frame
 
 
 def compare(layout, found, frame):
@@ -353,3 +508,19 @@ def test_a_feature_that_does_not_fit_its_columns_is_refused():
     layout = make_layout("asks", ("id",), views, {"asks": {"id": "int", "word": "text"}})
     with pytest.raises(ShipwayError, match="SW-203"):
         FeatureReader(layout, MemoryOnline())
+
+
+def test_a_value_that_is_too_old_is_told_from_one_that_is_missing():
+    views = (
+        FeatureView(
+            "shop",
+            Entity("shop", ("shop",)),
+            {"age": w.age(DONE, within="5m"), "note": w.newest(DONE.note), "n": w.count(DONE, last="5m"),
+             "sum": w.age(DONE, within="3m") + w.age(DONE, within="20m"), "far": w.age(PLANNED, within="1h")},
+        ),
+    )  # fmt: skip
+    reader = store_of(CALLED, views, Counted())
+    found = reader.read(
+        [{"shop": shop} for shop in ("a", "a", "b", "unknown", None)], [at_minute(t) for t in (6, 12, 12, 12, 12)]
+    )
+    assert [one.expired for one in found] == [(), (0, 3), (), (), ()]

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.adapters.lmdb.store import LmdbOnline
+from shipway.adapters.redis.store import RedisOnline
 from shipway.adapters.sqlite.online import SqliteOnline
 from shipway.testing.fake import MemoryOnline
 from shipway.testing.online import (
@@ -35,6 +36,11 @@ def test_file_stores_conform(case, store, tmp_path):
     case(lambda: store(tmp_path / str(next(numbers)) / "store"))
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_redis_conforms(case, redis):
+    case(lambda: RedisOnline(redis.address()))
+
+
 SERIES = st.lists(st.sampled_from([b"\x00", b"\x01", b"\x7f", b"\x80", b"\xff"]), min_size=1, max_size=9).map(b"".join)
 INSTANTS = st.one_of(st.integers(EARLIEST, LATEST), st.integers(-3, 3), st.sampled_from([EARLIEST, LATEST]))
 
@@ -55,10 +61,13 @@ def histories(draw):
     return steps, asks
 
 
-@pytest.fixture(scope="module", params=STORES)
+@pytest.fixture(scope="module", params=(*STORES, RedisOnline))
 def shared(request, tmp_path_factory):
     """Return a store for many histories, and what numbers them: each has series of its own."""
-    store = request.param(tmp_path_factory.mktemp("histories"))
+    if request.param is RedisOnline:
+        store = RedisOnline(request.getfixturevalue("redis").address())
+    else:
+        store = request.param(tmp_path_factory.mktemp("histories"))
     yield store, itertools.count()
     store.close()
 

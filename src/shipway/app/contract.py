@@ -47,10 +47,13 @@ def propose_contract(project: Project, name: str, *, accept: bool) -> ContractSt
         accept: whether it is written.
 
     Raises:
-        ShipwayError: SW-104 for an input there is not, SW-106 for one without a contract, SW-221 if its contract is not
-            valid; what reading the input refuses.
+        ShipwayError: SW-104 for an input there is not, SW-106 for one without a contract, or a stream; SW-221 if its
+            contract is not valid; what reading the input refuses.
     """
     raw = find_input(project, name)
+    if raw.stream:
+        hint = f"correct {raw.contract} by hand; shipway stream --dead {name} shows what breaks it"
+        raise ShipwayError("SW-106", f"raw input {name!r} is a stream, whose records are not looked at twice", hint)
     contract = load_contract(project, raw)
     with closing(Workspace(project)) as workspace:
         reader = workspace.reader(raw)

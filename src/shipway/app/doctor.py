@@ -29,7 +29,12 @@ PYTHON: Final = (3, 11)
 ROOM_BYTES: Final = 2_000_000_000
 """Free space below which a run may not fit."""
 BASE: Final = ("msgspec", "numpy", "scipy", "polars", "cyclopts", "rich")
-DISTRIBUTIONS: Final = {"sklearn": "scikit-learn", "vl_convert": "vl-convert-python"}
+DISTRIBUTIONS: Final = {
+    "sklearn": "scikit-learn",
+    "vl_convert": "vl-convert-python",
+    "confluent_kafka": "confluent-kafka",
+    "nats": "nats-py",
+}
 """Module to the distribution that brings it, where the names differ."""
 
 

@@ -17,8 +17,9 @@ from shipway.app.stream import find_streams
 from shipway.app.workspace import Workspace
 from shipway.core.contract import Contract, write_contract
 from shipway.core.error import ShipwayError
-from shipway.core.raw import Raw
+from shipway.core.raw import STREAMS, Raw
 from shipway.data.consumer import Consumer, Outlet
+from shipway.data.polling import Polling
 from shipway.data.sink import LakeSink, Tally, branch_of
 from shipway.kit.file import hold_lock, lock_holder, make_folder
 from shipway.kit.suggestion import did_you_mean
@@ -71,13 +72,15 @@ def run_streams(
         raise failures[0]
 
 
-def open_changes(project: Project, raw: Raw) -> Changes:
-    """Return what follows the source of a raw input.
+def open_changes(workspace: Workspace, raw: Raw) -> Changes:
+    """Return what follows the source of a raw input: by its watermark where it has one and can be read, or as it comes.
 
     Raises:
         ShipwayError: SW-201 for a kind of address that nothing follows, SW-701 if the library it needs is not
             installed.
     """
+    if raw.watermark and raw.scheme not in (*STREAMS, "file"):
+        return Polling(raw, workspace.reader(raw))
     try:
         kind = load_adapter(f"changes.{raw.scheme}")
     except ShipwayError as error:
@@ -86,7 +89,7 @@ def open_changes(project: Project, raw: Raw) -> Changes:
         kinds = [name.removeprefix("changes.") for name in BUILT_IN if name.startswith("changes.")]
         fact = f"raw input {raw.name!r} is at an address of kind {raw.scheme!r}, which nothing follows"
         raise ShipwayError("SW-201", fact, did_you_mean(raw.scheme, kinds, most=len(kinds))) from error
-    return kind(raw, project.root)
+    return kind(raw, workspace.project.root)
 
 
 @contextmanager
@@ -138,7 +141,7 @@ def _follow(workspace: Workspace, raw: Raw, once: bool, stop: threading.Event, w
     sink = LakeSink(workspace.tables, raw)
     contract = load_contract(project, raw)
     told_s = time.monotonic()
-    with closing(open_changes(project, raw)) as source:
+    with closing(open_changes(workspace, raw)) as source:
         consumer = Consumer(
             raw, source, [Outlet(sink, LAKE_S)], contract=contract, tally=sink.tally, learned=_store(project, raw)
         )

@@ -2,11 +2,11 @@
 
 import os
 import re
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import polars as pl
@@ -20,10 +20,16 @@ from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
 from shipway.core.model import Model
 from shipway.core.table import Snapshot
-from shipway.data.frame import build_frame
+from shipway.data.batch import PIECE_ROWS, Parts
+from shipway.data.frame import build_slices
 from shipway.data.plan import AT, LABEL_KNOWN_AT, Plan, plan_frame
+from shipway.data.slice import size_slices, spine_columns, stream_columns, write_slices
+from shipway.kit.size import parse_size
 
 _OS_ERROR = re.compile(r"os error (\d+)")
+_PARQUET: Final[dict[str, Any]] = {
+    "compression": "zstd", "compression_level": 1, "statistics": True, "row_group_size": 1 << 17,
+}  # fmt: skip
 
 
 def frame_of(runner: Runner, model: Model, *, name: str | None = None, refuse: bool = True) -> tuple[Artifact, Plan]:
@@ -112,16 +118,22 @@ def count_settled(frame: pl.DataFrame) -> int:
 def write_parquet(runner: Runner, rows: pl.DataFrame, name: str) -> Path:
     """Write a table to a file on its way into the blob store and return its path; SW-601 or SW-602 if it cannot be."""
     path = runner.workspace.scratch(name)
+    with _translate_fault(path):
+        rows.write_parquet(path, **_PARQUET)
+    return path
+
+
+@contextmanager
+def _translate_fault(path: Path) -> Generator[None]:
     with translate_fault(path.parent):
         try:
-            rows.write_parquet(path, compression="zstd", compression_level=1, statistics=True, row_group_size=1 << 17)
+            yield
         except (OSError, PolarsError) as error:
             path.unlink(missing_ok=True)
             fault = _OS_ERROR.search(str(error))  # Polars has the system's number in its message only
             if fault is None:
                 raise
             raise OSError(int(fault[1]), os.strerror(int(fault[1]))) from error
-    return path
 
 
 @contextmanager
@@ -138,15 +150,54 @@ def translate_damage(path: Path) -> Generator[None]:
 def _frame(
     runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
 ) -> Made:
-    tables = {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
-    compute = runner.workspace.project.config.compute
-    if compute.engine == "here" or not refuse:
-        frame = build_frame(plan, tables, refuse=refuse, report=report)
+    config = runner.workspace.project.config
+    slices: Iterator[pl.DataFrame]
+    if config.compute.engine != "here" and refuse:
+        slices = iter([build_apart(config.compute, plan, _read(runner, snapshots))])
+    elif config.resources.memory:
+        slices = _slices(runner, plan, snapshots, parse_size(config.resources.memory), refuse=refuse, report=report)
     else:
-        frame = build_apart(compute, plan, tables)
-    facts = {"rows": frame.height, "columns": len(plan.columns)}
-    said = f"{write_plural(frame.height, 'row')}, {write_plural(len(plan.columns), 'feature')}"
-    settled = count_settled(frame) if plan.label is not None and refuse else 0
+        slices = build_slices(plan, _read(runner, snapshots), refuse=refuse, report=report)
+    path, rows, settled = runner.workspace.scratch("frame.parquet"), 0, 0
+
+    def count() -> Iterator[pl.DataFrame]:
+        nonlocal rows, settled
+        for part in slices:
+            rows += part.height
+            settled += count_settled(part) if plan.label is not None and refuse else 0
+            yield part
+
+    with _translate_fault(path):
+        write_slices(count(), path, **_PARQUET)
+    facts = {"rows": rows, "columns": len(plan.columns)}
+    said = f"{write_plural(rows, 'row')}, {write_plural(len(plan.columns), 'feature')}"
     if settled:
         said += f"; {write_plural(settled, 'row')} asked about when the outcome was known, left without a label"
-    return Made({"frame": ("frame", write_parquet(runner, frame, "frame.parquet"), facts)}, said=said)
+    return Made({"frame": ("frame", path, facts)}, said=said)
+
+
+def _read(runner: Runner, snapshots: dict[str, Snapshot]) -> dict[str, pl.DataFrame]:
+    return {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
+
+
+def _slices(
+    runner: Runner,
+    plan: Plan,
+    snapshots: dict[str, Snapshot],
+    memory_bytes: int,
+    *,
+    refuse: bool,
+    report: Callable[[int, int], None],
+) -> Iterator[pl.DataFrame]:
+    """Build a frame within an amount of memory: the spine is read in parts, and only the columns that are needed."""
+    lake = runner.workspace.tables
+    streams = {name: lake.read(snapshots[name], columns) for name, columns in stream_columns(plan).items()}
+    rows = size_slices(plan, streams, memory_bytes)
+    asked, columns = snapshots[plan.spine.name], spine_columns(plan)
+    schema = lake.read_parts(asked, columns, rows=1)
+    spine = Parts(next(schema).schema, partial(_read_parts, runner, asked, min(rows, PIECE_ROWS)))
+    return build_slices(plan, streams, spine=spine, rows=rows, refuse=refuse, report=report)
+
+
+def _read_parts(runner: Runner, snapshot: Snapshot, rows: int, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+    return runner.workspace.tables.read_parts(snapshot, columns, rows=rows)

@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from shipway.app.instant import read_instant
 from shipway.cli.failure import UsageError
 from shipway.cli.render import Console, open_console, print_document, print_note
+from shipway.kit.duration import parse_duration
 
 if TYPE_CHECKING:
     from shipway.app.project import Project
@@ -69,3 +70,14 @@ def read_time(text: str | None, option: str, project: "Project") -> int | None:
         return read_instant(text, project.config.project.timezone)
     except ValueError as error:
         raise UsageError(f"{option}: {error}", "write it as 2013-06-01 or 2013-06-01T18:30") from error
+
+
+def read_width(text: str, option: str) -> int:
+    """Return an option's duration in microseconds; UsageError if it is none above zero."""
+    try:
+        width = parse_duration(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: {error}", "write it as 30m, 24h or 7d") from error
+    if width <= 0:
+        raise UsageError(f"{option} of {text!r} is empty", "write it as 30m, 24h or 7d")
+    return width

@@ -1,13 +1,18 @@
 """`shipway features`."""
 
-from cyclopts import App
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, Parameter
+from cyclopts.validators import Number
 
 from shipway.app.catalog.question import list_views, search_catalog, show_entries, trace_lineage
 from shipway.app.feature import Features, get_features
 from shipway.cli import catalog
-from shipway.cli.door import Flag, Given, read_time
-from shipway.cli.failure import UsageError
+from shipway.cli.door import Flag, Given, read_time, read_width
+from shipway.cli.failure import DONE, REFUSED, UsageError
 from shipway.cli.render import Console, show_facts, show_title, write_instant, write_value
+from shipway.cli.skew import show_audits
 
 app = App(
     name="features",
@@ -18,6 +23,8 @@ Examples:
   shipway features show customer.orders_90d
   shipway features search "late share of an airport"
   shipway features lineage orders --down
+  shipway features audit desk --last 24h
+  shipway features page --out public
   shipway features get customer customer=c0042 --at 2024-12-01""",
 )
 
@@ -112,6 +119,64 @@ def get(name: str, /, *keys: str, at: str | None = None, door: Given) -> None:
     if features.at > features.now:
         at, now = (write_instant(instant, timezone) for instant in (features.at, features.now))
         door.note(f"features {name}", f"{at} is later than the project's present, {now}: nothing is known of between")
+
+
+@app.command(name="page", help="Write the whole catalog as one HTML page that can be searched")
+def page(*, out: Path | None = None, door: Given) -> None:
+    """Write the whole catalog as one HTML page that can be searched.
+
+    Args:
+        out: the folder that gets index.html; by default docs/features in the project
+        door: how to answer
+    """
+    from shipway.app.report.catalog import write_catalog
+
+    project = door.project()
+    written = write_catalog(project, project.root / "docs" / "features" if out is None else out)
+    door.answer({"page": str(written)}, show_facts)
+
+
+@app.command(
+    name="audit",
+    help="Compare what a service read with the same features computed offline, and say why they differ",
+    help_epilogue="""\
+The exit code is 1 if more vectors differ than --bound allows
+
+Examples:
+  shipway features audit desk --last 24h
+  shipway features audit desk --last 7d --sample 2000 --bound 0.001 --json""",
+)
+def audit(
+    service: str,
+    /,
+    *,
+    last: str = "24h",
+    until: str | None = None,
+    sample: Annotated[int, Parameter(validator=Number(gte=1))] = 10_000,
+    seed: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    bound: Annotated[float, Parameter(validator=Number(gte=0, lte=1))] = 0.0,
+    door: Given,
+) -> int:
+    """Compare what a service read with the same features computed offline, and say why they differ.
+
+    Args:
+        service: the service
+        last: length of the window
+        until: where it ends, an ISO date or time; by default now, or where a replay stands
+        sample: how many requests are drawn and computed again
+        seed: another one draws others
+        bound: which share of them may differ
+        door: how to answer
+    """
+    from shipway.app.skew import audit_features
+
+    width = read_width(last, "--last")
+    project = door.project()
+    timezone = project.config.project.timezone
+    end = read_time(until, "--until", project)
+    audits = audit_features(project, service, last_us=width, until=end, sample=sample, seed=seed, bound=bound)
+    door.answer(audits, lambda console, found: show_audits(console, found, timezone))
+    return REFUSED if any(audit.skewed for audit in audits) else DONE
 
 
 def _split(words: tuple[str, ...]) -> dict[str, str]:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
+from shipway.app.asking import write_features
 from shipway.app.count import write_plural
 from shipway.app.feature import Exported, export_frame
 from shipway.cli.door import Given, read_time
@@ -105,6 +106,40 @@ def sql(
         door.answer(list_frame_questions(project, where, model), show_questions)
     else:
         door.answer(spell_frame(project, model, dialect or "", schema or "", tables), show_questions)
+
+
+@app.command(
+    name="build",
+    help="Write the features of any rows to a Parquet or CSV file",
+    help_epilogue="""\
+Every row of the file is kept, in its order, with the features as known at its instant
+
+Examples:
+  shipway frame build asked.parquet answered.parquet --views wx,org
+  shipway frame build asked.csv answered.csv --model delay --at asked_at""",
+)
+def build(
+    spine: Path,
+    path: Path,
+    /,
+    *,
+    views: str = "",
+    model: str = "",
+    at: str = "at",
+    door: Given,
+) -> None:
+    """Write the features of any rows to a Parquet or CSV file.
+
+    Args:
+        spine: a Parquet or CSV file of rows with the entities' key columns and an instant
+        path: the file to write; its ending, .parquet or .csv, says the format
+        views: feature views, separated by commas
+        model: a model, for all its features, in place of views
+        at: the column that says when each row is asked about
+        door: how to answer
+    """
+    chosen = [name.strip() for name in views.split(",") if name.strip()]
+    door.answer(write_features(door.project(), spine, path, views=chosen, model=model, at=at), _show)
 
 
 def _show(console: Console, made: Exported) -> None:

@@ -36,6 +36,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, do
     words = [sys.executable, "-P", "-m", "shipway.serving", "--state", str(state), "--host", host, "--port", str(port)]
     if files := project.config.storage.files:
         words += ["--files", files]
+    if online := project.config.online.uri:
+        words += ["--online", online]
     if replay:
         words.append("--replay")
     sys.stdout.flush()

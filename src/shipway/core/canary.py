@@ -12,6 +12,7 @@ from shipway.core.measure import (
     Drift,
     FailedAnswers,
     FeatureLag,
+    FeatureSkew,
     NewestSeen,
     PairedLoss,
     PredictionShift,
@@ -146,6 +147,31 @@ def skew(*, last: str) -> Check:
     """Count the feature vectors of a live window that differ from the offline frame in any bit."""
     text = f"skew(last={quote(last)})"
     return Check(text, Skew(take_width(last, "`last` of sw.skew")), "live", text)
+
+
+def feature_skew(*, last: str, sample: int = 10_000, seed: int = 0) -> Check:
+    """Measure the share of the feature vectors of a live window that differ from those recomputed offline in any bit.
+
+    A sample of the requests is asked again, each at its own instant, from the data of the main branch.
+
+    Args:
+        last: length of the window that ends now.
+        sample: how many vectors are drawn.
+        seed: another one draws others.
+
+    Raises:
+        ShipwayError: SW-106 if the window is no duration above zero, or the sample no number above 0.
+    """
+    if type(sample) is not int or sample < 1:
+        raise ShipwayError("SW-106", f"feature_skew has sample={sample!r}", "write a whole number above 0")
+    if type(seed) is not int or seed < 0:
+        raise ShipwayError("SW-106", f"feature_skew has seed={seed!r}", "write a whole number from 0 on")
+    measure = FeatureSkew(take_width(last, "`last` of sw.feature_skew"), sample, seed)
+    words = [f"last={quote(last)}"]
+    words += [] if sample == 10_000 else [f"sample={sample}"]
+    words += [f"seed={seed}"] if seed else []
+    text = f"feature_skew({', '.join(words)})"
+    return Check(text, measure, "live", text)
 
 
 def _require_plan(word: str, alpha: float, detect: float, base: float) -> None:

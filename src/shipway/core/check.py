@@ -27,6 +27,7 @@ from shipway.core.measure import (
     DecisionValue,
     Drift,
     FeatureLag,
+    FeatureSkew,
     Improvement,
     LabelMaturity,
     Measure,
@@ -271,6 +272,8 @@ def natural_rule(check: Check) -> Rule:
     measure = check.measure
     if isinstance(measure, LabelMaturity):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} >= 0.95")
+    if isinstance(measure, FeatureSkew):
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.001")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
     bound = _BOUNDS.get(type(measure))

@@ -11,8 +11,9 @@ from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
-from shipway.core.storage import StorageSection, check_storage
+from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
+from shipway.kit.size import parse_size
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -52,10 +53,12 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         threads: threads a library may use; more than there are quiet cores stalls gradient boosting for minutes.
         seed: where randomness starts.
+        memory: about how much memory a frame may be built in, such as `2GB`; empty for as much as it takes at once.
     """
 
     threads: Annotated[int, msgspec.Meta(ge=1)] = 1
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
+    memory: str = ""
 
 
 class StepSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -144,6 +147,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         replay: the history that services are made to live through; None where there is none.
         resources: what a run may use.
         storage: where files and the data's history are kept, if not in the project's folder of state.
+        online: where features are read from while they are served, if not there.
         compute: who builds frames.
     """
 
@@ -154,6 +158,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     replay: ReplaySection | None = None
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
+    online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
 
     def input(self, name: str) -> Raw:
@@ -185,6 +190,8 @@ def read_config(data: dict[str, Any]) -> Config:
             "use a name such as Europe/Paris or UTC",
         ) from error
     check_storage(config.storage)
+    _check_resources(config.resources)
+    check_online(config.online)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
@@ -243,6 +250,16 @@ def _wrong_name(data: dict[str, Any], kind: str, shape: Any) -> str:
         except msgspec.ValidationError:
             return name
     return "NAME"
+
+
+def _check_resources(section: ResourceSection) -> None:
+    try:
+        if section.memory:
+            parse_size(section.memory)
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-102", f"shipway.toml: resources.memory: {error}", "write such as 700MB or 2GB"
+        ) from error
 
 
 def _check_model(config: Config, name: str, section: ModelSection) -> None:
@@ -321,6 +338,7 @@ def _hint(data: dict[str, Any]) -> str:
         "replay": ReplaySection,
         "resources": ResourceSection,
         "storage": StorageSection,
+        "online": OnlineSection,
     }
     known = list(get_type_hints(Config))
     for name in data:

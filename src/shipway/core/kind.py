@@ -1,14 +1,21 @@
 """The kind of value a feature has, from its definition and the kinds of the columns it reads, without a row."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
 from shipway.core.online import Kind as ColumnKind
 from shipway.core.online import kind_of
+from shipway.maths.bins import Categories, Hashes, kind_of_categories
 from shipway.maths.expression import Aggregate, Column
 from shipway.maths.scalar import resolve_kind
 from shipway.maths.vector import Kind
+
+_FLOATS: Final = frozenset({"mean", "share", "variance", "deviation", "decayed", "quantile"})
+_COUNTS: Final = frozenset({"count", "age", "around", "distinct"})
+_VALUES: Final = frozenset({"last", "first"})
+"""Windows that answer with a value as it was given; the others that are in no set add numbers up or compare them."""
 
 
 def feature_kind(expr: Expr, schema: Mapping[str, Mapping[str, ColumnKind]]) -> Kind:
@@ -31,12 +38,14 @@ def leaf_kind(node: Column | Aggregate, schema: Mapping[str, Mapping[str, Column
     """Return the kind of a column or a window; an instant and a duration are whole numbers."""
     if isinstance(node, Column):
         kind = kind_of(node, node.table, schema)
-    elif node.kind in ("mean", "share"):
+    elif node.kind == "common" and isinstance(node.bins, Categories):
+        return kind_of_categories(node.bins.values)
+    elif node.kind in _FLOATS or (node.kind == "distinct" and isinstance(node.bins, Hashes)):
         kind = "float"
-    elif node.value is None or node.kind in ("count", "age", "around"):
+    elif node.value is None or node.kind in _COUNTS:
         kind = "int"
     else:
         kind = kind_of(node.value, node.stream.partition(".")[0], schema)
-        if node.kind != "last" and kind == "bool":
+        if node.kind not in _VALUES and kind == "bool":
             kind = "int"
     return "int" if kind == "instant" else kind

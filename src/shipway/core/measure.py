@@ -228,6 +228,20 @@ class Skew(msgspec.Struct, frozen=True, tag="skew"):
     last_us: int
 
 
+class FeatureSkew(msgspec.Struct, frozen=True, tag="feature-skew"):
+    """Measure the share of the feature vectors of a live window that differ from those recomputed offline in any bit.
+
+    Attributes:
+        last_us: length of the window that ends now.
+        sample: how many vectors are drawn and recomputed.
+        seed: another one draws others.
+    """
+
+    last_us: int
+    sample: int = 10_000
+    seed: int = 0
+
+
 class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
     """Measure which share of the labels that will ever come has come by the moment of judging.
 
@@ -240,7 +254,7 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
 
 
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
-LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | LabelMaturity
+LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
 CandidateMeasure: TypeAlias = (
     Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity
 )

@@ -21,10 +21,14 @@ import numpy as np
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.level import ENTRIES
+from shipway.core.tree import Tree, list_trees
 from shipway.kit.canonical import digest_bytes, digest_value
+from shipway.maths import bins as binning
+from shipway.maths.decay import LANES, PERIODS
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
 from shipway.maths.vector import Vector
+from shipway.maths.wide import LIMBS
 
 Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
 Schema: TypeAlias = dict[str, dict[str, Kind]]
@@ -33,15 +37,13 @@ Scalar: TypeAlias = bool | int | float | str | None
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
-_SERVED: Final = frozenset({"count", "sum", "mean", "share", "min", "max", "last", "age", "around"})
-"""Kinds of windows that the store keeps series for."""
 RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
 """How many units of a scaled sum make one."""
 LONGEST_KEY: Final = 200
 """Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
-_FORM: Final = 2
+_FORM: Final = 3
 """The form of what is kept; another one is another store."""
 WATERMARKS: Final = b"\xff\xff"
 """The name of the one entry that says up to when a store has everything; it stands at instant 0."""
@@ -60,27 +62,51 @@ _DTYPES: Final[dict[Kind, Any]] = {
 }
 
 
+class Fading(msgspec.Struct, frozen=True):
+    """A value whose sum fades (`shipway.maths.decay`).
+
+    Attributes:
+        value: an expression on a row.
+        half_us: after how long a value is worth half.
+    """
+
+    value: Expr
+    half_us: int
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of one stream for each entity of one kind.
 
     Attributes:
         stream: the stream's name, `source.instant`.
         keys: the entity's key columns; none for the whole system.
+        where: the condition that rows are chosen by; None for all of them.
+        tree: the level of a tree of bins whose counts are kept, for each node of it; None for the other series.
         sums: expressions on a row that are counted where valid, and added up.
         scaled: for each of them whether it is floating point, and so added up in units of `RESOLUTION`.
+        squares: those of them whose squares are added up as well.
+        fading: values whose sum fades.
         newest: expressions of which the newest row's value is kept.
+        oldest: expressions of which each instant's oldest row's value is kept.
         extrema: expressions of which the least and the greatest value of each instant are kept.
         keep_us: how far back the widest window reads, None where one is asked about an instant of the row, which may be
             any; the newest entry is kept whatever its age.
+        stored: whether nothing but its newest row is ever asked for, so that it may stand in a pack (`core.pack`).
     """
 
     stream: str
     keys: tuple[str, ...]
+    where: Expr | None = None
+    tree: Tree | None = None
     sums: tuple[Expr, ...] = ()
     scaled: tuple[bool, ...] = ()
+    squares: tuple[Expr, ...] = ()
+    fading: tuple[Fading, ...] = ()
     newest: tuple[Expr, ...] = ()
+    oldest: tuple[Expr, ...] = ()
     extrema: tuple[Expr, ...] = ()
     keep_us: int | None = 0
+    stored: bool = False
 
     @property
     def table(self) -> str:
@@ -88,14 +114,33 @@ class Series(msgspec.Struct, frozen=True, kw_only=True):
         return self.stream.partition(".")[0]
 
     @property
+    def first_square(self) -> int:
+        """Return at which of an entry's totals those of squares begin; those of fading sums follow."""
+        return 1 + 2 * len(self.sums)
+
+    @property
+    def first_fading(self) -> int:
+        """Return at which of an entry's totals those of fading sums begin."""
+        return self.first_square + LIMBS * len(self.squares)
+
+    @property
+    def lanes(self) -> int:
+        """Return how many totals an entry has: rows, for each sum a count and a total, and what the others add up to.
+
+        Squares have their limbs, fading sums their lanes, and a level of a tree has a count for each child of a node.
+        """
+        bins = 0 if self.tree is None else self.tree.children
+        return self.first_fading + LANES * len(self.fading) + bins
+
+    @property
     def packing(self) -> struct.Struct:
-        """Return the fixed part of an entry: rows so far, then for each sum its count and its total so far."""
-        return struct.Struct(f"<{1 + 2 * len(self.sums)}q")
+        """Return the fixed part of an entry, its totals."""
+        return struct.Struct(f"<{self.lanes}q")
 
     @property
     def varied(self) -> bool:
         """Tell whether an entry has a part after the fixed one."""
-        return bool(self.newest or self.extrema)
+        return bool(self.newest or self.extrema or self.oldest)
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -143,9 +188,10 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 names |= dict.fromkeys(view.entity.keys)
         return {name: self.schema[self.spine][name] for name in names}
 
-    def find(self, stream: str, keys: tuple[str, ...]) -> int:
+    def find(self, stream: str, keys: tuple[str, ...], where: Expr | None = None, tree: Tree | None = None) -> int:
         """Return the place of the series of a stream for an entity."""
-        return next(i for i, series in enumerate(self.series) if (series.stream, series.keys) == (stream, keys))
+        wanted = (stream, keys, where, tree)
+        return next(i for i, one in enumerate(self.series) if (one.stream, one.keys, one.where, one.tree) == wanted)
 
 
 def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], schema: Schema) -> Layout:
@@ -158,34 +204,23 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
         schema: kinds of (at least) the columns they read; what they do not read is left out of the layout.
 
     Raises:
-        ShipwayError: SW-106 for a window that cannot be served, SW-202 for a column the schema lacks, SW-203 for an
-            expression that does not fit its columns.
+        ShipwayError: SW-202 for a column the schema lacks, SW-203 for an expression that does not fit its columns.
     """
-    found: dict[tuple[str, tuple[str, ...]], list[Aggregate]] = {}
+    found: dict[_Place, list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
             for node in walk(expr):
                 if isinstance(node, Aggregate):
-                    _require_served(node)
                     keys = () if view.entity is None else view.entity.keys
-                    found.setdefault((node.stream, keys), []).append(node)
-    series = tuple(_make_series(*place, found[place], schema) for place in sorted(found))
+                    for place in _list_places(node, keys):
+                        found.setdefault(place, []).append(node)
+    series = tuple(_make_series(place, found[place], schema) for place in sorted(found, key=_write_place))
     return Layout(
         spine=spine,
         key=tuple(key),
         views=tuple(views),
         schema=_read_columns(spine, key, views, series, schema),
         series=series,
-    )
-
-
-def _require_served(node: Aggregate) -> None:
-    if node.kind in _SERVED and node.where is None:
-        return
-    raise ShipwayError(
-        "SW-106",
-        f"{render(node)} is computed for frames, and is not kept in the online store yet",
-        "leave it out of the models that are served",
     )
 
 
@@ -284,7 +319,7 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
     if not keys:
         return b""
     # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if isinstance(key, float) else key for key in keys])
+    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
     return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
 
 
@@ -319,9 +354,11 @@ def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[A
 
     Args:
         packing: of the series.
-        totals: rows since the last cut, then for each sum how many were valid and their total since then.
+        totals: rows since the last cut, then for each sum how many were valid and their total since then, then what
+            else of the series adds up.
         varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
-            entry's instant, then the newest row's tie; empty where the series keeps neither.
+            entry's instant, then the oldest row's values and its tie, then the newest row's tie; empty where the series
+            keeps none of these.
     """
     fixed = packing.pack(*totals)
     return fixed + _PACK.encode(varied) if varied else fixed
@@ -347,27 +384,69 @@ def unpack_values(values: bytes) -> list[Any]:
     return _UNPACK.decode(values)
 
 
-def _make_series(stream: str, keys: tuple[str, ...], nodes: Sequence[Aggregate], schema: Schema) -> Series:
+_Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None, Tree | None]
+"""A stream, an entity's keys, the condition that rows are chosen by, and the level of a tree."""
+
+
+def _list_places(node: Aggregate, keys: tuple[str, ...]) -> list[_Place]:
+    """Return the series that a window reads."""
+    if node.bins is None or node.value is None:
+        return [(node.stream, keys, node.where, None)]
+    return [(node.stream, keys, node.where, tree) for tree in list_trees(node.value, node.bins)]
+
+
+def _write_place(place: _Place) -> tuple[str, tuple[str, ...], str, str, int]:
+    stream, keys, where, tree = place
+    condition = "" if where is None else render(where)
+    counted, level = ("", 0) if tree is None else (f"{render(tree.value)} {tree.bins}", tree.level)
+    return stream, keys, condition, counted, level
+
+
+def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> Series:
+    stream, keys, where, tree = place
     table = stream.partition(".")[0]
-    by_kind: dict[str, dict[Expr, None]] = {"sums": {}, "newest": {}, "extrema": {}}
-    places = {"sum": "sums", "mean": "sums", "share": "sums", "last": "newest", "min": "extrema", "max": "extrema"}
-    for node in nodes:
-        if node.value is not None and node.kind in places:
-            by_kind[places[node.kind]][node.value] = None
-    for expr in (*by_kind["sums"], *by_kind["extrema"]):
+    if where is not None and kind_of(where, table, schema) != "bool":
+        raise ShipwayError("SW-203", f"{render(where)} is no condition", "compare it, such as delay > 15")
+    widths = [(PERIODS if node.kind == "decayed" else 1) * (node.width_us or 0) for node in nodes]
+    keep_us = None if any(node.anchor is not None for node in nodes) else max(widths)
+    if tree is not None:
+        _check_bins(tree, table, schema)
+        return Series(stream=stream, keys=keys, where=where, tree=tree, keep_us=keep_us)
+
+    def pick(*kinds: str) -> tuple[Expr, ...]:
+        return tuple(dict.fromkeys(node.value for node in nodes if node.value is not None and node.kind in kinds))
+
+    sums, extrema = pick("sum", "mean", "share", "variance", "deviation"), pick("min", "max")
+    for expr in (*sums, *extrema, *pick("decayed")):
         if kind_of(expr, table, schema) == "text":
             raise ShipwayError("SW-203", f"{render(expr)} is text", "numbers, truth and time can be aggregated")
-    sums = tuple(by_kind["sums"])
-    anchored = any(node.anchor is not None for node in nodes)
+    fading = [
+        Fading(node.value, node.width_us or 1) for node in nodes if node.kind == "decayed" and node.value is not None
+    ]
     return Series(
         stream=stream,
         keys=keys,
+        where=where,
         sums=sums,
         scaled=tuple(kind_of(expr, table, schema) == "float" for expr in sums),
-        newest=tuple(by_kind["newest"]),
-        extrema=tuple(by_kind["extrema"]),
-        keep_us=None if anchored else max(node.width_us or 0 for node in nodes),
+        squares=pick("variance", "deviation"),
+        fading=tuple(dict.fromkeys(fading)),
+        newest=pick("last"),
+        oldest=pick("first"),
+        extrema=extrema,
+        keep_us=keep_us,
+        stored=where is None and all(node.kind in ("last", "age") for node in nodes),
     )
+
+
+def _check_bins(tree: Tree, table: str, schema: Schema) -> None:
+    values = np.empty(0, dtype=_DTYPES[kind_of(tree.value, table, schema)])
+    try:
+        binning.place(tree.bins, Vector(values, np.empty(0, dtype=np.bool_)))
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-203", f"{render(tree.value)} cannot be counted in bins: {error}", "declare what the column holds"
+        ) from error
 
 
 def _read_columns(
@@ -392,5 +471,8 @@ def _columns_of(spine: str, views: Sequence[FeatureView], series: Sequence[Serie
             yield from ((spine, column.name) for column in row_columns(expr))
     for one in series:
         yield from ((one.table, name) for name in one.keys)
-        for expr in (*one.sums, *one.newest, *one.extrema):
+        chosen = () if one.where is None else (one.where,)
+        counted = () if one.tree is None else (one.tree.value,)
+        faded = (fading.value for fading in one.fading)
+        for expr in (*chosen, *counted, *one.sums, *faded, *one.newest, *one.oldest, *one.extrema):
             yield from ((one.table, node.name) for node in walk(expr) if isinstance(node, Column))

@@ -108,8 +108,9 @@ class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         given = {field: getattr(self, field) for field in self.__struct_fields__}
         given["key"] = (self.key,) if isinstance(self.key, str) else self.key
         given["contract"] = self.contract or f"contracts/{name}.toml"
-        given["consumer"] = self.consumer or "shipway_" + re.sub(r"[^a-z0-9_]", "_", name.lower())
         given["stream"] = self.stream or self.uri.partition(":")[0] in STREAMS
+        if given["stream"]:
+            given["consumer"] = self.consumer or "shipway_" + re.sub(r"[^a-z0-9_]", "_", name.lower())
         return Raw(name=name, **given)
 
 

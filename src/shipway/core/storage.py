@@ -26,6 +26,34 @@ class StorageSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     catalog: str = ""
 
 
+class OnlineSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where features are read from while they are served.
+
+    Attributes:
+        uri: the server of the online store, such as `redis://host:6379/0`; empty for LMDB in the project's folder of
+            state, and `sqlite:` for SQLite there.
+    """
+
+    uri: str = ""
+
+
+def check_online(section: OnlineSection) -> None:
+    """Refuse an address that is none, and one that holds a secret.
+
+    Raises:
+        ShipwayError: SW-102, without repeating the address.
+    """
+    if not section.uri:
+        return
+    scheme, netloc, _, query = _split(section.uri)
+    if not scheme:
+        hint = "write such as redis://host:6379/0, or leave it out to keep it in the project's folder"
+        raise ShipwayError("SW-102", "shipway.toml: online.uri is no address of an online store", hint)
+    if ":" in netloc.rpartition("@")[0] or "password" in parse_qs(query, keep_blank_values=True):
+        hint = "leave it out: it is read from the environment, such as REDIS_PASSWORD"
+        raise ShipwayError("SW-102", "shipway.toml: online.uri holds a password", hint)
+
+
 def check_storage(section: StorageSection) -> None:
     """Refuse addresses that no adapter reads, and any that holds a secret.
 

@@ -41,7 +41,7 @@ def square_values(value: Expr, vector: Vector) -> Ints:
     return limbs
 
 
-def fade_values(value: Expr, vector: Vector, instants: Ints, half_us: int) -> Ints:
+def fade_values(value: Expr, vector: Vector, instants: Ints, half_us: int, *, whole: bool = True) -> Ints:
     """Return what events add to the lanes of a sum that fades, int64[n, LANES].
 
     Args:
@@ -49,19 +49,20 @@ def fade_values(value: Expr, vector: Vector, instants: Ints, half_us: int) -> In
         vector: its values.
         instants: when each event became known; where `vector` is not valid it may be anything.
         half_us: the half-life.
+        whole: whether these are all events there are.
 
     Raises:
         ShipwayError: SW-303 if the sum cannot be kept exactly.
     """
     if vector.values.dtype.kind == "f":
-        units = scale_values(value, vector)
+        units = scale_values(value, vector, whole=whole)
     else:
-        whole = vector.values.astype(np.int64)
-        if (wide.magnitude(whole)[vector.valid] > np.uint64(int(_WHOLE / SCALE))).any():
+        numbers = vector.values.astype(np.int64)
+        if (wide.magnitude(numbers)[vector.valid] > np.uint64(int(_WHOLE / SCALE))).any():
             raise ShipwayError(
                 "SW-303", f"{render(value)} needs more than 53 bits in millionths", "use smaller numbers"
             )
-        units = whole * np.int64(SCALE)
+        units = numbers * np.int64(SCALE)
     lanes = fading.split_events(np.where(vector.valid, units, 0), np.where(vector.valid, instants, 0), half_us)
     total = float(np.abs(np.where(vector.valid, units, 0)).sum(dtype=np.float64))
     if len(units) >= wide.MOST_EVENTS or 2 * total >= float(_FIT >> 1):

@@ -3,15 +3,18 @@
 from typing import Literal
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.feature import Entity, Event
 from shipway.data.accumulation import count_bins, decay, spread
-from shipway.data.column import evaluate_instant
+from shipway.data.column import evaluate_instant, fill_invalid, normalise_column, series_of, vector_of
 from shipway.data.known import instants_of
+from shipway.data.plan import require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths import window
-from shipway.maths.expression import Aggregate
+from shipway.maths.expression import Aggregate, Column
+from shipway.maths.fixed import floats_of, rank_floats
 from shipway.maths.vector import Vector
 
 
@@ -32,15 +35,16 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
     asked = codes >= 0
     timeline = streams.timeline(event, entity, node.where)
     if node.anchor is not None:
-        anchor = evaluate_instant(node.anchor, streams.plan.spine.name, streams.tables)
+        spine = streams.plan.spine.name
+        anchor = evaluate_instant(node.anchor, spine, {spine: streams.spine})
         usable = asked & anchor.valid
         queries = window.build_queries(np.where(usable, codes, -1), anchor.values + node.after_us)
         low, high = window.span(timeline, queries, (node.width_us or 0) + node.after_us)
         return Vector(high - low, usable)
     queries = streams.queries(event, entity)
     if node.kind in ("last", "age"):
-        position, found = window.latest(timeline, queries, node.width_us)
-        return _newest(streams, node, event, position, found)
+        newest = streams.newest(event, entity, node.width_us, node.where)
+        return _newest(streams, node, event, *newest)
     if node.kind == "decayed":
         instants = instants_of(event.source, event.known_at, streams.tables[event.source.name])
         return decay(streams, node, event, entity, timeline, np.where(instants == NEVER, 0, instants))
@@ -67,23 +71,47 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
     return Vector(total / (np.maximum(count, 1) * unit), asked & (count > 0))
 
 
+def gather_newest(streams: Streams, node: Aggregate, entity: Entity) -> pl.Series:
+    """Return the newest event's value for all rows of the spine, as `aggregate` does, as a column.
+
+    Nothing is calculated with such a value, so text is copied as it lies.
+    """
+    event, value = streams.plan.events[node.stream], node.value
+    assert value is not None
+    position, found = streams.newest(event, entity, node.width_us, node.where)
+    if isinstance(value, Column):
+        table = event.source.name
+        values = normalise_column(require(table, (value.name,), streams.tables)[value.name])
+        if values.dtype == pl.String:
+            there = fill_invalid(pl.Series(position.astype(np.uint32)), found)
+            return values.gather(there)
+        vector = vector_of(values)
+    else:
+        vector = streams.raw(event, value)
+    return series_of("", _pick(vector, position, found))
+
+
 def _extremum(kind: Literal["min", "max"], vector: Vector, timeline: window.Timeline, low: Ints, high: Ints) -> Vector:
     """Return the least or greatest value as it was given: floats are compared by rank, never rounded."""
     floats = vector.values.dtype.kind == "f"
-    ranks = window.rank_floats(vector.values) if floats else vector.values.astype(np.int64)
+    ranks = rank_floats(vector.values) if floats else vector.values.astype(np.int64)
     extremum, found = window.range_extremum(timeline, ranks, vector.valid, low, high, kind)
-    return Vector(window.floats_of(extremum) if floats else extremum, found)
+    return Vector(floats_of(extremum) if floats else extremum, found)
 
 
 def _newest(streams: Streams, node: Aggregate, event: Event, position: Ints, found: NDArray[np.bool_]) -> Vector:
-    rows = streams.tables[event.source.name]
-    if node.kind == "age" or node.value is None:
-        happened = instants_of(event.source, event.known_at, rows)
-        vector = Vector(happened, happened != NEVER)
-    else:
-        vector = streams.raw(event, node.value)
-    if not found.any():
+    if node.kind != "age" and node.value is not None:
+        return _pick(streams.raw(event, node.value), position, found)
+    happened = instants_of(event.source, event.known_at, streams.tables[event.source.name])
+    newest = _pick(Vector(happened, happened != NEVER), position, found)
+    return Vector(streams.at - newest.values, newest.valid)
+
+
+def _pick(vector: Vector, position: Ints, found: NDArray[np.bool_]) -> Vector:
+    """Return the values at positions, null where there is none."""
+    if not len(vector.values):
         blank = "" if vector.values.dtype.kind == "O" else 0
         return Vector(np.full(len(found), blank, dtype=vector.values.dtype), found)
-    values, valid = vector.values[position], found & vector.valid[position]
-    return Vector(streams.at - values if node.kind == "age" else values, valid)
+    # A position of -1 takes the last value, which nobody sees.
+    valid = found if vector.valid.all() else found & vector.valid.take(position)
+    return Vector(vector.values.take(position), valid)

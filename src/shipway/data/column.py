@@ -1,9 +1,11 @@
 """Columns of a table as values with validity, and expressions on them: what every read of data goes through."""
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
@@ -12,7 +14,8 @@ from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, render, walk
 from shipway.maths.vector import Vector
 
-_DAY_US = 86_400_000_000
+_DAY_US: Final = 86_400_000_000
+_FILLS: Final = ((pl.Boolean, False), (pl.Int64, 0), (pl.Float64, np.nan), (pl.String, ""))
 
 
 def vector_of(series: pl.Series) -> Vector:
@@ -21,24 +24,47 @@ def vector_of(series: pl.Series) -> Vector:
     Raises:
         ShipwayError: SW-203 for a type features cannot read, or a whole number that 64 bits do not hold.
     """
+    series = normalise_column(series)
+    if not series.null_count():
+        return Vector(series.to_numpy(), np.ones(len(series), dtype=np.bool_))
     valid = series.is_not_null().to_numpy()
+    fill = next(value for kind, value in _FILLS if series.dtype == kind)
+    return Vector(series.fill_null(fill).to_numpy(), valid)
+
+
+def normalise_column(series: pl.Series) -> pl.Series:
+    """Return a Polars column with one of the four types that features have, null where it is not a number.
+
+    Raises:
+        ShipwayError: as for `vector_of`.
+    """
     kind = series.dtype
     if isinstance(kind, pl.Datetime | pl.Duration):
-        series = series.dt.cast_time_unit("us").to_physical()
-    elif kind == pl.Date:
-        series = series.cast(pl.Int64) * _DAY_US
-    elif kind.is_integer():
-        series = _whole(series)
-    elif kind.is_float() or kind.is_decimal():
-        return Vector(series.cast(pl.Float64).fill_null(np.nan).to_numpy(), valid)
-    elif isinstance(kind, pl.String | pl.Categorical | pl.Enum):
-        return Vector(series.cast(pl.String).fill_null("").to_numpy(), valid)
-    elif kind != pl.Boolean:
-        raise ShipwayError(
-            "SW-203", f"column {series.name!r} is {kind}, which no feature can read", "use numbers, text, truth or time"
-        )
-    fill = False if kind == pl.Boolean else 0
-    return Vector(series.fill_null(fill).to_numpy(), valid)
+        return (series if kind.time_unit == "us" else series.dt.cast_time_unit("us")).cast(pl.Int64)
+    if kind == pl.Date:
+        return series.cast(pl.Int64) * _DAY_US
+    if kind.is_integer():
+        return _whole(series)
+    if kind.is_float() or kind.is_decimal():
+        return series.cast(pl.Float64).fill_nan(None)
+    if isinstance(kind, pl.String | pl.Categorical | pl.Enum):
+        return series.cast(pl.String)
+    if kind == pl.Boolean:
+        return series
+    raise ShipwayError(
+        "SW-203", f"column {series.name!r} is {kind}, which no feature can read", "use numbers, text, truth or time"
+    )
+
+
+def series_of(name: str, vector: Vector) -> pl.Series:
+    """Return values with validity as a Polars column."""
+    series = pl.Series(name, vector.values, dtype=pl.String if vector.values.dtype.kind == "O" else None)
+    return series if vector.valid.all() else fill_invalid(series, vector.valid)
+
+
+def fill_invalid(series: pl.Series, valid: NDArray[np.bool_]) -> pl.Series:
+    """Return a column with null where it is not valid."""
+    return pl.select(pl.when(pl.Series(valid)).then(series).alias(series.name)).to_series()
 
 
 def instant_hint(kind: pl.DataType) -> str:
@@ -103,8 +129,8 @@ def evaluate_instant(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame])
         told = [kind for kind in kinds.values() if isinstance(kind, pl.String)]
         hint = instant_hint(told[0]) if told else "build it on a Datetime with a time zone"
         raise ShipwayError("SW-203", f"{render(expr)} is no instant", hint)
-    values = np.where(vector.valid, vector.values, 0)
-    return Vector(np.rint(values).astype(np.int64), vector.valid)
+    values = vector.values if vector.valid.all() else np.where(vector.valid, vector.values, 0)
+    return Vector(values if values.dtype == np.int64 else np.rint(values).astype(np.int64), vector.valid)
 
 
 def _whole(series: pl.Series) -> pl.Series:

@@ -6,7 +6,7 @@ materialiser is to add up whole numbers.
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -14,20 +14,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipway.core.error import ShipwayError
-from shipway.core.feature import Event, Expr
+from shipway.core.feature import Event
 from shipway.core.online import Layout, Scalar, Series, encode_series
-from shipway.data.column import evaluate_row, vector_of
+from shipway.data.column import vector_of
 from shipway.data.instant import Row
 from shipway.data.key import code_keys, rank_ties
 from shipway.data.known import instants_of
+from shipway.data.lane import Columns
 from shipway.data.plan import Plan, require
 from shipway.data.run import Contributions
-from shipway.data.stream import scale_values
 from shipway.data.tie import read_ties
-from shipway.maths import window
+from shipway.maths.bins import MOST
 from shipway.maths.code import compact
-from shipway.maths.expression import render
 from shipway.maths.vector import Vector
 
 _Ints = NDArray[np.int64]
@@ -42,10 +40,12 @@ class SeriesFeed:
         place: the series' place in the layout.
         series: what is kept.
         names: the names of the entities' series.
-        codes: int32[n], which of the names an update belongs to; -1 where its key is null.
-        deltas: int64[n, 1 + 2 * sums]: one row more, then for each sum whether it is valid and what it adds.
+        codes: int32[n], which of the names an update belongs to; -1 where its key is null, or the series is not about
+            it.
+        deltas: int64[n, lanes]: one row more, then what it adds to the series' other totals.
         newest: values of which the newest row's is kept, n each.
         extrema: values of which the least and the greatest are kept, n each.
+        oldest: values of which the oldest row's is kept, n each.
         ties: n, what orders the updates of one instant.
     """
 
@@ -56,11 +56,12 @@ class SeriesFeed:
     deltas: _Ints
     newest: tuple[Vector, ...]
     extrema: tuple[Vector, ...]
+    oldest: tuple[Vector, ...]
     ties: NDArray[Any]
 
     def read_rows(self, rows: slice) -> list[Row]:
         """Return what the series keeps of these updates beyond sums."""
-        columns = [_cells(vector, rows) for vector in (*self.newest, *self.extrema)]
+        columns = [_cells(vector, rows) for vector in (*self.newest, *self.extrema, *self.oldest)]
         return list(map(list, zip(*columns, self.ties[rows].tolist(), strict=True)))
 
 
@@ -127,49 +128,6 @@ def make_feed(layout: Layout, plan: Plan, tables: Mapping[str, pl.DataFrame]) ->
     return Feed(streams, hashlib.sha256(b"".join(digests)).digest())
 
 
-@dataclass(slots=True)
-class _Columns:
-    """The columns of a stream's updates, each evaluated once."""
-
-    event: Event
-    tables: Mapping[str, pl.DataFrame]
-    order: _Ints
-    timeline: window.Timeline
-    values: dict[Expr, Vector] = field(default_factory=dict[Expr, Vector])
-    deltas: dict[tuple[Expr, ...], _Ints] = field(default_factory=dict[tuple[Expr, ...], _Ints])
-
-    def value(self, expr: Expr) -> Vector:
-        if expr not in self.values:
-            vector = evaluate_row(expr, self.event.source.name, self.tables)
-            self.values[expr] = Vector(vector.values[self.order], vector.valid[self.order])
-        return self.values[expr]
-
-    def extremum(self, expr: Expr) -> Vector:
-        """Return values as frames compare them: conditions as 0 and 1, and both zeros as one."""
-        vector = self.value(expr)
-        if vector.values.dtype.kind == "f":
-            return Vector(vector.values + 0.0, vector.valid)
-        return Vector(vector.values.astype(np.int64), vector.valid)
-
-    def delta(self, sums: tuple[Expr, ...]) -> _Ints:
-        if sums not in self.deltas:
-            columns = [np.ones(len(self.order), dtype=np.int64)]
-            for expr in sums:
-                vector = self.value(expr)
-                whole = self._whole(expr, vector)
-                columns += [vector.valid.astype(np.int64), np.where(vector.valid, whole, 0)]
-            self.deltas[sums] = np.stack(columns, axis=1)
-        return self.deltas[sums]
-
-    def _whole(self, expr: Expr, vector: Vector) -> _Ints:
-        whole = scale_values(expr, vector) if vector.values.dtype.kind == "f" else vector.values.astype(np.int64)
-        try:
-            window.build_prefix(self.timeline, whole, vector.valid)
-        except ValueError as error:
-            raise ShipwayError("SW-303", f"sums of {render(expr)}: {error}", "use smaller numbers") from error
-        return whole
-
-
 def _make_stream(
     layout: Layout,
     event: Event,
@@ -182,7 +140,7 @@ def _make_stream(
     order = np.flatnonzero((instant != _NEVER) & (due != _NEVER))
     order = order[np.lexsort((rank_ties(rows, source.key)[order], instant[order], due[order]))]
     due, instant, ties = due[order], instant[order], read_ties(rows, source.key)[order]
-    columns = _Columns(event, tables, order, window.build_timeline(np.zeros(len(order), dtype=np.int64), instant))
+    columns = Columns(event, tables, order, instant)
     found: list[SeriesFeed] = []
     for place, series in enumerate(layout.series):
         if series.stream != event.name:
@@ -191,7 +149,9 @@ def _make_stream(
         if entity not in codes:
             keyed = require(source.name, series.keys, tables)
             codes[entity] = code_keys(keyed, keyed, series.keys)[0]
-        local, names = _name_entities(place, series.keys, rows, order, codes[entity][order])
+        own = columns.choose(series, codes[entity][order])
+        nodes = None if series.tree is None or not series.tree.level else columns.nodes(series.tree)
+        local, names = _name_entities(place, series.keys, rows, order, own, nodes)
         found.append(_make_series(place, series, columns, names, local, ties))
     return StreamFeed(event.name, due, instant, tuple(found))
 
@@ -199,7 +159,7 @@ def _make_stream(
 def _make_series(
     place: int,
     series: Series,
-    columns: _Columns,
+    columns: Columns,
     names: Sequence[bytes],
     codes: NDArray[np.int32],
     ties: NDArray[Any],
@@ -209,26 +169,31 @@ def _make_series(
         series=series,
         names=names,
         codes=codes,
-        deltas=columns.delta(series.sums),
+        deltas=columns.delta(series),
         newest=tuple(columns.value(expr) for expr in series.newest),
         extrema=tuple(columns.extremum(expr) for expr in series.extrema),
+        oldest=tuple(columns.value(expr) for expr in series.oldest),
         ties=ties,
     )
 
 
 def _name_entities(
-    place: int, keys: tuple[str, ...], rows: pl.DataFrame, order: _Ints, codes: _Ints
+    place: int, keys: tuple[str, ...], rows: pl.DataFrame, order: _Ints, codes: _Ints, nodes: _Ints | None
 ) -> tuple[NDArray[np.int32], list[bytes]]:
-    """Number the entities that occur, and name the series of each."""
+    """Number the entities that occur, or their nodes, and name the series of each."""
     there = np.flatnonzero(codes >= 0)
-    levels, index = compact(codes[there])
+    numbers = codes[there]
+    if nodes is not None:
+        numbers = compact(numbers)[1].astype(np.int64) * MOST + nodes[there]
+    levels, index = compact(numbers)
     local = np.full(len(codes), -1, dtype=np.int32)
     local[there] = index
     example = np.empty(len(levels), dtype=np.int64)
     example[index] = there
-    if not keys:
+    if not keys and nodes is None:
         return local, [encode_series(place, ())] * len(levels)
     values = [vector_of(rows[name]).values[order[example]].tolist() for name in keys]
+    values += [] if nodes is None else [nodes[example].tolist()]
     return local, [encode_series(place, key) for key in zip(*values, strict=True)]
 
 
@@ -246,7 +211,7 @@ def _digest_stream(stream: StreamFeed) -> bytes:
         digest.update(msgspec.msgpack.encode(one.names))
         for array in (one.codes, one.deltas, one.ties):
             arrays[id(array)] = array
-        for vector in (*one.newest, *one.extrema):
+        for vector in (*one.newest, *one.extrema, *one.oldest):
             arrays[id(vector.valid)] = vector.valid
             arrays[id(vector.values)] = np.where(vector.valid, vector.values, np.zeros(1, dtype=vector.values.dtype))
     for array in arrays.values():  # columns that series share count once

@@ -4,21 +4,33 @@ The work is shared: rows are coded once for each entity, a stream is sorted once
 it are differences of exact running sums.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Event
-from shipway.data.aggregate import aggregate
-from shipway.data.column import evaluate_instant, evaluate_row, vector_of
+from shipway.core.feature import ALWAYS, Entity, Event, Label
+from shipway.data.aggregate import aggregate, gather_newest
+from shipway.data.batch import Parts, read_batches
+from shipway.data.column import (
+    evaluate_instant,
+    evaluate_row,
+    fill_invalid,
+    normalise_column,
+    series_of,
+    vector_of,
+)
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, render
 from shipway.maths.vector import Vector
+
+SLICE_ROWS: Final = 1 << 19
+"""How many rows of a spine are built at once: enough that sorting the streams again costs little beside them."""
 
 
 def build_frame(
@@ -47,27 +59,94 @@ def build_frame(
             a value that never says when it is known, SW-202 for a column a table lacks, SW-203 for one of the wrong
             type, SW-303 if a sum does not fit.
     """
-    for event in plan.events.values():
+    return pl.concat(list(build_slices(plan, tables, refuse=refuse, report=report)))
+
+
+def build_slices(
+    plan: Plan,
+    tables: Mapping[str, pl.DataFrame],
+    *,
+    spine: Parts | None = None,
+    rows: int | None = None,
+    refuse: bool = True,
+    report: Callable[[int, int], None] | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Build a frame some rows at a time, so that what is held on the way does not grow with the spine.
+
+    All rows are looked at before the first ones are built: what is refused is refused then.
+
+    Args:
+        plan: as for `build_frame`.
+        tables: as for `build_frame`.
+        spine: the rows asked about where they are too many for memory, in place of those in `tables`. If they also are
+            events, the columns that they are read by as such are in `tables`.
+        rows: how many are built at once.
+        refuse: as for `build_frame`.
+        report: as for `build_frame`.
+
+    Yields:
+        The frame's rows in their order.
+
+    Raises:
+        ShipwayError: as for `build_frame`; what is said of numbers of rows is of the first part that has some where
+            the spine is read in parts.
+    """
+    for event in plan.events.values() if spine is None else plan.streams:
         require(event.source.name, _instant_columns(event), tables)
-    spine = tables[plan.spine.name]
-    at = instants_asked(plan, spine)
-    if refuse:
-        for read in find_early_reads(plan, tables, at):
-            raise read.refusal()
-    streams = Streams(plan, tables, at)
-    keys = [spine[name] for name in plan.spine.key]
-    built = [*keys, pl.Series(AT, at).cast(pl.Datetime("us", "UTC"))]
-    entity = None
-    for done, column in enumerate(plan.columns):
-        if column.entity != entity:
-            entity = column.entity
-            streams.forget()
-        built.append(_series(column.name, _column(streams, column)))
+    asked = tables[plan.spine.name] if spine is None else spine
+    # A spine in memory is looked at whole, so that a refusal counts all rows.
+    whole = [asked] if isinstance(asked, pl.DataFrame) else read_batches(asked, asked.schema.names(), rows)
+    total = _check(plan, tables, whole, refuse=refuse)
+    done, all_columns = 0, len(plan.columns) * -(-total // (rows or SLICE_ROWS))
+
+    def count() -> None:
+        nonlocal done
+        done += 1
         if report is not None:
-            report(done + 1, len(plan.columns))
-    if plan.label is not None:
-        built.extend(_label(plan, tables, at if refuse else None))
-    return pl.DataFrame(built)
+            report(done, all_columns)
+
+    streams = Streams(plan, tables)
+    for part in _cut(asked, rows or SLICE_ROWS):
+        at = instants_asked(plan, part)
+        streams.ask(part, at)
+        built = [part[name] for name in plan.spine.key]
+        built += [_instants(plan, part, at), *_build_columns(streams, count)]
+        if plan.label is not None:
+            built.extend(_label(plan, plan.label, part, at if refuse else None))
+        yield pl.DataFrame(built)
+
+
+def _cut(spine: pl.DataFrame | Parts, rows: int) -> Iterator[pl.DataFrame]:
+    if isinstance(spine, Parts):
+        yield from read_batches(spine, spine.schema.names(), rows)
+    elif spine.height <= rows:
+        yield spine
+    else:
+        yield from spine.iter_slices(rows)
+
+
+def _check(plan: Plan, tables: Mapping[str, pl.DataFrame], spine: Iterable[pl.DataFrame], *, refuse: bool) -> int:
+    """Refuse what cannot be asked, and return how many rows there are."""
+    total, told, ahead = 0, 0, 0
+    for part in spine:
+        at = instants_asked(plan, part)
+        total += part.height
+        if not refuse:
+            continue
+        for read in find_early_reads(plan, tables, at, part):
+            raise read.refusal()
+        if plan.label is not None:
+            value, known = _outcome(plan, plan.label, part)
+            told += int(np.count_nonzero(value.valid))
+            ahead += int(np.count_nonzero(value.valid & (known > at)))
+    if plan.label is not None and told and not ahead:
+        raise ShipwayError(
+            "SW-301",
+            f"label {plan.label.name!r} is known through event {plan.label.stream} when its row is asked about, "
+            f"in all {told:,} rows that have one",
+            f"ask earlier than {render(plan.at)}, while there is something to predict",
+        )
+    return total
 
 
 def instants_asked(plan: Plan, spine: pl.DataFrame) -> Ints:
@@ -87,56 +166,69 @@ def instants_asked(plan: Plan, spine: pl.DataFrame) -> Ints:
     return asked.values
 
 
-def _label(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Ints | None) -> list[pl.Series]:
-    label = plan.label
-    assert label is not None
+def _outcome(plan: Plan, label: Label, rows: pl.DataFrame) -> tuple[Vector, Ints]:
+    """Return what came true of some rows, valid where it did, and when that was known."""
     event = plan.events[label.stream]
-    rows = tables[event.source.name]
     known = instants_of(event.source, event.known_at, rows)
-    value = evaluate_row(label.value, event.source.name, tables)
+    value = evaluate_row(label.value, event.source.name, {event.source.name: rows})
     if value.values.dtype != np.bool_:
         raise ShipwayError(
             "SW-203",
             f"label {label.name!r} is {render(label.value)}, which is neither true nor false",
             "compare it, such as delay > 15",
         )
-    happened = known != NEVER
-    told = value.valid & happened
-    if at is not None:
-        ahead = told & (known > at)
-        if told.any() and not ahead.any():
-            raise ShipwayError(
-                "SW-301",
-                f"label {label.name!r} is known through event {event.name} when its row is asked about, "
-                f"in all {int(told.sum()):,} rows that have one",
-                f"ask earlier than {render(plan.at)}, while there is something to predict",
-            )
-        told = ahead
+    return Vector(value.values, value.valid & (known != NEVER)), known
+
+
+def _label(plan: Plan, label: Label, rows: pl.DataFrame, at: Ints | None) -> list[pl.Series]:
+    value, known = _outcome(plan, label, rows)
+    told = value.valid if at is None else value.valid & (known > at)
     return [
-        _series(LABEL, Vector(value.values, told)),
-        _series(LABEL_KNOWN_AT, Vector(known, happened)).cast(pl.Datetime("us", "UTC")),
+        series_of(LABEL, Vector(value.values, told)),
+        series_of(LABEL_KNOWN_AT, Vector(known, known != NEVER)).cast(pl.Datetime("us", "UTC")),
     ]
 
 
-def _series(name: str, vector: Vector) -> pl.Series:
-    series = pl.Series(name, vector.values, dtype=pl.String if vector.values.dtype.kind == "O" else None)
-    if vector.valid.all():
-        return series
-    return pl.select(pl.when(pl.Series(vector.valid)).then(series).alias(name)).to_series()
+def _instants(plan: Plan, spine: pl.DataFrame, at: Ints) -> pl.Series:
+    kind = pl.Datetime("us", "UTC")
+    if isinstance(plan.at, Column) and spine[plan.at.name].dtype == kind:
+        return spine[plan.at.name].alias(AT)  # as it lies
+    return pl.Series(AT, at).cast(kind)
 
 
-def _column(streams: Streams, column: PlannedColumn) -> Vector:
+def _build_columns(streams: Streams, count: Callable[[], None]) -> list[pl.Series]:
+    """Return all features in the plan's order, computed entity by entity, so that no two of them are in memory."""
+    by_entity: dict[Entity | None, list[PlannedColumn]] = {}
+    for column in streams.plan.columns:
+        by_entity.setdefault(column.entity, []).append(column)
+    built: dict[str, pl.Series] = {}
+    for entity, columns in by_entity.items():
+        for column in columns:
+            built[column.name] = _column(streams, column).alias(column.name)
+            count()
+        if entity is not None:
+            done = list(by_entity).index(entity)
+            streams.forget(entity, [other for other in list(by_entity)[done + 1 :] if other is not None])
+    return [built[column.name] for column in streams.plan.columns]
+
+
+def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
     """Return one feature for all rows."""
+    expr, entity = column.expr, column.entity
+    if isinstance(expr, Column):
+        return _own(streams, expr.name)
+    if isinstance(expr, Aggregate) and expr.kind == "last" and entity is not None:
+        return gather_newest(streams, expr, entity)
 
     def leaf(node: Column | Aggregate) -> Vector:
         if isinstance(node, Column):
-            return _own(streams, node.name)
-        if column.entity is None:
+            return vector_of(_own(streams, node.name))
+        if entity is None:
             raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
-        return aggregate(streams, node, column.entity)
+        return aggregate(streams, node, entity)
 
     try:
-        return evaluate(column.expr, leaf, len(streams.at))
+        return series_of(column.name, evaluate(expr, leaf, len(streams.at)))
     except ValueError as error:
         raise ShipwayError(
             "SW-203",
@@ -145,12 +237,12 @@ def _column(streams: Streams, column: PlannedColumn) -> Vector:
         ) from error
 
 
-def _own(streams: Streams, name: str) -> Vector:
+def _own(streams: Streams, name: str) -> pl.Series:
+    """Return a column of the row itself, null where it is not known yet."""
     spine = streams.plan.spine
-    rows = require(spine.name, (name,), streams.tables)
-    vector = vector_of(rows[name])
-    known = instants_of(spine, spine.instant_of(name) or ALWAYS, rows)
-    return Vector(vector.values, vector.valid & (known <= streams.at)) if spine.instant_of(name) else vector
+    values = normalise_column(require(spine.name, (name,), {spine.name: streams.spine})[name])
+    late = streams.late(spine.instant_of(name) or ALWAYS)
+    return values if late is None else fill_invalid(values, ~late)
 
 
 def _instant_columns(event: Event) -> tuple[str, ...]:

@@ -22,11 +22,13 @@ _PACK: Final = msgspec.msgpack.Encoder()
 _UNPACK: Final = msgspec.msgpack.Decoder()
 
 Row: TypeAlias = list[Any]
-"""What a row has for a series beyond sums: the newest values, then the values that are compared, then its tie."""
+"""What a row has for a series beyond sums: the newest values, the values that are compared, the oldest values, and then
+its tie."""
 Changed: TypeAlias = dict[tuple[bytes, int], bytes | None]
 """What a write changes in the store: by series and instant the value to put, None for what is to go."""
 Summary: TypeAlias = list[Any]
-"""The newest row's values, then for each value compared the least and the greatest, then the newest row's tie."""
+"""The newest row's values, then for each value compared the least and the greatest, then, if they are kept, the oldest
+row's values and its tie, then the newest row's tie."""
 
 
 class Store(Protocol):
@@ -58,35 +60,48 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """How many values a series keeps of a row: of the newest, and to compare."""
+    """How many values a series keeps of a row: of the newest, to compare, and of the oldest."""
 
     newest: int
     compared: int
+    oldest: int = 0
+
+    @property
+    def first_oldest(self) -> int:
+        """Return where in a summary the oldest row's values begin."""
+        return self.newest + 2 * self.compared
 
     def summarise(self, row: Row) -> Summary:
         """Return the summary of one row."""
-        if not self.compared:
+        if not self.compared and not self.oldest:
             return row
-        summary = row[: self.newest]
-        for value in row[self.newest : -1]:
+        summary, compared = row[: self.newest], self.newest + self.compared
+        for value in row[self.newest : compared]:
             summary += (value, value)
+        if self.oldest:
+            summary += row[compared:]
         summary.append(row[-1])
         return summary
 
     def restore(self, summary: Summary) -> Row:
         """Return the row that a summary is of, if it is of one."""
-        return [*summary[: self.newest], *summary[self.newest : -1 : 2], summary[-1]]
+        oldest = self.first_oldest
+        values = summary[oldest : oldest + self.oldest]
+        return [*summary[: self.newest], *summary[self.newest : oldest : 2], *values, summary[-1]]
 
     def merge(self, summaries: Iterable[Summary]) -> Summary:
         """Return the summary of several taken together."""
         merged: Summary = []
+        oldest = self.first_oldest
         for other in summaries:
             if not merged:
                 merged = list(other)
                 continue
-            for place in range(self.newest, len(merged) - 1, 2):
+            for place in range(self.newest, oldest, 2):
                 merged[place] = pick(min, merged[place], other[place])
                 merged[place + 1] = pick(max, merged[place + 1], other[place + 1])
+            if self.oldest and other[-2] < merged[-2]:
+                merged[oldest:-1] = other[oldest:-1]
             if merged[-1] < other[-1]:
                 merged[: self.newest], merged[-1] = other[: self.newest], other[-1]
         return merged

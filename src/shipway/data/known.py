@@ -56,13 +56,16 @@ class EarlyRead:
         )
 
 
-def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instants) -> list[EarlyRead]:
+def find_early_reads(
+    plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instants, rows: pl.DataFrame | None = None
+) -> list[EarlyRead]:
     """Compare every read of a plan with the instants its sources declare.
 
     Args:
         plan: what is read.
         tables: the sources' rows by name.
         at: when each row of the spine is asked about, shape (rows of the spine,).
+        rows: the spine's rows where they are others than those in `tables`.
 
     Returns:
         Every column read too early, static reads first; empty if nothing is.
@@ -74,21 +77,25 @@ def find_early_reads(plan: Plan, tables: Mapping[str, pl.DataFrame], at: Instant
     found: list[EarlyRead | None] = []
     spine = plan.spine
     static, keys = static_reads(plan), spine_keys(plan)
-    frame = require(spine.name, [*static, *keys], tables)
+    asked_of = {spine.name: tables[spine.name] if rows is None else rows}
+    frame = require(spine.name, [*static, *keys], asked_of)
+    memo: dict[str, tuple[Instants, NDArray[np.bool_]]] = {}
     for column in dict.fromkeys(own_columns(plan.at)):
         asks = ("the instant of the prediction",)
-        found.append(_early(spine, column, asks, "the row", frame, at, null_is_value=True))
+        found.append(_early(spine, column, asks, "the row", frame, at, memo, null_is_value=True))
     for column, features in static.items():
-        found.append(_early(spine, column, features, "the row", frame, at, null_is_value=True))
+        found.append(_early(spine, column, features, "the row", frame, at, memo, null_is_value=True))
     for column, features in keys.items():
-        found.append(_early(spine, column, features, "its key", frame, at, null_is_value=False))
+        found.append(_early(spine, column, features, "its key", frame, at, memo, null_is_value=False))
     for (stream, column), features in stream_reads(plan).items():
         event = plan.events[stream]
-        rows = require(event.source.name, [column], tables)
-        asked = instants_of(event.source, event.known_at, rows)
-        found.append(_early(event.source, column, features, f"event {stream}", rows, asked, null_is_value=True))
-    found.extend(_label_reads(plan, tables))
-    found.extend(_ahead(plan, column, tables, at) for column in plan.columns)
+        events = require(event.source.name, [column], tables)
+        if event.source.instant_of(column) == event.known_at:
+            continue  # the event and the value are known at one instant
+        asked = instants_of(event.source, event.known_at, events)
+        found.append(_early(event.source, column, features, f"event {stream}", events, asked, {}, null_is_value=True))
+    found.extend(_label_reads(plan, asked_of))
+    found.extend(_ahead(plan, column, tables, asked_of, at) for column in plan.columns)
     return [read for read in found if read is not None]
 
 
@@ -107,7 +114,10 @@ def instants_of(source: Source, instant: str, rows: pl.DataFrame) -> Instants:
             f"{source.name}.{instant} is {series.dtype}, and what says when a value is known must be an instant",
             instant_hint(series.dtype),
         )
-    return series.dt.cast_time_unit("us").to_physical().fill_null(_NEVER).to_numpy().astype(np.int64, copy=False)
+    if series.dtype.time_unit != "us":
+        series = series.dt.cast_time_unit("us")
+    whole = series.cast(pl.Int64)
+    return (whole.fill_null(_NEVER) if whole.null_count() else whole).to_numpy()
 
 
 def _early(
@@ -117,10 +127,14 @@ def _early(
     through: str,
     rows: pl.DataFrame,
     asked: Instants,
+    memo: dict[str, tuple[Instants, NDArray[np.bool_]]],
     *,
     null_is_value: bool,
 ) -> EarlyRead | None:
-    """Compare when a column is known with when it is read, row by row; `never` in `asked` is a row that is not read."""
+    """Compare when a column is known with when it is read, row by row; `never` in `asked` is a row that is not read.
+
+    What one instant of a source comes to is in the memo, for reads at the same instants.
+    """
     instant = source.instant_of(column)
     if instant is None:
         raise ShipwayError(
@@ -128,11 +142,18 @@ def _early(
             f"{source.name}.{column} is read by {features[0]} and nothing says when it is known",
             f"add it to known_at of source {source.name}",
         )
+    if instant == ALWAYS:
+        return None
+    if instant not in memo:
+        known = instants_of(source, instant, rows)
+        memo[instant] = (known, known > asked)
+    known, late = memo[instant]
+    if not late.any():
+        return None
     read = asked != _NEVER
     if not null_is_value:
         read &= rows[column].is_not_null().to_numpy()
-    known = instants_of(source, instant, rows)
-    early = read & (known > asked)
+    early = read & late
     count = int(np.count_nonzero(early))
     if count == 0:
         return None
@@ -213,13 +234,20 @@ def _label_reads(plan: Plan, tables: Mapping[str, pl.DataFrame]) -> list[EarlyRe
     told = evaluate_row(value, event.source.name, tables).valid
     asked = np.where(told, instants_of(event.source, event.known_at, rows), _NEVER)
     names, through = (f"label {plan.label.name}",), f"event {event.name}"
+    memo: dict[str, tuple[Instants, NDArray[np.bool_]]] = {}
     return [
-        _early(event.source, column, names, through, rows, asked, null_is_value=True)
+        _early(event.source, column, names, through, rows, asked, memo, null_is_value=True)
         for column in dict.fromkeys(own_columns(value))
     ]
 
 
-def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame], at: Instants) -> EarlyRead | None:
+def _ahead(
+    plan: Plan,
+    column: PlannedColumn,
+    tables: Mapping[str, pl.DataFrame],
+    asked: Mapping[str, pl.DataFrame],
+    at: Instants,
+) -> EarlyRead | None:
     """Check windows that look past the prediction time: all planned events must be known early enough for all rows.
 
     An event is known once its instant, its entity and what its condition reads are, for without any of them nobody
@@ -230,7 +258,7 @@ def _ahead(plan: Plan, column: PlannedColumn, tables: Mapping[str, pl.DataFrame]
             continue
         event = plan.events[node.stream]
         keys = column.entity.keys if column.entity else ()
-        anchor = evaluate_instant(node.anchor, plan.spine.name, tables)
+        anchor = evaluate_instant(node.anchor, plan.spine.name, asked)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
         for name in (event.known_at, *keys, *stream_columns(node)):
             lead = _shortest_lead(event, name, keys, tables)

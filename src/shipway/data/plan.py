@@ -54,6 +54,12 @@ class Plan:
         """Return the names of the tables the frame is built from."""
         return tuple(dict.fromkeys([self.spine.name, *(event.source.name for event in self.events.values())]))
 
+    @property
+    def streams(self) -> tuple[Event, ...]:
+        """Return the streams that features read; a label alone may be of another."""
+        names = [node.stream for column in self.columns for node in walk(column.expr) if isinstance(node, Aggregate)]
+        return tuple(self.events[name] for name in dict.fromkeys(names))
+
 
 def plan_frame(model: Model, sources: Mapping[str, Source]) -> Plan:
     """Resolve a model's features to the sources of its project.

@@ -53,8 +53,9 @@ class SeriesWriter:
         self._series = series
         self._store = store
         self._packing = series.packing
-        self._zeros: Sequence[int] = (0,) * (1 + 2 * len(series.sums))
-        self._shape = Shape(len(series.newest), len(series.extrema)) if series.varied else None
+        self._zeros: Sequence[int] = (0,) * series.lanes
+        shape = Shape(len(series.newest), len(series.extrema), len(series.oldest))
+        self._shape = shape if series.varied else None
         self._ends: dict[bytes, End] = {}
 
     def forget(self) -> None:
@@ -185,7 +186,8 @@ class SeriesWriter:
         renew_spans(self._store, name, instants, changed, self._read_extrema, late=late)
 
     def _read_extrema(self, entry: bytes) -> list[Any]:
-        return unpack_varied(self._packing, entry)[len(self._series.newest) : -1]
+        first = len(self._series.newest)
+        return unpack_varied(self._packing, entry)[first : first + 2 * len(self._series.extrema)]
 
     def _put_many(
         self, rows: Contributions, groups: Groups, needed: Ints, totals: Ints, changed: Changed

@@ -1,6 +1,6 @@
 """Streams as a frame reads them: sorted once for each entity, with running sums that all windows share."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -9,17 +9,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Event, Expr
+from shipway.core.feature import ALWAYS, Entity, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
 from shipway.data.column import evaluate_row
-from shipway.data.key import code_keys, rank_ties
+from shipway.data.key import Codes, Entities, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
 from shipway.maths import window
 from shipway.maths.expression import render
+from shipway.maths.fixed import quantise
+from shipway.maths.instant import Instants, sort_instants
 from shipway.maths.vector import Vector
 
 Ints: TypeAlias = NDArray[np.int64]
+Bools: TypeAlias = NDArray[np.bool_]
 Pair: TypeAlias = tuple[str, tuple[str, ...]]
 """A source with the keys of an entity."""
 Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None]
@@ -39,25 +42,59 @@ class Streams:
     Attributes:
         plan: the frame's plan.
         tables: the sources' rows by name.
-        at: int64[n], when each row of the spine is asked about, microseconds since 1970 UTC.
+        spine: the n rows asked about: all of the spine, or some.
+        at: int64[n], when each of them is asked about, microseconds since 1970 UTC.
     """
 
     plan: Plan
     tables: Mapping[str, pl.DataFrame]
-    at: Ints
-    _codes: dict[Pair, tuple[Ints, Ints]] = field(default_factory=dict[Pair, tuple[Ints, Ints]])
-    _queries: dict[Pair, window.Queries] = field(default_factory=dict[Pair, window.Queries])
+    spine: pl.DataFrame = field(init=False)
+    at: Ints = field(init=False)
+    _asked: Instants = field(init=False)
+    _asked_at: pl.Series = field(init=False)
+    _entities: Entities = field(init=False)
+    _late: dict[str, Bools | None] = field(default_factory=dict[str, Bools | None])
+    _known: dict[str, Instants] = field(default_factory=dict[str, Instants])
+    _codes: dict[Pair, tuple[Codes, Codes]] = field(default_factory=dict[Pair, tuple[Codes, Codes]])
+    _queries: dict[tuple[str, ...], window.Queries] = field(default_factory=dict[tuple[str, ...], window.Queries])
     _timelines: dict[Place, window.Timeline] = field(default_factory=dict[Place, window.Timeline])
     _edges: dict[tuple[Place, int | None], Ints] = field(default_factory=dict[tuple[Place, int | None], Ints])
     _values: dict[tuple[str, Expr], tuple[Vector, float]] = field(
         default_factory=dict[tuple[str, Expr], tuple[Vector, float]]
     )
     _prefixes: dict[tuple[Place, Expr], window.Prefix] = field(default_factory=dict[tuple[Place, Expr], window.Prefix])
+    _newest: dict[tuple[Place, int | None], tuple[Ints, Bools]] = field(
+        default_factory=dict[tuple[Place, int | None], tuple[Ints, Bools]]
+    )
 
-    def forget(self) -> None:
-        """Let go of what only one entity's columns share, so that memory does not grow with the number of views."""
-        for shared in (self._queries, self._timelines, self._edges, self._prefixes):
-            shared.clear()
+    def ask(self, spine: pl.DataFrame, at: Ints) -> None:
+        """Turn to other rows of the spine; what is only about the streams is kept."""
+        self.spine, self.at = spine, at
+        self._asked = sort_instants(at)
+        self._asked_at = pl.Series(at if self._asked.order is None else at.take(self._asked.order))
+        self._entities = Entities(spine)
+        self._late.clear()
+        self._clear()
+
+    def forget(self, entity: Entity, to_come: Iterable[Entity]) -> None:
+        """Let go of what only one entity's columns share, so that memory does not grow with the number of views.
+
+        Args:
+            entity: whose columns are done.
+            to_come: the entities whose columns are not.
+        """
+        self._clear()
+        self._entities.forget(entity.keys, {name for other in to_come for name in other.keys})
+
+    def late(self, instant: str) -> Bools | None:
+        """Return which rows of the spine are asked about before one of its instants, None if no row is."""
+        if instant == ALWAYS:
+            return None
+        if instant not in self._late:
+            spine = self.plan.spine
+            late = instants_of(spine, instant, self.spine) > self.at
+            self._late[instant] = late if late.any() else None
+        return self._late[instant]
 
     def raw(self, event: Event, value: Expr) -> Vector:
         """Return an expression on a stream's rows, one value a row of its source."""
@@ -81,17 +118,17 @@ class Streams:
                 self._values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
         return self._values[key]
 
-    def codes(self, event: Event, entity: Entity) -> tuple[Ints, Ints]:
+    def codes(self, event: Event, entity: Entity) -> tuple[Codes, Codes]:
         """Return entity codes of a stream's source and of the spine; -1 for a null key, or one not known yet."""
         key = (event.source.name, entity.keys)
         if key not in self._codes:
             rows = require(event.source.name, entity.keys, self.tables)
-            spine = require(self.plan.spine.name, entity.keys, self.tables)
-            there, here = code_keys(rows, spine, entity.keys)
+            require(self.plan.spine.name, entity.keys, {self.plan.spine.name: self.spine})
+            there, here = self._entities.place(rows, entity.keys), self._entities.number(entity.keys)
             for name in entity.keys:
-                instant = self.plan.spine.instant_of(name)
-                if instant is not None:
-                    here[instants_of(self.plan.spine, instant, spine) > self.at] = -1
+                late = self.late(self.plan.spine.instant_of(name) or ALWAYS)
+                if late is not None:
+                    here = np.where(late, -1, here)
             self._codes[key] = (there, here)
         return self._codes[key]
 
@@ -99,13 +136,13 @@ class Streams:
         """Return a stream's events, those where a condition is true, sorted for an entity."""
         key = (event.name, entity.keys, where)
         if key not in self._timelines:
-            rows = self.tables[event.source.name]
-            instants = instants_of(event.source, event.known_at, rows)
-            there = instants != NEVER
+            known, codes = self._order(event), self.codes(event, entity)[0]
+            if known.unique.size and known.unique[-1] == NEVER:
+                instants = instants_of(event.source, event.known_at, self.tables[event.source.name])
+                codes = np.where(instants == NEVER, -1, codes)
             if where is not None:
-                there &= self.holds(event, where)
-            codes = np.where(there, self.codes(event, entity)[0], -1)
-            self._timelines[key] = window.build_timeline(codes, instants, rank_ties(rows, event.source.key))
+                codes = np.where(self.holds(event, where), codes, -1)
+            self._timelines[key] = window.sort_events(codes, known)
         return self._timelines[key]
 
     def holds(self, event: Event, where: Expr) -> NDArray[np.bool_]:
@@ -113,11 +150,43 @@ class Streams:
         return hold(where, self.raw(event, where))
 
     def queries(self, event: Event, entity: Entity) -> window.Queries:
-        """Return what the spine asks of an entity's streams of one source."""
-        key = (event.source.name, entity.keys)
-        if key not in self._queries:
-            self._queries[key] = window.build_queries(self.codes(event, entity)[1], self.at)
-        return self._queries[key]
+        """Return what the spine asks of an entity's streams."""
+        if entity.keys not in self._queries:
+            self._queries[entity.keys] = window.sort_queries(self.codes(event, entity)[1], self._asked)
+        return self._queries[entity.keys]
+
+    def newest(
+        self, event: Event, entity: Entity, width_us: int | None, where: Expr | None = None
+    ) -> tuple[Ints, Bools]:
+        """Return which row of a stream's source is the newest that each row of the spine knows, and where there is one.
+
+        Where there is none the position is -1. One join in order of time finds it without a sort for each entity.
+        """
+        key = ((event.name, entity.keys, where), width_us)
+        if key not in self._newest:
+            there, here = self.codes(event, entity)
+            if where is not None:
+                there = np.where(self.holds(event, where), there, -1)
+            position = _join_newest(self._order(event), there, self._asked, self._asked_at, here)
+            found = position >= 0
+            if width_us is not None and found.any():
+                happened = instants_of(event.source, event.known_at, self.tables[event.source.name])
+                found &= self.at - happened.take(position) < width_us
+                position[~found] = -1
+            self._newest[key] = (position, found)
+        return self._newest[key]
+
+    def _clear(self) -> None:
+        for shared in (self._codes, self._queries, self._timelines, self._edges, self._prefixes, self._newest):
+            shared.clear()
+
+    def _order(self, event: Event) -> Instants:
+        """Return a stream's instants, sorted once for all entities."""
+        if event.name not in self._known:
+            rows = self.tables[event.source.name]
+            instants = instants_of(event.source, event.known_at, rows)
+            self._known[event.name] = sort_instants(instants, rank_ties(rows, event.source.key))
+        return self._known[event.name]
 
     def edge(self, stream: Place, width_us: int | None, timeline: window.Timeline, queries: window.Queries) -> Ints:
         """Return the lower edges of windows of a width, or with None the upper edge that all widths share."""
@@ -142,6 +211,41 @@ class Streams:
         return self._prefixes[key]
 
 
+def _join_newest(known: Instants, there: Codes, asked: Instants, at: pl.Series, here: Codes) -> Ints:
+    """Return the position of the newest of an entity's events known at each instant asked about, -1 where none is.
+
+    Args:
+        known: the events' instants, in order with ties.
+        there: the events' entities.
+        asked: the instants asked about, in order.
+        at: the same, as a column.
+        here: the entities asked about.
+    """
+    rows = np.arange(known.size, dtype=np.int32) if known.order is None else known.order.astype(np.int32)
+    events = pl.DataFrame(
+        {
+            "at": known.unique.take(known.ranks.astype(np.intp)),
+            # A null key on one side is another number than one on the other.
+            "code": _arrange(np.where(there < 0, -2, there), known),
+            "row": rows,
+        }
+    )
+    questions = pl.DataFrame({"at": at, "code": _arrange(here, asked)})
+    # Of events of one instant it takes the last, and they lie in the order of ties.
+    joined = questions.join_asof(events, on="at", by="code", check_sortedness=False)
+    found = joined["row"].fill_null(-1).to_numpy()
+    if asked.order is None:
+        return found.astype(np.int64)
+    position = np.empty(asked.size, dtype=np.int64)
+    position[asked.order] = found
+    return position
+
+
+def _arrange(codes: Codes, instants: Instants) -> Codes:
+    codes = codes.astype(np.int32, copy=False)
+    return codes if instants.order is None else codes.take(instants.order)
+
+
 def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
     """Return where a condition is true, null being as false; SW-203 if its values are no truth values."""
     if raw.values.dtype != np.bool_:
@@ -149,17 +253,20 @@ def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:
     return raw.values & raw.valid
 
 
-def scale_values(value: Expr, raw: Vector) -> Ints:
-    """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say."""
+def scale_values(value: Expr, raw: Vector, *, whole: bool = True) -> Ints:
+    """Return floats as whole multiples of the resolution; SW-303 where that would lose what they say.
+
+    That all are too small for it can only be told of a whole column.
+    """
     greatest = float(np.abs(raw.values).max(initial=0.0, where=raw.valid))
-    if 0 < greatest < FINEST:
+    if whole and 0 < greatest < FINEST:
         raise ShipwayError(
             "SW-303",
             f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",
             f"use a smaller unit, such as ({render(value)}) * 1000000",
         )
     try:
-        return window.quantise(raw.values, raw.valid, RESOLUTION)
+        return quantise(raw.values, raw.valid, RESOLUTION)
     except ValueError as error:
         raise ShipwayError(
             "SW-303", f"{render(value)} cannot be summed exactly: {error}", "use numbers of a smaller range"

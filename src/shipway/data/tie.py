@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.data.column import vector_of
-from shipway.maths import window
+from shipway.maths.fixed import rank_floats
 
 
 def read_ties(rows: pl.DataFrame, key: tuple[str, ...]) -> NDArray[Any]:
@@ -41,4 +41,4 @@ def _sortable(column: pl.Series) -> NDArray[Any]:
     if column.dtype.is_decimal():
         return column.to_physical().cast(pl.Int64).to_numpy()  # as a float, two keys could be one
     values = vector_of(column).values
-    return window.rank_floats(values) if values.dtype.kind == "f" else values
+    return rank_floats(values) if values.dtype.kind == "f" else values

@@ -62,9 +62,10 @@ class Standing(msgspec.Struct, kw_only=True):
 
 
 class _Position(msgspec.Struct, kw_only=True):
-    """What stands in the store as the position of every write."""
+    """What stands in the store as the position of every write; while it is void, nothing that is there counts."""
 
     namespace: str
+    void: bool = False
     writes: int = 0
     sources: dict[str, Standing] = {}
     watermarks: dict[str, int] = {}
@@ -120,8 +121,7 @@ class Upkeep:
         }
         self._keep_us = {name: _find_keep(layout, name) for name in layout.streams}
         self._writers = [SeriesWriter(series, online) for series in layout.series]
-        self._at = self._read()
-        self._stale = False
+        self._resume()
 
     def standing(self, source: str) -> Standing:
         """Return how far a source's stream is."""
@@ -165,7 +165,7 @@ class Upkeep:
             self._clear(source)
         before = self._at
         self._at = msgspec.msgpack.decode(_PACK.encode(before), type=_Position)
-        self._stale = True
+        self._stale, self._at.void = True, False
         standing = self._at.sources.setdefault(source, Standing())
         standing.position = position
         changed: Changed = {}
@@ -183,6 +183,8 @@ class Upkeep:
         """
         if self._stale:
             self._resume()
+        if self._at.void:
+            return 0
         for stream, watermark in self._at.watermarks.items():
             keep = self._keep_us[stream]
             if keep is not None:
@@ -228,6 +230,8 @@ class Upkeep:
         for writer in self._writers:
             writer.forget()
         self._at = self._read()
+        if self._at.void:
+            self._online.trim(b"", _LATEST, whole=True)
         self._stale = False
 
     def _clear(self, source: str) -> None:
@@ -238,9 +242,8 @@ class Upkeep:
                 f"{source!r} begins anew, and its online store is fed by other sources too",
                 "remove the store's folder: it is built again from the streams' beginning",
             )
-        self._at = _Position(namespace=self._layout.namespace, writes=self._at.writes)
+        self._at = _Position(namespace=self._layout.namespace, writes=self._at.writes, void=True)
         self._write({})
-        self._online.trim(b"", _LATEST, whole=True)
         self._resume()
 
     def _read_rows(self, source: str, changes: pl.DataFrame, watermark_us: int | None) -> dict[bytes, _Row]:
@@ -256,7 +259,8 @@ class Upkeep:
         left = changes.filter(~gone)
         there = [row for row, out in zip(rows, gone.to_list(), strict=True) if not out]
         for stream in self._streams[source]:
-            facts, newest = stream.read(left)
+            # What is deleted may come without the columns of what is there.
+            facts, newest = stream.read(left) if there else ([], None)
             for row, said in zip(there, facts, strict=True):
                 row.facts.append(said)
                 row.said.append(None if said is None else _PACK.encode(said))
@@ -279,13 +283,15 @@ class Upkeep:
     ) -> None:
         """Find what changes, post it, and put what the rows say now in place of what they said."""
         found = self._online.newest([(name, _LATEST) for name in rows])
+        places = {stream.event.name: place for place, stream in enumerate(streams)}
+        edges = [(places[name], edge) for name, edge in self._at.edges.items() if name in places]
         different: list[_Row] = []
         for row, state in zip(rows.values(), found, strict=True):
             row.said = row.said or [None] * len(streams)
             row.before = [None] * len(streams) if state is None else _STATE.decode(state[1])
             if row.said == row.before:
                 standing.same += 1
-            elif self._is_late(row, streams):
+            elif self._is_late(row, edges):
                 standing.late += 1
             else:
                 standing.applied += 1
@@ -297,13 +303,15 @@ class Upkeep:
         for place, stream in enumerate(streams):
             self._post(place, stream, different, changed)
 
-    def _is_late(self, row: _Row, streams: Sequence[FactStream]) -> bool:
-        for stream, said, before in zip(streams, row.said, row.before, strict=True):
-            edge = self._at.edges.get(stream.event.name)
-            if edge is not None and said != before:
-                for facts in (said, before):
-                    if facts is not None and _FACTS.decode(facts)[0] <= edge:
-                        return True
+    def _is_late(self, row: _Row, edges: Sequence[tuple[int, int]]) -> bool:
+        """Tell whether a row changes something that some stream no longer has."""
+        for place, edge in edges:
+            if row.said[place] != row.before[place]:
+                now, before = row.facts[place] if row.facts else None, row.before[place]
+                if now is not None and now[0] <= edge:
+                    return True
+                if before is not None and _FACTS.decode(before)[0] <= edge:
+                    return True
         return False
 
     def _post(self, place: int, stream: FactStream, rows: Sequence[_Row], changed: Changed) -> None:

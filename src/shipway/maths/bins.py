@@ -6,6 +6,7 @@ sums: exact in any order, in batch, stream and online.
 
 import decimal
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, Final, TypeAlias
@@ -214,7 +215,8 @@ def _spread(bins: Relative) -> tuple[tuple[float, ...], tuple[float, ...]]:
     while above[-1] < bins.greatest and len(above) <= MOST:
         above.append(above[-1] * growth)
     middles = [edge * (2 * growth / (1 + growth)) for edge in above]
-    edges = (*(-edge for edge in reversed(above)), *above)
+    # The mirror of a bin holds its edge that is nearer to zero, and not the other one.
+    edges = (*(math.nextafter(-edge, math.inf) for edge in reversed(above)), *above)
     return edges, (*(-value for value in reversed(middles)), 0.0, *middles)
 
 

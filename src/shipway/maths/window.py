@@ -1,4 +1,4 @@
-"""Exact window kernels over known-at instants: counts, totals, extrema and the latest event, per key.
+"""Exact window kernels over known-at instants: counts, totals and extrema, per key.
 
 Every window is half-open, `(asked - width, asked]`: an event exactly at `asked` counts, one exactly at `asked - width`
 does not. All arithmetic is on int64, so a result depends only on which events are inside the window, never on the order
@@ -8,20 +8,21 @@ The work is shared as widely as it can be: one `Timeline` per stream of events, 
 `search` for the upper edge of all windows, one `search_before` per width, and then a subtraction per aggregate.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-AnyInts = NDArray[np.integer[Any]]
+from shipway.maths.code import order_codes
+from shipway.maths.instant import AnyInts, Instants, Ints, check_integers, index_type, sort_instants
+
 Bools = NDArray[np.bool_]
 
+_PIECE: Final = 1 << 15
 _INT64_MIN: Final = -(2**63)
 _INT64_MAX: Final = 2**63 - 1
-# Up to here every whole number has its own float64; above, neighbouring multiples of the resolution run together.
-_FLOAT_EXACT: Final = 2.0**53
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,15 +50,15 @@ class Queries:
     """Questions `(code, asked)` in the order in which searching for them walks memory forwards.
 
     Attributes:
-        order: int64[q], for each sorted query its position in the original input.
-        codes: int64[q], the key of each sorted query.
-        ranks: int64[q], for each sorted query the index of its instant in `instants`.
+        order: integer[q], for each sorted query its position in the original input.
+        codes: integer[q], the key of each sorted query.
+        ranks: integer[q], for each sorted query the index of its instant in `instants`.
         instants: int64[u], the unique instants asked about, ascending, microseconds.
     """
 
-    order: Ints
-    codes: Ints
-    ranks: Ints
+    order: AnyInts
+    codes: AnyInts
+    ranks: AnyInts
     instants: Ints
 
 
@@ -81,7 +82,7 @@ def build_timeline(codes: AnyInts, instants: AnyInts, ties: AnyInts | None = Non
         codes: integer[n], dense entity codes; a negative code is a null key, and its event is dropped.
         instants: integer[n], when each event became known, microseconds since 1970 UTC.
         ties: integer[n], which of several events of one key and instant is the newer (greater is newer). Events equal
-            in this too keep the order of the input, which only `latest` can tell.
+            in this too keep the order of the input.
 
     Returns:
         The timeline; it holds no values, so it serves every column of the stream.
@@ -89,19 +90,33 @@ def build_timeline(codes: AnyInts, instants: AnyInts, ties: AnyInts | None = Non
     Raises:
         ValueError: if the arrays differ in length or type, or codes times events exceeds what int64 can number.
     """
-    codes, instants = _integers("codes", codes), _integers("instants", instants, size=codes.size)
-    tiebreak = (instants,) if ties is None else (_integers("ties", ties, size=codes.size), instants)
-    order = np.lexsort((*tiebreak, codes)).astype(np.int64, copy=False)
-    order = order[np.searchsorted(codes[order], 0) :]
-    sorted_codes = codes[order]
-    unique, ranks = np.unique(instants[order], return_inverse=True)
-    end = int(sorted_codes[-1]) + 1 if order.size else 0
-    if (end + 1) * (unique.size + 1) > _INT64_MAX:
+    codes = check_integers("codes", codes)
+    check_integers("instants", instants, size=codes.size)
+    return sort_events(codes, sort_instants(instants, ties))
+
+
+def sort_events(codes: AnyInts, instants: Instants) -> Timeline:
+    """Sort the events of one stream as `build_timeline` does, given their instants in order.
+
+    Args:
+        codes: integer[n], dense entity codes; a negative code is a null key, and its event is dropped.
+        instants: when each event became known, which serves every entity that the stream is sorted for.
+
+    Raises:
+        ValueError: as for `build_timeline`.
+    """
+    codes = check_integers("codes", codes, size=instants.size)
+    ordered = codes if instants.order is None else codes.take(instants.order)
+    end = int(ordered.max(initial=-1)) + 1
+    if (end + 1) * (instants.unique.size + 1) > _INT64_MAX:
         raise ValueError(
-            f"codes up to {end - 1} with {unique.size} instants cannot be numbered in int64: use dense codes"
+            f"codes up to {end - 1} with {instants.unique.size} instants cannot be numbered in int64: use dense codes"
         )
-    keys = sorted_codes * np.int64(unique.size + 1) + ranks + 1
-    return Timeline(order=order, keys=keys, instants=unique, end=end, size=codes.size)
+    by_code = order_codes(np.maximum(ordered, -1), end)
+    by_code = by_code[int(np.count_nonzero(ordered < 0)) :]
+    keys = ordered.take(by_code) * np.int64(instants.unique.size + 1) + instants.ranks.take(by_code) + 1
+    order = by_code if instants.order is None else instants.order.take(by_code)
+    return Timeline(order=order, keys=keys, instants=instants.unique, end=end, size=codes.size)
 
 
 def build_queries(codes: AnyInts, asked: AnyInts) -> Queries:
@@ -118,10 +133,23 @@ def build_queries(codes: AnyInts, asked: AnyInts) -> Queries:
     Raises:
         ValueError: if the arrays differ in length or are not integers.
     """
-    codes, asked = _integers("codes", codes), _integers("asked", asked, size=codes.size)
-    unique, ranks = np.unique(asked, return_inverse=True)
-    order = np.lexsort((ranks, codes)).astype(np.int64, copy=False)
-    return Queries(order=order, codes=codes[order], ranks=ranks[order].astype(np.int64, copy=False), instants=unique)
+    codes = check_integers("codes", codes)
+    check_integers("asked", asked, size=codes.size)
+    return sort_queries(codes, sort_instants(asked))
+
+
+def sort_queries(codes: AnyInts, asked: Instants) -> Queries:
+    """Sort questions as `build_queries` does, given their instants in order.
+
+    Args:
+        codes: integer[q], entity codes as in the timeline.
+        asked: the instant as of which each question is asked, which serves every entity.
+    """
+    codes = codes if asked.order is None else codes.take(asked.order)
+    by_code = order_codes(np.maximum(codes, -1), int(codes.max(initial=-1)) + 1)
+    order = by_code if asked.order is None else asked.order.take(by_code)
+    order = order.astype(index_type(codes.size), copy=False)
+    return Queries(order=order, codes=codes.take(by_code), ranks=asked.ranks.take(by_code), instants=asked.unique)
 
 
 def search(timeline: Timeline, queries: Queries) -> Ints:
@@ -130,7 +158,7 @@ def search(timeline: Timeline, queries: Queries) -> Ints:
     Returns:
         int64[q], per query the index, in sorted order, one past the last event of its key with instant <= asked.
     """
-    return _search_ranks(timeline, queries, np.searchsorted(timeline.instants, queries.instants, side="right"))
+    return _search(timeline, queries, _rank_upper(timeline, queries))
 
 
 def search_before(timeline: Timeline, queries: Queries, width_us: int | None) -> Ints:
@@ -148,15 +176,7 @@ def search_before(timeline: Timeline, queries: Queries, width_us: int | None) ->
     Raises:
         ValueError: if the width is out of range.
     """
-    below = np.zeros(queries.instants.size, dtype=np.int64)
-    if width_us is not None:
-        if not 0 <= width_us <= _INT64_MAX:
-            raise ValueError(f"a window of {width_us} us is not between 0 and 2^63 - 1 us wide")
-        # Where asked - width is earlier than int64 can say, no event is that old and the count below stays 0.
-        first = int(np.searchsorted(queries.instants, np.int64(_INT64_MIN + width_us)))
-        edges = queries.instants[first:] - np.int64(width_us)
-        below[first:] = np.searchsorted(timeline.instants, edges, side="right")
-    return _search_ranks(timeline, queries, below)
+    return _search(timeline, queries, _rank_lower(timeline, queries, width_us))
 
 
 def span(timeline: Timeline, queries: Queries, width_us: int | None) -> tuple[Ints, Ints]:
@@ -171,27 +191,6 @@ def span(timeline: Timeline, queries: Queries, width_us: int | None) -> tuple[In
         ValueError: if the width is out of range.
     """
     return search_before(timeline, queries, width_us), search(timeline, queries)
-
-
-def latest(timeline: Timeline, queries: Queries, width_us: int | None = None) -> tuple[Ints, Bools]:
-    """Find the newest event known at each instant asked about.
-
-    Args:
-        timeline: the events; among events of one instant the greatest tie is the newest.
-        queries: the questions.
-        width_us: how old the event may be, as for `search_before`; None for any age.
-
-    Returns:
-        `(position, found)`, int64[q] and bool[q]: the event's position in the original input, -1 where none is found.
-
-    Raises:
-        ValueError: if the width is out of range.
-    """
-    low, high = span(timeline, queries, width_us)
-    found = high > low
-    position = np.full(high.size, -1, dtype=np.int64)
-    position[found] = timeline.order[high[found] - 1]
-    return position, found
 
 
 def oldest(timeline: Timeline, low: Ints, high: Ints) -> tuple[Ints, Bools]:
@@ -233,12 +232,12 @@ def build_prefix(timeline: Timeline, values: AnyInts, valid: Bools) -> Prefix:
 
 def range_count(prefix: Prefix, low: Ints, high: Ints) -> Ints:
     """Count the valid values in each window, given its edges; int64[q]."""
-    return prefix.count[high] - prefix.count[low]
+    return prefix.count.take(high) - prefix.count.take(low)
 
 
 def range_total(prefix: Prefix, low: Ints, high: Ints) -> Ints:
     """Sum the valid values in each window exactly, given its edges; int64[q], 0 for a window without any."""
-    return prefix.total[high] - prefix.total[low]
+    return prefix.total.take(high) - prefix.total.take(low)
 
 
 def range_extremum(
@@ -286,61 +285,57 @@ def range_extremum(
     return extremum, stop > start
 
 
-def quantise(values: NDArray[np.floating[Any]], valid: Bools, resolution: float) -> Ints:
-    """Round floats to whole multiples of a resolution, so that sums of them are exact integers.
-
-    Halves round to even. Whole numbers up to 2^53 pass unchanged at resolution 1.
-
-    Args:
-        values: float[n]; what stands where `valid` is false does not matter.
-        valid: bool[n], false where the value is null.
-        resolution: the size of one unit of the result, in the unit of the values; finite and above 0.
-
-    Returns:
-        int64[n], how many resolutions each value is; 0 where not valid.
-
-    Raises:
-        ValueError: if the resolution is unusable, or a valid value is not finite or more than 2^53 resolutions from 0,
-            where float64 no longer tells neighbouring multiples apart.
-    """
-    if not (np.isfinite(resolution) and resolution > 0):
-        raise ValueError(f"a resolution of {resolution} is not a finite number above 0")
-    if values.shape != valid.shape or values.ndim != 1:
-        raise ValueError(f"values {values.shape} and valid {valid.shape} are not two columns of one length")
-    kept = np.where(valid, values, 0.0).astype(np.float64, copy=False)
-    with np.errstate(over="ignore"):
-        units = np.rint(kept / resolution)
-    unfit = ~(np.abs(units) <= _FLOAT_EXACT)
-    if unfit.any():
-        raise ValueError(f"{kept[unfit][0]} at resolution {resolution} is not finite or needs more than 2^53 units")
-    return units.astype(np.int64)
+def _rank_upper(timeline: Timeline, queries: Queries) -> Ints:
+    """Return for each instant asked about the rank of the newest event instant known by then."""
+    return np.searchsorted(timeline.instants, queries.instants, side="right").astype(np.int64, copy=False)
 
 
-def rank_floats(values: NDArray[np.floating[Any]]) -> Ints:
-    """Map floats to integers of the same order, so that extrema of them are exact; both zeros are one.
-
-    The bits of an IEEE 754 double are ordered like its value if the sign is clear, and against it otherwise.
-    """
-    return _flip((values.astype(np.float64) + 0.0).view(np.int64))
-
-
-def floats_of(ranks: Ints) -> NDArray[np.float64]:
-    """Return the floats that `rank_floats` mapped to these integers."""
-    return _flip(ranks).view(np.float64)
-
-
-def _flip(bits: Ints) -> Ints:
-    """Reverse the order of the negative numbers among themselves; done twice, nothing has changed."""
-    return np.where(bits < 0, bits ^ np.int64(_INT64_MAX), bits)
+def _rank_lower(timeline: Timeline, queries: Queries, width_us: int | None) -> Ints:
+    """Return for each instant asked about the rank of the newest event instant that is too old for the window."""
+    below = np.zeros(queries.instants.size, dtype=np.int64)
+    if width_us is None:
+        return below
+    if not 0 <= width_us <= _INT64_MAX:
+        raise ValueError(f"a window of {width_us} us is not between 0 and 2^63 - 1 us wide")
+    # Where asked - width is earlier than int64 can say, no event is that old and the count below stays 0.
+    first = int(np.searchsorted(queries.instants, np.int64(_INT64_MIN + width_us)))
+    edges = queries.instants[first:] - np.int64(width_us)
+    below[first:] = np.searchsorted(timeline.instants, edges, side="right")
+    return below
 
 
-def _search_ranks(timeline: Timeline, queries: Queries, ranks: Ints) -> Ints:
-    """Search for (code, rank) given, per unique instant asked about, the rank of the newest event instant allowed."""
-    codes = np.clip(queries.codes, -1, timeline.end)
-    wanted = codes * np.int64(timeline.instants.size + 1) + ranks[queries.ranks]
-    found = np.empty(wanted.size, dtype=np.int64)
-    found[queries.order] = np.searchsorted(timeline.keys, wanted, side="right")
+def _search(timeline: Timeline, queries: Queries, ranks: Ints) -> Ints:
+    """Return for each query how many events come up to its entity's last of a rank, given per instant asked about."""
+    found = np.empty(queries.order.size, dtype=np.int64)
+    for rows in _cut(queries):
+        wanted = _number(timeline, queries, rows) + ranks.take(queries.ranks[rows].astype(np.intp))
+        found[queries.order[rows].astype(np.intp)] = _search_sorted(timeline, wanted)
     return found
+
+
+def _cut(queries: Queries) -> Iterator[slice]:
+    """Yield the sorted queries in pieces, so that what is computed on the way to an answer stays near the processor."""
+    for start in range(0, queries.order.size, _PIECE):
+        yield slice(start, start + _PIECE)
+
+
+def _number(timeline: Timeline, queries: Queries, rows: slice) -> Ints:
+    """Return for some of the sorted queries the keys that events of their entities have, less the ranks of instants."""
+    codes = queries.codes[rows]
+    if codes[0] < -1 or codes[-1] > timeline.end:
+        codes = np.clip(codes, -1, timeline.end)
+    return codes * np.int64(timeline.instants.size + 1)
+
+
+def _search_sorted(timeline: Timeline, wanted: Ints) -> Ints:
+    """Return how many events have keys up to each one wanted; those are sorted, and at least one."""
+    first, last = timeline.keys.searchsorted((wanted[0], wanted[-1]), side="right").tolist()
+    inside = timeline.keys[first:last]
+    if inside.size >= wanted.size:
+        return inside.searchsorted(wanted, side="right") + first
+    # Both are sorted, so the fewer are looked for among the more, and the answer is read off backwards.
+    places = wanted.searchsorted(inside, side="left")
+    return np.bincount(places, minlength=wanted.size).cumsum() + first
 
 
 def _running(values: Ints | Bools) -> Ints:
@@ -354,13 +349,4 @@ def _column(timeline: Timeline, values: AnyInts, valid: Bools) -> tuple[Ints, Bo
     """Check that a column of values and its validity have the size of the timeline's input."""
     if valid.dtype != np.bool_ or valid.shape != (timeline.size,):
         raise ValueError(f"valid is {valid.dtype}{list(valid.shape)}, not bool[{timeline.size}]")
-    return _integers("values", values, size=timeline.size), valid
-
-
-def _integers(name: str, array: AnyInts, size: int | None = None) -> Ints:
-    """Check that an array is one-dimensional, of integers that int64 holds, and of a size; return it as int64."""
-    if not np.can_cast(array.dtype, np.int64, "safe") or array.dtype == np.bool_:
-        raise ValueError(f"{name} is an array of {array.dtype}, not of integers that fit in int64")
-    if array.ndim != 1 or size not in (None, array.size):
-        raise ValueError(f"{name} has shape {array.shape}, not ({'n' if size is None else size},)")
-    return array.astype(np.int64, copy=False)
+    return check_integers("values", values, size=timeline.size), valid

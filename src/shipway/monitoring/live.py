@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.maturity import give_maturity, mark_maturity
-from shipway.core.measure import Drift, LabelMaturity, NewestSeen, Score, Skew, Windowed
+from shipway.core.measure import Drift, FeatureSkew, LabelMaturity, NewestSeen, Score, Skew, Windowed
 from shipway.core.prediction import NEWEST
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.interval import Estimate, clustered_auc, clustered_mean, interval
@@ -20,7 +20,7 @@ from shipway.monitoring.drift import ColumnDrift, measure_drift
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
 from shipway.monitoring.reading import digest_rows, join_labels
-from shipway.monitoring.skew import SkewReport, compare_vectors
+from shipway.monitoring.skew import SkewReport, compare_vectors, estimate_share, take_sample
 from shipway.monitoring.window import ORDER, LiveWindow
 
 Floats = NDArray[np.float64]
@@ -58,6 +58,8 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
     * `NewestSeen`: at worst, how old the newest event of a stream was when a vector was read, in microseconds. A vector
       for which none was read has no age; facts hold how many those are.
     * `Skew`: vectors that differ from the offline ones in any bit, or have none there.
+    * `FeatureSkew`: the share of a sample of the vectors that differ from those recomputed at their own instants, with
+      its 95 % interval; what cannot be recomputed, because the row is not on the main branch yet, is told beside it.
 
     Args:
         check: what to measure.
@@ -90,6 +92,8 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
             found = _read_newest(measure.stream, window.take(window.vectors, measure.last_us))
         case Skew() as measure:
             found = _read_skew(window, measure.last_us)
+        case FeatureSkew() as measure:
+            found = _read_feature_skew(window, measure)
         case _:
             fact = f"{check.text} measures {check.subject}, not a live window"
             raise ShipwayError("SW-403", fact, "put it into a gate that guards a moment")
@@ -293,6 +297,33 @@ def _read_skew(window: LiveWindow, last_us: int) -> Measurement:
         facts=facts,
         rows=vectors,
         columns=("request", "row", "at", *window.features),
+        detail=[asdict(column) for column in report.columns],
+    )
+
+
+def _read_feature_skew(window: LiveWindow, measure: FeatureSkew) -> Measurement:
+    vectors = window.take(window.vectors, measure.last_us)
+    sample = take_sample(vectors, measure.sample, measure.seed)
+    columns = ("request", "row", "at", *window.features)
+    drawn = window.recomputed if window.recomputed.width else sample.select(columns[1:]).clear()
+    report = compare_vectors(sample, drawn, window.features)
+    share, low, high = estimate_share(report)
+    facts = {"served": vectors.height, "differing": report.differing, "unmatched": report.online_only}
+    said = f"{share:.4%} of {report.compared:,} vectors drawn from {vectors.height:,} differ from the offline ones"
+    if report.columns:
+        first = report.columns[0]
+        said += f", first in {first.column} of row {first.row}: {first.online!r} served, {first.offline!r} offline"
+    if report.online_only:
+        said += f"; {report.online_only:,} are about rows that are not on the main branch"
+    return Measurement(
+        value=share,
+        low=low,
+        high=high,
+        n=report.compared,
+        said=said,
+        facts=facts,
+        rows=sample,
+        columns=columns,
         detail=[asdict(column) for column in report.columns],
     )
 

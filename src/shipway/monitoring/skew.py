@@ -9,6 +9,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.maths.interval import wilson
 
 _SHOWN: Final = 5
 _ONLINE: Final = "online "
@@ -87,10 +88,10 @@ def compare_vectors(online: pl.DataFrame, offline: pl.DataFrame, columns: Sequen
     differing = np.zeros(both.height, dtype=np.bool_)
     found: list[ColumnSkew] = []
     for name in columns:
-        differs = _differs(both[f"{_ONLINE}{name}"], both[name])
-        differing |= differs
-        if differs.any():
-            found.append(_describe(both, name, differs))
+        here = differs(both[f"{_ONLINE}{name}"], both[name])
+        differing |= here
+        if here.any():
+            found.append(_describe(both, name, here))
     return SkewReport(
         compared=both.height,
         differing=int(differing.sum()),
@@ -102,10 +103,42 @@ def compare_vectors(online: pl.DataFrame, offline: pl.DataFrame, columns: Sequen
     )
 
 
-def _describe(both: pl.DataFrame, name: str, differs: NDArray[np.bool_]) -> ColumnSkew:
-    first = both.row(int(differs.argmax()), named=True)
+def take_sample(vectors: pl.DataFrame, size: int, seed: int) -> pl.DataFrame:
+    """Return some of the vectors, drawn without replacement, or all where there are no more.
+
+    The draw depends on which requests there are and on the seed, not on the order in which they were logged.
+
+    Args:
+        vectors: columns request and at among others.
+        size: how many are drawn.
+        seed: another one draws others.
+
+    Returns:
+        The rows drawn, by instant and request.
+    """
+    ordered = vectors.sort("at", "request")
+    if ordered.height <= size:
+        return ordered
+    drawn = np.random.default_rng(seed).choice(ordered.height, size, replace=False)
+    return ordered[np.sort(drawn)]
+
+
+def estimate_share(report: SkewReport) -> tuple[float, float, float]:
+    """Return the share of the vectors compared that differ, with its 95 % interval; all of it where none was compared.
+
+    The interval is Wilson's, for vectors drawn from all that the service reads.
+    """
+    if not report.compared:
+        return 0.0, 0.0, 1.0
+    low, high = wilson(report.differing, report.compared)
+    share = report.differing / report.compared
+    return share, min(low, share), max(high, share)
+
+
+def _describe(both: pl.DataFrame, name: str, here: NDArray[np.bool_]) -> ColumnSkew:
+    first = both.row(int(here.argmax()), named=True)
     online, offline = _plain(first[f"{_ONLINE}{name}"]), _plain(first[name])
-    return ColumnSkew(column=name, rows=int(differs.sum()), row=str(first["row"]), online=online, offline=offline)
+    return ColumnSkew(column=name, rows=int(here.sum()), row=str(first["row"]), online=online, offline=offline)
 
 
 def both_text(left: pl.Series, right: pl.Series) -> bool:
@@ -122,8 +155,8 @@ def both_text(left: pl.Series, right: pl.Series) -> bool:
     return any(texts)
 
 
-def _differs(online: pl.Series, offline: pl.Series) -> NDArray[np.bool_]:
-    """Return where two columns differ, bool[n]."""
+def differs(online: pl.Series, offline: pl.Series) -> NDArray[np.bool_]:
+    """Return where two columns of one feature differ, bool[n]; SW-203 if one is text and the other a number."""
     if both_text(online, offline):
         return online.cast(pl.String).ne_missing(offline.cast(pl.String)).to_numpy()
     return _bits(online) != _bits(offline)

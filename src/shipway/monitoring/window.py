@@ -75,6 +75,7 @@ class LiveWindow:
         reference: the rows that the version was trained on, with the features.
         offline: columns row, at and the features, computed offline for the rows that were asked about.
         features: names of the features.
+        recomputed: as `offline`, for a sample of the vectors, each at the instant that it was asked for.
         now: the domain time, microseconds since 1970 UTC.
         zone: time zone that days are of.
         asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
@@ -90,6 +91,7 @@ class LiveWindow:
     now: int
     zone: str = "UTC"
     asked: pl.DataFrame = field(default_factory=pl.DataFrame)
+    recomputed: pl.DataFrame = field(default_factory=pl.DataFrame)
 
     def take(self, rows: pl.DataFrame, last_us: int) -> pl.DataFrame:
         """Return the rows asked in the half-open window of a length that ends now, ascending.

@@ -1,7 +1,16 @@
 """The port of the online store: an ordered map from series and instant to bytes, read as known at an instant."""
 
+import shutil
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from shipway.ports.adapter import load_adapter
+
+FOLDER: Final = "online"
+"""Folder of the stores below a project's folder of state, where no server keeps them."""
+_FILES: Final = {"": "lmdb", "lmdb": "lmdb", "sqlite": "sqlite"}
+"""Schemes of the stores that are kept in files, each in a folder of its name, to their adapters."""
 
 
 class Online(Protocol):
@@ -65,3 +74,47 @@ class Online(Protocol):
     def close(self) -> None:
         """Release files; closing twice does no harm."""
         ...
+
+
+def open_online(state: Path, uri: str, name: str, *, readonly: bool = False) -> Online:
+    """Return one of a project's online stores.
+
+    Args:
+        state: the project's folder of state.
+        uri: where stores are kept: empty for LMDB in that folder, `sqlite:` for SQLite there; else a server's address,
+            whose scheme is the name of an adapter, such as `redis://host:6379/0`.
+        name: the store's.
+        readonly: whether writing is refused.
+
+    Raises:
+        ShipwayError: SW-701 if the extra for such a store is not installed, SW-702 if there is no adapter for it, and
+            what opening it refuses.
+    """
+    scheme = _scheme_of(uri)
+    if scheme in _FILES:
+        return load_adapter(f"online.{_FILES[scheme]}")(state / FOLDER / name, readonly=readonly)
+    return load_adapter(f"online.{scheme}")(uri, name=name, readonly=readonly)
+
+
+def list_online(state: Path, uri: str) -> list[str]:
+    """Return the names of a project's online stores; errors as `open_online`."""
+    scheme = _scheme_of(uri)
+    if scheme in _FILES:
+        folder = state / FOLDER
+        return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    adapter: Any = load_adapter(f"online.{scheme}")
+    return adapter.names(uri)
+
+
+def remove_online(state: Path, uri: str, name: str) -> None:
+    """Remove an online store that nobody has open, there or not; errors as `open_online`."""
+    scheme = _scheme_of(uri)
+    if scheme in _FILES:
+        if (folder := state / FOLDER / name).is_dir():
+            shutil.rmtree(folder)
+        return
+    load_adapter(f"online.{scheme}").remove(uri, name)
+
+
+def _scheme_of(uri: str) -> str:
+    return uri.partition(":")[0]

@@ -23,6 +23,9 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--files", default="", help="where bundles are kept if not there, such as s3://bucket/prefix")
+    parser.add_argument(
+        "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
+    )
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -33,6 +36,7 @@ def main(words: Sequence[str] | None = None) -> int:
             replay=given.replay,
             watch_stdin=given.watch_stdin,
             files=given.files,
+            online=given.online,
         )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

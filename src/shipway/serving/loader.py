@@ -11,7 +11,7 @@ from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import Runtime
-from shipway.ports.online import Online
+from shipway.ports.online import Online, open_online
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
@@ -24,20 +24,21 @@ KEPT_BUNDLES: Final = 4
 class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
-    def __init__(self, state: Path, writer: LogWriter, *, files: str = "") -> None:
+    def __init__(self, state: Path, writer: LogWriter, *, files: str = "", online: str = "") -> None:
         """Open what every version needs.
 
         Args:
             state: the project's folder of state.
             writer: takes what is predicted to the log.
             files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
+            online: where online stores are kept if not there, such as `redis://host:6379/0`.
         """
         self._state = state
+        self._online = online
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
         self._runtime: Runtime = load_adapter("runtime.onnx")(threads=1)
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
-        self._open_store: Callable[..., Online] = load_adapter("online.lmdb")
         self._bundles: dict[str, LoadedBundle] = {}
         self._stores: dict[str, Online] = {}
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -112,7 +113,7 @@ class Loader:
         if feed is None:
             store = self._stores.get(online)
             if store is None:
-                store = self._stores[online] = self._open_store(self._state / "online" / online, readonly=True)
+                store = self._stores[online] = open_online(self._state, self._online, online, readonly=True)
             reader = FeatureReader(bundle.layout, store)
             feed = self._feeds[place] = Feed(online, bundle.layout, bundle.texts, reader)
         return feed

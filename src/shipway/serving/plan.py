@@ -14,10 +14,14 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr
 from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
-from shipway.core.online import SCALE, Layout, Scalar, Series, encode_level, row_columns, unpack_varied
+from shipway.core.online import SCALE, Fading, Layout, Scalar, Series, encode_level, row_columns, unpack_varied
+from shipway.core.tree import Tree
+from shipway.maths.decay import LANES
 from shipway.maths.expression import Aggregate, Column, walk
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
+from shipway.maths.wide import LIMBS
+from shipway.serving.sketch import Sketch, make_sketch
 
 Edge: TypeAlias = tuple[int, ...]
 """The totals of an entry: rows so far, then for each sum how many were valid and their total."""
@@ -53,6 +57,50 @@ class Mean(NamedTuple):
     low: int
     slot: int
     unit: float
+
+
+class Spread(NamedTuple):
+    """A variance or a deviation over a window.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the count of valid values is; their total follows.
+        squares: where in an entry's totals the limbs of their squares begin.
+        unit: how many units of the total make one.
+        root: whether it is the deviation.
+    """
+
+    low: int
+    slot: int
+    squares: int
+    unit: float
+    root: bool
+
+
+class Fade(NamedTuple):
+    """A sum that fades.
+
+    Attributes:
+        low: which edge of the block is the lower one of its window.
+        slot: where in an entry's totals its lanes begin.
+        half_us: its half-life.
+    """
+
+    low: int
+    slot: int
+    half_us: int
+
+
+class First(NamedTuple):
+    """The value of the oldest event of a window.
+
+    Attributes:
+        slot: its place in the varied part of an entry.
+        width_us: the window's width.
+    """
+
+    slot: int
+    width_us: int
 
 
 class Recent(NamedTuple):
@@ -92,14 +140,19 @@ class Block:
         stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
         packing: of the series' entries.
         backs: how far before the instant each edge is, ascending from 0, microseconds.
+        halves: half-lives of sums that fade; the lower edges of their windows are further ones.
         least: the least instant none of whose edges is before all time.
         anchor: from the row's cells to the instant, None for null; None where the instant is the row's T.
         counts: the block's first cells: for each count of rows the window's lower edge.
         sums: the next cells.
         means: the next cells.
+        spreads: the next cells.
+        fades: the next cells.
         recent: the next cells: of the newest event.
+        firsts: the next cells: of the oldest event of a window.
         extrema: the last cells: of all entries of a window.
-        compared: where in the varied part of an entry its extrema begin; they are followed by the tie alone.
+        sketch: what is read of a tree of bins, in a block that has no other cells; None in other blocks.
+        compared: where in the varied part of an entry its extrema are.
         zeros: the edge where there is no event.
         nothing: the cells where there is no event.
         null: the cells where there is no entity, or no anchor.
@@ -111,21 +164,26 @@ class Block:
     stream: int
     packing: struct.Struct
     backs: tuple[int, ...]
+    halves: tuple[int, ...]
     least: int
     anchor: Callable[[Sequence[Scalar]], int | None] | None
     counts: tuple[int, ...]
     sums: tuple[Sum, ...]
     means: tuple[Mean, ...]
+    spreads: tuple[Spread, ...]
+    fades: tuple[Fade, ...]
     recent: tuple[Recent, ...]
+    firsts: tuple[First, ...]
     extrema: tuple[Extremum, ...]
-    compared: int
+    sketch: Sketch | None
+    compared: slice
     zeros: Edge
     nothing: tuple[Scalar, ...]
     null: tuple[Scalar, ...]
 
     def unpack_extrema(self, entry: bytes) -> list[Scalar]:
         """Return the least and the greatest value of each extremum from an entry."""
-        return unpack_varied(self.packing, entry)[self.compared : -1]
+        return unpack_varied(self.packing, entry)[self.compared]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +277,7 @@ class _Planner:
             for node in [node for expr in view.features.values() for node in walk(expr)]:
                 if not isinstance(node, Aggregate) or view.entity is None:
                     continue
-                place = self._layout.find(node.stream, view.entity.keys)
+                place = self._locate(node, view.entity)
                 if node.anchor is None:
                     plain.setdefault(place, []).append(node)
                 elif (place, node) not in anchored:
@@ -229,25 +287,41 @@ class _Planner:
         blocks += [self._make_around(place, node, read) for place, node in anchored]
         return tuple(blocks)
 
+    def _locate(self, node: Aggregate, entity: Entity) -> int:
+        """Return the place of the series that a window is read from, of a tree that of its root."""
+        tree = None if node.bins is None or node.value is None else Tree(node.value, node.bins, 0)
+        return self._layout.find(node.stream, entity.keys, node.where, tree)
+
     def _make_block(self, place: int, nodes: Sequence[Aggregate]) -> Block:
         series = self._layout.series[place]
+        stream = self._layout.streams.index(series.stream)
+        if series.tree is not None:
+            for node in nodes:
+                self._cells[series.keys, node] = len(self._cells)
+            return self._block(place, stream=stream, backs=(0,), sketch=make_sketch(self._layout, series, nodes))
 
         def pick(*kinds: str) -> list[Aggregate]:
             return [node for node in nodes if node.kind in kinds]
 
         counts, sums, means = pick("count"), pick("sum"), pick("mean", "share")
+        spreads, fades, firsts = pick("variance", "deviation"), pick("decayed"), pick("first")
         recent, extrema = pick("last", "age"), pick("min", "max")
-        for node in (*counts, *sums, *means, *recent, *extrema):
+        for node in (*counts, *sums, *means, *spreads, *fades, *recent, *firsts, *extrema):
             self._cells[series.keys, node] = len(self._cells)
-        backs = tuple(sorted({0, *(node.width_us or 0 for node in (*counts, *sums, *means))}))
+        backs = tuple(sorted({0, *(node.width_us or 0 for node in (*counts, *sums, *means, *spreads))}))
+        halves = tuple(dict.fromkeys(node.width_us or 1 for node in fades))
         return self._block(
             place,
-            stream=self._layout.streams.index(series.stream),
+            stream=stream,
             backs=backs,
+            halves=halves,
             counts=tuple(backs.index(node.width_us or 0) for node in counts),
             sums=tuple(_make_sum(series, node, backs) for node in sums),
             means=tuple(_make_mean(series, node, backs) for node in means),
+            spreads=tuple(_make_spread(series, node, backs) for node in spreads),
+            fades=tuple(_make_fade(series, node, len(backs) + halves.index(node.width_us or 1)) for node in fades),
             recent=tuple(_make_recent(series, node) for node in recent),
+            firsts=tuple(_make_first(series, node) for node in firsts),
             extrema=tuple(_make_extremum(series, node) for node in extrema),
         )
 
@@ -270,15 +344,29 @@ class _Planner:
         *,
         stream: int,
         backs: tuple[int, ...],
-        counts: tuple[int, ...],
+        halves: tuple[int, ...] = (),
         anchor: Callable[[Sequence[Scalar]], int | None] | None = None,
+        counts: tuple[int, ...] = (),
         sums: tuple[Sum, ...] = (),
         means: tuple[Mean, ...] = (),
+        spreads: tuple[Spread, ...] = (),
+        fades: tuple[Fade, ...] = (),
         recent: tuple[Recent, ...] = (),
+        firsts: tuple[First, ...] = (),
         extrema: tuple[Extremum, ...] = (),
+        sketch: Sketch | None = None,
     ) -> Block:
         series = self._layout.series[place]
-        unknown = (None,) * (len(means) + len(recent) + len(extrema))
+        unknown, first = (None,) * (len(recent) + len(firsts) + len(extrema)), len(series.newest)
+        empty = () if sketch is None else sketch.nothing
+        nothing = (
+            *(0 for _ in counts),
+            *(0 if total.unit is None else 0.0 for total in sums),
+            *(None for _ in (*means, *spreads)),
+            *(0.0 for _ in fades),
+            *unknown,
+            *empty,
+        )
         return Block(
             prefix=encode_level(place, ENTRIES),
             base=encode_level(place, BASES),
@@ -286,17 +374,22 @@ class _Planner:
             stream=stream,
             packing=series.packing,
             backs=backs,
+            halves=halves,
             least=EARLIEST + backs[-1],
             anchor=anchor,
             counts=counts,
             sums=sums,
             means=means,
+            spreads=spreads,
+            fades=fades,
             recent=recent,
+            firsts=firsts,
             extrema=extrema,
-            compared=len(series.newest),
-            zeros=(0,) * (1 + 2 * len(series.sums)),
-            nothing=(*(0 for _ in counts), *(0 if total.unit is None else 0.0 for total in sums), *unknown),
-            null=(*(None for _ in counts), *(None for _ in sums), *unknown),
+            sketch=sketch,
+            compared=slice(first, first + 2 * len(series.extrema)),
+            zeros=(0,) * series.lanes,
+            nothing=nothing,
+            null=(None,) * len(nothing),
         )
 
     def _find(self, expr: Expr, entity: Entity | None) -> int | None:
@@ -364,6 +457,26 @@ def _find_sum(series: Series, node: Aggregate) -> int:
 def _make_recent(series: Series, node: Aggregate) -> Recent:
     slot = None if node.kind == "age" or node.value is None else series.newest.index(node.value)
     return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
+
+
+def _make_spread(series: Series, node: Aggregate, backs: Sequence[int]) -> Spread:
+    assert node.value is not None, "the value whose spread it is"
+    place, square = _find_sum(series, node), series.squares.index(node.value)
+    unit = SCALE if series.scaled[place] else 1.0
+    squares = series.first_square + LIMBS * square
+    return Spread(backs.index(node.width_us or 0), 1 + 2 * place, squares, unit, node.kind == "deviation")
+
+
+def _make_fade(series: Series, node: Aggregate, low: int) -> Fade:
+    assert node.value is not None, "the value that is added up"
+    fading = Fading(node.value, node.width_us or 1)
+    return Fade(low, series.first_fading + LANES * series.fading.index(fading), fading.half_us)
+
+
+def _make_first(series: Series, node: Aggregate) -> First:
+    assert node.value is not None, "the value that is read"
+    slot = len(series.newest) + 2 * len(series.extrema) + series.oldest.index(node.value)
+    return First(slot, node.width_us or 0)
 
 
 def _make_extremum(series: Series, node: Aggregate) -> Extremum:

@@ -58,6 +58,7 @@ def serve(
     replay: bool = False,
     watch_stdin: bool = False,
     files: str = "",
+    online: str = "",
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -70,6 +71,7 @@ def serve(
         replay: whether callers may name the instant they ask for.
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
+        online: where online stores are kept if not there, such as `redis://host:6379/0`.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
@@ -92,10 +94,14 @@ def serve(
         except OSError as fault:
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
-        web.run(_serve(web, state, host, port, replay=replay, watch_stdin=watch_stdin, files=files))
+        writer = LogWriter()
+        loader = Loader(state, writer, files=files, online=online)
+        web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
 
 
-async def _serve(web: Any, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool, files: str) -> None:
+async def _serve(
+    web: Any, loader: Loader, writer: LogWriter, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,8 +110,6 @@ async def _serve(web: Any, state: Path, host: str, port: int, *, replay: bool, w
         threading.Thread(target=_watch_stdin, args=(loop, stop), name="stdin", daemon=True).start()
     clock: Clock = load_adapter("clock.system")()
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
-    writer = LogWriter()
-    loader = Loader(state, writer, files=files)
     table = RoutingTable(state / FOLDER, loader)
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)

@@ -13,13 +13,16 @@ from shipway.testing.online import LATEST
 from shipway.testing.process import start_child
 from shipway.testing.refusal import expect_refusal
 
-Case = Callable[[str, Path], None]
-"""Given the name of an adapter, made of a folder and `readonly`, and a folder that is not there yet."""
+Place = str | Path
+"""A folder that is not there yet, or the address of an empty store on a server."""
+
+Case = Callable[[str, Place], None]
+"""Given the name of an adapter, made of a place and `readonly`, and a place."""
 
 _LIMIT_BYTES: Final = 400_000
 
 
-def check_reader_may_come_first(adapter: str, folder: Path) -> None:
+def check_reader_may_come_first(adapter: str, folder: Place) -> None:
     """A reader opened before there is a store finds nothing, then sees each write; it may not write itself."""
     open_store = load_adapter(adapter)
     with closing(open_store(folder, readonly=True)) as reader:
@@ -48,7 +51,8 @@ _READ: Final = """
 import sys
 from pathlib import Path
 from shipway.ports.adapter import load_adapter
-store = load_adapter(sys.argv[1])(Path(sys.argv[2]), readonly=True)
+place = sys.argv[2] if "://" in sys.argv[2] else Path(sys.argv[2])
+store = load_adapter(sys.argv[1])(place, readonly=True)
 asks = [(bytes([place, 0]), (1 << 63) - 1) for place in range(16)]
 print("open", store.position(), flush=True)
 for line in sys.stdin:
@@ -63,7 +67,7 @@ print("torn", torn)
 """
 
 
-def check_other_process_sees_each_write(adapter: str, folder: Path) -> None:
+def check_other_process_sees_each_write(adapter: str, folder: Place) -> None:
     """A reader in another process, opened before the first write, sees each write at once, and each of them whole."""
     many = 400
     with closing(load_adapter(adapter)(folder)) as writer, start_child(_READ, adapter, folder, many) as child:
@@ -92,7 +96,8 @@ _WRITE: Final = """
 import sys
 from pathlib import Path
 from shipway.ports.adapter import load_adapter
-store = load_adapter(sys.argv[1])(Path(sys.argv[2]))
+place = sys.argv[2] if "://" in sys.argv[2] else Path(sys.argv[2])
+store = load_adapter(sys.argv[1])(place)
 number = int(store.position() or b"0")
 while True:
     number += 1
@@ -105,7 +110,7 @@ while True:
 """
 
 
-def check_killed_writer_leaves_a_whole_store(adapter: str, folder: Path) -> None:
+def check_killed_writer_leaves_a_whole_store(adapter: str, folder: Place) -> None:
     """Killed with SIGKILL at any moment of a run of writes, entries and position agree, and none returned is lost."""
     delays, acknowledged = random.Random(3), 0
     with closing(load_adapter(adapter)(folder, readonly=True)) as reader:
@@ -194,6 +199,8 @@ CASES: Final[tuple[Case, ...]] = (
     check_reader_may_come_first,
     check_other_process_sees_each_write,
     check_killed_writer_leaves_a_whole_store,
-    check_no_room_tears_nothing,
 )
-"""The cases every Online passes whose store several processes share; `check_full_disk_tears_nothing` needs a disk."""
+"""The cases every Online passes whose store several processes share."""
+
+FILE_CASES: Final[tuple[Callable[[str, Path], None], ...]] = (check_no_room_tears_nothing,)
+"""The cases of those that keep it in files of this machine; `check_full_disk_tears_nothing` needs a disk."""

@@ -15,6 +15,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, make_layout
 from shipway.kit.duration import DAY, HOUR
 from shipway.ports.adapter import load_adapter
+from shipway.ports.online import list_online, open_online
 
 START = 1_725_148_800_000_000
 """The first of September 2024 in UTC."""
@@ -47,11 +48,12 @@ def open_stores(folder: Path, history: History) -> Generator[Stores]:
 def read_all(folder: Path, history: History, layout: Layout) -> list:
     """Return every entry of every series of a store."""
     names = {name for stream in history.make_feed(layout).streams for one in stream.series for name in one.names}
-    online = load_adapter("online.lmdb")(folder)
-    try:
-        return [(name, online.between(name, START - 200 * DAY, START + 200 * DAY)) for name in sorted(names)]
-    finally:
-        online.close()
+    return read_names(load_adapter("online.lmdb")(folder), sorted(names))
+
+
+def read_names(online, names) -> list:
+    with closing(online):
+        return [(name, online.between(name, START - 200 * DAY, START + 200 * DAY)) for name in names]
 
 
 def test_stores_come_and_go_with_the_routing(tmp_path: Path, history: History, layout: Layout) -> None:
@@ -61,12 +63,12 @@ def test_stores_come_and_go_with_the_routing(tmp_path: Path, history: History, l
         assert not stores.late
         stores.follow({name: layout, late: layout}, START + DAY)
         assert stores.late
-        assert sorted(path.name for path in tmp_path.iterdir()) == [name, late]
+        assert sorted(path.name for path in (tmp_path / "online").iterdir()) == [name, late]
         stores.follow({name: layout}, START + 2 * DAY)
         assert not stores.late
-        assert (tmp_path / late).exists(), "a server may have it open still"
+        assert (tmp_path / "online" / late).exists(), "a server may have it open still"
         stores.rewind(START + 2 * DAY, {name})
-        assert [path.name for path in tmp_path.iterdir()] == [name]
+        assert [path.name for path in (tmp_path / "online").iterdir()] == [name]
 
 
 def test_a_store_that_is_named_later_is_as_if_it_had_always_been(
@@ -81,7 +83,7 @@ def test_a_store_that_is_named_later_is_as_if_it_had_always_been(
     with open_stores(tmp_path / "late", history) as stores:
         stores.follow({name: layout}, START + 47 * HOUR)
         stores.trim(START + 47 * HOUR)
-    one, other = (read_all(tmp_path / where / name, history, layout) for where in ("early", "late"))
+    one, other = (read_all(tmp_path / where / "online" / name, history, layout) for where in ("early", "late"))
     assert one == other
     assert sum(len(entries) for _, entries in one) > 10_000
 
@@ -98,12 +100,12 @@ def test_a_late_store_goes_back_to_what_it_knew(tmp_path: Path, history: History
         stores.follow(both, START + DAY)
     with open_stores(tmp_path / "hours before", history) as stores:
         stores.follow({name: layout}, START + DAY - 6 * HOUR)
-    back, straight = (read_all(tmp_path / where / late, history, layout) for where in ("back", "straight"))
+    back, straight = (read_all(tmp_path / where / "online" / late, history, layout) for where in ("back", "straight"))
     newest = max(entries[-1][0] for _, entries in back if entries)
     assert back == straight
     assert START + DAY - 7 * HOUR < newest <= START + DAY - 6 * HOUR
     # The other one is ahead, which does no harm: it is read as of an instant.
-    ahead = read_all(tmp_path / "back" / name, history, layout)
+    ahead = read_all(tmp_path / "back" / "online" / name, history, layout)
     assert max(entries[-1][0] for _, entries in ahead if entries) > START + DAY
 
 
@@ -113,7 +115,7 @@ def test_a_late_store_reaches_back_as_far_as_any(tmp_path: Path, history: Histor
         stores.follow({late: layout}, START)
     feed = history.make_feed(layout)
     stream = next(stream for stream in feed.streams if stream.name == "orders.placed")
-    entries = read_all(tmp_path / late, history, layout)
+    entries = read_all(tmp_path / "online" / late, history, layout)
     assert min(found[0][0] for _, found in entries if found) < START - 60 * DAY
     assert max(found[-1][0] for _, found in entries if found) <= START - 6 * HOUR
     assert int(stream.due.max()) > START
@@ -144,12 +146,12 @@ def test_a_store_that_a_power_cut_has_spoiled_is_built_again(tmp_path: Path, his
     name = layout.namespace
     with open_stores(tmp_path, history) as stores:
         stores.follow({name: layout}, START)
-    whole = read_all(tmp_path / name, history, layout)
-    (tmp_path / name / "unsynced").write_text("another run of the machine")
+    whole = read_all(tmp_path / "online" / name, history, layout)
+    (tmp_path / "online" / name / "unsynced").write_text("another run of the machine")
     with open_stores(tmp_path, history) as stores:
         stores.follow({name: layout}, START)
         stores.sync()
-    assert read_all(tmp_path / name, history, layout) == whole
+    assert read_all(tmp_path / "online" / name, history, layout) == whole
 
 
 @pytest.mark.parametrize("name", ["3f2a", "{}~", "{}~soon", "{}~-6h", "{}6h"])
@@ -162,3 +164,21 @@ def test_a_name_that_is_not_the_layouts_is_refused(layout: Layout, name: str) ->
 def test_a_name_says_how_late_a_store_is(layout: Layout) -> None:
     assert read_lag(layout.namespace, layout) == 0
     assert read_lag(f"{layout.namespace}~1h30m", layout) == 90 * 60 * 1_000_000
+
+
+def test_a_server_keeps_what_files_keep(tmp_path: Path, history: History, layout: Layout, redis) -> None:
+    name, late, address = layout.namespace, f"{layout.namespace}~6h", redis.address()
+    for uri in ("", "sqlite:", address):
+        stores = Stores(tmp_path / (uri and "sqlite"), history.make_feed, uri=uri)
+        with closing(stores):
+            stores.follow({name: layout, late: layout}, START)
+            stores.advance(START + DAY)
+            stores.trim(START + DAY)
+            stores.rewind(START + 12 * HOUR, {name, late})
+            stores.sync()
+    assert list_online(tmp_path, address) == [name, late]
+    for each in (name, late):
+        files = read_all(tmp_path / "online" / each, history, layout)
+        names = [name for name, _ in files]
+        assert read_names(open_online(tmp_path / "sqlite", "sqlite:", each, readonly=True), names) == files
+        assert read_names(open_online(tmp_path, address, each, readonly=True), names) == files

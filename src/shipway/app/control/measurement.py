@@ -9,12 +9,13 @@ import polars as pl
 
 from shipway.app.candidate import make_runner
 from shipway.app.control.offline import LABELS, read_labels, read_offline, read_reference
+from shipway.app.control.recomputation import open_recomputation
 from shipway.app.release import manifest_of
 from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
-from shipway.core.measure import Drift, FeatureLag, LabelMaturity, NewestSeen, PairedLoss, Skew, Windowed
+from shipway.core.measure import Drift, FeatureLag, FeatureSkew, LabelMaturity, NewestSeen, PairedLoss, Skew, Windowed
 from shipway.core.online import Layout, make_layout
 from shipway.core.prediction import NEWEST, PREDICTIONS
 from shipway.core.projection import ServiceState, VersionState
@@ -24,6 +25,7 @@ from shipway.kit.canonical import canonical_json
 from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.live import measure_live
 from shipway.monitoring.reading import pair_versions, read_vectors, served
+from shipway.monitoring.skew import take_sample
 from shipway.monitoring.window import CanaryWindow, LiveWindow
 from shipway.ports.log import Log
 
@@ -111,7 +113,8 @@ class LogInstruments:
             any(isinstance(check.measure, kind) for check in checks)
             for kind in (Windowed | LabelMaturity, Drift, Skew, NewestSeen)
         )
-        read = features if drifting or audited else ()
+        drawn = [check.measure for check in checks if isinstance(check.measure, FeatureSkew)]
+        read = features if drifting or audited or drawn else ()
         newest = _newest_columns(layout) if aged else []
         answers = nothing
         if scored:
@@ -131,10 +134,27 @@ class LogInstruments:
             vectors=vectors,
             reference=read_reference(self._runner, manifest, features) if drifting else nothing,
             offline=offline,
+            recomputed=self._recompute(service, manifest, vectors, drawn, now) if drawn else nothing,
             features=features,
             now=now,
             zone=self._zone,
         )
+
+    def _recompute(
+        self,
+        service: ServiceState,
+        manifest: Manifest,
+        vectors: pl.DataFrame,
+        measures: Sequence[FeatureSkew],
+        now: int,
+    ) -> pl.DataFrame:
+        """Return the features of the vectors that audits draw, each recomputed once."""
+        drawn = [
+            take_sample(vectors.filter(pl.col("at") > now - each.last_us), each.sample, each.seed) for each in measures
+        ]
+        asked = pl.concat(each.select("row", "at") for each in drawn)
+        model = self.workspace.project.registry.models[service.model]
+        return open_recomputation(self.workspace, model, manifest.views).compute(asked)
 
     def _read_labels(self, model: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what came true of a model's rows, and when each was asked, read once for each commit of data."""
@@ -183,4 +203,8 @@ def _newest_columns(layout: Layout) -> list[str]:
 
 def _length_us(check: Check) -> int:
     measure = check.measure
-    return measure.last_us if isinstance(measure, Windowed | Drift | NewestSeen | Skew | LabelMaturity) else 0
+    return (
+        measure.last_us
+        if isinstance(measure, Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity)
+        else 0
+    )

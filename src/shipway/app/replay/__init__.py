@@ -107,7 +107,7 @@ def _drive(
         section.service,
         folder=folder,
         history=history,
-        stores=Stores(workspace.folder / "online", history.make_feed),
+        stores=Stores(workspace.folder, history.make_feed, uri=project.config.online.uri),
         server=Server(server, workspace.folder),
         controller=controller,
         ticks=ticks,
@@ -121,7 +121,8 @@ def _drive(
 
 
 def _serve(workspace: Workspace) -> list[str]:
-    files = workspace.project.config.storage.files
+    config = workspace.project.config
+    files, online = config.storage.files, config.online.uri
     return [
         sys.executable,
         "-P",
@@ -132,6 +133,7 @@ def _serve(workspace: Workspace) -> list[str]:
         "--replay",
         "--watch-stdin",
         *(("--files", files) if files else ()),
+        *(("--online", online) if online else ()),
     ]
 
 

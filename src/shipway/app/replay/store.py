@@ -1,6 +1,5 @@
 """The online stores that a replay keeps up to date: those that the routing names, each as late as its name says."""
 
-import shutil
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,9 @@ from shipway.core.error import ShipwayError
 from shipway.core.online import Layout
 from shipway.data.feed import Feed
 from shipway.data.materialisation import Materialiser
+from shipway.data.pack import PackedOnline
 from shipway.kit.duration import parse_duration
-from shipway.ports.adapter import load_adapter
-from shipway.ports.online import Online
+from shipway.ports.online import Online, list_online, open_online, remove_online
 
 LATE: Final = "~"
 """Between a store's namespace and how late its events arrive, such as `3f2a~6h`."""
@@ -46,14 +45,16 @@ class Stores:
     a routing may name it again.
     """
 
-    def __init__(self, folder: Path, make_feed: Callable[[Layout], Feed]) -> None:
+    def __init__(self, state: Path, make_feed: Callable[[Layout], Feed], *, uri: str = "") -> None:
         """Start without a store.
 
         Args:
-            folder: where stores are kept, each in a folder of its name.
+            state: the project's folder of state, where stores are kept if no server keeps them.
             make_feed: makes the feed of a layout.
+            uri: of that server.
         """
-        self._folder = folder
+        self._state = state
+        self._uri = uri
         self._make_feed = make_feed
         self._fed: dict[str, Fed] = {}
 
@@ -77,20 +78,21 @@ class Stores:
         """Go back to an instant, while nobody reads: what was asked since is to be asked again.
 
         A store that is up to date answers as of any instant it still reaches back to, however far it has gone on. One
-        that is late does not: what has arrived since would be read too early, so it is built anew. Stores that are not
-        named are removed.
+        that is late does not: what has arrived since would be read too early, so it is built anew. Stores in files
+        that are not named are removed.
 
         Args:
             at: microseconds since 1970 UTC.
             named: stores that some routing names.
         """
-        for path in list(self._folder.iterdir()) if self._folder.is_dir() else ():
-            if path.name not in named:
-                shutil.rmtree(path)
+        # A server may hold stores of other projects, and those of this one are no burden there.
+        for name in [] if self._uri else list_online(self._state, self._uri):
+            if name not in named:
+                remove_online(self._state, self._uri, name)
         for name, fed in list(self._fed.items()):
             if fed.lag_us:
                 fed.online.close()
-                shutil.rmtree(self._folder / name)
+                remove_online(self._state, self._uri, name)
                 self._fed[name] = self._open(name, fed.layout, at)
 
     @property
@@ -135,7 +137,7 @@ class Stores:
         feed = feeds.get(layout.namespace) or self._make_feed(layout)
         online = self._open_online(name)
         try:
-            materialiser = Materialiser(layout, feed, online, lag_us=lag_us)
+            materialiser = Materialiser(layout, feed, PackedOnline(layout, online), lag_us=lag_us)
             materialiser.bootstrap(at)
         except BaseException:
             online.close()
@@ -143,15 +145,14 @@ class Stores:
         return Fed(layout, online, feed, materialiser, lag_us)
 
     def _open_online(self, name: str) -> Online:
-        path = self._folder / name
         try:
-            return load_adapter("online.lmdb")(path)
+            return open_online(self._state, self._uri, name)
         except ShipwayError as error:
             if error.code != "SW-605":
                 raise
             # A power cut before the last sync: everything in it comes from the lake, and comes from there again.
-            shutil.rmtree(path)
-            return load_adapter("online.lmdb")(path)
+            remove_online(self._state, self._uri, name)
+            return open_online(self._state, self._uri, name)
 
 
 def read_lag(name: str, layout: Layout) -> int:

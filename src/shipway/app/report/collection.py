@@ -41,6 +41,7 @@ from shipway.core.measure import (
     Drift,
     FailedAnswers,
     FeatureLag,
+    FeatureSkew,
     Improvement,
     Invariance,
     LabelMaturity,
@@ -106,7 +107,7 @@ def unit_of(measure: Measure) -> Unit:
             return "duration"
         case SliceRegression() | Skew():
             return "count"
-        case Directional() | Invariance() | FeatureLag() | LabelMaturity():
+        case Directional() | Invariance() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"

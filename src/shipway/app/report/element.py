@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final, TypeAlias
 
-_VOID: Final = frozenset({"br", "meta"})
+_VOID: Final = frozenset({"br", "input", "meta"})
 """Elements without an end."""
 
 

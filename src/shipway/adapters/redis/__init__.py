@@ -1,0 +1,1 @@
+"""Redis: the online store that several machines share, and streams of changes."""
