@@ -7,6 +7,7 @@ import pytest
 
 import shipway
 from shipway.core import window
+from shipway.core.compute import ComputeSection
 from shipway.core.config import (
     ModelSection,
     ProjectSection,
@@ -58,6 +59,7 @@ def test_every_window_is_listed(word: str) -> None:
         ("models.NAME", ModelSection),
         ("services.NAME", ServiceSection),
         ("replay", ReplaySection),
+        ("compute", ComputeSection),
         ("resources", ResourceSection),
         ("storage", StorageSection),
         ("online", OnlineSection),

@@ -14,6 +14,7 @@ from polars.exceptions import PolarsError
 
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.count import write_plural
+from shipway.app.engine import build_apart
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
@@ -149,12 +150,14 @@ def translate_damage(path: Path) -> Generator[None]:
 def _frame(
     runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
 ) -> Made:
-    memory = runner.workspace.project.config.resources.memory
-    slices = (
-        _slices(runner, plan, snapshots, parse_size(memory), refuse=refuse, report=report)
-        if memory
-        else build_slices(plan, _read(runner, snapshots), refuse=refuse, report=report)
-    )
+    config = runner.workspace.project.config
+    slices: Iterator[pl.DataFrame]
+    if config.compute.engine != "here" and refuse:
+        slices = iter([build_apart(config.compute, plan, _read(runner, snapshots))])
+    elif config.resources.memory:
+        slices = _slices(runner, plan, snapshots, parse_size(config.resources.memory), refuse=refuse, report=report)
+    else:
+        slices = build_slices(plan, _read(runner, snapshots), refuse=refuse, report=report)
     path, rows, settled = runner.workspace.scratch("frame.parquet"), 0, 0
 
     def count() -> Iterator[pl.DataFrame]:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
+from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.service import Step
@@ -147,6 +148,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         resources: what a run may use.
         storage: where files and the data's history are kept, if not in the project's folder of state.
         online: where features are read from while they are served, if not there.
+        compute: who builds frames.
     """
 
     project: ProjectSection
@@ -157,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     resources: ResourceSection = ResourceSection()
     storage: StorageSection = StorageSection()
     online: OnlineSection = OnlineSection()
+    compute: ComputeSection = ComputeSection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""

@@ -12,6 +12,8 @@ GROUP: Final = "shipway.adapters"
 BUILT_IN: Final[dict[str, str]] = {
     "clock.system": "shipway.adapters.system.clock:SystemClock",
     "stopwatch.system": "shipway.adapters.system.clock:SystemStopwatch",
+    "engine.local": "shipway.adapters.system.engine:LocalEngine",
+    "engine.ray": "shipway.adapters.ray.engine:RayEngine",
     "ledger.sqlite": "shipway.adapters.sqlite.ledger:SqliteLedger",
     "catalog.sqlite": "shipway.adapters.sqlite.catalog:SqliteCatalog",
     "catalog.postgres": "shipway.adapters.postgres.catalog:PostgresCatalog",
@@ -79,6 +81,7 @@ EXTRAS: Final[dict[str, str]] = {
     "duckdb": "warehouse",
     "deltalake": "delta",
     "hudi": "hudi",
+    "ray": "ray",
 }
 """Top-level module to the extra that installs it."""
 

@@ -5,6 +5,7 @@ from shipway.testing.fake.catalog import MemoryCatalog
 from shipway.testing.fake.changes import MemoryChanges
 from shipway.testing.fake.chart import PlainCharts
 from shipway.testing.fake.clock import START, ManualClock, ManualStopwatch
+from shipway.testing.fake.engine import HereEngine
 from shipway.testing.fake.inbox import MemoryInbox
 from shipway.testing.fake.ledger import MemoryLedger
 from shipway.testing.fake.log import MemoryLog
@@ -17,6 +18,7 @@ from shipway.testing.fake.traffic import MemoryTraffic
 
 __all__ = [
     "START",
+    "HereEngine",
     "LinearClassifier",
     "LinearFormat",
     "LinearRuntime",

@@ -1,0 +1,1 @@
+"""Ray: tasks on a machine or a cluster of them."""
