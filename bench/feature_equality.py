@@ -2,18 +2,23 @@
 
 All 336,776 flights are asked about two hours before their scheduled departure, for windows of 1 h, 3 h, 24 h, 7 d and
 28 d over what had landed by then, by origin, carrier, route and aircraft: how many, the total and the mean delay, the
-least and the greatest. Printed is a hash of every engine's answers, by entity, over the bits of the values in the order
-of the flights; hashes of one row of the table must be equal.
+least and the greatest; and, as `kinds`, its variance, median, most common value, number of distinct values, first value
+and fading sum. Printed is a hash of every engine's answers, by entity, over the bits of the values in the order of the
+flights; hashes of one block must be equal.
 
     batch       a frame, built at once
     shuffled    the same, of tables in another order
-    cut         the same, of tables as they were on the first of July; only what was asked before then is compared
+    ray         the same, in parts on a local Ray
+    duckdb      the same, as one statement of SQL in DuckDB
+    cut         the same as batch, of tables as they were on the first of July; what was asked before then is compared
     online      the online store is fed as landings become known, and each flight is asked about at its instant
     later       the same store is asked again after everything has been fed to it
+    stream      a store that is fed by a stream of changes: every landing up to 6 h late, 1 % of them twice, in batches
+                of 5,000; each flight is asked about at its instant once everything has come
 
     python bench/feature_equality.py [every]      only each so many flights are asked about online; by default each
 
-It exits with 1 if any two hashes differ.
+It exits with 1 if any two hashes of a block differ.
 """
 
 import hashlib
@@ -31,8 +36,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from feature_sql import build_in_duckdb
 from shipway.adapters.file.reader import FileReader
 from shipway.adapters.lmdb.store import LmdbOnline
+from shipway.adapters.ray.engine import RayEngine
 from shipway.app.project import Project, find_project
 from shipway.core import window as w
 from shipway.core.feature import Entity, Event, Expr, FeatureView, Source
@@ -40,9 +47,12 @@ from shipway.core.online import Layout, make_layout, read_kinds
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame
 from shipway.data.materialisation import Materialiser
+from shipway.data.partition import build_frame_in_parts
 from shipway.data.plan import AT, Plan, plan_views
 from shipway.data.source import make_source
+from shipway.data.upkeep import Upkeep
 from shipway.data.whole import read_whole
+from shipway.kit.duration import HOUR
 from shipway.serving.reader import FeatureReader
 
 EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "flights"
@@ -56,6 +66,8 @@ ENTITIES: Final = {
 CUT_US: Final = 1_372_636_800_000_000
 """2013-07-01."""
 LATEST: Final = np.iinfo(np.int64).max
+LATENESS_US: Final = 6 * HOUR
+BATCH: Final = 5_000
 
 Bits: TypeAlias = NDArray[np.int64]
 Tables: TypeAlias = Mapping[str, pl.DataFrame]
@@ -83,8 +95,12 @@ class World:
         return tuple(column.name for column in self.plan.columns)
 
 
-def make_world() -> World:
-    """Make the example project's flights, and the views that are compared."""
+def make_world(features: Callable[[Event, str], dict[str, Expr]] | None = None) -> World:
+    """Make the example project's flights, and the views that are compared.
+
+    Args:
+        features: of a stream and a width, what is asked of each entity; counts, sums and extrema where None.
+    """
     project: Project = find_project(EXAMPLE)
     registry = project.registry
     source = registry.sources["flights"]
@@ -92,25 +108,47 @@ def make_world() -> World:
     rows = make_source(
         source, registry.function("source", "flights"), [read_whole(FileReader(EXAMPLE), each) for each in raw]
     )
-    views = tuple(make_view(name, keys, source.event("landed")) for name, keys in ENTITIES.items())
+    views = tuple(
+        make_view(name, keys, source.event("landed"), features or list_sums) for name, keys in ENTITIES.items()
+    )
     tables = {"flights": rows}
     plan = plan_views(source, source.scheduled - "2h", views, {"flights": source})
     kinds = {"flights": read_kinds({name: str(dtype) for name, dtype in rows.schema.items()})}
     return World(source, tables, plan, make_layout("flights", source.key, views, kinds))
 
 
-def make_view(name: str, keys: tuple[str, ...], landed: Event) -> FeatureView:
+def make_view(
+    name: str, keys: tuple[str, ...], landed: Event, features: Callable[[Event, str], dict[str, Expr]]
+) -> FeatureView:
     """Return the features of one entity over all windows."""
-    features: dict[str, Expr] = {}
+    found: dict[str, Expr] = {}
     for last in WIDTHS:
-        features |= {
-            f"n_{last}": w.count(landed, last=last),
-            f"total_{last}": w.total(landed.arr_delay, last=last),
-            f"mean_{last}": w.mean(landed.arr_delay, last=last),
-            f"least_{last}": w.least(landed.arr_delay, last=last),
-            f"greatest_{last}": w.greatest(landed.arr_delay, last=last),
-        }
-    return FeatureView(name, Entity(name, keys), features)
+        found |= {f"{feature}_{last}": expr for feature, expr in features(landed, last).items()}
+    return FeatureView(name, Entity(name, keys), found)
+
+
+def list_sums(landed: Event, last: str) -> dict[str, Expr]:
+    """Return counts, sums and extrema over a window."""
+    return {
+        "n": w.count(landed, last=last),
+        "total": w.total(landed.arr_delay, last=last),
+        "mean": w.mean(landed.arr_delay, last=last),
+        "least": w.least(landed.arr_delay, last=last),
+        "greatest": w.greatest(landed.arr_delay, last=last),
+    }
+
+
+def list_kinds(landed: Event, last: str) -> dict[str, Expr]:
+    """Return the other kinds of aggregates over a window; a fading sum has its width as half-life."""
+    delay = landed.arr_delay
+    return {
+        "spread": w.variance(delay, last=last),
+        "median": w.quantile(delay, 0.5, last=last, bins=[-60, -30, -15, 0, 15, 30, 60, 120, 240]),
+        "usual": w.most_common(landed.air_time, last=last, of=list(range(20, 700))),
+        "speeds": w.distinct(landed.air_time, last=last, bins=256),
+        "first": w.first(delay, last=last),
+        "fading": w.decayed(delay, half_life=last),
+    }
 
 
 def bits_of(frame: pl.DataFrame, world: World) -> Bits:
@@ -146,6 +184,21 @@ def know_by(world: World, instant_us: int) -> pl.DataFrame:
         for name in (at, *columns)
     ]
     return rows.with_columns(hidden)
+
+
+def ray(world: World) -> Bits:
+    """Build the frame in parts on a local Ray."""
+    engine = RayEngine(2)
+    try:
+        return bits_of(build_frame_in_parts(world.plan, world.tables, engine, pieces=2), world)
+    finally:
+        engine.close()
+
+
+def warehouse(world: World) -> Bits:
+    """Build the frame as one statement in DuckDB."""
+    with tempfile.TemporaryDirectory() as folder:
+        return bits_of(build_in_duckdb(world.plan, world.tables, Path(folder)), world)
 
 
 def ask_of(world: World, every: int) -> tuple[list[dict[str, Any]], list[int], list[int]]:
@@ -200,6 +253,25 @@ def online(world: World, every: int) -> Online:
     return Online(_bits(live), _bits(later), places, write_s, read_s)
 
 
+def stream(world: World, every: int) -> tuple[Bits, list[int]]:
+    """Feed a store by a stream that is late and repeats itself, and ask about each flight once everything has come."""
+    rows, at, places = ask_of(world, every)
+    landed = world.tables["flights"].filter(pl.col("landed").is_not_null())
+    given = pl.concat([landed, landed.sample(fraction=0.01, seed=5)])
+    late_us = np.random.default_rng(7).integers(0, LATENESS_US, given.height)
+    given = given.with_columns(arrives=given["landed"].to_physical() + pl.Series(late_us)).sort("arrives")
+    with tempfile.TemporaryDirectory() as folder:
+        store = LmdbOnline(Path(folder) / "store")
+        upkeep = Upkeep(world.layout, world.plan, store, lateness_us=LATENESS_US)
+        for start in range(0, given.height, BATCH):
+            upkeep.apply("flights", given[start : start + BATCH].drop("arrives"), b"%d" % start)
+        standing = upkeep.standing("flights")
+        assert (standing.applied, standing.late) == (landed.height, 0), standing
+        answers = [answer.values for answer in FeatureReader(world.layout, store).read(rows, at)]
+        store.close()
+    return _bits(answers), places
+
+
 def _bits(answers: Sequence[Sequence[Any]]) -> Bits:
     return np.array(answers, dtype=np.float64).view(np.int64)
 
@@ -225,34 +297,54 @@ def timed(engine: Callable[[World], Bits], world: World) -> tuple[Bits, float]:
 
 
 def main(every: int) -> int:
-    """Run every engine, print hashes, and return the exit code."""
-    world = make_world()
+    """Run every engine on both sets of features, print hashes, and return the exit code."""
+    sums = compare(make_world(), every, {"shuffled": shuffled, "ray": ray, "duckdb": warehouse})
+    print("\nkinds\n")
+    kinds = compare(make_world(list_kinds), every, {"shuffled": shuffled, "ray": ray})
+    print("\nequal" if sums and kinds else "\nNOT EQUAL")
+    return 0 if sums and kinds else 1
+
+
+def compare(world: World, every: int, whole: Mapping[str, Callable[[World], Bits]]) -> bool:
+    """Print the hashes of every engine, and return whether they are equal.
+
+    Args:
+        world: the flights and what is asked about them.
+        every: which flights are asked about online.
+        whole: engines that build the whole frame.
+    """
     at = build_frame(plan_views(world.source, world.plan.at, (), {"flights": world.source}), world.tables)[AT]
     before = at.to_physical().to_numpy() <= CUT_US
     print(f"{len(before):,} flights, {len(world.columns)} features\n")
     print(f"{'':<10}{'rows':>9}{'CPU s':>8}  " + "  ".join(f"{name:<16}" for name in ENTITIES))
     equal = True
 
-    def show(name: str, bits: Bits, cpu_s: float, reference: Bits) -> None:
+    def show(name: str, bits: Bits, cpu_s: float | None, reference: Bits) -> None:
         nonlocal equal
         hashes, wanted = hash_by_entity(bits, world), hash_by_entity(reference, world)
         equal &= hashes == wanted
-        said = "" if hashes == wanted else "  DIFFERS"
-        print(f"{name:<10}{len(bits):>9,}{cpu_s:>8.1f}  " + "  ".join(hashes) + said)
+        cost, said = "" if cpu_s is None else f"{cpu_s:.1f}", "" if hashes == wanted else "  DIFFERS"
+        print(f"{name:<10}{len(bits):>9,}{cost:>8}  " + "  ".join(hashes) + said, flush=True)
 
-    whole, cpu_s = timed(batch, world)
-    show("batch", whole, cpu_s, whole)
-    show("shuffled", *timed(shuffled, world), whole)
-    show("", whole[before], 0, whole[before])
+    reference, cpu_s = timed(batch, world)
+    show("batch", reference, cpu_s, reference)
+    for name, engine in whole.items():
+        bits, cpu_s = timed(engine, world)
+        show(name, bits, None if name == "ray" else cpu_s, reference)
+    print()
+    show("batch", reference[before], None, reference[before])
     bits, cpu_s = timed(cut, world)
-    show("cut", bits[before], cpu_s, whole[before])
+    show("cut", bits[before], cpu_s, reference[before])
+    print()
     answers = online(world, every)
-    show("", whole[answers.places], 0, whole[answers.places])
-    show("online", answers.live, answers.write_s + answers.read_s, whole[answers.places])
-    show("later", answers.later, 0, whole[answers.places])
+    show("batch", reference[answers.places], None, reference[answers.places])
+    show("online", answers.live, answers.write_s + answers.read_s, reference[answers.places])
+    show("later", answers.later, None, reference[answers.places])
+    begun = time.process_time()
+    streamed, places = stream(world, every)
+    show("stream", streamed, time.process_time() - begun, reference[places])
     print(f"\nonline: {answers.read_s / len(answers.places) * 1e6:.0f} us a flight to answer, once")
-    print("equal" if equal else "NOT EQUAL")
-    return 0 if equal else 1
+    return equal
 
 
 if __name__ == "__main__":
