@@ -22,7 +22,7 @@ COMMANDS: Final = {
     "check": ("check", "Ask the gates: data now, versions on what was measured of them"),
     "data": ("data", "Branch, compare, merge and roll back the project's data"),
     "stream": ("stream", "Follow raw inputs that are streams of changes"),
-    "features": ("feature", "Ask for features as known at an instant"),
+    "features": ("feature", "Find features, read them, serve them and audit what was served"),
     "frame": ("frame", "Write a model's frame to a file, or as SQL"),
     "models": ("model", "Show the versions of models, and export their bundles"),
     "serve": ("serve", "Answer requests with a service's versions"),
