@@ -10,7 +10,7 @@ flights; hashes of one block must be equal.
     shuffled    the same, of tables in another order
     ray         the same, in parts on a local Ray
     duckdb      the same, as one statement of SQL in DuckDB
-    cut         the same as batch, of tables as they were on the first of July; what was asked before then is compared
+    cut         the same as batch, of tables as they were halfway; only what was asked before then is compared
     online      the online store is fed as landings become known, and each flight is asked about at its instant
     later       the same store is asked again after everything has been fed to it
     stream      a store that is fed by a stream of changes: every landing up to 6 h late, 1 % of them twice, in batches
@@ -45,10 +45,10 @@ from shipway.core import window as w
 from shipway.core.feature import Entity, Event, Expr, FeatureView, Source
 from shipway.core.online import Layout, make_layout, read_kinds
 from shipway.data.feed import make_feed
-from shipway.data.frame import build_frame
+from shipway.data.frame import build_frame, instants_asked
 from shipway.data.materialisation import Materialiser
 from shipway.data.partition import build_frame_in_parts
-from shipway.data.plan import AT, Plan, plan_views
+from shipway.data.plan import Plan, plan_views
 from shipway.data.source import make_source
 from shipway.data.upkeep import Upkeep
 from shipway.data.whole import read_whole
@@ -63,8 +63,6 @@ ENTITIES: Final = {
     "route": ("origin", "dest"),
     "tail": ("tailnum",),
 }
-CUT_US: Final = 1_372_636_800_000_000
-"""2013-07-01."""
 LATEST: Final = np.iinfo(np.int64).max
 LATENESS_US: Final = 6 * HOUR
 BATCH: Final = 5_000
@@ -82,12 +80,19 @@ class World:
         tables: its rows.
         plan: the frame of all features.
         layout: what the online store keeps of them.
+        at: when each flight is asked about, int64[flights], microseconds since 1970 UTC.
     """
 
     source: Source
     tables: Tables
     plan: Plan
     layout: Layout
+    at: Bits
+
+    @property
+    def halfway(self) -> int:
+        """Return the instant before which half of the flights are asked about."""
+        return int(np.median(self.at))
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -95,11 +100,12 @@ class World:
         return tuple(column.name for column in self.plan.columns)
 
 
-def make_world(features: Callable[[Event, str], dict[str, Expr]] | None = None) -> World:
+def make_world(features: Callable[[Event, str], dict[str, Expr]] | None = None, *, flights: int | None = None) -> World:
     """Make the example project's flights, and the views that are compared.
 
     Args:
         features: of a stream and a width, what is asked of each entity; counts, sums and extrema where None.
+        flights: only the first so many of them, which are those of the first days of the year.
     """
     project: Project = find_project(EXAMPLE)
     registry = project.registry
@@ -111,10 +117,11 @@ def make_world(features: Callable[[Event, str], dict[str, Expr]] | None = None) 
     views = tuple(
         make_view(name, keys, source.event("landed"), features or list_sums) for name, keys in ENTITIES.items()
     )
-    tables = {"flights": rows}
+    tables = {"flights": rows if flights is None else rows.head(flights)}
     plan = plan_views(source, source.scheduled - "2h", views, {"flights": source})
     kinds = {"flights": read_kinds({name: str(dtype) for name, dtype in rows.schema.items()})}
-    return World(source, tables, plan, make_layout("flights", source.key, views, kinds))
+    at = instants_asked(plan, tables["flights"])
+    return World(source, tables, plan, make_layout("flights", source.key, views, kinds), at)
 
 
 def make_view(
@@ -169,8 +176,8 @@ def shuffled(world: World) -> Bits:
 
 
 def cut(world: World) -> Bits:
-    """Build the frame of the flights as they were known on the first of July."""
-    return bits_of(build_frame(world.plan, {"flights": know_by(world, CUT_US)}), world)
+    """Build the frame of the flights as they were known halfway."""
+    return bits_of(build_frame(world.plan, {"flights": know_by(world, world.halfway)}), world)
 
 
 def know_by(world: World, instant_us: int) -> pl.DataFrame:
@@ -204,9 +211,8 @@ def warehouse(world: World) -> Bits:
 def ask_of(world: World, every: int) -> tuple[list[dict[str, Any]], list[int], list[int]]:
     """Return requests in the order of their instants, with the instants and the flights they are about."""
     rows = world.tables["flights"]
-    at = build_frame(plan_views(world.source, world.plan.at, (), {"flights": world.source}), world.tables)[AT]
     asked = rows.select(list(world.layout.request)).with_columns(
-        at=at.to_physical(), place=pl.Series(range(rows.height))
+        at=pl.Series(world.at), place=pl.Series(range(rows.height))
     )
     asked = asked.filter(pl.col("place") % every == 0).sort("at", maintain_order=True)
     return asked.drop("at", "place").to_dicts(), asked["at"].to_list(), asked["place"].to_list()
@@ -313,8 +319,7 @@ def compare(world: World, every: int, whole: Mapping[str, Callable[[World], Bits
         every: which flights are asked about online.
         whole: engines that build the whole frame.
     """
-    at = build_frame(plan_views(world.source, world.plan.at, (), {"flights": world.source}), world.tables)[AT]
-    before = at.to_physical().to_numpy() <= CUT_US
+    before = world.at <= world.halfway
     print(f"{len(before):,} flights, {len(world.columns)} features\n")
     print(f"{'':<10}{'rows':>9}{'CPU s':>8}  " + "  ".join(f"{name:<16}" for name in ENTITIES))
     equal = True
