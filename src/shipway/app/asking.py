@@ -1,6 +1,5 @@
 """Frames for any rows: features as known at an instant of each row that somebody brings, from a file or a notebook."""
 
-import io
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,8 +8,7 @@ from typing import Final
 import polars as pl
 from polars.exceptions import PolarsError
 
-from shipway.adapters.file.fault import translate_fault
-from shipway.app.feature import ENDINGS, Exported
+from shipway.app.feature import Exported, check_ending, write_frame
 from shipway.app.instant import read_instant
 from shipway.app.project import Project, find_project
 from shipway.app.target import check_target
@@ -22,7 +20,6 @@ from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_views
 from shipway.data.slice import stream_columns
 from shipway.data.spine import ASKED, ask_view, spine_of
-from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column
 
@@ -89,21 +86,10 @@ def write_features(
             the file cannot be written.
     """
     for file in (spine, path):
-        if file.suffix not in ENDINGS:
-            raise ShipwayError(
-                "SW-104", f"{file.name!r} does not end in a format's name", did_you_mean(file.suffix, ENDINGS)
-            )
+        check_ending(file)
     check_target(path)
     rows = _read_spine(spine, at, project.config.project.timezone)
-    frame = ask_features(project, rows, views=views, model=model, at=at)
-    content = io.BytesIO()
-    if path.suffix == ".csv":
-        frame.write_csv(content)
-    else:
-        frame.write_parquet(content, compression="zstd", statistics=True)
-    with translate_fault(path):
-        write_atomic(path, content.getvalue())
-    return Exported(path=str(path), rows=frame.height, columns=frame.width)
+    return write_frame(ask_features(project, rows, views=views, model=model, at=at), path)
 
 
 def _choose(project: Project, views: Sequence[str], model: str) -> tuple[FeatureView, ...]:

@@ -126,10 +126,7 @@ def export_frame(
     model = project.registry.models.get(name)
     if model is None:
         raise ShipwayError("SW-104", f"there is no model {name!r}", did_you_mean(name, project.registry.models))
-    if path.suffix not in ENDINGS:
-        raise ShipwayError(
-            "SW-104", f"{path.name!r} does not end in a format's name", did_you_mean(path.suffix, ENDINGS)
-        )
+    check_ending(path)
     if start is not None and end is not None and start > end:
         zone = project.config.project.timezone
         fact = f"the period from {write_instant(start, zone)} to {write_instant(end, zone)} ends before it starts"
@@ -145,6 +142,23 @@ def export_frame(
     frame = frame.filter(
         pl.lit(True) if start is None else asked >= start, pl.lit(True) if end is None else asked < end
     )
+    return write_frame(frame, path)
+
+
+def check_ending(path: Path) -> None:
+    """Refuse a file whose ending names no format that frames are read and written in; SW-104."""
+    if path.suffix not in ENDINGS:
+        raise ShipwayError(
+            "SW-104", f"{path.name!r} does not end in a format's name", did_you_mean(path.suffix, ENDINGS)
+        )
+
+
+def write_frame(frame: pl.DataFrame, path: Path) -> Exported:
+    """Write a frame to a Parquet or CSV file, by its ending; the file is whole or absent.
+
+    Raises:
+        ShipwayError: SW-601 or SW-602 if it cannot be written.
+    """
     content = io.BytesIO()
     if path.suffix == ".csv":
         frame.write_csv(content)

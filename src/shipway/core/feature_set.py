@@ -17,7 +17,7 @@ class FeatureSet(msgspec.Struct, frozen=True, kw_only=True):
     """Features that are asked for together.
 
     Attributes:
-        views: the views, which read the row asked about under the name `SPINE`.
+        views: the views; they read the row asked about under the name that `FeatureSets.spine` gives.
         asked: the columns that a row brings, with their kinds.
     """
 
