@@ -5,7 +5,9 @@ The words of a project file are loaded on first use, so that `import shipway` st
 
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from shipway.kit.version import VERSION
+
+__version__ = VERSION
 
 _WORDS = {
     **dict.fromkeys(

@@ -7,7 +7,6 @@ from typing import Final
 
 import msgspec
 
-import shipway
 from shipway.app.apart import call_apart
 from shipway.app.candidate import make_runner
 from shipway.app.live import LiveSummary, summarise_service
@@ -20,6 +19,7 @@ from shipway.app.scaffold import stage_target
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.kit.file import write_atomic
+from shipway.kit.package import PACKAGE
 from shipway.ports.adapter import EXTRAS, load_adapter, needs_extra
 from shipway.ports.clock import Stopwatch
 
@@ -121,8 +121,7 @@ def prepare_demo(folder: Path) -> Project:
 
 def find_example() -> Path:
     """Return the folder of the flights example: in the installed package, or in a checkout of the sources."""
-    package = Path(shipway.__file__).parent
-    for folder in (package / "examples" / NAME, package.parents[1] / "examples" / NAME):
+    for folder in (PACKAGE / "examples" / NAME, PACKAGE.parents[1] / "examples" / NAME):
         if (folder / PROJECT_FILE).is_file():
             return folder
     raise ShipwayError(

@@ -10,14 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-import shipway
 from shipway.app.meaning import digest_meaning
 from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
 from shipway.kit.blame import blame_line, describe
 from shipway.kit.canonical import digest_bytes, digest_value
+from shipway.kit.package import PACKAGE
 from shipway.kit.suggestion import did_you_mean
+from shipway.kit.version import VERSION
 from shipway.ports.adapter import needs_extra
 
 PROJECT_FILE = "shipway.toml"
@@ -123,10 +124,9 @@ def name_module(project: str) -> str:
 
 def build_digest() -> str:
     """Return the digest of the running shipway's version and sources, which every task depends on."""
-    package = Path(shipway.__file__).parent
-    files = sorted(path for path in package.rglob("*.py") if "examples" not in path.parts)
-    parts = {str(path.relative_to(package)): digest_bytes(path.read_bytes()) for path in files}
-    return digest_value([shipway.__version__, parts])
+    files = sorted(path for path in PACKAGE.rglob("*.py") if "examples" not in path.parts)
+    parts = {str(path.relative_to(PACKAGE)): digest_bytes(path.read_bytes()) for path in files}
+    return digest_value([VERSION, parts])
 
 
 def _read(path: Path) -> Config:

@@ -8,14 +8,14 @@ from typing import Final
 
 import msgspec
 
-import shipway
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.shop import make_orders
 from shipway.core.error import ShipwayError
 from shipway.kit.file import write_atomic
 from shipway.kit.folder import stage_folder
+from shipway.kit.package import PACKAGE
 
-TEMPLATE: Final = Path(shipway.__file__).parent / "templates" / "project"
+TEMPLATE: Final = PACKAGE / "templates" / "project"
 NAMED: Final = ("shipway.toml", "README.md")
 """Files of the template in which `{name}` stands for the project's name."""
 _NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")

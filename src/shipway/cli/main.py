@@ -8,12 +8,12 @@ from typing import Annotated, Any, Final
 
 from cyclopts import App, CycloptsError, Group, Parameter, UnknownCommandError, UnusedCliTokensError
 
-from shipway import __version__
 from shipway.cli.door import Door
 from shipway.cli.failure import DONE, UNREAD, UsageError, explain
 from shipway.cli.output import guard_streams
 from shipway.cli.render import open_console, print_document, print_failure
 from shipway.kit.suggestion import did_you_mean
+from shipway.kit.version import VERSION
 
 COMMANDS: Final = {
     "init": ("init", "Make a new project that runs as it is"),
@@ -57,7 +57,7 @@ app = App(
     help="Take a model from a prototype to production and keep it there",
     help_epilogue=EPILOGUE,
     help_format="plaintext",
-    version=__version__,
+    version=VERSION,
     default_parameter=Parameter(negative=""),
     suppress_keyboard_interrupt=False,
 )
@@ -116,7 +116,7 @@ def _answer(words: Sequence[str]) -> int:
 def run_words(words: Sequence[str]) -> int:
     """Run the command line and return its exit code, or raise what went wrong."""
     if sorted(words) == ["--json", "--version"]:
-        print_document({"version": __version__}, sys.stdout)
+        print_document({"version": VERSION}, sys.stdout)
         return DONE
     console = open_console(sys.stdout, piped=None)
     app.console = app.meta.console = console

@@ -13,9 +13,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway import __version__
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing
+from shipway.kit.version import VERSION
 from shipway.serving.batch import Ask, Batcher
 from shipway.serving.call import Call
 from shipway.serving.inference import HEADER, describe_model, read_question, write_answer
@@ -126,7 +126,7 @@ class Router:
     def _list_answers(self, parts: list[str]) -> Answers | None:
         match parts:
             case ["v2"]:
-                said = {"name": "shipway", "version": __version__, "extensions": EXTENSIONS}
+                said = {"name": "shipway", "version": VERSION, "extensions": EXTENSIONS}
                 return {"GET": lambda call: _say(call, said)}
             case ["v2", "health", "live"]:
                 return {"GET": lambda call: _say(call, {"live": True})}
@@ -294,7 +294,7 @@ class Router:
     def _describe(self) -> Status:
         p50, p99 = self._waits.quantiles((0.5, 0.99))
         return Status(
-            version=__version__,
+            version=VERSION,
             replay=self._replay,
             services={name: describe_service(served) for name, served in self._table.services.items()},
             faults={name: f"{error.code} {error.fact}" for name, error in self._table.faults.items()},
