@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from shipway.core import window as w
+from shipway.core.change import write_position
 from shipway.core.contract import Contract, Field
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
@@ -120,21 +121,23 @@ def test_a_copy_is_applied_once_it_is_whole():
         changes = [Changes(frame.with_columns(pl.col("done").cast(SCHEMA["done"])))]
         return Load(changes, CONTRACT, pl.DataFrame(schema=DEAD), Tally(), **how)
 
-    sink.apply(load(1, 2, anew=True), b"a")
+    a, b, c = (write_position({"all": place}) for place in "abc")
+    sink.apply(load(1, 2, anew=True), a)
     assert read(online)[0][0] == 2
-    sink.apply(load(7, anew=True, partial=True), b"b")
-    assert sink.position() == b"a"
+    sink.apply(load(7, anew=True, partial=True), b)
+    assert sink.position() == a
     assert read(online)[0][0] == 2
-    sink.apply(load(8, 9), b"c")
+    sink.apply(load(8, 9), c)
     assert read(online)[0][0] == 3
-    assert OnlineSink(Upkeep(LAYOUT, PLAN, online, lateness_us=0), RAW, CALLS, make_calls).position() == b"c"
+    assert OnlineSink(Upkeep(LAYOUT, PLAN, online, lateness_us=0), RAW, CALLS, make_calls).position() == c
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, Contract({})])
 def test_a_position_moves_without_a_change(contract):
     sink = OnlineSink(Upkeep(LAYOUT, PLAN, MemoryOnline(), lateness_us=0), RAW, CALLS, make_calls)
-    sink.apply(Load([], contract, pl.DataFrame(schema=DEAD), Tally()), b"a")
-    assert sink.position() == b"a"
+    at = write_position({"all": "a"})
+    sink.apply(Load([], contract, pl.DataFrame(schema=DEAD), Tally()), at)
+    assert sink.position() == at
 
 
 def test_sources_that_are_not_made_row_by_row_are_refused():

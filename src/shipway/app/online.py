@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
+from shipway.app.handover import Lacking, apply_lacking, find_followed, hand_over, hold_online, lateness_of
 from shipway.app.project import Project
 from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
@@ -36,8 +37,6 @@ _DTYPES: Final[dict[Kind, pl.DataType]] = {
     "bool": pl.Boolean(),
     "instant": pl.Datetime("us", "UTC"),
 }
-BATCH: Final = 50_000
-"""Rows that are applied in one write."""
 
 
 class Materialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +50,7 @@ class Materialised(msgspec.Struct, frozen=True, kw_only=True):
         same: rows that said what was there already.
         sets: the names that are served.
         left_out: the names that are not, and why.
+        followed: the sources that follow their streams, and have what these have committed.
     """
 
     online: str
@@ -60,19 +60,22 @@ class Materialised(msgspec.Struct, frozen=True, kw_only=True):
     same: int
     sets: tuple[str, ...]
     left_out: dict[str, str]
+    followed: tuple[str, ...] = ()
 
 
-def materialise(project: Project, *, until: int | None = None) -> Materialised:
+def materialise(project: Project, *, until: int | None = None, anew: bool = False) -> Materialised:
     """Bring the online store of a project's views and models up to the data on its main branch.
 
     Only rows that are new or changed since the last time are applied. A change that reaches further back than the store
     still does, and other features than it was made for, build another store beside it; whoever reads goes on with the
-    old one until the new one is whole.
+    old one until the new one is whole. Of a source that follows a stream the store gets what the stream has committed,
+    so that `shipway stream` goes on from there.
 
     Args:
         project: whose.
         until: an instant up to which everything known is on the main branch, microseconds since 1970 UTC; by default
             the project's present.
+        anew: whether another store is built, whatever there is.
 
     Raises:
         ShipwayError: SW-401 if no data was admitted, SW-104 if the project declares no view that can be served, SW-301
@@ -83,12 +86,12 @@ def materialise(project: Project, *, until: int | None = None) -> Materialised:
         commit = workspace.main_commit()
         kinds: Schema = {table: read_kinds(snapshot.columns) for table, snapshot in commit.tables.items()}
         sets, left_out = _declare_sets(project, kinds)
-        layout, plans = _union(sets, kinds), _plan(workspace, sets)
+        layout, plans = _union(sets, kinds), plan_sets(workspace, sets)
         before = read_sets(project)
         instant = workspace.now if until is None else until
         name = "" if before is None else before.online
         done = None
-        if name.startswith(f"{PREFIX}{layout.namespace}-"):
+        if name.startswith(f"{PREFIX}{layout.namespace}-") and not anew:
             done = _update(workspace, commit, layout, sets, plans, name, instant)
         anew = done is None
         if done is None:
@@ -101,12 +104,19 @@ def materialise(project: Project, *, until: int | None = None) -> Materialised:
             version=VERSION, uri=uri, online=name, spine=ASKED, series=layout.series, schema=schema, sets=sets
         )
         path = workspace.folder / FILE
-        with translate_fault(path):
+        with hold_online(workspace.folder), translate_fault(path):
             # Not in canonical form, which sorts names: features are answered in the order they were declared in.
             write_atomic(path, msgspec.json.encode(described))
         _sweep(workspace, {name, *([] if before is None else [before.online])})
         return Materialised(
-            online=name, until=instant, anew=anew, applied=applied, same=same, sets=tuple(sets), left_out=left_out
+            online=name,
+            until=instant,
+            anew=anew,
+            applied=applied,
+            same=same,
+            sets=tuple(sets),
+            left_out=left_out,
+            followed=tuple(find_followed(workspace, list_sources(layout))),
         )
 
 
@@ -177,12 +187,13 @@ def _union(sets: Mapping[str, FeatureSet], kinds: Schema) -> Layout:
     return make_layout(ASKED, (), views, kinds | {ASKED: asked})
 
 
-def _plan(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str, Plan]:
+def plan_sets(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str, Plan]:
+    """Return how the rows of each set are made features of, by the project's sources."""
     sources = workspace.project.registry.sources
     return {name: plan_views(spine_of(one.asked), Constant(0), one.views, sources) for name, one in sets.items()}
 
 
-def _check(
+def check_rows(
     workspace: Workspace,
     commit: Commit,
     sets: Mapping[str, FeatureSet],
@@ -190,16 +201,37 @@ def _check(
     tables: Mapping[str, pl.DataFrame],
 ) -> None:
     """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
-    files, none = workspace.tables.files, np.empty(0, dtype=np.int64)
+    refuse_early(sets, plans, blank_tables(workspace, commit, plans), tables)
+
+
+def blank_tables(workspace: Workspace, commit: Commit, plans: Mapping[str, Plan]) -> dict[str, pl.DataFrame]:
+    """Return no rows of every table that plans read."""
+    files, names = workspace.tables.files, {table for plan in plans.values() for table in plan.tables[1:]}
+    return {name: pl.DataFrame(schema=files.types_of(commit.tables[name])) for name in names}
+
+
+def refuse_early(
+    sets: Mapping[str, FeatureSet],
+    plans: Mapping[str, Plan],
+    blank: Mapping[str, pl.DataFrame],
+    tables: Mapping[str, pl.DataFrame],
+) -> None:
+    """Refuse features that read a value of these rows before it is known, as `check_rows` does.
+
+    Args:
+        sets: what is served.
+        plans: how.
+        blank: no rows of every table that is read.
+        tables: the rows there are of some of them.
+    """
+    none = np.empty(0, dtype=np.int64)
+    # Of a deletion the key alone is there.
+    tables = {name: rows for name, rows in tables.items() if rows.height}
     for name, plan in plans.items():
         spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
-        others = {
-            table: pl.DataFrame(schema=files.types_of(commit.tables[table]))
-            for table in plan.tables[1:]
-            if table not in tables
-        }
-        for read in find_early_reads(plan, {**others, **tables, plan.spine.name: spine}, none):
-            raise read.refusal()
+        if tables.keys() & set(plan.tables):
+            for read in find_early_reads(plan, {**blank, **tables, plan.spine.name: spine}, none):
+                raise read.refusal()
 
 
 def _update(
@@ -221,23 +253,26 @@ def _update(
         if error.code == "SW-605":
             return None
         raise
-    with closing(online):
+    followed = find_followed(workspace, list_sources(layout))
+    with closing(online), hold_online(workspace.folder):
         if online.position() is None:
             return None
-        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        upkeep = Upkeep(layout, merge_plans(plans), PackedOnline(layout, online), lateness_us=lateness_of(followed))
         applied = same = 0
-        for source in _sources(layout):
+        for source in list_sources(layout):
             before = upkeep.standing(source)
-            changes = _read_changes(workspace, commit, source, before.position)
-            if changes is None:
+            if source in followed:
+                lacking = hand_over(workspace, followed[source], source, before.position)
+            else:
+                lacking = _read_changes(workspace, commit, source, before.position, until)
+            if lacking is None or before.late:
                 return None
-            come = changes.filter(~pl.col(DELETED)) if DELETED in changes.columns else changes
-            _check(workspace, commit, sets, plans, {source: come})
-            after = upkeep.apply(source, changes, commit.id.encode(), watermark_us=until)
-            if after.late > before.late:
+            check_rows(workspace, commit, sets, plans, {source: lacking.present})
+            after = apply_lacking(upkeep, source, lacking)
+            if after.late:
                 return None
             applied, same = applied + after.applied - before.applied, same + after.same - before.same
-        upkeep.trim()
+        upkeep.trim(lasting=not followed)
         upkeep.sync()
     return applied, same
 
@@ -254,25 +289,34 @@ def _build(
     """Fill a store from the beginning."""
     uri = workspace.project.config.online.uri
     remove_online(workspace.folder, uri, name)
-    tables = {source: workspace.tables.read(commit.tables[source]) for source in _sources(layout)}
-    _check(workspace, commit, sets, plans, tables)
+    followed = find_followed(workspace, list_sources(layout))
+    lacking: dict[str, Lacking] = {}
+    for source in list_sources(layout):
+        found = hand_over(workspace, followed[source], source, None) if source in followed else None
+        lacking[source] = found or _read_all(workspace, commit, source, until)
+    check_rows(workspace, commit, sets, plans, {source: each.present for source, each in lacking.items()})
     with closing(open_online(workspace.folder, uri, name)) as online:
-        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        upkeep = Upkeep(layout, merge_plans(plans), PackedOnline(layout, online), lateness_us=lateness_of(followed))
         applied = same = 0
-        for source, rows in tables.items():
-            for start in range(0, max(rows.height, 1), BATCH):
-                upkeep.apply(source, rows[start : start + BATCH], commit.id.encode(), watermark_us=until)
-            applied, same = applied + upkeep.standing(source).applied, same + upkeep.standing(source).same
-        upkeep.trim()
+        for source, each in lacking.items():
+            standing = apply_lacking(upkeep, source, each)
+            applied, same = applied + standing.applied, same + standing.same
+        upkeep.trim(lasting=not followed)
         upkeep.sync()
     return applied, same
 
 
-def _read_changes(workspace: Workspace, commit: Commit, source: str, position: bytes | None) -> pl.DataFrame | None:
+def _read_all(workspace: Workspace, commit: Commit, source: str, until: int) -> Lacking:
+    return Lacking(workspace.tables.read(commit.tables[source]), commit.id.encode(), until)
+
+
+def _read_changes(
+    workspace: Workspace, commit: Commit, source: str, position: bytes | None, until: int
+) -> Lacking | None:
     """Return the rows of a source that are new, changed or gone since a commit; None where that is not to be had."""
     snapshot = commit.tables[source]
     if position is None:
-        return workspace.tables.read(snapshot)
+        return _read_all(workspace, commit, source, until)
     try:
         before = workspace.tables.get(position.decode()).tables[source]
     except (ShipwayError, KeyError):
@@ -282,17 +326,19 @@ def _read_changes(workspace: Workspace, commit: Commit, source: str, position: b
     if found.columns_added or found.columns_removed or found.columns_changed:
         return None
     come = pl.concat([found.added, found.after]).with_columns(pl.lit(value=False).alias(DELETED))
-    return pl.concat([found.removed.with_columns(pl.lit(value=True).alias(DELETED)), come])
+    rows = pl.concat([found.removed.with_columns(pl.lit(value=True).alias(DELETED)), come])
+    return Lacking(rows, commit.id.encode(), until)
 
 
-def _merge(plans: Mapping[str, Plan]) -> Plan:
+def merge_plans(plans: Mapping[str, Plan]) -> Plan:
     """Return a plan with the streams of all."""
     first = next(iter(plans.values()))
     events = {name: event for plan in plans.values() for name, event in plan.events.items()}
     return Plan(first.spine, first.at, (), events, None)
 
 
-def _sources(layout: Layout) -> list[str]:
+def list_sources(layout: Layout) -> list[str]:
+    """Return the sources that a layout's series are made of."""
     return list(dict.fromkeys(series.table for series in layout.series))
 
 

@@ -34,6 +34,7 @@ from shipway.data.instant import Changed
 from shipway.data.kept import DELETED
 from shipway.data.plan import Plan
 from shipway.data.series import SeriesWriter, list_drops, list_puts
+from shipway.data.standing import Standing, StorePosition, read_store_position
 from shipway.data.tie import read_ties
 from shipway.maths.expression import Aggregate, walk
 from shipway.ports.online import Online
@@ -43,36 +44,6 @@ _LATEST: Final = (1 << 63) - 1
 _PACK: Final = msgspec.msgpack.Encoder()
 _FACTS: Final = msgspec.msgpack.Decoder(list[Any])
 _STATE: Final = msgspec.msgpack.Decoder(list[bytes | None])
-
-
-class Standing(msgspec.Struct, kw_only=True):
-    """How far one source's stream is in the store.
-
-    Attributes:
-        position: what came with its last batch; None before the first.
-        applied: changes that changed something.
-        same: changes that said what was there already.
-        late: changes that were refused.
-    """
-
-    position: bytes | None = None
-    applied: int = 0
-    same: int = 0
-    late: int = 0
-
-
-class _Position(msgspec.Struct, kw_only=True):
-    """What stands in the store as the position of every write; while it is void, nothing that is there counts."""
-
-    namespace: str
-    void: bool = False
-    writes: int = 0
-    sources: dict[str, Standing] = {}
-    watermarks: dict[str, int] = {}
-    edges: dict[str, int] = {}
-
-
-_POSITION: Final = msgspec.msgpack.Decoder(_Position)
 
 
 @dataclass(slots=True)
@@ -148,7 +119,8 @@ class Upkeep:
             changes: in the order in which they count: the source's columns, and where there are deletions
                 `_shipway_deleted`; of a deletion only the key is read.
             position: where the stream stands behind them.
-            watermark_us: an instant up to which everything known was given, where the stream says so.
+            watermark_us: an instant up to which everything known was given, where the stream says so; the lateness
+                counts where it does not.
             anew: whether these are all rows there are, and what was applied before is void. A layout of one source is
                 then begun again.
 
@@ -164,7 +136,7 @@ class Upkeep:
         if anew:
             self._clear(source)
         before = self._at
-        self._at = msgspec.msgpack.decode(_PACK.encode(before), type=_Position)
+        self._at = msgspec.msgpack.decode(_PACK.encode(before), type=StorePosition)
         self._stale, self._at.void = True, False
         standing = self._at.sources.setdefault(source, Standing())
         standing.position = position
@@ -175,8 +147,12 @@ class Upkeep:
         self._stale = False
         return standing
 
-    def trim(self) -> int:
+    def trim(self, *, lasting: bool = True) -> int:
         """Drop what no read at or after the watermarks needs, and return how many entries and rows that were.
+
+        Args:
+            lasting: whether also of streams of which a row of any age may be read; an old row of those that changes is
+                refused from then on, so where rows change they are better left whole.
 
         Raises:
             ShipwayError: as the store's `trim`.
@@ -187,7 +163,7 @@ class Upkeep:
             return 0
         for stream, watermark in self._at.watermarks.items():
             keep = self._keep_us[stream]
-            if keep is not None:
+            if keep is not None and (lasting or not _is_unbounded(self._layout, stream)):
                 self._at.edges[stream] = max(watermark - keep, self._at.edges.get(stream, _EARLIEST), _EARLIEST)
         # First the edges, then what they say is gone: what comes in between may be refused, and is never wrong.
         self._write({})
@@ -205,18 +181,20 @@ class Upkeep:
             writer.forget()
         return dropped
 
+    @property
+    def written(self) -> bytes | None:
+        """Return the position of the store as it was last read or written here; another one is somebody else's."""
+        return self._written
+
     def sync(self) -> None:
         """Force what was applied to the disk, so that its source may forget it."""
         self._online.sync()
 
-    def _read(self) -> _Position:
-        found = self._online.position()
+    def _read(self) -> StorePosition:
+        found = self._written = self._online.position()
         if found is None:
-            return _Position(namespace=self._layout.namespace)
-        try:
-            position = _POSITION.decode(found)
-        except msgspec.MsgspecError:
-            position = None
+            return StorePosition(namespace=self._layout.namespace)
+        position = read_store_position(found)
         if position is None or position.namespace != self._layout.namespace:
             raise ShipwayError(
                 "SW-805",
@@ -242,7 +220,7 @@ class Upkeep:
                 f"{source!r} begins anew, and its online store is fed by other sources too",
                 "remove the store's folder: it is built again from the streams' beginning",
             )
-        self._at = _Position(namespace=self._layout.namespace, writes=self._at.writes, void=True)
+        self._at = StorePosition(namespace=self._layout.namespace, writes=self._at.writes, void=True)
         self._write({})
         self._resume()
 
@@ -271,10 +249,10 @@ class Upkeep:
 
     def _raise_watermark(self, stream: str, newest: int | None, told: int | None) -> None:
         found = [self._at.watermarks.get(stream, _EARLIEST)]
-        if newest is not None and newest > _EARLIEST + self._lateness_us:
-            found.append(newest - self._lateness_us)
         if told is not None:
             found.append(told)
+        elif newest is not None and newest > _EARLIEST + self._lateness_us:
+            found.append(newest - self._lateness_us)
         if max(found) > _EARLIEST:
             self._at.watermarks[stream] = max(found)
 
@@ -335,7 +313,9 @@ class Upkeep:
         self._at.writes += 1
         marks = [self._at.watermarks.get(name, _EARLIEST) for name in self._layout.streams]
         changed[WATERMARKS, 0] = pack_watermarks(marks)
-        self._online.write(list_puts(changed), position=_PACK.encode(self._at), drops=list_drops(changed))
+        position = _PACK.encode(self._at)
+        self._online.write(list_puts(changed), position=position, drops=list_drops(changed))
+        self._written = position
 
 
 def _find_keep(layout: Layout, stream: str) -> int | None:
