@@ -25,7 +25,8 @@ from shipway.app.handover import (
     hold_online,
     lateness_of,
 )
-from shipway.app.online import blank_tables, list_sources, merge_plans, plan_sets, read_sets, refuse_early
+from shipway.app.known import blank_tables, refuse_early
+from shipway.app.online import list_sources, merge_plans, plan_sets, read_sets
 from shipway.app.project import STATE_FOLDER, Project, find_project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError

@@ -21,7 +21,16 @@ from shipway.core.feature import Source
 from shipway.core.raw import Raw
 from shipway.core.table import Commit, Snapshot
 from shipway.data.deposit import table_of
-from shipway.data.feeding import Footing, Keeps, is_followed, make_rows, read_footing, refuse_mixing, write_footing
+from shipway.data.feeding import (
+    Footing,
+    Keeps,
+    is_followed,
+    is_ordered,
+    make_rows,
+    read_footing,
+    refuse_mixing,
+    write_footing,
+)
 from shipway.data.kept import DELETED
 from shipway.data.landing import key_of
 from shipway.data.sink import branch_of, pending_of, position_of, read_epoch, read_tally, read_whole
@@ -126,7 +135,7 @@ def hand_over(workspace: Workspace, raw: Raw, name: str, position: bytes | None)
                 return Lacking(_none(workspace, commit, raw, source), position or here, None)
             keys = _find_changed(workspace, before.commit, commit, raw)
     kept = read_whole(workspace.tables, commit.tables, raw, keys)
-    rows = make_rows(source, function, kept)
+    rows = make_rows(source, function, kept, ordered=is_ordered(raw))
     if keys is None:
         refuse_mixing(source, function, kept, rows)
     if position and before is None:

@@ -5,11 +5,11 @@ from contextlib import closing
 from typing import Final
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.handover import Lacking, apply_lacking, find_followed, hand_over, hold_online, lateness_of
+from shipway.app.known import check_rows
 from shipway.app.project import Project
 from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
@@ -19,7 +19,6 @@ from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
 from shipway.core.online import Kind, Layout, Schema, make_layout, read_kinds, row_columns
 from shipway.core.table import Commit
 from shipway.data.kept import DELETED
-from shipway.data.known import find_early_reads
 from shipway.data.pack import PackedOnline
 from shipway.data.plan import Plan, plan_views
 from shipway.data.spine import ASKED, ask_view, spine_of
@@ -30,13 +29,6 @@ from shipway.ports.online import list_online, open_online, remove_online
 
 PREFIX: Final = VIEWS
 """What the names of these stores begin with."""
-_DTYPES: Final[dict[Kind, pl.DataType]] = {
-    "int": pl.Int64(),
-    "float": pl.Float64(),
-    "text": pl.String(),
-    "bool": pl.Boolean(),
-    "instant": pl.Datetime("us", "UTC"),
-}
 
 
 class Materialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,47 +183,6 @@ def plan_sets(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str,
     """Return how the rows of each set are made features of, by the project's sources."""
     sources = workspace.project.registry.sources
     return {name: plan_views(spine_of(one.asked), Constant(0), one.views, sources) for name, one in sets.items()}
-
-
-def check_rows(
-    workspace: Workspace,
-    commit: Commit,
-    sets: Mapping[str, FeatureSet],
-    plans: Mapping[str, Plan],
-    tables: Mapping[str, pl.DataFrame],
-) -> None:
-    """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
-    refuse_early(sets, plans, blank_tables(workspace, commit, plans), tables)
-
-
-def blank_tables(workspace: Workspace, commit: Commit, plans: Mapping[str, Plan]) -> dict[str, pl.DataFrame]:
-    """Return no rows of every table that plans read."""
-    files, names = workspace.tables.files, {table for plan in plans.values() for table in plan.tables[1:]}
-    return {name: pl.DataFrame(schema=files.types_of(commit.tables[name])) for name in names}
-
-
-def refuse_early(
-    sets: Mapping[str, FeatureSet],
-    plans: Mapping[str, Plan],
-    blank: Mapping[str, pl.DataFrame],
-    tables: Mapping[str, pl.DataFrame],
-) -> None:
-    """Refuse features that read a value of these rows before it is known, as `check_rows` does.
-
-    Args:
-        sets: what is served.
-        plans: how.
-        blank: no rows of every table that is read.
-        tables: the rows there are of some of them.
-    """
-    none = np.empty(0, dtype=np.int64)
-    # Of a deletion the key alone is there.
-    tables = {name: rows for name, rows in tables.items() if rows.height}
-    for name, plan in plans.items():
-        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
-        if tables.keys() & set(plan.tables):
-            for read in find_early_reads(plan, {**blank, **tables, plan.spine.name: spine}, none):
-                raise read.refusal()
 
 
 def _update(

@@ -12,7 +12,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.raw import Raw
 from shipway.data.cast import dtype_of
-from shipway.data.kept import ABSENT, DELETED, HIDDEN
+from shipway.data.kept import ABSENT, DELETED, HIDDEN, POSITION
 from shipway.data.landing import key_of
 from shipway.data.record import Changes
 from shipway.data.sink import Load
@@ -76,6 +76,11 @@ def read_footing(position: bytes | None) -> Footing | None:
     return msgspec.json.decode(position, type=Footing)
 
 
+def is_ordered(raw: Raw) -> bool:
+    """Tell whether the changes of a stream say themselves in which order they count, and may come in another."""
+    return raw.landing == "debezium" or bool(raw.watermark)
+
+
 def is_followed(source: Source, raw: Raw) -> bool:
     """Tell whether the rows of a source can be rows of a stream: made of it alone, and named as it names them."""
     return raw.stream and source.raw == (raw.name,) and set(source.key) == set(key_of(raw))
@@ -115,6 +120,7 @@ class OnlineSink:
             fact = f"source {source.name!r} is not made row by row of raw input {raw.name!r}"
             raise ShipwayError("SW-106", fact, _HINT)
         self._upkeep = upkeep
+        self._raw = raw
         self._source = source
         self._function = function
         self._code = code
@@ -166,8 +172,10 @@ class OnlineSink:
                 f"a change of raw input {self._source.raw[0]!r} leaves a long value out that it did not touch",
                 "let its source send whole rows: ALTER TABLE ... REPLICA IDENTITY FULL",
             )
+        if is_ordered(self._raw):
+            rows = rows.sort(POSITION, maintain_order=True)
         last = rows.unique(list(self._source.key), keep="last", maintain_order=True)
-        made = make_rows(self._source, self._function, last)
+        made = make_rows(self._source, self._function, last, ordered=is_ordered(self._raw))
         if self._check is not None:
             self._check(self._source.name, made.filter(~pl.col(DELETED)))
         return made
@@ -179,13 +187,16 @@ class OnlineSink:
         return pl.DataFrame(schema={**types, DELETED: pl.Boolean()})
 
 
-def make_rows(source: Source, function: Callable[..., Any], kept: pl.DataFrame) -> pl.DataFrame:
+def make_rows(
+    source: Source, function: Callable[..., Any], kept: pl.DataFrame, *, ordered: bool = False
+) -> pl.DataFrame:
     """Return kept rows as rows of a source, marked; of those that are deleted, or of which none comes, the key alone.
 
     Args:
         source: what is made.
         function: the user's function that makes it.
         kept: rows of its raw input with `DELETED`, each key once.
+        ordered: whether they keep `POSITION`.
 
     Raises:
         ShipwayError: SW-106 if the key is made another type, what `make_source` raises.
@@ -193,8 +204,9 @@ def make_rows(source: Source, function: Callable[..., Any], kept: pl.DataFrame) 
     key = list(source.key)
     there = kept.filter(~pl.col(DELETED)).drop(ABSENT, *HIDDEN, strict=False)
     gone = kept.select(*key, pl.lit(value=True).alias(DELETED))
+    places = kept.select(*key, POSITION) if ordered else None
     if there.height == 0:
-        return gone
+        return gone if places is None else gone.join(places, on=key, how="left")
     made = make_source(source, function, [there], sparse=True).with_columns(pl.lit(value=False).alias(DELETED))
     for name in key:
         if made[name].dtype != kept[name].dtype:
@@ -202,7 +214,7 @@ def make_rows(source: Source, function: Callable[..., Any], kept: pl.DataFrame) 
             raise ShipwayError("SW-106", fact, "leave the key as it comes: a deletion brings nothing else")
     if made.height < kept.height:
         made = pl.concat([made, gone.join(made, on=key, how="anti")], how="diagonal_relaxed")
-    return made
+    return made if places is None else made.join(places, on=key, how="left", maintain_order="left")
 
 
 def refuse_mixing(source: Source, function: Callable[..., Any], kept: pl.DataFrame, made: pl.DataFrame) -> None:

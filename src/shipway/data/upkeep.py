@@ -31,7 +31,7 @@ from shipway.core.online import (
 )
 from shipway.data.fact import Facts, FactStream
 from shipway.data.instant import Changed
-from shipway.data.kept import DELETED
+from shipway.data.kept import DELETED, POSITION
 from shipway.data.plan import Plan
 from shipway.data.series import SeriesWriter, list_drops, list_puts
 from shipway.data.standing import Standing, StorePosition, read_store_position
@@ -56,6 +56,7 @@ class _Row:
         facts: what it says now, for each of its source's streams; nothing if it is gone.
         said: the same as it is kept.
         before: what is kept of it up to now.
+        place: where its source wrote it, as text that sorts so; None where the order of coming counts.
         at: the newest of its instants, under which it is kept.
     """
 
@@ -64,6 +65,7 @@ class _Row:
     facts: list[Facts | None]
     said: list[bytes | None]
     before: list[bytes | None]
+    place: bytes | None = None
     at: int | None = None
 
 
@@ -116,8 +118,9 @@ class Upkeep:
 
         Args:
             source: whose rows.
-            changes: in the order in which they count: the source's columns, and where there are deletions
-                `_shipway_deleted`; of a deletion only the key is read.
+            changes: the source's columns, and where there are deletions `_shipway_deleted`; of a deletion only the key
+                is read. They are in the order in which they count, unless `_shipway_position` says it: then of each
+                row the change with the greatest counts, whenever it came.
             position: where the stream stands behind them.
             watermark_us: an instant up to which everything known was given, where the stream says so; the lateness
                 counts where it does not.
@@ -230,10 +233,15 @@ class Upkeep:
         number = list(self._sources).index(source)
         if DELETED not in changes.columns:
             changes = changes.with_columns(pl.lit(value=False).alias(DELETED))
+        if POSITION in changes.columns:
+            changes = changes.sort(POSITION, maintain_order=True)
         changes = changes.unique(key, keep="last", maintain_order=True)
         ties: list[Tie] = read_ties(changes, key).tolist()
         gone = changes[DELETED].fill_null(value=False)
         rows = [_Row(encode_row(number, tie if isinstance(tie, list) else [tie]), tie, [], [], []) for tie in ties]
+        if POSITION in changes.columns:
+            for row, place in zip(rows, changes[POSITION].to_list(), strict=True):
+                row.place = (place or "").encode()
         left = changes.filter(~gone)
         there = [row for row, out in zip(rows, gone.to_list(), strict=True) if not out]
         for stream in self._streams[source]:
@@ -266,20 +274,37 @@ class Upkeep:
         different: list[_Row] = []
         for row, state in zip(rows.values(), found, strict=True):
             row.said = row.said or [None] * len(streams)
-            row.before = [None] * len(streams) if state is None else _STATE.decode(state[1])
+            kept: list[bytes | None] = [None] * len(streams) if state is None else _STATE.decode(state[1])
+            row.before, written = kept[: len(streams)], kept[len(streams) :]
+            if self._is_known(row, written):
+                standing.same += 1
+                continue
             if row.said == row.before:
                 standing.same += 1
             elif self._is_late(row, edges):
                 standing.late += 1
+                continue
             else:
                 standing.applied += 1
                 different.append(row)
-                if state is not None and state[0] != row.at:
-                    changed[row.name, state[0]] = None
-                if row.at is not None:
-                    changed[row.name, row.at] = _PACK.encode(row.said)
+            at = row.at
+            if at is None and row.place is not None:
+                # A row that is gone leaves a mark, so that nothing older brings it back.
+                at = max((self._at.watermarks.get(name, _EARLIEST) for name in places), default=_EARLIEST)
+            if state is not None and state[0] != at:
+                changed[row.name, state[0]] = None
+            if at is not None:
+                changed[row.name, at] = _PACK.encode(row.said if row.place is None else [*row.said, row.place])
         for place, stream in enumerate(streams):
             self._post(place, stream, different, changed)
+
+    @staticmethod
+    def _is_known(row: _Row, written: Sequence[bytes | None]) -> bool:
+        """Tell whether a row says nothing new: what is there, or what came before it."""
+        place = written[0] if written else None
+        if row.place is not None and place is not None and row.place < place:
+            return True
+        return row.said == row.before and (row.place is None or row.place == place)
 
     def _is_late(self, row: _Row, edges: Sequence[tuple[int, int]]) -> bool:
         """Tell whether a row changes something that some stream no longer has."""
