@@ -45,7 +45,7 @@ def orders(orders: pl.DataFrame) -> pl.DataFrame:
     return orders.filter(pl.col("price") >= 0).with_columns(cents=(pl.col("price") * 100).round().cast(pl.Int64))
 
 
-@sw.source(key="id", raw="refunds", known_at={"at": ("shop", "amount")})
+@sw.source(key="id", raw="refunds", known_at={"at": ("shop", "amount")}, fresh="12h")
 def refunds(refunds: pl.DataFrame) -> pl.DataFrame:
     return refunds
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from shipway.app.doctor import diagnose
 from shipway.app.online import read_sets
 from shipway.app.project import find_project
 from shipway.app.stream import list_streams
@@ -171,6 +172,28 @@ def test_a_store_that_was_filled_from_runs_is_handed_over(till):
     assert store(till) == before
     admit(till)
     check(till, 60, 70)
+
+
+def test_how_far_behind_it_is_stands_everywhere(till, shipway):
+    orders, refunds = list_streams(find_project(till))
+    assert orders.online.store == store(till)
+    assert (orders.online.sources, orders.online.watermark_us) == (("orders",), START_US + (59 - 6) * HOUR)
+    assert (orders.online.level, orders.online.refused) == (True, 0)
+    assert refunds.online.watermark_us == START_US + 60 * HOUR
+    assert read(till, START_US + 72 * HOUR)[1].late == ()
+    assert read(till, START_US + 73 * HOUR)[1].late == ("refunds.at",)
+    assert read(till, START_US + 73 * HOUR, "places")[1].late == ()
+    said = shipway("features", "get", "till", "shop=a", "--at", "2024-06-04T01:00", "--online", cwd=till).out
+    assert "13h before, later than it is expected" in said
+    # The lake goes on without the store.
+    rewrite(till, 'cents=(pl.col("price")', 'cents=(pl.col("prize")')
+    send(till, "orders", order(60, 70))
+    with pytest.raises(ShipwayError, match="SW-206"):
+        follow(till)
+    assert not list_streams(find_project(till))[0].online.level
+    assert "behind the lake" in " ".join(shipway("status", cwd=till).out.split())
+    (symptom,) = [each for each in diagnose(till) if each.what == "stream orders"]
+    assert symptom.hint == "shipway stream orders brings it up to the lake"
 
 
 def test_nothing_is_served_before_it_is_filled(tmp_path):

@@ -124,7 +124,7 @@ def hand_over(workspace: Workspace, raw: Raw, name: str, position: bytes | None)
     place, tally = read_tally(workspace.tables, commit, raw.name)
     epoch = read_epoch(workspace.tables, commit, raw.name)
     code, parts = code_of(workspace, source), read_position(place)
-    here = write_footing(Footing(parts=parts, code=code, commit=commit.id, epoch=epoch))
+    here = write_footing(Footing(parts=parts, raw=raw.name, code=code, commit=commit.id, epoch=epoch))
     before = read_footing(position)
     keys: pl.DataFrame | None = None
     if before is not None:

@@ -45,6 +45,7 @@ class Joined:
         self._retry_s: float | None = None
         self._refilled_s = -REFILL_S
         self._fault: ShipwayError | None = None
+        self._named = ""
 
     def begin(self, lake: LakeSink) -> None:
         """Join the store that counts, if there is one and the lake has something of the stream.
@@ -64,7 +65,8 @@ class Joined:
             self._give_up(error)
             return
         self._fault, self.sinks = None, found or []
-        if self._store is not None and self.sinks:
+        if self._store is not None and self.sinks and self._store.name != self._named:
+            self._named = self._store.name
             names = ", ".join(sink.source for sink in self.sinks)
             self._tell(f"{names} in online store {self._store.name} goes on from what the lake has")
 

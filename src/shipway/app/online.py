@@ -93,13 +93,18 @@ def materialise(project: Project, *, until: int | None = None, anew: bool = Fals
         applied, same = done
         schema = {table: kinds for table, kinds in layout.schema.items() if table != ASKED}
         uri = project.config.online.uri
+        notes = {source: project.registry.note("source", source).fresh_us for source in list_sources(layout)}
         described = FeatureSets(
-            version=VERSION, uri=uri, online=name, spine=ASKED, series=layout.series, schema=schema, sets=sets
+            version=VERSION,
+            uri=uri,
+            online=name,
+            spine=ASKED,
+            series=layout.series,
+            schema=schema,
+            sets=sets,
+            fresh={source: expected for source, expected in notes.items() if expected is not None},
         )
-        path = workspace.folder / FILE
-        with hold_online(workspace.folder), translate_fault(path):
-            # Not in canonical form, which sorts names: features are answered in the order they were declared in.
-            write_atomic(path, msgspec.json.encode(described))
+        _declare(workspace, described, before)
         _sweep(workspace, {name, *([] if before is None else [before.online])})
         return Materialised(
             online=name,
@@ -111,6 +116,16 @@ def materialise(project: Project, *, until: int | None = None, anew: bool = Fals
             left_out=left_out,
             followed=tuple(find_followed(workspace, list_sources(layout))),
         )
+
+
+def _declare(workspace: Workspace, described: FeatureSets, before: FeatureSets | None) -> None:
+    """Say what is served; whoever reads or writes looks at the file, so it is left alone where it says so already."""
+    # Not in canonical form, which sorts names: features are answered in the order they were declared in.
+    said = msgspec.json.encode(described)
+    path = workspace.folder / FILE
+    if before is None or msgspec.json.encode(before) != said:
+        with hold_online(workspace.folder), translate_fault(path):
+            write_atomic(path, said)
 
 
 def read_sets(project: Project) -> FeatureSets | None:

@@ -37,6 +37,7 @@ class FeatureSets(msgspec.Struct, frozen=True, kw_only=True):
         series: what the store keeps, for all sets.
         schema: kinds of the columns that the series are made of.
         sets: by name.
+        fresh: how far the watermarks of a source's streams may lie back, in microseconds, where that is said.
     """
 
     version: int
@@ -46,6 +47,7 @@ class FeatureSets(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...]
     schema: Schema
     sets: dict[str, FeatureSet]
+    fresh: dict[str, int] = {}
 
     def layout(self, name: str) -> Layout:
         """Return the layout of a set: its own features, out of the series of all."""

@@ -53,12 +53,14 @@ class Footing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         parts: how far the stream is in.
+        raw: the stream's raw input.
         code: digest of what makes rows of the source.
         commit: a commit of the stream's branch all of whose rows are in; empty where none is known.
         epoch: of the stream's table, as `read_epoch` tells it.
     """
 
     parts: Position
+    raw: str = ""
     code: str = ""
     commit: str = ""
     epoch: str = ""
@@ -155,7 +157,9 @@ class OnlineSink:
             return
         rows = pl.concat(self._held, how="diagonal_relaxed") if self._held else self._empty(load.contract)
         before = self.footing or Footing(parts={})
-        kept = write_footing(msgspec.structs.replace(before, parts=read_position(position), code=self._code))
+        kept = write_footing(
+            msgspec.structs.replace(before, parts=read_position(position), raw=self._raw.name, code=self._code)
+        )
         self._upkeep.apply(self._source.name, rows, kept, watermark_us=load.tally.watermark_us, anew=self._anew)
         self._held, self._anew = [], False
 

@@ -15,6 +15,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature_set import FILE, VERSION, FeatureSets
 from shipway.core.online import Layout, Scalar
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import Aggregate, walk
 from shipway.ports.adapter import load_adapter
 from shipway.ports.online import Online, open_online
 from shipway.serving.direct import Features
@@ -54,6 +55,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         status: for each row what is known of each value.
         newest: for each row the instant of the newest event that was read, by stream.
         watermarks: by stream the instant up to which everything known is in the store.
+        late: the streams whose watermark lies further back from `at` than their source says it may.
     """
 
     set: str
@@ -63,6 +65,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: list[Sequence[Status]]
     newest: list[dict[str, int | None]]
     watermarks: dict[str, int | None]
+    late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,12 +77,14 @@ class _Served:
         reader: reads them.
         conditions: places of the features that are true or false.
         present: what is said of a row all of whose values are there.
+        expected: how far the watermarks of streams that it reads may lie back, in microseconds, where that is said.
     """
 
     layout: Layout
     reader: FeatureReader
     conditions: tuple[int, ...]
     present: tuple[Status, ...]
+    expected: dict[str, int]
 
 
 class Lookup:
@@ -126,7 +131,7 @@ class Lookup:
         except ShipwayError as error:
             raise pass_on(error) from error
         streams = served.layout.streams
-        marks = found[0].watermarks if found else ()
+        marks = dict(zip(self._streams, found[0].watermarks if found else (), strict=False))
         return Answer(
             set=name,
             at=at,
@@ -134,7 +139,8 @@ class Lookup:
             values=[_show(each, served) for each in found],
             status=[_tell(each, served) for each in found],
             newest=[dict(zip(streams, each.newest, strict=True)) for each in found],
-            watermarks=dict(zip(self._streams, marks, strict=False)),
+            watermarks=marks,
+            late=_find_late(served, marks, at),
         )
 
     def close(self) -> None:
@@ -167,7 +173,16 @@ class Lookup:
             self._online = open_online(self._state, sets.uri, sets.online, readonly=True)
         layout = sets.layout(name)
         conditions = make_plan(layout).conditions
-        return _Served(layout, FeatureReader(layout, self._online), conditions, ("present",) * len(layout.columns))
+        read = [node for view in layout.views for expr in view.features.values() for node in walk(expr)]
+        streams = dict.fromkeys(node.stream for node in read if isinstance(node, Aggregate))
+        sources = {stream: stream.partition(".")[0] for stream in streams}
+        return _Served(
+            layout,
+            FeatureReader(layout, self._online),
+            conditions,
+            ("present",) * len(layout.columns),
+            {stream: sets.fresh[source] for stream, source in sources.items() if source in sets.fresh},
+        )
 
     def _refresh(self) -> FeatureSets | None:
         """Read anew what is served if it was written anew."""
@@ -232,6 +247,12 @@ def _read_sets(path: Path) -> FeatureSets:
         fact = f"{path} has layout {sets.version}, and this shipway reads layout {VERSION}"
         raise pass_on(ShipwayError("SW-606", fact, "install a newer shipway here"))
     return sets
+
+
+def _find_late(served: _Served, watermarks: Mapping[str, int | None], at: int) -> tuple[str, ...]:
+    """Return the streams of a set that lie further back than their source says they may."""
+    marks = {stream: watermarks.get(stream) for stream in served.expected}
+    return tuple(s for s, most in served.expected.items() if (mark := marks[s]) is None or at - mark > most)
 
 
 def _show(found: Features, served: _Served) -> list[Scalar]:
