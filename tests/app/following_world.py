@@ -135,10 +135,10 @@ def compute(root, at, view="till"):
     return [get_features(project, view, {"shop": name}, at).values for name in SHOPS]
 
 
-def check(root, *hours):
-    """Compare online and offline at some hours after the beginning of June."""
+def check(root, *hours, start=START_US):
+    """Compare online and offline at some hours after the beginning."""
     for hour in hours:
-        at = START_US + hour * 3_600_000_000
+        at = start + hour * 3_600_000_000
         found, wanted = read(root, at)[0], compute(root, at)
         assert [[*map(repr, each.values())] for each in found] == [[*map(repr, each.values())] for each in wanted], hour
         assert [*found[0]] == [*wanted[0]]
