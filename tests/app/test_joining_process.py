@@ -28,14 +28,10 @@ TABLE = """
 CREATE TABLE orders (id int8 PRIMARY KEY, shop text, price float8, at timestamptz, packed timestamptz, weight int8)
 """
 AT = f"to_timestamp({BEGAN_US // 1_000_000}) + (n %% 60) * interval '1 hour' + n * interval '1 millisecond'"
-MAKE = (
-    f"""
+MAKE = f"""
 INSERT INTO orders SELECT n, chr(97 + (n %% 3)::int), n / 4.0, {AT}, {AT} + interval '1 hour', n %% 7
 FROM generate_series(%s::int8, %s::int8) n ON CONFLICT (id) DO UPDATE SET price = 7.5
-""".replace("% 60", "%% 60")
-    .replace("n % 3", "n %% 3")
-    .replace("n % 7", "n %% 7")
-)
+"""
 
 
 def give(number, hour):
