@@ -110,7 +110,7 @@ class OpenStore:
                 upkeep.trim(lasting=False)
             return standing
 
-        return self._take_turn(write)
+        return self.take_turn(write)
 
     def catch_up(self, workspace: Workspace, raw: Raw, source: str) -> bool:
         """Bring a source up to what its stream has committed, and tell whether the store can still be the same.
@@ -129,7 +129,7 @@ class OpenStore:
             self.check(source, lacking.present)
             return not apply_lacking(upkeep, source, lacking).late
 
-        return self._take_turn(write)
+        return self.take_turn(write)
 
     def check(self, source: str, rows: pl.DataFrame) -> None:
         """Refuse rows of a source of which some feature reads a value before it is known; SW-301."""
@@ -146,7 +146,7 @@ class OpenStore:
             if self._online is not None:
                 self._online.close()
 
-    def _take_turn(self, write: Callable[[Upkeep], _Made]) -> _Made:
+    def take_turn(self, write: Callable[[Upkeep], _Made]) -> _Made:
         """Write as the only one, going on from what whoever wrote last has left."""
         with self._guard, hold_online(self._folder):
             assert self._online is not None
