@@ -11,6 +11,7 @@ from shipway.adapters.file.fault import translate_fault
 from shipway.app.handover import Lacking, apply_lacking, find_followed, hand_over, hold_online, lateness_of
 from shipway.app.known import check_rows
 from shipway.app.project import Project
+from shipway.app.release import manifest_of
 from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
 from shipway.core.column import Kind, Schema, read_kinds, row_columns
@@ -78,7 +79,7 @@ def materialise(project: Project, *, until: int | None = None, anew: bool = Fals
     with closing(Workspace(project)) as workspace, workspace.hold():
         commit = workspace.main_commit()
         kinds: Schema = {table: read_kinds(snapshot.columns) for table, snapshot in commit.tables.items()}
-        sets, left_out = _declare_sets(project, kinds)
+        sets, left_out = _declare_sets(workspace, kinds)
         layout, plans = _union(sets, kinds), plan_sets(workspace, sets)
         before = read_sets(project)
         instant = workspace.now if until is None else until
@@ -136,15 +137,16 @@ def read_sets(project: Project) -> FeatureSets | None:
         return None
 
 
-def _declare_sets(project: Project, kinds: Schema) -> tuple[dict[str, FeatureSet], dict[str, str]]:
-    """Return the sets that can be served, and why the others cannot."""
-    registry = project.registry
+def _declare_sets(workspace: Workspace, kinds: Schema) -> tuple[dict[str, FeatureSet], dict[str, str]]:
+    """Return the sets that can be served, and why the others cannot: what is declared, and what releases answer by."""
+    registry = workspace.project.registry
     sets: dict[str, FeatureSet] = {}
     left_out: dict[str, str] = {}
     named: dict[str, tuple[str, tuple[FeatureView, ...]]] = {
         name: (_row_table(view), (view,)) for name, view in registry.views.items()
     }
     named |= {name: (model.on.name, model.features) for name, model in registry.models.items() if name not in named}
+    named |= _find_released(workspace)
     for name, (table, views) in named.items():
         try:
             sets[name] = _make_set(table, views, kinds)
@@ -154,6 +156,22 @@ def _declare_sets(project: Project, kinds: Schema) -> tuple[dict[str, FeatureSet
         why = "; ".join(left_out.values()) or "none is declared"
         raise ShipwayError("SW-104", f"there is no view that can be served ({why})", "declare one of an entity")
     return sets, left_out
+
+
+def _find_released(workspace: Workspace) -> dict[str, tuple[str, tuple[FeatureView, ...]]]:
+    """Return the features of every version that a service routes to, as they were when it was made."""
+    state, sources = workspace.peek(), workspace.project.registry.sources
+    found: dict[str, tuple[str, tuple[FeatureView, ...]]] = {}
+    for service in state.services.values():
+        walking = service.walking
+        for variant in (service.stable, *(() if walking is None else (walking.candidate,))):
+            version = state.version(service.model, variant.version)
+            if version is not None and version.bundle is not None:
+                manifest = manifest_of(workspace, version)
+                if not {table for view in manifest.views for table in _stream_tables(view)} <= sources.keys():
+                    continue
+                found[f"{service.model}@{variant.version}"] = manifest.spine, manifest.views
+    return found
 
 
 def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> FeatureSet:
