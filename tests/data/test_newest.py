@@ -6,8 +6,9 @@ import polars as pl
 import pytest
 
 from shipway.core import window as w
+from shipway.core.entry import encode_series
 from shipway.core.feature import Entity, FeatureView, Source
-from shipway.core.online import encode_series, make_layout
+from shipway.core.online import make_layout
 from shipway.data.newest import fill_newest, find_stored
 from shipway.data.pack import PackedOnline
 from shipway.data.plan import plan_views

@@ -16,9 +16,10 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.core.entry import LONGEST_KEY, encode_entity, encode_level, pack_entry
 from shipway.core.feature import Event
 from shipway.core.level import ENTRIES
-from shipway.core.online import LONGEST_KEY, Layout, Scalar, Series, encode_entity, encode_level, pack_entry
+from shipway.core.online import Layout, Scalar, Series
 from shipway.core.pack import INSTANT, Pack, encode_schema, find_packs, name_schema
 from shipway.data.column import evaluate_row, normalise_column, vector_of
 from shipway.data.key import Entities, rank_ties

@@ -7,8 +7,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from shipway.core.entry import encode_level
 from shipway.core.level import ENTRIES
-from shipway.core.online import encode_level
 from shipway.core.pack import INSTANT, Entry, decode_pack, encode_pack
 from shipway.data.key import Entities
 from shipway.data.newest import (
