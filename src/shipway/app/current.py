@@ -12,6 +12,7 @@ else has written since.
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -170,11 +171,15 @@ class OpenStore:
 
 
 class CurrentStore:
-    """Whichever store counts, for all threads that follow a stream of one project."""
+    """Whichever store counts, for all threads that follow a stream of one project.
+
+    Attributes:
+        root: the project's folder.
+    """
 
     def __init__(self, root: Path) -> None:
         """Take note of a project's folder; nothing is opened yet."""
-        self._root = root
+        self.root = root
         self._guard = threading.Lock()
         self._open: OpenStore | None = None
 
@@ -182,7 +187,7 @@ class CurrentStore:
     def mark(self) -> Mark | None:
         """Return which version there is of the file that says what is served; None where nothing is."""
         try:
-            found = (self._root / STATE_FOLDER / FILE).stat()
+            found = (self.root / STATE_FOLDER / FILE).stat()
         except OSError:
             return None
         return found.st_ino, found.st_mtime_ns
@@ -195,20 +200,30 @@ class CurrentStore:
         """
         with self._guard:
             if self._open is None or self._open.mark != mark:
-                project = find_project(self._root, upward=False)
+                project = find_project(self.root, upward=False)
                 sets = read_sets(project)
                 if sets is None:
                     return None
-                workspace = Workspace(project)
-                try:
+                with closing(Workspace(project)) as workspace:
                     opened = OpenStore(project, mark, sets, workspace)
-                finally:
-                    workspace.close()
                 if self._open is not None and not self._open.users:
                     self._open.close()
                 self._open = opened
             self._open.users += 1
             return self._open
+
+    def is_fed_by(self, raw: Raw) -> bool:
+        """Tell whether some source of what is served follows a stream.
+
+        Raises:
+            ShipwayError: as loading the project does.
+        """
+        project = find_project(self.root, upward=False)
+        sets = read_sets(project)
+        with closing(Workspace(project)) as workspace:
+            sources = [] if sets is None else list(dict.fromkeys(series.table for series in sets.series))
+            there = [source for source in sources if source in project.registry.sources]
+            return any(found.name == raw.name for found in find_followed(workspace, there).values())
 
     def give(self, store: OpenStore) -> None:
         """Give a store back; the last thread that leaves one that no longer counts closes it."""

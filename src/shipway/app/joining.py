@@ -6,6 +6,7 @@ from typing import Final
 
 from shipway.app.current import CurrentStore, Mark, OpenStore, SteadySink, join_store
 from shipway.app.online import materialise
+from shipway.app.project import find_project
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw
 from shipway.data.consumer import Consumer
@@ -101,17 +102,21 @@ class Joined:
         self._waits = self._mark is not None and not lake.begun
         if self._mark is None or self._waits:
             return []
-        self._store = self._current.take(self._mark)
+        try:
+            self._store = self._current.take(self._mark)
+        except ShipwayError as error:
+            if error.code != "SW-805":
+                raise
+            # It was filled from whole tables, while nothing followed a stream.
+            return None if self._current.is_fed_by(self._raw) else []
         return [] if self._store is None else join_store(self._store, self._raw)
 
     def _refill(self) -> None:
         """Build another store in the place of one that cannot be kept up by changes."""
-        assert self._store is not None
-        name, project = self._store.name, self._store.project
-        self._tell(f"online store {name} is built anew from what the lake has")
+        self._tell("the online store is built anew from what the lake has")
         self._leave()
         self._refilled_s = time.monotonic()
-        materialise(project, anew=True)
+        materialise(find_project(self._current.root, upward=False), anew=True)
 
     def _give_up(self, error: ShipwayError) -> None:
         """Do without the store for a while."""

@@ -7,11 +7,12 @@ import numpy as np
 import polars as pl
 
 from shipway.app.workspace import Workspace
+from shipway.core.column import Kind
 from shipway.core.feature_set import FeatureSet
-from shipway.core.online import Kind
 from shipway.core.table import Commit
 from shipway.data.known import find_early_reads
 from shipway.data.plan import Plan
+from shipway.maths.embedding import length_of
 
 _DTYPES: Final[dict[Kind, pl.DataType]] = {
     "int": pl.Int64(),
@@ -20,6 +21,7 @@ _DTYPES: Final[dict[Kind, pl.DataType]] = {
     "bool": pl.Boolean(),
     "instant": pl.Datetime("us", "UTC"),
 }
+"""The types of columns by their kinds; of embeddings they also say a length."""
 
 
 def check_rows(
@@ -57,7 +59,12 @@ def refuse_early(
     # Of a deletion the key alone is there.
     tables = {name: rows for name, rows in tables.items() if rows.height}
     for name, plan in plans.items():
-        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
+        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _dtype_of(kind) for c, kind in sets[name].asked.items()})
         if tables.keys() & set(plan.tables):
             for read in find_early_reads(plan, {**blank, **tables, plan.spine.name: spine}, none):
                 raise read.refusal()
+
+
+def _dtype_of(kind: Kind) -> pl.DataType:
+    length = length_of(kind)
+    return _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from functools import cache, partial
 from typing import Final
 
 import msgspec
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
-from shipway.app.handover import Lacking, apply_lacking, find_followed, hand_over, hold_online, lateness_of
+from shipway.app.difference import read_changes, read_columns
+from shipway.app.filling import fill_rows, update_rows
+from shipway.app.handover import find_followed, hold_online, lateness_of
 from shipway.app.known import check_rows
 from shipway.app.project import Project
 from shipway.app.release import manifest_of
@@ -19,18 +22,22 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
 from shipway.core.online import Layout, make_layout
+from shipway.core.raw import Raw
 from shipway.core.table import Commit
-from shipway.data.kept import DELETED
+from shipway.data.newest import fill_newest, find_stored
 from shipway.data.pack import PackedOnline
 from shipway.data.plan import Plan, plan_views
+from shipway.data.renewal import renew_newest
 from shipway.data.spine import ASKED, ask_view, spine_of
 from shipway.data.upkeep import Upkeep
 from shipway.kit.file import write_atomic
 from shipway.maths.expression import Aggregate, Constant, walk
-from shipway.ports.online import list_online, open_online, remove_online
+from shipway.ports.online import Online, list_online, open_online, remove_online
 
 PREFIX: Final = VIEWS
 """What the names of these stores begin with."""
+BATCH: Final = 50_000
+"""Rows that are applied in one write."""
 
 
 class Materialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,26 +245,39 @@ def _update(
         if error.code == "SW-605":
             return None
         raise
-    followed = find_followed(workspace, list_sources(layout))
     with closing(online), hold_online(workspace.folder):
         if online.position() is None:
             return None
-        upkeep = Upkeep(layout, merge_plans(plans), PackedOnline(layout, online), lateness_us=lateness_of(followed))
+        followed = find_followed(workspace, list_sources(layout))
+        plan = merge_plans(plans)
+        try:
+            upkeep = _keep(layout, plan, online, followed)
+        except ShipwayError as error:
+            if error.code == "SW-805":
+                return None
+            raise
+        if followed:
+            streams = {source: followed.get(source) for source in list_sources(layout)}
+            return update_rows(workspace, commit, upkeep, streams, sets, plans, until)
+        stored = find_stored(layout, plan)
         applied = same = 0
         for source in list_sources(layout):
             before = upkeep.standing(source)
-            if source in followed:
-                lacking = hand_over(workspace, followed[source], source, before.position)
-            else:
-                lacking = _read_changes(workspace, commit, source, before.position, until)
-            if lacking is None or before.late:
+            changes = read_changes(workspace, commit, source, before.position)
+            if changes is None or (changes.many and all(series.stored for series in layout.series)):
                 return None
-            check_rows(workspace, commit, sets, plans, {source: lacking.present})
-            after = apply_lacking(upkeep, source, lacking)
-            if after.late:
+            check_rows(workspace, commit, sets, plans, {source: changes.come})
+            marks = [mark for stream, mark in upkeep.watermarks.items() if stream.partition(".")[0] == source]
+            since = min(marks, default=until)
+            read = cache(partial(read_columns, workspace, commit, plans, source))
+            rows = pl.concat([changes.removed, changes.before]), changes.come
+            renewal = renew_newest(stored, source, online, rows, read, (since, max([until, *marks])))
+            said, position = changes.list(), commit.id.encode()
+            after = upkeep.apply(source, said, position, watermark_us=until, beside=renewal)
+            if after.late > before.late:
                 return None
             applied, same = applied + after.applied - before.applied, same + after.same - before.same
-        upkeep.trim(lasting=not followed)
+        upkeep.trim()
         upkeep.sync()
     return applied, same
 
@@ -275,44 +295,34 @@ def _build(
     uri = workspace.project.config.online.uri
     remove_online(workspace.folder, uri, name)
     followed = find_followed(workspace, list_sources(layout))
-    lacking: dict[str, Lacking] = {}
-    for source in list_sources(layout):
-        found = hand_over(workspace, followed[source], source, None) if source in followed else None
-        lacking[source] = found or _read_all(workspace, commit, source, until)
-    check_rows(workspace, commit, sets, plans, {source: each.present for source, each in lacking.items()})
+    if followed:
+        streams = {source: followed.get(source) for source in list_sources(layout)}
+        with closing(open_online(workspace.folder, uri, name)) as online:
+            upkeep = _keep(layout, merge_plans(plans), online, followed)
+            return fill_rows(workspace, commit, upkeep, streams, sets, plans, until)
+    tables = {source: read_columns(workspace, commit, plans, source) for source in list_sources(layout)}
+    check_rows(workspace, commit, sets, plans, tables)
     with closing(open_online(workspace.folder, uri, name)) as online:
-        upkeep = Upkeep(layout, merge_plans(plans), PackedOnline(layout, online), lateness_us=lateness_of(followed))
+        plan, position = merge_plans(plans), commit.id.encode()
+        upkeep = _keep(layout, plan, online, followed)
+        heights = {source: rows.height for source, rows in tables.items()}
+        upkeep.fill(fill_newest(find_stored(layout, plan), tables, until), heights, position, watermark_us=until)
         applied = same = 0
-        for source, each in lacking.items():
-            standing = apply_lacking(upkeep, source, each)
-            applied, same = applied + standing.applied, same + standing.same
-        upkeep.trim(lasting=not followed)
+        for source, rows in tables.items():
+            if any(series.table == source and not series.stored for series in layout.series):
+                for start in range(0, max(rows.height, 1), BATCH):
+                    upkeep.apply(source, rows[start : start + BATCH], position, watermark_us=until)
+            applied, same = applied + upkeep.standing(source).applied, same + upkeep.standing(source).same
+        upkeep.trim()
         upkeep.sync()
     return applied, same
 
 
-def _read_all(workspace: Workspace, commit: Commit, source: str, until: int) -> Lacking:
-    return Lacking(workspace.tables.read(commit.tables[source]), commit.id.encode(), until)
-
-
-def _read_changes(
-    workspace: Workspace, commit: Commit, source: str, position: bytes | None, until: int
-) -> Lacking | None:
-    """Return the rows of a source that are new, changed or gone since a commit; None where that is not to be had."""
-    snapshot = commit.tables[source]
-    if position is None:
-        return _read_all(workspace, commit, source, until)
-    try:
-        before = workspace.tables.get(position.decode()).tables[source]
-    except (ShipwayError, KeyError):
-        return None
-    noun = workspace.project.registry.sources[source]
-    found = workspace.tables.compare(before, snapshot, key=noun.key)
-    if found.columns_added or found.columns_removed or found.columns_changed:
-        return None
-    come = pl.concat([found.added, found.after]).with_columns(pl.lit(value=False).alias(DELETED))
-    rows = pl.concat([found.removed.with_columns(pl.lit(value=True).alias(DELETED)), come])
-    return Lacking(rows, commit.id.encode(), until)
+def _keep(layout: Layout, plan: Plan, online: Online, followed: Mapping[str, Raw]) -> Upkeep:
+    """Return who writes a store: row by row where sources follow streams, and where none does from whole tables."""
+    if followed:
+        return Upkeep(layout, plan, PackedOnline(layout, online), lateness_us=lateness_of(followed))
+    return Upkeep(layout, plan, online, lateness_us=0, stored=False)
 
 
 def merge_plans(plans: Mapping[str, Plan]) -> Plan:

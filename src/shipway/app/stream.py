@@ -12,7 +12,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature_set import FILE, FeatureSets
 from shipway.core.raw import Raw
 from shipway.core.table import Commit
-from shipway.data.standing import StorePosition, read_store_position
+from shipway.data.standing import Position as StorePosition
+from shipway.data.standing import peek_position
 from shipway.infra.branch import Branches
 from shipway.kit.suggestion import did_you_mean
 from shipway.ports.online import open_online
@@ -145,7 +146,7 @@ def _read_store(project: Project) -> tuple[str, StorePosition | None]:
     try:
         sets = msgspec.json.decode((project.root / STATE_FOLDER / FILE).read_bytes(), type=FeatureSets)
         with closing(open_online(project.root / STATE_FOLDER, sets.uri, sets.online, readonly=True)) as online:
-            return sets.online, read_store_position(online.position())
+            return sets.online, peek_position(online.position())
     except (OSError, msgspec.MsgspecError, ShipwayError):
         return "", None
 
