@@ -10,13 +10,15 @@ Whoever writes the store and whoever reads it build the layout from the same vie
 agreed on.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
@@ -25,15 +27,18 @@ from shipway.core.tree import Tree, list_trees
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.maths import bins as binning
 from shipway.maths.decay import LANES, PERIODS
+from shipway.maths.embedding import length_of, write_kind
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
-from shipway.maths.vector import Vector
+from shipway.maths.vector import Vector, empty_values, kind_of_values
 from shipway.maths.wide import LIMBS
 
-Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
+Kind: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(int|float|text|bool|instant|embedding\[[1-9][0-9]{0,4}\])$")]
+"""What a column holds: `int`, `float`, `text`, `bool`, `instant`, or `embedding[n]`, n numbers in single precision."""
 Schema: TypeAlias = dict[str, dict[str, Kind]]
 """Table to column to kind, of every column that a set of views reads."""
-Scalar: TypeAlias = bool | int | float | str | None
+Scalar: TypeAlias = bool | int | float | str | bytes | None
+"""A value; an embedding is the bytes of its numbers."""
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
@@ -53,13 +58,7 @@ _EARLIEST: Final = -(1 << 63)
 _HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
 _PACK: Final = msgspec.msgpack.Encoder()
 _UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
-_DTYPES: Final[dict[Kind, Any]] = {
-    "int": np.int64,
-    "float": np.float64,
-    "text": np.object_,
-    "bool": np.bool_,
-    "instant": np.int64,
-}
+_EMBEDDING: Final = re.compile(r"Array\(Float(?:32|64), shape=\((\d+),\)\)")
 
 
 class Fading(msgspec.Struct, frozen=True):
@@ -235,21 +234,19 @@ def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) ->
         kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
         if kind is None:
             raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
-        return Vector(np.empty(0, dtype=_DTYPES[kind]), np.empty(0, dtype=np.bool_))
+        return Vector(_values_of(kind), np.empty(0, dtype=np.bool_))
 
     try:
-        values = evaluate(expr, leaf, 0).values
+        return kind_of_values(evaluate(expr, leaf, 0).values)
     except ValueError as error:
         raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
-    kinds: dict[str, Kind] = {"b": "bool", "i": "int", "f": "float", "O": "text"}
-    return kinds[values.dtype.kind]
 
 
 def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
     """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out.
 
     A date, and a date and time with a zone, is an instant; a duration, and a time without a zone, a number of
-    microseconds.
+    microseconds. An array of floats is an embedding.
     """
     names: tuple[tuple[str, Kind], ...] = (
         ("Int", "int"),
@@ -266,11 +263,31 @@ def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
     )
     kinds: dict[str, Kind] = {}
     for column, written in columns.items():
+        found = _EMBEDDING.fullmatch(written)
+        if found is not None and length_of(write_kind(int(found[1]))):
+            kinds[column] = write_kind(int(found[1]))
+            continue
         for name, kind in names:
             if written.startswith(name):
                 kinds[column] = "int" if "time_zone=None" in written else kind
                 break
     return kinds
+
+
+def _values_of(kind: Kind) -> NDArray[Any]:
+    return empty_values("int" if kind == "instant" else kind)
+
+
+def refuse_aggregate(value: Expr, kind: Kind) -> None:
+    """Refuse, as SW-203, to add up or compare what is no number."""
+    if kind == "text":
+        raise ShipwayError("SW-203", f"{render(value)} is text", "numbers, truth and time can be aggregated")
+    if length_of(kind) is not None:
+        raise ShipwayError(
+            "SW-203",
+            f"{render(value)} is an {kind}, which is no number",
+            "w.newest, w.first and w.mean take embeddings; the others a number made of one, such as x.component(0)",
+        )
 
 
 def row_columns(expr: Expr) -> tuple[Column, ...]:
@@ -418,8 +435,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
     sums, extrema = pick("sum", "mean", "share", "variance", "deviation"), pick("min", "max")
     for expr in (*sums, *extrema, *pick("decayed")):
-        if kind_of(expr, table, schema) == "text":
-            raise ShipwayError("SW-203", f"{render(expr)} is text", "numbers, truth and time can be aggregated")
+        refuse_aggregate(expr, kind_of(expr, table, schema))
     fading = [
         Fading(node.value, node.width_us or 1) for node in nodes if node.kind == "decayed" and node.value is not None
     ]
@@ -440,7 +456,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
 
 def _check_bins(tree: Tree, table: str, schema: Schema) -> None:
-    values = np.empty(0, dtype=_DTYPES[kind_of(tree.value, table, schema)])
+    values = _values_of(kind_of(tree.value, table, schema))
     try:
         binning.place(tree.bins, Vector(values, np.empty(0, dtype=np.bool_)))
     except ValueError as error:
