@@ -7,7 +7,14 @@ import pytest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source
 from shipway.data.column import series_of, vector_of
-from shipway.data.embedding import cast_embedding, is_embedding, may_embed, read_embeddings
+from shipway.data.embedding import (
+    cast_embedding,
+    is_embedding,
+    may_embed,
+    read_embeddings,
+    split_lists,
+    write_lists,
+)
 from shipway.data.source import make_source
 from shipway.data.translation import kind_of, to_polars
 from shipway.maths.evaluation import evaluate
@@ -105,3 +112,14 @@ def test_polars_translates_what_the_evaluator_computes(expr):
 def test_polars_refuses_a_component_that_is_not_there():
     with pytest.raises(ShipwayError, match="components 0 to 1"):
         to_polars(A.component(2), {"a": SINGLE})
+
+
+@pytest.mark.parametrize("dtype", [pl.List(pl.Float64), pl.List(pl.Float32)])
+def test_lists_are_written_as_text_with_all_their_digits(dtype):
+    lists = pl.Series("v", [[0.1, -0.0], [1e-30, 3.0], None, [1.0, None]], dtype=dtype)
+    texts = lists.to_frame().select(write_lists(pl.col("v")).alias("v")).to_series()
+    back = texts.to_frame().select(cast_embedding(split_lists(pl.col("v")), pl.List(pl.String()), 2)).to_series()
+    wanted = lists.to_frame().select(cast_embedding(pl.col("v"), lists.dtype, 2)).to_series()
+    assert texts[3] == "[1.0,null]"
+    assert vector_of(back).values.tolist()[:2] == vector_of(wanted).values.tolist()[:2]
+    assert back.is_null().to_list() == [False, False, True, True]

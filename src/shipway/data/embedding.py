@@ -5,8 +5,14 @@ from typing import Any, Final, TypeGuard
 import polars as pl
 
 from shipway.core.error import ShipwayError
+from shipway.maths.embedding import LONGEST
 
+FEWEST: Final = 16
+"""Numbers from which on lists of one length are taken for embeddings where nobody says what they are: a place on the
+map, or the corners of a box, is to keep its digits."""
 _LISTS: Final = (pl.List, pl.Array)
+_LIST: Final = r"^\s*(\[[^\[\]{}]*\]|\{[^\[\]{}]*\})\s*$"
+"""A list as text: as JSON and pgvector write one, and as PostgreSQL writes an array."""
 
 
 def is_embedding(dtype: pl.DataType) -> TypeGuard[pl.Array]:
@@ -29,7 +35,7 @@ def cast_embedding(column: pl.Expr, found: pl.DataType, length: int) -> pl.Expr:
 
     Args:
         column: the lists.
-        found: their type, one that `may_embed` allows.
+        found: their type, one that `may_embed` allows, or a list of texts.
         length: how many numbers each has.
     """
     single = pl.Array(pl.Float32, length)
@@ -41,6 +47,48 @@ def cast_embedding(column: pl.Expr, found: pl.DataType, length: int) -> pl.Expr:
     right = (column.list.len() == length) & _all_finite(column)
     # What has another length must be gone before the cast, which looks at all rows.
     return pl.when(right).then(column).cast(single)
+
+
+def split_lists(column: pl.Expr) -> pl.Expr:
+    """Return lists that are written as text, such as `[0.5, 2]` or `{0.5,2}`, as lists of texts, else null."""
+    inner = column.str.strip_chars().str.head(-1).str.tail(-1)
+    return pl.when(column.str.contains(_LIST)).then(inner.str.split(",").list.eval(pl.element().str.strip_chars()))
+
+
+def write_lists(column: pl.Expr) -> pl.Expr:
+    """Return lists of numbers as text, as `split_lists` reads it, each number with all its digits."""
+    number = pl.element().cast(pl.Float64).cast(pl.String).fill_null("null")
+    return pl.concat_str(pl.lit("["), column.list.eval(number).list.join(","), pl.lit("]"))
+
+
+def infer_length(values: pl.Series) -> int | None:
+    """Return how many numbers each value has if they look like embeddings, None if they do not.
+
+    They do if they are arrays in single precision, or lists or texts of them of one length, `FEWEST` or more, of which
+    some number has a fraction.
+
+    Args:
+        values: without nulls, at least one.
+    """
+    dtype = values.dtype
+    if isinstance(dtype, pl.Array):
+        return dtype.size if dtype == pl.Array(pl.Float32, dtype.size) and _is_whole(values, dtype.size) else None
+    if dtype == pl.String:
+        if not values.str.contains(_LIST).all():
+            return None
+        values = values.to_frame().select(split_lists(pl.col(values.name))).to_series()
+    elif not (isinstance(dtype, pl.List) and _inner(dtype).is_float()):
+        return None
+    length = len(values[0])
+    if length < FEWEST or not _is_whole(values, length):
+        return None
+    numbers = values.cast(pl.List(pl.Float64)).explode(empty_as_null=True, keep_nulls=True)
+    return length if (numbers != numbers.floor()).any() else None
+
+
+def _is_whole(values: pl.Series, length: int) -> bool:
+    made = values.to_frame().select(cast_embedding(pl.col(values.name), values.dtype, length)).to_series()
+    return 0 < length <= LONGEST and not made.null_count()
 
 
 def read_embeddings(series: pl.Series, length: int, *, where: str = "") -> pl.Series:
