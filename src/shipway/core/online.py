@@ -1,4 +1,4 @@
-"""The layout of the online store: which series a set of feature views reads, and the bytes they are kept in.
+"""The layout of the online store: which series a set of feature views reads.
 
 A *series* holds what one stream of events adds up to for one entity, one entry for each instant at which something
 happened: running counts and totals up to and with that instant, in two parts (`core/level.py` says why), and the values
@@ -10,33 +10,25 @@ Whoever writes the store and whoever reads it build the layout from the same vie
 agreed on.
 """
 
-import re
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
+from shipway.core.column import Kind, Schema, kind_of, no_values, refuse_aggregate, row_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
-from shipway.core.level import ENTRIES
 from shipway.core.tree import Tree, list_trees
-from shipway.kit.canonical import digest_bytes, digest_value
+from shipway.kit.canonical import digest_value
 from shipway.maths import bins as binning
 from shipway.maths.decay import LANES, PERIODS
-from shipway.maths.embedding import length_of, write_kind
-from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
-from shipway.maths.vector import Vector, empty_values, kind_of_values
+from shipway.maths.expression import Aggregate, Column, render, walk
+from shipway.maths.vector import Vector
 from shipway.maths.wide import LIMBS
 
-Kind: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(int|float|text|bool|instant|embedding\[[1-9][0-9]{0,4}\])$")]
-"""What a column holds: `int`, `float`, `text`, `bool`, `instant`, or `embedding[n]`, n numbers in single precision."""
-Schema: TypeAlias = dict[str, dict[str, Kind]]
-"""Table to column to kind, of every column that a set of views reads."""
 Scalar: TypeAlias = bool | int | float | str | bytes | None
 """A value; an embedding is the bytes of its numbers."""
 Tie: TypeAlias = Scalar | list[Scalar]
@@ -46,19 +38,8 @@ RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
 """How many units of a scaled sum make one."""
-LONGEST_KEY: Final = 200
-"""Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
 _FORM: Final = 3
 """The form of what is kept; another one is another store."""
-WATERMARKS: Final = b"\xff\xff"
-"""The name of the one entry that says up to when a store has everything; it stands at instant 0."""
-_ROW_STATES: Final = b"\xff\xfe"
-"""What the names of rows begin with: where a series' name has a place that no layout has so many series for."""
-_EARLIEST: Final = -(1 << 63)
-_HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
-_PACK: Final = msgspec.msgpack.Encoder()
-_UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
-_EMBEDDING: Final = re.compile(r"Array\(Float(?:32|64), shape=\((\d+),\)\)")
 
 
 class Fading(msgspec.Struct, frozen=True):
@@ -223,184 +204,6 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
     )
 
 
-def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) -> Kind:
-    """Return the kind of value an expression on a table's rows has; instants and durations are `int`.
-
-    Raises:
-        ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
-    """
-
-    def leaf(node: Column | Aggregate) -> Vector:
-        kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
-        if kind is None:
-            raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
-        return Vector(_values_of(kind), np.empty(0, dtype=np.bool_))
-
-    try:
-        return kind_of_values(evaluate(expr, leaf, 0).values)
-    except ValueError as error:
-        raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
-
-
-def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
-    """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out.
-
-    A date, and a date and time with a zone, is an instant; a duration, and a time without a zone, a number of
-    microseconds. An array of floats is an embedding.
-    """
-    names: tuple[tuple[str, Kind], ...] = (
-        ("Int", "int"),
-        ("UInt", "int"),
-        ("Float", "float"),
-        ("Decimal", "float"),
-        ("String", "text"),
-        ("Categorical", "text"),
-        ("Enum", "text"),
-        ("Boolean", "bool"),
-        ("Datetime", "instant"),
-        ("Date", "instant"),
-        ("Duration", "int"),
-    )
-    kinds: dict[str, Kind] = {}
-    for column, written in columns.items():
-        found = _EMBEDDING.fullmatch(written)
-        if found is not None and length_of(write_kind(int(found[1]))):
-            kinds[column] = write_kind(int(found[1]))
-            continue
-        for name, kind in names:
-            if written.startswith(name):
-                kinds[column] = "int" if "time_zone=None" in written else kind
-                break
-    return kinds
-
-
-def _values_of(kind: Kind) -> NDArray[Any]:
-    return empty_values("int" if kind == "instant" else kind)
-
-
-def refuse_aggregate(value: Expr, kind: Kind) -> None:
-    """Refuse, as SW-203, to add up or compare what is no number."""
-    if kind == "text":
-        raise ShipwayError("SW-203", f"{render(value)} is text", "numbers, truth and time can be aggregated")
-    if length_of(kind) is not None:
-        raise ShipwayError(
-            "SW-203",
-            f"{render(value)} is an {kind}, which is no number",
-            "w.newest, w.first and w.mean take embeddings; the others a number made of one, such as x.component(0)",
-        )
-
-
-def row_columns(expr: Expr) -> tuple[Column, ...]:
-    """Return the columns an expression reads of the row asked about: outside windows, and in their anchors."""
-    found: dict[Column, None] = {}
-    stack: list[Expr] = [expr]
-    while stack:
-        match stack.pop():
-            case Column() as column:
-                found[column] = None
-            case Operation(args=args):
-                stack.extend(args)
-            case Aggregate(anchor=anchor) if anchor is not None:
-                stack.append(anchor)
-            case Aggregate() | Constant() | Span():
-                pass
-    return tuple(found)
-
-
-def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
-    """Return the name of one entity's series: its place in the layout, then the key, which is a prefix of no other.
-
-    Args:
-        place: place of the series in the layout.
-        keys: the entity's key values, none of them null; of the kinds the schema says.
-    """
-    return encode_level(place, ENTRIES) + encode_entity(keys)
-
-
-def encode_place(place: int) -> bytes:
-    """Return what the names of all series at a place of the layout begin with, on whatever level."""
-    return place.to_bytes(2, "big")
-
-
-def encode_level(place: int, level: int) -> bytes:
-    """Return what the names on one level of all series at a place begin with; the entity's key follows."""
-    return encode_place(place) + level.to_bytes()
-
-
-def encode_entity(keys: Sequence[Scalar]) -> bytes:
-    """Return what follows in the name of one entity's series, the same for every series of that entity.
-
-    Args:
-        keys: the entity's key values, none of them null; of the kinds the schema says.
-    """
-    if not keys:
-        return b""
-    # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
-    return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
-
-
-def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
-    """Return the name under which a store keeps what a source's row has added to it.
-
-    Args:
-        source: the source's place among those the layout reads.
-        keys: the values of the row's key.
-    """
-    return _ROW_STATES + source.to_bytes(2, "big") + encode_entity(keys)
-
-
-def encode_rows(source: int) -> bytes:
-    """Return what the names of all rows of a source begin with."""
-    return _ROW_STATES + source.to_bytes(2, "big")
-
-
-def pack_watermarks(watermarks: Sequence[int]) -> bytes:
-    """Return the bytes of the instants up to which a store has everything, one for each stream of its layout."""
-    return struct.pack(f"<{len(watermarks)}q", *watermarks)
-
-
-def unpack_watermarks(watermarks: bytes) -> tuple[int | None, ...]:
-    """Return for each stream the instant up to which a store has everything known; None where nobody knows."""
-    found = struct.unpack(f"<{len(watermarks) // 8}q", watermarks)
-    return tuple(None if instant == _EARLIEST else instant for instant in found)
-
-
-def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
-    """Return the bytes of an entry.
-
-    Args:
-        packing: of the series.
-        totals: rows since the last cut, then for each sum how many were valid and their total since then, then what
-            else of the series adds up.
-        varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
-            entry's instant, then the oldest row's values and its tie, then the newest row's tie; empty where the series
-            keeps none of these.
-    """
-    fixed = packing.pack(*totals)
-    return fixed + _PACK.encode(varied) if varied else fixed
-
-
-def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Any]]:
-    """Return the totals and the varied part of an entry, as `pack_entry` was given them."""
-    return packing.unpack_from(entry), unpack_varied(packing, entry)
-
-
-def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Any]:
-    """Return the varied part of an entry alone."""
-    return _UNPACK.decode(entry[packing.size :]) if len(entry) > packing.size else []
-
-
-def pack_values(values: Sequence[Any]) -> bytes:
-    """Return the bytes of values alone: the varied part of an entry, or the least and the greatest values of a span."""
-    return _PACK.encode(values)
-
-
-def unpack_values(values: bytes) -> list[Any]:
-    """Return values as `pack_values` was given them."""
-    return _UNPACK.decode(values)
-
-
 _Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None, Tree | None]
 """A stream, an entity's keys, the condition that rows are chosen by, and the level of a tree."""
 
@@ -456,7 +259,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
 
 def _check_bins(tree: Tree, table: str, schema: Schema) -> None:
-    values = _values_of(kind_of(tree.value, table, schema))
+    values = no_values(kind_of(tree.value, table, schema))
     try:
         binning.place(tree.bins, Vector(values, np.empty(0, dtype=np.bool_)))
     except ValueError as error:

@@ -8,9 +8,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.core.column import refuse_aggregate
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
-from shipway.core.online import RESOLUTION, SCALE, refuse_aggregate
+from shipway.core.online import RESOLUTION, SCALE
 from shipway.data.column import evaluate_row
 from shipway.data.key import Codes, Entities, rank_ties
 from shipway.data.known import instants_of

@@ -7,7 +7,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 import msgspec
 import numpy as np
 
-from shipway.core.online import Kind, Layout, Scalar
+from shipway.core.column import Kind
+from shipway.core.online import Layout, Scalar
 from shipway.core.prediction import join_key
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import length_of, numbers_of, pack_numbers
