@@ -104,11 +104,11 @@ class LmdbOnline:
         try:
             with self._handle.begin() as reading:
                 cursor = reading.cursor()
-                seek, item = cursor.set_range, cursor.item
+                seek, key, value = cursor.set_range, cursor.key, cursor.value
                 for series, instant in newest:
                     found = None
-                    if seek(series + pack(_LATEST - instant)) and (one := item())[0] < series + _PAST:
-                        found = _LATEST - number(one[0][-_INSTANT_BYTES:], "big"), one[1]
+                    if seek(series + pack(_LATEST - instant)) and (at := key()) < series + _PAST:
+                        found = _LATEST - number(at[-_INSTANT_BYTES:], "big"), value()
                     dated.append(found)
                 for names, instants in edges:
                     answers: list[bytes | None] = []
@@ -116,11 +116,14 @@ class LmdbOnline:
                     if len(instants) == 1:
                         _look_at(reading, names, pack(_LATEST - instants[0]), answers)
                         continue
-                    add, tails = answers.append, [pack(_LATEST - instant) for instant in instants]
+                    tails = [pack(_LATEST - instant) for instant in instants]
+                    ordered = tails == sorted(tails)
                     for name in names:
-                        past = name + _PAST
-                        for tail in tails:
-                            add(one[1] if seek(name + tail) and (one := item())[0] < past else None)
+                        some = [value() if seek(name + tail) else None for tail in tails]
+                        # If the oldest is of the series, so are all before it, and their keys need not be looked at.
+                        if not ordered or some[-1] is None or key() >= name + _PAST:
+                            found = [value() if seek(name + tail) and key() < name + _PAST else None for tail in tails]
+                        answers += some
         except lmdb.Error as fault:
             refuse(self._folder, fault)
         return dated, values
