@@ -328,10 +328,10 @@ def test_many_values_are_ordered_by_their_counts_however_they_are_counted(monkey
     chance = np.random.default_rng(seed)
     placed, high = chance.integers(0, 9, 150), chance.integers(0, 151, 60)
     low = np.maximum(high - chance.integers(0, 40, 60), 0)
-    for place in (1, 2, 3):
-        found = accumulation._vote(tuple(range(9)), place, placed, low, high)
+    for rank in (1, 2, 3):
+        found = accumulation._vote(tuple(range(9)), rank, placed, low, high)
         for at, (first, last) in enumerate(zip(low, high, strict=True)):
             counts = np.bincount(placed[first:last], minlength=9)
-            wanted = sorted(range(9), key=lambda value, counts=counts: (-counts[value], value))[place - 1]
+            wanted = sorted(range(9), key=lambda value, counts=counts: (-counts[value], value))[rank - 1]
             assert found.valid[at] == (counts[wanted] > 0)
             assert not found.valid[at] or found.values[at] == wanted
