@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from shipway.adapters.file import tail
 from shipway.adapters.file.tail import FileChanges
 from shipway.core.change import START
 from shipway.core.error import ShipwayError
@@ -97,6 +98,60 @@ def test_the_rest_of_a_rotated_file_is_read_before_the_new_one(tmp_path):
     path.write_bytes(b'{"id": 4}\n')
     os.utime(path, ns=(1, 1))  # by its time it would come first
     assert read(tmp_path, "notes.jsonl", position)[0] == [b'{"id": 2}', b'{"id": 3, "cut', b'{"id": 4}']
+
+
+@pytest.mark.parametrize("moment", range(12))
+@pytest.mark.parametrize("shifts", [False, True], ids=["by date", "by number"])
+def test_wherever_in_a_look_files_are_rotated_each_line_comes_once_and_in_order(shifts, moment, tmp_path, monkeypatch):
+    """Of three generations some was read before; the rotation happens at one of the moments when a file is opened."""
+    path = tmp_path / "notes.jsonl"
+    lines = [b'{"id": %d}' % number for number in range(6)]
+    (tmp_path / "notes.jsonl.1").write_bytes(lines[0] + b"\n")
+    source = FileChanges(raw_of("notes.jsonl"), tmp_path)
+    _, position = drain(source, START)
+    with (tmp_path / "notes.jsonl.1").open("ab") as file:
+        file.write(lines[1] + b"\n")
+    path.write_bytes(lines[2] + b"\n" + lines[3] + b"\n")
+    for age, name in enumerate(("notes.jsonl", "notes.jsonl.1")):
+        os.utime(tmp_path / name, ns=(10 - age, 10 - age))
+    opened, identify = [0], tail._identify
+
+    def rotate():
+        if shifts:
+            (tmp_path / "notes.jsonl.1").rename(tmp_path / "notes.jsonl.2")
+        path.rename(tmp_path / ("notes.jsonl.1" if shifts else "notes.jsonl.3"))
+        path.write_bytes(lines[4] + b"\n" + lines[5] + b"\n")
+
+    def identify_between(number):
+        opened[0] += 1
+        if opened[0] == moment:
+            rotate()
+        return identify(number)
+
+    monkeypatch.setattr(tail, "_identify", identify_between)
+    records, position = drain(source, position)
+    monkeypatch.undo()
+    if moment == 0 or opened[0] < moment:
+        rotate()
+    records += drain(source, position)[0]
+    assert [record.payload for record in records] == lines[1:]
+
+
+def test_a_file_of_a_folder_that_is_renamed_between_two_looks_is_not_read_again(tmp_path, monkeypatch):
+    (tmp_path / "notes").mkdir()
+    old, new = tmp_path / "notes" / "a.jsonl", tmp_path / "notes" / "b.jsonl"
+    old.write_bytes(b'{"id": 1}\n')
+    _, position = read(tmp_path, "notes/")
+    listed = tail.list_files
+
+    def list_and_rename(base, pattern):
+        names = listed(base, pattern)
+        if old.exists():
+            old.rename(new)
+        return names
+
+    monkeypatch.setattr(tail, "list_files", list_and_rename)
+    assert read(tmp_path, "notes/", position)[0] == []
 
 
 def test_a_file_that_lost_its_end_is_refused(tmp_path):

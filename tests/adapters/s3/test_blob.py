@@ -236,12 +236,15 @@ from pathlib import Path
 from shipway.adapters.s3 import blob as module
 from shipway.adapters.s3.blob import S3Blobs
 blobs = S3Blobs(sys.argv[1], cache=Path(sys.argv[2]), cache_bytes=2_000)
-draw, digests = random.Random(int(sys.argv[3])), sys.argv[4:]
+seed, digests = int(sys.argv[3]), sys.argv[4:]
+draw, shared, own = random.Random(seed), digests[:2], digests[2 + 2 * seed :][:2]
 for _ in range(120):
-    path = blobs.path(draw.choice(digests))
+    digest = draw.choice(shared + own)
+    path = blobs.path(digest)
     with path.open("rb") as file:
         assert len(file.read()) == 900
-    os.utime(path, (time.time() - 3_600,) * 2) if draw.random() < 0.1 else None
+    # Only what nobody else reads: a copy that was just asked for is never an hour old.
+    os.utime(path, (time.time() - 3_600,) * 2) if digest in own and draw.random() < 0.2 else None
 print("done")
 """
 

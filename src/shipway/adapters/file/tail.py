@@ -4,6 +4,7 @@ import hashlib
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -76,31 +77,42 @@ class FileChanges:
 
     def _read(self, after: Position, most: int) -> Batch:
         files = self._find()
+        if files is not None and self._folder and not after.keys() <= {file.part for file in files}:
+            # It may have been renamed between the listing and the look at it, so it is gone if it is twice.
+            files = self._find()
+        if files is None:
+            return Batch(records=[], position=after, drained=False)
         # What is gone has nothing more to give, and its name may be another file's tomorrow.
         position = {file.part: after[file.part] for file in files if file.part in after}
         records: list[Record] = []
-        drained = True
         for file in files:
             start = int(position.get(file.part, "0"))
             if file.size < start:
                 fact = f"{file.path} is shorter than what was read of it"
                 raise ShipwayError("SW-201", fact, "let whatever cuts it rename it and begin a new one")
-            for record in self._lines(file, start, most - len(records)):
-                records.append(record)
-                position[file.part] = record.place
+            try:
+                for record in self._lines(file, start, most - len(records)):
+                    records.append(record)
+                    position[file.part] = record.place
+            except FileNotFoundError:
+                # Its rest comes before the lines of younger files: the next look finds it under its new name.
+                return Batch(records=records, position=position, drained=False)
             if len(records) >= most:
-                drained = False
-                break
-        return Batch(records=records, position=position, drained=drained)
+                return Batch(records=records, position=position, drained=False)
+        return Batch(records=records, position=position, drained=True)
 
     def _lines(self, file: _File, start: int, most: int) -> Iterator[Record]:
-        """Yield the whole lines of a file from a byte on; each stands at the byte behind it."""
+        """Yield the whole lines of a file from a byte on; each stands at the byte behind it.
+
+        Raises:
+            FileNotFoundError: if the file is no longer under its name.
+        """
         if file.size == start:
             return
         taken = 0
         with file.path.open("rb") as stream:
             if _identify(stream.fileno()) != file.part:
-                return  # renamed in between: the next look finds it under its new name
+                raise FileNotFoundError(file.path)
             stream.seek(start)
             rest = b""
             while taken < most:
@@ -122,26 +134,35 @@ class FileChanges:
     def _record(self, file: _File, end: int, line: bytes) -> Record:
         return Record(part=file.part, place=write_place(end), payload=line.strip())
 
-    def _find(self) -> list[_File]:
-        """Return the files there are, in the order in which they count."""
+    def _find(self) -> list[_File] | None:
+        """Return the files there are, in the order in which they count; None if they were renamed meanwhile."""
         if self._folder:
             names = self._list()
             return [file for name in names if (file := self._look(name, last=True)) is not None]
-        folder = self._path.parent
-        if not folder.is_dir():
-            raise ShipwayError("SW-201", f"there is no folder {folder}", describe_neighbours(folder))
-        stem = self._path.name
-        older: list[tuple[int, str, Path]] = []
-        for entry in folder.iterdir():
-            if entry.name.startswith((f"{stem}.", f"{stem}-")) and entry.suffix not in (".gz", ".zst", ".zip", ".tmp"):
-                try:
-                    older.append((entry.stat().st_mtime_ns, entry.name, entry))
-                except FileNotFoundError:
-                    continue
-        files = [self._look(path, last=False) for _, _, path in sorted(older)]
+        before = self._list_rotated()
+        older = sorted((written_ns, name) for name, (_, written_ns) in before.items() if name != self._path.name)
+        files = [self._look(self._path.with_name(name), last=False) for _, name in older]
         files.append(self._look(self._path, last=True))
+        # A file that was moved from one name to another between two looks would be taken for one that is gone.
+        after = self._list_rotated()
+        if {name: inode for name, (inode, _) in before.items()} != {name: inode for name, (inode, _) in after.items()}:
+            return None
         seen: Mapping[str, _File] = {file.part: file for file in reversed(files) if file is not None}
         return [file for file in files if file is not None and seen[file.part] is file]
+
+    def _list_rotated(self) -> dict[str, tuple[int, int]]:
+        """Return the inode of the followed file and of those it was rotated to, and when each was written, by name."""
+        folder, stem = self._path.parent, self._path.name
+        if not folder.is_dir():
+            raise ShipwayError("SW-201", f"there is no folder {folder}", describe_neighbours(folder))
+        found: dict[str, tuple[int, int]] = {}
+        for entry in folder.iterdir():
+            older = entry.name.startswith((f"{stem}.", f"{stem}-"))
+            if entry.name == stem or (older and entry.suffix not in (".gz", ".zst", ".zip", ".tmp")):
+                with suppress(FileNotFoundError):
+                    told = entry.stat()
+                    found[entry.name] = (told.st_ino, told.st_mtime_ns)
+        return found
 
     def _list(self) -> list[Path]:
         base, pattern = self._path, "**/*"
