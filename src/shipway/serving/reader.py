@@ -7,7 +7,7 @@ rows about the same entity and instant share what was read.
 import math
 from collections.abc import Mapping, Sequence
 from operator import add
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from shipway.core.entry import WATERMARKS, encode_entity, encode_level, unpack_varied, unpack_watermarks
 from shipway.core.level import ENTRIES
@@ -16,7 +16,7 @@ from shipway.core.pack import INSTANT
 from shipway.maths.decay import LANES, conclude, lower_edge
 from shipway.maths.expression import Aggregate, walk
 from shipway.maths.wide import LIMBS
-from shipway.ports.online import Online
+from shipway.ports.online import Online, find_look
 from shipway.serving.cell import Fade, Spread
 from shipway.serving.direct import Features, find_direct
 from shipway.serving.extremum import find_extrema
@@ -49,7 +49,8 @@ class FeatureReader:
         self._plan = make_plan(layout)
         self._stored = find_stored(layout, self._plan.blocks, online)
         self._limits = _find_limits(layout, self._plan.blocks)
-        self._direct = find_direct(layout, self._plan, self._stored, online)
+        self._look = find_look(online)
+        self._direct = find_direct(layout, self._plan, self._stored, self._look)
 
     def read(self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]) -> list[Features]:
         """Read the features of some rows.
@@ -67,10 +68,12 @@ class FeatureReader:
         """
         if self._direct is None:
             return self._read(rows, at)
-        found = self._direct.read(rows, at)
-        rest = [place for place, each in enumerate(found) if each is None]
-        others = iter(self._read([rows[place] for place in rest], [at[place] for place in rest]) if rest else ())
-        return [next(others) if each is None else each for each in found]
+        found, rest = self._direct.read(rows, at)
+        if rest:
+            others = self._read([rows[place] for place in rest], [at[place] for place in rest])
+            for place, each in zip(rest, others, strict=True):
+                found[place] = each
+        return cast("list[Features]", found)
 
     def _read(self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]) -> list[Features]:
         asks: list[_Ask] = []
