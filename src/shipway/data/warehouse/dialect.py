@@ -46,6 +46,8 @@ class Dialect:
         backslash: whether a backslash escapes in texts, also the quote.
         asof: how a join to the newest row not after an instant is spelt; empty where there is none.
         ranges: whether a window may reach back by a number.
+        embedding: how an array of one length in single precision is called, around the length; empty where there is
+            none.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Dialect:
     backslash: bool
     asof: Literal["", "on", "match"]
     ranges: bool
+    embedding: str = ""
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -157,6 +160,7 @@ DUCKDB: Final = Dialect(
     backslash=False,
     asof="on",
     ranges=True,
+    embedding="float[{}]",
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",
