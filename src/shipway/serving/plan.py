@@ -19,6 +19,7 @@ from shipway.core.level import BASES, ENTRIES
 from shipway.core.online import Layout, Scalar
 from shipway.core.tree import Tree
 from shipway.maths.decay import lower_edge
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Column, walk
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
@@ -138,7 +139,7 @@ class Plan:
         spans: the lower edges of blocks, each once.
         composites: functions of the cells before, the last cells.
         order: for each column of the layout its cell.
-        texts: places of the columns that are text.
+        texts: places of the columns that are text or embeddings, of which null is None.
         conditions: places of the columns that are conditions.
         streams: how many streams there are.
     """
@@ -194,7 +195,7 @@ class _Planner:
             spans=tuple(self._spans),
             composites=tuple(composites),
             order=tuple(order),
-            texts=tuple(place for place, kind in enumerate(kinds) if kind == "text"),
+            texts=tuple(place for place, kind in enumerate(kinds) if kind == "text" or length_of(kind) is not None),
             conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
             streams=len(layout.streams),
         )

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr
+from shipway.core.feature import ALWAYS, Entity, Expr, Source
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
 from shipway.data.stream import Place
 from shipway.data.warehouse.aggregate import aggregate
@@ -67,6 +67,13 @@ def instant_in(expr: Expr, columns: Columns) -> str:
     """Return an instant of a row in whole microseconds since 1970 UTC, as SQL."""
     text = to_sql(expr, columns)
     return columns.dialect.whole.format(text) if kind_in(expr, columns) == "float" else text
+
+
+def known_instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
+    """Return when a row of a source is known, the least whole number for one that always is, as SQL."""
+    if instant == ALWAYS:
+        return relations(source.name).columns.dialect.cast("int", str(-(2**63)))
+    return to_sql(Column(source.name, instant), relations(source.name).columns)
 
 
 @dataclass(slots=True)
