@@ -29,6 +29,7 @@ from shipway.data.slice import stream_columns
 from shipway.data.spine import ASKED, ask_view, spine_of
 from shipway.data.upkeep import Upkeep
 from shipway.kit.file import write_atomic
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Constant, walk
 from shipway.ports.online import list_online, open_online, remove_online
 
@@ -41,6 +42,7 @@ _DTYPES: Final[dict[Kind, pl.DataType]] = {
     "bool": pl.Boolean(),
     "instant": pl.Datetime("us", "UTC"),
 }
+"""The types of columns by their kinds; of embeddings they also say a length."""
 BATCH: Final = 50_000
 """Rows that are applied in one write."""
 MANY: Final = 8
@@ -158,6 +160,11 @@ def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> Feat
     return FeatureSet(views=own, asked=asked)
 
 
+def _dtype_of(kind: Kind) -> pl.DataType:
+    length = length_of(kind)
+    return _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)
+
+
 def _kind(column: str, tables: Iterable[str], kinds: Schema) -> Kind:
     for table in tables:
         if column in kinds.get(table, {}):
@@ -199,7 +206,7 @@ def _check(
     """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
     files, none = workspace.tables.files, np.empty(0, dtype=np.int64)
     for name, plan in plans.items():
-        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
+        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _dtype_of(kind) for c, kind in sets[name].asked.items()})
         others = {
             table: pl.DataFrame(schema=files.types_of(commit.tables[table]))
             for table in plan.tables[1:]

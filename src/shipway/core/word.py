@@ -18,6 +18,7 @@ from shipway.core.argument import (
     write,
 )
 from shipway.core.check import Check, Rule
+from shipway.core.embedding import check_embeddings, spread_views, take_embeddings
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
@@ -37,6 +38,7 @@ def source(
     raw: str | Sequence[str],
     known_at: Mapping[str, str | Sequence[str]],
     restated: str | Sequence[str] = (),
+    embeddings: Mapping[str, int] | None = None,
     fresh: str | None = None,
     owner: str = "",
     doc: str = "",
@@ -50,6 +52,8 @@ def source(
         known_at: instant column to the columns known from that instant on; `always` for what was known beforehand.
         restated: of the columns known `always`, those that are corrected now and then; a change of any other is
             refused, for frames of the time before it would read the future.
+        embeddings: column to the number of its components, of columns that hold embeddings: the function returns lists
+            or arrays of that many numbers.
         fresh: how old its newest known-at may be, such as `2h`; the catalog says where it is older.
         owner: who answers for it, where that is not the owner of the project.
         doc: what it is, in place of the function's docstring.
@@ -89,10 +93,11 @@ def source(
                 f"restated column {column!r} is not declared as known always",
                 did_you_mean(column, [name for name, instant in seen.items() if instant == ALWAYS]),
             )
+    lengths = take_embeddings(embeddings or {}, seen, {*keys, *groups})
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected)
+        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected, lengths)
         where = f"source {noun.name!r}"
         if fresh is not None and not any(instant != ALWAYS for instant in groups):
             fact = f"{where} has `fresh`, and no instant at which anything becomes known"
@@ -159,6 +164,7 @@ def feature_view(
         for feature, value in given.items()
     }
     noun = FeatureView(_checked(name), entity, checked)
+    check_embeddings(noun, current_registry().sources)
     note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
     return current_registry().add(noun, note)
 
@@ -207,7 +213,7 @@ def model(
         on: the source whose rows are predicted.
         at: the instant each prediction is made, such as `flights.scheduled - "2h"`.
         label: what is predicted.
-        features: the views it is fed with.
+        features: the views it is fed with; it reads an embedding as its components, `vector_0`, `vector_1` and so on.
         rising: features whose rise must never lower the prediction.
         falling: features whose rise must never raise it.
         baselines: name to fewer views; the same function is trained on them, so that a gate can ask `auc.better_than`
@@ -224,7 +230,8 @@ def model(
     views = take_each(features, FeatureView, f"`features` {whose}", "list what sw.feature_view(...) returned")
     up = take_each(rising, Column, f"`rising` {whose}", "list features, such as customer.orders_90d")
     down = take_each(falling, Column, f"`falling` {whose}", "list features, such as customer.orders_90d")
-    fewer = _check_baselines(name, views, baselines)
+    sources = current_registry().sources
+    fewer = {each: spread_views(some, sources) for each, some in _check_baselines(name, views, baselines).items()}
 
     def decorate(function: Callable[..., Any]) -> Model:
         registry = current_registry()
@@ -232,7 +239,8 @@ def model(
         params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         for parameter, default in params.items():
             _check_default(name, parameter, default)
-        noun = Model(_checked(name), on, at, label, views, up, down, fewer, params)
+        read = spread_views(views, sources)
+        noun = Model(_checked(name), on, at, label, read, up, down, fewer, params)
         for column in (*up, *down):
             if flatten(column.table, column.name) not in noun.columns:
                 raise ShipwayError(

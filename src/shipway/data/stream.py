@@ -8,11 +8,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.core.column import refuse_aggregate
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
 from shipway.data.asof import find_newest
-from shipway.data.column import evaluate_row
+from shipway.data.column import evaluate_row, fill_invalid, normalise_column
 from shipway.data.key import Codes, Entities, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
@@ -20,7 +21,7 @@ from shipway.maths import window
 from shipway.maths.expression import render
 from shipway.maths.fixed import quantise
 from shipway.maths.instant import Instants, sort_instants
-from shipway.maths.vector import Vector
+from shipway.maths.vector import Vector, kind_of_values
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -55,6 +56,8 @@ class Streams:
     at: Ints = field(init=False)
     _asked: Instants = field(init=False)
     _entities: Entities = field(init=False)
+    _own: dict[str, pl.Series] = field(default_factory=dict[str, pl.Series])
+    _columns: dict[tuple[str, str], pl.Series] = field(default_factory=dict[tuple[str, str], pl.Series])
     _late: dict[str, Bools | None] = field(default_factory=dict[str, Bools | None])
     _known: dict[str, Instants] = field(default_factory=dict[str, Instants])
     _codes: dict[Pair, tuple[Codes, Codes]] = field(default_factory=dict[Pair, tuple[Codes, Codes]])
@@ -75,6 +78,7 @@ class Streams:
         self._asked = sort_instants(at)
         self._entities = Entities(spine)
         self._late.clear()
+        self._own.clear()
         self._clear()
 
     def forget(self, entity: Entity, to_come: Iterable[Entity]) -> None:
@@ -97,15 +101,36 @@ class Streams:
             self._late[instant] = late if late.any() else None
         return self._late[instant]
 
+    def own(self, name: str) -> pl.Series:
+        """Return a column of the row itself, null where it is not known yet."""
+        if name in self._own:
+            return self._own[name]
+        spine = self.plan.spine
+        values = normalise_column(require(spine.name, (name,), {spine.name: self.spine})[name])
+        late = self.late(spine.instant_of(name) or ALWAYS)
+        values = values if late is None else fill_invalid(values, ~late)
+        if isinstance(values.dtype, pl.Array):
+            # A model reads it component by component.
+            self._own[name] = values
+        return values
+
+    def column(self, table: str, name: str) -> pl.Series:
+        """Return a column of a stream's source; an embedding is kept for the next component."""
+        if (table, name) in self._columns:
+            return self._columns[table, name]
+        values = normalise_column(require(table, (name,), self.tables)[name])
+        if isinstance(values.dtype, pl.Array):
+            self._columns[table, name] = values
+        return values
+
     def raw(self, event: Event, value: Expr) -> Vector:
         """Return an expression on a stream's rows, one value a row of its source."""
         return evaluate_row(value, event.source.name, self.tables)
 
     def number(self, event: Event, value: Expr) -> Vector:
-        """Return an expression on a stream's rows that numbers can be made of; SW-203 for text."""
+        """Return an expression on a stream's rows that numbers can be made of; SW-203 for text and embeddings."""
         raw = self.raw(event, value)
-        if raw.values.dtype.kind == "O":
-            raise ShipwayError("SW-203", f"{render(value)} is text", "numbers, truth and time can be aggregated")
+        refuse_aggregate(value, kind_of_values(raw.values))
         return raw
 
     def value(self, event: Event, value: Expr) -> tuple[Vector, float]:

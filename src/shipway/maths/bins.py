@@ -103,8 +103,11 @@ def place(bins: Bins, vector: Vector) -> Ints:
         vector: values of shape (n,); numbers for edges and relative bins.
 
     Raises:
-        ValueError: if text is to be compared with numbers, or the declared values are of another kind than the column.
+        ValueError: if text is to be compared with numbers, or the declared values are of another kind than the column;
+            for embeddings.
     """
+    if vector.values.dtype.kind == "V":
+        raise ValueError("an embedding is no number, text or condition")
     if isinstance(bins, Categories):
         placed = _place_categories(bins.values, vector)
     elif isinstance(bins, Hashes):

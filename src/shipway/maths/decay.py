@@ -16,6 +16,7 @@ plus the other moved down, without a remainder.
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final, TypeVar
 
@@ -107,7 +108,7 @@ def lower_edge(instant: int, half_us: int) -> int:
     return (instant // half_us - (PERIODS - 1)) * half_us - 1
 
 
-def conclude(lanes: tuple[int, ...] | list[int], instant: int, half_us: int, unit: float) -> float:
+def conclude(lanes: Sequence[int], instant: int, half_us: int, unit: float) -> float:
     """Return the faded sum at an instant.
 
     Args:

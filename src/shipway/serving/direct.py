@@ -34,8 +34,8 @@ class Features(msgspec.Struct, frozen=True):
     """What was read for one row.
 
     Attributes:
-        values: one for each of the layout's columns: numbers, with NaN for null and conditions as 0 and 1; texts, with
-            None for null.
+        values: one for each of the layout's columns: numbers, with NaN for null and conditions as 0 and 1; texts and
+            embeddings, with None for null, an embedding as the bytes of its numbers.
         newest: for each of the layout's streams the instant of the newest event read, microseconds since 1970 UTC; None
             where none was, and for what was known beforehand, at no instant.
         watermarks: for each of the layout's streams the instant up to which the store has everything known; None where

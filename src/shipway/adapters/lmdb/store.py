@@ -104,11 +104,10 @@ class LmdbOnline:
         try:
             with self._handle.begin() as reading:
                 cursor = reading.cursor()
-                seek, item = cursor.set_range, cursor.item
                 for series, instant in newest:
                     found = None
-                    if seek(series + pack(_LATEST - instant)) and (one := item())[0] < series + _PAST:
-                        found = _LATEST - number(one[0][-_INSTANT_BYTES:], "big"), one[1]
+                    if cursor.set_range(series + pack(_LATEST - instant)) and (key := cursor.key()) < series + _PAST:
+                        found = _LATEST - number(key[-_INSTANT_BYTES:], "big"), cursor.value()
                     dated.append(found)
                 for names, instants in edges:
                     answers: list[bytes | None] = []
@@ -116,11 +115,9 @@ class LmdbOnline:
                     if len(instants) == 1:
                         _look_at(reading, names, pack(_LATEST - instants[0]), answers)
                         continue
-                    add, tails = answers.append, [pack(_LATEST - instant) for instant in instants]
+                    tails = [pack(_LATEST - instant) for instant in instants]
                     for name in names:
-                        past = name + _PAST
-                        for tail in tails:
-                            add(one[1] if seek(name + tail) and (one := item())[0] < past else None)
+                        _look_along(cursor, name, tails, answers)
         except lmdb.Error as fault:
             refuse(self._folder, fault)
         return dated, values
@@ -246,6 +243,17 @@ def _look_at(
         for place, name in enumerate(names, first):
             if answers[place] is None and cursor.set_range(name + tail) and cursor.key() < name + _PAST:
                 answers[place] = cursor.value()
+
+
+def _look_along(cursor: "lmdb.Cursor[bytes]", name: bytes, tails: Sequence[bytes], answers: list[bytes | None]) -> None:
+    """Look up a series at several instants, fastest where later ones come first."""
+    seek, value, past = cursor.set_range, cursor.value, name + _PAST
+    oldest = max(tails, default=b"")
+    if seek(name + oldest) and cursor.key() < past:
+        # What the oldest finds is of the series, and so is what the others find: their keys need not be looked at.
+        answers += [value() if seek(name + tail) else None for tail in tails]
+    else:
+        answers += [value() if seek(name + tail) and cursor.key() < past else None for tail in tails]
 
 
 def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: int, *, whole: bool) -> int:

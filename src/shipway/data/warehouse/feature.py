@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr
+from shipway.core.feature import ALWAYS, Entity, Expr, Source
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
 from shipway.data.stream import Place
 from shipway.data.warehouse.aggregate import aggregate
@@ -21,6 +21,7 @@ from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.stream import ASKED, Stream, Window
 from shipway.data.warehouse.translation import ROW, Columns, kind_in, to_sql
 from shipway.data.warehouse.vote import SIZES, Votes, write_sizes
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Column, Operation
 from shipway.maths.vector import Kind
 
@@ -69,6 +70,13 @@ def instant_in(expr: Expr, columns: Columns) -> str:
     return columns.dialect.whole.format(text) if kind_in(expr, columns) == "float" else text
 
 
+def known_instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
+    """Return when a row of a source is known, the least whole number for one that always is, as SQL."""
+    if instant == ALWAYS:
+        return relations(source.name).columns.dialect.cast("int", str(-(2**63)))
+    return to_sql(Column(source.name, instant), relations(source.name).columns)
+
+
 @dataclass(slots=True)
 class _Writer:
     """The statement as it grows: what the rows asked about hold, and the streams they read."""
@@ -108,7 +116,8 @@ class _Writer:
                 return expr
 
     def _found(self, name: str, kind: Kind) -> Column:
-        self.kinds[name] = _DTYPES[kind]
+        length = length_of(kind)
+        self.kinds[name] = _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)
         return Column(_FRAME, name)
 
     def _own(self, column: Column) -> str:

@@ -80,6 +80,8 @@ REDSHIFT: Final = replace(
     same="coalesce({0} = {1}, {0} is null and {1} is null)",
     text="collate(cast({} as varchar(65535)), 'case_sensitive')",
     bits=None,
+    # Its own sign for it also begins names of temporary tables.
+    xor="({0} + {1} - 2 * ({0} & {1}))",
     types={**POSTGRES.types, "text": "varchar(65535)", "vast": "decimal(38, 0)"},
     vast_bits=_DECIMAL_BITS,
     ranges=False,
