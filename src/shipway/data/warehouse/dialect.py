@@ -54,6 +54,8 @@ class Dialect:
         once: what keeps a relation of a statement from being calculated again wherever it is read; empty where nothing
             does.
         fence: what ends a select whose texts are not to be put in the places of their names further out.
+        embedding: how an array of one length in single precision is called, around the length; empty where there is
+            none.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Dialect:
     ranges: bool
     once: str
     fence: str
+    embedding: str = ""
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -177,6 +180,7 @@ DUCKDB: Final = Dialect(
     ranges=True,
     once="materialized ",
     fence="",
+    embedding="float[{}]",
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",
