@@ -267,17 +267,13 @@ def _read_sets(path: Path) -> FeatureSets:
     return sets
 
 
-<<<<<<< HEAD
 def _find_late(served: _Served, watermarks: Mapping[str, int | None], at: int) -> tuple[str, ...]:
     """Return the streams of a set that lie further back than their source says they may."""
     marks = {stream: watermarks.get(stream) for stream in served.expected}
     return tuple(s for s, most in served.expected.items() if (mark := marks[s]) is None or at - mark > most)
 
 
-def _show(found: Features, served: _Served) -> list[Scalar]:
-=======
 def _show(found: Features, served: _Served) -> list[Any]:
->>>>>>> main
     values: list[Any] = [None if value != value else value for value in found.values]  # NaN alone differs from itself
     for place in served.conditions:
         if values[place] is not None:
