@@ -174,6 +174,18 @@ def test_a_store_that_was_filled_from_runs_is_handed_over(till):
     check(till, 60, 70)
 
 
+def test_a_store_that_was_filled_from_whole_tables_is_built_anew_for_the_first_stream(till):
+    rewrite(till, 'event = "at"\n', 'event = "at"\nonline = false\n', "shipway.toml")
+    assert fill(till).followed == ()
+    rewrite(till, "online = false\n", "", "shipway.toml")
+    send(till, "orders", order(60, 60))
+    before = store(till)
+    follow(till)
+    assert store(till) != before
+    admit(till)
+    check(till, 60, 70)
+
+
 def test_how_far_behind_it_is_stands_everywhere(till, shipway):
     orders, refunds = list_streams(find_project(till))
     assert orders.online.store == store(till)

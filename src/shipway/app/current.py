@@ -175,11 +175,13 @@ class CurrentStore:
 
     Attributes:
         root: the project's folder.
+        refilling: held by the thread that builds another store.
     """
 
     def __init__(self, root: Path) -> None:
         """Take note of a project's folder; nothing is opened yet."""
         self.root = root
+        self.refilling = threading.Lock()
         self._guard = threading.Lock()
         self._open: OpenStore | None = None
 

@@ -113,10 +113,13 @@ class Joined:
 
     def _refill(self) -> None:
         """Build another store in the place of one that cannot be kept up by changes."""
-        self._tell("the online store is built anew from what the lake has")
         self._leave()
         self._refilled_s = time.monotonic()
-        materialise(find_project(self._current.root, upward=False), anew=True)
+        with self._current.refilling:
+            # Another stream may have done it meanwhile.
+            if self._current.mark == self._mark:
+                self._tell("the online store is built anew from what the lake has")
+                materialise(find_project(self._current.root, upward=False), anew=True)
 
     def _give_up(self, error: ShipwayError) -> None:
         """Do without the store for a while."""
