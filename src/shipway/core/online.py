@@ -19,14 +19,14 @@ import msgspec
 import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.feature import Entity, Expr, FeatureView, definition_of, entities_of, flatten, windows_of
 from shipway.core.level import ENTRIES
 from shipway.core.tree import Tree, list_trees
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.maths import bins as binning
 from shipway.maths.decay import LANES, PERIODS
 from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render, walk
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Span, render, walk
 from shipway.maths.vector import Vector
 from shipway.maths.wide import LIMBS
 
@@ -184,8 +184,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for view in self.views:
             for expr in view.features.values():
                 names |= dict.fromkeys(column.name for column in row_columns(expr))
-            if view.entity is not None:
-                names |= dict.fromkeys(view.entity.keys)
+            names |= dict.fromkeys(key for entity in view_entities(view) for key in entity.keys)
         return {name: self.schema[self.spine][name] for name in names}
 
     def find(self, stream: str, keys: tuple[str, ...], where: Expr | None = None, tree: Tree | None = None) -> int:
@@ -209,11 +208,9 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
     found: dict[_Place, list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
-            for node in walk(expr):
-                if isinstance(node, Aggregate):
-                    keys = () if view.entity is None else view.entity.keys
-                    for place in _list_places(node, keys):
-                        found.setdefault(place, []).append(node)
+            for entity, node in windows_of(expr, view.entity):
+                for place in _list_places(node, () if entity is None else entity.keys):
+                    found.setdefault(place, []).append(node)
     series = tuple(_make_series(place, found[place], schema) for place in sorted(found, key=_write_place))
     return Layout(
         spine=spine,
@@ -231,7 +228,7 @@ def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) ->
         ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
     """
 
-    def leaf(node: Column | Aggregate) -> Vector:
+    def leaf(node: Column | Aggregate | Feature) -> Vector:
         kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
         if kind is None:
             raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
@@ -274,7 +271,10 @@ def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
 
 
 def row_columns(expr: Expr) -> tuple[Column, ...]:
-    """Return the columns an expression reads of the row asked about: outside windows, and in their anchors."""
+    """Return the columns that a feature reads of the row asked about: outside windows, and in their anchors.
+
+    What it reads through other features is among them.
+    """
     found: dict[Column, None] = {}
     stack: list[Expr] = [expr]
     while stack:
@@ -285,9 +285,18 @@ def row_columns(expr: Expr) -> tuple[Column, ...]:
                 stack.extend(args)
             case Aggregate(anchor=anchor) if anchor is not None:
                 stack.append(anchor)
+            case Feature() as feature:
+                stack.append(definition_of(feature))
             case Aggregate() | Constant() | Span():
                 pass
     return tuple(found)
+
+
+def view_entities(view: FeatureView) -> tuple[Entity, ...]:
+    """Return the entities that a view's features need to be told, its own first."""
+    own = () if view.entity is None else (view.entity,)
+    read = (each for expr in view.features.values() for each in entities_of(expr, view.entity))
+    return tuple(dict.fromkeys([*own, *read]))
 
 
 def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
@@ -466,7 +475,7 @@ def _read_columns(
 
 def _columns_of(spine: str, views: Sequence[FeatureView], series: Sequence[Series]) -> Iterator[tuple[str, str]]:
     for view in views:
-        yield from ((spine, name) for name in (() if view.entity is None else view.entity.keys))
+        yield from ((spine, name) for entity in view_entities(view) for name in entity.keys)
         for expr in view.features.values():
             yield from ((spine, column.name) for column in row_columns(expr))
     for one in series:

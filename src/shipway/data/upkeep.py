@@ -19,7 +19,7 @@ import msgspec
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Source
+from shipway.core.feature import ALWAYS, Source, windows_of
 from shipway.core.online import (
     WATERMARKS,
     Layout,
@@ -35,7 +35,6 @@ from shipway.data.kept import DELETED
 from shipway.data.plan import Plan
 from shipway.data.series import SeriesWriter, list_drops, list_puts
 from shipway.data.tie import read_ties
-from shipway.maths.expression import Aggregate, walk
 from shipway.ports.online import Online
 
 _EARLIEST: Final = -(1 << 63)
@@ -348,5 +347,6 @@ def _find_keep(layout: Layout, stream: str) -> int | None:
 
 def _is_unbounded(layout: Layout, stream: str) -> bool:
     """Tell whether a row of any age may be read of a stream."""
-    nodes = [node for view in layout.views for expr in view.features.values() for node in walk(expr)]
-    return any(isinstance(node, Aggregate) and node.stream == stream and node.width_us is None for node in nodes)
+    exprs = [expr for view in layout.views for expr in view.features.values()]
+    nodes = [node for expr in exprs for _, node in windows_of(expr, None)]
+    return any(node.stream == stream and node.width_us is None for node in nodes)

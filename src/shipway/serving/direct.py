@@ -151,7 +151,7 @@ def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], onl
         return None
     if len({one.prefix for one in known}) > 1 or any(pack.texts for pack in packs if pack.prefix == known[0].prefix):
         return None
-    if len({block.stream for block in plan.blocks}) != plan.streams:
+    if len({block.stream for block in plan.blocks}) != plan.streams or any(block.entity for block in plan.blocks):
         return None
     return DirectReader(online, plan, known)
 

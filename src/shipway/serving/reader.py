@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from operator import add
 from typing import Any, Final, TypeAlias
 
+from shipway.core.feature import windows_of
 from shipway.core.level import ENTRIES
 from shipway.core.online import (
     SCALE,
@@ -22,7 +23,6 @@ from shipway.core.online import (
 )
 from shipway.core.pack import INSTANT
 from shipway.maths.decay import LANES, conclude, lower_edge
-from shipway.maths.expression import Aggregate, walk
 from shipway.maths.wide import LIMBS
 from shipway.ports.online import Online
 from shipway.serving.direct import Features, find_direct
@@ -269,9 +269,9 @@ def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, in
     column = 0
     for view in layout.views:
         for expr in view.features.values():
-            for node in walk(expr):
-                if isinstance(node, Aggregate) and view.entity is not None and node.kind in ("last", "age"):
-                    number = numbers[encode_level(layout.find(node.stream, view.entity.keys, node.where), ENTRIES)]
+            for entity, node in windows_of(expr, view.entity):
+                if entity is not None and node.kind in ("last", "age"):
+                    number = numbers[encode_level(layout.find(node.stream, entity.keys, node.where), ENTRIES)]
                     if node.width_us is not None:
                         limits.append((column, number, node.width_us))
             column += 1

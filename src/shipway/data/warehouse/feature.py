@@ -11,14 +11,14 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr
+from shipway.core.feature import ALWAYS, Entity, Expr, definition_of, entity_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
 from shipway.data.stream import Place
 from shipway.data.warehouse.dialect import Dialect
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.stream import ASKED, Stream
 from shipway.data.warehouse.translation import ROW, Columns, kind_in, to_sql
-from shipway.maths.expression import Aggregate, Column, Operation
+from shipway.maths.expression import Aggregate, Column, Feature, Operation
 from shipway.maths.vector import Kind
 
 _FRAME: Final = "the frame"
@@ -100,6 +100,8 @@ class _Writer:
             case Aggregate():
                 assert entity is not None
                 return self._found(*self._aggregate(expr, entity))
+            case Feature():
+                return self._settle(definition_of(expr), entity_of(expr))
             case _:
                 return expr
 

@@ -12,10 +12,11 @@ import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Expr, Source
+from shipway.core.feature import ALWAYS, Expr, Source, windows_of
 from shipway.core.online import RESOLUTION
 from shipway.data.known import (
     EarlyRead,
+    keys_of,
     own_columns,
     say_example,
     say_lead,
@@ -30,7 +31,7 @@ from shipway.data.warehouse.feature import instant_in
 from shipway.data.warehouse.relation import Question
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.translation import cast_to, kind_in, to_sql
-from shipway.maths.expression import Aggregate, Column, Constant, render, walk
+from shipway.maths.expression import Aggregate, Column, Constant, render
 
 Ask = Callable[[Question], pl.DataFrame]
 
@@ -179,25 +180,28 @@ def _guard_plans(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard
     """Check windows that look past the prediction: their events must be known early enough for all rows."""
     guards: list[Guard] = []
     for column in plan.columns:
-        for node in walk(column.expr):
-            if isinstance(node, Aggregate) and node.anchor is not None:
-                event = plan.events[node.stream]
-                keys = column.entity.keys if column.entity else ()
+        for entity, node in windows_of(column.expr, column.entity):
+            if node.anchor is not None:
+                event, keys = plan.events[node.stream], keys_of(entity)
                 guards += [
-                    _guard_plan(plan, column, node, name, relations)
+                    _guard_plan(plan, column, (keys, node), name, relations)
                     for name in dict.fromkeys((event.known_at, *keys, *stream_columns(node)))
                 ]
     return guards
 
 
 def _guard_plan(
-    plan: Plan, column: PlannedColumn, node: Aggregate, name: str, relations: Callable[[str], Relation]
+    plan: Plan,
+    column: PlannedColumn,
+    window: tuple[tuple[str, ...], Aggregate],
+    name: str,
+    relations: Callable[[str], Relation],
 ) -> Guard:
+    keys, node = window
     event, spine = plan.events[node.stream], relations(plan.spine.name)
     source, there = event.source, relations(event.source.name)
     planned = _instant(source, event.known_at, relations)
     known = _instant(source, source.instant_of(name) or name, relations)
-    keys = column.entity.keys if column.entity else ()
     happens = " and ".join([f"{planned} is not null", *(f"{there.columns.name(key)} is not null" for key in keys)])
     dated = f"{happens} and {known} > {_instant(source, ALWAYS, relations)}"
     never = f"count(case when {happens} and {known} is null then 1 end) > 0"
@@ -256,10 +260,9 @@ def _guard_sums(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]
     """Check that what is added up can be added up exactly."""
     summed: dict[str, dict[_Sum, None]] = {}
     for column in plan.columns:
-        for node in walk(column.expr):
-            if isinstance(node, Aggregate) and node.value is not None and node.kind in ("sum", "mean", "share"):
-                keys = column.entity.keys if column.entity else ()
-                place = _Sum(node.stream, keys, node.where, node.value)
+        for entity, node in windows_of(column.expr, column.entity):
+            if node.value is not None and node.kind in ("sum", "mean", "share"):
+                place = _Sum(node.stream, keys_of(entity), node.where, node.value)
                 summed.setdefault(plan.events[node.stream].source.name, {})[place] = None
     return [_guard_table(plan, [*places], relations(table), relations) for table, places in summed.items()]
 

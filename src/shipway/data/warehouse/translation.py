@@ -16,7 +16,7 @@ from shipway.core.feature import Expr
 from shipway.data.warehouse.dialect import Dialect
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render, walk
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Scalar, Span, render, walk
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, result_kind
 
 ROW: Final = "t"
@@ -122,8 +122,9 @@ def _translate(expr: Expr, columns: Columns) -> tuple[str, Kind]:
             return (text if text.startswith("cast(") else columns.dialect.cast(kind, text)), kind
         case Span():
             return _translate(Constant(expr.us), columns)
-        case Aggregate():
-            raise ShipwayError("SW-106", f"{render(expr)} is a window", "only the columns of one row can be read here")
+        case Aggregate() | Feature():
+            said = "a window" if isinstance(expr, Aggregate) else "a feature of a view"
+            raise ShipwayError("SW-106", f"{render(expr)} is {said}", "only the columns of one row can be read here")
         case Operation():
             return _translate_operation(expr, columns)
 
