@@ -14,7 +14,7 @@ demo: $(STAMP)-demo ## install and run the flights example to its report
 	@$(BIN)/shipway demo
 
 test: $(STAMP)-dev ## install and run every test
-	@$(BIN)/python -m pytest -n 2 --dist worksteal
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=25
 
 check: $(STAMP)-dev ## lint, types, and the floors of the house
 	@$(BIN)/ruff check .

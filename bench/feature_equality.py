@@ -42,8 +42,9 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.ray.engine import RayEngine
 from shipway.app.project import Project, find_project
 from shipway.core import window as w
+from shipway.core.column import read_kinds
 from shipway.core.feature import Entity, Event, Expr, FeatureView, Source
-from shipway.core.online import Layout, make_layout, read_kinds
+from shipway.core.online import Layout, make_layout
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame, instants_asked
 from shipway.data.materialisation import Materialiser

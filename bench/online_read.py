@@ -34,8 +34,10 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.redis.store import RedisOnline
 from shipway.adapters.sqlite.online import SqliteOnline
 from shipway.core import window as w
+from shipway.core.column import Schema
+from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import Entity, FeatureView, Source
-from shipway.core.online import Layout, Schema, encode_series, make_layout, pack_entry
+from shipway.core.online import Layout, make_layout
 from shipway.core.pack import find_packs
 from shipway.data.pack import pack_frame
 from shipway.kit.duration import DAY, HOUR

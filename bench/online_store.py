@@ -35,7 +35,7 @@ import lmdb
 
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.sqlite.online import SqliteOnline
-from shipway.core.online import encode_series
+from shipway.core.entry import encode_series
 from shipway.kit.duration import DAY, HOUR
 
 Entry = tuple[bytes, int, bytes]

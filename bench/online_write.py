@@ -34,8 +34,9 @@ from shipway.adapters.file.reader import FileReader
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.app.project import find_project
 from shipway.core import window as w
+from shipway.core.column import read_kinds
 from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Source
-from shipway.core.online import Layout, make_layout, read_kinds
+from shipway.core.online import Layout, make_layout
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_views
 from shipway.data.source import make_source

@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from shipway.core import window as w
+from shipway.core.column import Kind
 from shipway.core.feature import Entity, Expr, FeatureView, Source
-from shipway.core.online import Kind, make_layout
+from shipway.core.online import make_layout
 from shipway.data.feed import make_feed
 from shipway.data.frame import build_frame
 from shipway.data.materialisation import Materialiser

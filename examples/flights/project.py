@@ -1,6 +1,5 @@
 """Will this flight arrive more than 15 minutes late? Asked two hours before its scheduled departure."""
 
-import lightgbm
 import polars as pl
 
 import shipway as sw
@@ -132,8 +131,10 @@ BAD = {org.dep_mean_1h: 20, everyone.dep_mean_1h: 20, co.dep_mean_3h: 20, dst.de
     features=[ride, plane, wx, everyone, org, car, co, dst, rt, fn, legs],
     baselines={"schedule": [ride, plane]},
 )
-def train(frame: sw.TrainFrame, *, rounds: int = 60, leaves: int = 31, rate: float = 0.15) -> lightgbm.Booster:
+def train(frame: sw.TrainFrame, *, rounds: int = 60, leaves: int = 31, rate: float = 0.15):
     """Boost trees on everything that was known two hours before departure."""
+    import lightgbm  # here, so that commands that train nothing need not wait for it
+
     params = {
         "objective": "binary", "learning_rate": rate, "num_leaves": leaves, "max_bin": 127, "min_data_in_leaf": 100,
         "feature_fraction": 0.7, "monotone_constraints": list(frame.monotone), "num_threads": frame.threads,

@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from shipway import windows as w
+from shipway.core.column import read_kinds
 from shipway.core.feature import Entity, Expr, FeatureView, Source
 from shipway.core.kind import feature_kind
-from shipway.core.online import read_kinds
 from shipway.data.frame import build_frame
 from shipway.data.plan import plan_views
 from shipway.testing.refusal import expect_refusal

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from shipway.core.entry import encode_series
 from shipway.core.level import BLOCK, FAN, TALLEST, count_spans, is_cut, mix_instant, name_level
-from shipway.core.online import encode_series
 from shipway.data.run import find_cuts
 
 

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.core import window as w
+from shipway.core.entry import encode_series
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
-from shipway.core.online import encode_series, make_layout
+from shipway.core.online import make_layout
 from shipway.data.feed import make_feed
 from shipway.data.plan import plan_views
 from shipway.testing.schema import schema_of

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipway.core.online import encode_series
+from shipway.core.entry import encode_series
 from shipway.data.instant import LEAF, Instant, Shape
 from shipway.testing.fake.online import MemoryOnline
 

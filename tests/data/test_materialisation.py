@@ -9,10 +9,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipway.core import window as w
+from shipway.core.entry import encode_series, unpack_entry
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.level import BASES, name_level
-from shipway.core.online import encode_series, make_layout, unpack_entry
+from shipway.core.online import make_layout
 from shipway.data.feed import make_feed
 from shipway.data.materialisation import Materialiser
 from shipway.data.plan import plan_views

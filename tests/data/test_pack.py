@@ -8,8 +8,9 @@ import pytest
 
 from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.core import window as w
+from shipway.core.entry import encode_entity, encode_place, encode_series, pack_entry
 from shipway.core.feature import Entity, FeatureView, Source
-from shipway.core.online import encode_entity, encode_place, encode_series, make_layout, pack_entry
+from shipway.core.online import make_layout
 from shipway.core.pack import decode_pack, find_packs, make_pack
 from shipway.data.pack import PackedOnline, pack_frame
 from shipway.testing.fake import MemoryOnline

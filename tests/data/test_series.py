@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipway.core.entry import encode_series, unpack_entry
 from shipway.core.error import ShipwayError
 from shipway.core.level import BASES, count_spans, is_cut, name_level
-from shipway.core.online import Series, encode_series, unpack_entry
+from shipway.core.online import Series
 from shipway.data.run import Contributions
 from shipway.data.series import SeriesWriter, list_drops, list_puts
 from shipway.maths.expression import Column
+from shipway.serving.cell import Extremum
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block, Extremum
+from shipway.serving.plan import Block
 from shipway.testing.fake.online import MemoryOnline
 
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1

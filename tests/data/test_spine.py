@@ -3,9 +3,9 @@
 import polars as pl
 import pytest
 
+from shipway.core.column import row_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Event, FeatureView, Source
-from shipway.core.online import row_columns
 from shipway.core.window import around, count, mean
 from shipway.data.spine import ASKED, ask_view, find_row, read_value, require_value, spine_like, spine_of
 from shipway.maths.expression import Column

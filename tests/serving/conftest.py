@@ -24,8 +24,9 @@ from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
 from shipway.core.bundle import InputColumn
+from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
-from shipway.core.online import encode_series, make_layout, pack_entry
+from shipway.core.online import make_layout
 from shipway.core.service import Routing, Variant
 from shipway.delivery.bundle import build_bundle
 from shipway.kit.canonical import canonical_json

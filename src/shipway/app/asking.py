@@ -13,9 +13,9 @@ from shipway.app.instant import read_instant
 from shipway.app.project import Project, find_project
 from shipway.app.target import check_target
 from shipway.app.workspace import Workspace
+from shipway.core.column import row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import FeatureView, entities_of
-from shipway.core.online import row_columns, view_entities
+from shipway.core.feature import FeatureView, entities_of, view_entities
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_views
 from shipway.data.slice import stream_columns

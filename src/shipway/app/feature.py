@@ -15,10 +15,10 @@ from shipway.app.project import Project
 from shipway.app.target import check_target
 from shipway.app.warehouse import Whereabouts, build_warehouse_frame
 from shipway.app.workspace import Workspace
+from shipway.core.column import row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, Source
+from shipway.core.feature import Expr, FeatureView, Source, view_entities
 from shipway.core.model import Model
-from shipway.core.online import row_columns, view_entities
 from shipway.core.registry import Registry
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_frame, plan_views

@@ -8,8 +8,8 @@ from shipway.app.instant import read_instant
 from shipway.app.online import read_sets
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.column import Kind
 from shipway.core.error import ShipwayError
-from shipway.core.online import Kind
 from shipway.kit.suggestion import did_you_mean
 
 

@@ -12,10 +12,11 @@ from shipway.adapters.file.fault import translate_fault
 from shipway.app.project import Project
 from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
+from shipway.core.column import Kind, Schema, read_kinds, row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, FeatureView, windows_of
+from shipway.core.feature import Entity, FeatureView, view_entities, windows_of
 from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
-from shipway.core.online import Kind, Layout, Schema, make_layout, read_kinds, row_columns, view_entities
+from shipway.core.online import Layout, make_layout
 from shipway.core.table import Commit
 from shipway.data.kept import DELETED
 from shipway.data.known import find_early_reads

@@ -14,8 +14,9 @@ from shipway.app.runner import Made, Runner
 from shipway.app.training import Trained, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
+from shipway.core.column import read_kinds
 from shipway.core.model import Model
-from shipway.core.online import Layout, make_layout, read_kinds
+from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
 from shipway.core.projection import State, VersionState
 from shipway.data.plan import plan_frame

@@ -6,8 +6,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.core.column import Schema
 from shipway.core.feature import FeatureView
-from shipway.core.online import Schema
 from shipway.kit.canonical import digest_value
 
 LAYOUT: Final = 2

@@ -228,6 +228,13 @@ def entities_of(expr: Expr, entity: Entity | None) -> tuple[Entity, ...]:
     return tuple(found)
 
 
+def view_entities(view: FeatureView) -> tuple[Entity, ...]:
+    """Return the entities that a view's features need to be told, its own first."""
+    own = () if view.entity is None else (view.entity,)
+    read = (each for expr in view.features.values() for each in entities_of(expr, view.entity))
+    return tuple(dict.fromkeys([*own, *read]))
+
+
 def flatten(view: str, feature: str) -> str:
     """Return the name of a feature's column in a frame."""
     return f"{view}_{feature}"

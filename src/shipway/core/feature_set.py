@@ -4,8 +4,9 @@ from typing import Final
 
 import msgspec
 
+from shipway.core.column import Kind, Schema
 from shipway.core.feature import FeatureView
-from shipway.core.online import Kind, Layout, Schema, Series
+from shipway.core.online import Layout, Series
 
 FILE: Final = "features.json"
 """The file in a project's folder of state that says what is served, and from which store."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Final
 
+from shipway.core.column import Kind as ColumnKind
+from shipway.core.column import kind_of
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, definition_of
-from shipway.core.online import Kind as ColumnKind
-from shipway.core.online import kind_of
 from shipway.maths.bins import Categories, Hashes, kind_of_categories
 from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import resolve_kind

@@ -1,4 +1,4 @@
-"""The layout of the online store: which series a set of feature views reads, and the bytes they are kept in.
+"""The layout of the online store: which series a set of feature views reads.
 
 A *series* holds what one stream of events adds up to for one entity, one entry for each instant at which something
 happened: running counts and totals up to and with that instant, in two parts (`core/level.py` says why), and the values
@@ -11,28 +11,24 @@ agreed on.
 """
 
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
 
+from shipway.core.column import DTYPES, Kind, Schema, kind_of, row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Expr, FeatureView, definition_of, entities_of, flatten, windows_of
-from shipway.core.level import ENTRIES
+from shipway.core.feature import Expr, FeatureView, flatten, view_entities, windows_of
 from shipway.core.tree import Tree, list_trees
-from shipway.kit.canonical import digest_bytes, digest_value
+from shipway.kit.canonical import digest_value
 from shipway.maths import bins as binning
 from shipway.maths.decay import LANES, PERIODS
-from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Span, render, walk
+from shipway.maths.expression import Aggregate, Column, render, walk
 from shipway.maths.vector import Vector
 from shipway.maths.wide import LIMBS
 
-Kind: TypeAlias = Literal["int", "float", "text", "bool", "instant"]
-Schema: TypeAlias = dict[str, dict[str, Kind]]
-"""Table to column to kind, of every column that a set of views reads."""
 Scalar: TypeAlias = bool | int | float | str | None
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
@@ -41,25 +37,8 @@ RESOLUTION: Final = 1e-6
 """Floating-point values are summed as whole multiples of this, so that sums are exact in any order."""
 SCALE: Final = 1 / RESOLUTION
 """How many units of a scaled sum make one."""
-LONGEST_KEY: Final = 200
-"""Bytes of an entity's key up to which it stands in the store as it is; a longer one by its digest."""
 _FORM: Final = 3
 """The form of what is kept; another one is another store."""
-WATERMARKS: Final = b"\xff\xff"
-"""The name of the one entry that says up to when a store has everything; it stands at instant 0."""
-_ROW_STATES: Final = b"\xff\xfe"
-"""What the names of rows begin with: where a series' name has a place that no layout has so many series for."""
-_EARLIEST: Final = -(1 << 63)
-_HASHED: Final = b"\xc1"  # the one byte that begins no MessagePack value
-_PACK: Final = msgspec.msgpack.Encoder()
-_UNPACK: Final = msgspec.msgpack.Decoder(list[Any])
-_DTYPES: Final[dict[Kind, Any]] = {
-    "int": np.int64,
-    "float": np.float64,
-    "text": np.object_,
-    "bool": np.bool_,
-    "instant": np.int64,
-}
 
 
 class Fading(msgspec.Struct, frozen=True):
@@ -221,178 +200,6 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
     )
 
 
-def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) -> Kind:
-    """Return the kind of value an expression on a table's rows has; instants and durations are `int`.
-
-    Raises:
-        ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
-    """
-
-    def leaf(node: Column | Aggregate | Feature) -> Vector:
-        kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
-        if kind is None:
-            raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
-        return Vector(np.empty(0, dtype=_DTYPES[kind]), np.empty(0, dtype=np.bool_))
-
-    try:
-        values = evaluate(expr, leaf, 0).values
-    except ValueError as error:
-        raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
-    kinds: dict[str, Kind] = {"b": "bool", "i": "int", "f": "float", "O": "text"}
-    return kinds[values.dtype.kind]
-
-
-def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
-    """Return the kinds of a table's columns from their types as Polars writes them; those of no kind are left out.
-
-    A date, and a date and time with a zone, is an instant; a duration, and a time without a zone, a number of
-    microseconds.
-    """
-    names: tuple[tuple[str, Kind], ...] = (
-        ("Int", "int"),
-        ("UInt", "int"),
-        ("Float", "float"),
-        ("Decimal", "float"),
-        ("String", "text"),
-        ("Categorical", "text"),
-        ("Enum", "text"),
-        ("Boolean", "bool"),
-        ("Datetime", "instant"),
-        ("Date", "instant"),
-        ("Duration", "int"),
-    )
-    kinds: dict[str, Kind] = {}
-    for column, written in columns.items():
-        for name, kind in names:
-            if written.startswith(name):
-                kinds[column] = "int" if "time_zone=None" in written else kind
-                break
-    return kinds
-
-
-def row_columns(expr: Expr) -> tuple[Column, ...]:
-    """Return the columns that a feature reads of the row asked about: outside windows, and in their anchors.
-
-    What it reads through other features is among them.
-    """
-    found: dict[Column, None] = {}
-    stack: list[Expr] = [expr]
-    while stack:
-        match stack.pop():
-            case Column() as column:
-                found[column] = None
-            case Operation(args=args):
-                stack.extend(args)
-            case Aggregate(anchor=anchor) if anchor is not None:
-                stack.append(anchor)
-            case Feature() as feature:
-                stack.append(definition_of(feature))
-            case Aggregate() | Constant() | Span():
-                pass
-    return tuple(found)
-
-
-def view_entities(view: FeatureView) -> tuple[Entity, ...]:
-    """Return the entities that a view's features need to be told, its own first."""
-    own = () if view.entity is None else (view.entity,)
-    read = (each for expr in view.features.values() for each in entities_of(expr, view.entity))
-    return tuple(dict.fromkeys([*own, *read]))
-
-
-def encode_series(place: int, keys: Sequence[Scalar]) -> bytes:
-    """Return the name of one entity's series: its place in the layout, then the key, which is a prefix of no other.
-
-    Args:
-        place: place of the series in the layout.
-        keys: the entity's key values, none of them null; of the kinds the schema says.
-    """
-    return encode_level(place, ENTRIES) + encode_entity(keys)
-
-
-def encode_place(place: int) -> bytes:
-    """Return what the names of all series at a place of the layout begin with, on whatever level."""
-    return place.to_bytes(2, "big")
-
-
-def encode_level(place: int, level: int) -> bytes:
-    """Return what the names on one level of all series at a place begin with; the entity's key follows."""
-    return encode_place(place) + level.to_bytes()
-
-
-def encode_entity(keys: Sequence[Scalar]) -> bytes:
-    """Return what follows in the name of one entity's series, the same for every series of that entity.
-
-    Args:
-        keys: the entity's key values, none of them null; of the kinds the schema says.
-    """
-    if not keys:
-        return b""
-    # Zero has two forms as a floating-point number, and a frame takes them for one.
-    packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
-    return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
-
-
-def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
-    """Return the name under which a store keeps what a source's row has added to it.
-
-    Args:
-        source: the source's place among those the layout reads.
-        keys: the values of the row's key.
-    """
-    return _ROW_STATES + source.to_bytes(2, "big") + encode_entity(keys)
-
-
-def encode_rows(source: int) -> bytes:
-    """Return what the names of all rows of a source begin with."""
-    return _ROW_STATES + source.to_bytes(2, "big")
-
-
-def pack_watermarks(watermarks: Sequence[int]) -> bytes:
-    """Return the bytes of the instants up to which a store has everything, one for each stream of its layout."""
-    return struct.pack(f"<{len(watermarks)}q", *watermarks)
-
-
-def unpack_watermarks(watermarks: bytes) -> tuple[int | None, ...]:
-    """Return for each stream the instant up to which a store has everything known; None where nobody knows."""
-    found = struct.unpack(f"<{len(watermarks) // 8}q", watermarks)
-    return tuple(None if instant == _EARLIEST else instant for instant in found)
-
-
-def pack_entry(packing: struct.Struct, totals: Sequence[int], varied: Sequence[Any] = ()) -> bytes:
-    """Return the bytes of an entry.
-
-    Args:
-        packing: of the series.
-        totals: rows since the last cut, then for each sum how many were valid and their total since then, then what
-            else of the series adds up.
-        varied: the newest row's values, then for each extremum the least and the greatest value among the rows of the
-            entry's instant, then the oldest row's values and its tie, then the newest row's tie; empty where the series
-            keeps none of these.
-    """
-    fixed = packing.pack(*totals)
-    return fixed + _PACK.encode(varied) if varied else fixed
-
-
-def unpack_entry(packing: struct.Struct, entry: bytes) -> tuple[tuple[int, ...], list[Any]]:
-    """Return the totals and the varied part of an entry, as `pack_entry` was given them."""
-    return packing.unpack_from(entry), unpack_varied(packing, entry)
-
-
-def unpack_varied(packing: struct.Struct, entry: bytes) -> list[Any]:
-    """Return the varied part of an entry alone."""
-    return _UNPACK.decode(entry[packing.size :]) if len(entry) > packing.size else []
-
-
-def pack_values(values: Sequence[Any]) -> bytes:
-    """Return the bytes of values alone: the varied part of an entry, or the least and the greatest values of a span."""
-    return _PACK.encode(values)
-
-
-def unpack_values(values: bytes) -> list[Any]:
-    """Return values as `pack_values` was given them."""
-    return _UNPACK.decode(values)
-
-
 _Place: TypeAlias = tuple[str, tuple[str, ...], Expr | None, Tree | None]
 """A stream, an entity's keys, the condition that rows are chosen by, and the level of a tree."""
 
@@ -449,7 +256,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
 
 def _check_bins(tree: Tree, table: str, schema: Schema) -> None:
-    values = np.empty(0, dtype=_DTYPES[kind_of(tree.value, table, schema)])
+    values = np.empty(0, dtype=DTYPES[kind_of(tree.value, table, schema)])
     try:
         binning.place(tree.bins, Vector(values, np.empty(0, dtype=np.bool_)))
     except ValueError as error:

@@ -18,8 +18,10 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
+from shipway.core.column import Kind, kind_of
+from shipway.core.entry import encode_entity, pack_values
 from shipway.core.error import ShipwayError
-from shipway.core.online import Kind, Layout, Scalar, encode_entity, kind_of, pack_values
+from shipway.core.online import Layout, Scalar
 from shipway.kit.canonical import digest_value
 
 VERSION: Final = 1

@@ -12,8 +12,9 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import polars as pl
 
+from shipway.core.entry import encode_series
 from shipway.core.feature import Event
-from shipway.core.online import Layout, Scalar, Series, Tie, encode_series
+from shipway.core.online import Layout, Scalar, Series, Tie
 from shipway.data.column import vector_of
 from shipway.data.instant import Row
 from shipway.data.known import instants_of

@@ -14,8 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.core.entry import encode_series
 from shipway.core.feature import Event
-from shipway.core.online import Layout, Scalar, Series, encode_series
+from shipway.core.online import Layout, Scalar, Series
 from shipway.data.column import vector_of
 from shipway.data.instant import Row
 from shipway.data.key import code_keys, rank_ties

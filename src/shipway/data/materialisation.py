@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from shipway.core.entry import WATERMARKS, encode_place, pack_watermarks
 from shipway.core.error import ShipwayError
-from shipway.core.online import WATERMARKS, Layout, encode_place, pack_watermarks
+from shipway.core.online import Layout
 from shipway.data.feed import Feed, StreamFeed
 from shipway.data.instant import Changed, Row
 from shipway.data.series import SeriesWriter, list_drops, list_puts

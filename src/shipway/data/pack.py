@@ -13,9 +13,10 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.core.entry import encode_entity, encode_level, pack_entry, unpack_entry
 from shipway.core.error import ShipwayError
 from shipway.core.level import ENTRIES
-from shipway.core.online import Layout, encode_entity, encode_level, pack_entry, unpack_entry
+from shipway.core.online import Layout
 from shipway.core.pack import (
     FIELDS,
     INSTANT,

@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
-from shipway.core.feature import ALWAYS, Entity, Event, FeatureView, Source, windows_of
-from shipway.core.online import row_columns, view_entities
+from shipway.core.column import row_columns
+from shipway.core.feature import ALWAYS, Entity, Event, FeatureView, Source, view_entities, windows_of
 from shipway.data.frame import build_frame
 from shipway.data.known import instants_of
 from shipway.data.plan import plan_views

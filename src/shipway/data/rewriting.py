@@ -12,8 +12,8 @@ from itertools import pairwise
 from operator import add, sub
 from typing import Final
 
+from shipway.core.entry import pack_values, unpack_values, unpack_varied
 from shipway.core.level import BASES, is_cut, name_level
-from shipway.core.online import pack_values, unpack_values, unpack_varied
 from shipway.data.instant import Change, Changed, Store, Summary
 
 _EARLIEST: Final = -(1 << 63)

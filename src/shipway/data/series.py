@@ -14,9 +14,10 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from shipway.core.entry import pack_entry, pack_values, unpack_entry, unpack_varied
 from shipway.core.error import ShipwayError
 from shipway.core.level import BASES, is_cut, name_level
-from shipway.core.online import Series, pack_entry, pack_values, unpack_entry, unpack_varied
+from shipway.core.online import Series
 from shipway.data.instant import Change, Changed, Instant, Row, Shape, Store, Summary
 from shipway.data.rewriting import End, Rewriting
 from shipway.data.run import Contributions, Groups, add_up, are_large, find_needed, group_rows

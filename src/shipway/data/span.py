@@ -8,8 +8,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from shipway.core.entry import pack_values, unpack_values
 from shipway.core.level import SPANS, TALLEST, count_spans, name_level
-from shipway.core.online import pack_values, unpack_values
 from shipway.data.instant import Changed, Store, pick
 
 _EARLIEST: Final = -(1 << 63)

@@ -18,17 +18,10 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
+from shipway.core.entry import WATERMARKS, encode_place, encode_row, encode_rows, pack_watermarks
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source, windows_of
-from shipway.core.online import (
-    WATERMARKS,
-    Layout,
-    Tie,
-    encode_place,
-    encode_row,
-    encode_rows,
-    pack_watermarks,
-)
+from shipway.core.online import Layout, Tie
 from shipway.data.fact import Facts, FactStream
 from shipway.data.instant import Changed
 from shipway.data.kept import DELETED

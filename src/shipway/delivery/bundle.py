@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, NATIVE, PORTABLE, InputColumn, Manifest
+from shipway.core.column import Schema
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
-from shipway.core.online import Schema
 from shipway.delivery.card import write_parity
 from shipway.delivery.parity import choose_golden, complete_rows, measure_parity
 from shipway.kit.canonical import canonical_json, digest_bytes

@@ -231,9 +231,17 @@ class Column(Expression, frozen=True, tag="column"):
 
 
 class Constant(Expression, frozen=True, tag="constant"):
-    """One value for all rows."""
+    """One value for all rows; 1, 1.0 and True are three, for what is computed with them differs."""
 
     value: Scalar
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by how the value is written, which tells the kinds and the two zeros apart."""
+        return isinstance(other, Constant) and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        """Hash as equality asks for."""
+        return hash(repr(self.value))
 
 
 class Span(Expression, frozen=True, tag="span"):

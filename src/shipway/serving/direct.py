@@ -11,11 +11,13 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from shipway.core.online import WATERMARKS, Layout, Scalar, encode_entity, unpack_watermarks
+from shipway.core.entry import WATERMARKS, encode_entity, unpack_watermarks
+from shipway.core.online import Layout, Scalar
 from shipway.core.pack import INSTANT, find_packs
 from shipway.maths.scalar import Getter
 from shipway.ports.online import Online
-from shipway.serving.plan import ANY_AGE, Plan
+from shipway.serving.cell import ANY_AGE
+from shipway.serving.plan import Plan
 from shipway.serving.stored import Stored
 
 MATRIX_ROWS: Final = 8

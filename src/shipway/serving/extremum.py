@@ -7,10 +7,11 @@ there on narrower, down to single entries, to where the window starts.
 from collections.abc import Sequence
 from typing import Any, Final
 
+from shipway.core.entry import unpack_values
 from shipway.core.level import SPANS, TALLEST, name_level
-from shipway.core.online import unpack_values
 from shipway.ports.online import Online
-from shipway.serving.plan import Block, Extremum
+from shipway.serving.cell import Extremum
+from shipway.serving.plan import Block
 
 _EARLIEST: Final = -(1 << 63)
 _AT_ONCE: Final = 3

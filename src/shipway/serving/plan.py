@@ -8,135 +8,40 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from shipway.core.column import row_columns
+from shipway.core.entry import encode_level, unpack_varied
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Expr, definition_of, entity_of, windows_of
+from shipway.core.feature import Entity, Expr, definition_of, entity_of, view_entities, windows_of
 from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
-from shipway.core.online import (
-    SCALE,
-    Fading,
-    Layout,
-    Scalar,
-    Series,
-    encode_level,
-    row_columns,
-    unpack_varied,
-    view_entities,
-)
+from shipway.core.online import Layout, Scalar
 from shipway.core.tree import Tree
-from shipway.maths.decay import LANES
 from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
-from shipway.maths.wide import LIMBS
+from shipway.serving.cell import (
+    Extremum,
+    Fade,
+    First,
+    Mean,
+    Recent,
+    Spread,
+    Sum,
+    make_extremum,
+    make_fade,
+    make_first,
+    make_mean,
+    make_recent,
+    make_spread,
+    make_sum,
+)
 from shipway.serving.sketch import Sketch, make_sketch
 
 Edge: TypeAlias = tuple[int, ...]
 """The totals of an entry: rows so far, then for each sum how many were valid and their total."""
 EARLIEST: Final = -(1 << 63)
-ANY_AGE: Final = 1 << 65
-"""A width that no event is too old for."""
-
-
-class Sum(NamedTuple):
-    """A sum over a window.
-
-    Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the total is.
-        unit: how many units of the total make one; None for a sum of whole numbers, which stays one.
-    """
-
-    low: int
-    slot: int
-    unit: float | None
-
-
-class Mean(NamedTuple):
-    """A mean over a window, also a share.
-
-    Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the count of valid values is; their total follows.
-        unit: how many units of the total make one; a float, for Python would divide two whole numbers exactly, and a
-            frame divides floats.
-    """
-
-    low: int
-    slot: int
-    unit: float
-
-
-class Spread(NamedTuple):
-    """A variance or a deviation over a window.
-
-    Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the count of valid values is; their total follows.
-        squares: where in an entry's totals the limbs of their squares begin.
-        unit: how many units of the total make one.
-        root: whether it is the deviation.
-    """
-
-    low: int
-    slot: int
-    squares: int
-    unit: float
-    root: bool
-
-
-class Fade(NamedTuple):
-    """A sum that fades.
-
-    Attributes:
-        low: which edge of the block is the lower one of its window.
-        slot: where in an entry's totals its lanes begin.
-        half_us: its half-life.
-    """
-
-    low: int
-    slot: int
-    half_us: int
-
-
-class First(NamedTuple):
-    """The value of the oldest event of a window.
-
-    Attributes:
-        slot: its place in the varied part of an entry.
-        width_us: the window's width.
-    """
-
-    slot: int
-    width_us: int
-
-
-class Recent(NamedTuple):
-    """A value of the newest event, or how long ago it was.
-
-    Attributes:
-        slot: the value's place in the varied part of an entry; None for the age.
-        width_us: from what age on the event no longer answers.
-    """
-
-    slot: int | None
-    width_us: int
-
-
-class Extremum(NamedTuple):
-    """A least or greatest value over a window.
-
-    Attributes:
-        place: its place among the extrema of an entry or a span.
-        width_us: the window's width.
-        choose: `min` or `max`.
-    """
-
-    place: int
-    width_us: int
-    choose: Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -322,13 +227,13 @@ class _Planner:
             backs=backs,
             halves=halves,
             counts=tuple(backs.index(node.width_us or 0) for node in counts),
-            sums=tuple(_make_sum(series, node, backs) for node in sums),
-            means=tuple(_make_mean(series, node, backs) for node in means),
-            spreads=tuple(_make_spread(series, node, backs) for node in spreads),
-            fades=tuple(_make_fade(series, node, len(backs) + halves.index(node.width_us or 1)) for node in fades),
-            recent=tuple(_make_recent(series, node) for node in recent),
-            firsts=tuple(_make_first(series, node) for node in firsts),
-            extrema=tuple(_make_extremum(series, node) for node in extrema),
+            sums=tuple(make_sum(series, node, backs) for node in sums),
+            means=tuple(make_mean(series, node, backs) for node in means),
+            spreads=tuple(make_spread(series, node, backs) for node in spreads),
+            fades=tuple(make_fade(series, node, len(backs) + halves.index(node.width_us or 1)) for node in fades),
+            recent=tuple(make_recent(series, node) for node in recent),
+            firsts=tuple(make_first(series, node) for node in firsts),
+            extrema=tuple(make_extremum(series, node) for node in extrema),
         )
 
     def _make_around(self, place: int, node: Aggregate, read: set[str]) -> Block:
@@ -456,50 +361,3 @@ def _shift(anchor: Getter, after_us: int) -> Callable[[Sequence[Scalar]], int | 
         return wrap(whole + after_us)
 
     return edge
-
-
-def _make_sum(series: Series, node: Aggregate, backs: Sequence[int]) -> Sum:
-    place = _find_sum(series, node)
-    return Sum(backs.index(node.width_us or 0), 2 + 2 * place, SCALE if series.scaled[place] else None)
-
-
-def _make_mean(series: Series, node: Aggregate, backs: Sequence[int]) -> Mean:
-    place = _find_sum(series, node)
-    return Mean(backs.index(node.width_us or 0), 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
-
-
-def _find_sum(series: Series, node: Aggregate) -> int:
-    assert node.value is not None, "the value that is added up"
-    return series.sums.index(node.value)
-
-
-def _make_recent(series: Series, node: Aggregate) -> Recent:
-    slot = None if node.kind == "age" or node.value is None else series.newest.index(node.value)
-    return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
-
-
-def _make_spread(series: Series, node: Aggregate, backs: Sequence[int]) -> Spread:
-    assert node.value is not None, "the value whose spread it is"
-    place, square = _find_sum(series, node), series.squares.index(node.value)
-    unit = SCALE if series.scaled[place] else 1.0
-    squares = series.first_square + LIMBS * square
-    return Spread(backs.index(node.width_us or 0), 1 + 2 * place, squares, unit, node.kind == "deviation")
-
-
-def _make_fade(series: Series, node: Aggregate, low: int) -> Fade:
-    assert node.value is not None, "the value that is added up"
-    fading = Fading(node.value, node.width_us or 1)
-    return Fade(low, series.first_fading + LANES * series.fading.index(fading), fading.half_us)
-
-
-def _make_first(series: Series, node: Aggregate) -> First:
-    assert node.value is not None, "the value that is read"
-    slot = len(series.newest) + 2 * len(series.extrema) + series.oldest.index(node.value)
-    return First(slot, node.width_us or 0)
-
-
-def _make_extremum(series: Series, node: Aggregate) -> Extremum:
-    assert node.value is not None, "the value that is compared"
-    place = 2 * series.extrema.index(node.value)
-    least = node.kind == "min"
-    return Extremum(place if least else place + 1, node.width_us or 0, min if least else max)

@@ -9,25 +9,18 @@ from collections.abc import Mapping, Sequence
 from operator import add
 from typing import Any, Final, TypeAlias
 
+from shipway.core.entry import WATERMARKS, encode_entity, encode_level, unpack_varied, unpack_watermarks
 from shipway.core.feature import windows_of
 from shipway.core.level import ENTRIES
-from shipway.core.online import (
-    SCALE,
-    WATERMARKS,
-    Layout,
-    Scalar,
-    encode_entity,
-    encode_level,
-    unpack_varied,
-    unpack_watermarks,
-)
+from shipway.core.online import SCALE, Layout, Scalar
 from shipway.core.pack import INSTANT
 from shipway.maths.decay import LANES, conclude, lower_edge
 from shipway.maths.wide import LIMBS
 from shipway.ports.online import Online
+from shipway.serving.cell import Fade, Spread
 from shipway.serving.direct import Features, find_direct
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block, Fade, Spread, make_plan
+from shipway.serving.plan import Block, make_plan
 from shipway.serving.sketch import read_sketch
 from shipway.serving.stored import Stored, find_stored
 

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from shipway.core.online import Kind, Layout, Scalar
+from shipway.core.column import Kind
+from shipway.core.online import Layout, Scalar
 from shipway.core.prediction import join_key
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.refusal import refuse

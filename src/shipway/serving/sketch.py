@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from operator import add, sub
 from typing import Final, TypeAlias
 
+from shipway.core.entry import encode_entity, encode_level
 from shipway.core.level import BASES, ENTRIES
-from shipway.core.online import Layout, Scalar, Series, encode_entity, encode_level
+from shipway.core.online import Layout, Scalar, Series
 from shipway.core.tree import FAN, Tree, list_trees
 from shipway.maths.bins import Categories, Edges, Hashes, Relative, estimates, rank_of, value_at
 from shipway.maths.expression import Aggregate

@@ -5,9 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shipway.core.column import Kind
+from shipway.core.entry import encode_level
 from shipway.core.error import ShipwayError
 from shipway.core.level import ENTRIES
-from shipway.core.online import Kind, Layout, Scalar, encode_level
+from shipway.core.online import Layout, Scalar
 from shipway.core.pack import (
     FIELDS,
     INSTANT,

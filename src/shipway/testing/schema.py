@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from shipway.core.online import Schema, read_kinds
+from shipway.core.column import Schema, read_kinds
 
 
 def schema_of(tables: Mapping[str, pl.DataFrame]) -> Schema:

@@ -166,15 +166,17 @@ def _read_tuple(body: bytes, place: int) -> tuple[_Values, list[int], int]:
     place += 2
     values: _Values = []
     left: list[int] = []
+    add, unpack = values.append, _NUMBER.unpack_from
     for column in range(many):
-        if body[place] == _TEXT:
-            (size,) = _NUMBER.unpack_from(body, place + 1)
-            place += 5 + size
-            values.append(body[place - size : place].decode())
+        kind = body[place]
+        if kind == _TEXT:
+            start = place + 5
+            place = start + unpack(body, place + 1)[0]
+            add(str(body[start:place], "utf-8"))
             continue
-        if body[place] == _LEFT:
+        if kind == _LEFT:
             left.append(column)
-        values.append(None)
+        add(None)
         place += 1
     return values, left, place
 

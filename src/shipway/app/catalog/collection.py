@@ -11,11 +11,11 @@ from shipway.app.catalog.statistic import read_statistics
 from shipway.app.catalog.writing import write_entity, write_label, write_source, write_view
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.column import Kind, read_kinds, row_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Label, Source, flatten, windows_of
 from shipway.core.kind import feature_kind
 from shipway.core.note import Note
-from shipway.core.online import Kind, read_kinds, row_columns
 from shipway.core.statistic import ColumnStatistic
 from shipway.core.table import MAIN, Snapshot
 from shipway.maths.expression import render

@@ -9,10 +9,10 @@ from shipway.app.progress import Event, Watch
 from shipway.app.release import manifest_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
+from shipway.core.column import Kind, read_kinds
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.kind import feature_kind
-from shipway.core.online import Kind, read_kinds
 from shipway.core.projection import State, VersionState
 from shipway.core.table import Snapshot
 from shipway.maths.expression import render

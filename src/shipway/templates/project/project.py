@@ -3,7 +3,6 @@
 This file says what things are; shipway.toml says where they come from and when. `shipway run` makes everything.
 """
 
-import lightgbm
 import polars as pl
 
 import shipway as sw
@@ -91,7 +90,8 @@ sw.gate(
 
 
 # A model: which rows, asked when, from which features, predicting what. The function below trains it and nothing else;
-# what it may learn from (rows asked before the cut whose label was known by then) has been chosen already.
+# what it may learn from (rows asked before the cut whose label was known by then) has been chosen already. What only it
+# needs is imported in it, so that commands that train nothing need not wait for that.
 @sw.model(
     "returned",
     on=orders,
@@ -101,8 +101,10 @@ sw.gate(
     rising=[customer.returned_90d, product.returned_60d],
     baselines={"basket_only": [basket]},
 )
-def train(frame: sw.TrainFrame, *, rounds: int = 80, leaves: int = 15, rate: float = 0.08) -> lightgbm.Booster:
+def train(frame: sw.TrainFrame, *, rounds: int = 80, leaves: int = 15, rate: float = 0.08):
     """Boost trees on everything that was known when the order was placed."""
+    import lightgbm
+
     data = lightgbm.Dataset(frame.x, frame.y, categorical_feature=frame.category_columns)
     params = {
         "objective": "binary",

@@ -1,0 +1,165 @@
+"""The cells of a block: what is computed of the edges and the newest entry of one series."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from shipway.core.online import SCALE, Fading, Series
+from shipway.maths.decay import LANES
+from shipway.maths.expression import Aggregate
+from shipway.maths.wide import LIMBS
+
+ANY_AGE: Final = 1 << 65
+"""A width that no event is too old for."""
+
+
+class Sum(NamedTuple):
+    """A sum over a window.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the total is.
+        unit: how many units of the total make one; None for a sum of whole numbers, which stays one.
+    """
+
+    low: int
+    slot: int
+    unit: float | None
+
+
+class Mean(NamedTuple):
+    """A mean over a window, also a share.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the count of valid values is; their total follows.
+        unit: how many units of the total make one; a float, for Python would divide two whole numbers exactly, and a
+            frame divides floats.
+    """
+
+    low: int
+    slot: int
+    unit: float
+
+
+class Spread(NamedTuple):
+    """A variance or a deviation over a window.
+
+    Attributes:
+        low: which edge of the block is the window's lower one.
+        slot: where in an entry's totals the count of valid values is; their total follows.
+        squares: where in an entry's totals the limbs of their squares begin.
+        unit: how many units of the total make one.
+        root: whether it is the deviation.
+    """
+
+    low: int
+    slot: int
+    squares: int
+    unit: float
+    root: bool
+
+
+class Fade(NamedTuple):
+    """A sum that fades.
+
+    Attributes:
+        low: which edge of the block is the lower one of its window.
+        slot: where in an entry's totals its lanes begin.
+        half_us: its half-life.
+    """
+
+    low: int
+    slot: int
+    half_us: int
+
+
+class First(NamedTuple):
+    """The value of the oldest event of a window.
+
+    Attributes:
+        slot: its place in the varied part of an entry.
+        width_us: the window's width.
+    """
+
+    slot: int
+    width_us: int
+
+
+class Recent(NamedTuple):
+    """A value of the newest event, or how long ago it was.
+
+    Attributes:
+        slot: the value's place in the varied part of an entry; None for the age.
+        width_us: from what age on the event no longer answers.
+    """
+
+    slot: int | None
+    width_us: int
+
+
+class Extremum(NamedTuple):
+    """A least or greatest value over a window.
+
+    Attributes:
+        place: its place among the extrema of an entry or a span.
+        width_us: the window's width.
+        choose: `min` or `max`.
+    """
+
+    place: int
+    width_us: int
+    choose: Callable[..., Any]
+
+
+def make_sum(series: Series, node: Aggregate, backs: Sequence[int]) -> Sum:
+    """Return how a sum is read; `backs` are the block's edges."""
+    place = _find_sum(series, node)
+    return Sum(backs.index(node.width_us or 0), 2 + 2 * place, SCALE if series.scaled[place] else None)
+
+
+def make_mean(series: Series, node: Aggregate, backs: Sequence[int]) -> Mean:
+    """Return how a mean or a share is read; `backs` are the block's edges."""
+    place = _find_sum(series, node)
+    return Mean(backs.index(node.width_us or 0), 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
+
+
+def make_recent(series: Series, node: Aggregate) -> Recent:
+    """Return how a value of the newest event is read, or its age."""
+    slot = None if node.kind == "age" or node.value is None else series.newest.index(node.value)
+    return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
+
+
+def make_spread(series: Series, node: Aggregate, backs: Sequence[int]) -> Spread:
+    """Return how a variance or a deviation is read; `backs` are the block's edges."""
+    assert node.value is not None, "the value whose spread it is"
+    place, square = _find_sum(series, node), series.squares.index(node.value)
+    unit = SCALE if series.scaled[place] else 1.0
+    squares = series.first_square + LIMBS * square
+    return Spread(backs.index(node.width_us or 0), 1 + 2 * place, squares, unit, node.kind == "deviation")
+
+
+def make_fade(series: Series, node: Aggregate, low: int) -> Fade:
+    """Return how a sum that fades is read, whose lower edge is the block's `low`."""
+    assert node.value is not None, "the value that is added up"
+    fading = Fading(node.value, node.width_us or 1)
+    return Fade(low, series.first_fading + LANES * series.fading.index(fading), fading.half_us)
+
+
+def make_first(series: Series, node: Aggregate) -> First:
+    """Return how a value of the oldest event of a window is read."""
+    assert node.value is not None, "the value that is read"
+    slot = len(series.newest) + 2 * len(series.extrema) + series.oldest.index(node.value)
+    return First(slot, node.width_us or 0)
+
+
+def make_extremum(series: Series, node: Aggregate) -> Extremum:
+    """Return how a least or greatest value is read."""
+    assert node.value is not None, "the value that is compared"
+    place = 2 * series.extrema.index(node.value)
+    least = node.kind == "min"
+    return Extremum(place if least else place + 1, node.width_us or 0, min if least else max)
+
+
+def _find_sum(series: Series, node: Aggregate) -> int:
+    assert node.value is not None, "the value that is added up"
+    return series.sums.index(node.value)
