@@ -81,21 +81,6 @@ def test_a_store_is_filled_and_says_what_is_computed_offline(shop, names):
     assert answer.features[0] == "customer_orders_90d"
 
 
-def test_only_what_is_new_is_applied(shop, names):
-    project = declare(shop, STORED)
-    made = materialise(project)
-
-    def edit(rows):
-        newest = max(rows, key=lambda row: row["placed"])
-        return [*rows, newest | {"order_id": "999999", "customer": names[0], "price": "17.5"}]
-
-    project = change(shop.root, edit)
-    again = materialise(project)
-    assert (again.anew, again.applied, again.online) == (False, 1, made.online)
-    check(project, names)
-    assert check(project, names, "last").values[0][0] == 17.5
-
-
 def test_a_change_of_what_is_long_past_builds_another_store_and_readers_go_over(shop, names):
     project = declare(shop, STORED)
     made = materialise(project)
@@ -123,6 +108,53 @@ def test_a_change_of_what_is_long_past_builds_another_store_and_readers_go_over(
         assert found.features == ("last_price", "last_product", "last_returned", "last_since")
     stores = [name for name in list_online(shop.root / ".shipway", "") if name.startswith("views-")]
     assert len(stores) == 2, "the store before the last is left to who has it open"
+
+
+KILLED = """
+import itertools, os, signal, sys
+from pathlib import Path
+
+import shipway.adapters.lmdb.store as lmdb
+from shipway.app.online import materialise
+from shipway.app.project import find_project
+
+calls, write = itertools.count(), lmdb.LmdbOnline.write
+
+def die(*_):
+    os.kill(os.getpid(), signal.SIGKILL)
+    yield
+
+def write_and_die(self, entries, **rest):
+    last = next(calls) == int(sys.argv[2])
+    write(self, itertools.chain(entries, die()) if last else entries, **rest)
+
+lmdb.LmdbOnline.write = write_and_die
+materialise(find_project(Path(sys.argv[1])))
+"""
+
+
+def test_only_what_is_new_is_applied_and_a_killed_writer_goes_on(shop, names):
+    def kill(write):
+        words = [sys.executable, "-c", KILLED, str(shop.root), str(write)]
+        assert subprocess.run(words, check=False).returncode == -9
+
+    project = declare(shop, STORED)
+    kill(0)
+    assert read_sets(project) is None
+    made = materialise(project)
+    assert made.anew
+    check(project, names, "last")
+
+    def edit(rows):
+        newest = max(rows, key=lambda row: row["placed"])
+        return [*rows, newest | {"order_id": "999999", "customer": names[0], "price": "17.5"}]
+
+    project = change(shop.root, edit)
+    kill(0)
+    again = materialise(project)
+    assert (again.anew, again.applied) == (False, 1)
+    check(project, names)
+    assert check(project, names, "last").values[0][0] == 17.5
 
 
 def test_redis_and_sqlite_hold_the_same(shop, names, redis):

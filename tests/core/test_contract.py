@@ -21,7 +21,10 @@ from shipway.core.contract import (
 from shipway.core.error import ShipwayError
 
 FIELDS = st.builds(
-    Field, type=st.sampled_from([*TYPES, "List(Int64)"]), nullable=st.booleans(), note=st.text(max_size=8)
+    Field,
+    type=st.sampled_from([*TYPES, "List(Int64)", "embedding[384]"]),
+    nullable=st.booleans(),
+    note=st.text(max_size=8),
 )
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), max_size=6) | st.text(string.ascii_letters, min_size=1)
 
@@ -155,3 +158,19 @@ def test_a_revised_contract_says_what_it_is_to_say(before, after):
         assert read_contract(revised, "x").columns == {name: field.rule for name, field in after.items()}
     if all(name.isalnum() and name.isascii() for name in {*before, *after}):
         assert revised is not None
+
+
+@pytest.mark.parametrize("wrong", ["embedding", "embedding[0]", "embedding[99999]", "vector[3]"])
+def test_an_embedding_says_how_long_it_is(wrong):
+    with pytest.raises(ShipwayError, match="has type") as refused:
+        read_contract(f'[columns]\nx = {{ type = "{wrong}" }}', "posts.toml")
+    assert "embedding[384]" in refused.value.hint
+
+
+def test_an_embedding_of_another_length_is_a_breach_that_can_be_accepted():
+    before, seen = (Contract({"x": Field(f"embedding[{length}]")}) for length in (3, 4))
+    evolved, changes = evolve(before, seen)
+    assert evolved == seen
+    assert [(change.said, change.safe) for change in changes] == [
+        ("column 'x' is embedding[4], not embedding[3]", False)
+    ]

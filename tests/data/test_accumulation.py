@@ -6,6 +6,7 @@ import statistics
 from collections import Counter
 from fractions import Fraction
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
+from shipway.data import accumulation
 from shipway.data.frame import build_frame
 from shipway.data.plan import plan_views
 from shipway.maths import decay
@@ -317,3 +319,19 @@ def test_half_lives_are_those_of_the_kernel():
     assert later == now / 2
     assert now == pytest.approx(1.0, rel=1e-6)
     assert decay.PERIODS == 64
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_many_values_are_ordered_by_their_counts_however_they_are_counted(monkeypatch, seed):
+    for name, size in {"_FEW": 0, "_ASKED": 4, "_COUNTS": 200, "_WIDTH": 3}.items():
+        monkeypatch.setattr(accumulation, name, size)
+    chance = np.random.default_rng(seed)
+    placed, high = chance.integers(0, 9, 150), chance.integers(0, 151, 60)
+    low = np.maximum(high - chance.integers(0, 40, 60), 0)
+    for rank in (1, 2, 3):
+        found = accumulation._vote(tuple(range(9)), rank, placed, low, high)
+        for at, (first, last) in enumerate(zip(low, high, strict=True)):
+            counts = np.bincount(placed[first:last], minlength=9)
+            wanted = sorted(range(9), key=lambda value, counts=counts: (-counts[value], value))[rank - 1]
+            assert found.valid[at] == (counts[wanted] > 0)
+            assert not found.valid[at] or found.values[at] == wanted

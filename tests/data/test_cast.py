@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.core.contract import Field
-from shipway.data.cast import can_cast, cast_column, dtype_of, kind_of
+from shipway.data.cast import can_cast, cast_column, dtype_of, kind_of, name_of
 
 
 def cast(values, field, dtype=None):
@@ -105,10 +105,48 @@ def test_texts_become_values(field, texts, values):
         (Field("float"), pl.Decimal(10, 2), [1, None], [1.0, None]),
         (Field("int"), pl.Decimal(10, 2), [1, None], [1, None]),
         (Field("int"), pl.Null, [None], [None]),
+        (Field("embedding[2]"), pl.List(pl.Float64), [[1.0, 0.5], [1.0], [None, 1.0]], [[1.0, 0.5], None, None]),
+        (Field("embedding[2]"), pl.Array(pl.Float64, 2), [[1.0, float("nan")], [2.0, 1.0]], [None, [2.0, 1.0]]),
+        (Field("embedding[2]"), pl.Null, [None], [None]),
     ],
 )
 def test_typed_values_become_others(field, dtype, given, values):
     assert cast(given, field, dtype) == values
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[1, -2.5e-1]", [1.0, -0.25]),
+        (" [ 1.0 ,2 ] ", [1.0, 2.0]),
+        ("{1,2}", [1.0, 2.0]),
+        ("[1, 2}", None),
+        ("[1, 2], [3, 4]", None),
+        ("[1]", None),
+        ("[1, 2, 3]", None),
+        ("[]", None),
+        ("[1, null]", None),
+        ("[1, NaN]", None),
+        ("[1, inf]", None),
+        ("[1, 1e39]", None),
+        ("[1, x]", None),
+        ("1, 2", None),
+        ("", None),
+    ],
+)
+def test_lists_that_are_written_as_text_become_embeddings(text, value):
+    assert cast([text, None], Field("embedding[2]")) == [value, None]
+
+
+@pytest.mark.parametrize("dtype", [pl.String(), pl.List(pl.Float32), pl.Array(pl.Float64, 3), pl.List(pl.Null)])
+def test_lists_and_text_can_be_embeddings(dtype):
+    assert can_cast(dtype, Field("embedding[2]"))
+    assert dtype_of(Field("embedding[2]"), dtype) == pl.Array(pl.Float32, 2)
+    assert name_of(Field("embedding[2]")) == "Array(Float32, shape=(2,))"
+
+
+def test_a_number_or_a_list_of_texts_is_no_embedding():
+    assert not any(can_cast(dtype, Field("embedding[2]")) for dtype in (pl.Float64(), pl.List(pl.String)))
 
 
 def test_what_is_finer_than_a_microsecond_is_no_instant():

@@ -71,6 +71,40 @@ def test_types_that_a_format_knows_are_taken_as_they_are():
     assert infer_contract([frame.select("n", "code").with_columns(code=pl.lit("1"))]).columns["code"].type == "text"
 
 
+LONG = [0.5, *range(15)]
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "kind"),
+    [
+        ([LONG, LONG], pl.List(pl.Float64), "embedding[16]"),
+        ([[1.0, 2.0]], pl.Array(pl.Float32, 2), "embedding[2]"),
+        ([str(LONG), str(LONG)], pl.String, "embedding[16]"),
+        ([LONG, LONG[1:]], pl.List(pl.Float64), "List(Float64)"),
+        ([LONG[:4]], pl.List(pl.Float64), "List(Float64)"),
+        ([[float(each) for each in range(16)]], pl.List(pl.Float64), "List(Float64)"),
+        ([[*LONG[:15], float("nan")]], pl.List(pl.Float64), "List(Float64)"),
+        ([[40.7, -73.9]], pl.Array(pl.Float64, 2), "Array(Float64, shape=(2,))"),
+        ([str(LONG), str(LONG[1:])], pl.String, "text"),
+        ([str([LONG, LONG])], pl.String, "text"),
+    ],
+)
+def test_many_numbers_of_one_length_are_an_embedding(values, dtype, kind):
+    column = pl.Series("x", values, dtype=dtype)
+    for batches in ([column], [column[at : at + 1] for at in range(len(column))]):
+        assert infer_contract([each.to_frame() for each in batches]).columns["x"].type == kind
+
+
+def test_a_delivery_puts_aside_embeddings_that_are_none():
+    contract = Contract({"id": Field("int"), "x": Field("embedding[2]")})
+    rows = pl.DataFrame({"id": [1, 2, 3, 4], "x": [[1.0, 2.0], [1.0], [1.0, float("inf")], None]})
+    check_columns(contract, rows, name="posts", sparse=False)
+    sifted = Delivery(contract, ("id",), "p", unique=True).sift(rows)
+    assert sifted.good.schema["x"] == pl.Array(pl.Float32, 2)
+    assert sifted.good["id"].to_list() == [1]
+    assert sifted.refused["rule"].to_list() == ["x: not 2 finite numbers"] * 2 + ["x: value is missing"]
+
+
 def test_decimals_are_numbers():
     column = pl.Series("x", ["1.50", "2.00"]).cast(pl.Decimal(10, 2))
     assert infer_contract([column.to_frame()]).columns["x"].type == "float"

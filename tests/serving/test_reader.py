@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 import random
+from contextlib import closing
 
 import numpy as np
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.core import window as w
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
@@ -399,6 +401,20 @@ def test_the_short_way_is_taken_and_asks_once():
         online.asked.clear()
         reader.read([{"shop": "a", "zone": 1}] * rows, [at_minute(6)] * rows)
         assert [len(asks) for asks in online.asked] == [rows + 1]
+
+
+def test_a_key_that_is_null_reads_nothing_of_anybody(tmp_path):
+    tables = make_tables([ZERO | {"size": 1.0}], [ASKED], [0])
+    layout = make_layout("asks", ("id",), DIRECT, schema_of(tables))
+    feed = make_feed(layout, plan_views(ASKS, ASKS.at, DIRECT, SOURCES), tables)
+    with closing(LmdbOnline(tmp_path / "online")) as online:
+        Materialiser(layout, feed, PackedOnline(layout, online)).advance(at_minute(60))
+        reader = FeatureReader(layout, online)
+        for rows in (1, 12):
+            asked = [{"shop": None, "zone": 1}, {"shop": "a", "zone": 1}] * rows
+            found = reader.read(asked, [at_minute(6)] * len(asked))
+            assert all(math.isnan(value) for one in found[::2] for value in one.values)
+            assert not any(math.isnan(value) for one in found[1::2] for value in one.values)
 
 
 def check_reading(chance, layout, plan, tables, online, wrap):

@@ -112,7 +112,7 @@ class TestPredict:
             (b"[]", 422, "does not fit"),
             (b"{}", 422, "row"),
             (b'{"row": 1}', 422, "row"),
-            (b'{"row": {"order": [1]}}', 422, "row"),
+            (b'{"row": {"order": [1]}}', 422, "whole number"),
             (b'{"row": {"order": {"a": 1}}}', 422, "row"),
             (b'{"row": {}, "rows": {}}', 422, "rows"),
             (b'{"row": {}, "request": 1}', 422, "request"),

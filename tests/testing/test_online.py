@@ -13,6 +13,7 @@ from shipway.testing.online import (
     EARLIEST,
     LATEST,
     check_between_is_half_open,
+    check_look_is_newest,
     check_newest_is_at_or_before,
     check_oldest_is_after,
     check_trim_keeps_every_later_answer,
@@ -138,6 +139,11 @@ class _Forward(MemoryOnline):
         return super().between(series, after - 1 if after > EARLIEST else after, until)
 
 
+class _Blind(MemoryOnline):
+    def look(self, newest, edges):
+        return self.newest(newest), [[None] * len(names) * len(instants) for names, instants in edges]
+
+
 @pytest.mark.parametrize(
     ("broken", "case"),
     [
@@ -148,6 +154,7 @@ class _Forward(MemoryOnline):
         (_Keeping, check_trim_of_whole_series_keeps_nothing_older),
         (_Piling, check_write_drops_what_is_named),
         (_Forward, check_between_is_half_open),
+        (_Blind, check_look_is_newest),
     ],
 )
 def test_suite_catches_a_broken_store(broken, case):

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 import shipway
 from shipway.app.instant import read_instant
 from shipway.app.online import read_sets
@@ -44,7 +46,7 @@ def look_up(project: Project, name: str, keys: Mapping[str, str], at: int | None
         reader.close()
 
 
-def _read_value(key: str, text: str, kind: Kind, zone: str) -> bool | int | float | str:
+def _read_value(key: str, text: str, kind: Kind, zone: str) -> bool | int | float | str | list[float]:
     try:
         match kind:
             case "int":
@@ -57,7 +59,9 @@ def _read_value(key: str, text: str, kind: Kind, zone: str) -> bool | int | floa
                 return read_instant(text, zone)
             case "text":
                 return text
-    except (ValueError, KeyError) as error:
+            case _:
+                return msgspec.json.decode(text, type=list[float])
+    except (ValueError, KeyError, msgspec.MsgspecError) as error:
         raise ShipwayError(
             "SW-203", f"{key} is {kind}, and {text!r} is not", f"write {key}=VALUE of that kind"
         ) from error

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Final
 
 import msgspec
@@ -20,11 +22,14 @@ from shipway.core.online import Layout, make_layout
 from shipway.core.table import Commit
 from shipway.data.kept import DELETED
 from shipway.data.known import find_early_reads
-from shipway.data.pack import PackedOnline
+from shipway.data.newest import fill_newest, find_stored
 from shipway.data.plan import Plan, plan_views
+from shipway.data.renewal import renew_newest
+from shipway.data.slice import stream_columns
 from shipway.data.spine import ASKED, ask_view, spine_of
 from shipway.data.upkeep import Upkeep
 from shipway.kit.file import write_atomic
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Constant
 from shipway.ports.online import list_online, open_online, remove_online
 
@@ -37,8 +42,11 @@ _DTYPES: Final[dict[Kind, pl.DataType]] = {
     "bool": pl.Boolean(),
     "instant": pl.Datetime("us", "UTC"),
 }
+"""The types of columns by their kinds; of embeddings they also say a length."""
 BATCH: Final = 50_000
 """Rows that are applied in one write."""
+MANY: Final = 8
+"""Of how many stored rows one may change so that changing them one by one costs less than writing all."""
 
 
 class Materialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -152,6 +160,11 @@ def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> Feat
     return FeatureSet(views=own, asked=asked)
 
 
+def _dtype_of(kind: Kind) -> pl.DataType:
+    length = length_of(kind)
+    return _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)
+
+
 def _kind(column: str, tables: Iterable[str], kinds: Schema) -> Kind:
     for table in tables:
         if column in kinds.get(table, {}):
@@ -195,7 +208,7 @@ def _check(
     """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
     files, none = workspace.tables.files, np.empty(0, dtype=np.int64)
     for name, plan in plans.items():
-        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _DTYPES[kind] for c, kind in sets[name].asked.items()})
+        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _dtype_of(kind) for c, kind in sets[name].asked.items()})
         others = {
             table: pl.DataFrame(schema=files.types_of(commit.tables[table]))
             for table in plan.tables[1:]
@@ -227,16 +240,27 @@ def _update(
     with closing(online):
         if online.position() is None:
             return None
-        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        try:
+            upkeep = Upkeep(layout, plan := _merge(plans), online, lateness_us=0, stored=False)
+        except ShipwayError as error:
+            if error.code == "SW-805":
+                return None
+            raise
+        stored = find_stored(layout, plan)
         applied = same = 0
         for source in _sources(layout):
             before = upkeep.standing(source)
             changes = _read_changes(workspace, commit, source, before.position)
-            if changes is None:
+            if changes is None or (changes.many and all(series.stored for series in layout.series)):
                 return None
-            come = changes.filter(~pl.col(DELETED)) if DELETED in changes.columns else changes
-            _check(workspace, commit, sets, plans, {source: come})
-            after = upkeep.apply(source, changes, commit.id.encode(), watermark_us=until)
+            _check(workspace, commit, sets, plans, {source: changes.come})
+            marks = [mark for stream, mark in upkeep.watermarks.items() if stream.partition(".")[0] == source]
+            since = min(marks, default=until)
+            read = cache(partial(_read_source, workspace, commit, plans, source))
+            rows = pl.concat([changes.removed, changes.before]), changes.come
+            renewal = renew_newest(stored, source, online, rows, read, (since, max([until, *marks])))
+            said, position = changes.list(), commit.id.encode()
+            after = upkeep.apply(source, said, position, watermark_us=until, beside=renewal)
             if after.late > before.late:
                 return None
             applied, same = applied + after.applied - before.applied, same + after.same - before.same
@@ -257,25 +281,58 @@ def _build(
     """Fill a store from the beginning."""
     uri = workspace.project.config.online.uri
     remove_online(workspace.folder, uri, name)
-    tables = {source: workspace.tables.read(commit.tables[source]) for source in _sources(layout)}
+    tables = {source: _read_source(workspace, commit, plans, source) for source in _sources(layout)}
     _check(workspace, commit, sets, plans, tables)
     with closing(open_online(workspace.folder, uri, name)) as online:
-        upkeep = Upkeep(layout, _merge(plans), PackedOnline(layout, online), lateness_us=0)
+        plan, position = _merge(plans), commit.id.encode()
+        upkeep = Upkeep(layout, plan, online, lateness_us=0, stored=False)
+        heights = {source: rows.height for source, rows in tables.items()}
+        upkeep.fill(fill_newest(find_stored(layout, plan), tables, until), heights, position, watermark_us=until)
         applied = same = 0
         for source, rows in tables.items():
-            for start in range(0, max(rows.height, 1), BATCH):
-                upkeep.apply(source, rows[start : start + BATCH], commit.id.encode(), watermark_us=until)
+            if any(series.table == source and not series.stored for series in layout.series):
+                for start in range(0, max(rows.height, 1), BATCH):
+                    upkeep.apply(source, rows[start : start + BATCH], position, watermark_us=until)
             applied, same = applied + upkeep.standing(source).applied, same + upkeep.standing(source).same
         upkeep.trim()
         upkeep.sync()
     return applied, same
 
 
-def _read_changes(workspace: Workspace, commit: Commit, source: str, position: bytes | None) -> pl.DataFrame | None:
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """How the rows of a source changed since a commit.
+
+    Attributes:
+        removed: rows that are gone.
+        before: rows that changed, as they were.
+        come: rows that are new, or as they are now.
+        of: how many rows there are.
+    """
+
+    removed: pl.DataFrame
+    before: pl.DataFrame
+    come: pl.DataFrame
+    of: int
+
+    @property
+    def many(self) -> bool:
+        """Tell whether it takes longer to change a store than to build one."""
+        return (self.removed.height + self.come.height) * MANY > self.of
+
+    def list(self) -> pl.DataFrame:
+        """Return them in the order in which they count."""
+        gone = self.removed.with_columns(pl.lit(value=True).alias(DELETED))
+        return pl.concat([gone, self.come.with_columns(pl.lit(value=False).alias(DELETED))])
+
+
+def _read_changes(workspace: Workspace, commit: Commit, source: str, position: bytes | None) -> _Changes | None:
     """Return the rows of a source that are new, changed or gone since a commit; None where that is not to be had."""
     snapshot = commit.tables[source]
+    height = sum(part.rows for part in snapshot.parts)
     if position is None:
-        return workspace.tables.read(snapshot)
+        rows = workspace.tables.read(snapshot)
+        return _Changes(rows.clear(), rows.clear(), rows, height)
     try:
         before = workspace.tables.get(position.decode()).tables[source]
     except (ShipwayError, KeyError):
@@ -284,8 +341,15 @@ def _read_changes(workspace: Workspace, commit: Commit, source: str, position: b
     found = workspace.tables.compare(before, snapshot, key=noun.key)
     if found.columns_added or found.columns_removed or found.columns_changed:
         return None
-    come = pl.concat([found.added, found.after]).with_columns(pl.lit(value=False).alias(DELETED))
-    return pl.concat([found.removed.with_columns(pl.lit(value=True).alias(DELETED)), come])
+    return _Changes(found.removed, found.before, pl.concat([found.added, found.after]), height)
+
+
+def _read_source(workspace: Workspace, commit: Commit, plans: Mapping[str, Plan], source: str) -> pl.DataFrame:
+    """Read the columns of a source that features are made of."""
+    found = dict[str, None]()
+    for plan in plans.values():
+        found |= dict.fromkeys(stream_columns(plan).get(source, ()))
+    return workspace.tables.read(commit.tables[source], list(found))
 
 
 def _merge(plans: Mapping[str, Plan]) -> Plan:

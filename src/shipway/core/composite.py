@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from shipway.core.embedding import check_embeddings
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView
 from shipway.core.model import Leak, Model
@@ -47,11 +48,12 @@ def find_features(registry: Registry) -> None:
         )
         for view in registry.views.values()
     }
+    if not finder.named:
+        return
     for view in found.values():
         for name, expr in view.features.items():
             check_size(f"{view.name}.{name}", expr)
-    if not finder.named:
-        return
+            check_embeddings(f"feature {name!r} of view {view.name!r}", expr, registry.sources)
     registry.views |= found
     models = {name: _replace_views(model, found) for name, model in registry.models.items()}
     registry.models |= models

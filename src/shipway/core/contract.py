@@ -8,9 +8,10 @@ import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.embedding import LONGEST, length_of
 
 TYPES: Final = ("int", "float", "text", "bool", "instant", "local", "date")
-"""What a column may be, beside a type as Polars writes it.
+"""What a column may be, beside `embedding[384]`, of any length, and a type as Polars writes it.
 
 `local` is a date with a time and no zone, which is no instant until a contract names one.
 """
@@ -29,7 +30,8 @@ class Field(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """What one column holds.
 
     Attributes:
-        type: one of `TYPES`, or a type as Polars writes it, such as `List(Int64)`, which values must have already.
+        type: one of `TYPES`, `embedding[n]` for n numbers in single precision, or a type as Polars writes it, such as
+            `List(Int64)`, which values must have already.
         nullable: whether a value may be missing.
         format: how a date or time is written in text, such as `%d/%m/%Y`; empty for ISO 8601.
         zone: the time zone of instants that are written without one.
@@ -206,6 +208,9 @@ def _widen(column: str, field: Field, found: Field) -> tuple[Field, list[Change]
     nullable = field.nullable or found.nullable
     if fits(found, field):
         return msgspec.structs.replace(field, nullable=nullable), changes
+    if length_of(field.type) and length_of(found.type):
+        changes.append(Change(column=column, said=f"column {column!r} is {found.type}, not {field.type}", safe=False))
+        return Field(type=found.type, nullable=nullable, note=found.note), changes
     numbers = {field.type, found.type} == {"int", "float"}
     changes.append(Change(column=column, said=f"column {column!r} is {found.type}, not {field.type}", safe=numbers))
     return Field(type="float" if numbers else "text", nullable=nullable, note=found.note), changes
@@ -220,8 +225,11 @@ def _miss(column: str) -> Change:
 
 
 def _check_field(place: str, field: Field) -> None:
-    if field.type not in TYPES and not field.type[:1].isupper():
-        raise ShipwayError("SW-221", f"{place} has type {field.type!r}", did_you_mean(field.type, TYPES))
+    if field.type not in TYPES and not field.type[:1].isupper() and length_of(field.type) is None:
+        hint = did_you_mean(field.type, TYPES)
+        if field.type.startswith(("embedding", "vector")):
+            hint = f"write embedding[384], with the length that all have, up to {LONGEST:,}"
+        raise ShipwayError("SW-221", f"{place} has type {field.type!r}", hint)
     if field.zone and field.type != "instant":
         raise ShipwayError("SW-221", f"{place} is {field.type} with a zone", "only an instant has a zone")
     if field.format and field.type not in ("date", "local", "instant"):

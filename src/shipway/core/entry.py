@@ -1,7 +1,7 @@
 """The bytes of the online store: the names of series, and the entries that stand under them."""
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -52,7 +52,16 @@ def encode_entity(keys: Sequence[Scalar]) -> bytes:
         return b""
     # Zero has two forms as a floating-point number, and a frame takes them for one.
     packed = _PACK.encode([key + 0.0 if type(key) is float else key for key in keys])
-    return packed if len(packed) <= LONGEST_KEY else _HASHED + bytes.fromhex(digest_bytes(packed))
+    return packed if len(packed) <= LONGEST_KEY else _hash(packed)
+
+
+def name_entities(prefix: bytes, keys: Iterable[Sequence[Scalar]]) -> list[bytes]:
+    """Return what `encode_entity` does behind a prefix, for many entities that have no floating-point keys.
+
+    One with a null among its values has a name too, under which nothing ever stands.
+    """
+    encode = _PACK.encode
+    return [prefix + (name if len(name := encode(key)) <= LONGEST_KEY else _hash(name)) for key in keys]
 
 
 def encode_row(source: int, keys: Sequence[Scalar]) -> bytes:
@@ -114,3 +123,7 @@ def pack_values(values: Sequence[Any]) -> bytes:
 def unpack_values(values: bytes) -> list[Any]:
     """Return values as `pack_values` was given them."""
     return _UNPACK.decode(values)
+
+
+def _hash(packed: bytes) -> bytes:
+    return _HASHED + bytes.fromhex(digest_bytes(packed))

@@ -30,6 +30,7 @@ class Source(msgspec.Struct, frozen=True):
         raw: names of the raw inputs that the source's function is called with.
         known_at: instant column (or `always`) to the columns whose values are known from that instant on.
         restated: columns known always whose values may be corrected all the same, for all time.
+        embeddings: columns that hold embeddings, with the number of their components.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Source(msgspec.Struct, frozen=True):
     raw: tuple[str, ...]
     known_at: dict[str, tuple[str, ...]]
     restated: tuple[str, ...] = ()
+    embeddings: dict[str, int] = {}
 
     @property
     def columns(self) -> tuple[str, ...]:

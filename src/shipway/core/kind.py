@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from shipway.core.column import Kind as ColumnKind
-from shipway.core.column import kind_of
+from shipway.core.column import kind_of, refuse_aggregate
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, definition_of
 from shipway.maths.bins import Categories, Hashes, kind_of_categories
@@ -48,6 +48,7 @@ def leaf_kind(node: Column | Aggregate | Feature, schema: Mapping[str, Mapping[s
         kind = "int"
     else:
         kind = kind_of(node.value, node.stream.partition(".")[0], schema)
-        if node.kind not in _VALUES and kind == "bool":
-            kind = "int"
+        if node.kind not in _VALUES:
+            refuse_aggregate(node.value, kind)
+            kind = "int" if kind == "bool" else kind
     return "int" if kind == "instant" else kind

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import msgspec
 import numpy as np
 
-from shipway.core.column import DTYPES, Kind, Schema, kind_of, row_columns
+from shipway.core.column import Kind, Schema, kind_of, no_values, refuse_aggregate, row_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten, view_entities, windows_of
 from shipway.core.tree import Tree, list_trees
@@ -29,7 +29,8 @@ from shipway.maths.expression import Aggregate, Column, render, walk
 from shipway.maths.vector import Vector
 from shipway.maths.wide import LIMBS
 
-Scalar: TypeAlias = bool | int | float | str | None
+Scalar: TypeAlias = bool | int | float | str | bytes | None
+"""A value; an embedding is the bytes of its numbers."""
 Tie: TypeAlias = Scalar | list[Scalar]
 """What orders the rows of one instant: the value of their source's key, a list of them where it has several columns."""
 
@@ -234,8 +235,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
     sums, extrema = pick("sum", "mean", "share", "variance", "deviation"), pick("min", "max")
     for expr in (*sums, *extrema, *pick("decayed")):
-        if kind_of(expr, table, schema) == "text":
-            raise ShipwayError("SW-203", f"{render(expr)} is text", "numbers, truth and time can be aggregated")
+        refuse_aggregate(expr, kind_of(expr, table, schema))
     fading = [
         Fading(node.value, node.width_us or 1) for node in nodes if node.kind == "decayed" and node.value is not None
     ]
@@ -256,7 +256,7 @@ def _make_series(place: _Place, nodes: Sequence[Aggregate], schema: Schema) -> S
 
 
 def _check_bins(tree: Tree, table: str, schema: Schema) -> None:
-    values = np.empty(0, dtype=DTYPES[kind_of(tree.value, table, schema)])
+    values = no_values(kind_of(tree.value, table, schema))
     try:
         binning.place(tree.bins, Vector(values, np.empty(0, dtype=np.bool_)))
     except ValueError as error:

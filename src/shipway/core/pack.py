@@ -6,8 +6,8 @@ there by the same write. So one key answers for all members, and a question abou
 member's series, as if there were no pack.
 
 A value has a header (version of this layout, id of the schema), words of bits that say what is there, then for each
-member its instant, its number of rows, where its tie is and its columns, eight bytes each, and at the end texts and
-ties.
+member its instant, its number of rows, where its tie is and its columns, eight bytes each, and at the end texts,
+embeddings and ties. An embedding is the bytes of its numbers, so that a reader can take a view of them.
 """
 
 import struct
@@ -23,6 +23,7 @@ from shipway.core.entry import encode_entity, pack_values
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, Scalar
 from shipway.kit.canonical import digest_value
+from shipway.maths.embedding import length_of
 
 VERSION: Final = 1
 """Version of the layout of a value."""
@@ -38,7 +39,8 @@ FEWEST: Final = 2
 _TIE: Final = msgspec.msgpack.Decoder()
 _HEADER: Final = struct.Struct("<B3xI")
 _WORD: Final = 64
-_CODES: Final[dict[Kind, str]] = {"int": "q", "instant": "q", "bool": "q", "float": "d", "text": "q"}
+_CODES: Final[dict[Kind, str]] = {"float": "d"}
+"""How a field is packed that is no whole number; of a text or an embedding it says where at the end that is."""
 
 Entry: TypeAlias = tuple[int, int, Sequence[Any]]
 """A member's newest entry: its instant, its rows, and its varied part: the newest row's values and its tie."""
@@ -96,7 +98,7 @@ class Pack:
     @cached_property
     def packing(self) -> struct.Struct:
         """Return the fixed part of a value: version, schema, words, and eight bytes for each number."""
-        fields = "".join("q" * FIELDS + "".join(_CODES[kind] for kind in kinds) for kinds in self.kinds)
+        fields = "".join("q" * FIELDS + "".join(_CODES.get(kind, "q") for kind in kinds) for kinds in self.kinds)
         return struct.Struct(f"<B3xI{self.words}Q{fields}")
 
     @cached_property
@@ -111,8 +113,8 @@ class Pack:
 
     @cached_property
     def texts(self) -> bool:
-        """Tell whether values have texts at the end."""
-        return any("text" in kinds for kinds in self.kinds)
+        """Tell whether values have texts or embeddings at the end."""
+        return any(_lies_behind(kind) for kinds in self.kinds for kind in kinds)
 
     def name(self, keys: Sequence[Scalar]) -> bytes:
         """Return the name of one entity's pack; its key values are as `encode_entity` takes them."""
@@ -181,10 +183,10 @@ def encode_pack(pack: Pack, entries: Sequence[Entry | None]) -> bytes:
                 fields.append(0)
                 continue
             bits |= 1 << flag
-            if kind == "text":
-                text = str(value).encode()
-                fields.append((base + len(tail)) << 32 | len(text))
-                tail += text
+            if _lies_behind(kind):
+                behind = value if isinstance(value, bytes) else str(value).encode()
+                fields.append((base + len(tail)) << 32 | len(behind))
+                tail += behind
             else:
                 fields.append(value)
     words = [bits >> (_WORD * word) & ((1 << _WORD) - 1) for word in range(pack.words)]
@@ -228,7 +230,13 @@ def read_field(kind: Kind, field: Any, value: bytes) -> Scalar:
     """Return what a column's field of a value says."""
     if kind == "text":
         return _cut(value, field).decode()
+    if length_of(kind) is not None:
+        return _cut(value, field)
     return bool(field) if kind == "bool" else field
+
+
+def _lies_behind(kind: Kind) -> bool:
+    return kind == "text" or length_of(kind) is not None
 
 
 def _cut(value: bytes, field: int) -> bytes:

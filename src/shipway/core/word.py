@@ -19,6 +19,7 @@ from shipway.core.argument import (
 )
 from shipway.core.check import Check, Rule
 from shipway.core.composite import check_size
+from shipway.core.embedding import check_embeddings, take_embeddings
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
@@ -39,6 +40,7 @@ def source(
     raw: str | Sequence[str],
     known_at: Mapping[str, str | Sequence[str]],
     restated: str | Sequence[str] = (),
+    embeddings: Mapping[str, int] | None = None,
     fresh: str | None = None,
     owner: str = "",
     doc: str = "",
@@ -52,6 +54,8 @@ def source(
         known_at: instant column to the columns known from that instant on; `always` for what was known beforehand.
         restated: of the columns known `always`, those that are corrected now and then; a change of any other is
             refused, for frames of the time before it would read the future.
+        embeddings: column to the number of its components, of columns that hold embeddings: the function returns lists
+            or arrays of that many numbers.
         fresh: how old its newest known-at may be, such as `2h`; the catalog says where it is older.
         owner: who answers for it, where that is not the owner of the project.
         doc: what it is, in place of the function's docstring.
@@ -91,10 +95,11 @@ def source(
                 f"restated column {column!r} is not declared as known always",
                 did_you_mean(column, [name for name, instant in seen.items() if instant == ALWAYS]),
             )
+    lengths = take_embeddings(embeddings or {}, seen, {*keys, *groups})
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected)
+        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected, lengths)
         where = f"source {noun.name!r}"
         if fresh is not None and not any(instant != ALWAYS for instant in groups):
             fact = f"{where} has `fresh`, and no instant at which anything becomes known"
@@ -160,8 +165,9 @@ def feature_view(
         _checked(feature): take_expression(value, f"feature {feature!r} of view {name!r}", features=True)
         for feature, value in given.items()
     }
-    for feature, value in checked.items():
-        check_size(f"{name}.{feature}", value)
+    for feature, expr in checked.items():
+        check_size(f"{name}.{feature}", expr)
+        check_embeddings(f"feature {feature!r} of view {name!r}", expr, current_registry().sources)
     noun = FeatureView(_checked(name), entity, checked, about.name if isinstance(about, Source) else "")
     note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
     return current_registry().add(noun, note)

@@ -3,6 +3,8 @@
 Each is a function of whole numbers that add up, so that the online store keeps the same ones.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -14,6 +16,7 @@ from shipway.maths import bins as binning
 from shipway.maths import decay as fading
 from shipway.maths import wide, window
 from shipway.maths.bins import Bins, Categories, Edges, Hashes, Relative
+from shipway.maths.code import compact
 from shipway.maths.expression import Aggregate, render
 from shipway.maths.vector import Vector
 from shipway.maths.wavelet import Wavelet, build_wavelet, count_below, find_ranked
@@ -21,6 +24,15 @@ from shipway.maths.wavelet import Wavelet, build_wavelet, count_below, find_rank
 _Bools = NDArray[np.bool_]
 _FIT = 1 << 63
 _WHOLE = 1 << 53
+_COUNTS = 1 << 22
+"""How many counts of values are held at once, four bytes each."""
+_FEW = 32
+"""Of up to so many values it costs less to count them over all events than to sort the windows."""
+_WIDTH = 128
+"""Of how many values, so that they stay near the processor."""
+_BLOCK = 64
+_ASKED = 1 << 12
+"""How many windows are asked for their counts at once, so that these stay near the processor."""
 
 
 def square_values(value: Expr, vector: Vector) -> Ints:
@@ -150,18 +162,76 @@ def _rank(bins: Edges | Relative, share: float, placed: Ints, low: Ints, high: I
 
 def _vote(values: tuple[binning.Scalar, ...], place: int, placed: Ints, low: Ints, high: Ints) -> Vector:
     """Order the values by their counts, the most frequent first and of two as frequent the one declared first."""
-    best: list[Ints] = []
-    running = np.zeros(len(placed) + 1, dtype=np.int64)
-    for number in range(len(values)):
-        np.cumsum(placed == number, out=running[1:])
-        # A count with the number below it: the greatest of these is the best.
-        rival = (running[high] - running[low]) * binning.MOST + (binning.MOST - 1 - number)
-        for at, held in enumerate(best):
-            best[at], rival = np.maximum(held, rival), np.minimum(held, rival)
-        if len(best) < place:
-            best.append(rival)
+    # A count with the number below it: the greatest of these is the best, and so on downwards.
+    best = np.zeros((place, len(low)), dtype=np.int64)
+    if len(values) <= _FEW:
+        running = np.zeros(len(placed) + 1, dtype=np.int64)
+        for number in range(len(values)):
+            np.cumsum(placed == number, out=running[1:])
+            _insert((running[high] - running[low]) * binning.MOST + (binning.MOST - 1 - number), best)
+    else:
+        for asked in _gather_near(low, high, np.argsort(high, kind="stable")):
+            best[:, asked] = _rank_near(place, placed, low[asked], high[asked])
     count, code = np.divmod(best[place - 1], binning.MOST)
-    return Vector(binning.column_of(values)[binning.MOST - 1 - code], count > 0)
+    return Vector(binning.column_of(values)[np.minimum(binning.MOST - 1 - code, len(values) - 1)], count > 0)
+
+
+def _insert(rival: Ints, best: Ints) -> None:
+    """Put one number of each window among the best there were, which are in descending order."""
+    for held in best:
+        held[:], rival = np.maximum(held, rival), np.minimum(held, rival)
+
+
+def _rank_near(place: int, placed: Ints, low: Ints, high: Ints) -> Ints:
+    """Return the best of windows whose events are near each other, int64[place, n], of the values that occur there."""
+    best = np.zeros((place, len(low)), dtype=np.int64)
+    begin, end = int(low.min()), int(high.max())
+    occurring, codes = compact(placed[begin:end])
+    width = max(1, min(_WIDTH, _COUNTS // (end - begin + 1)))
+    for first in range(0, len(occurring), width):
+        numbers = occurring[first : first + width]
+        running = _count_running(codes - first, len(numbers))
+        for start in range(0, len(low), _ASKED):
+            some = slice(start, start + _ASKED)
+            # The counts of one window stand side by side: it is two rows, and not two places of each value.
+            counts = running.take(high[some] - begin, axis=0) - running.take(low[some] - begin, axis=0)
+            rows = np.arange(len(counts))
+            for _ in range(min(place, len(numbers))):
+                code = counts.argmax(axis=1)  # of two as great the first
+                most = counts[rows, code].astype(np.int64)
+                _insert(most * binning.MOST + (binning.MOST - 1 - numbers[code]), best[:, some])
+                counts[rows, code] = -1
+    return best
+
+
+def _gather_near(low: Ints, high: Ints, asked: Ints) -> Iterator[Ints]:
+    """Yield windows, sorted by their ends, in parts whose events are near each other."""
+    if not len(asked):
+        return
+    half = len(asked) // 2
+
+    def span(some: Ints) -> int:
+        return int(high[some[-1]] - low[some].min())
+
+    if len(asked) > _ASKED and 4 * (span(asked[:half]) + span(asked[half:])) <= 5 * span(asked):
+        yield from _gather_near(low, high, asked[:half])
+        yield from _gather_near(low, high, asked[half:])
+    else:
+        yield asked
+
+
+def _count_running(codes: Ints, width: int) -> NDArray[np.int32]:
+    """Return how many events before each were of each of the first values, int32[n + 1 or more, width]."""
+    size = len(codes) // _BLOCK + 1
+    blocks = np.zeros((size, _BLOCK, width), dtype=np.int32)
+    running = blocks.reshape(size * _BLOCK, width)
+    there = np.flatnonzero((codes >= 0) & (codes < width))
+    running[there + 1, codes[there]] = 1
+    # Added up within all blocks at once, for NumPy takes six times as long to add up rows one by one.
+    for row in range(1, _BLOCK):
+        blocks[:, row] += blocks[:, row - 1]
+    blocks[1:] += np.cumsum(blocks[:-1, -1], axis=0, dtype=np.int32)[:, None]
+    return running
 
 
 def _count_distinct(placed: Ints, low: Ints, high: Ints) -> Ints:

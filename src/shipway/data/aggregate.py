@@ -15,7 +15,7 @@ from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths import window
 from shipway.maths.expression import Aggregate, Column
 from shipway.maths.fixed import floats_of, rank_floats
-from shipway.maths.vector import Vector
+from shipway.maths.vector import Vector, empty_values, kind_of_values
 
 
 def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
@@ -74,7 +74,7 @@ def aggregate(streams: Streams, node: Aggregate, entity: Entity) -> Vector:
 def gather_newest(streams: Streams, node: Aggregate, entity: Entity) -> pl.Series:
     """Return the newest event's value for all rows of the spine, as `aggregate` does, as a column.
 
-    Nothing is calculated with such a value, so text is copied as it lies.
+    Nothing is calculated with such a value, so texts and embeddings are copied as they lie.
     """
     event, value = streams.plan.events[node.stream], node.value
     assert value is not None
@@ -82,7 +82,7 @@ def gather_newest(streams: Streams, node: Aggregate, entity: Entity) -> pl.Serie
     if isinstance(value, Column):
         table = event.source.name
         values = normalise_column(require(table, (value.name,), streams.tables)[value.name])
-        if values.dtype == pl.String:
+        if values.dtype == pl.String or isinstance(values.dtype, pl.Array):
             there = fill_invalid(pl.Series(position.astype(np.uint32)), found)
             return values.gather(there)
         vector = vector_of(values)
@@ -110,8 +110,7 @@ def _newest(streams: Streams, node: Aggregate, event: Event, position: Ints, fou
 def _pick(vector: Vector, position: Ints, found: NDArray[np.bool_]) -> Vector:
     """Return the values at positions, null where there is none."""
     if not len(vector.values):
-        blank = "" if vector.values.dtype.kind == "O" else 0
-        return Vector(np.full(len(found), blank, dtype=vector.values.dtype), found)
+        return Vector(empty_values(kind_of_values(vector.values), len(found)), found)
     # A position of -1 takes the last value, which nobody sees.
     valid = found if vector.valid.all() else found & vector.valid.take(position)
     return Vector(vector.values.take(position), valid)

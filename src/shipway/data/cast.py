@@ -6,6 +6,8 @@ from typing import Final
 import polars as pl
 
 from shipway.core.contract import EPOCHS, Field
+from shipway.data.embedding import cast_embedding, may_embed, split_lists
+from shipway.maths.embedding import length_of
 
 WHOLE: Final = r"^[+-]?\d+$"
 NUMBER: Final = r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$"
@@ -53,17 +55,21 @@ def kind_of(dtype: pl.DataType) -> str:
 
 def dtype_of(field: Field, found: pl.DataType) -> pl.DataType:
     """Return the Polars type of a column once it is cast; that found where the contract names an exact one."""
-    return _DTYPES.get(field.type, found)
+    length = length_of(field.type)
+    return _DTYPES.get(field.type, found) if length is None else pl.Array(pl.Float32, length)
 
 
 def name_of(field: Field) -> str:
     """Return the Polars type of a column as Polars writes it, once it is cast."""
-    return str(_DTYPES[field.type]) if field.type in _DTYPES else field.type
+    known = field.type in _DTYPES or length_of(field.type) is not None
+    return str(dtype_of(field, pl.Null())) if known else field.type
 
 
 def can_cast(found: pl.DataType, field: Field) -> bool:
     """Tell whether values of a type can be what a contract says at all, whatever they are."""
     kind = kind_of(found)
+    if length_of(field.type) is not None and (kind == "text" or may_embed(found)):
+        return True
     if field.type in (kind, str(found)) or found == pl.Null or (kind, field.type) in _CASTS:
         return True
     epoch = kind == "int" and field.format in EPOCHS
@@ -82,6 +88,10 @@ def cast_column(name: str, found: pl.DataType, field: Field) -> pl.Expr:
     kind = kind_of(found)
     if found == pl.Null:
         return column.cast(dtype_of(field, found))
+    length = length_of(field.type)
+    if length is not None:
+        lists, there = (split_lists(column), pl.List(pl.String())) if kind == "text" else (column, found)
+        return cast_embedding(lists, there, length)
     if field.format in EPOCHS:
         return _from_epoch(column if kind == "int" else _to_int(column, kind), field)
     casting = _CASTS.get((kind, field.type))

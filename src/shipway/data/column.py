@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.embedding import is_embedding, read_embeddings
 from shipway.data.plan import require
+from shipway.maths.embedding import numbers_of, pack_numbers
 from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Feature, render, walk
 from shipway.maths.vector import Vector
@@ -21,10 +23,15 @@ _FILLS: Final = ((pl.Boolean, False), (pl.Int64, 0), (pl.Float64, np.nan), (pl.S
 def vector_of(series: pl.Series) -> Vector:
     """Return a Polars column as values with validity; instants and durations become int64 microseconds.
 
+    Embeddings become the bytes of their numbers (`shipway.maths.embedding`).
+
     Raises:
         ShipwayError: SW-203 for a type features cannot read, or a whole number that 64 bits do not hold.
     """
     series = normalise_column(series)
+    if isinstance(series.dtype, pl.Array):
+        numbers = series.to_numpy()
+        return Vector(pack_numbers(numbers), series.is_not_null().to_numpy())
     if not series.null_count():
         return Vector(series.to_numpy(), np.ones(len(series), dtype=np.bool_))
     valid = series.is_not_null().to_numpy()
@@ -33,7 +40,7 @@ def vector_of(series: pl.Series) -> Vector:
 
 
 def normalise_column(series: pl.Series) -> pl.Series:
-    """Return a Polars column with one of the four types that features have, null where it is not a number.
+    """Return a Polars column with one of the five types that features have, null where it is not a number.
 
     Raises:
         ShipwayError: as for `vector_of`.
@@ -51,13 +58,20 @@ def normalise_column(series: pl.Series) -> pl.Series:
         return series.cast(pl.String)
     if kind == pl.Boolean:
         return series
-    raise ShipwayError(
-        "SW-203", f"column {series.name!r} is {kind}, which no feature can read", "use numbers, text, truth or time"
-    )
+    if is_embedding(kind):
+        return read_embeddings(series, kind.size)
+    hint = "use numbers, text, truth or time"
+    if isinstance(kind, pl.List | pl.Array):
+        hint = f'if it is an embedding, say so on its source: embeddings={{"{series.name}": 384}}, with its length'
+    raise ShipwayError("SW-203", f"column {series.name!r} is {kind}, which no feature can read", hint)
 
 
 def series_of(name: str, vector: Vector) -> pl.Series:
     """Return values with validity as a Polars column."""
+    if vector.values.dtype.kind == "V":
+        numbers = numbers_of(vector.values)
+        series = pl.Series(name, numbers, dtype=pl.Array(pl.Float32, numbers.shape[1]))
+        return series if vector.valid.all() else fill_invalid(series, vector.valid)
     series = pl.Series(name, vector.values, dtype=pl.String if vector.values.dtype.kind == "O" else None)
     return series if vector.valid.all() else fill_invalid(series, vector.valid)
 

@@ -9,6 +9,8 @@ import polars as pl
 from shipway.core.contract import NOTHING, Contract, Field, evolve
 from shipway.core.error import ShipwayError
 from shipway.data.cast import CLOCK, DATES, NUMBER, OFFSET, WHOLE, can_cast, cast_column, kind_of
+from shipway.data.embedding import infer_length
+from shipway.maths.embedding import write_kind
 
 _SAMPLE: Final = 1_000
 _TWO_WAYS: Final = ({"%d/%m/%Y", "%m/%d/%Y"}, {"%d-%m-%Y", "%m-%d-%Y"})
@@ -44,7 +46,8 @@ def infer_contract(batches: Iterable[pl.DataFrame]) -> Contract:
 
     A table whose columns are all text is one whose format knows nothing else, so numbers, truths and times are looked
     for in it; among other columns, only times are. A number that is padded with zeros is an identifier and stays text,
-    and so does a date that can be read two ways. A value may be missing where one was.
+    and so does a date that can be read two ways. Many numbers of one length are an embedding. A value may be missing
+    where one was.
 
     Args:
         batches: all rows, at least the first batch with columns.
@@ -121,6 +124,9 @@ def _fields_of(
             if not cast.null_count():
                 yield candidate, (cast.min(), cast.max())
         return
+    length = infer_length(values)
+    if length is not None:
+        yield Field(type=write_kind(length)), None
     if kind != "text":
         ranged = kind in ("int", "float", "instant", "local", "date")
         yield Field(type=kind), (values.min(), values.max()) if ranged else None

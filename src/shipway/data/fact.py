@@ -52,9 +52,10 @@ class FactStream:
         event: the stream.
     """
 
-    def __init__(self, layout: Layout, event: Event) -> None:
-        """Work out which facts the series of a stream need."""
-        own = [(place, series) for place, series in enumerate(layout.series) if series.stream == event.name]
+    def __init__(self, layout: Layout, event: Event, *, stored: bool = True) -> None:
+        """Work out which facts the series of a stream need, with or without those that are stored."""
+        kept = ((place, one) for place, one in enumerate(layout.series) if stored or not one.stored)
+        own = [(place, series) for place, series in kept if series.stream == event.name]
         self.event = event
         self._keys = list(dict.fromkeys(name for _, series in own for name in series.keys))
         self._choosing = [series for _, series in own if series.where is not None or series.tree is not None]

@@ -6,7 +6,6 @@ of it, and what was the newest before goes to the series itself, all in the writ
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import repeat
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -31,10 +30,13 @@ from shipway.core.pack import (
     read_schema,
 )
 from shipway.data.column import vector_of
+from shipway.maths.vector import Vector
 from shipway.ports.online import Online
 
 _FIRST: Final = b"\x00"
 """The tie of a row of which no key is known: the least whole number that keys usually have, as MessagePack."""
+_CHUNK: Final = 1 << 12
+"""Entities packed at once, whose values stay near the processor."""
 _LATEST: Final = (1 << 63) - 1
 _EARLIEST: Final = -(1 << 63)
 
@@ -264,55 +266,92 @@ def _place_of(name: bytes) -> int:
     return int.from_bytes(name[:2], "big")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Newest:
+    """The newest row of each of m entities, for one member of their pack.
+
+    Attributes:
+        instants: int64[m], valid where there is a row.
+        values: what is stored of it, m each, in the order of the member's columns.
+    """
+
+    instants: Vector
+    values: tuple[Vector, ...]
+
+    def slice(self, start: int, stop: int) -> "Newest":
+        """Return the rows of some entities."""
+        instants, *values = (
+            Vector(each.values[start:stop], each.valid[start:stop]) for each in (self.instants, *self.values)
+        )
+        return Newest(instants, tuple(values))
+
+
+def pack_newest(pack: Pack, entities: Sequence[bytes], members: Sequence[Newest]) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield the packs of entities whose newest rows are known already.
+
+    Args:
+        pack: whose entities they are.
+        entities: what follows in the name of each one's pack.
+        members: for each member of the pack its newest rows, entity by entity.
+    """
+    # Every value ends with the first tie, and then there are texts.
+    end, prefix = pack.packing.size + len(_FIRST), pack.prefix
+    for first in range(0, len(entities), _CHUNK):
+        some = entities[first : first + _CHUNK]
+        whole, tails = _fill_matrix(pack, len(some), [newest.slice(first, first + _CHUNK) for newest in members])
+        raw, stride = whole.tobytes(), 8 * whole.shape[1]
+        starts = range(0, len(raw), stride)
+        if tails is None:
+            for start, entity in zip(starts, some, strict=True):
+                yield prefix + entity, INSTANT, raw[start : start + end]
+        else:
+            for start, entity, tail in zip(starts, some, tails, strict=True):
+                yield prefix + entity, INSTANT, raw[start : start + end] + tail
+
+
 def pack_frame(
     pack: Pack, rows: pl.DataFrame, columns: Sequence[tuple[str, Sequence[str]]]
 ) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield the packs of entities whose newest rows are known already, for a store that holds none of them.
-
-    Of rows that come later with an instant that is there, any is newer.
+    """Yield the packs of entities whose newest rows stand side by side, for a store that holds none of them.
 
     Args:
         pack: whose entities they are.
         rows: a row for each entity: its keys, and what is stored of it; no key is null.
         columns: for each member the column of its instants, null where there is no row, and those of its values.
     """
-    whole, tails = _fill_matrix(pack, rows, columns)
-    raw, size = whole.tobytes(), pack.packing.size
     keys = zip(*(vector_of(rows[key]).values.tolist() for key in pack.keys), strict=True)
-    prefix = pack.prefix
-    for start, key, tail in zip(range(0, len(raw), size), keys, tails, strict=False):
-        yield prefix + encode_entity(key), INSTANT, raw[start : start + size] + tail
+    members = [Newest(vector_of(rows[at]), tuple(vector_of(rows[name]) for name in names)) for at, names in columns]
+    return pack_newest(pack, [encode_entity(key) for key in keys], members)
 
 
-def _fill_matrix(
-    pack: Pack, rows: pl.DataFrame, columns: Sequence[tuple[str, Sequence[str]]]
-) -> tuple[NDArray[np.int64], Iterable[bytes | bytearray]]:
-    """Return the fixed parts of packs, a row of eight bytes a number for each, and the texts that follow."""
-    whole = np.zeros((rows.height, pack.packing.size // 8), dtype=np.int64)
+def _fill_matrix(pack: Pack, count: int, members: Sequence[Newest]) -> tuple[NDArray[np.int64], list[bytearray] | None]:
+    """Return the fixed parts of packs, a row of eight bytes a number for each, and the texts that follow, if any do."""
+    base = pack.packing.size
+    whole = np.zeros((count, base // 8 + 1), dtype=np.int64)  # a tie of zero at the end of each
     whole[:, 0] = int.from_bytes(pack.head, "little", signed=True)
-    tails = [bytearray(_FIRST) for _ in range(rows.height)] if pack.texts else repeat(_FIRST)
-    bits = [np.zeros(rows.height, dtype=np.uint64) for _ in range(pack.words)]
-    for (instant, names), kinds, flags, slot in zip(columns, pack.kinds, pack.flags, pack.slots, strict=True):
-        vectors = [(vector_of(rows[name]), kind) for name, kind in zip((instant, *names), ("int", *kinds), strict=True)]
-        there = vectors[0][0].valid
+    tails = [bytearray() for _ in range(count)] if pack.texts else None
+    bits = [np.zeros(count, dtype=np.uint64) for _ in range(pack.words)]
+    for newest, kinds, flags, slot in zip(members, pack.kinds, pack.flags, pack.slots, strict=True):
+        there = newest.instants.valid
         whole[:, slot] = there
-        whole[:, slot + 1] = np.where(there & bool(kinds), pack.packing.size << 32 | len(_FIRST), 0)
-        for at, (vector, kind) in enumerate(vectors):
-            valid = vector.valid & there
-            bits[flags[at] >> 6] |= valid.astype(np.uint64) << np.uint64(flags[at] & 63)
+        whole[:, slot + 1] = np.where(there, base << 32 | len(_FIRST), 0) if kinds else 0
+        for at, (vector, kind) in enumerate(zip((newest.instants, *newest.values), ("int", *kinds), strict=True)):
+            valid, values = vector.valid & there, vector.values
+            full = bool(valid.all())
+            bits[flags[at] >> 6] |= np.uint64(1 << (flags[at] & 63)) * valid
             field = slot - 1 if at == 0 else slot + FIELDS - 2 + at
             if kind == "text":
-                _write_texts(whole[:, field], tails, pack.packing.size, np.where(valid, vector.values, ""))
-            elif kind == "float":
-                whole[:, field] = np.where(valid, vector.values, 0.0).view(np.int64)
-            else:
-                whole[:, field] = np.where(valid, vector.values, 0)
+                assert tails is not None, "a pack with a text has texts"
+                _write_texts(whole[:, field], tails, base + len(_FIRST), np.where(valid, values, ""))
+                continue
+            filled = values if full else np.where(valid, values, 0)
+            whole[:, field] = filled.astype(np.float64, copy=False).view(np.int64) if kind == "float" else filled
     for word, column in enumerate(bits):
         whole[:, 1 + word] = column.view(np.int64)
     return whole, tails
 
 
-def _write_texts(fields: NDArray[np.int64], tails: Any, base: int, texts: NDArray[Any]) -> None:
+def _write_texts(fields: NDArray[np.int64], tails: Sequence[bytearray], base: int, texts: NDArray[Any]) -> None:
     for row, (tail, text) in enumerate(zip(tails, texts.tolist(), strict=True)):
         if text:
             encoded = text.encode()

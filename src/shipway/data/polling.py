@@ -13,6 +13,7 @@ import polars as pl
 from shipway.core.change import START, Batch, Position, Record, Row, Shape, write_place
 from shipway.core.raw import Cursor, Piece, Raw
 from shipway.data.cast import kind_of
+from shipway.data.embedding import may_embed, write_lists
 from shipway.data.kept import write_position
 from shipway.ports.reader import Reader
 
@@ -118,6 +119,8 @@ def _write(name: str, dtype: pl.DataType) -> pl.Expr:
         if dtype.time_zone is None:
             return column.dt.strftime(_MOMENT)
         return column.dt.convert_time_zone("UTC").dt.strftime(_MOMENT + "Z")
+    if may_embed(dtype):
+        return write_lists(column.arr.to_list() if isinstance(dtype, pl.Array) else column).alias(name)
     if dtype.is_nested():
         return pl.struct(column).struct.json_encode().alias(name)
     return column.cast(pl.String)

@@ -9,6 +9,7 @@ import polars as pl
 from shipway.core.contract import Contract
 from shipway.core.error import ShipwayError
 from shipway.data.cast import cast_column, dtype_of
+from shipway.maths.embedding import length_of
 
 REFUSED: Final = {"piece": pl.String(), "row": pl.Int64(), "rule": pl.String(), "record": pl.String()}
 """Columns of the side table: the piece and the number of the row in it, counted from 1, what refused it, and its values
@@ -173,4 +174,5 @@ def judge_share(name: str, delivery: Delivery, refused: pl.DataFrame, *, most: f
 def _article(kind: str) -> str:
     names = {"int": "a whole number", "float": "a number", "bool": "true or false", "instant": "an instant"}
     names |= {"local": "a date with a time", "date": "a date"}
-    return names.get(kind, kind)
+    length = length_of(kind)
+    return names.get(kind, kind) if length is None else f"{length} finite numbers"

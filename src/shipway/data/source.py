@@ -8,6 +8,7 @@ import polars as pl
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source
 from shipway.data.column import instant_hint
+from shipway.data.embedding import read_embeddings
 from shipway.kit.blame import blame_user, describe
 from shipway.kit.suggestion import did_you_mean
 
@@ -26,8 +27,8 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
 
     Raises:
         ShipwayError: SW-206 if the function raises, with its line; SW-207 if it returns no frame, SW-204 if that has
-            no rows, SW-202 for a missing column, SW-203 for an instant without a time zone, SW-205 for a repeated or
-            missing key.
+            no rows, SW-202 for a missing column, SW-203 for an instant without a time zone or what is no embedding
+            of the declared length, SW-205 for a repeated or missing key.
     """
     try:
         made = function(*raw)
@@ -58,6 +59,10 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
     for instant in source.known_at:
         _check_instant(source, instant, made)
     _check_key(source, made)
+    embeddings = [
+        read_embeddings(made[name], length, where=f"{source.name}.{name}") for name, length in source.embeddings.items()
+    ]
+    made = made.with_columns(embeddings)
     return made.select(source.columns)
 
 

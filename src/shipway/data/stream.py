@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.core.column import refuse_aggregate
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
@@ -19,7 +20,7 @@ from shipway.maths import window
 from shipway.maths.expression import render
 from shipway.maths.fixed import quantise
 from shipway.maths.instant import Instants, sort_instants
-from shipway.maths.vector import Vector
+from shipway.maths.vector import Vector, kind_of_values
 
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
@@ -101,10 +102,9 @@ class Streams:
         return evaluate_row(value, event.source.name, self.tables)
 
     def number(self, event: Event, value: Expr) -> Vector:
-        """Return an expression on a stream's rows that numbers can be made of; SW-203 for text."""
+        """Return an expression on a stream's rows that numbers can be made of; SW-203 for text and embeddings."""
         raw = self.raw(event, value)
-        if raw.values.dtype.kind == "O":
-            raise ShipwayError("SW-203", f"{render(value)} is text", "numbers, truth and time can be aggregated")
+        refuse_aggregate(value, kind_of_values(raw.values))
         return raw
 
     def value(self, event: Event, value: Expr) -> tuple[Vector, float]:

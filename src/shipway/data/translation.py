@@ -8,11 +8,22 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.embedding import is_embedding
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.embedding import NEAR, Near, length_of, pack_numbers, write_kind
 from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Scalar, Span, render
 from shipway.maths.pattern import expand_pattern
-from shipway.maths.vector import ARITHMETIC, Kind, Operator, Vector, apply_operator, kind_of_scalar, result_kind
+from shipway.maths.vector import (
+    ARITHMETIC,
+    Kind,
+    Operator,
+    Vector,
+    apply_operator,
+    check_place,
+    kind_of_scalar,
+    result_kind,
+)
 
 _LITERAL: Final[frozenset[Operator]] = frozenset({"lt", "le", "gt", "ge", "eq", "ne", "add", "sub", "mul"})
 """Operators that may read a constant as a literal beside something that has a value for each row."""
@@ -83,6 +94,8 @@ def _translate_column(column: Column, schema: Mapping[str, pl.DataType]) -> tupl
         return read.dt.cast_time_unit("us").to_physical(), "int"
     if dtype == pl.Date:
         return read.cast(pl.Int64) * DAY, "int"
+    if is_embedding(dtype):
+        return read.cast(pl.Array(pl.Float32, dtype.size)), write_kind(dtype.size)
     raise ShipwayError(
         "SW-203", f"{column} is {dtype}, which no expression can read", "use numbers, text, truth values or time"
     )
@@ -99,6 +112,10 @@ def _translate_operation(expr: Operation, schema: Mapping[str, pl.DataType]) -> 
     if expr.op == "is_in":
         members = [cast("Constant", member).value for member in expr.args[1:]]
         return _find(*args[0], members), kind
+    if expr.op in NEAR:
+        return _compare_embeddings(expr.op, [arg for arg, _ in args]), kind
+    if expr.op == "component":
+        return _take_component(expr, args[0][0], length_of(args[0][1]) or 0), kind
     if expr.op == "matches":
         pattern = expand_pattern(str(cast("Constant", expr.args[1]).value))
         return args[0][0].str.contains(rf"\A(?:{pattern})\z"), kind
@@ -167,6 +184,27 @@ def _divide_floats(op: Operator, args: Sequence[pl.Expr]) -> pl.Expr:
     return pl.map_batches(args, apply, return_dtype=pl.Float64, is_elementwise=True)
 
 
+def _compare_embeddings(op: Near, args: Sequence[pl.Expr]) -> pl.Expr:
+    """Leave the comparison of embeddings to the kernel, whose order of adding up is part of what it means."""
+
+    def apply(series: Sequence[pl.Series]) -> pl.Series:
+        vectors = [Vector(pack_numbers(one.to_numpy()), one.is_not_null().to_numpy()) for one in series]
+        result = apply_operator(op, vectors)
+        return pl.Series(np.where(result.valid, result.values, np.nan), dtype=pl.Float64, nan_to_null=True)
+
+    return pl.map_batches(args, apply, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _take_component(expr: Operation, embedding: pl.Expr, length: int) -> pl.Expr:
+    place = int(cast("int", cast("Constant", expr.args[1]).value))
+    try:
+        check_place(place, length)
+    except ValueError as error:
+        fact = f"{render(expr)} cannot be evaluated: {error}"
+        raise ShipwayError("SW-203", fact, "components are counted from 0") from error
+    return embedding.arr.get(place).cast(pl.Float64)
+
+
 def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
     if op == "is_null":
         return args[0][0].is_null()
@@ -175,7 +213,7 @@ def _relate(op: Operator, args: Sequence[tuple[pl.Expr, Kind]]) -> pl.Expr:
     if op == "length":
         return args[0][0].str.len_chars().cast(pl.Int64)
     (left, left_kind), (right, right_kind) = args
-    if left_kind != right_kind:
+    if left_kind != right_kind and length_of(left_kind) is None:
         common = _DTYPES[result_kind("fill", [left_kind, right_kind])]
         left, right = left.cast(common), right.cast(common)
     match op:

@@ -11,8 +11,9 @@ store still has what it changes; `trim` drops what no read at or after the water
 has an *edge*. A change of a row that would change anything up to the edge is refused, whole, and counted as late.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -20,14 +21,17 @@ import polars as pl
 
 from shipway.core.entry import WATERMARKS, encode_place, encode_row, encode_rows, pack_watermarks
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Source, windows_of
+from shipway.core.feature import ALWAYS, Entity, Source, windows_of
 from shipway.core.online import Layout, Tie
 from shipway.data.fact import Facts, FactStream
 from shipway.data.instant import Changed
 from shipway.data.kept import DELETED
 from shipway.data.plan import Plan
+from shipway.data.renewal import Renewal
 from shipway.data.series import SeriesWriter, list_drops, list_puts
+from shipway.data.standing import Position, Standing, read_position
 from shipway.data.tie import read_ties
+from shipway.maths.expression import Aggregate
 from shipway.ports.online import Online
 
 _EARLIEST: Final = -(1 << 63)
@@ -35,36 +39,6 @@ _LATEST: Final = (1 << 63) - 1
 _PACK: Final = msgspec.msgpack.Encoder()
 _FACTS: Final = msgspec.msgpack.Decoder(list[Any])
 _STATE: Final = msgspec.msgpack.Decoder(list[bytes | None])
-
-
-class Standing(msgspec.Struct, kw_only=True):
-    """How far one source's stream is in the store.
-
-    Attributes:
-        position: what came with its last batch; None before the first.
-        applied: changes that changed something.
-        same: changes that said what was there already.
-        late: changes that were refused.
-    """
-
-    position: bytes | None = None
-    applied: int = 0
-    same: int = 0
-    late: int = 0
-
-
-class _Position(msgspec.Struct, kw_only=True):
-    """What stands in the store as the position of every write; while it is void, nothing that is there counts."""
-
-    namespace: str
-    void: bool = False
-    writes: int = 0
-    sources: dict[str, Standing] = {}
-    watermarks: dict[str, int] = {}
-    edges: dict[str, int] = {}
-
-
-_POSITION: Final = msgspec.msgpack.Decoder(_Position)
 
 
 @dataclass(slots=True)
@@ -91,7 +65,7 @@ class _Row:
 class Upkeep:
     """The one writer of an online store that is fed by streams of changes."""
 
-    def __init__(self, layout: Layout, plan: Plan, online: Online, *, lateness_us: int) -> None:
+    def __init__(self, layout: Layout, plan: Plan, online: Online, *, lateness_us: int, stored: bool = True) -> None:
         """Go on with a store, or begin an empty one.
 
         Args:
@@ -99,19 +73,28 @@ class Upkeep:
             plan: of the frame whose features the store is to give; it has the streams' events.
             online: the store; nobody else writes to it.
             lateness_us: how much later than the newest row of its stream a row may become known.
+            stored: whether stored series are kept up too. If not, whoever gives rows works out what becomes of those
+                (`data.newest`), which is to be written `beside` the rest, and says up to when everything is known.
 
         Raises:
-            ShipwayError: SW-805 if the store was written for other features, or from a feed.
+            ShipwayError: SW-805 if the store was written for other features, or from a feed, or otherwise.
         """
         self._layout = layout
         self._online = online
         self._lateness_us = lateness_us
         events = [plan.events[name] for name in layout.streams]
         self._sources: dict[str, Source] = {event.source.name: event.source for event in events}
+        self._stored = stored
+        kept = {series.stream for series in layout.series if stored or not series.stored}
         self._streams = {
-            name: [FactStream(layout, event) for event in events if event.source.name == name] for name in self._sources
+            name: [
+                FactStream(layout, event, stored=stored)
+                for event in events
+                if event.source.name == name and event.name in kept
+            ]
+            for name in self._sources
         }
-        self._keep_us = {name: _find_keep(layout, name) for name in layout.streams}
+        self._keep_us = {name: _find_keep(layout, name, stored=stored) for name in layout.streams}
         self._writers = [SeriesWriter(series, online) for series in layout.series]
         self._resume()
 
@@ -132,6 +115,7 @@ class Upkeep:
         *,
         watermark_us: int | None = None,
         anew: bool = False,
+        beside: Renewal | None = None,
     ) -> Standing:
         """Apply changes of a source's rows, each once, with the position of the stream, in one write.
 
@@ -143,6 +127,7 @@ class Upkeep:
             watermark_us: an instant up to which everything known was given, where the stream says so.
             anew: whether these are all rows there are, and what was applied before is void. A layout of one source is
                 then begun again.
+            beside: what becomes of the stored series.
 
         Returns:
             How far the source's stream is.
@@ -155,17 +140,49 @@ class Upkeep:
             self._resume()
         if anew:
             self._clear(source)
-        before = self._at
-        self._at = msgspec.msgpack.decode(_PACK.encode(before), type=_Position)
+        self._at = self._at.copy()
         self._stale, self._at.void = True, False
         standing = self._at.sources.setdefault(source, Standing())
         standing.position = position
         changed: Changed = {}
-        rows = self._read_rows(source, changes, watermark_us)
-        self._compare(rows, standing, changed, self._streams[source])
-        self._write(changed)
+        if self._streams[source]:
+            rows = self._read_rows(source, changes, watermark_us)
+            self._compare(rows, standing, changed, self._streams[source])
+        else:
+            standing.applied += changes.height
+        if not self._stored:
+            self._tell(source, watermark_us)
+        puts, drops = ((), ()) if beside is None else (beside.puts, beside.drops)
+        self._write(changed, puts, drops)
         self._stale = False
         return standing
+
+    def fill(
+        self,
+        entries: Iterable[tuple[bytes, int, bytes]],
+        sources: Mapping[str, int],
+        position: bytes,
+        *,
+        watermark_us: int,
+    ) -> None:
+        """Put what stored series are to hold into a store that nothing was applied to.
+
+        Args:
+            entries: of all stored series.
+            sources: how many rows were read of each source.
+            position: where the streams of those stand that have no other series.
+            watermark_us: an instant up to which everything known was given.
+
+        Raises:
+            ShipwayError: what making the entries and the store's `write` refuse; nothing is written then.
+        """
+        for source, rows in sources.items():
+            if not self._streams[source]:
+                self._at.sources[source] = Standing(position=position, applied=rows)
+            self._tell(source, watermark_us)
+        self._stale = True
+        self._write({}, entries)
+        self._stale = False
 
     def trim(self) -> int:
         """Drop what no read at or after the watermarks needs, and return how many entries and rows that were.
@@ -186,11 +203,11 @@ class Upkeep:
         dropped = sum(
             self._online.trim(encode_place(place), self._at.edges[series.stream])
             for place, series in enumerate(self._layout.series)
-            if series.stream in self._at.edges
+            if series.stream in self._at.edges and (self._stored or not series.stored)
         )
         for number, streams in enumerate(self._streams.values()):
             names = [stream.event.name for stream in streams]
-            if not any(_is_unbounded(self._layout, name) for name in names):
+            if names and not any(_is_unbounded(self._layout, name, stored=self._stored) for name in names):
                 before = min(self._at.edges.get(name, _EARLIEST) for name in names)
                 dropped += self._online.trim(encode_rows(number), before, whole=True)
         for writer in self._writers:
@@ -201,27 +218,11 @@ class Upkeep:
         """Force what was applied to the disk, so that its source may forget it."""
         self._online.sync()
 
-    def _read(self) -> _Position:
-        found = self._online.position()
-        if found is None:
-            return _Position(namespace=self._layout.namespace)
-        try:
-            position = _POSITION.decode(found)
-        except msgspec.MsgspecError:
-            position = None
-        if position is None or position.namespace != self._layout.namespace:
-            raise ShipwayError(
-                "SW-805",
-                "the online store was written for other features, or from whole tables",
-                "remove the store's folder: it is built again from the streams' beginning",
-            )
-        return position
-
     def _resume(self) -> None:
         """Forget what is in memory and go on from the store."""
         for writer in self._writers:
             writer.forget()
-        self._at = self._read()
+        self._at = read_position(self._online.position(), self._layout.namespace, stored=self._stored)
         if self._at.void:
             self._online.trim(b"", _LATEST, whole=True)
         self._stale = False
@@ -234,7 +235,7 @@ class Upkeep:
                 f"{source!r} begins anew, and its online store is fed by other sources too",
                 "remove the store's folder: it is built again from the streams' beginning",
             )
-        self._at = _Position(namespace=self._layout.namespace, writes=self._at.writes, void=True)
+        self._at = Position(namespace=self._layout.namespace, stored=self._stored, writes=self._at.writes, void=True)
         self._write({})
         self._resume()
 
@@ -258,8 +259,13 @@ class Upkeep:
                 row.said.append(None if said is None else _PACK.encode(said))
                 if said is not None and (row.at is None or row.at < said[0]):
                     row.at = said[0]
-            self._raise_watermark(stream.event.name, newest, watermark_us)
+            self._raise_watermark(stream.event.name, newest if self._stored else None, watermark_us)
         return {row.name: row for row in rows}
+
+    def _tell(self, source: str, watermark_us: int | None) -> None:
+        for stream in self._layout.streams:
+            if stream.partition(".")[0] == source:
+                self._raise_watermark(stream, None, watermark_us)
 
     def _raise_watermark(self, stream: str, newest: int | None, told: int | None) -> None:
         found = [self._at.watermarks.get(stream, _EARLIEST)]
@@ -323,23 +329,37 @@ class Upkeep:
             for at, contributions in stream.contribute(facts, signs, ties):
                 self._writers[at].post_many(contributions, changed)
 
-    def _write(self, changed: Changed) -> None:
+    def _write(
+        self,
+        changed: Changed,
+        puts: Iterable[tuple[bytes, int, bytes]] = (),
+        drops: Sequence[tuple[bytes, int]] = (),
+    ) -> None:
         self._at.writes += 1
         marks = [self._at.watermarks.get(name, _EARLIEST) for name in self._layout.streams]
         changed[WATERMARKS, 0] = pack_watermarks(marks)
-        self._online.write(list_puts(changed), position=_PACK.encode(self._at), drops=list_drops(changed))
+        entries = chain(list_puts(changed), puts)
+        self._online.write(entries, position=self._at.encode(), drops=[*list_drops(changed), *drops])
 
 
-def _find_keep(layout: Layout, stream: str) -> int | None:
+def _find_keep(layout: Layout, stream: str, *, stored: bool) -> int | None:
     """Return how far back the series of a stream are read; None where that may be any instant, or there is none."""
     if stream.endswith(f".{ALWAYS}"):
         return None
-    found = [series.keep_us for series in layout.series if series.stream == stream]
-    return None if None in found else max(each for each in found if each is not None)
+    found = [series.keep_us for series in layout.series if series.stream == stream and (stored or not series.stored)]
+    return None if None in found else max((each for each in found if each is not None), default=None)
 
 
-def _is_unbounded(layout: Layout, stream: str) -> bool:
+def _is_unbounded(layout: Layout, stream: str, *, stored: bool) -> bool:
     """Tell whether a row of any age may be read of a stream."""
-    exprs = [expr for view in layout.views for expr in view.features.values()]
-    nodes = [node for expr in exprs for _, node in windows_of(expr, None)]
-    return any(node.stream == stream and node.width_us is None for node in nodes)
+    return any(
+        node.stream == stream and node.width_us is None and (stored or not _is_stored(layout, entity, node))
+        for view in layout.views
+        for expr in view.features.values()
+        for entity, node in windows_of(expr, view.entity)
+    )
+
+
+def _is_stored(layout: Layout, entity: Entity | None, node: Aggregate) -> bool:
+    keys = () if entity is None else entity.keys
+    return node.bins is None and layout.series[layout.find(node.stream, keys, node.where)].stored

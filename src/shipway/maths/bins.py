@@ -22,6 +22,11 @@ Scalar: TypeAlias = bool | int | float | str
 
 MOST: Final = 4096
 """More bins than this are refused: what is kept for each entity grows with them."""
+MIXES: Final = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
+"""By how many bits a hash moves a word down onto itself, and what it multiplies it by then, thrice.
+
+The finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 18).
+"""
 OUTSIDE: Final = -1
 """In place of a bin, for a value that is missing or that no bin is for."""
 
@@ -98,8 +103,11 @@ def place(bins: Bins, vector: Vector) -> Ints:
         vector: values of shape (n,); numbers for edges and relative bins.
 
     Raises:
-        ValueError: if text is to be compared with numbers, or the declared values are of another kind than the column.
+        ValueError: if text is to be compared with numbers, or the declared values are of another kind than the column;
+            for embeddings.
     """
+    if vector.values.dtype.kind == "V":
+        raise ValueError("an embedding is no number, text or condition")
     if isinstance(bins, Categories):
         placed = _place_categories(bins.values, vector)
     elif isinstance(bins, Hashes):
@@ -115,6 +123,11 @@ def place(bins: Bins, vector: Vector) -> Ints:
 def edges_of(bins: Edges | Relative) -> tuple[float, ...]:
     """Return the numbers between the bins, ascending."""
     return bins.edges if isinstance(bins, Edges) else _spread(bins)[0]
+
+
+def middles_of(bins: Relative) -> tuple[float, ...]:
+    """Return the number that stands for all values of each bin."""
+    return _spread(bins)[1]
 
 
 def rank_of(share: float, count: int) -> int:
@@ -242,10 +255,9 @@ def _hash(vector: Vector) -> NDArray[np.uint64]:
     word = (
         (values.astype(np.float64) + 0.0).view(np.uint64) if floats else values.astype(np.int64).view(np.uint64)
     ) + 0
-    # The finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 18).
-    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return word ^ (word >> np.uint64(31))
+    for shift, factor in MIXES:
+        word = (word ^ (word >> np.uint64(shift))) * np.uint64(factor)
+    return word
 
 
 def _hash_text(text: str) -> int:

@@ -16,6 +16,7 @@ plus the other moved down, without a remainder.
 """
 
 import math
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, Final, TypeVar
 
@@ -38,25 +39,30 @@ ULP: Final = 1.25
 LONGEST_US: Final = 1 << 50
 """The longest half-life, some 35 years, for which all steps stay within 64 bits."""
 
-_STEPS: Final = 128
+STEPS: Final = 128
+"""Into how many steps a half-life is cut."""
 _BITS: Final = 160
 
 
 def _roots() -> tuple[float, ...]:
     """Return 2^(i / 128) rounded to the nearest double, from whole numbers of 160 bits after the point."""
     root = 2 << _BITS
-    for _ in range(_STEPS.bit_length() - 1):
+    for _ in range(STEPS.bit_length() - 1):
         root = math.isqrt(root << _BITS)
     powers, value = [1.0], 1 << _BITS
-    for _ in range(_STEPS):
+    for _ in range(STEPS):
         value = value * root >> _BITS
         powers.append(float(Fraction(value, 1 << _BITS)))
     return (*powers[:-1], 2.0)
 
 
-_TABLE: Final = _roots()
-_ARRAY: Final = np.array(_TABLE)
-_LOG: Final = math.log(2) / _STEPS
+ROOTS: Final = _roots()
+"""The powers of two at the beginning of each step, and at the end of the last."""
+_ARRAY: Final = np.array(ROOTS)
+LOG: Final = math.log(2) / STEPS
+"""The natural logarithm of what a sum grows by in a step."""
+SERIES: Final = (1 / 2, 1 / 6, 1 / 24, 1 / 120, 1 / 720)
+"""The factors of `_tail` after the first, which is 1."""
 
 
 def power(rest: int, half_us: int) -> float:
@@ -65,16 +71,16 @@ def power(rest: int, half_us: int) -> float:
     A table of 2^(i/128) and the polynomial of degree six that begins the series of e^x - 1 (Tang 1989, "Table-driven
     implementation of the exponential function"). Only multiplications and additions of doubles, none of them fused.
     """
-    step, left = divmod(rest * _STEPS, half_us)
-    x = left / half_us * _LOG
-    root = _TABLE[step]
+    step, left = divmod(rest * STEPS, half_us)
+    x = left / half_us * LOG
+    root = ROOTS[step]
     return root + root * (x * _tail(x))
 
 
 def powers(rest: Ints, half_us: int) -> Floats:
     """Return what `power` does, for many at once and to the bit."""
-    step, left = np.divmod(rest * np.int64(_STEPS), np.int64(half_us))
-    x = left / np.float64(half_us) * _LOG
+    step, left = np.divmod(rest * np.int64(STEPS), np.int64(half_us))
+    x = left / np.float64(half_us) * LOG
     root = _ARRAY[step]
     return root + root * (x * _tail(x))
 
@@ -102,7 +108,7 @@ def lower_edge(instant: int, half_us: int) -> int:
     return (instant // half_us - (PERIODS - 1)) * half_us - 1
 
 
-def conclude(lanes: tuple[int, ...] | list[int], instant: int, half_us: int, unit: float) -> float:
+def conclude(lanes: Sequence[int], instant: int, half_us: int, unit: float) -> float:
     """Return the faded sum at an instant.
 
     Args:

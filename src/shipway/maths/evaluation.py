@@ -11,7 +11,7 @@ whatever is not a number. `shipway.maths.vector` says what each operator does.
 from collections.abc import Callable
 
 from shipway.maths.expression import Aggregate, Column, Constant, Expr, Feature, Span, render
-from shipway.maths.vector import Vector, apply_operator, normalise, repeat
+from shipway.maths.vector import SINGLE, Vector, apply_operator, normalise, repeat
 
 
 def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate | Feature], Vector], rows: int) -> Vector:
@@ -36,7 +36,7 @@ def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate | Feature], Vector],
         return repeat(expr.value, rows)
     first, *rest = expr.args
     # The members of a set stay one element long: the kernel compares each with all rows.
-    args = [evaluate(first, leaf, rows), *(evaluate(arg, leaf, 1 if expr.op == "is_in" else rows) for arg in rest)]
+    args = [evaluate(first, leaf, rows), *(evaluate(arg, leaf, 1 if expr.op in SINGLE else rows) for arg in rest)]
     try:
         return apply_operator(expr.op, args)
     except ValueError as error:

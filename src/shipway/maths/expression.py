@@ -29,6 +29,7 @@ TAKEN: Final = frozenset(
     {
         "columns",
         "doc",
+        "embeddings",
         "entity",
         "event",
         "features",
@@ -44,7 +45,10 @@ TAKEN: Final = frozenset(
 """Names that whatever hands out columns has attributes for; such a column is written as an item, `flights["key"]`."""
 
 
-_METHODS: Final = ("equals", "differs", "same_as", "is_null", "is_in", "fill", "matches", "length")
+_METHODS: Final = (
+    "equals", "differs", "same_as", "is_null", "is_in", "fill", "matches", "length", "dot", "cosine",
+    "distance", "component",
+)  # fmt: skip
 _SYNONYMS: Final = {
     "eq": "equals",
     "ne": "differs",
@@ -61,6 +65,14 @@ _SYNONYMS: Final = {
     "regexp_matches": "matches",
     "len": "length",
     "len_chars": "length",
+    "inner": "dot",
+    "inner_product": "dot",
+    "cosine_similarity": "cosine",
+    "similarity": "cosine",
+    "euclidean": "distance",
+    "l2": "distance",
+    "get": "component",
+    "item": "component",
 }
 """What other libraries call these methods."""
 
@@ -208,6 +220,24 @@ class Expression(msgspec.Struct, frozen=True):
     def length(self) -> "Operation":
         """Count the characters of a text."""
         return Operation("length", (_node(self),))
+
+    def dot(self, other: "Expression") -> "Operation":
+        """Return the sum of products of two embeddings of one length, row by row."""
+        return Operation("dot", (_node(self), _embedding(other)))
+
+    def cosine(self, other: "Expression") -> "Operation":
+        """Return the cosine of two embeddings of one length, from -1 to 1; null where one is zero everywhere."""
+        return Operation("cosine", (_node(self), _embedding(other)))
+
+    def distance(self, other: "Expression") -> "Operation":
+        """Return the Euclidean distance of two embeddings of one length."""
+        return Operation("distance", (_node(self), _embedding(other)))
+
+    def component(self, place: int) -> "Operation":
+        """Return one of the numbers of an embedding, counted from 0."""
+        if type(place) is not int or place < 0:
+            raise TypeError(f"{place!r} cannot stand here: the components of an embedding are counted from 0")
+        return Operation("component", (_node(self), Constant(place)))
 
     def __str__(self) -> str:
         """Return the expression as the user would write it."""
@@ -454,6 +484,13 @@ def _condition(value: object) -> "Expression":
     if isinstance(value, Expression):
         return value
     raise TypeError(f"{value!r} cannot be joined with a condition: write column.equals(x), not column == x")
+
+
+def _embedding(value: object) -> Expr:
+    """Refuse a plain value beside an embedding."""
+    if isinstance(value, Expression):
+        return _node(value)
+    raise TypeError(f"{value!r} cannot be compared with an embedding: name a column that holds one")
 
 
 def _spread(values: "list[object] | tuple[object, ...] | set[object] | frozenset[object]") -> str:

@@ -3,24 +3,28 @@
 What a function returns is bit for bit what `shipway.maths.evaluation.evaluate` gives for that row: the kinds of all
 operands are settled when the tree is compiled, so that a call does nothing but the arithmetic.
 
-Values are Python's own: bool, int (64 bits, wrapping), float (never NaN) and str; None is null.
+Values are Python's own: bool, int (64 bits, wrapping), float (never NaN), str, and for an embedding the bytes of its
+numbers; None is null.
 """
 
 import operator
 import re
+import struct
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
+from shipway.maths.embedding import NEAR, Near, compare, length_of
 from shipway.maths.expression import Aggregate, Column, Constant, Expr, Feature, Operation, Span, render
 from shipway.maths.pattern import expand_pattern
-from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, result_kind
+from shipway.maths.vector import ARITHMETIC, Kind, Operator, check_place, kind_of_scalar, result_kind
 
-Scalar: TypeAlias = bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | bytes
 Getter: TypeAlias = Callable[[Any], Any]
 """From whatever holds a row to one value of it, a `Scalar` or None."""
 Leaf: TypeAlias = Callable[[Column | Aggregate | Feature], Getter]
 LeafKind: TypeAlias = Callable[[Column | Aggregate | Feature], Kind]
 
+_SINGLE: Final = struct.Struct("<f").unpack_from
 _LEAST: Final = -(1 << 63)
 _GREATEST: Final = (1 << 63) - 1
 
@@ -87,6 +91,10 @@ def _compile_operation(expr: Operation, leaf: Leaf, kind: LeafKind) -> tuple[Get
         return _fill(*(_cast(arg, each, result) for arg, each in zip(args, kinds, strict=True))), result
     if expr.op in ARITHMETIC:
         return _calculate(expr.op, args, kinds, result), result
+    if expr.op in NEAR:
+        return _compare_embeddings(expr.op, *args), result
+    if expr.op == "component":
+        return _component(expr, args[0], args[1](None), kinds[0]), result
     return _relate(expr.op, args, kinds), result
 
 
@@ -216,6 +224,27 @@ def _length(arg: Getter) -> Getter:
     def apply(row: Any) -> Any:
         value = arg(row)
         return None if value is None else len(value)
+
+    return apply
+
+
+def _compare_embeddings(op: Near, left: Getter, right: Getter) -> Getter:
+    def apply(row: Any) -> Any:
+        a, b = left(row), right(row)
+        return None if a is None or b is None else compare(op, a, b)
+
+    return apply
+
+
+def _component(expr: Expr, arg: Getter, place: int, kind: Kind) -> Getter:
+    try:
+        check_place(place, length_of(kind) or 0)
+    except ValueError as error:
+        raise ValueError(f"{render(expr)} cannot be evaluated: {error}") from error
+
+    def apply(row: Any) -> Any:
+        value = arg(row)
+        return None if value is None else _SINGLE(value, 4 * place)[0]
 
     return apply
 

@@ -1,7 +1,8 @@
 """Columns of values that may be missing, and what each operator does with them.
 
-Four kinds of value meet here: `bool`, `int` (64 bits, wrapping; instants and durations are microseconds), `float` and
-`text`. Among numbers a bool counts as 0 or 1. A float that is not a number is null, wherever it comes from.
+Five kinds of value meet here: `bool`, `int` (64 bits, wrapping; instants and durations are microseconds), `float`,
+`text`, and `embedding[n]`, n numbers in single precision. Among numbers a bool counts as 0 or 1. A float that is not a
+number is null, wherever it comes from.
 """
 
 import re
@@ -12,19 +13,26 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.maths.embedding import NEAR, Near, compare_all, dtype_of, length_of, numbers_of, write_kind
 from shipway.maths.pattern import expand_pattern
 
-Kind: TypeAlias = Literal["bool", "int", "float", "text"]
+Kind: TypeAlias = str
+"""`bool`, `int`, `float`, `text`, or `embedding[n]` with the number of its components."""
 Operator: TypeAlias = Literal[
     "add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs",
     "lt", "le", "gt", "ge", "eq", "ne", "same", "and", "or", "not", "is_null", "is_in", "fill", "matches", "length",
+    "dot", "cosine", "distance", "component",
 ]  # fmt: skip
 
 ARITHMETIC: Final[frozenset[Operator]] = frozenset({"add", "sub", "mul", "div", "floordiv", "mod", "neg", "abs"})
-"""The operators that calculate; `fill` gives what it is given, `length` a number, all others give a condition."""
+"""The operators that calculate; `fill` gives what it is given, `length` and what is made of embeddings a number, all
+others give a condition."""
+SINGLE: Final[frozenset[Operator]] = frozenset({"is_in", "component"})
+"""The operators whose operands after the first are constants, each one value for all rows."""
 
 _LOGIC: Final[frozenset[Operator]] = frozenset({"and", "or", "not"})
 _ON_TEXT: Final[frozenset[Operator]] = frozenset({"matches", "length"})
+_ON_EMBEDDINGS: Final[frozenset[Operator]] = frozenset({*NEAR, "component"})
 _KINDS: Final[dict[str, Kind]] = {"b": "bool", "i": "int", "u": "int", "f": "float", "O": "text"}
 _DTYPES: Final[dict[Kind, Any]] = {"bool": np.bool_, "int": np.int64, "float": np.float64, "text": np.object_}
 
@@ -34,7 +42,8 @@ class Vector:
     """A column of values with their validity.
 
     Attributes:
-        values: array of shape (n,): int64 (also instants, in microseconds), float64, bool or object (text).
+        values: array of shape (n,): int64 (also instants, in microseconds), float64, bool, object (text) or void (the
+            bytes of embeddings).
         valid: bool array of shape (n,); where False the value is null and `values` holds anything.
     """
 
@@ -43,12 +52,14 @@ class Vector:
 
 
 def normalise(vector: Vector) -> Vector:
-    """Return a column with one of the four element types, and null where it is not a number.
+    """Return a column with one of the five element types, and null where it is not a number.
 
     Raises:
         ValueError: if its elements are of no kind that an expression can read.
     """
-    kind = _kind_of(vector.values)
+    kind = kind_of_values(vector.values)
+    if vector.values.dtype.kind == "V":
+        return vector
     values = vector.values.astype(_DTYPES[kind], copy=False)
     return Vector(values, vector.valid & ~np.isnan(values) if kind == "float" else vector.valid)
 
@@ -81,6 +92,8 @@ def result_kind(op: Operator, kinds: Sequence[Kind]) -> Kind:
     Raises:
         ValueError: if it cannot be applied to them; the message is one clause about the operands.
     """
+    if op in _ON_EMBEDDINGS or any(length_of(kind) for kind in kinds):
+        return _result_of_embeddings(op, kinds)
     texts = kinds.count("text")
     if op in ARITHMETIC and texts:
         raise ValueError("text cannot be calculated with")
@@ -99,28 +112,59 @@ def result_kind(op: Operator, kinds: Sequence[Kind]) -> Kind:
     return kinds[0] if op == "fill" else "bool"
 
 
+def _result_of_embeddings(op: Operator, kinds: Sequence[Kind]) -> Kind:
+    lengths = [length_of(kind) for kind in kinds]
+    if op in _ON_EMBEDDINGS:
+        checked = lengths[:1] if op == "component" else lengths
+        if None in checked:
+            raise ValueError(f"only embeddings can be read like that, not {kinds[lengths.index(None)]}")
+        if op == "component" and kinds[1] != "int":
+            raise ValueError(f"a component is counted by a whole number, not {kinds[1]}")
+        if len(set(checked)) > 1:
+            raise ValueError(f"{' and '.join(kinds)} have different lengths")
+        return "float"
+    if op == "is_null":
+        return "bool"
+    if op == "fill":
+        if len(set(kinds)) > 1:
+            raise ValueError(f"{' and '.join(kinds)} do not mix")
+        return kinds[0]
+    raise ValueError("an embedding is neither calculated with nor compared like that: there are dot, cosine, distance")
+
+
 def apply_operator(op: Operator, args: Sequence[Vector]) -> Vector:
     """Apply an operator row by row.
 
     Args:
         op: the operator.
-        args: its operands, normalised, each of shape (n,); for `is_in` the members follow as columns of shape (1,).
+        args: its operands, normalised, each of shape (n,); for those in `SINGLE` the further ones are of shape (1,).
 
     Raises:
         ValueError: if the operator cannot be applied to values of these kinds.
     """
-    result_kind(op, [_kind_of(arg.values) for arg in args])
+    result_kind(op, [kind_of_values(arg.values) for arg in args])
     with np.errstate(all="ignore"):
         if op not in ARITHMETIC:
             return _APPLY[op](*args)
         return normalise(_APPLY[op](*(_numbers(arg) for arg in args)))
 
 
-def _kind_of(values: NDArray[Any]) -> Kind:
+def kind_of_values(values: NDArray[Any]) -> Kind:
+    """Return what kind of values a column has; ValueError if no expression can read them."""
+    if values.dtype.kind == "V" and values.dtype.names is None and values.dtype.itemsize % 4 == 0:
+        return write_kind(values.dtype.itemsize // 4)
     kind = _KINDS.get(values.dtype.kind)
     if kind is None:
         raise ValueError(f"an expression cannot read elements of type {values.dtype}")
     return kind
+
+
+def empty_values(kind: Kind, rows: int = 0) -> NDArray[Any]:
+    """Return values of a kind that stand where there are none: zeros, or empty texts."""
+    length = length_of(kind)
+    if length is not None:
+        return np.zeros(rows, dtype=dtype_of(length))
+    return np.full(rows, "" if kind == "text" else 0, dtype=_DTYPES[kind])
 
 
 def _numbers(arg: Vector) -> Vector:
@@ -202,6 +246,29 @@ def _length(arg: Vector) -> Vector:
     return Vector(np.array([len(text) if valid else 0 for text, valid in _texts(arg)], dtype=np.int64), arg.valid)
 
 
+def _compare_embeddings(op: Near) -> Callable[[Vector, Vector], Vector]:
+    def apply(left: Vector, right: Vector) -> Vector:
+        valid = left.valid & right.valid
+        # What stands where there is none may be anything, and must not raise a flag.
+        values = np.zeros(len(valid), dtype=np.float64)
+        values[valid] = compare_all(op, left.values[valid], right.values[valid])
+        return normalise(Vector(values, valid))
+
+    return apply
+
+
+def _component(arg: Vector, place: Vector) -> Vector:
+    numbers, number = numbers_of(arg.values), int(place.values[0])
+    check_place(number, numbers.shape[1])
+    return normalise(Vector(numbers[:, number].astype(np.float64), arg.valid))
+
+
+def check_place(place: int, length: int) -> None:
+    """Refuse, as ValueError, a component that embeddings of a length do not have."""
+    if not 0 <= place < length:
+        raise ValueError(f"it has components 0 to {length - 1}, and no {place}")
+
+
 def _texts(arg: Vector) -> Iterable[tuple[str, bool]]:
     return zip(arg.values.tolist(), arg.valid.tolist(), strict=True)
 
@@ -230,4 +297,6 @@ _APPLY: Final[dict[Operator, Callable[..., Vector]]] = {
     "fill": _fill,
     "matches": _matches,
     "length": _length,
+    **{op: _compare_embeddings(op) for op in NEAR},
+    "component": _component,
 }

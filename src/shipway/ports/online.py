@@ -1,9 +1,10 @@
 """The port of the online store: an ordered map from series and instant to bytes, read as known at an instant."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 from shipway.ports.adapter import load_adapter
 
@@ -74,6 +75,34 @@ class Online(Protocol):
     def close(self) -> None:
         """Release files; closing twice does no harm."""
         ...
+
+
+Edges: TypeAlias = tuple[Sequence[bytes], Sequence[int]]
+"""Series and instants: of each series its newest entry at or before each instant is asked for."""
+Look: TypeAlias = Callable[
+    [Sequence[tuple[bytes, int]], Sequence[Edges]], tuple[list[tuple[int, bytes] | None], list[list[bytes | None]]]
+]
+"""Answers what `Online.newest` is asked, and of `Edges` the values alone, series by series; all from one state."""
+
+
+def find_look(online: Online) -> Look:
+    """Return how much is asked of a store at once.
+
+    A store may have a method `look`, a quicker way to what `newest` answers; of one without, `newest` is asked.
+    """
+    look: Look | None = getattr(online, "look", None)
+    if look is not None:
+        return look
+
+    def ask(
+        newest: Sequence[tuple[bytes, int]], edges: Sequence[Edges]
+    ) -> tuple[list[tuple[int, bytes] | None], list[list[bytes | None]]]:
+        asks = [(name, instant) for names, instants in edges for name in names for instant in instants]
+        found = online.newest([*newest, *asks])
+        values = iter([None if one is None else one[1] for one in found[len(newest) :]])
+        return found[: len(newest)], [list(islice(values, len(names) * len(instants))) for names, instants in edges]
+
+    return ask
 
 
 def open_online(state: Path, uri: str, name: str, *, readonly: bool = False) -> Online:

@@ -11,7 +11,7 @@ like an answer of the stable one; it predicts the row in shadow as always.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, Final
@@ -57,7 +57,7 @@ class Ask:
     call: Call
     service: str
     request: str
-    row: dict[str, Scalar]
+    row: Mapping[str, Any]
     at: int
     key: str = ""
     checked: dict[str, Scalar] | None = None

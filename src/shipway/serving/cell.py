@@ -1,6 +1,6 @@
 """The cells of a block: what is computed of the edges and the newest entry of one series."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from shipway.core.online import SCALE, Fading, Series
@@ -16,13 +16,11 @@ class Sum(NamedTuple):
     """A sum over a window.
 
     Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the total is.
+        place: of its total among the sums of the block.
         unit: how many units of the total make one; None for a sum of whole numbers, which stays one.
     """
 
-    low: int
-    slot: int
+    place: int
     unit: float | None
 
 
@@ -30,14 +28,12 @@ class Mean(NamedTuple):
     """A mean over a window, also a share.
 
     Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the count of valid values is; their total follows.
+        place: of its count of valid values among the sums of the block; their total follows.
         unit: how many units of the total make one; a float, for Python would divide two whole numbers exactly, and a
             frame divides floats.
     """
 
-    low: int
-    slot: int
+    place: int
     unit: float
 
 
@@ -45,15 +41,13 @@ class Spread(NamedTuple):
     """A variance or a deviation over a window.
 
     Attributes:
-        low: which edge of the block is the window's lower one.
-        slot: where in an entry's totals the count of valid values is; their total follows.
-        squares: where in an entry's totals the limbs of their squares begin.
+        place: of its count of valid values among the sums of the block; their total follows.
+        squares: the place of the first limb of their squares.
         unit: how many units of the total make one.
         root: whether it is the deviation.
     """
 
-    low: int
-    slot: int
+    place: int
     squares: int
     unit: float
     root: bool
@@ -63,13 +57,11 @@ class Fade(NamedTuple):
     """A sum that fades.
 
     Attributes:
-        low: which edge of the block is the lower one of its window.
-        slot: where in an entry's totals its lanes begin.
+        place: of its first lane among the sums of the block.
         half_us: its half-life.
     """
 
-    low: int
-    slot: int
+    place: int
     half_us: int
 
 
@@ -111,16 +103,16 @@ class Extremum(NamedTuple):
     choose: Callable[..., Any]
 
 
-def make_sum(series: Series, node: Aggregate, backs: Sequence[int]) -> Sum:
-    """Return how a sum is read; `backs` are the block's edges."""
+def make_sum(series: Series, node: Aggregate, first: int) -> Sum:
+    """Return how a sum is read; the sums of its window begin at `first`."""
     place = _find_sum(series, node)
-    return Sum(backs.index(node.width_us or 0), 2 + 2 * place, SCALE if series.scaled[place] else None)
+    return Sum(first + 2 + 2 * place, SCALE if series.scaled[place] else None)
 
 
-def make_mean(series: Series, node: Aggregate, backs: Sequence[int]) -> Mean:
-    """Return how a mean or a share is read; `backs` are the block's edges."""
+def make_mean(series: Series, node: Aggregate, first: int) -> Mean:
+    """Return how a mean or a share is read; the sums of its window begin at `first`."""
     place = _find_sum(series, node)
-    return Mean(backs.index(node.width_us or 0), 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
+    return Mean(first + 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
 
 
 def make_recent(series: Series, node: Aggregate) -> Recent:
@@ -129,20 +121,20 @@ def make_recent(series: Series, node: Aggregate) -> Recent:
     return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
 
 
-def make_spread(series: Series, node: Aggregate, backs: Sequence[int]) -> Spread:
-    """Return how a variance or a deviation is read; `backs` are the block's edges."""
+def make_spread(series: Series, node: Aggregate, first: int) -> Spread:
+    """Return how a variance or a deviation is read; the sums of its window begin at `first`."""
     assert node.value is not None, "the value whose spread it is"
     place, square = _find_sum(series, node), series.squares.index(node.value)
     unit = SCALE if series.scaled[place] else 1.0
-    squares = series.first_square + LIMBS * square
-    return Spread(backs.index(node.width_us or 0), 1 + 2 * place, squares, unit, node.kind == "deviation")
+    squares = first + series.first_square + LIMBS * square
+    return Spread(first + 1 + 2 * place, squares, unit, node.kind == "deviation")
 
 
-def make_fade(series: Series, node: Aggregate, low: int) -> Fade:
-    """Return how a sum that fades is read, whose lower edge is the block's `low`."""
+def make_fade(series: Series, node: Aggregate, first: int) -> Fade:
+    """Return how a sum that fades is read; the sums of its window begin at `first`."""
     assert node.value is not None, "the value that is added up"
     fading = Fading(node.value, node.width_us or 1)
-    return Fade(low, series.first_fading + LANES * series.fading.index(fading), fading.half_us)
+    return Fade(first + series.first_fading + LANES * series.fading.index(fading), fading.half_us)
 
 
 def make_first(series: Series, node: Aggregate) -> First:

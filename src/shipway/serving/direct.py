@@ -4,33 +4,39 @@ A row takes it if everything is in its pack, was known at the instant asked for 
 to the reader that knows every case. Many rows are read as one matrix.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from shipway.core.entry import WATERMARKS, encode_entity, unpack_watermarks
+from shipway.core.entry import WATERMARKS, encode_entity, name_entities, unpack_watermarks
+from shipway.core.feature import view_entities
 from shipway.core.online import Layout, Scalar
 from shipway.core.pack import INSTANT, find_packs
 from shipway.maths.scalar import Getter
-from shipway.ports.online import Online
+from shipway.ports.online import Look
 from shipway.serving.cell import ANY_AGE
 from shipway.serving.plan import Plan
 from shipway.serving.stored import Stored
 
 MATRIX_ROWS: Final = 8
 """Rows from which on a matrix is quicker than one after the other."""
-_WIDEST: Final = (1 << 63) - 1
+_STORED_AT: Final = (INSTANT,)
+_Limit: TypeAlias = tuple[Callable[[tuple[Any, ...]], tuple[Any, ...]], NDArray[np.int64], int]
+"""What takes the instants of some members from a value's fields, where these are in a matrix, and from what age on they
+are too old."""
 
 
 class Features(msgspec.Struct, frozen=True):
     """What was read for one row.
 
     Attributes:
-        values: one for each of the layout's columns: numbers, with NaN for null and conditions as 0 and 1; texts, with
-            None for null.
+        values: one for each of the layout's columns: numbers, with NaN for null and conditions as 0 and 1; texts and
+            embeddings, with None for null, an embedding as the bytes of its numbers.
         newest: for each of the layout's streams the instant of the newest event read, microseconds since 1970 UTC; None
             where none was, and for what was known beforehand, at no instant.
         watermarks: for each of the layout's streams the instant up to which the store has everything known; None where
@@ -48,103 +54,113 @@ class Features(msgspec.Struct, frozen=True):
 class DirectReader:
     """Reads the columns of one pack's members; one reader serves one thread at a time."""
 
-    def __init__(self, online: Online, plan: Plan, stored: Sequence[Stored]) -> None:
+    def __init__(self, look: Look, layout: Layout, plan: Plan, stored: Sequence[Stored]) -> None:
         """Work out where in a value the columns are.
 
         Args:
-            online: the store.
+            look: asks the store.
+            layout: the features.
             plan: of the layout; its blocks are all in one pack.
             stored: how each block is read.
         """
         first = stored[0]
-        self._online = online
+        self._look = look
         self._keys: tuple[Getter, ...] = tuple(plan.columns[cell] for cell in plan.entities[0])
-        self._prefix, self._head, self._fixed = first.prefix, first.head, first.fixed
-        self._words = first.words
+        self._name = _choose_naming(layout)
+        self._prefix, self._fixed = first.prefix, first.fixed
+        # What a value begins with in which everything is there.
+        self._lead = first.head + struct.pack(f"<{len(first.words)}Q", *first.words)
+        self._leads = np.frombuffer(self._lead, dtype=np.int64)
         # For each of the plan's cells after the row's own its field, and how: a number, a condition, an age.
         cells = [(one, column, slot, kind) for one in stored for column, slot, kind, _ in one.recent]
         order = [cells[cell - len(plan.columns)] for cell in plan.order]
-        self._take = _getter([one.instant if column is None else slot for one, column, slot, _ in order])
+        fields = [one.instant if column is None else slot for one, column, slot, _ in order]
+        self._take = _getter(fields)
         self._ages = tuple(place for place, (_, column, _, _) in enumerate(order) if column is None)
         # In a matrix of eight bytes the head is one number, not two.
-        self._fields = np.array([(one.instant if column is None else slot) - 1 for one, column, slot, _ in order])
+        self._fields = np.array(fields) - 1
         floats = {place for place, (_, column, _, kind) in enumerate(order) if kind == "float" and column is not None}
         self._whole = tuple(place for place in range(len(order)) if place not in floats)
-        self._limits = tuple((one.instant, min(width for *_, width in one.recent)) for one in stored)
-        self._edges = np.array([instant - 1 for instant, _ in self._limits])
-        self._widths = np.array([min(width, _WIDEST) for _, width in self._limits])
-        self._aged = any(width < ANY_AGE for _, width in self._limits)
+        self._limits = _group_limits(stored)
         streams = {block.stream: one.instant for block, one in zip(plan.blocks, stored, strict=True)}
-        self._seen = _getter([streams[stream] for stream in range(plan.streams)])
-        self._seen_fields = np.array([streams[stream] - 1 for stream in range(plan.streams)])
+        seen = [streams[stream] for stream in range(plan.streams)]
+        self._seen, self._seen_fields = _getter(seen), np.array(seen) - 1
+        self._told: bytes | None = None
+        self._marks: tuple[int | None, ...] = ()
 
-    def read(self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]) -> list[Features | None]:
-        """Return what was read for each row; None for one that cannot take the short way.
+    def read(
+        self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]
+    ) -> tuple[list[Features | None], Sequence[int]]:
+        """Return what was read for each row, and the places of those that cannot take the short way: there is None.
 
         Raises:
             KeyError: if a row lacks a column.
             ShipwayError: as the store raises.
         """
-        prefix, keys = self._prefix, self._keys
+        keys = self._keys
         if len(keys) == 1:
             key = keys[0]
             asked = [(key(row),) for row in rows]
         else:
             asked = [tuple([key(row) for key in keys]) for row in rows]
-        # The name without a key is nobody's.
-        asks = [(prefix if None in each else prefix + encode_entity(each), INSTANT) for each in asked]
-        *found, told = self._online.newest([*asks, (WATERMARKS, 0)])
-        marks = () if told is None else unpack_watermarks(told[1])
+        names = self._name(self._prefix, asked)
+        names.append(WATERMARKS)
+        _, (found,) = self._look((), ((names, _STORED_AT),))
+        told = found.pop()
+        if told != self._told:
+            self._told, self._marks = told, () if told is None else unpack_watermarks(told)
         if len(rows) >= MATRIX_ROWS:
-            return self._read_matrix(found, at, marks)
-        return [
-            None if each is None else self._read_one(each[1], at, marks) for each, at in zip(found, at, strict=True)
-        ]
+            return self._read_matrix(found, at)
+        answers = [None if value is None else self._read_one(value, at) for value, at in zip(found, at, strict=True)]
+        return answers, [place for place, each in enumerate(answers) if each is None]
 
-    def _read_one(self, value: bytes, at: int, marks: tuple[int | None, ...]) -> Features | None:
-        if value[:8] != self._head:
+    def _read_one(self, value: bytes, at: int) -> Features | None:
+        if not value.startswith(self._lead):
             return None
         fields = self._fixed.unpack_from(value)
-        if fields[2 : 2 + len(self._words)] != self._words:
-            return None
-        for slot, width in self._limits:
-            if not 0 <= at - fields[slot] < width:
+        for take, _, width in self._limits:
+            instants = take(fields)
+            if max(instants) > at or at - min(instants) >= width:
                 return None
         values = list(self._take(fields))
         for place in self._ages:
             values[place] = at - values[place]
-        return Features(values, self._seen(fields), marks)
+        return Features(values, self._seen(fields), self._marks)
 
     def _read_matrix(
-        self, found: Sequence[tuple[int, bytes] | None], at: Sequence[int], marks: tuple[int | None, ...]
-    ) -> list[Features | None]:
-        size, head = self._fixed.size, self._head
-        there = {place: each[1][:size] for place, each in enumerate(found) if each is not None and each[1][:8] == head}
-        answers: list[Features | None] = [None] * len(found)
-        if not there:
-            return answers
-        joined = b"".join(there.values())
-        whole = np.frombuffer(joined, dtype=np.int64).reshape(len(there), -1)
-        when = np.array(at, dtype=np.int64)[list(there), None]
-        instants = whole[:, self._edges]
-        good = (instants <= when) & (when - instants < self._widths) if self._aged else instants <= when
-        full = np.array(self._words, dtype=np.uint64).view(np.int64)
-        good = good.all(axis=1) & (whole[:, 1 : 1 + len(full)] == full).all(axis=1)
+        self, found: Sequence[bytes | None], at: Sequence[int]
+    ) -> tuple[list[Features | None], Sequence[int]]:
+        size, count = self._fixed.size, len(found)
+        joined = b"".join([b"" if value is None else value[:size] for value in found])
+        if len(joined) < size * count:
+            # What is not there, or shorter because others packed it, does not begin as ours do.
+            joined = b"".join([(value or b"")[:size].ljust(size, b"\0") for value in found])
+        whole = np.frombuffer(joined, dtype=np.int64).reshape(count, -1)
+        # Most often all are asked as of one instant.
+        when = np.array(at[:1] if at.count(at[0]) == count else at, dtype=np.int64)[:, None]
+        good = (whole[:, : len(self._leads)] == self._leads).all(axis=1)
+        for _, slots, width in self._limits:
+            instants = whole[:, slots]
+            good &= (instants <= when).all(axis=1)
+            if width < ANY_AGE:
+                # No age of 64 bits is negative here, and as it stands there is room for the greatest.
+                good &= ((when - instants).view(np.uint64) < np.uint64(width)).all(axis=1)
         rows: list[list[Any]] = whole.view(np.float64)[:, self._fields].tolist()
         for place in self._whole:
             column = whole[:, self._fields[place]]
-            for row, number in zip(
-                rows, (when[:, 0] - column if place in self._ages else column).tolist(), strict=True
-            ):
+            numbers = (when[:, 0] - column if place in self._ages else column).tolist()
+            for row, number in zip(rows, numbers, strict=True):
                 row[place] = number
-        seen = map(tuple, whole[:, self._seen_fields].tolist())
-        for place, row, newest, fits in zip(there, rows, seen, good.tolist(), strict=True):
-            if fits:
-                answers[place] = Features(row, newest, marks)
-        return answers
+        seen: Iterator[tuple[int, ...]] = zip(*whole.T[self._seen_fields].tolist(), strict=True)
+        marks = self._marks
+        answers: list[Features | None] = [Features(row, newest, marks) for row, newest in zip(rows, seen, strict=True)]
+        rest: list[int] = np.flatnonzero(~good).tolist()
+        for place in rest:
+            answers[place] = None
+        return answers, rest
 
 
-def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], online: Online) -> DirectReader | None:
+def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], look: Look) -> DirectReader | None:
     """Return the short way to a layout's features; None where there is none."""
     packs = find_packs(layout)
     known = [one for one in stored if one is not None]
@@ -155,7 +171,23 @@ def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], onl
         return None
     if len({block.stream for block in plan.blocks}) != plan.streams or any(block.entity for block in plan.blocks):
         return None
-    return DirectReader(online, plan, known)
+    return DirectReader(look, layout, plan, known)
+
+
+def _choose_naming(layout: Layout) -> Callable[[bytes, Sequence[tuple[Scalar, ...]]], list[bytes]]:
+    """Return how the entities of a layout, which has one kind of them, are named."""
+    keys = next(entity.keys for view in layout.views for entity in view_entities(view))
+    if any(layout.schema[layout.spine][key] == "float" for key in keys):
+        return lambda prefix, entities: [prefix + encode_entity(each) for each in entities]
+    return name_entities
+
+
+def _group_limits(stored: Sequence[Stored]) -> tuple[_Limit, ...]:
+    """Return which instants of members may be how old at most, those of equal ages together."""
+    groups: dict[int, list[int]] = {}
+    for one in stored:
+        groups.setdefault(min(width for *_, width in one.recent), []).append(one.instant)
+    return tuple((_getter(slots), np.array(slots) - 1, width) for width, slots in groups.items())
 
 
 def _getter(slots: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:

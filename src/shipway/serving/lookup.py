@@ -7,21 +7,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any, Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, cast
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature_set import FILE, VERSION, FeatureSets
-from shipway.core.online import Layout, Scalar
+from shipway.core.kind import feature_kind
+from shipway.core.online import Layout
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.embedding import length_of, view_numbers
 from shipway.ports.adapter import load_adapter
 from shipway.ports.online import Online, open_online
 from shipway.serving.direct import Features
-from shipway.serving.plan import make_plan
 from shipway.serving.reader import FeatureReader
 from shipway.serving.refusal import RefusedError, pass_on, refuse
-from shipway.serving.request import check_row
+from shipway.serving.request import Sent, check_row
 
 Status: TypeAlias = Literal["present", "expired", "missing"]
 """Whether a value is there; is null because the newest event is too old for it; or is null for any other reason."""
@@ -39,7 +42,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         at: the instant asked for, microseconds since 1970 UTC or ISO 8601 text with a zone; the present if None.
     """
 
-    rows: dict[str, bool | int | float | str | None] | list[dict[str, bool | int | float | str | None]]
+    rows: dict[str, Sent] | list[dict[str, Sent]]
     at: int | str | None = None
 
 
@@ -50,7 +53,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         set: the set's name.
         at: as of when, microseconds since 1970 UTC.
         features: the names of the features.
-        values: for each row a value for each feature; None for null.
+        values: for each row a value for each feature; None for null. An embedding is a NumPy array of single precision
+            that cannot be written to, a view of what the store said; in JSON a list of its numbers.
         status: for each row what is known of each value.
         newest: for each row the instant of the newest event that was read, by stream.
         watermarks: by stream the instant up to which everything known is in the store.
@@ -59,7 +63,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     set: str
     at: int
     features: tuple[str, ...]
-    values: list[list[Scalar]]
+    values: list[list[Any]]
     status: list[Sequence[Status]]
     newest: list[dict[str, int | None]]
     watermarks: dict[str, int | None]
@@ -73,12 +77,14 @@ class _Served:
         layout: its features.
         reader: reads them.
         conditions: places of the features that are true or false.
+        embeddings: places of the features that are embeddings.
         present: what is said of a row all of whose values are there.
     """
 
     layout: Layout
     reader: FeatureReader
     conditions: tuple[int, ...]
+    embeddings: tuple[int, ...]
     present: tuple[Status, ...]
 
 
@@ -104,7 +110,7 @@ class Lookup:
         sets = self._refresh()
         return [] if sets is None else list(sets.sets)
 
-    def read(self, name: str, rows: Sequence[Mapping[str, Scalar]], at: int) -> Answer:
+    def read(self, name: str, rows: Sequence[Mapping[str, Any]], at: int) -> Answer:
         """Read the features of some rows.
 
         Args:
@@ -166,8 +172,15 @@ class Lookup:
         if self._online is None:
             self._online = open_online(self._state, sets.uri, sets.online, readonly=True)
         layout = sets.layout(name)
-        conditions = make_plan(layout).conditions
-        return _Served(layout, FeatureReader(layout, self._online), conditions, ("present",) * len(layout.columns))
+        exprs = [expr for view in layout.views for expr in view.features.values()]
+        kinds = [feature_kind(expr, layout.schema) for expr in exprs]
+        return _Served(
+            layout=layout,
+            reader=FeatureReader(layout, self._online),
+            conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
+            embeddings=tuple(place for place, kind in enumerate(kinds) if length_of(kind) is not None),
+            present=("present",) * len(kinds),
+        )
 
     def _refresh(self) -> FeatureSets | None:
         """Read anew what is served if it was written anew."""
@@ -191,7 +204,7 @@ class OnlineFeatures:
         self._lookup = Lookup(root / ".shipway")
         self._now = load_adapter("clock.system")().now
 
-    def read(self, name: str, rows: Sequence[Mapping[str, Scalar]], *, at: int | None = None) -> Answer:
+    def read(self, name: str, rows: Sequence[Mapping[str, Any]], *, at: int | None = None) -> Answer:
         """Read the features of some rows.
 
         Args:
@@ -223,6 +236,17 @@ def online(project: str | PathLike[str] = ".") -> OnlineFeatures:
     return OnlineFeatures(Path(project))
 
 
+def list_numbers(value: Any) -> Any:
+    """Return what JSON says of an embedding: its numbers, each as it is in double precision, so that none is changed.
+
+    Raises:
+        NotImplementedError: if it is none; it is what msgspec is to hear.
+    """
+    if isinstance(value, np.ndarray):
+        return cast("NDArray[np.float32]", value).tolist()
+    raise NotImplementedError(f"{type(value).__name__} has no form in JSON")
+
+
 def _read_sets(path: Path) -> FeatureSets:
     try:
         sets = msgspec.json.decode(path.read_bytes(), type=FeatureSets)
@@ -234,11 +258,14 @@ def _read_sets(path: Path) -> FeatureSets:
     return sets
 
 
-def _show(found: Features, served: _Served) -> list[Scalar]:
+def _show(found: Features, served: _Served) -> list[Any]:
     values: list[Any] = [None if value != value else value for value in found.values]  # NaN alone differs from itself
     for place in served.conditions:
         if values[place] is not None:
             values[place] = bool(values[place])
+    for place in served.embeddings:
+        if values[place] is not None:
+            values[place] = view_numbers(values[place])
     return values
 
 

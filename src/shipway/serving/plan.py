@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple
 
 from shipway.core.column import row_columns
 from shipway.core.entry import encode_level, unpack_varied
@@ -18,6 +18,8 @@ from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
 from shipway.core.online import Layout, Scalar
 from shipway.core.tree import Tree
+from shipway.maths.decay import lower_edge
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
@@ -39,9 +41,29 @@ from shipway.serving.cell import (
 )
 from shipway.serving.sketch import Sketch, make_sketch
 
-Edge: TypeAlias = tuple[int, ...]
-"""The totals of an entry: rows so far, then for each sum how many were valid and their total."""
 EARLIEST: Final = -(1 << 63)
+
+
+class Span(NamedTuple):
+    """The lower edges of windows that end together.
+
+    Attributes:
+        widths_us: of windows.
+        halves_us: half-lives of sums that fade; the lower edges of their windows are further ones.
+    """
+
+    widths_us: tuple[int, ...]
+    halves_us: tuple[int, ...]
+
+    def edges(self, at: int) -> list[int]:
+        """Return the lower edges of windows that end at an instant; no event is as old as the least one there is."""
+        edges = [max(at - width, EARLIEST) for width in self.widths_us]
+        if self.halves_us:
+            edges += [max(lower_edge(at, half), EARLIEST) for half in self.halves_us]
+        return edges
+
+
+_NO_SPAN: Final = Span((), ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +76,13 @@ class Block:
         entity: the entity's place in the plan.
         stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
         packing: of the series' entries.
-        backs: how far before the instant each edge is, ascending from 0, microseconds.
-        halves: half-lives of sums that fade; the lower edges of their windows are further ones.
-        least: the least instant none of whose edges is before all time.
+        edges: of the totals of an entry and at all lower edges, one after the other, then of the bases of them all.
+        lanes: how many totals there are.
+        lower: how many lower edges there are.
+        span: place in the plan of the lower edges of its windows.
         anchor: from the row's cells to the instant, None for null; None where the instant is the row's T.
-        counts: the block's first cells: for each count of rows the window's lower edge.
+        counts: the block's first cells: for each count of rows its place among the sums of the block, which are the
+            totals of all its windows, one window after the other.
         sums: the next cells.
         means: the next cells.
         spreads: the next cells.
@@ -68,7 +92,8 @@ class Block:
         extrema: the last cells: of all entries of a window.
         sketch: what is read of a tree of bins, in a block that has no other cells; None in other blocks.
         compared: where in the varied part of an entry its extrema are.
-        zeros: the edge where there is no event.
+        zeros: the entry where there is no event.
+        varied: whether an entry has more than its totals.
         nothing: the cells where there is no event.
         null: the cells where there is no entity, or no anchor.
     """
@@ -78,9 +103,10 @@ class Block:
     entity: int
     stream: int
     packing: struct.Struct
-    backs: tuple[int, ...]
-    halves: tuple[int, ...]
-    least: int
+    edges: struct.Struct
+    lanes: int
+    lower: int
+    span: int
     anchor: Callable[[Sequence[Scalar]], int | None] | None
     counts: tuple[int, ...]
     sums: tuple[Sum, ...]
@@ -92,7 +118,8 @@ class Block:
     extrema: tuple[Extremum, ...]
     sketch: Sketch | None
     compared: slice
-    zeros: Edge
+    zeros: bytes
+    varied: bool
     nothing: tuple[Scalar, ...]
     null: tuple[Scalar, ...]
 
@@ -109,9 +136,10 @@ class Plan:
         columns: functions that read the row's own columns, the first cells.
         entities: for each entity the cells of its key.
         blocks: what is read of the store, the next cells.
+        spans: the lower edges of blocks, each once.
         composites: functions of the cells before, the last cells.
         order: for each column of the layout its cell.
-        texts: places of the columns that are text.
+        texts: places of the columns that are text or embeddings, of which null is None.
         conditions: places of the columns that are conditions.
         streams: how many streams there are.
     """
@@ -119,6 +147,7 @@ class Plan:
     columns: tuple[Getter, ...]
     entities: tuple[tuple[int, ...], ...]
     blocks: tuple[Block, ...]
+    spans: tuple[Span, ...]
     composites: tuple[Getter, ...]
     order: tuple[int, ...]
     texts: tuple[int, ...]
@@ -140,6 +169,7 @@ class _Planner:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._cells: dict[Column | tuple[tuple[str, ...], Aggregate], int] = {}
+        self._spans: dict[Span, int] = {}
         self._entities = tuple(dict.fromkeys(each.keys for view in layout.views for each in view_entities(view)))
         self._composites: list[Getter] = []
         self._made: dict[tuple[Entity | None, Expr], int] = {}
@@ -158,9 +188,10 @@ class _Planner:
             columns=columns,
             entities=tuple(tuple(self._cells[self._own(name)] for name in keys) for keys in self._entities),
             blocks=blocks,
+            spans=tuple(self._spans),
             composites=tuple(self._composites),
             order=tuple(order),
-            texts=tuple(place for place, kind in enumerate(kinds) if kind == "text"),
+            texts=tuple(place for place, kind in enumerate(kinds) if kind == "text" or length_of(kind) is not None),
             conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
             streams=len(layout.streams),
         )
@@ -209,7 +240,7 @@ class _Planner:
         if series.tree is not None:
             for node in nodes:
                 self._cells[series.keys, node] = len(self._cells)
-            return self._block(place, stream=stream, backs=(0,), sketch=make_sketch(self._layout, series, nodes))
+            return self._block(place, stream=stream, sketch=make_sketch(self._layout, series, nodes))
 
         def pick(*kinds: str) -> list[Aggregate]:
             return [node for node in nodes if node.kind in kinds]
@@ -219,18 +250,24 @@ class _Planner:
         recent, extrema = pick("last", "age"), pick("min", "max")
         for node in (*counts, *sums, *means, *spreads, *fades, *recent, *firsts, *extrema):
             self._cells[series.keys, node] = len(self._cells)
-        backs = tuple(sorted({0, *(node.width_us or 0 for node in (*counts, *sums, *means, *spreads))}))
+        widths = tuple(sorted({node.width_us or 0 for node in (*counts, *sums, *means, *spreads)}))
         halves = tuple(dict.fromkeys(node.width_us or 1 for node in fades))
+
+        def first(node: Aggregate) -> int:
+            return series.lanes * widths.index(node.width_us or 0)
+
         return self._block(
             place,
             stream=stream,
-            backs=backs,
-            halves=halves,
-            counts=tuple(backs.index(node.width_us or 0) for node in counts),
-            sums=tuple(make_sum(series, node, backs) for node in sums),
-            means=tuple(make_mean(series, node, backs) for node in means),
-            spreads=tuple(make_spread(series, node, backs) for node in spreads),
-            fades=tuple(make_fade(series, node, len(backs) + halves.index(node.width_us or 1)) for node in fades),
+            span=Span(widths, halves),
+            counts=tuple(first(node) for node in counts),
+            sums=tuple(make_sum(series, node, first(node)) for node in sums),
+            means=tuple(make_mean(series, node, first(node)) for node in means),
+            spreads=tuple(make_spread(series, node, first(node)) for node in spreads),
+            fades=tuple(
+                make_fade(series, node, series.lanes * (len(widths) + halves.index(node.width_us or 1)))
+                for node in fades
+            ),
             recent=tuple(make_recent(series, node) for node in recent),
             firsts=tuple(make_first(series, node) for node in firsts),
             extrema=tuple(make_extremum(series, node) for node in extrema),
@@ -244,9 +281,9 @@ class _Planner:
         return self._block(
             place,
             stream=len(streams) if series.stream in read else streams.index(series.stream),
-            backs=(0, (node.width_us or 0) + node.after_us),
+            span=Span(((node.width_us or 0) + node.after_us,), ()),
             anchor=_shift(self._compile(node.anchor, None), node.after_us),
-            counts=(1,),
+            counts=(0,),
         )
 
     def _block(
@@ -254,8 +291,7 @@ class _Planner:
         place: int,
         *,
         stream: int,
-        backs: tuple[int, ...],
-        halves: tuple[int, ...] = (),
+        span: Span = _NO_SPAN,
         anchor: Callable[[Sequence[Scalar]], int | None] | None = None,
         counts: tuple[int, ...] = (),
         sums: tuple[Sum, ...] = (),
@@ -270,6 +306,7 @@ class _Planner:
         series = self._layout.series[place]
         unknown, first = (None,) * (len(recent) + len(firsts) + len(extrema)), len(series.newest)
         empty = () if sketch is None else sketch.nothing
+        lower = sum(map(len, span))
         nothing = (
             *(0 for _ in counts),
             *(0 if total.unit is None else 0.0 for total in sums),
@@ -284,9 +321,10 @@ class _Planner:
             entity=self._entities.index(series.keys),
             stream=stream,
             packing=series.packing,
-            backs=backs,
-            halves=halves,
-            least=EARLIEST + backs[-1],
+            edges=struct.Struct(f"<{2 * series.lanes * (1 + lower)}q"),
+            lanes=series.lanes,
+            lower=lower,
+            span=self._spans.setdefault(span, len(self._spans)),
             anchor=anchor,
             counts=counts,
             sums=sums,
@@ -298,7 +336,8 @@ class _Planner:
             extrema=extrema,
             sketch=sketch,
             compared=slice(first, first + 2 * len(series.extrema)),
-            zeros=(0,) * series.lanes,
+            zeros=bytes(series.packing.size),
+            varied=series.varied,
             nothing=nothing,
             null=(None,) * len(nothing),
         )

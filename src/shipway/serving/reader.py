@@ -6,30 +6,23 @@ rows about the same entity and instant share what was read.
 
 import math
 from collections.abc import Mapping, Sequence
-from operator import add
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, cast
 
 from shipway.core.entry import WATERMARKS, encode_entity, encode_level, unpack_varied, unpack_watermarks
 from shipway.core.feature import windows_of
 from shipway.core.level import ENTRIES
-from shipway.core.online import SCALE, Layout, Scalar
-from shipway.core.pack import INSTANT
-from shipway.maths.decay import LANES, conclude, lower_edge
-from shipway.maths.wide import LIMBS
-from shipway.ports.online import Online
-from shipway.serving.cell import Fade, Spread
+from shipway.core.online import Layout, Scalar
+from shipway.ports.online import Online, find_look
+from shipway.serving.answer import Values, add_up, conclude_block
 from shipway.serving.direct import Features, find_direct
 from shipway.serving.extremum import find_extrema
 from shipway.serving.plan import Block, make_plan
+from shipway.serving.question import Ask, Question, Reply
 from shipway.serving.sketch import read_sketch
-from shipway.serving.stored import Stored, find_stored
+from shipway.serving.stored import find_stored
 
 _EARLIEST: Final = -(1 << 63)
 _NAN: Final = math.nan
-
-_Ask: TypeAlias = tuple[Block, bytes, int, int, Stored | None, Sequence[Scalar]]
-"""A block, the name of an entity's series, the instant, where the answers for its edges begin, how to read it from its
-entity's pack if it is stored there, and the entity's key."""
 
 
 class FeatureReader:
@@ -49,7 +42,8 @@ class FeatureReader:
         self._plan = make_plan(layout)
         self._stored = find_stored(layout, self._plan.blocks, online)
         self._limits = _find_limits(layout, self._plan.blocks)
-        self._direct = find_direct(layout, self._plan, self._stored, online)
+        self._look = find_look(online)
+        self._direct = find_direct(layout, self._plan, self._stored, self._look)
 
     def read(self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]) -> list[Features]:
         """Read the features of some rows.
@@ -67,31 +61,24 @@ class FeatureReader:
         """
         if self._direct is None:
             return self._read(rows, at)
-        found = self._direct.read(rows, at)
-        rest = [place for place, each in enumerate(found) if each is None]
-        others = iter(self._read([rows[place] for place in rest], [at[place] for place in rest]) if rest else ())
-        return [next(others) if each is None else each for each in found]
+        found, rest = self._direct.read(rows, at)
+        if rest:
+            others = self._read([rows[place] for place in rest], [at[place] for place in rest])
+            for place, each in zip(rest, others, strict=True):
+                found[place] = each
+        return cast("list[Features]", found)
 
     def _read(self, rows: Sequence[Mapping[str, Scalar]], at: Sequence[int]) -> list[Features]:
-        asks: list[_Ask] = []
-        shared: dict[tuple[int, bytes, int], int] = {}
-        edges: list[tuple[bytes, int]] = []
-        packs: dict[bytes, int] = {}
-        asked = [self._ask(row, instant, asks, edges, shared, packs) for row, instant in zip(rows, at, strict=True)]
-        *found, told = self._online.newest([*edges, (WATERMARKS, 0)])
+        question = Question(self._plan.spans)
+        asked = [self._ask(row, instant, question) for row, instant in zip(rows, at, strict=True)]
+        question.newest.append((WATERMARKS, 0))
+        reply = question.put(self._look)
+        told = reply.newest[-1]
         watermarks = () if told is None else unpack_watermarks(told[1])
-        answers = self._answer_all(asks, found)
+        answers = self._answer_all(question.asks, reply)
         return [self._gather(cells, of, answers, watermarks, at) for (cells, of), at in zip(asked, at, strict=True)]
 
-    def _ask(
-        self,
-        row: Mapping[str, Scalar],
-        at: int,
-        asks: list[_Ask],
-        edges: list[tuple[bytes, int]],
-        shared: dict[tuple[int, bytes, int], int],
-        packs: dict[bytes, int],
-    ) -> tuple[list[Scalar], list[int]]:
+    def _ask(self, row: Mapping[str, Scalar], at: int, question: Question) -> tuple[list[Scalar], list[int]]:
         """Read a row's own columns and ask for its blocks, each that is not asked for already.
 
         Returns:
@@ -107,99 +94,44 @@ class FeatureReader:
             if block.anchor is not None:
                 anchored = block.anchor(cells)
                 name, instant = (None, 0) if anchored is None else (name, anchored)
-            if name is None:
-                of.append(-1)
-                continue
-            place = len(asks)
-            known = shared.setdefault((number, name, instant), place)
-            of.append(known)
-            if known != place:
-                continue
-            series = block.prefix + name
-            key = keys[block.entity]
-            if stored is not None:
-                pack = stored.prefix + name
-                first = packs.setdefault(pack, len(edges))
-                if first == len(edges):
-                    edges.append((pack, INSTANT))
-                asks.append((block, series, instant, first, stored, key))
-                continue
-            asks.append((block, series, instant, len(edges), None, key))
-            backs, base = block.backs, block.base + name
-            if instant < block.least:  # no event is as old as the first instant of all
-                instants = [max(instant - back, _EARLIEST) for back in backs]
-            else:
-                instants = [instant - back for back in backs]
-            if block.halves:
-                instants += [max(lower_edge(instant, half), _EARLIEST) for half in block.halves]
-            edges += [(series, each) for each in instants]
-            edges += [(base, each) for each in instants]
+            of.append(-1 if name is None else question.ask(number, block, stored, name, keys[block.entity], instant))
         return cells, of
 
-    def _answer_all(
-        self, asks: Sequence[_Ask], found: Sequence[tuple[int, bytes] | None]
-    ) -> list[tuple[Sequence[Scalar], int]]:
+    def _answer_all(self, asks: Sequence[Ask], reply: Reply) -> list[tuple[Sequence[Scalar], int]]:
         """Answer blocks, and those whose pack does not say what was known at their instant from their series."""
         answers: list[tuple[Sequence[Scalar], int] | None] = []
         unpacked: dict[int, tuple[Any, ...] | None] = {}
         for ask in asks:
-            stored, first = ask[4], ask[3]
-            if stored is None:
-                answers.append(self._answer(ask, found))
+            if ask.stored is None:
+                edges = None if ask.edges is None else reply.edges(ask.edges)
+                answers.append(self._answer(ask, reply.newest[ask.place], edges))
                 continue
-            if first not in unpacked:
-                value = found[first]
-                unpacked[first] = None if value is None else stored.unpack(value[1])
-            fields, value = unpacked[first], found[first]
-            answers.append(None if fields is None or value is None else stored.answer(fields, value[1], ask[2]))
+            value = reply.packs[ask.place]
+            if ask.place not in unpacked:
+                unpacked[ask.place] = None if value is None else ask.stored.unpack(value)
+            fields = unpacked[ask.place]
+            answers.append(None if fields is None or value is None else ask.stored.answer(fields, value, ask.at))
         late = [place for place, answer in enumerate(answers) if answer is None]
         if late:
-            # Twice, where the answer is looked for and where its base would be: what is stored has no use for one.
-            edges = self._online.newest([ask[1:3] for place in late for ask in (asks[place], asks[place])])
-            for edge, place in enumerate(late):
-                block, series, instant, _, _, key = asks[place]
-                answers[place] = self._answer((block, series, instant, 2 * edge, None, key), edges)
-        return [answer for answer in answers if answer is not None]
+            found = self._online.newest([(asks[place].series, asks[place].at) for place in late])
+            for place, newest in zip(late, found, strict=True):
+                answers[place] = self._answer(asks[place], newest, None)
+        return cast("list[tuple[Sequence[Scalar], int]]", answers)
 
-    def _answer(self, ask: _Ask, found: Sequence[tuple[int, bytes] | None]) -> tuple[Sequence[Scalar], int]:
+    def _answer(
+        self, ask: Ask, newest: tuple[int, bytes] | None, edges: tuple[Values, Values] | None
+    ) -> tuple[Sequence[Scalar], int]:
         """Return a block's cells, and the instant of the newest event read, the least one where there is none."""
-        block, series, instant, first, _, key = ask
-        newest = found[first]
+        block = ask.block
         if newest is None:
             return block.nothing, _EARLIEST
         if block.sketch is not None:
-            return read_sketch(self._online, block.sketch, key, instant), newest[0]
-        unpack, zeros = block.packing.unpack_from, block.zeros
-        middle = first + len(block.backs) + len(block.halves)
-        edges: list[Sequence[int]] = [zeros if entry is None else unpack(entry[1]) for entry in found[first:middle]]
-        bases = found[middle : middle + len(edges)]
-        if block.halves or bases[0] != bases[-1]:
-            # Where all edges have one base, or none, it makes no difference to theirs.
-            edges = [
-                edge if base is None else list(map(add, edge, unpack(base[1])))
-                for edge, base in zip(edges, bases, strict=False)
-            ]
-        top = edges[0]
-        rows = top[0]
-        values: list[Scalar] = [rows - edges[low][0] for low in block.counts]
-        for low, slot, unit in block.sums:
-            total = top[slot] - edges[low][slot]
-            values.append(total if unit is None else total / unit)
-        for low, slot, unit in block.means:
-            before = edges[low]
-            count = top[slot] - before[slot]
-            values.append((top[slot + 1] - before[slot + 1]) / (count * unit) if count else None)
-        if block.spreads:
-            values += [_spread(top, edges[one.low], one) for one in block.spreads]
-        if block.fades:
-            values += [_fade(top, edges[one.low], one, instant) for one in block.fades]
-        if block.recent:
-            varied, age = unpack_varied(block.packing, newest[1]), instant - newest[0]
-            values += [None if age >= width else age if slot is None else varied[slot] for slot, width in block.recent]
+            return read_sketch(self._online, block.sketch, ask.key, ask.at), newest[0]
+        values = conclude_block(block, () if edges is None else add_up(block, newest[1], *edges), newest, ask.at)
         if block.firsts:
-            values += self._find_firsts(block, series, instant)
+            values += self._find_firsts(block, ask.series, ask.at)
         if block.extrema:
-            values += self._find_extrema(block, series, instant)
+            values += self._find_extrema(block, ask.series, ask.at)
         return values, newest[0]
 
     def _find_firsts(self, block: Block, series: bytes, instant: int) -> list[Scalar]:
@@ -269,20 +201,3 @@ def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, in
                         limits.append((column, number, node.width_us))
             column += 1
     return tuple(limits)
-
-
-def _spread(high: Sequence[int], low: Sequence[int], one: Spread) -> float | None:
-    """Return a variance or deviation from two edges, by the steps that a frame takes."""
-    count, total = (high[slot] - low[slot] for slot in (one.slot, one.slot + 1))
-    if count < 2:
-        return None
-    lanes = range(one.squares, one.squares + LIMBS)
-    squares = sum(high[lane] - low[lane] << 32 * place for place, lane in enumerate(lanes))
-    variance = float(count * squares - total * total) / (float(count * (count - 1)) * (one.unit * one.unit))
-    return math.sqrt(variance) if one.root else variance
-
-
-def _fade(high: Sequence[int], low: Sequence[int], one: Fade, at: int) -> float:
-    """Return a sum that fades from two edges."""
-    lanes = [high[lane] - low[lane] for lane in range(one.slot, one.slot + LANES)]
-    return conclude(lanes, at, one.half_us, SCALE)

@@ -2,14 +2,16 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import msgspec
+import numpy as np
 
 from shipway.core.column import Kind
 from shipway.core.online import Layout, Scalar
 from shipway.core.prediction import join_key
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.embedding import length_of, numbers_of, pack_numbers
 from shipway.serving.refusal import refuse
 
 LONGEST_ID: Final = 200
@@ -34,6 +36,8 @@ _SAID: Final[dict[Kind, str]] = {
 }
 
 Body = TypeVar("Body")
+Sent: TypeAlias = bool | int | float | str | list[float] | None
+"""A value as JSON says it; an embedding is a list of its numbers."""
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -45,7 +49,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         at: the instant asked for, microseconds since 1970 UTC or ISO 8601 text with a zone; the present if None.
     """
 
-    row: dict[str, bool | int | float | str | None]
+    row: dict[str, Sent]
     request: str | None = None
     at: int | str | None = None
 
@@ -111,11 +115,11 @@ def read_instant(at: int | str) -> int:
     return (moment - _EPOCH) // _US
 
 
-def check_row(row: Mapping[str, Scalar], layout: Layout) -> dict[str, Scalar]:
+def check_row(row: Mapping[str, Any], layout: Layout) -> dict[str, Scalar]:
     """Return the columns that a layout reads of a row; a column that it does not read is passed over.
 
     Null is a value as any other, but for the key; a number where a float is due becomes one, and so does an instant
-    that was written as text.
+    that was written as text; a list of numbers where an embedding is due becomes one.
 
     Args:
         row: what the caller sent.
@@ -132,6 +136,8 @@ def check_row(row: Mapping[str, Scalar], layout: Layout) -> dict[str, Scalar]:
                 raise refuse(422, f"column {name!r} is null, and it names the row", "send the row's key")
         elif value is _ABSENT:
             raise refuse(422, f"the row lacks column {name!r}", _suggest(name, row, layout))
+        elif kind not in _TAKEN:
+            value = _read_embedding(name, kind, value)
         elif type(value) not in _TAKEN[kind]:
             raise _wrong_kind(name, kind, value)
         elif kind == "float":
@@ -147,7 +153,7 @@ def check_row(row: Mapping[str, Scalar], layout: Layout) -> dict[str, Scalar]:
     return checked
 
 
-def name_row(row: Mapping[str, Scalar], layout: Layout) -> str:
+def name_row(row: Mapping[str, Any], layout: Layout) -> str:
     """Return the key of a row, joined; RefusedError 422 if a column of it is missing."""
     try:
         return join_key(tuple([row[name] for name in layout.key]))
@@ -156,7 +162,7 @@ def name_row(row: Mapping[str, Scalar], layout: Layout) -> str:
         raise refuse(422, f"the row lacks column {name!r}", _suggest(name, row, layout)) from None
 
 
-def _suggest(name: str, row: Mapping[str, Scalar], layout: Layout) -> str:
+def _suggest(name: str, row: Mapping[str, Any], layout: Layout) -> str:
     extra = [column for column in row if column not in layout.request]
     if extra:
         return f"{name!r}: {did_you_mean(name, extra)}"
@@ -168,6 +174,20 @@ def _read_float(name: str, value: float) -> float:
         return float(value)
     except OverflowError:
         raise _wrong_kind(name, "float", value) from None
+
+
+def _read_embedding(name: str, kind: Kind, value: Any) -> bytes:
+    """Return a list or an array of numbers as an embedding; RefusedError 422 if it is none of that length."""
+    length = length_of(kind)
+    try:
+        numbers = np.asarray([value], dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        numbers = np.empty(0)
+    embedding = pack_numbers(numbers) if numbers.shape == (1, length) else None
+    if embedding is None or isinstance(value, str) or not np.isfinite(numbers_of(embedding)).all():
+        said = f"a list of {length} finite numbers"
+        raise refuse(422, f"column {name!r} takes an {kind}, {said}", f"send {said}, or null")
+    return embedding.tobytes()
 
 
 def _wrong_kind(name: str, kind: Kind, value: object) -> Exception:

@@ -21,7 +21,7 @@ from shipway.serving.call import Call
 from shipway.serving.inference import HEADER, describe_model, read_question, write_answer
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
-from shipway.serving.lookup import Lookup, Wanted
+from shipway.serving.lookup import Lookup, Wanted, list_numbers
 from shipway.serving.meter import WINDOW_S, Counts, Waits
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
@@ -35,7 +35,7 @@ logger: Final = logging.getLogger(__name__)
 INLINE_ROWS: Final = 64
 """Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
 EXTENSIONS: Final = ("binary_tensor_data",)
-_ENCODE: Final = msgspec.json.Encoder().encode
+_ENCODE: Final = msgspec.json.Encoder(enc_hook=list_numbers).encode
 _QUESTION: Final = msgspec.json.Decoder(Question)
 _ROUTING: Final = msgspec.json.Decoder(Routing)
 _EXAMPLE: Final = '{"row": {"column": 1, "other": "text"}, "at": "2013-07-01T12:00:00Z"}'

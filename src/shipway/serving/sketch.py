@@ -35,12 +35,14 @@ class Level:
         base: what the names of their bases begin with.
         packing: of its entries: rows, then the count of each child.
         below: how many bins a child has below it.
+        zeros: the counts of its children where there is no event.
     """
 
     prefix: bytes
     base: bytes
     packing: struct.Struct
     below: int
+    zeros: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,36 +102,38 @@ class _Counts:
     sketch: Sketch
     keys: Sequence[Scalar]
     at: int
-    _known: dict[tuple[_Node, int], Sequence[int]] = field(default_factory=dict[tuple[_Node, int], Sequence[int]])
+    _totals: dict[tuple[_Node, int], Sequence[int]] = field(default_factory=dict[tuple[_Node, int], Sequence[int]])
 
     def read(self, nodes: Sequence[_Node], width_us: int) -> list[Sequence[int]]:
         """Return for each node how many events of a window fall into each of its children."""
-        missing = [node for node in nodes if (node, width_us) not in self._known]
+        low, totals = max(self.at - width_us, _EARLIEST), self._totals
+        # All windows end at one instant, so of each but the first only where it begins is asked for.
+        missing = [edge for node in nodes for edge in ((node, self.at), (node, low)) if edge not in totals]
         if missing:
-            low = max(self.at - width_us, _EARLIEST)
-            asks = [(name, instant) for node in missing for name in self._name(node) for instant in (self.at, low)]
+            asks = [(name, instant) for node, instant in missing for name in self._name(node)]
             found = self.online.newest(asks)
-            for place, node in enumerate(missing):
-                answers = [None if one is None else one[1] for one in found[4 * place : 4 * place + 4]]
-                self._known[node, width_us] = self._subtract(self.sketch.levels[node[0]], answers)
-        return [self._known[node, width_us] for node in nodes]
+            for place, edge in enumerate(missing):
+                totals[edge] = self._add(self.sketch.levels[edge[0][0]], found[2 * place], found[2 * place + 1])
+        return [list(map(sub, totals[node, self.at], totals[node, low])) for node in nodes]
 
     def _name(self, node: _Node) -> tuple[bytes, bytes]:
         level = self.sketch.levels[node[0]]
         name = encode_entity((*self.keys, node[1]) if node[0] else self.keys)
         return level.prefix + name, level.base + name
 
-    def _subtract(self, level: Level, answers: Sequence[bytes | None]) -> Sequence[int]:
-        zeros = (0,) * (level.packing.size // 8)
-        high, low, high_base, low_base = (
-            zeros if answer is None else level.packing.unpack_from(answer) for answer in answers
-        )
-        return list(map(sub, map(add, high, high_base), map(add, low, low_base)))[1:]
+    def _add(self, level: Level, entry: tuple[int, bytes] | None, base: tuple[int, bytes] | None) -> Sequence[int]:
+        """Return how many events fell into each child up to an edge: those of its block and of all before."""
+        if entry is None and base is None:
+            return level.zeros
+        left = level.zeros if entry is None else level.packing.unpack_from(entry[1])[1:]
+        right = level.zeros if base is None else level.packing.unpack_from(base[1])[1:]
+        return list(map(add, left, right))
 
 
 def _make_level(place: int, series: Series) -> Level:
     assert isinstance(series.tree, Tree), "a level of a tree"
-    return Level(encode_level(place, ENTRIES), encode_level(place, BASES), series.packing, series.tree.below)
+    zeros = (0,) * (series.packing.size // 8 - 1)
+    return Level(encode_level(place, ENTRIES), encode_level(place, BASES), series.packing, series.tree.below, zeros)
 
 
 def _read(node: Aggregate, counts: _Counts) -> Scalar:

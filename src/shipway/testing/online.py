@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Final
 
-from shipway.ports.online import Online
+from shipway.ports.online import Online, find_look
 
 Make = Callable[[], Online]
 """Makes a fresh, empty store."""
@@ -271,6 +271,30 @@ def check_agrees_with_a_dictionary(make: Make) -> None:
                 assert store.position() == b"%d" % step
 
 
+def check_look_is_newest(make: Make) -> None:
+    """What a store answers to much at once is what `newest` answers one by one; a store without `look` has no other."""
+    for seed in range(4):
+        chance = random.Random(seed)
+        with closing(make()) as store:
+            look = find_look(store)
+            assert look([(b"a", LATEST)], [((), (1,)), ((b"a",), ()), ((b"a",), (1,))]) == ([None], [[], [], [None]])
+            for step in range(20):
+                entries = [
+                    (chance.choice(_SERIES), chance.choice([EARLIEST, *range(-9, 9), LATEST]), chance.randbytes(3))
+                    for _ in range(chance.randrange(12))
+                ]
+                store.write(entries, position=b"%d" % step)
+                instants = [EARLIEST, EARLIEST + 1, *range(-10, 10), LATEST - 1, LATEST]
+                asks = [(chance.choice(_SERIES), chance.choice(instants)) for _ in range(chance.randrange(20))]
+                edges = [
+                    (chance.choices(_SERIES, k=chance.randrange(9)), chance.choices(instants, k=chance.randrange(5)))
+                    for _ in range(chance.randrange(4))
+                ]
+                found = [store.newest([(name, at) for name in names for at in when]) for names, when in edges]
+                values = [[None if each is None else each[1] for each in group] for group in found]
+                assert look(asks, edges) == (store.newest(asks), values)
+
+
 def check_threads_see_whole_writes(make: Make) -> None:
     """Threads that read while another writes find in all series of one call the same write."""
     asks, rounds = [(series, LATEST) for series in _SERIES], 150
@@ -336,6 +360,7 @@ CASES: Final[tuple[Case, ...]] = (
     check_trim_of_whole_series_keeps_nothing_older,
     check_trim_is_of_a_prefix,
     check_agrees_with_a_dictionary,
+    check_look_is_newest,
     check_threads_see_whole_writes,
     check_close_twice,
 )

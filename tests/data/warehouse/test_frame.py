@@ -384,19 +384,6 @@ def test_what_cannot_be_computed_is_named(yard):
     assert "; v_by: " in refused[0].fact
 
 
-def test_words_that_there_is_no_sql_for_are_named(yard):
-    put(yard, make_tables(1, 3, 3))
-    made = shape(
-        far=w.variance(PAID.amount, last="1h"),
-        fading=w.decayed(PAID.price, half_life="1h"),
-        often=w.distinct(PAID.word, last="1h"),
-    )
-    with yard.open() as warehouse, expect_refusal("SW-403") as refused:
-        build_frame_there(made, warehouse)
-    for name in ("v_far", "v_fading", "v_often"):
-        assert f"{name}: " in refused[0].fact
-
-
 def test_a_condition_that_is_none_is_refused(yard):
     made = shape(odd=w.count(PAID, last="1h", where=PAID.amount + 1))
     there, here = refusals(yard, made, make_tables(1, 3, 3))

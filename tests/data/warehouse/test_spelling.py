@@ -55,6 +55,15 @@ RECENT = {
     "next": w.around(TRIPS.event("scheduled"), TRIPS.scheduled, before="1h", after="1h"),
 }
 REACH = {"least": w.least(ARRIVED.fare, last="1d"), "greatest": w.greatest(ARRIVED.delay, last="3h")}
+KEPT = {
+    "spread": w.deviation(ARRIVED.fare, last="1d"),
+    "fading": w.decayed(ARRIVED.delay, half_life="6h", where=ARRIVED.late),
+    "median": w.quantile(ARRIVED.delay, 0.5, last="1d", bins=[0, 15, 60]),
+    "late": w.quantile(ARRIVED.fare, 0.9, last="1d", bins=w.relative(0.2, least=1, greatest=500)),
+    "seats": w.distinct(TRIPS.event("published").seats, last="1d", bins=16),
+    "notes": w.distinct(ARRIVED.note, last="1d", of=["it's", "\\ 7"]),
+    "note": w.most_common(ARRIVED.note, last="1d", of=["it's", "\\ 7"], place=2),
+}
 OWN = {
     "seats": TRIPS.seats // 4 % 3,
     "wait": TRIPS.scheduled - TRIPS.day,
@@ -80,7 +89,7 @@ def spell(name: str, **views: dict) -> str:
 
 def views_of(name: str) -> dict:
     """Return the views that a dialect can write."""
-    return {"recent": RECENT, "own": OWN} | ({"reach": REACH} if spelling_of(name).ranges else {})
+    return {"recent": RECENT, "kept": KEPT, "own": OWN} | ({"reach": REACH} if spelling_of(name).ranges else {})
 
 
 @pytest.mark.parametrize("name", SPELT)
@@ -110,6 +119,9 @@ def test_what_a_dialect_has_no_words_for_is_refused_by_name():
         with expect_refusal("SW-403") as refused:
             spell(name, own={"odd": TRIPS.line.matches("[0-9]+")})
         assert refused[0].fact.startswith("1 feature is not to be had in ")
+        with expect_refusal("SW-403") as refused:
+            spell(name, kept={"fares": w.distinct(ARRIVED.fare, last="1d")})
+        assert "kept_fares: trips.arrived.fare is spread over bins by the bits of a float" in refused[0].fact
     with expect_refusal("SW-104") as refused:
         spelling_of("snowflke")
     assert refused[0].hint == "did you mean 'snowflake'?"

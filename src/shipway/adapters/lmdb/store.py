@@ -19,11 +19,14 @@ from shipway.adapters.lmdb.environment import (
     translate_lmdb,
 )
 from shipway.core.error import ShipwayError
+from shipway.ports.online import Edges
 
 _EARLIEST: Final = -(1 << 63)
 _LATEST: Final = (1 << 63) - 1
 _INSTANT: Final = struct.Struct(">Q")
 _INSTANT_BYTES: Final = _INSTANT.size
+_PAST: Final = b"\xff" * (_INSTANT_BYTES + 1)
+"""What follows the name of a series in a key after all of its own."""
 _POSITION: Final = b"\x00"
 """The key of the writer's position: shorter than any entry's, so that it is none of theirs."""
 
@@ -86,6 +89,44 @@ class LmdbOnline:
         except lmdb.Error as fault:
             refuse(self._folder, fault)
         return answers
+
+    def look(
+        self, newest: Sequence[tuple[bytes, int]], edges: Sequence[Edges]
+    ) -> tuple[list[tuple[int, bytes] | None], list[list[bytes | None]]]:
+        """Return what `newest` does, and the values of edges (`shipway.ports.online.Look`), all from one state.
+
+        Raises:
+            ShipwayError: SW-605 for a damaged store.
+        """
+        dated: list[tuple[int, bytes] | None] = []
+        values: list[list[bytes | None]] = []
+        pack, number = _INSTANT.pack, int.from_bytes
+        try:
+            with self._handle.begin() as reading:
+                cursor = reading.cursor()
+                seek, key, value = cursor.set_range, cursor.key, cursor.value
+                for series, instant in newest:
+                    found = None
+                    if seek(series + pack(_LATEST - instant)) and (at := key()) < series + _PAST:
+                        found = _LATEST - number(at[-_INSTANT_BYTES:], "big"), value()
+                    dated.append(found)
+                for names, instants in edges:
+                    answers: list[bytes | None] = []
+                    values.append(answers)
+                    if len(instants) == 1:
+                        _look_at(reading, names, pack(_LATEST - instants[0]), answers)
+                        continue
+                    tails = [pack(_LATEST - instant) for instant in instants]
+                    ordered = tails == sorted(tails)
+                    for name in names:
+                        some = [value() if seek(name + tail) else None for tail in tails]
+                        # If the oldest is of the series, so are all before it, and their keys need not be looked at.
+                        if not ordered or some[-1] is None or key() >= name + _PAST:
+                            found = [value() if seek(name + tail) and key() < name + _PAST else None for tail in tails]
+                        answers += some
+        except lmdb.Error as fault:
+            refuse(self._folder, fault)
+        return dated, values
 
     def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
         """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
@@ -195,6 +236,19 @@ class LmdbOnline:
         if self._readonly:
             hint = "write through the one process that opened it for writing"
             raise ShipwayError("SW-602", f"the online store {self._folder} was opened for reading", hint)
+
+
+def _look_at(
+    reading: "lmdb.Transaction[bytes]", names: Sequence[bytes], tail: bytes, answers: list[bytes | None]
+) -> None:
+    """Look up series at one instant, where most often something stands: what is stored of entities has one for all."""
+    get, first = reading.get, len(answers)
+    answers += [get(name + tail) for name in names]
+    if None in answers:
+        cursor = reading.cursor()
+        for place, name in enumerate(names, first):
+            if answers[place] is None and cursor.set_range(name + tail) and cursor.key() < name + _PAST:
+                answers[place] = cursor.value()
 
 
 def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: int, *, whole: bool) -> int:

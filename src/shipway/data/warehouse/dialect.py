@@ -41,11 +41,16 @@ class Dialect:
         same: whether two values are equal or both null, around both.
         text: a text that is compared by its characters, around it.
         not_nan: a float, and null where it is not a number, around it.
-        types: what whole numbers, floats, truth values and texts are called, and whole numbers of 38 digits (`wide`).
+        bits: the bits of a float that is not null as a whole number, around it; None where they are not to be had.
+        xor: two whole numbers above zero, bit by bit one or the other, around both.
+        types: what whole numbers, floats, truth values and texts are called, whole numbers of 38 digits (`wide`), and
+            the widest that are added and multiplied exactly (`vast`).
+        vast_bits: how many bits of those may be used.
         quote: what stands around a name.
         backslash: whether a backslash escapes in texts, also the quote.
         asof: how a join to the newest row not after an instant is spelt; empty where there is none.
         ranges: whether a window may reach back by a number.
+        fence: what ends a select whose texts are not to be put in the places of their names further out.
     """
 
     name: str
@@ -66,11 +71,15 @@ class Dialect:
     same: str
     text: str
     not_nan: str
+    bits: str | None
+    xor: str
     types: Mapping[str, str]
+    vast_bits: int
     quote: str
     backslash: bool
     asof: Literal["", "on", "match"]
     ranges: bool
+    fence: str
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -92,7 +101,7 @@ class Dialect:
         return self.text.format(read)
 
     def cast(self, kind: str, text: str) -> str:
-        """Return something as a value of a kind: `int`, `float`, `bool`, `text` or `wide`."""
+        """Return something as a value of a kind: `int`, `float`, `bool`, `text`, `wide` or `vast`."""
         return f"cast({text} as {self.types[kind]})"
 
     def write_text(self, text: str) -> str:
@@ -152,11 +161,15 @@ DUCKDB: Final = Dialect(
     same="{} is not distinct from {}",
     text='(cast({} as text) collate "C")',
     not_nan="nullif({}, cast('NaN' as double precision))",
-    types=_TYPES,
+    bits="cast(cast({} as bit) as bigint)",
+    xor="xor({0}, {1})",
+    types={**_TYPES, "vast": "hugeint"},
+    vast_bits=127,
     quote='"',
     backslash=False,
     asof="on",
     ranges=True,
+    fence="",
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",
@@ -178,11 +191,16 @@ POSTGRES: Final = Dialect(
     same="{} is not distinct from {}",
     text='(cast({} as text) collate "C")',
     not_nan="nullif({}, cast('NaN' as double precision))",
-    types=_TYPES,
+    bits="cast(cast('x' || encode(float8send({}), 'hex') as bit(64)) as bigint)",
+    xor="({0} # {1})",
+    types={**_TYPES, "vast": "numeric"},
+    vast_bits=127,
     quote='"',
     backslash=False,
     asof="",
     ranges=True,
+    # It would write a text that is read twice twice, and so on in every select further out.
+    fence="\noffset 0",
 )
 DIALECTS: Final[Mapping[str, Dialect]] = {"duckdb": DUCKDB, "postgres": POSTGRES}
 """The dialects that checks are asked in, each executed in the tests."""

@@ -11,13 +11,16 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr, definition_of, entity_of
+from shipway.core.feature import ALWAYS, Entity, Expr, Source, definition_of, entity_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
 from shipway.data.stream import Place
+from shipway.data.warehouse.aggregate import aggregate
 from shipway.data.warehouse.dialect import Dialect
+from shipway.data.warehouse.fading import lower_edge, write_fading
 from shipway.data.warehouse.scan import Relation
-from shipway.data.warehouse.stream import ASKED, Stream
+from shipway.data.warehouse.stream import ASKED, Stream, Window
 from shipway.data.warehouse.translation import ROW, Columns, kind_in, to_sql
+from shipway.data.warehouse.vote import SIZES, Votes, write_sizes
 from shipway.maths.expression import Aggregate, Column, Feature, Operation
 from shipway.maths.vector import Kind
 
@@ -66,6 +69,13 @@ def instant_in(expr: Expr, columns: Columns) -> str:
     return columns.dialect.whole.format(text) if kind_in(expr, columns) == "float" else text
 
 
+def known_instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
+    """Return when a row of a source is known, the least whole number for one that always is, as SQL."""
+    if instant == ALWAYS:
+        return relations(source.name).columns.dialect.cast("int", str(-(2**63)))
+    return to_sql(Column(source.name, instant), relations(source.name).columns)
+
+
 @dataclass(slots=True)
 class _Writer:
     """The statement as it grows: what the rows asked about hold, and the streams they read."""
@@ -75,6 +85,7 @@ class _Writer:
     dialect: Dialect
     asked: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     streams: dict[Place, Stream] = field(default_factory=dict[Place, Stream])
+    fading: dict[int, str] = field(default_factory=dict[int, str])
     kinds: dict[str, pl.DataType] = field(default_factory=dict[str, pl.DataType])
 
     def __post_init__(self) -> None:
@@ -119,10 +130,15 @@ class _Writer:
         if node.anchor is not None:
             middle = instant_in(node.anchor, self.spine)
             high = self._ask("q", f"{middle} + {node.after_us}")
-            return stream.aggregate(node, high, self._ask("q", f"{middle} - {node.width_us or 0}"))
+            return aggregate(stream, node, Window(high, self._ask("q", f"{middle} - {node.width_us or 0}")))
         at = instant_in(self.plan.at, self.spine)
-        low = None if node.width_us is None else self._ask("q", f"{at} - {node.width_us}")
-        return stream.aggregate(node, ASKED, low)
+        if node.width_us is None:
+            return aggregate(stream, node, Window(ASKED, None))
+        if node.kind == "decayed":
+            low = self._ask("q", lower_edge(at, node.width_us, self.dialect))
+            relation = self.fading.setdefault(node.width_us, f"fading{len(self.fading)}")
+            return aggregate(stream, node, Window(ASKED, low, relation))
+        return aggregate(stream, node, Window(ASKED, self._ask("q", f"{at} - {node.width_us}")))
 
     def _stream(self, node: Aggregate, entity: Entity) -> Stream:
         place = (node.stream, entity.keys, node.where)
@@ -154,6 +170,9 @@ class _Writer:
         if self.plan.label is not None:
             wanted |= self._label()
         parts = {"asked": self._rows()}
+        if any(isinstance(part, Votes) for stream in self.streams.values() for part in stream.parts.values()):
+            parts[SIZES] = write_sizes()
+        parts |= {name: write_fading(half_us, ASKED, self.dialect) for half_us, name in self.fading.items()}
         for stream in self.streams.values():
             parts |= stream.relations()
         body = ",\n".join(f"{name} as (\n{text}\n)" for name, text in parts.items())

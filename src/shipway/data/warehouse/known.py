@@ -6,14 +6,12 @@ The questions are those of `shipway.data.known`, that no column is read before i
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Expr, Source, windows_of
-from shipway.core.online import RESOLUTION
+from shipway.core.feature import ALWAYS, Source, windows_of
 from shipway.data.known import (
     EarlyRead,
     keys_of,
@@ -26,32 +24,17 @@ from shipway.data.known import (
     stream_reads,
 )
 from shipway.data.plan import Plan, PlannedColumn
-from shipway.data.stream import FINEST, NEVER
-from shipway.data.warehouse.feature import instant_in
-from shipway.data.warehouse.relation import Question
+from shipway.data.stream import NEVER
+from shipway.data.warehouse.feature import instant_in, known_instant
+from shipway.data.warehouse.fit import guard_sums
+from shipway.data.warehouse.relation import Ask, Guard, Question
 from shipway.data.warehouse.scan import Relation
-from shipway.data.warehouse.translation import cast_to, kind_in, to_sql
-from shipway.maths.expression import Aggregate, Column, Constant, render
-
-Ask = Callable[[Question], pl.DataFrame]
+from shipway.data.warehouse.translation import to_sql
+from shipway.maths.expression import Aggregate, Column, render
 
 _MOST: Final = 2**63 - 1
 _BEGINNING: Final = -(2**63)
-_EXACT: Final = 2**53
 _LINE: Final = ",\n  "
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """A question whose answer may refuse a frame.
-
-    Attributes:
-        question: what is asked.
-        refuse: raises for an answer that refuses the frame; it may ask for an example.
-    """
-
-    question: Question
-    refuse: Callable[[pl.DataFrame, Ask], None]
 
 
 def guard_frame(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]:
@@ -69,7 +52,7 @@ def guard_frame(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]
     guards += _guard_plans(plan, relations)
     if plan.label is not None:
         guards.append(_guard_label(plan, relations(plan.spine.name)))
-    return [*guards, *_guard_sums(plan, relations)]
+    return [*guards, *guard_sums(plan, relations)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +109,14 @@ def _reads(plan: Plan, relations: Callable[[str], Relation]) -> Iterator[_Read]:
         yield from read(spine, column, features, "its key", at, f"{columns.name(column)} is not null")
     for (stream, column), features in stream_reads(plan).items():
         event = plan.events[stream]
-        asked = _instant(event.source, event.known_at, relations)
+        asked = known_instant(event.source, event.known_at, relations)
         yield from read(event.source, column, features, f"event {stream}", asked, f"{asked} is not null")
     if plan.label is not None:
         event, value = plan.events[plan.label.stream], plan.label.value
-        asked = _instant(event.source, event.known_at, relations)
+        asked = known_instant(event.source, event.known_at, relations)
         told = f"{asked} is not null and {to_sql(value, relations(event.source.name).columns)} is not null"
         for column in dict.fromkeys(own_columns(value)):
             yield from read(event.source, column, (f"label {plan.label.name}",), f"event {event.name}", asked, told)
-
-
-def _instant(source: Source, instant: str, relations: Callable[[str], Relation]) -> str:
-    if instant == ALWAYS:
-        return relations(source.name).columns.dialect.cast("int", str(_BEGINNING))
-    return to_sql(Column(source.name, instant), relations(source.name).columns)
 
 
 def _guard_reads(reads: list[_Read], relation: Relation) -> Guard:
@@ -200,10 +177,10 @@ def _guard_plan(
     keys, node = window
     event, spine = plan.events[node.stream], relations(plan.spine.name)
     source, there = event.source, relations(event.source.name)
-    planned = _instant(source, event.known_at, relations)
-    known = _instant(source, source.instant_of(name) or name, relations)
+    planned = known_instant(source, event.known_at, relations)
+    known = known_instant(source, source.instant_of(name) or name, relations)
     happens = " and ".join([f"{planned} is not null", *(f"{there.columns.name(key)} is not null" for key in keys)])
-    dated = f"{happens} and {known} > {_instant(source, ALWAYS, relations)}"
+    dated = f"{happens} and {known} > {known_instant(source, ALWAYS, relations)}"
     never = f"count(case when {happens} and {known} is null then 1 end) > 0"
     least, most = (there.columns.dialect.cast("int", str(bound)) for bound in (_BEGINNING, _MOST))
     shortest = f"coalesce(min(case when {dated} then {planned} - {known} end), {most})"
@@ -254,77 +231,3 @@ def _guard_label(plan: Plan, relation: Relation) -> Guard:
     counted = f"count(case when {told} then 1 end) as told, count(case when {ahead} then 1 end) as ahead"
     what = f"{columns.table}, labels that are known when their row is asked about"
     return Guard(Question(table=columns.table, what=what, sql=f"select {counted}\nfrom {relation.text}"), refuse)
-
-
-def _guard_sums(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]:
-    """Check that what is added up can be added up exactly."""
-    summed: dict[str, dict[_Sum, None]] = {}
-    for column in plan.columns:
-        for entity, node in windows_of(column.expr, column.entity):
-            if node.value is not None and node.kind in ("sum", "mean", "share"):
-                place = _Sum(node.stream, keys_of(entity), node.where, node.value)
-                summed.setdefault(plan.events[node.stream].source.name, {})[place] = None
-    return [_guard_table(plan, [*places], relations(table), relations) for table, places in summed.items()]
-
-
-@dataclass(frozen=True, slots=True)
-class _Sum:
-    """A value that is added up, over the events of a stream that a condition chooses, for an entity."""
-
-    stream: str
-    keys: tuple[str, ...]
-    where: Expr | None
-    value: Expr
-
-
-def _guard_table(
-    plan: Plan,
-    places: list[_Sum],
-    relation: Relation,
-    relations: Callable[[str], Relation],
-) -> Guard:
-    columns, dialect = relation.columns, relation.columns.dialect
-    wanted: list[str] = []
-    for number, place in enumerate(places):
-        event, text, kind = plan.events[place.stream], to_sql(place.value, columns), kind_in(place.value, columns)
-        there = [f"{_instant(event.source, event.known_at, relations)} is not null"]
-        there += [f"not {columns.missing(key)}" for key in place.keys]
-        if place.where is not None:
-            there.append(to_sql(place.where, columns))
-        if kind == "float":
-            units = f"{text} / {to_sql(Constant(RESOLUTION), columns)}"
-            fits = f"abs({units}) <= {_EXACT}"
-            wanted.append(f"max(abs({text})) as g{number}")
-            wanted.append(f"count(case when not ({fits}) then 1 end) as u{number}")
-            there.append(fits)
-            text = dialect.whole.format(f"({units})")
-        else:
-            text = cast_to("int", text, kind, dialect)
-        total = f"sum(case when {' and '.join(there)} then abs({dialect.cast('wide', text)}) end)"
-        wanted.append(f"case when {total} > {_MOST} then 1 else 0 end as b{number}")
-
-    def refuse(answer: pl.DataFrame, ask: Ask) -> None:
-        del ask
-        found = answer.row(0, named=True)
-        for number, place in enumerate(places):
-            _refuse_sum(place.value, found, number)
-
-    sql = f"select {_LINE.join(wanted)}\nfrom {relation.text}"
-    return Guard(Question(table=columns.table, what=f"{columns.table}, whether sums are exact", sql=sql), refuse)
-
-
-def _refuse_sum(value: Expr, found: dict[str, Any], number: int) -> None:
-    greatest = found.get(f"g{number}") or 0.0
-    if 0 < greatest < FINEST:
-        raise ShipwayError(
-            "SW-303",
-            f"{render(value)} is at most {greatest:.3g}, and sums are kept to {RESOLUTION:g}",
-            f"use a smaller unit, such as ({render(value)}) * 1000000",
-        )
-    if found.get(f"u{number}"):
-        said = f"{np.float64(greatest)} at resolution {RESOLUTION} is not finite or needs more than 2^53 units"
-        fact = f"{render(value)} cannot be summed exactly: {said}"
-        raise ShipwayError("SW-303", fact, "use numbers of a smaller range")
-    if found[f"b{number}"]:
-        fact = f"sums of {render(value)}: the absolute values sum to more than int64 holds"
-        raise ShipwayError("SW-303", fact, "use smaller numbers")

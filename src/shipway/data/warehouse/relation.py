@@ -1,7 +1,8 @@
 """Tables of a warehouse by the names that a project has for them, and the questions that are asked of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import msgspec
 import polars as pl
@@ -39,6 +40,22 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     table: str
     what: str
     sql: str
+
+
+Ask: TypeAlias = Callable[[Question], pl.DataFrame]
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """A question whose answer may refuse a frame.
+
+    Attributes:
+        question: what is asked.
+        refuse: raises for an answer that refuses the frame; it may ask for an example.
+    """
+
+    question: Question
+    refuse: Callable[[pl.DataFrame, Ask], None]
 
 
 def relate(name: str, place: Place, schema: Mapping[str, pl.DataType], dialect: Dialect) -> Relation:

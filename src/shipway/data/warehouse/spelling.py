@@ -18,6 +18,9 @@ _EVEN: Final = (
 )
 """A float rounded to the nearest whole number, the even one of two; every step of it is exact."""
 
+_DECIMAL_BITS: Final = 126
+"""The bits of a whole number that surely has no more than 38 digits."""
+
 SNOWFLAKE: Final = replace(
     POSTGRES,
     name="Snowflake",
@@ -29,8 +32,13 @@ SNOWFLAKE: Final = replace(
     whole=f"cast({_EVEN} as bigint)",
     days="datediff(day, date '1970-01-01', {})",
     text="collate(cast({} as text), '')",
+    bits=None,
+    xor="bitxor({0}, {1})",
+    types={**POSTGRES.types, "vast": "number(38, 0)"},
+    vast_bits=_DECIMAL_BITS,
     backslash=True,
     asof="match",
+    fence="",
 )
 BIGQUERY: Final = replace(
     POSTGRES,
@@ -45,9 +53,19 @@ BIGQUERY: Final = replace(
     days="unix_date({})",
     text="collate(cast({} as string), '')",
     not_nan="if(is_nan({0}), null, {0})",
-    types={"int": "int64", "float": "float64", "bool": "bool", "text": "string", "wide": "bignumeric"},
+    bits=None,
+    xor="({0} ^ {1})",
+    types={
+        "int": "int64",
+        "float": "float64",
+        "bool": "bool",
+        "text": "string",
+        "wide": "bignumeric",
+        "vast": "bignumeric",
+    },
     quote="`",
     backslash=True,
+    fence="",
 )
 REDSHIFT: Final = replace(
     POSTGRES,
@@ -61,8 +79,13 @@ REDSHIFT: Final = replace(
     days="datediff(day, date '1970-01-01', {})",
     same="coalesce({0} = {1}, {0} is null and {1} is null)",
     text="collate(cast({} as varchar(65535)), 'case_sensitive')",
-    types={**POSTGRES.types, "text": "varchar(65535)"},
+    bits=None,
+    # Its own sign for it also begins names of temporary tables.
+    xor="({0} + {1} - 2 * ({0} & {1}))",
+    types={**POSTGRES.types, "text": "varchar(65535)", "vast": "decimal(38, 0)"},
+    vast_bits=_DECIMAL_BITS,
     ranges=False,
+    fence="",
 )
 SPARK: Final = replace(
     POSTGRES,
@@ -78,9 +101,20 @@ SPARK: Final = replace(
     same="{} <=> {}",
     text="cast({} as string)",
     not_nan="nullif({}, cast('NaN' as double))",
-    types={"int": "bigint", "float": "double", "bool": "boolean", "text": "string", "wide": "decimal(38, 0)"},
+    bits=None,
+    xor="({0} ^ {1})",
+    types={
+        "int": "bigint",
+        "float": "double",
+        "bool": "boolean",
+        "text": "string",
+        "wide": "decimal(38, 0)",
+        "vast": "decimal(38, 0)",
+    },
+    vast_bits=_DECIMAL_BITS,
     quote="`",
     backslash=True,
+    fence="",
 )
 SPELT: Final[Mapping[str, Dialect]] = {
     **DIALECTS,

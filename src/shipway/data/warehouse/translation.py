@@ -92,6 +92,12 @@ def kind_in(expr: Expr, columns: Columns) -> Kind:
     return _translate(expr, columns)[1]
 
 
+def write_constant(value: Scalar, dialect: Dialect) -> str:
+    """Return a constant as a value that says its type."""
+    text = _literal(value, dialect)
+    return text if text.startswith("cast(") else dialect.cast(kind_of_scalar(value), text)
+
+
 def cast_to(kind: Kind, text: str, given: Kind, dialect: Dialect) -> str:
     """Return a value as one of another kind."""
     if kind == given:
@@ -117,9 +123,7 @@ def _translate(expr: Expr, columns: Columns) -> tuple[str, Kind]:
         case Column():
             return _translate_column(expr, columns)
         case Constant():
-            kind = kind_of_scalar(expr.value)
-            text = _literal(expr.value, columns.dialect)
-            return (text if text.startswith("cast(") else columns.dialect.cast(kind, text)), kind
+            return write_constant(expr.value, columns.dialect), kind_of_scalar(expr.value)
         case Span():
             return _translate(Constant(expr.us), columns)
         case Aggregate() | Feature():
