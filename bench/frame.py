@@ -165,12 +165,20 @@ def plan_latest(copies: int) -> Any:
 
 def shipway_latest(folder: Path, copies: int) -> Any:
     """Declare the views, plan them and build the frame."""
-    import polars as pl
-
     from shipway.data.frame import build_frame
 
     plan = plan_latest(copies)
-    return build_frame(plan, {name: pl.read_parquet(folder / f"{name}.parquet") for name in plan.tables})
+    return build_frame(plan, read_tables(folder, plan))
+
+
+def read_tables(folder: Path, plan: Any) -> dict[str, Any]:
+    """Read the columns of all tables that a frame is built from, as a run does."""
+    import polars as pl
+
+    from shipway.data.slice import table_columns
+
+    columns = table_columns(plan)
+    return {name: pl.read_parquet(folder / f"{name}.parquet", columns=list(columns[name])) for name in plan.tables}
 
 
 def write_bounded(folder: Path, copies: int, memory: str, result: Path) -> None:
@@ -185,8 +193,7 @@ def write_bounded(folder: Path, copies: int, memory: str, result: Path) -> None:
     plan, spine = plan_latest(copies), pl.scan_parquet(folder / "spine.parquet")
     how: dict[str, Any] = {"compression": "zstd", "compression_level": 1, "row_group_size": 1 << 17}
     if not memory:
-        tables = {name: pl.read_parquet(folder / f"{name}.parquet") for name in plan.tables}
-        write_slices(build_slices(plan, tables), result, **how)
+        write_slices(build_slices(plan, read_tables(folder, plan)), result, **how)
         return
     height = spine.select(pl.len()).collect().item()
 
@@ -204,8 +211,6 @@ def write_bounded(folder: Path, copies: int, memory: str, result: Path) -> None:
 
 def shipway_windows(folder: Path, copies: int) -> Any:
     """Declare five views of four windows, plan them and build the frame."""
-    import polars as pl
-
     from shipway.core import window as w
     from shipway.core.feature import Entity, Expr, FeatureView, Source
     from shipway.data.frame import build_frame
@@ -224,7 +229,7 @@ def shipway_windows(folder: Path, copies: int) -> Any:
         views.append(FeatureView(name, Entity(name, keys), features))
     sources = {"spine": spine, "landings": landings}
     plan = plan_views(spine, spine.asked, tuple(views), sources)
-    return build_frame(plan, {name: pl.read_parquet(folder / f"{name}.parquet") for name in sources})
+    return build_frame(plan, read_tables(folder, plan))
 
 
 def polars_latest(folder: Path, copies: int) -> Any:

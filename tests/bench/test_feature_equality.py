@@ -33,7 +33,7 @@ def test_sums_and_extrema_are_the_same_everywhere(bench, capsys):
 @pytest.mark.slow
 def test_every_other_kind_of_window_is_the_same_everywhere(bench, capsys):
     world = bench.make_world(bench.list_kinds, flights=FLIGHTS)
-    assert bench.compare(world, EVERY, {"shuffled": bench.shuffled}), capsys.readouterr().out
+    assert bench.compare(world, EVERY, {"shuffled": bench.shuffled, "duckdb": bench.warehouse}), capsys.readouterr().out
 
 
 def test_what_differs_is_seen(bench, capsys):

@@ -4,8 +4,9 @@ import pytest
 
 import shipway as sw
 from shipway import windows as w
+from shipway.core.embedding import parts_of, spread_views, whole_of
 from shipway.core.error import ShipwayError
-from shipway.core.registry import collecting
+from shipway.core.registry import collecting, current_registry
 
 
 @pytest.fixture(autouse=True)
@@ -87,3 +88,37 @@ def test_what_can_be_made_of_them_is_taken():
         },
     )
     assert set(view.features) >= {"vector", "same"}
+
+
+def near(event):
+    newest = w.newest(event.vector)
+    return {"vector": newest, "n": w.count(event, last="1d"), "near": newest.cosine(newest)}
+
+
+def test_a_model_reads_the_components_of_an_embedding():
+    posts = declare()
+    view = sw.feature_view("user", sw.entity("user"), near(posts.event("posted")))
+    label = sw.label("long", posts.event("posted").text.length() > 9)
+
+    @sw.model("long", on=posts, at=posts.posted - "1h", label=label, features=[view], baselines={"less": [view]})
+    def train(frame):
+        return None
+
+    columns = ("user_vector_0", "user_vector_1", "user_vector_2", "user_n", "user_near")
+    assert train.columns == columns
+    assert train.features[0].features["vector_2"] == view.features["vector"].component(2)
+    assert train.baselines["less"] == train.features
+    assert parts_of(train.features) == {"user_vector": list(columns[:3])}
+    assert [whole_of(name, view.features) for name in train.features[0].features] == ["vector"] * 3 + ["n", "near"]
+
+
+def test_views_without_embeddings_are_read_as_they_are():
+    view = sw.feature_view("user", sw.entity("user"), {"n": w.count(declare().event("posted"), last="1d")})
+    assert spread_views([view], current_registry().sources)[0] is view
+
+
+def test_a_component_is_called_as_no_other_feature():
+    event = declare().event("posted")
+    with pytest.raises(ShipwayError, match="is called 'vector_1'") as refused:
+        sw.feature_view("user", sw.entity("user"), {**near(event), "vector_1": w.count(event, last="1d")})
+    assert refused.value.code == "SW-105"

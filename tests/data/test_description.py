@@ -61,3 +61,12 @@ def test_every_row_is_in_one_bar_or_missing(values: list[float | None]):
     assert it.rows == len(values)
     assert sum(it.bars) + it.missing + it.infinite == len(values)
     assert canonical_json(it)
+
+
+def test_of_an_embedding_its_length_is_described():
+    vectors = pl.Series("v", [[3.0, 4.0], None, [0.0, 0.0]], dtype=pl.Array(pl.Float32, 2))
+    frame = pl.LazyFrame({"n": [1, 2, 3], "v": vectors, "u_0": [3.0, None, 0.0], "u_1": [4.0, None, 0.0]})
+    found = describe_columns(frame, ["n", "v", "u_0", "u_1"], embeddings={"u": ["u_0", "u_1"]})
+    assert [each.column for each in found] == ["n", "v", "u"]
+    for each in found[1:]:
+        assert (each.rows, each.missing, each.low, each.high, each.mean) == (3, 1, 0.0, 5.0, 2.5)

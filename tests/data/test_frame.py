@@ -14,7 +14,7 @@ from shipway.core.feature import Entity, Expr, FeatureView, Label, Source
 from shipway.data.batch import Parts
 from shipway.data.frame import build_frame, build_slices
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_views
-from shipway.maths.expression import Aggregate
+from shipway.maths.expression import Aggregate, Column
 
 ORIGIN = 1_700_000_000_000_000
 VISITS = Source(
@@ -74,6 +74,7 @@ def naive(node: Aggregate, rows: list[dict[str, Any]], asked: dict[str, Any], ke
         (r["paid"], r["id"], r)
         for r in rows
         if r["paid"] is not None and r["paid"] <= asked["asked_at"] and (key is None or r[key] == asked[key])
+        if node.where is None or (r["amount"] is not None and r["amount"] > 3)
     ]
     width = node.width_us
     inside = [e for e in known if width is None or e[0] > asked["asked_at"] - dt.timedelta(microseconds=width)]
@@ -92,13 +93,15 @@ def naive(node: Aggregate, rows: list[dict[str, Any]], asked: dict[str, Any], ke
         case "max":
             return max(values, default=None)
         case "last":
-            return newest[2]["amount"] if newest else None
+            assert isinstance(node.value, Column)
+            return newest[2][node.value.name] if newest else None
         case "age":
             return None if newest is None else (asked["asked_at"] - newest[0]) // dt.timedelta(microseconds=1)
         case _:
             raise AssertionError(node.kind)
 
 
+BIG = PAID.amount > 3
 FEATURES: dict[str, Aggregate] = {
     "n": w.count(PAID, last="30m"),
     "total": w.total(PAID.amount, last="30m"),
@@ -109,6 +112,11 @@ FEATURES: dict[str, Aggregate] = {
     "newest": w.newest(PAID.amount),
     "newest_soon": w.newest(PAID.amount, within="30m"),
     "age": w.age(PAID),
+    "newest_big": w.newest(PAID.amount, where=BIG),
+    "newest_big_soon": w.newest(PAID.amount, within="30m", where=BIG),
+    "late_of_big": w.newest(PAID.late, where=BIG),
+    "age_of_big": w.age(PAID, where=BIG),
+    "total_big": w.total(PAID.amount, last="2h", where=BIG),
 }
 visits = st.lists(
     st.tuples(

@@ -14,7 +14,7 @@ from shipway.core.feature import Entity, FeatureView, Label, Source
 from shipway.data.batch import Parts
 from shipway.data.frame import build_frame, build_slices
 from shipway.data.plan import Plan, plan_views
-from shipway.data.slice import LEAST_ROWS, size_slices, spine_columns, stream_columns, write_slices
+from shipway.data.slice import LEAST_ROWS, size_slices, spine_columns, stream_columns, table_columns, write_slices
 
 ASKS = Source("asks", ("id",), (), {"made": ("shop", "size", "note"), "done": ("good",)})
 SALES = Source("sales", ("no",), (), {"sold": ("shop", "amount", "unread")})
@@ -74,3 +74,10 @@ def test_more_memory_is_more_rows() -> None:
     sizes = [size_slices(plan, streams, memory) for memory in (0, 10**8, 10**9)]
     assert sizes[0] == LEAST_ROWS < sizes[1] < sizes[2]
     assert size_slices(plan, {}, 10**9) > sizes[2]
+
+
+def test_a_frame_is_built_from_the_columns_that_are_read() -> None:
+    plan, tables = plan_of(), tables_of(40)
+    read = {name: tables[name].select(columns) for name, columns in table_columns(plan).items()}
+    assert read["sales"].width < tables["sales"].width
+    assert build_frame(plan, read).equals(build_frame(plan, tables))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.core import window as w
+from shipway.core.embedding import spread_views
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
@@ -125,7 +126,7 @@ def bits(value):
 
 @pytest.mark.parametrize("packed", [False, True])
 @given(reads=reads, likes=likes, asks=asks)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_what_is_read_online_is_what_a_frame_has(packed, reads, likes, asks):
     tables = make_tables(reads, likes, sorted(asks, key=lambda ask: ask["at"]))
     layout = make_layout("asks", ("id",), VIEWS, schema_of(tables))
@@ -140,6 +141,26 @@ def test_what_is_read_online_is_what_a_frame_has(packed, reads, likes, asks):
         assert {name: bits(value) for name, value in found.items()} == {
             name: bits(wanted[name]) for name in layout.columns
         }
+
+
+@given(reads=reads, likes=likes, asks=asks)
+@settings(max_examples=20, deadline=None)
+def test_what_a_model_reads_is_the_same_component_by_component(reads, likes, asks):
+    tables = make_tables(reads, likes, sorted(asks, key=lambda ask: ask["at"]))
+    views = spread_views(VIEWS, SOURCES)
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    plan, online = plan_views(ASKS, ASKS.at, views, SOURCES), MemoryOnline()
+    frame, whole = build_frame(plan, tables), build_frame(PLAN, tables)
+    for name in ("row_page", "user_topic", "user_taste", "user_liked", "sys_first", "sys_good"):
+        length = whole.schema[name].size
+        parts = frame.select(f"{name}_{at}" for at in range(length)).rows()
+        wanted = [[None] * length if value is None else value for value in whole[name].to_list()]
+        assert list(map(repr, map(list, parts))) == list(map(repr, wanted))
+    Materialiser(layout, make_feed(layout, plan, tables), online).advance(frame[AT].to_physical().max())
+    at = frame[AT].to_physical().max()
+    last = requests(tables["asks"])[-1]
+    found = FeatureReader(layout, online).read([last], [at])[0].values
+    assert [bits(value) for value in found] == [bits(value) for value in frame.row(-1)[2:]]
 
 
 def test_a_store_of_another_length_is_another_store():

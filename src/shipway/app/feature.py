@@ -20,6 +20,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, Source, view_entities
 from shipway.core.model import Model
 from shipway.core.registry import Registry
+from shipway.data.embedding import is_embedding, write_lists
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_frame, plan_views
 from shipway.data.spine import (
@@ -154,14 +155,15 @@ def check_ending(path: Path) -> None:
 
 
 def write_frame(frame: pl.DataFrame, path: Path) -> Exported:
-    """Write a frame to a Parquet or CSV file, by its ending; the file is whole or absent.
+    """Write a frame to a Parquet or CSV file, by its ending, embeddings in CSV as JSON; the file is whole or absent.
 
     Raises:
         ShipwayError: SW-601 or SW-602 if it cannot be written.
     """
     content = io.BytesIO()
     if path.suffix == ".csv":
-        frame.write_csv(content)
+        arrays = [name for name, dtype in frame.schema.items() if is_embedding(dtype)]
+        frame.with_columns(write_lists(pl.col(name).arr.to_list()).alias(name) for name in arrays).write_csv(content)
     else:
         frame.write_parquet(content, compression="zstd", statistics=True)
     with translate_fault(path):

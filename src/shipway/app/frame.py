@@ -23,7 +23,7 @@ from shipway.core.table import Snapshot
 from shipway.data.batch import PIECE_ROWS, Parts
 from shipway.data.frame import build_slices
 from shipway.data.plan import AT, LABEL_KNOWN_AT, Plan, plan_frame
-from shipway.data.slice import size_slices, spine_columns, stream_columns, write_slices
+from shipway.data.slice import size_slices, spine_columns, stream_columns, table_columns, write_slices
 from shipway.kit.size import parse_size
 
 _OS_ERROR = re.compile(r"os error (\d+)")
@@ -153,11 +153,11 @@ def _frame(
     config = runner.workspace.project.config
     slices: Iterator[pl.DataFrame]
     if config.compute.engine != "here" and refuse:
-        slices = iter([build_apart(config.compute, plan, _read(runner, snapshots))])
+        slices = iter([build_apart(config.compute, plan, _read(runner, plan, snapshots))])
     elif config.resources.memory:
         slices = _slices(runner, plan, snapshots, parse_size(config.resources.memory), refuse=refuse, report=report)
     else:
-        slices = build_slices(plan, _read(runner, snapshots), refuse=refuse, report=report)
+        slices = build_slices(plan, _read(runner, plan, snapshots), refuse=refuse, report=report)
     path, rows, settled = runner.workspace.scratch("frame.parquet"), 0, 0
 
     def count() -> Iterator[pl.DataFrame]:
@@ -176,8 +176,9 @@ def _frame(
     return Made({"frame": ("frame", path, facts)}, said=said)
 
 
-def _read(runner: Runner, snapshots: dict[str, Snapshot]) -> dict[str, pl.DataFrame]:
-    return {name: runner.workspace.tables.read(snapshot) for name, snapshot in snapshots.items()}
+def _read(runner: Runner, plan: Plan, snapshots: dict[str, Snapshot]) -> dict[str, pl.DataFrame]:
+    lake = runner.workspace.tables
+    return {name: lake.read(snapshots[name], columns) for name, columns in table_columns(plan).items()}
 
 
 def _slices(

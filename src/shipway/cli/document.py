@@ -46,7 +46,9 @@ def make_document(value: Any) -> Any:
         return {name: make_document(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [make_document(item) for item in cast("list[Any]", value)]
-    return value
+    # An embedding is an array, and nothing is imported to ask for that.
+    numbers = getattr(value, "tolist", None)
+    return value if numbers is None else numbers()
 
 
 def _make_field(name: str, value: Any) -> Any:

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO, cast
 
 import msgspec
 from rich.cells import cell_len
@@ -40,6 +40,8 @@ STYLES: Final = {
     "none": "dim",
 }
 """Word to how it looks; colour never says anything that the word does not."""
+_SHOWN: Final = 4
+"""Numbers of an embedding that are shown."""
 _GAP: Final = 2
 """Columns between two cells."""
 _PIPE_WIDTH: Final = 10_000
@@ -204,8 +206,16 @@ def write_interval(value: float, low: float, high: float) -> str:
 
 
 def write_value(value: Any) -> str:
-    """Return a value of a row, whatever a text holds on one line; an absent one is `none`."""
+    """Return a value of a row, whatever a text holds on one line; an absent one is `none`, an embedding cut short."""
+    numbers = getattr(value, "tolist", lambda: value)()
+    if isinstance(numbers, list):
+        return _write_embedding(cast("list[float]", numbers))
     return "none" if value is None else f"{value:.6g}" if isinstance(value, float) else reveal(str(value))
+
+
+def _write_embedding(numbers: list[float]) -> str:
+    more = f", ... {len(numbers)} numbers" if len(numbers) > _SHOWN else ""
+    return f"[{', '.join(f'{number:.6g}' for number in numbers[:_SHOWN])}{more}]"
 
 
 def print_note(step: str, said: str, *, json: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from shipway.core.embedding import check_embeddings
+from shipway.core.embedding import check_embeddings, spread_views
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView
 from shipway.core.model import Leak, Model
@@ -53,9 +53,9 @@ def find_features(registry: Registry) -> None:
     for view in found.values():
         for name, expr in view.features.items():
             check_size(f"{view.name}.{name}", expr)
-            check_embeddings(f"feature {name!r} of view {view.name!r}", expr, registry.sources)
+        check_embeddings(view, registry.sources)
     registry.views |= found
-    models = {name: _replace_views(model, found) for name, model in registry.models.items()}
+    models = {name: _replace_views(model, registry, found) for name, model in registry.models.items()}
     registry.models |= models
     registry.leaks |= {name: _replace_leak(leak, models, found) for name, leak in registry.leaks.items()}
 
@@ -144,10 +144,12 @@ def _below(expr: Expr) -> Iterable[Expr]:
             return ()
 
 
-def _replace_views(model: Model, found: dict[str, FeatureView]) -> Model:
-    features = tuple(found.get(view.name, view) for view in model.features)
-    fewer = {name: tuple(found.get(view.name, view) for view in views) for name, views in model.baselines.items()}
-    return msgspec.structs.replace(model, features=features, baselines=fewer)
+def _replace_views(model: Model, registry: Registry, found: dict[str, FeatureView]) -> Model:
+    def replace(views: Iterable[FeatureView]) -> tuple[FeatureView, ...]:
+        return spread_views([found.get(view.name, view) for view in views], registry.sources)
+
+    fewer = {name: replace(views) for name, views in model.baselines.items()}
+    return msgspec.structs.replace(model, features=replace(model.features), baselines=fewer)
 
 
 def _replace_leak(leak: Leak, models: dict[str, Model], found: dict[str, FeatureView]) -> Leak:

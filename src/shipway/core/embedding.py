@@ -4,12 +4,14 @@ What a source declares is checked while the project's file is read; what it does
 returns, when a frame is built.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Final
+
+import msgspec
 
 from shipway.core.argument import take_mapping, write
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, Source
+from shipway.core.feature import Expr, FeatureView, Source, flatten
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import LONGEST, NEAR, length_of, write_kind
 from shipway.maths.expression import WINDOW_WORDS, Aggregate, Aggregation, Column, Constant, Feature, Operation, render
@@ -46,23 +48,77 @@ def take_embeddings(given: object, columns: Collection[str], taken: Collection[s
     return lengths
 
 
-def check_embeddings(where: str, expr: Expr, sources: Mapping[str, Source]) -> None:
-    """Refuse an expression that compares embeddings of different lengths, or does with one what cannot be done.
+def check_embeddings(view: FeatureView, sources: Mapping[str, Source]) -> None:
+    """Refuse features that compare embeddings of different lengths, or do with one what cannot be done.
 
     Args:
-        where: how a refusal names it, such as `feature 'near' of view 'user'`.
-        expr: the expression.
+        view: the features.
         sources: the project's sources by name.
 
     Raises:
-        ShipwayError: SW-106.
+        ShipwayError: SW-106; SW-105 as `spread_views`.
     """
-    try:
-        _find_length(expr, sources)
-    except ValueError as error:
-        raise ShipwayError(
-            "SW-106", f"{where}: {error}", "see what embeddings can do: docs/concepts/embeddings.md"
-        ) from error
+    for feature, expr in view.features.items():
+        try:
+            _find_length(expr, sources)
+        except ValueError as error:
+            fact, hint = f"feature {feature!r} of view {view.name!r}: {error}", "compare embeddings of one length"
+            raise ShipwayError("SW-106", fact, hint) from error
+    spread_views((view,), sources)
+
+
+def spread_views(views: Iterable[FeatureView], sources: Mapping[str, Source]) -> tuple[FeatureView, ...]:
+    """Return views as models read them: each embedding as its components, `vector_0`, `vector_1` and so on.
+
+    Args:
+        views: the views.
+        sources: the project's sources by name.
+
+    Raises:
+        ShipwayError: SW-105 if a component is called as another feature is.
+    """
+    return tuple(_spread_view(view, sources) for view in views)
+
+
+def whole_of(feature: str, declared: Container[str]) -> str:
+    """Return which of a view's declared features a model's feature is, or is a component of."""
+    return feature if feature in declared else feature.rpartition("_")[0]
+
+
+def parts_of(views: Iterable[FeatureView]) -> dict[str, list[str]]:
+    """Return the embeddings among the features that a model reads: the frame's column of each to those it is spread to.
+
+    Args:
+        views: as `spread_views` returned them.
+    """
+    found: dict[str, list[str]] = {}
+    for view in views:
+        for name, expr in view.features.items():
+            match expr:
+                case Operation(op="component", args=(_, Constant(value=place))) if name.endswith(f"_{place}"):
+                    found.setdefault(flatten(view.name, name.rpartition("_")[0]), []).append(flatten(view.name, name))
+                case _:
+                    pass
+    return found
+
+
+def _spread_view(view: FeatureView, sources: Mapping[str, Source]) -> FeatureView:
+    lengths = {name: _find_length(expr, sources) for name, expr in view.features.items()}
+    if not any(lengths.values()):
+        return view
+    spread: dict[str, Expr] = {}
+    for name, expr in view.features.items():
+        parts = {
+            f"{name}_{place}": Operation("component", (expr, Constant(place))) for place in range(lengths[name] or 0)
+        }
+        for part in parts or [name]:
+            if part in spread or (parts and part in view.features):
+                fact = (
+                    f"component {part.rpartition('_')[2]} of {view.name}.{name} is called {part!r}, and so is a feature"
+                )
+                raise ShipwayError("SW-105", fact, "rename that feature")
+        spread |= parts or {name: expr}
+    return msgspec.structs.replace(view, features=spread)
 
 
 def _find_length(expr: Expr, sources: Mapping[str, Source]) -> int | None:

@@ -19,7 +19,7 @@ from shipway.core.argument import (
 )
 from shipway.core.check import Check, Rule
 from shipway.core.composite import check_size
-from shipway.core.embedding import check_embeddings, take_embeddings
+from shipway.core.embedding import check_embeddings, spread_views, take_embeddings
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
@@ -167,8 +167,8 @@ def feature_view(
     }
     for feature, expr in checked.items():
         check_size(f"{name}.{feature}", expr)
-        check_embeddings(f"feature {feature!r} of view {name!r}", expr, current_registry().sources)
     noun = FeatureView(_checked(name), entity, checked, about.name if isinstance(about, Source) else "")
+    check_embeddings(noun, current_registry().sources)
     note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
     return current_registry().add(noun, note)
 
@@ -232,7 +232,7 @@ def model(
         on: the source whose rows are predicted.
         at: the instant each prediction is made, such as `flights.scheduled - "2h"`.
         label: what is predicted.
-        features: the views it is fed with.
+        features: the views it is fed with; it reads an embedding as its components, `vector_0`, `vector_1` and so on.
         rising: features whose rise must never lower the prediction.
         falling: features whose rise must never raise it.
         baselines: name to fewer views; the same function is trained on them, so that a gate can ask `auc.better_than`
@@ -251,7 +251,8 @@ def model(
         tuple(Column(feature.view, feature.name) for feature in take_each(given, Feature, f"`{word}` {whose}", _LISTED))
         for word, given in (("rising", rising), ("falling", falling))
     )
-    fewer = _check_baselines(name, views, baselines)
+    sources = current_registry().sources
+    fewer = {each: spread_views(some, sources) for each, some in _check_baselines(name, views, baselines).items()}
 
     def decorate(function: Callable[..., Any]) -> Model:
         registry = current_registry()
@@ -259,7 +260,8 @@ def model(
         params = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         for parameter, default in params.items():
             _check_default(name, parameter, default)
-        noun = Model(_checked(name), on, at, label, views, up, down, fewer, params)
+        read = spread_views(views, sources)
+        noun = Model(_checked(name), on, at, label, read, up, down, fewer, params)
         for column in (*up, *down):
             if flatten(column.table, column.name) not in noun.columns:
                 raise ShipwayError(

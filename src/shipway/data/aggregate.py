@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 
 from shipway.core.feature import Entity, Event
 from shipway.data.accumulation import count_bins, decay, spread
-from shipway.data.column import evaluate_instant, fill_invalid, normalise_column, series_of, vector_of
+from shipway.data.column import evaluate_instant, fill_invalid, series_of, vector_of
+from shipway.data.embedding import take_component
 from shipway.data.known import instants_of
-from shipway.data.plan import require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths import window
 from shipway.maths.expression import Aggregate, Column
@@ -79,9 +79,12 @@ def gather_newest(streams: Streams, node: Aggregate, entity: Entity) -> pl.Serie
     event, value = streams.plan.events[node.stream], node.value
     assert value is not None
     position, found = streams.newest(event, entity, node.width_us, node.where)
-    if isinstance(value, Column):
-        table = event.source.name
-        values = normalise_column(require(table, (value.name,), streams.tables)[value.name])
+    table = event.source.name
+    part = take_component(value, lambda name: streams.column(table, name))
+    if part is not None:
+        vector = vector_of(part)
+    elif isinstance(value, Column):
+        values = streams.column(table, value.name)
         if values.dtype == pl.String or isinstance(values.dtype, pl.Array):
             there = fill_invalid(pl.Series(position.astype(np.uint32)), found)
             return values.gather(there)

@@ -1,7 +1,7 @@
 """Describing the columns of a frame in one pass: each is read once, and a few at a time are in memory."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,23 +15,40 @@ BATCH: Final = 16
 _COMMON: Final = 8
 
 
-def describe_columns(frame: pl.LazyFrame, columns: Sequence[str]) -> list[ColumnStatistic]:
+def describe_columns(
+    frame: pl.LazyFrame, columns: Sequence[str], *, embeddings: Mapping[str, Sequence[str]] | None = None
+) -> list[ColumnStatistic]:
     """Describe columns, each read once.
 
     Sums are made in the order of the rows by one thread, so that equal frames have equal statistics to the bit.
 
     Args:
         frame: the rows.
-        columns: numbers, texts and conditions, in the order wanted.
+        columns: numbers, texts and conditions, in the order wanted; of an embedding its Euclidean length is described.
+        embeddings: name of an embedding to the columns that its components are in; of these only their length is.
     """
+    wholes = embeddings or {}
+    within = {part for parts in wholes.values() for part in parts}
+    columns = [column for column in columns if column not in within]
+    norms = {name: _norm([pl.col(part) for part in parts]).alias(name) for name, parts in wholes.items()}
     found: list[ColumnStatistic] = []
     for place in range(0, len(columns), BATCH):
         batch = frame.select(columns[place : place + BATCH]).collect()
         found += [_describe(series) for series in batch]
+    for norm in norms.values():
+        found += [_describe(series) for series in frame.select(norm).collect()]
     return found
 
 
+def _norm(components: Sequence[pl.Expr]) -> pl.Expr:
+    squares = [component.cast(pl.Float64).pow(2) for component in components]
+    return pl.sum_horizontal(squares, ignore_nulls=False).sqrt()
+
+
 def _describe(series: pl.Series) -> ColumnStatistic:
+    if isinstance(series.dtype, pl.Array):
+        components = [pl.col(series.name).arr.get(place) for place in range(series.dtype.size)]
+        series = series.to_frame().select(_norm(components).alias(series.name)).to_series()
     if series.dtype.is_float():
         series = series.fill_nan(None)
     there = series.drop_nulls()

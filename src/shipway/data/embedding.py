@@ -1,11 +1,15 @@
 """Columns of embeddings: lists of numbers of one length, made single precision, and nothing that is no number."""
 
+from collections.abc import Callable
 from typing import Any, Final, TypeGuard
 
+import msgspec
 import polars as pl
 
 from shipway.core.error import ShipwayError
+from shipway.core.feature import Expr
 from shipway.maths.embedding import LONGEST
+from shipway.maths.expression import Aggregate, Column, Constant, Operation
 
 FEWEST: Final = 16
 """Numbers from which on lists of one length are taken for embeddings where nobody says what they are: a place on the
@@ -120,6 +124,32 @@ def read_embeddings(series: pl.Series, length: int, *, where: str = "") -> pl.Se
     fact = f"{where} holds {length} numbers in each embedding, and other than that in {wrong:,} rows"
     fact += f", first {found} in row {row}"
     raise ShipwayError("SW-203", fact, "declare the length that they have: one model gives one length")
+
+
+def push_component(expr: Expr) -> Expr:
+    """Return the component of a newest embedding as the newest component, which is the same, and takes less."""
+    match expr:
+        case Operation(op="component", args=(Aggregate(kind="last", value=value) as node, place)) if value is not None:
+            return msgspec.structs.replace(node, value=Operation("component", (value, place)))
+        case _:
+            return expr
+
+
+def take_component(expr: Expr, read: Callable[[str], pl.Series]) -> pl.Series | None:
+    """Return a component of a column's embeddings, None for any other expression.
+
+    Args:
+        expr: the expression.
+        read: gives a column by its name, normalised.
+    """
+    match expr:
+        case Operation(op="component", args=(Column(name=name), Constant(value=int(place)))):
+            column = read(name)
+            if is_embedding(column.dtype) and place < column.dtype.size:
+                return column.arr.get(place).cast(pl.Float64)
+            return None
+        case _:
+            return None
 
 
 def _inner(dtype: pl.DataType) -> pl.DataType:

@@ -17,17 +17,16 @@ from shipway.data.batch import Parts, read_batches
 from shipway.data.column import (
     evaluate_instant,
     evaluate_row,
-    fill_invalid,
-    normalise_column,
     series_of,
     vector_of,
 )
 from shipway.data.composition import Window, combine, list_turns
+from shipway.data.embedding import push_component, take_component
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Feature, render
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, render
 from shipway.maths.vector import Vector
 
 SLICE_ROWS: Final = 1 << 19
@@ -213,7 +212,7 @@ def _build_columns(streams: Streams, count: Callable[[], None]) -> list[pl.Serie
             streams.forget(entity, [other for other in list(turns)[done + 1 :] if other is not None])
     for column in streams.plan.columns:
         if column.name not in built:
-            values = combine(column, kept, lambda name: vector_of(_own(streams, name)), len(streams.at))
+            values = combine(column, kept, lambda name: vector_of(streams.own(name)), len(streams.at))
             built[column.name] = series_of(column.name, values)
             count()
     return [built[column.name] for column in streams.plan.columns]
@@ -221,15 +220,19 @@ def _build_columns(streams: Streams, count: Callable[[], None]) -> list[pl.Serie
 
 def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
     """Return one feature for all rows."""
-    expr, entity = column.expr, column.entity
+    expr, entity = push_component(column.expr), column.entity
     if isinstance(expr, Column):
-        return _own(streams, expr.name)
+        return streams.own(expr.name)
+    if isinstance(expr, Operation):
+        part = take_component(expr, streams.own)
+        if part is not None:
+            return part
     if isinstance(expr, Aggregate) and expr.kind == "last" and entity is not None:
         return gather_newest(streams, expr, entity)
 
     def leaf(node: Column | Aggregate | Feature) -> Vector:
         if isinstance(node, Column):
-            return vector_of(_own(streams, node.name))
+            return vector_of(streams.own(node.name))
         if entity is None or isinstance(node, Feature):
             raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
         return aggregate(streams, node, entity)
@@ -242,14 +245,6 @@ def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
             f"feature {column.name!r} cannot be computed: {error}",
             "use columns of kinds that go together",
         ) from error
-
-
-def _own(streams: Streams, name: str) -> pl.Series:
-    """Return a column of the row itself, null where it is not known yet."""
-    spine = streams.plan.spine
-    values = normalise_column(require(spine.name, (name,), {spine.name: streams.spine})[name])
-    late = streams.late(spine.instant_of(name) or ALWAYS)
-    return values if late is None else fill_invalid(values, ~late)
 
 
 def _instant_columns(event: Event) -> tuple[str, ...]:

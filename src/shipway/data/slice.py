@@ -48,6 +48,12 @@ def stream_columns(plan: Plan) -> dict[str, tuple[str, ...]]:
     return {event.source.name: _dated(event.source, read[event.source.name]) for event in plan.streams}
 
 
+def table_columns(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return the columns of each table that a frame is built from, by the table's name."""
+    found = dict.fromkeys(plan.tables, ()) | stream_columns(plan)
+    return found | {plan.spine.name: tuple(dict.fromkeys((*spine_columns(plan), *found[plan.spine.name])))}
+
+
 def size_slices(plan: Plan, streams: Mapping[str, pl.DataFrame], memory_bytes: int) -> int:
     """Return how many rows are built at once so that a process stays below an amount of memory.
 

@@ -8,6 +8,7 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Expr, FeatureView, Source, definition_of
+from shipway.data.embedding import is_embedding, read_embeddings
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Feature, Operation
 
@@ -69,7 +70,9 @@ def read_value(text: str, column: str, rows: pl.DataFrame, instant: Any) -> Any:
             return {"true": True, "false": False}[text.lower()]
         if isinstance(dtype, pl.Datetime):
             return pl.Series([instant(text)]).cast(pl.Datetime("us", "UTC"))[0]
-    except (ValueError, KeyError) as error:
+        if is_embedding(dtype):
+            return read_embeddings(pl.Series(column, [msgspec.json.decode(text, type=list[float])]), dtype.size)[0]
+    except (ValueError, KeyError, msgspec.MsgspecError) as error:
         raise ShipwayError(
             "SW-203",
             f"{column} is {dtype}, and {text!r} is not",

@@ -12,7 +12,8 @@ from shipway.core.column import refuse_aggregate
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr
 from shipway.core.online import RESOLUTION, SCALE
-from shipway.data.column import evaluate_row
+from shipway.data.asof import find_newest
+from shipway.data.column import evaluate_row, fill_invalid, normalise_column
 from shipway.data.key import Codes, Entities, rank_ties
 from shipway.data.known import instants_of
 from shipway.data.plan import Plan, require
@@ -52,8 +53,9 @@ class Streams:
     spine: pl.DataFrame = field(init=False)
     at: Ints = field(init=False)
     _asked: Instants = field(init=False)
-    _asked_at: pl.Series = field(init=False)
     _entities: Entities = field(init=False)
+    _own: dict[str, pl.Series] = field(default_factory=dict[str, pl.Series])
+    _columns: dict[tuple[str, str], pl.Series] = field(default_factory=dict[tuple[str, str], pl.Series])
     _late: dict[str, Bools | None] = field(default_factory=dict[str, Bools | None])
     _known: dict[str, Instants] = field(default_factory=dict[str, Instants])
     _codes: dict[Pair, tuple[Codes, Codes]] = field(default_factory=dict[Pair, tuple[Codes, Codes]])
@@ -72,9 +74,9 @@ class Streams:
         """Turn to other rows of the spine; what is only about the streams is kept."""
         self.spine, self.at = spine, at
         self._asked = sort_instants(at)
-        self._asked_at = pl.Series(at if self._asked.order is None else at.take(self._asked.order))
         self._entities = Entities(spine)
         self._late.clear()
+        self._own.clear()
         self._clear()
 
     def forget(self, entity: Entity, to_come: Iterable[Entity]) -> None:
@@ -96,6 +98,28 @@ class Streams:
             late = instants_of(spine, instant, self.spine) > self.at
             self._late[instant] = late if late.any() else None
         return self._late[instant]
+
+    def own(self, name: str) -> pl.Series:
+        """Return a column of the row itself, null where it is not known yet."""
+        if name in self._own:
+            return self._own[name]
+        spine = self.plan.spine
+        values = normalise_column(require(spine.name, (name,), {spine.name: self.spine})[name])
+        late = self.late(spine.instant_of(name) or ALWAYS)
+        values = values if late is None else fill_invalid(values, ~late)
+        if isinstance(values.dtype, pl.Array):
+            # A model reads it component by component.
+            self._own[name] = values
+        return values
+
+    def column(self, table: str, name: str) -> pl.Series:
+        """Return a column of a stream's source; an embedding is kept for the next component."""
+        if (table, name) in self._columns:
+            return self._columns[table, name]
+        values = normalise_column(require(table, (name,), self.tables)[name])
+        if isinstance(values.dtype, pl.Array):
+            self._columns[table, name] = values
+        return values
 
     def raw(self, event: Event, value: Expr) -> Vector:
         """Return an expression on a stream's rows, one value a row of its source."""
@@ -137,7 +161,7 @@ class Streams:
         key = (event.name, entity.keys, where)
         if key not in self._timelines:
             known, codes = self._order(event), self.codes(event, entity)[0]
-            if known.unique.size and known.unique[-1] == NEVER:
+            if known.size and known.ordered[-1] == NEVER:
                 instants = instants_of(event.source, event.known_at, self.tables[event.source.name])
                 codes = np.where(instants == NEVER, -1, codes)
             if where is not None:
@@ -167,7 +191,7 @@ class Streams:
             there, here = self.codes(event, entity)
             if where is not None:
                 there = np.where(self.holds(event, where), there, -1)
-            position = _join_newest(self._order(event), there, self._asked, self._asked_at, here)
+            position = find_newest(self._order(event), there, self._asked, here)
             found = position >= 0
             if width_us is not None and found.any():
                 happened = instants_of(event.source, event.known_at, self.tables[event.source.name])
@@ -209,41 +233,6 @@ class Streams:
             except ValueError as error:
                 raise ShipwayError("SW-303", f"sums of {render(value)}: {error}", "use smaller numbers") from error
         return self._prefixes[key]
-
-
-def _join_newest(known: Instants, there: Codes, asked: Instants, at: pl.Series, here: Codes) -> Ints:
-    """Return the position of the newest of an entity's events known at each instant asked about, -1 where none is.
-
-    Args:
-        known: the events' instants, in order with ties.
-        there: the events' entities.
-        asked: the instants asked about, in order.
-        at: the same, as a column.
-        here: the entities asked about.
-    """
-    rows = np.arange(known.size, dtype=np.int32) if known.order is None else known.order.astype(np.int32)
-    events = pl.DataFrame(
-        {
-            "at": known.unique.take(known.ranks.astype(np.intp)),
-            # A null key on one side is another number than one on the other.
-            "code": _arrange(np.where(there < 0, -2, there), known),
-            "row": rows,
-        }
-    )
-    questions = pl.DataFrame({"at": at, "code": _arrange(here, asked)})
-    # Of events of one instant it takes the last, and they lie in the order of ties.
-    joined = questions.join_asof(events, on="at", by="code", check_sortedness=False)
-    found = joined["row"].fill_null(-1).to_numpy()
-    if asked.order is None:
-        return found.astype(np.int64)
-    position = np.empty(asked.size, dtype=np.int64)
-    position[asked.order] = found
-    return position
-
-
-def _arrange(codes: Codes, instants: Instants) -> Codes:
-    codes = codes.astype(np.int32, copy=False)
-    return codes if instants.order is None else codes.take(instants.order)
 
 
 def hold(condition: Expr, raw: Vector) -> NDArray[np.bool_]:

@@ -1,6 +1,7 @@
 """Instants sorted once, so that everything that is about them need not be sorted again for each entity."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,40 @@ Ints = NDArray[np.int64]
 AnyInts = NDArray[np.integer[Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Instants:
     """Instants of n events or questions, in order of time.
 
     Attributes:
         order: int64[n], for each in order its position in the original input; None where that is in order already.
-        ranks: integer[n], for each in order the index of its instant in `unique`.
-        unique: int64[u], the instants that occur, ascending, microseconds since 1970 UTC.
+        ordered: int64[n], the instants in that order, microseconds since 1970 UTC.
     """
 
     order: Ints | None
-    ranks: AnyInts
-    unique: Ints
+    ordered: Ints
 
     @property
     def size(self) -> int:
         """Return how many there are."""
-        return self.ranks.size
+        return self.ordered.size
+
+    @cached_property
+    def ranks(self) -> AnyInts:
+        """Return integer[n], for each in order the index of its instant in `unique`."""
+        ranks = np.cumsum(self._begins, dtype=index_type(self.size))
+        ranks -= 1
+        return ranks
+
+    @cached_property
+    def unique(self) -> Ints:
+        """Return int64[u], the instants that occur, ascending."""
+        return self.ordered[self._begins]
+
+    @property
+    def _begins(self) -> NDArray[np.bool_]:
+        begins = np.ones(self.size, dtype=np.bool_)
+        np.not_equal(self.ordered[1:], self.ordered[:-1], out=begins[1:])
+        return begins
 
 
 def sort_instants(instants: AnyInts, ties: AnyInts | None = None) -> Instants:
@@ -50,11 +67,7 @@ def sort_instants(instants: AnyInts, ties: AnyInts | None = None) -> Instants:
         order = np.argsort(instants, kind="stable") if stable else np.lexsort((ties, instants))  # pyright: ignore[reportArgumentType]
         order = order.astype(np.int64, copy=False)
         instants = instants.take(order)
-    begins = np.ones(instants.size, dtype=np.bool_)
-    np.not_equal(instants[1:], instants[:-1], out=begins[1:])
-    ranks = np.cumsum(begins, dtype=index_type(instants.size))
-    ranks -= 1
-    return Instants(order=order, ranks=ranks, unique=instants[begins])
+    return Instants(order=order, ordered=instants)
 
 
 def index_type(size: int) -> type[np.int32 | np.int64]:

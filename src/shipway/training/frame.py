@@ -168,11 +168,10 @@ def _kind_of(series: pl.Series) -> str:
         return "category"
     if series.dtype == pl.Boolean or series.dtype.is_integer() or series.dtype.is_float():
         return "number"
-    raise ShipwayError(
-        "SW-203",
-        f"column {series.name!r} is {series.dtype}, which a model cannot read",
-        "make it a number, a condition or a text: the difference of two instants, for example, is a number",
-    )
+    hint = "make it a number, a condition or a text: the difference of two instants, for example, is a number"
+    if isinstance(series.dtype, pl.Array):
+        hint = "declare its length on its source, so that it is read as its components: embeddings={...}"
+    raise ShipwayError("SW-203", f"column {series.name!r} is {series.dtype}, which a model cannot read", hint)
 
 
 def _describe_type(series: pl.Series) -> InputColumn:

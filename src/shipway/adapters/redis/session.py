@@ -4,11 +4,12 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypeAlias, cast
 from urllib.parse import unquote, urlsplit
 
+from hiredis import pack_command  # pyright: ignore[reportUnknownVariableType]
 from redis import exceptions
 from redis.backoff import NoBackoff
 from redis.connection import Connection
@@ -21,6 +22,7 @@ Word: TypeAlias = bytes | str | int
 PASSWORD: Final = "REDIS_PASSWORD"
 """The environment variable that a password is read from."""
 
+_PACK: Final = cast("Callable[[tuple[Word, ...]], bytes]", pack_command)
 _CONNECT_S: Final = 5.0
 _PAUSES_S: Final = (0.05, 0.2, 1.0)
 """What a writer waits before it tries again; a reader, for whom somebody waits, tries once more and at once."""
@@ -76,11 +78,14 @@ class Session:
 
     def run(self, script: Script, keys: Sequence[bytes], values: Sequence[Word]) -> Any:
         """Run a script and return its answer, sending its text only to a server that does not know it."""
-        with translate_redis_fault(self.name):
+        try:
             try:
                 return self._exchange([("EVALSHA", script.digest, len(keys), *keys, *values)])[0]
             except exceptions.NoScriptError:
                 return self._exchange([("EVAL", script.text, len(keys), *keys, *values)])[0]
+        except exceptions.RedisError as fault:
+            with translate_redis_fault(self.name):
+                raise fault
 
     def ask_all(self, commands: Sequence[Sequence[Word]]) -> list[Any]:
         """Send commands together and return their answers; the first that is a fault is raised once all are read."""
@@ -109,22 +114,21 @@ class Session:
         connection = self._connection
         try:
             connection.connect()
-            packed = [part for command in commands for part in connection.pack_command(*command)]
-            connection.send_packed_command(packed, check_health=False)
-            answers: list[Any] = []
-            fault: exceptions.ResponseError | None = None
-            for _ in commands:
-                try:
-                    answers.append(connection.read_response())
-                except exceptions.ResponseError as said:
-                    fault = fault or said
-                else:
-                    fault = fault or _find_fault(answers[-1])
+            connection.send_packed_command([b"".join(map(_PACK, map(tuple, commands)))], check_health=False)
+            # The parser itself: what redis-py does around it takes longer than the server does.
+            read = connection._parser.read_response
+            answers = [read() for _ in commands]
+        except OSError as fault:
+            connection.disconnect()
+            raise exceptions.ConnectionError(str(fault)) from fault
         except BaseException:
             # What was not read would be taken for the answer to the next question.
             connection.disconnect()
             raise
-        if fault is not None:
+        for answer in answers:
+            if isinstance(answer, exceptions.ResponseError):
+                raise answer
+        if commands[-1][0] == "EXEC" and (fault := _find_fault(answers[-1])) is not None:
             raise fault
         return answers
 

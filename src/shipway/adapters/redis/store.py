@@ -6,13 +6,16 @@ instant is the last member below the eight bytes of the next.
 """
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, Final
 
 from redis import exceptions
 
 from shipway.adapters.redis.session import Script, Session, Word, translate_redis_fault
 from shipway.core.error import ShipwayError
+from shipway.ports.online import Edges
 
 _EARLIEST: Final = -(1 << 63)
 _LATEST: Final = (1 << 63) - 1
@@ -29,6 +32,21 @@ _NEWEST: Final = Script("""
 local found = {}
 for i = 1, #KEYS do
     found[i] = redis.call('ZRANGE', KEYS[i], ARGV[i], '-', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1] or false
+end
+return found
+""")
+# For each group: how many series it has, how many bounds, and the bounds.
+_LOOK: Final = Script("""
+local call, found, n, key, at = redis.call, {}, 0, 1, 1
+while ARGV[at] do
+    local series, bounds = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+    for i = key, key + series - 1 do
+        for j = at + 2, at + 1 + bounds do
+            n = n + 1
+            found[n] = call('ZRANGE', KEYS[i], ARGV[j], '-', 'BYLEX', 'REV', 'LIMIT', 0, 1)[1] or false
+        end
+    end
+    key, at = key + series, at + 2 + bounds
 end
 return found
 """)
@@ -134,6 +152,32 @@ class RedisOnline:
             ShipwayError: SW-607 if the server cannot be reached, SW-608 if it lets this user not in.
         """
         return self._find(_NEWEST, asks, [_below(instant) for _, instant in asks])
+
+    def look(
+        self, newest: Sequence[tuple[bytes, int]], edges: Sequence[Edges]
+    ) -> tuple[list[tuple[int, bytes] | None], list[list[bytes | None]]]:
+        """Return what `newest` does, and the values of edges (`shipway.ports.online.Look`), all from one state.
+
+        Raises:
+            ShipwayError: as `newest`.
+        """
+        prefix, number = self._series, int.from_bytes
+        groups = [*((names, (at,)) for at, names in _group_asks(newest)), *edges]
+        keys = [prefix + name for names, _ in groups for name in names]
+        words: list[Word] = []
+        for names, instants in groups:
+            words += [len(names), len(instants), *map(_below, instants)]
+        found: list[bytes | None] = self._session.run(_LOOK, keys, words) if keys else []
+        members = iter(found)
+        dated = [
+            None if each is None else (number(each[:8], "big") - _SHIFT, each[8:])
+            for each in islice(members, len(newest))
+        ]
+        values: list[list[bytes | None]] = [
+            [None if each is None else each[8:] for each in islice(members, len(names) * len(instants))]
+            for names, instants in edges
+        ]
+        return dated, values
 
     def oldest(self, asks: Sequence[tuple[bytes, int]]) -> list[tuple[int, bytes] | None]:
         """Return for each (series, instant) the oldest entry after it, as (instant, value); None without one.
@@ -302,6 +346,12 @@ class RedisOnline:
 def _prefix_of(name: str) -> bytes:
     """Return what all keys of a store begin with; in braces, so that a cluster keeps them together."""
     return f"shipway:{{{name}}}:".encode()
+
+
+def _group_asks(asks: Sequence[tuple[bytes, int]]) -> Iterator[tuple[int, list[bytes]]]:
+    """Yield series that are asked about one after the other at one instant together."""
+    for instant, some in groupby(asks, itemgetter(1)):
+        yield instant, [series for series, _ in some]
 
 
 def _below(instant: int) -> bytes:

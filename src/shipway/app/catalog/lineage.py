@@ -12,6 +12,7 @@ import msgspec
 
 from shipway.app.catalog.data import KINDS, Links, NodeKind
 from shipway.core.config import Config
+from shipway.core.embedding import whole_of
 from shipway.core.feature import Expr, FeatureView, features_of, flatten, streams_of
 from shipway.core.gate import Gate
 from shipway.core.projection import State
@@ -116,7 +117,8 @@ def build_lineage(registry: Registry, config: Config, state: State) -> Lineage:
         lineage.link(Node("label", model.label.name), here)
         for view in model.features:
             lineage.link(Node("view", view.name), here)
-            for feature in view.features:
+            declared = registry.views[view.name].features if view.name in registry.views else view.features
+            for feature in dict.fromkeys(whole_of(each, declared) for each in view.features):
                 lineage.link(Node("feature", f"{view.name}.{feature}"), here)
     _link_versions(lineage, config, state)
     for gate in registry.gates.values():

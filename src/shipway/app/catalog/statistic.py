@@ -1,6 +1,6 @@
 """Statistics of features, made once for each frame and kept beside it; whoever asks for them reads what was kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -12,6 +12,7 @@ from shipway.app.frame import translate_damage
 from shipway.app.runner import Made, Runner
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
+from shipway.core.embedding import parts_of
 from shipway.core.error import ShipwayError
 from shipway.core.model import Model
 from shipway.core.statistic import ColumnStatistic
@@ -23,18 +24,19 @@ _STATISTICS: Final = msgspec.json.Decoder(list[ColumnStatistic])
 
 
 def describe_frame(runner: Runner, model: Model, frame: Artifact) -> Artifact:
-    """Return the statistics of a frame's features, made in one pass over it or found made.
+    """Return the statistics of a frame's features, of an embedding's length, made in one pass over it or found made.
 
     Args:
         runner: runs and remembers.
         model: whose features.
         frame: its frame.
     """
+    parts = parts_of(model.features)
     outputs = runner.make(
         _task_of(model.name),
-        partial(_describe, runner, frame, model.columns),
+        partial(_describe, runner, frame, model.columns, parts),
         inputs={"frame": frame.digest},
-        params={"columns": list(model.columns)},
+        params={"columns": list(model.columns), "embeddings": parts},
     )
     return outputs[_OUTPUT]
 
@@ -63,10 +65,16 @@ def _read(workspace: Workspace, digest: str) -> list[ColumnStatistic]:
         raise ShipwayError("SW-605", fact, "shipway run --force makes it again") from error
 
 
-def _describe(runner: Runner, frame: Artifact, columns: Sequence[str], report: Callable[[int, int], None]) -> Made:
+def _describe(
+    runner: Runner,
+    frame: Artifact,
+    columns: Sequence[str],
+    parts: Mapping[str, Sequence[str]],
+    report: Callable[[int, int], None],
+) -> Made:
     path = runner.workspace.blobs.path(frame.digest)
     with translate_damage(path):
-        found = describe_columns(pl.scan_parquet(path), columns)
+        found = describe_columns(pl.scan_parquet(path), columns, embeddings=parts)
     report(len(columns), len(columns))
     said = f"{write_plural(len(found), 'feature')}"
     return Made({_OUTPUT: ("statistics", canonical_json(found), {"features": len(found)})}, said=said)

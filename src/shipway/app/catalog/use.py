@@ -10,6 +10,7 @@ from shipway.app.release import manifest_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.column import Kind, read_kinds
+from shipway.core.embedding import spread_views
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.kind import feature_kind
@@ -98,8 +99,7 @@ def refuse_changed_kinds(workspace: Workspace, snapshots: Mapping[str, Snapshot]
 
 def find_gone(workspace: Workspace) -> list[Gone]:
     """Return the features that versions in use need and that no view declares any more, by version."""
-    views = workspace.project.registry.views.values()
-    declared = {column for column, _ in _features_of(tuple(views))}
+    declared = {column for column, _ in _features_of(_views_now(workspace))}
     found: list[Gone] = []
     for use in find_uses(workspace.peek()):
         manifest = _read_manifest(workspace, use.version)
@@ -121,13 +121,19 @@ def tell_gone(workspace: Workspace, watch: Watch) -> None:
         watch(Event(stage="note", step="features in use", said=said))
 
 
+def _views_now(workspace: Workspace) -> tuple[FeatureView, ...]:
+    """Return the views as they are declared, and as models read them."""
+    registry = workspace.project.registry
+    return (*registry.views.values(), *spread_views(registry.views.values(), registry.sources))
+
+
 def _kinds_now(workspace: Workspace, schema: Mapping[str, Mapping[str, Kind]]) -> dict[str, tuple[str, Expr]]:
     """Return the kind of each feature by today's definition.
 
     Those that cannot be computed from these tables are left out: building a frame refuses them by name.
     """
     found: dict[str, tuple[str, Expr]] = {}
-    for column, expr in _features_of(tuple(workspace.project.registry.views.values())):
+    for column, expr in _features_of(_views_now(workspace)):
         try:
             found[column] = feature_kind(expr, schema), expr
         except ShipwayError as error:

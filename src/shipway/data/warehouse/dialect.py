@@ -51,6 +51,8 @@ class Dialect:
         asof: how a join to the newest row not after an instant is spelt; empty where there is none.
         ranges: whether a window may reach back by a number.
         fence: what ends a select whose texts are not to be put in the places of their names further out.
+        embedding: how an array of one length in single precision is called, around the length; empty where there is
+            none.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Dialect:
     asof: Literal["", "on", "match"]
     ranges: bool
     fence: str
+    embedding: str = ""
 
     def write_name(self, name: str) -> str:
         """Return a name in quotes.
@@ -170,6 +173,7 @@ DUCKDB: Final = Dialect(
     asof="on",
     ranges=True,
     fence="",
+    embedding="float[{}]",
 )
 POSTGRES: Final = Dialect(
     name="PostgreSQL",

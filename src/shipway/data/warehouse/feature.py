@@ -21,6 +21,7 @@ from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.stream import ASKED, Stream, Window
 from shipway.data.warehouse.translation import ROW, Columns, kind_in, to_sql
 from shipway.data.warehouse.vote import SIZES, Votes, write_sizes
+from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Column, Feature, Operation
 from shipway.maths.vector import Kind
 
@@ -117,7 +118,8 @@ class _Writer:
                 return expr
 
     def _found(self, name: str, kind: Kind) -> Column:
-        self.kinds[name] = _DTYPES[kind]
+        length = length_of(kind)
+        self.kinds[name] = _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)
         return Column(_FRAME, name)
 
     def _own(self, column: Column) -> str:

@@ -1,16 +1,20 @@
 """Frames built where the tables lie: everything asked of the warehouse, nothing but the frame taken out."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import polars as pl
 
+from shipway.data.embedding import is_embedding
 from shipway.data.frame import build_frame
 from shipway.data.plan import Plan
 from shipway.data.warehouse.dialect import Dialect, dialect_of
+from shipway.data.warehouse.embedding import refuse_embedding
 from shipway.data.warehouse.feature import write_frame
 from shipway.data.warehouse.known import guard_frame
 from shipway.data.warehouse.relation import Place, Question, Relations
 from shipway.data.warehouse.scan import Relation
+from shipway.maths.expression import Column, walk
 from shipway.ports.warehouse import Warehouse
 
 
@@ -69,6 +73,7 @@ def shape_frame(plan: Plan, relations: Callable[[str], Relation]) -> pl.DataFram
         ShipwayError: as `build_frame` for what shows without a row, such as a column of the wrong type.
     """
     tables: dict[str, pl.DataFrame] = {}
+    _check_embeddings(plan, relations)
     for name in plan.tables:
         schema = relations(name).columns.schema
         # What no frame holds is a column all the same; reading it is refused.
@@ -77,11 +82,34 @@ def shape_frame(plan: Plan, relations: Callable[[str], Relation]) -> pl.DataFram
     return build_frame(plan, tables)
 
 
+def _check_embeddings(plan: Plan, relations: Callable[[str], Relation]) -> None:
+    """Refuse features of declared embeddings where a warehouse cannot hold them as such; SW-403."""
+    sources = {plan.spine.name: plan.spine} | {event.source.name: event.source for event in plan.events.values()}
+    for column in plan.columns:
+        for node in walk(column.expr):
+            if not isinstance(node, Column):
+                continue
+            table = node.table.partition(".")[0]
+            columns = relations(table).columns
+            if node.name in sources[table].embeddings and not is_embedding(columns.schema.get(node.name, pl.Null())):
+                raise refuse_embedding(str(node), columns.dialect)
+
+
 def _open(
     plan: Plan, warehouse: Warehouse, places: Mapping[str, Place] | None
 ) -> tuple[Callable[[str], Relation], Dialect]:
     dialect = dialect_of(warehouse.dialect)
+    relations = _find(plan, warehouse, places, dialect)
+    kinds = [dtype for name in plan.tables for dtype in relations.find(name).columns.schema.values()]
+    if any(map(is_embedding, kinds)):
+        # As-of joins of DuckDB 2.0 lose the sign of zeros within arrays; joins by key and number keep it.
+        dialect = replace(dialect, asof="")
+        relations = _find(plan, warehouse, places, dialect)
+    return relations.find, dialect
+
+
+def _find(plan: Plan, warehouse: Warehouse, places: Mapping[str, Place] | None, dialect: Dialect) -> Relations:
     relations = Relations(warehouse, dialect, places or {})
     for name in plan.tables:
         relations.find(name)
-    return relations.find, dialect
+    return relations

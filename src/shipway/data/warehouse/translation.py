@@ -13,9 +13,12 @@ import polars as pl
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.data.embedding import is_embedding
 from shipway.data.warehouse.dialect import Dialect
+from shipway.data.warehouse.embedding import compare_embeddings, read_embedding, take_component
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.embedding import NEAR, length_of, write_kind
 from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Scalar, Span, render, walk
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, result_kind
 
@@ -147,6 +150,8 @@ def _translate_column(column: Column, columns: Columns) -> tuple[str, Kind]:
         return dialect.micros.format(read), "int"
     if dtype == pl.Date:
         return f"({dialect.days.format(read)} * {DAY})", "int"
+    if is_embedding(dtype):
+        return read_embedding(column, dtype, read, dialect), write_kind(dtype.size)
     raise ShipwayError(
         "SW-203", f"{column} is {dtype}, which no expression can read", "use numbers, text, truth values or time"
     )
@@ -164,6 +169,12 @@ def _translate_operation(expr: Operation, columns: Columns) -> tuple[str, Kind]:
         return _find(args[0], [cast("Constant", member).value for member in expr.args[1:]], columns.dialect), kind
     if expr.op == "matches":
         return columns.dialect.write_match(args[0][0], str(cast("Constant", expr.args[1]).value)), kind
+    length = length_of(args[0][1]) or 0
+    if expr.op in NEAR:
+        return compare_embeddings(expr.op, args[0][0], args[1][0], length, columns.dialect), kind
+    if expr.op == "component":
+        place = cast("int", cast("Constant", expr.args[1]).value)
+        return take_component(args[0][0], place, columns.dialect), kind
     if expr.op in ARITHMETIC:
         return _calculate(expr, kind, _in_common(expr.args, args, kind, columns.dialect), columns.dialect), kind
     return _relate(expr, args, columns.dialect), kind
