@@ -11,7 +11,7 @@ __version__ = VERSION
 
 _WORDS = {
     **dict.fromkeys(
-        ("entity", "feature_view", "gate", "label", "leak", "model", "source", "system"), "shipway.core.word"
+        ("entity", "feature", "feature_view", "gate", "label", "leak", "model", "source", "system"), "shipway.core.word"
     ),
     **dict.fromkeys(
         (
@@ -93,7 +93,7 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.error import ShipwayError
-    from shipway.core.word import entity, feature_view, gate, label, leak, model, source, system
+    from shipway.core.word import entity, feature, feature_view, gate, label, leak, model, source, system
     from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
 
@@ -109,6 +109,7 @@ __all__ = [
     "drift",
     "entity",
     "failed_answers",
+    "feature",
     "feature_lag",
     "feature_skew",
     "feature_view",

@@ -11,7 +11,7 @@ from shipway.core.data_check import has_columns, has_rows, holds, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide, judge, make_gate
-from shipway.maths.expression import Column
+from shipway.maths.expression import Feature
 
 flights = Source("flights", ("fid",), ("flights",), {"always": ("dest", "delay")})
 NUMBER = st.floats(-10, 10) | st.sampled_from([-0.0, 0.75, math.inf, -math.inf])
@@ -80,7 +80,7 @@ def test_a_reason_gives_the_measured_value(found, reason):
 @given(st.lists(st.sampled_from(["pass", "fail", "hold"]), min_size=1, max_size=5))
 def test_one_failing_rule_fails_a_gate_and_one_that_holds_holds_it(outcomes):
     values = {"pass": (0.9, 0.8, 1.0), "fail": (0.1, 0.0, 0.2), "hold": (0.5, 0.4, 0.6)}
-    checks = [never_lowers(f"test {place}", {Column("view", "feature"): 1}) for place in range(len(outcomes))]
+    checks = [never_lowers(f"test {place}", {Feature("view", "feature"): 1}) for place in range(len(outcomes))]
     gate = make_gate("quality", *(check >= 0.5 for check in checks), before="release")
     found = {
         check.name: evidence(*values[outcome], check=check.name)
@@ -179,7 +179,7 @@ def test_checks_of_several_gates_are_each_measured_once():
 
 
 def test_a_check_that_takes_the_name_of_another_is_refused():
-    test = never_lowers("auc", {Column("view", "feature"): 1})
+    test = never_lowers("auc", {Feature("view", "feature"): 1})
     with pytest.raises(ShipwayError, match="SW-105") as refusal:
         checks_of([make_gate("quality", test, before="release")], also=[auc])
     assert "'quality'" in refusal.value.fact

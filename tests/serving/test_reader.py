@@ -170,6 +170,24 @@ SKETCHES = (
         },
     ),
 )  # fmt: skip
+ROW, SYS, SHOP, ZONE, _, REG = VIEWS
+MIX = FeatureView(
+    "mix",
+    None,
+    {"ratio": SHOP["mean_5m"] / ZONE["mean_20m"], "busy": SHOP["n_5m"] / SYS["n_7m"], "note": SHOP.note, "n": ROW.n,
+     "late": (ASKS.x > SHOP["cost_20m"]) | ZONE["late_20m"], "near": SHOP.near - SYS.near + REG.seats,
+     "half": SKETCHES[0]["middle"] + SKETCHES[1]["low"]},
+)  # fmt: skip
+COMPOSITES = (
+    FeatureView(
+        "rate",
+        Entity("rate", ("rate",)),
+        {"rel": w.count(DONE, last="20m") - MIX.busy, "again": MIX.ratio * 2, "same": MIX.note, "wait": REG["for"],
+         "one": ROW.n + 1, "odd": ROW.n + 1.0},
+    ),
+    MIX,
+    FeatureView("shop", SHOP.entity, {"n": SHOP["n_5m"], "share": SHOP["n_5m"] / w.count(DONE, last="20m")}),
+)  # fmt: skip
 
 minutes = st.integers(0, 40)
 shops = st.sampled_from(["a", "b", None])
@@ -296,6 +314,12 @@ def test_sketches_spreads_and_ends_read_online_are_what_a_frame_has(calls, asks,
     replay(SKETCHES, calls, asks, order, chance)
 
 
+@given(calls=calls, asks=asks, order=st.permutations(range(5)), chance=chances)
+@settings(max_examples=20, deadline=None)
+def test_features_of_other_views_read_online_are_what_a_frame_has(calls, asks, order, chance):
+    replay(COMPOSITES, calls, asks, order, chance)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_full_windows_read_online_are_what_a_frame_has(seed):
     chance = random.Random(seed)
@@ -347,6 +371,22 @@ def test_what_is_read_from_packs_is_what_a_frame_has(views, members, calls, asks
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("shipway.serving.direct.MATRIX_ROWS", chance.choice([1, 2, 9]))
         check_reading(chance, layout, plan, tables, MemoryOnline(), wrap)
+
+
+def test_what_is_stored_of_another_entity_is_not_read_by_the_short_way():
+    """It goes by the key of the view, and these are another's features."""
+    stored = FeatureView("zone", Entity("zone", ("zone",)), {"a": w.newest(DONE.amount), "b": w.newest(BOOKED.size)})
+    views = (FeatureView("n", Entity("n", ("n",)), {"a": stored.a, "b": stored.b}),)
+    tables = make_tables(
+        [ZERO | {"amount": 5, "size": 1.5}, ZERO | {"amount": 9, "size": 2.5, "zone": 2}], [ASKED | {"n": 2}], [0]
+    )
+    layout = make_layout("asks", ("id",), views, schema_of(tables))
+    online, plan = MemoryOnline(), plan_views(ASKS, ASKS.at, views, SOURCES)
+    Materialiser(layout, make_feed(layout, plan, tables), PackedOnline(layout, online)).advance(at_minute(60))
+    found = FeatureReader(layout, online).read(scalars(tables["asks"]), [at_minute(5)])
+    assert layout.request == {"id": "int", "n": "int", "zone": "int"}
+    assert found[0].values == [5, 1.5]
+    compare(layout, found, build_frame(plan, tables))
 
 
 def test_the_short_way_is_taken_and_asks_once():

@@ -17,7 +17,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import decide, judge, make_gate
 from shipway.core.measure import Improvement, Score
-from shipway.maths.expression import Column
+from shipway.maths.expression import Feature
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.sample import Sample
 
@@ -236,7 +236,7 @@ def test_a_wrong_name_is_answered_with_the_nearest(flights: Draw, measure: Any, 
 def test_a_whole_gate_on_one_sample(flights: Draw) -> None:
     value = decision_value(act_if_true=65, act_if_false=25, skip_if_true=100)
     slices = slice_regression("origin", "carrier", support_rows=100)
-    storm = never_lowers("storms", {Column("a", "rain"): 1.0})
+    storm = never_lowers("storms", {Feature("a", "rain"): 1.0})
     gate = make_gate("quality", auc >= 0.6, log_loss.better_than("current"), value, slices, storm, before="release")
     x = np.random.default_rng(1).random((6000, 1))
     good = {"x": x, "columns": ("a_rain",), "predict": lambda rows: np.nan_to_num(rows[:, 0]) / 3}

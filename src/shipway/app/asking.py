@@ -15,7 +15,7 @@ from shipway.app.target import check_target
 from shipway.app.workspace import Workspace
 from shipway.core.column import row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import FeatureView
+from shipway.core.feature import FeatureView, entities_of, view_entities
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_views
 from shipway.data.slice import stream_columns
@@ -114,7 +114,7 @@ def _choose(project: Project, views: Sequence[str], model: str) -> tuple[Feature
 def _require_columns(rows: pl.DataFrame, views: Sequence[FeatureView], at: str) -> None:
     needed = {at: "says when each is asked about"}
     for view in views:
-        for key in () if view.entity is None else view.entity.keys:
+        for key in [key for entity in view_entities(view) for key in entity.keys]:
             needed.setdefault(key, f"is a key of view {view.name}")
         for expr in view.features.values():
             for column in row_columns(expr):
@@ -143,7 +143,7 @@ def _cast_keys(rows: pl.DataFrame, plan: Plan, tables: Mapping[str, pl.DataFrame
     casts: dict[str, pl.DataType] = {}
     for column in plan.columns:
         for event in plan.events.values():
-            for key in () if column.entity is None else column.entity.keys:
+            for key in [key for entity in entities_of(column.expr, column.entity) for key in entity.keys]:
                 if key in tables[event.source.name].columns:
                     casts.setdefault(key, tables[event.source.name][key].dtype)
     for key, kind in casts.items():

@@ -18,7 +18,7 @@ from shipway.app.warehouse import Whereabouts, build_warehouse_frame
 from shipway.app.workspace import Workspace
 from shipway.core.column import row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, Source
+from shipway.core.feature import Expr, FeatureView, Source, view_entities
 from shipway.core.model import Model
 from shipway.core.registry import Registry
 from shipway.data.embedding import is_embedding, write_lists
@@ -216,14 +216,15 @@ def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[s
     assert view.entity is not None
     reads = {feature: row_columns(expr) for feature, expr in view.features.items()}
     row = {column.name: column.table for columns in reads.values() for column in columns}
-    _check_keys(view.name, keys, view.entity.keys, optional=tuple(row))
+    wanted = tuple(dict.fromkeys(key for entity in view_entities(view) for key in entity.keys))
+    _check_keys(view.name, keys, wanted, optional=tuple(row))
     needs = {
         feature: missing
         for feature, columns in reads.items()
         if (missing := tuple(column.name for column in columns if column.name not in keys))
     }
     source = next(iter(row.values()), "")
-    kept = FeatureView(view.name, view.entity, {n: e for n, e in view.features.items() if n not in needs})
+    kept = msgspec.structs.replace(view, features={n: e for n, e in view.features.items() if n not in needs})
     spine = spine_of(keys)
     sources = workspace.project.registry.sources
     plan = plan_views(spine, Constant(at), (ask_view(kept, source),), sources)
@@ -232,7 +233,7 @@ def _of_entity(workspace: Workspace, view: FeatureView, at: int, keys: Mapping[s
     for key, text in keys.items():
         table = row.get(key) or next(name for name in tables if key in tables[name].columns)
         values[key] = read_value(text, key, tables[table], _instants(workspace))
-        if key in view.entity.keys:
+        if key in wanted:
             require_value(tables[table][key], values[key], table)
         columns.append(pl.Series(key, [values[key]], dtype=tables[table][key].dtype))
     one = pl.DataFrame(columns) if columns else pl.DataFrame({"_row": [0]})
@@ -274,8 +275,7 @@ def _read_tables(workspace: Workspace, names: Iterable[str]) -> dict[str, pl.Dat
 
 def _row_source(view: FeatureView, registry: Registry) -> Source:
     """Return the source whose rows a view without an entity is about."""
-    tables = dict.fromkeys(column.table for expr in view.features.values() for column in row_columns(expr))
-    return registry.sources[next(iter(tables))]
+    return registry.sources[view.source]
 
 
 def _instants(workspace: Workspace) -> Callable[[str], int]:

@@ -19,7 +19,7 @@ from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
 from shipway.core.column import Kind, Schema, read_kinds, row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import FeatureView
+from shipway.core.feature import Entity, FeatureView, view_entities, windows_of
 from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
 from shipway.core.online import Layout, make_layout
 from shipway.core.raw import Raw
@@ -31,7 +31,7 @@ from shipway.data.renewal import renew_newest
 from shipway.data.spine import ASKED, ask_view, spine_of
 from shipway.data.upkeep import Upkeep
 from shipway.kit.file import write_atomic
-from shipway.maths.expression import Aggregate, Constant, walk
+from shipway.maths.expression import Constant
 from shipway.ports.online import Online, list_online, open_online, remove_online
 
 PREFIX: Final = VIEWS
@@ -184,9 +184,9 @@ def _find_released(workspace: Workspace) -> dict[str, tuple[str, tuple[FeatureVi
 def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> FeatureSet:
     asked: dict[str, Kind] = {}
     for view in views:
-        tables = [table, *_stream_tables(view)]
-        for key in () if view.entity is None else view.entity.keys:
-            asked[key] = _kind(key, tables, kinds)
+        for entity in view_entities(view):
+            for key in entity.keys:
+                asked[key] = _kind(key, [table, *_stream_tables(view, entity)], kinds)
         for expr in view.features.values():
             asked |= {column.name: _kind(column.name, [table], kinds) for column in row_columns(expr)}
     own = tuple(ask_view(view, table) for view in views)
@@ -202,13 +202,15 @@ def _kind(column: str, tables: Iterable[str], kinds: Schema) -> Kind:
 
 
 def _row_table(view: FeatureView) -> str:
+    """Return the source whose rows a view reads; empty where it reads none."""
     tables = [column.table for expr in view.features.values() for column in row_columns(expr)]
     return tables[0] if tables else ""
 
 
-def _stream_tables(view: FeatureView) -> list[str]:
-    nodes = [node for expr in view.features.values() for node in walk(expr)]
-    return [node.stream.partition(".")[0] for node in nodes if isinstance(node, Aggregate)]
+def _stream_tables(view: FeatureView, entity: Entity) -> list[str]:
+    """Return the sources of the streams that a view's features read of an entity."""
+    windows = [window for expr in view.features.values() for window in windows_of(expr, view.entity)]
+    return [node.stream.partition(".")[0] for whose, node in windows if whose == entity]
 
 
 def _union(sets: Mapping[str, FeatureSet], kinds: Schema) -> Layout:

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from shipway.app.meaning import digest_meaning
+from shipway.core.composite import find_features
 from shipway.core.config import Config, instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.registry import Registry, collecting
@@ -101,6 +102,7 @@ def load_registry(root: Path, config: Config) -> Registry:
     try:
         with collecting() as registry:
             spec.loader.exec_module(module)
+        find_features(registry)
     except ShipwayError as error:
         raise ShipwayError(error.code, f"{_place(error, root)}{error.fact}", error.hint) from error
     except ModuleNotFoundError as error:

@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, streams_of
+from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, features_of, streams_of
 from shipway.core.model import Model
 from shipway.kit.duration import parse_duration
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, quote, render
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Span, quote, render
 
-Kind = TypeVar("Kind", Source, Event, Label, Model, FeatureView, Column)
+Kind = TypeVar("Kind", Source, Event, Label, Model, FeatureView, Column, Feature)
 
-_EXPRESSION: Final = (Column, Constant, Span, Operation, Aggregate)
+_EXPRESSION: Final = (Column, Constant, Span, Operation, Aggregate, Feature)
 _SAID: Final[dict[type, str]] = {
     Source: "source",
     Event: "event",
@@ -24,6 +24,7 @@ _SAID: Final[dict[type, str]] = {
     Label: "label",
     Model: "model",
     Column: "column",
+    Feature: "feature",
 }
 _EQUALS: Final = (
     "write column.equals(x), not column == x, which compares the expressions themselves; "
@@ -42,17 +43,25 @@ def write(value: object) -> str:
     return f"a value of type {type(value).__name__}"
 
 
-def take_expression(value: object, where: str) -> Expr:
+def take_expression(value: object, where: str, *, features: bool = False) -> Expr:
     """Return an expression.
 
     Args:
         value: what stands where an expression is taken.
         where: how a refusal begins, such as `label 'late'`.
+        features: whether it may read features of views, as features themselves may.
 
     Raises:
         ShipwayError: SW-106 for anything else, above all the truth value that `column == x` is.
     """
     if isinstance(value, _EXPRESSION):
+        if not features and (read := features_of(value)):
+            raise ShipwayError(
+                "SW-106",
+                f"{where} is {render(value)}, and only a feature can be made of feature {render(read[0])}",
+                "it is known of what is asked about, not of each event or row: read columns here, and make a feature "
+                "of features beside the windows, such as orders.price / customer.mean_90d",
+            )
         return value
     hint = "build it from columns, such as orders.price > 10"
     match value:
@@ -63,6 +72,10 @@ def take_expression(value: object, where: str) -> Expr:
             hint = f"take a column of it: {_some(columns)}"
         case Event(source=source):
             hint = f"take a column of it: {_some(source.columns)}"
+        case Label(stream=stream):
+            hint = f"it comes true after what is asked: read the past through windows over event {stream}"
+        case FeatureView(name=name, features=made):
+            hint = f"take a feature of it: {_some([f'{name}.{each}' for each in made])}"
         case str():
             hint = f'take the column from a source or an event, such as orders["{value}"]'
         case _:
@@ -110,7 +123,7 @@ def take_name(value: object, where: str) -> str:
     if isinstance(value, str):
         return value
     hint = "write a name as text"
-    if isinstance(value, Column | Source | Entity | FeatureView | Label | Model):
+    if isinstance(value, Column | Feature | Source | Entity | FeatureView | Label | Model):
         hint = f"write its name as text, {quote(value.name)}"
     elif type(value) in (list, tuple):
         hint = "write names one by one, not in a list"
@@ -136,7 +149,7 @@ def take_event(value: object, word: str) -> Event:
         case Source(name=name, known_at=known_at):
             streams = [f'{name}.event("{instant}")' for instant in known_at if instant != ALWAYS]
             hint = f"say which of its instants counts: {' or '.join(streams)}" if streams else hint
-        case Column() | Operation() | Aggregate():
+        case Column() | Operation() | Aggregate() | Feature():
             hint = _stream_hint(value, word)
         case _:
             pass

@@ -20,7 +20,7 @@ from shipway.core.measure import (
     SlowAnswers,
 )
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Column, quote
+from shipway.maths.expression import Feature, quote
 
 _LOSSES = ("log_loss", "brier")
 
@@ -113,17 +113,17 @@ def shown_loss(metric: str = "log_loss", *, days: int = 2) -> Check:
     return Check(f"shown {metric}", msgspec.structs.replace(check.measure, shown=True), "canary", text)
 
 
-def drift(*features: Column, last: str) -> Check:
+def drift(*features: Feature, last: str) -> Check:
     """Measure the greatest effect size among the features of a live window against the version's training rows.
 
     Args:
         features: only these, such as `plane.seats`: how far what is served is from what was trained on; all without.
         last: length of the window that ends now.
     """
-    taken = take_each(features, Column, "the features of sw.drift", "name a feature of a view, such as plane.seats")
+    taken = take_each(features, Feature, "the features of sw.drift", "name a feature of a view, such as plane.seats")
     words = [*(str(feature) for feature in taken), f"last={quote(last)}"]
     text = f"drift({', '.join(words)})"
-    names = tuple(flatten(feature.table, feature.name) for feature in taken)
+    names = tuple(flatten(feature.view, feature.name) for feature in taken)
     return Check(text, Drift(take_width(last, "`last` of sw.drift"), names), "live", text)
 
 

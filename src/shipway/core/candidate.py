@@ -5,7 +5,7 @@ from shipway.core.check import Check, finite, write_number
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.measure import DecisionValue, Directional, Invariance, LabelMaturity, Score, SliceRegression
-from shipway.maths.expression import Column, quote
+from shipway.maths.expression import Feature, quote
 
 auc = Check("auc", Score("auc"), "candidate", "auc")
 log_loss = Check("log_loss", Score("log_loss"), "candidate", "log_loss")
@@ -74,7 +74,7 @@ def slice_regression(*by: str, baseline: str = "current", support_rows: int = 50
     return Check(name, measure, "candidate", f"slice_regression({', '.join(words)})")
 
 
-def never_lowers(name: str, changes: dict[Column, float], *, together: bool = False) -> Check:
+def never_lowers(name: str, changes: dict[Feature, float], *, together: bool = False) -> Check:
     """Test that raising features as stated never lowers a prediction (a directional expectation).
 
     Args:
@@ -86,16 +86,16 @@ def never_lowers(name: str, changes: dict[Column, float], *, together: bool = Fa
     return Check(name, measure, "candidate", name)
 
 
-def never_matters(name: str, changes: dict[Column, float], *, tolerance: float = 0.02) -> Check:
+def never_matters(name: str, changes: dict[Feature, float], *, tolerance: float = 0.02) -> Check:
     """Test that small changes to features which should not matter leave the predictions where they are (invariance)."""
     measure = Invariance(_shifts(name, changes), tolerance)
     return Check(name, measure, "candidate", name)
 
 
-def _shifts(name: str, changes: dict[Column, float]) -> dict[str, float]:
+def _shifts(name: str, changes: dict[Feature, float]) -> dict[str, float]:
     given = take_mapping(changes, f"the changes of test {name!r}", "write {customer.orders_90d: 1}")
     if not given:
         raise ShipwayError("SW-106", f"test {name!r} changes nothing", "name a feature and what is added to it")
     where = f"the features of test {name!r}"
-    columns = take_each(list(given), Column, where, "name a feature of a view, such as customer.orders_90d")
-    return {flatten(c.table, c.name): finite(f"test {name!r}", given[c]) for c in columns}
+    columns = take_each(list(given), Feature, where, "name a feature of a view, such as customer.orders_90d")
+    return {flatten(c.view, c.name): finite(f"test {name!r}", given[c]) for c in columns}

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr
+from shipway.core.feature import Expr, definition_of
 from shipway.maths.embedding import length_of, write_kind
 from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, render
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Span, render
 from shipway.maths.vector import Vector, empty_values, kind_of_values
 
 Kind: TypeAlias = Annotated[str, msgspec.Meta(pattern=r"^(int|float|text|bool|instant|embedding\[[1-9][0-9]{0,4}\])$")]
@@ -30,7 +30,7 @@ def kind_of(expr: Expr, table: str, schema: Mapping[str, Mapping[str, Kind]]) ->
         ShipwayError: SW-202 for a column the schema lacks, SW-203 where an operator does not fit its operands.
     """
 
-    def leaf(node: Column | Aggregate) -> Vector:
+    def leaf(node: Column | Aggregate | Feature) -> Vector:
         kind = schema.get(table, {}).get(node.name) if isinstance(node, Column) else None
         if kind is None:
             raise ShipwayError("SW-202", f"nothing is known of {render(node)}", "make the bundle again: shipway run")
@@ -92,7 +92,10 @@ def read_kinds(columns: Mapping[str, str]) -> dict[str, Kind]:
 
 
 def row_columns(expr: Expr) -> tuple[Column, ...]:
-    """Return the columns an expression reads of the row asked about: outside windows, and in their anchors."""
+    """Return the columns that a feature reads of the row asked about: outside windows, and in their anchors.
+
+    What it reads through other features is among them.
+    """
     found: dict[Column, None] = {}
     stack: list[Expr] = [expr]
     while stack:
@@ -103,6 +106,8 @@ def row_columns(expr: Expr) -> tuple[Column, ...]:
                 stack.extend(args)
             case Aggregate(anchor=anchor) if anchor is not None:
                 stack.append(anchor)
+            case Feature() as feature:
+                stack.append(definition_of(feature))
             case Aggregate() | Constant() | Span():
                 pass
     return tuple(found)

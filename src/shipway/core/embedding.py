@@ -7,12 +7,14 @@ returns, when a frame is built.
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from shipway.core.argument import take_mapping, write
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, Source, flatten
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import LONGEST, NEAR, length_of, write_kind
-from shipway.maths.expression import WINDOW_WORDS, Aggregate, Aggregation, Column, Constant, Operation, render
+from shipway.maths.expression import WINDOW_WORDS, Aggregate, Aggregation, Column, Constant, Feature, Operation, render
 from shipway.maths.vector import check_place, result_kind
 
 _WINDOWS: Final[frozenset[Aggregation]] = frozenset({"last", "first"})
@@ -116,7 +118,7 @@ def _spread_view(view: FeatureView, sources: Mapping[str, Source]) -> FeatureVie
                 )
                 raise ShipwayError("SW-105", fact, "rename that feature")
         spread |= parts or {name: expr}
-    return FeatureView(view.name, view.entity, spread)
+    return msgspec.structs.replace(view, features=spread)
 
 
 def _find_length(expr: Expr, sources: Mapping[str, Source]) -> int | None:
@@ -129,6 +131,8 @@ def _find_length(expr: Expr, sources: Mapping[str, Source]) -> int | None:
             return _find_window(expr, sources)
         case Operation():
             return _find_operation(expr, sources)
+        case Feature(value=value) if value is not None:
+            return _find_length(value, sources)
         case _:
             return None
 

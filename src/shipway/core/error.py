@@ -11,6 +11,7 @@ CODES: Final[dict[str, str]] = {
     "SW-105": "declared twice",
     "SW-106": "definition is not valid",
     "SW-107": "target is not empty",
+    "SW-108": "features go in a circle",
     # data
     "SW-201": "source cannot be read",
     "SW-202": "column is missing",

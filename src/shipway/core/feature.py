@@ -4,18 +4,19 @@ The rule behind all of them is *known-at*: every column of a source says by whic
 window or a static read sees only what was known when the prediction is made.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Span, walk
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Span, render, walk
 
 ALWAYS: Final = "always"
 """In place of an instant column: these values were known before anything was asked."""
 
-Expr = Column | Constant | Span | Operation | Aggregate
+Expr = Column | Constant | Span | Operation | Aggregate | Feature
 
 
 class Source(msgspec.Struct, frozen=True):
@@ -127,32 +128,37 @@ class Entity(msgspec.Struct, frozen=True):
     keys: tuple[str, ...]
 
 
-class FeatureView(msgspec.Struct, frozen=True):
+class FeatureView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Named features of one entity, or of the row itself.
 
     Attributes:
         name: the view's name; its features are called `view_feature` in a frame.
         entity: whose features they are; None for features computed from the row that is asked about.
         features: feature name to expression.
+        source: the name of the source whose rows they are about; empty for features of an entity.
     """
 
     name: str
     entity: Entity | None
     features: dict[str, Expr]
+    source: str = ""
 
-    def __getattr__(self, name: str) -> Column:
-        """Return one feature as a column; SW-104 with the nearest right name for a wrong one."""
+    def __getattr__(self, name: str) -> Feature:
+        """Return one feature, to be read by another; SW-104 with the nearest right name for a wrong one."""
         if name.startswith("__"):
             raise AttributeError(name)
         return self[name]
 
-    def __getitem__(self, name: str) -> Column:
-        """Return one feature as a column by its name."""
+    def __getitem__(self, name: str) -> Feature:
+        """Return one feature by its name."""
         if name not in self.features:
             raise ShipwayError(
                 "SW-104", f"view {self.name!r} has no feature {name!r}", did_you_mean(name, self.features)
             )
-        return Column(self.name, name)
+        about = self.entity
+        if about is None:
+            return Feature(self.name, name, value=self.features[name])
+        return Feature(self.name, name, about.name, about.keys, self.features[name])
 
     def __hash__(self) -> int:
         """Hash by name: a project has one view of a name."""
@@ -179,6 +185,56 @@ class Label(msgspec.Struct, frozen=True):
 def streams_of(expr: Expr) -> tuple[str, ...]:
     """Return the tables and streams that an expression's columns belong to, in order of appearance."""
     return tuple(dict.fromkeys(node.table for node in walk(expr) if isinstance(node, Column)))
+
+
+def entity_of(feature: Feature) -> Entity | None:
+    """Return whose a feature is that another one reads; None for one of the row itself."""
+    return None if feature.entity is None else Entity(feature.entity, feature.keys)
+
+
+def definition_of(feature: Feature) -> Expr:
+    """Return what a feature is that another one reads; SW-104 for one that is named and was not found yet."""
+    if feature.value is None:
+        raise ShipwayError(
+            "SW-104",
+            f"feature {render(feature)} is only named, and nothing here says what it is",
+            "declare its view in the project's file, where what is named is found once the file is read",
+        )
+    return feature.value
+
+
+def features_of(expr: Expr) -> tuple[Feature, ...]:
+    """Return the features of other views that an expression reads itself, in order of appearance."""
+    return tuple(dict.fromkeys(node for node in walk(expr) if isinstance(node, Feature)))
+
+
+def windows_of(expr: Expr, entity: Entity | None) -> Iterator[tuple[Entity | None, Aggregate]]:
+    """Yield the windows that a feature is made of, with whose they are: its own, and those of what it reads.
+
+    Args:
+        expr: the feature.
+        entity: whose it is.
+    """
+    for node in walk(expr):
+        if isinstance(node, Aggregate):
+            yield entity, node
+        elif isinstance(node, Feature):
+            yield from windows_of(definition_of(node), entity_of(node))
+
+
+def entities_of(expr: Expr, entity: Entity | None) -> tuple[Entity, ...]:
+    """Return the entities that a feature needs to be told: its own, and those of the features that it reads."""
+    found = {} if entity is None else {entity: None}
+    for feature in features_of(expr):
+        found |= dict.fromkeys(entities_of(definition_of(feature), entity_of(feature)))
+    return tuple(found)
+
+
+def view_entities(view: FeatureView) -> tuple[Entity, ...]:
+    """Return the entities that a view's features need to be told, its own first."""
+    own = () if view.entity is None else (view.entity,)
+    read = (each for expr in view.features.values() for each in entities_of(expr, view.entity))
+    return tuple(dict.fromkeys([*own, *read]))
 
 
 def flatten(view: str, feature: str) -> str:

@@ -6,9 +6,9 @@ from typing import Final
 from shipway.core.column import Kind as ColumnKind
 from shipway.core.column import kind_of, refuse_aggregate
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr
+from shipway.core.feature import Expr, definition_of
 from shipway.maths.bins import Categories, Hashes, kind_of_categories
-from shipway.maths.expression import Aggregate, Column
+from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import resolve_kind
 from shipway.maths.vector import Kind
 
@@ -34,8 +34,10 @@ def feature_kind(expr: Expr, schema: Mapping[str, Mapping[str, ColumnKind]]) -> 
         raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
 
 
-def leaf_kind(node: Column | Aggregate, schema: Mapping[str, Mapping[str, ColumnKind]]) -> Kind:
-    """Return the kind of a column or a window; an instant and a duration are whole numbers."""
+def leaf_kind(node: Column | Aggregate | Feature, schema: Mapping[str, Mapping[str, ColumnKind]]) -> Kind:
+    """Return the kind of a column, a window or a feature; an instant and a duration are whole numbers."""
+    if isinstance(node, Feature):
+        return feature_kind(definition_of(node), schema)
     if isinstance(node, Column):
         kind = kind_of(node, node.table, schema)
     elif node.kind == "common" and isinstance(node.bins, Categories):

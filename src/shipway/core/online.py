@@ -20,7 +20,7 @@ import numpy as np
 
 from shipway.core.column import Kind, Schema, kind_of, no_values, refuse_aggregate, row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.feature import Expr, FeatureView, flatten, view_entities, windows_of
 from shipway.core.tree import Tree, list_trees
 from shipway.kit.canonical import digest_value
 from shipway.maths import bins as binning
@@ -164,8 +164,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         for view in self.views:
             for expr in view.features.values():
                 names |= dict.fromkeys(column.name for column in row_columns(expr))
-            if view.entity is not None:
-                names |= dict.fromkeys(view.entity.keys)
+            names |= dict.fromkeys(key for entity in view_entities(view) for key in entity.keys)
         return {name: self.schema[self.spine][name] for name in names}
 
     def find(self, stream: str, keys: tuple[str, ...], where: Expr | None = None, tree: Tree | None = None) -> int:
@@ -189,11 +188,9 @@ def make_layout(spine: str, key: Sequence[str], views: Sequence[FeatureView], sc
     found: dict[_Place, list[Aggregate]] = {}
     for view in views:
         for expr in view.features.values():
-            for node in walk(expr):
-                if isinstance(node, Aggregate):
-                    keys = () if view.entity is None else view.entity.keys
-                    for place in _list_places(node, keys):
-                        found.setdefault(place, []).append(node)
+            for entity, node in windows_of(expr, view.entity):
+                for place in _list_places(node, () if entity is None else entity.keys):
+                    found.setdefault(place, []).append(node)
     series = tuple(_make_series(place, found[place], schema) for place in sorted(found, key=_write_place))
     return Layout(
         spine=spine,
@@ -285,7 +282,7 @@ def _read_columns(
 
 def _columns_of(spine: str, views: Sequence[FeatureView], series: Sequence[Series]) -> Iterator[tuple[str, str]]:
     for view in views:
-        yield from ((spine, name) for name in (() if view.entity is None else view.entity.keys))
+        yield from ((spine, name) for entity in view_entities(view) for name in entity.keys)
         for expr in view.features.values():
             yield from ((spine, column.name) for column in row_columns(expr))
     for one in series:

@@ -270,7 +270,7 @@ def over(widths: Sequence[str], **features: _MakesFeature) -> dict[str, Expr]:
             label = f"{name}_{width.replace(' ', '')}"
             if label in found:
                 raise ShipwayError("SW-105", f"w.over makes {label!r} twice", "name each window once")
-            found[label] = take_expression(make(last=width), f"{label} in w.over")
+            found[label] = take_expression(make(last=width), f"{label} in w.over", features=True)
     return found
 
 

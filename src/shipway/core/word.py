@@ -18,6 +18,7 @@ from shipway.core.argument import (
     write,
 )
 from shipway.core.check import Check, Rule
+from shipway.core.composite import check_size
 from shipway.core.embedding import check_embeddings, spread_views, take_embeddings
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
@@ -25,10 +26,11 @@ from shipway.core.model import Leak, Model
 from shipway.core.note import make_note
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Operation, render, walk
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, quote, render, walk
 
 _CURRENT = "current"
 """The baseline that is the registered version a candidate would replace; no other may take its name."""
+_LISTED = "list features, such as customer.orders_90d"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -160,13 +162,30 @@ def feature_view(
     if not given:
         raise ShipwayError("SW-106", f"view {name!r} has no features", "a view is a set of named expressions: add one")
     checked = {
-        _checked(feature): take_expression(value, f"feature {feature!r} of view {name!r}")
+        _checked(feature): take_expression(value, f"feature {feature!r} of view {name!r}", features=True)
         for feature, value in given.items()
     }
-    noun = FeatureView(_checked(name), entity, checked)
+    for feature, expr in checked.items():
+        check_size(f"{name}.{feature}", expr)
+    noun = FeatureView(_checked(name), entity, checked, about.name if isinstance(about, Source) else "")
     check_embeddings(noun, current_registry().sources)
     note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
     return current_registry().add(noun, note)
+
+
+def feature(name: str) -> Feature:
+    """Name a feature whose view is declared further below, or in another file, for another feature to read.
+
+    A view that is declared already hands its features out itself, `airport.delay_1h`. What is named is found when the
+    whole project has been read.
+
+    Args:
+        name: the view and the feature, such as `airport.delay_1h`.
+    """
+    view, dot, own = take_name(name, "what sw.feature names").partition(".")
+    if not (dot and _NAME.fullmatch(view) and _NAME.fullmatch(own)):
+        raise ShipwayError("SW-106", f"sw.feature({quote(name)}) names no feature", "write VIEW.FEATURE")
+    return Feature(view, own)
 
 
 def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Label:
@@ -202,8 +221,8 @@ def model(
     at: Expr,
     label: Label,
     features: Sequence[FeatureView],
-    rising: Sequence[Column] = (),
-    falling: Sequence[Column] = (),
+    rising: Sequence[Feature] = (),
+    falling: Sequence[Feature] = (),
     baselines: Mapping[str, Sequence[FeatureView]] | None = None,
 ) -> Callable[[Callable[..., Any]], Model]:
     """Declare a model; the function below trains it.
@@ -228,8 +247,10 @@ def model(
     at = take_expression(at, f"`at` {whose}")
     label = take(label, Label, f"`label` {whose}", f'declare it first: sw.label("{name}", {_example_of(label)})')
     views = take_each(features, FeatureView, f"`features` {whose}", "list what sw.feature_view(...) returned")
-    up = take_each(rising, Column, f"`rising` {whose}", "list features, such as customer.orders_90d")
-    down = take_each(falling, Column, f"`falling` {whose}", "list features, such as customer.orders_90d")
+    up, down = (
+        tuple(Column(feature.view, feature.name) for feature in take_each(given, Feature, f"`{word}` {whose}", _LISTED))
+        for word, given in (("rising", rising), ("falling", falling))
+    )
     sources = current_registry().sources
     fewer = {each: spread_views(some, sources) for each, some in _check_baselines(name, views, baselines).items()}
 

@@ -13,7 +13,7 @@ from shipway.data.embedding import is_embedding, read_embeddings
 from shipway.data.plan import require
 from shipway.maths.embedding import numbers_of, pack_numbers
 from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, render, walk
+from shipway.maths.expression import Aggregate, Column, Feature, render, walk
 from shipway.maths.vector import Vector
 
 _DAY_US: Final = 86_400_000_000
@@ -104,12 +104,12 @@ def evaluate_row(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame]) -> 
 
     Raises:
         ShipwayError: SW-202 for a column the table lacks, SW-203 where an operator meets a type it cannot be applied
-            to, SW-106 for a window.
+            to, SW-106 for a window or a feature.
     """
     rows = tables[table]
 
-    def leaf(node: Column | Aggregate) -> Vector:
-        if isinstance(node, Aggregate):
+    def leaf(node: Column | Aggregate | Feature) -> Vector:
+        if not isinstance(node, Column):
             raise ShipwayError(
                 "SW-106", f"{render(node)} stands inside a window or an instant", "windows cannot be nested"
             )

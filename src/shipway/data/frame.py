@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Event, Label
+from shipway.core.feature import ALWAYS, Event, Label
 from shipway.data.aggregate import aggregate, gather_newest
 from shipway.data.batch import Parts, read_batches
 from shipway.data.column import (
@@ -20,12 +20,13 @@ from shipway.data.column import (
     series_of,
     vector_of,
 )
+from shipway.data.composition import Window, combine, list_turns
 from shipway.data.embedding import push_component, take_component
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.data.stream import NEVER, Ints, Streams
 from shipway.maths.evaluation import evaluate
-from shipway.maths.expression import Aggregate, Column, Operation, render
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, render
 from shipway.maths.vector import Vector
 
 SLICE_ROWS: Final = 1 << 19
@@ -198,18 +199,24 @@ def _instants(plan: Plan, spine: pl.DataFrame, at: Ints) -> pl.Series:
 
 
 def _build_columns(streams: Streams, count: Callable[[], None]) -> list[pl.Series]:
-    """Return all features in the plan's order, computed entity by entity, so that no two of them are in memory."""
-    by_entity: dict[Entity | None, list[PlannedColumn]] = {}
-    for column in streams.plan.columns:
-        by_entity.setdefault(column.entity, []).append(column)
+    """Return all features in the plan's order, computed entity by entity, so that no two of them are in memory.
+
+    Features made of those of other views come last, of what the entities' turns have left.
+    """
+    turns, kept = list_turns(streams.plan.columns), dict[Window, Vector]()
     built: dict[str, pl.Series] = {}
-    for entity, columns in by_entity.items():
-        for column in columns:
+    for done, (entity, turn) in enumerate(turns.items()):
+        for column in turn.columns:
             built[column.name] = _column(streams, column).alias(column.name)
             count()
         if entity is not None:
-            done = list(by_entity).index(entity)
-            streams.forget(entity, [other for other in list(by_entity)[done + 1 :] if other is not None])
+            kept |= {(entity, node): aggregate(streams, node, entity) for node in turn.windows}
+            streams.forget(entity, [other for other in list(turns)[done + 1 :] if other is not None])
+    for column in streams.plan.columns:
+        if column.name not in built:
+            values = combine(column, kept, lambda name: vector_of(streams.own(name)), len(streams.at))
+            built[column.name] = series_of(column.name, values)
+            count()
     return [built[column.name] for column in streams.plan.columns]
 
 
@@ -225,10 +232,10 @@ def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
     if isinstance(expr, Aggregate) and expr.kind == "last" and entity is not None:
         return gather_newest(streams, expr, entity)
 
-    def leaf(node: Column | Aggregate) -> Vector:
+    def leaf(node: Column | Aggregate | Feature) -> Vector:
         if isinstance(node, Column):
             return vector_of(streams.own(node.name))
-        if entity is None:
+        if entity is None or isinstance(node, Feature):
             raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
         return aggregate(streams, node, entity)
 

@@ -13,11 +13,11 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Event, Expr, Source
+from shipway.core.feature import ALWAYS, Entity, Event, Expr, Source, definition_of, entities_of, windows_of
 from shipway.data.column import evaluate_instant, evaluate_row, instant_hint
 from shipway.data.plan import Plan, PlannedColumn, require
 from shipway.kit.duration import format_duration
-from shipway.maths.expression import Aggregate, Column, Operation, walk
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, walk
 
 Instants = NDArray[np.int64]
 _NEVER = np.iinfo(np.int64).max
@@ -189,6 +189,8 @@ def own_columns(expr: Expr) -> list[str]:
         return [name for arg in expr.args for name in own_columns(arg)]
     if isinstance(expr, Aggregate) and expr.anchor is not None:
         return own_columns(expr.anchor)
+    if isinstance(expr, Feature):
+        return own_columns(definition_of(expr))
     return []
 
 
@@ -199,7 +201,7 @@ def static_reads(plan: Plan) -> dict[str, tuple[str, ...]]:
 
 def spine_keys(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return what is read of the row asked about to tell its entities: column to the features that need it."""
-    pairs = [(key, c.name) for c in plan.columns if c.entity is not None for key in c.entity.keys]
+    pairs = [(key, c.name) for c in plan.columns for entity in entities_of(c.expr, c.entity) for key in entity.keys]
     return _collect(pairs)
 
 
@@ -207,16 +209,19 @@ def stream_reads(plan: Plan) -> dict[tuple[str, str], tuple[str, ...]]:
     """Return what is read through each stream: values, entity keys, and the stream's own instant."""
     collected: dict[tuple[str, str], dict[str, None]] = {}
     for column in plan.columns:
-        for node in walk(column.expr):
-            if not isinstance(node, Aggregate):
-                continue
+        for entity, node in windows_of(column.expr, column.entity):
             read = stream_columns(node)
             event = plan.events[node.stream]
             if node.kind != "around" and event.known_at != ALWAYS:
                 read.append(event.known_at)
-            for name in (*read, *(column.entity.keys if column.entity else ())):
+            for name in (*read, *keys_of(entity)):
                 collected.setdefault((node.stream, name), {})[column.name] = None
     return {key: tuple(features) for key, features in collected.items()}
+
+
+def keys_of(entity: Entity | None) -> tuple[str, ...]:
+    """Return the columns that tell an entity; none for the row itself."""
+    return () if entity is None else entity.keys
 
 
 def stream_columns(node: Aggregate) -> list[str]:
@@ -253,11 +258,10 @@ def _ahead(
     An event is known once its instant, its entity and what its condition reads are, for without any of them nobody
     could say where it counts.
     """
-    for node in walk(column.expr):
-        if not isinstance(node, Aggregate) or node.anchor is None:
+    for entity, node in windows_of(column.expr, column.entity):
+        if node.anchor is None:
             continue
-        event = plan.events[node.stream]
-        keys = column.entity.keys if column.entity else ()
+        event, keys = plan.events[node.stream], keys_of(entity)
         anchor = evaluate_instant(node.anchor, plan.spine.name, asked)
         reach = (anchor.values + node.after_us - at)[anchor.valid]
         for name in (event.known_at, *keys, *stream_columns(node)):

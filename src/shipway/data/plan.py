@@ -7,10 +7,22 @@ import msgspec
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
+from shipway.core.feature import (
+    Entity,
+    Event,
+    Expr,
+    FeatureView,
+    Label,
+    Source,
+    definition_of,
+    entity_of,
+    flatten,
+    streams_of,
+    windows_of,
+)
 from shipway.core.model import Leak, Model
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Operation, render, walk
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, render
 
 AT, LABEL, LABEL_KNOWN_AT = "_at", "_label", "_label_known_at"
 """Columns every frame has beside the spine's key and the features: when asked, what came true, when that was known."""
@@ -57,7 +69,7 @@ class Plan:
     @property
     def streams(self) -> tuple[Event, ...]:
         """Return the streams that features read; a label alone may be of another."""
-        names = [node.stream for column in self.columns for node in walk(column.expr) if isinstance(node, Aggregate)]
+        names = [node.stream for column in self.columns for _, node in windows_of(column.expr, column.entity)]
         return tuple(self.events[name] for name in dict.fromkeys(names))
 
 
@@ -96,7 +108,7 @@ def plan_views(
                 )
             if name in columns:
                 raise ShipwayError("SW-105", f"two features are called {name!r} in the frame", "rename one of the two")
-            _check_feature(f"{view.name}.{feature}", expr, view, spine)
+            _check_feature(f"{view.name}.{feature}", expr, view.entity, spine)
             columns[name] = PlannedColumn(name, expr, view.entity)
     read = [column.expr for column in columns.values()]
     if label is not None:
@@ -115,7 +127,7 @@ def swap_streams(model: Model, leak: Leak) -> Model:
     """Return the model as it would be if a leak's streams were read at their wrong instants and its view were added."""
     names = {right.name: wrong.name for right, wrong in leak.swap}
     views = tuple(
-        FeatureView(view.name, view.entity, {name: _rename(expr, names) for name, expr in view.features.items()})
+        msgspec.structs.replace(view, features={name: _rename(expr, names) for name, expr in view.features.items()})
         for view in model.features
     )
     added = () if leak.add is None else (leak.add,)
@@ -142,13 +154,13 @@ def _rename(expr: Expr, names: Mapping[str, str]) -> Expr:
         value, where = (None if each is None else _rename(each, names) for each in (expr.value, expr.where))
         stream = names.get(expr.stream, expr.stream)
         return msgspec.structs.replace(expr, stream=stream, value=value, where=where)
+    if isinstance(expr, Feature):
+        return msgspec.structs.replace(expr, value=_rename(definition_of(expr), names))
     return expr
 
 
 def _streams(expr: Expr) -> Iterator[str]:
-    for node in walk(expr):
-        if isinstance(node, Aggregate):
-            yield node.stream
+    yield from (node.stream for _, node in windows_of(expr, None))
     yield from (table for table in streams_of(expr) if "." in table)
 
 
@@ -159,8 +171,8 @@ def _event(name: str, sources: Mapping[str, Source]) -> Event:
     return sources[source].event(instant)
 
 
-def _check_feature(name: str, expr: Expr, view: FeatureView, spine: Source) -> None:
-    """Refuse columns outside a window that are not the row's own, and windows in a view without an entity."""
+def _check_feature(name: str, expr: Expr, entity: Entity | None, spine: Source) -> None:
+    """Refuse columns outside a window that are not the row's own, and windows and features without their entity."""
     stack: list[Expr] = [expr]
     while stack:
         node = stack.pop()
@@ -172,8 +184,11 @@ def _check_feature(name: str, expr: Expr, view: FeatureView, spine: Source) -> N
                 f"feature {name} reads {render(node)} outside a window, and the rows asked about are of {spine.name}",
                 f"wrap it, such as w.newest({render(node)}), or use a column of {spine.name}",
             )
+        elif isinstance(node, Feature):
+            _check_keys(name, node, spine)
+            _check_feature(render(node), definition_of(node), entity_of(node), spine)
         elif isinstance(node, Aggregate):
-            if view.entity is None:
+            if entity is None:
                 raise ShipwayError(
                     "SW-106",
                     f"feature {name} is a window, and its view is about rows, not about an entity",
@@ -181,3 +196,15 @@ def _check_feature(name: str, expr: Expr, view: FeatureView, spine: Source) -> N
                 )
             if node.anchor is not None:
                 stack.append(node.anchor)
+
+
+def _check_keys(name: str, read: Feature, spine: Source) -> None:
+    """Refuse a feature of an entity that the rows asked about do not tell."""
+    for key in read.keys:
+        if key not in spine.columns:
+            raise ShipwayError(
+                "SW-202",
+                f"feature {name} reads {render(read)}, and rows of {spine.name} do not tell which {read.entity}: "
+                f"they have no {key!r}",
+                did_you_mean(key, spine.columns),
+            )

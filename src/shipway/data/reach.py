@@ -1,8 +1,8 @@
 """How far back the streams of an online store are read."""
 
-from shipway.core.feature import ALWAYS, FeatureView
+from shipway.core.feature import ALWAYS, Entity, windows_of
 from shipway.core.online import Layout
-from shipway.maths.expression import Aggregate, walk
+from shipway.maths.expression import Aggregate
 
 
 def find_keep(layout: Layout, stream: str, *, stored: bool) -> int | None:
@@ -16,16 +16,13 @@ def find_keep(layout: Layout, stream: str, *, stored: bool) -> int | None:
 def is_unbounded(layout: Layout, stream: str, *, stored: bool) -> bool:
     """Tell whether a row of any age may be read of a stream."""
     return any(
-        isinstance(node, Aggregate)
-        and node.stream == stream
-        and node.width_us is None
-        and (stored or not _is_stored(layout, view, node))
+        node.stream == stream and node.width_us is None and (stored or not _is_stored(layout, entity, node))
         for view in layout.views
         for expr in view.features.values()
-        for node in walk(expr)
+        for entity, node in windows_of(expr, view.entity)
     )
 
 
-def _is_stored(layout: Layout, view: FeatureView, node: Aggregate) -> bool:
-    keys = () if view.entity is None else view.entity.keys
+def _is_stored(layout: Layout, entity: Entity | None, node: Aggregate) -> bool:
+    keys = () if entity is None else entity.keys
     return node.bins is None and layout.series[layout.find(node.stream, keys, node.where)].stored

@@ -10,12 +10,12 @@ from typing import Final
 import polars as pl
 
 from shipway.core.column import row_columns
-from shipway.core.feature import ALWAYS, Entity, Event, FeatureView, Source
+from shipway.core.feature import ALWAYS, Entity, Event, FeatureView, Source, view_entities, windows_of
 from shipway.data.frame import build_frame
 from shipway.data.known import instants_of
 from shipway.data.plan import plan_views
 from shipway.data.spine import ASKED, ask_view
-from shipway.maths.expression import Aggregate, Column, walk
+from shipway.maths.expression import Column
 
 WHEN: Final = "_asked_at"
 """The spine's column that says when each row is asked."""
@@ -46,8 +46,7 @@ class Recomputation:
             node.stream
             for view in views
             for expr in view.features.values()
-            for node in walk(expr)
-            if isinstance(node, Aggregate)
+            for _, node in windows_of(expr, view.entity)
         )
         split = {name: name.partition(".") for name in names}
         return {name: self.sources[source].event(instant) for name, (source, _, instant) in split.items()}
@@ -69,7 +68,7 @@ def spine_rows(work: Recomputation, asked: pl.DataFrame, rows: pl.Series) -> pl.
     read = dict.fromkeys(
         column.name for view in work.views for expr in view.features.values() for column in row_columns(expr)
     )
-    keys = [key for view in work.views if view.entity is not None for key in view.entity.keys]
+    keys = [key for view in work.views for entity in view_entities(view) for key in entity.keys]
     columns = list(dict.fromkeys([*read, *keys]))
     instants = dict.fromkeys(work.source.instant_of(name) for name in columns)
     kept = [name for name in table.columns if name in columns or name in instants]

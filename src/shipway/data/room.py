@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from shipway.core.feature import Entity
+from shipway.core.feature import Entity, windows_of
 from shipway.data.batch import PIECE_ROWS, Parts, read_batches
 from shipway.data.bucket import Buckets, number_entities, read_bucket
 from shipway.data.column import evaluate_row
@@ -25,7 +25,7 @@ from shipway.data.plan import Plan, PlannedColumn
 from shipway.data.slice import LEAST_ROWS, STREAM_FACTOR, VALUE_BYTES, spine_columns, stream_columns
 from shipway.data.spine import ASKED, ask, spine_like
 from shipway.data.stream import scale_values
-from shipway.maths.expression import Aggregate, walk
+from shipway.maths.expression import Aggregate
 from shipway.maths.vector import Vector
 from shipway.ports.engine import Engine
 
@@ -79,7 +79,13 @@ class Stock:
 
 
 def fits(plan: Plan, stock: Stock, memory_bytes: int) -> bool:
-    """Tell whether what is read through streams leaves half of an amount of memory for the rows that are built."""
+    """Tell whether a frame is built with its streams whole in memory.
+
+    It is where they leave half of the amount for the rows that are built, and where a feature is made of features of
+    another entity: no cut by one entity's key leaves together what such a feature needs.
+    """
+    if any(whose != column.entity for column in plan.columns for whose, _ in windows_of(column.expr, column.entity)):
+        return True
     held = sum(stock.weigh(name, columns) for name, columns in stream_columns(plan).items())
     return 2 * STREAM_FACTOR * held <= memory_bytes
 
@@ -215,8 +221,8 @@ def _refuse(plan: Plan, stock: Stock, *, refuse: bool) -> None:
     ahead = {
         plan.events[node.stream].source.name
         for column in plan.columns
-        for node in walk(column.expr)
-        if isinstance(node, Aggregate) and node.anchor is not None
+        for _, node in windows_of(column.expr, column.entity)
+        if node.anchor is not None
     }
     streams = stream_columns(plan)
     # What is known ahead is compared with all rows that are planned.
@@ -242,8 +248,8 @@ def _find_greatest(
 ) -> None:
     """Note the greatest value of everything that is summed: it is of a whole column that it is told to be too small."""
     for column in plan.columns:
-        for node in walk(column.expr):
-            if not isinstance(node, Aggregate) or node.kind not in _SUMMED or node.value is None:
+        for _, node in windows_of(column.expr, column.entity):
+            if node.kind not in _SUMMED or node.value is None:
                 continue
             if plan.events[node.stream].source.name == table:
                 vector = evaluate_row(node.value, table, tables)

@@ -13,6 +13,7 @@ from polars.io.plugins import register_io_source
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Source
+from shipway.data.composition import list_turns
 from shipway.data.known import own_columns, spine_keys, static_reads, stream_reads
 from shipway.data.plan import Plan
 
@@ -64,7 +65,8 @@ def size_slices(plan: Plan, streams: Mapping[str, pl.DataFrame], memory_bytes: i
         memory_bytes: the amount.
     """
     held = STREAM_FACTOR * sum(rows.estimated_size() for rows in streams.values())
-    row = VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + len(plan.spine.key) + 3)
+    kept = sum(len(turn.windows) for turn in list_turns(plan.columns).values())
+    row = VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + kept + len(plan.spine.key) + 3)
     return max(LEAST_ROWS, int(memory_bytes - held) // row)
 
 

@@ -7,10 +7,10 @@ import msgspec
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Expr, FeatureView, Source
+from shipway.core.feature import ALWAYS, Expr, FeatureView, Source, definition_of
 from shipway.data.embedding import is_embedding, read_embeddings
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Operation
+from shipway.maths.expression import Aggregate, Column, Feature, Operation
 
 ASKED: Final = "_asked"
 """The name of a spine of one row; the source whose rows it is like keeps its own name for the streams read."""
@@ -34,12 +34,15 @@ def ask(expr: Expr, source: str) -> Expr:
         return Operation(expr.op, tuple(ask(arg, source) for arg in expr.args))
     if isinstance(expr, Aggregate) and expr.anchor is not None:
         return msgspec.structs.replace(expr, anchor=ask(expr.anchor, source))
+    if isinstance(expr, Feature):
+        return msgspec.structs.replace(expr, value=ask(definition_of(expr), source))
     return expr
 
 
 def ask_view(view: FeatureView, source: str) -> FeatureView:
     """Return a view whose features read the spine where they read a source's row."""
-    return FeatureView(view.name, view.entity, {name: ask(expr, source) for name, expr in view.features.items()})
+    asked = {name: ask(expr, source) for name, expr in view.features.items()}
+    return msgspec.structs.replace(view, features=asked)
 
 
 def read_value(text: str, column: str, rows: pl.DataFrame, instant: Any) -> Any:

@@ -12,7 +12,7 @@ from shipway.data.embedding import is_embedding
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import NEAR, Near, length_of, pack_numbers, write_kind
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Scalar, Span, render
 from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import (
     ARITHMETIC,
@@ -63,8 +63,9 @@ def _translate(expr: Expr, schema: Mapping[str, pl.DataType]) -> tuple[pl.Expr, 
             return _repeat(expr.value)
         case Span():
             return _repeat(expr.us)
-        case Aggregate():
-            raise ShipwayError("SW-106", f"{render(expr)} is a window", "only the columns of one row can be read here")
+        case Aggregate() | Feature():
+            said = "a window" if isinstance(expr, Aggregate) else "a feature of a view"
+            raise ShipwayError("SW-106", f"{render(expr)} is {said}", "only the columns of one row can be read here")
         case Operation():
             return _translate_operation(expr, schema)
 

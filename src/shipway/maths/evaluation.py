@@ -10,16 +10,16 @@ whatever is not a number. `shipway.maths.vector` says what each operator does.
 
 from collections.abc import Callable
 
-from shipway.maths.expression import Aggregate, Column, Constant, Expr, Span, render
+from shipway.maths.expression import Aggregate, Column, Constant, Expr, Feature, Span, render
 from shipway.maths.vector import SINGLE, Vector, apply_operator, normalise, repeat
 
 
-def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate], Vector], rows: int) -> Vector:
+def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate | Feature], Vector], rows: int) -> Vector:
     """Evaluate an expression for all rows.
 
     Args:
-        expr: the tree; what stands below an `Aggregate` belongs to the leaf and is not evaluated here.
-        leaf: gives the values of a column or an aggregate, each of shape (rows,).
+        expr: the tree; what stands below an `Aggregate` or a `Feature` belongs to the leaf and is not evaluated here.
+        leaf: gives the values of a column, an aggregate or a feature, each of shape (rows,).
         rows: how many rows there are.
 
     Returns:
@@ -28,7 +28,7 @@ def evaluate(expr: Expr, leaf: Callable[[Column | Aggregate], Vector], rows: int
     Raises:
         ValueError: if an operator cannot be applied to the values it is given, such as `-` to text.
     """
-    if isinstance(expr, Column | Aggregate):
+    if isinstance(expr, Column | Aggregate | Feature):
         return normalise(leaf(expr))
     if isinstance(expr, Span):
         return repeat(expr.us, rows)

@@ -19,7 +19,7 @@ from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import Operator
 
 Scalar: TypeAlias = bool | int | float | str
-Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate"
+Expr: TypeAlias = "Column | Constant | Span | Operation | Aggregate | Feature"
 Aggregation: TypeAlias = Literal[
     "count", "sum", "mean", "variance", "deviation", "share", "min", "max", "last", "first", "age", "around", "decayed",
     "quantile", "distinct", "common",
@@ -254,16 +254,24 @@ class Expression(msgspec.Struct, frozen=True):
 
 
 class Column(Expression, frozen=True, tag="column"):
-    """A column of a table, an event stream or a feature view, by the table's name and its own."""
+    """A column of a table or an event stream, by the table's name and its own."""
 
     table: str
     name: str
 
 
 class Constant(Expression, frozen=True, tag="constant"):
-    """One value for all rows."""
+    """One value for all rows; 1, 1.0 and True are three, for what is computed with them differs."""
 
     value: Scalar
+
+    def __eq__(self, other: object) -> bool:
+        """Compare by how the value is written, which tells the kinds and the two zeros apart."""
+        return isinstance(other, Constant) and repr(self.value) == repr(other.value)
+
+    def __hash__(self) -> int:
+        """Hash as equality asks for."""
+        return hash(repr(self.value))
 
 
 class Span(Expression, frozen=True, tag="span"):
@@ -276,7 +284,7 @@ class Operation(Expression, frozen=True, tag="operation"):
     """An operator on one or more expressions."""
 
     op: Operator
-    args: tuple["Column | Constant | Span | Operation | Aggregate", ...]
+    args: tuple["Column | Constant | Span | Operation | Aggregate | Feature", ...]
 
 
 class Aggregate(Expression, frozen=True, tag="aggregate"):
@@ -301,18 +309,38 @@ class Aggregate(Expression, frozen=True, tag="aggregate"):
 
     kind: Aggregation
     stream: str
-    value: "Column | Constant | Span | Operation | Aggregate | None" = None
+    value: "Column | Constant | Span | Operation | Aggregate | Feature | None" = None
     width_us: int | None = None
     after_us: int = 0
-    anchor: "Column | Constant | Span | Operation | Aggregate | None" = None
-    where: "Column | Constant | Span | Operation | Aggregate | None" = None
+    anchor: "Column | Constant | Span | Operation | Aggregate | Feature | None" = None
+    where: "Column | Constant | Span | Operation | Aggregate | Feature | None" = None
     bins: Bins | None = None
     share: float = 0.0
     place: int = 1
 
 
+class Feature(Expression, frozen=True, tag="feature"):
+    """A feature of a view, as it is known at the instant that another one is asked at.
+
+    It carries its definition, so that whatever it stands in says all that it is made of.
+
+    Attributes:
+        view: the view's name.
+        name: its own.
+        entity: the name of whose it is; None for a feature of the row itself.
+        keys: the entity's key columns.
+        value: what it is; None where it is only named, for its view may be declared further below.
+    """
+
+    view: str
+    name: str
+    entity: str | None = None
+    keys: tuple[str, ...] = ()
+    value: "Column | Constant | Span | Operation | Aggregate | Feature | None" = None
+
+
 def walk(expr: Expr) -> Iterator[Expr]:
-    """Yield an expression and everything below it, parents first."""
+    """Yield an expression and everything below it, parents first; what a `Feature` is made of is its view's."""
     yield expr
     if isinstance(expr, Operation):
         for arg in expr.args:
@@ -339,6 +367,8 @@ def render(expr: Expr) -> str:
     match expr:
         case Column():
             return f"{expr.table}{_render_access(expr.name)}"
+        case Feature():
+            return f"{expr.view}{_render_access(expr.name)}"
         case Constant():
             return quote(expr.value) if isinstance(expr.value, str) else repr(expr.value)
         case Span():
@@ -430,7 +460,7 @@ def _render_bins(bins: Bins) -> str:
 
 
 def _node(value: "Expression | Scalar") -> Expr:
-    if isinstance(value, Column | Constant | Span | Operation | Aggregate):
+    if isinstance(value, Column | Constant | Span | Operation | Aggregate | Feature):
         return value
     return _constant(value)
 

@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
 from shipway.maths.embedding import NEAR, Near, compare, length_of
-from shipway.maths.expression import Aggregate, Column, Constant, Expr, Operation, Span, render
+from shipway.maths.expression import Aggregate, Column, Constant, Expr, Feature, Operation, Span, render
 from shipway.maths.pattern import expand_pattern
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, check_place, kind_of_scalar, result_kind
 
 Scalar: TypeAlias = bool | int | float | str | bytes
 Getter: TypeAlias = Callable[[Any], Any]
 """From whatever holds a row to one value of it, a `Scalar` or None."""
-Leaf: TypeAlias = Callable[[Column | Aggregate], Getter]
-LeafKind: TypeAlias = Callable[[Column | Aggregate], Kind]
+Leaf: TypeAlias = Callable[[Column | Aggregate | Feature], Getter]
+LeafKind: TypeAlias = Callable[[Column | Aggregate | Feature], Kind]
 
 _SINGLE: Final = struct.Struct("<f").unpack_from
 _LEAST: Final = -(1 << 63)
@@ -33,10 +33,10 @@ def compile_expr(expr: Expr, leaf: Leaf, kind: LeafKind) -> Getter:
     """Turn an expression into a function of one row.
 
     Args:
-        expr: the tree; what stands below an `Aggregate` belongs to the leaf and is not compiled here.
-        leaf: gives the function that reads a column or an aggregate. It returns values of the leaf's kind, a whole
-            number within int64, and None for null and for what is not a number.
-        kind: gives the kind of a column or an aggregate.
+        expr: the tree; what stands below an `Aggregate` or a `Feature` belongs to the leaf and is not compiled here.
+        leaf: gives the function that reads a column, an aggregate or a feature. It returns values of the leaf's
+            kind, a whole number within int64, and None for null and for what is not a number.
+        kind: gives the kind of a column, an aggregate or a feature.
 
     Returns:
         A function that hands its argument to the leaves and returns the value, None where it is null.
@@ -63,7 +63,7 @@ def _nothing(_: Any) -> None:
 
 def _compile(expr: Expr, leaf: Leaf, kind: LeafKind) -> tuple[Getter, Kind]:
     match expr:
-        case Column() | Aggregate():
+        case Column() | Aggregate() | Feature():
             return leaf(expr), kind(expr)
         case Constant(value=value):
             return (lambda _: value), kind_of_scalar(value)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.entry import WATERMARKS, encode_entity, name_entities, unpack_watermarks
+from shipway.core.feature import view_entities
 from shipway.core.online import Layout, Scalar
 from shipway.core.pack import INSTANT, find_packs
 from shipway.maths.scalar import Getter
@@ -168,14 +169,14 @@ def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], loo
         return None
     if len({one.prefix for one in known}) > 1 or any(pack.texts for pack in packs if pack.prefix == known[0].prefix):
         return None
-    if len({block.stream for block in plan.blocks}) != plan.streams:
+    if len({block.stream for block in plan.blocks}) != plan.streams or any(block.entity for block in plan.blocks):
         return None
     return DirectReader(look, layout, plan, known)
 
 
 def _choose_naming(layout: Layout) -> Callable[[bytes, Sequence[tuple[Scalar, ...]]], list[bytes]]:
     """Return how the entities of a layout, which has one kind of them, are named."""
-    keys = next(view.entity.keys for view in layout.views if view.entity is not None)
+    keys = next(entity.keys for view in layout.views for entity in view_entities(view))
     if any(layout.schema[layout.spine][key] == "float" for key in keys):
         return lambda prefix, entities: [prefix + encode_entity(each) for each in entities]
     return name_entities

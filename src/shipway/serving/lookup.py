@@ -5,6 +5,7 @@ It is the in-process side of the feature server: `shipway.online(folder).read("c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -14,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.feature import windows_of
 from shipway.core.feature_set import FILE, VERSION, FeatureSets
 from shipway.core.kind import feature_kind
 from shipway.core.online import Layout
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import length_of, view_numbers
-from shipway.maths.expression import Aggregate, walk
 from shipway.ports.adapter import load_adapter
 from shipway.ports.online import Online, open_online
 from shipway.serving.direct import Features
@@ -180,7 +181,8 @@ class Lookup:
         layout = sets.layout(name)
         exprs = [expr for view in layout.views for expr in view.features.values()]
         kinds = [feature_kind(expr, layout.schema) for expr in exprs]
-        streams = {node.stream for expr in exprs for node in walk(expr) if isinstance(node, Aggregate)}
+        windows = (windows_of(expr, view.entity) for view in layout.views for expr in view.features.values())
+        streams = {node.stream for _, node in chain.from_iterable(windows)}
         sources = {stream: stream.partition(".")[0] for stream in sorted(streams)}
         return _Served(
             layout=layout,

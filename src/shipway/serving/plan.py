@@ -13,13 +13,13 @@ from typing import Any, Final
 from shipway.core.column import row_columns
 from shipway.core.entry import encode_level
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Entity, Expr
+from shipway.core.feature import Entity, Expr, definition_of, entity_of, view_entities, windows_of
 from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
 from shipway.core.online import Layout, Scalar
 from shipway.core.tree import Tree
 from shipway.maths.embedding import length_of
-from shipway.maths.expression import Aggregate, Column, walk
+from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
 from shipway.serving.block import EARLIEST, NO_SPAN, Block, Span, make_pick
@@ -88,30 +88,26 @@ class _Planner:
         self._layout = layout
         self._cells: dict[Column | tuple[tuple[str, ...], Aggregate], int] = {}
         self._spans: dict[Span, int] = {}
-        self._entities = tuple(dict.fromkeys(view.entity.keys for view in layout.views if view.entity is not None))
+        self._entities = tuple(dict.fromkeys(each.keys for view in layout.views for each in view_entities(view)))
+        self._composites: list[Getter] = []
+        self._made: dict[tuple[Entity | None, Expr], int] = {}
 
     def plan(self) -> Plan:
         layout = self._layout
         columns = self._place_columns()
         blocks = self._place_blocks()
-        composites: list[Getter] = []
         order: list[int] = []
         kinds: list[Kind] = []
-        width = len(self._cells)
         for view in layout.views:
             for expr in view.features.values():
                 kinds.append(self._resolve(expr))
-                cell = self._find(expr, view.entity)
-                if cell is None:
-                    cell = width + len(composites)
-                    composites.append(self._compile(expr, view.entity))
-                order.append(cell)
+                order.append(self._place(expr, view.entity))
         return Plan(
             columns=columns,
             entities=tuple(tuple(self._cells[self._own(name)] for name in keys) for keys in self._entities),
             blocks=blocks,
             spans=tuple(self._spans),
-            composites=tuple(composites),
+            composites=tuple(self._composites),
             order=tuple(order),
             texts=tuple(place for place, kind in enumerate(kinds) if kind == "text" or length_of(kind) is not None),
             conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
@@ -138,10 +134,10 @@ class _Planner:
         plain: dict[int, list[Aggregate]] = {}
         anchored: list[tuple[int, Aggregate]] = []
         for view in self._layout.views:
-            for node in [node for expr in view.features.values() for node in walk(expr)]:
-                if not isinstance(node, Aggregate) or view.entity is None:
+            for entity, node in [each for expr in view.features.values() for each in windows_of(expr, view.entity)]:
+                if entity is None:
                     continue
-                place = self._locate(node, view.entity)
+                place = self._locate(node, entity)
                 if node.anchor is None:
                     plain.setdefault(place, []).append(node)
                 elif (place, node) not in anchored:
@@ -269,6 +265,19 @@ class _Planner:
             null=(None,) * len(nothing),
         )
 
+    def _place(self, expr: Expr, entity: Entity | None) -> int:
+        """Return the cell of a feature; one of its own, after those it is made of, where it is more than that."""
+        if isinstance(expr, Feature):
+            return self._place(definition_of(expr), entity_of(expr))
+        cell = self._find(expr, entity)
+        if cell is None:
+            cell = self._made.get((entity, expr))
+        if cell is None:
+            getter = self._compile(expr, entity)
+            cell = self._made[entity, expr] = len(self._cells) + len(self._composites)
+            self._composites.append(getter)
+        return cell
+
     def _find(self, expr: Expr, entity: Entity | None) -> int | None:
         if isinstance(expr, Column):
             return self._cells[expr]
@@ -277,8 +286,8 @@ class _Planner:
         return None
 
     def _compile(self, expr: Expr, entity: Entity | None) -> Getter:
-        def leaf(node: Column | Aggregate) -> Getter:
-            cell = self._find(node, entity)
+        def leaf(node: Column | Aggregate | Feature) -> Getter:
+            cell = self._place(node, entity) if isinstance(node, Feature) else self._find(node, entity)
             if cell is None:
                 raise ShipwayError("SW-106", f"{node} needs an entity", "move it to a view of an entity")
             return itemgetter(cell)
@@ -288,7 +297,7 @@ class _Planner:
     def _resolve(self, expr: Expr) -> Kind:
         return feature_kind(expr, self._layout.schema)
 
-    def _kind(self, node: Column | Aggregate) -> Kind:
+    def _kind(self, node: Column | Aggregate | Feature) -> Kind:
         return leaf_kind(node, self._layout.schema)
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from shipway.core.entry import WATERMARKS, encode_entity, encode_level, unpack_varied, unpack_watermarks
+from shipway.core.feature import windows_of
 from shipway.core.level import ENTRIES
 from shipway.core.online import Layout, Scalar
-from shipway.maths.expression import Aggregate, walk
 from shipway.ports.online import Online, find_look
 from shipway.serving.answer import Values, add_up, conclude_block
 from shipway.serving.block import Block
@@ -195,9 +195,9 @@ def _find_limits(layout: Layout, blocks: Sequence[Block]) -> tuple[tuple[int, in
     column = 0
     for view in layout.views:
         for expr in view.features.values():
-            for node in walk(expr):
-                if isinstance(node, Aggregate) and view.entity is not None and node.kind in ("last", "age"):
-                    number = numbers[encode_level(layout.find(node.stream, view.entity.keys, node.where), ENTRIES)]
+            for entity, node in windows_of(expr, view.entity):
+                if entity is not None and node.kind in ("last", "age"):
+                    number = numbers[encode_level(layout.find(node.stream, entity.keys, node.where), ENTRIES)]
                     if node.width_us is not None:
                         limits.append((column, number, node.width_us))
             column += 1

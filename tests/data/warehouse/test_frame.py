@@ -147,6 +147,23 @@ VIEWS = (
         },
     ),
 )
+HOUR, BOTH, ALL, *_, OWN, MIXED = VIEWS
+COMPOSITES = (
+    FeatureView(
+        "joined",
+        None,
+        {
+            "ratio": HOUR.spent / BOTH.spent,
+            "rank": HOUR.n - ALL["n"] + ASKS.size,
+            "deep": MIXED.ratio / ALL.mean,
+            "dear": (OWN.size > HOUR.price) | BOTH.good.fill(0.0).equals(0.5),
+            "text": MIXED.filled.equals(OWN.note),
+            "alias": MIXED.word,
+        },
+    ),
+    FeatureView("grade", Entity("grade", ("grade",)), {"rel": w.count(PAID, last="1d") / HOUR.n, "same": HOUR.wild}),
+    HOUR,
+)
 LABEL = Label("late", ASKS.event("settled").late)
 
 
@@ -267,6 +284,20 @@ def test_walking_steps_and_edges_gives_what_an_as_of_join_gives(duckdb_yard, giv
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(dialect.DIALECTS, "duckdb", replace(dialect.DUCKDB, asof=False))
         assert_alike(both(duckdb_yard, plan(), given))
+
+
+@settings(max_examples=3, phases=(Phase.explicit, Phase.generate), deadline=None)
+@given(given=tables)
+def test_features_of_other_views_have_the_bits_of_build_frame(yard, given):
+    assert_alike(both(yard, plan(*COMPOSITES), given))
+
+
+def test_a_value_that_is_early_is_refused_of_features_that_read_it_through_others(yard):
+    early = FeatureView("v", Entity("shop", ("shop",)), {"x": w.mean(DUE.price, last="1h")})
+    made = plan(FeatureView("w", None, {"y": early.x * 2}), label=None)
+    there, here = refusals(yard, made, make_tables(5, 20, 40))
+    assert (there.code, here.code) == ("SW-301", "SW-301")
+    assert there.fact.startswith("w_y reads visits.price through event visits.due before it is known")
 
 
 def shape(**features) -> Plan:

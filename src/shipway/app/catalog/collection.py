@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from shipway.app.catalog.data import Catalog, ColumnEntry, Entry, Freshness
 from shipway.app.catalog.freshness import read_freshness
-from shipway.app.catalog.lineage import Lineage, Node, build_lineage, reads_of
+from shipway.app.catalog.lineage import Lineage, Node, build_lineage
 from shipway.app.catalog.statistic import read_statistics
 from shipway.app.catalog.writing import write_entity, write_label, write_source, write_view
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.column import Kind, read_kinds, row_columns
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Label, Source, flatten
+from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Label, Source, flatten, windows_of
 from shipway.core.kind import feature_kind
 from shipway.core.note import Note
 from shipway.core.statistic import ColumnStatistic
@@ -169,7 +169,7 @@ class _Work:
             for column in row_columns(expr)
             if column.table in sources
         ]
-        return tuple(dict.fromkeys([*(read.name for read in reads_of(expr) if read.kind == "stream"), *rows]))
+        return tuple(dict.fromkeys([*(node.stream for _, node in windows_of(expr, None)), *rows]))
 
     def _freshness(self, source: Source, snapshot: Snapshot | None, expected_us: int | None) -> Freshness:
         if snapshot is None or not self.fresh:
@@ -178,5 +178,5 @@ class _Work:
 
 
 def row_source(view: FeatureView) -> str:
-    """Return the name of the source whose rows a view reads outside windows; empty for one that reads none."""
-    return next((column.table for expr in view.features.values() for column in row_columns(expr)), "")
+    """Return the name of the source whose rows a view is about, or reads outside windows; empty where it does not."""
+    return view.source or next((column.table for expr in view.features.values() for column in row_columns(expr)), "")

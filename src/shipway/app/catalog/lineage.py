@@ -13,7 +13,7 @@ import msgspec
 from shipway.app.catalog.data import KINDS, Links, NodeKind
 from shipway.core.config import Config
 from shipway.core.embedding import whole_of
-from shipway.core.feature import Expr, FeatureView, flatten, streams_of
+from shipway.core.feature import Expr, FeatureView, features_of, flatten, streams_of
 from shipway.core.gate import Gate
 from shipway.core.projection import State
 from shipway.core.registry import Registry
@@ -127,10 +127,11 @@ def build_lineage(registry: Registry, config: Config, state: State) -> Lineage:
 
 
 def reads_of(expr: Expr) -> tuple[Node, ...]:
-    """Return the streams and sources that an expression reads, in order of appearance."""
+    """Return the streams, sources and features that an expression reads itself, in order of appearance."""
     streams = [node.stream for node in walk(expr) if isinstance(node, Aggregate)]
     tables = dict.fromkeys([*streams, *streams_of(expr)])
-    return tuple(Node("stream" if "." in table else "source", table) for table in tables)
+    features = tuple(Node("feature", f"{each.view}.{each.name}") for each in features_of(expr))
+    return (*(Node("stream" if "." in table else "source", table) for table in tables), *features)
 
 
 def _link_view(lineage: Lineage, view: FeatureView) -> None:
@@ -141,6 +142,8 @@ def _link_view(lineage: Lineage, view: FeatureView) -> None:
         feature = lineage.add(Node("feature", f"{view.name}.{name}"))
         _link_reads(lineage, expr, here)
         for read in reads_of(expr):
+            if read.kind == "feature":
+                lineage.link(read, feature)
             lineage.up[feature][read] = None
         if view.entity is not None:
             lineage.up[feature][Node("entity", view.entity.name)] = None
@@ -149,6 +152,9 @@ def _link_view(lineage: Lineage, view: FeatureView) -> None:
 def _link_reads(lineage: Lineage, expr: Expr, here: Node) -> None:
     lineage.add(here)
     for read in reads_of(expr):
+        if read.kind == "feature":
+            lineage.link(Node("view", read.name.partition(".")[0]), here)
+            continue
         lineage.link(read, here)
         if read.kind == "stream":
             lineage.link(Node("source", read.name.partition(".")[0]), read)
@@ -221,5 +227,7 @@ def _grow(node: Node, ways: dict[Node, dict[Node, None]], seen: set[Node]) -> Br
     if node in seen:
         return Branch(node=str(node), again=bool(ways[node]))
     seen.add(node)
-    ordered = sorted((each for each in ways[node] if each.kind != "feature"), key=lambda each: KINDS.index(each.kind))
+    # A view's features hang beside it, and ways lead through the view; those between features are theirs alone.
+    below = (each for each in ways[node] if each.kind != "feature" or node.kind == "feature")
+    ordered = sorted(below, key=lambda each: KINDS.index(each.kind))
     return Branch(node=str(node), below=tuple(_grow(each, ways, seen) for each in ordered))

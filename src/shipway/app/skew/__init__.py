@@ -18,13 +18,12 @@ from shipway.app.skew.event import try_events
 from shipway.app.skew.trial import Earlier, Suspect, try_corrections, try_definitions, try_staleness, try_widths
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.feature import Expr, FeatureView, flatten, windows_of
 from shipway.core.model import Model, columns_of
 from shipway.core.prediction import PREDICTIONS
 from shipway.core.projection import ServiceState
 from shipway.core.table import MAIN
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, walk
 from shipway.monitoring.cause import Trial, find_causes
 from shipway.monitoring.reading import read_vectors, served
 from shipway.monitoring.skew import SkewReport, compare_vectors, differs, estimate_share, take_sample
@@ -150,8 +149,8 @@ def _explain(
         return
     others = list(_definitions(workspace, model, number))
     earlier = list(_earlier(workspace, opened))
-    used = {node.width_us for view in views for expr in view.features.values() for node in walk(expr)
-            if isinstance(node, Aggregate) and node.width_us is not None}  # fmt: skip
+    used = {node.width_us for view in views for expr in view.features.values()
+            for _, node in windows_of(expr, view.entity) if node.width_us is not None}  # fmt: skip
     places = {flatten(view.name, name): (view, name) for view in views for name in view.features}
     spine = opened.spine(drawn)
     for found in report.columns:
@@ -160,7 +159,7 @@ def _explain(
         both = drawn.select("row", "at", pl.col(found.column).alias("online"))
         both = both.join(computed, on=["row", "at"], how="inner", maintain_order="left")
         bad = both.filter(pl.Series(differs(both["online"], both["offline"])))
-        alone = FeatureView(view.name, view.entity, {name: view.features[name]})
+        alone = msgspec.structs.replace(view, features={name: view.features[name]})
         rows = bad.select("row", "at").join(spine, on=["row", "at"], how="left", maintain_order="left")
         suspect = Suspect(alone, found.column, view.features[name], rows, bad["online"])
         named = [(said, expr) for column, said, expr in others if column == found.column]

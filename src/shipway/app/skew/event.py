@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.app.skew.trial import LAGS, Suspect
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Event, flatten
+from shipway.core.feature import ALWAYS, Event, features_of, flatten
 from shipway.data.recomputation import TRIAL, Recomputation, as_trials, recompute
 from shipway.kit.duration import format_duration
 from shipway.maths.expression import Aggregate, walk
@@ -80,6 +80,8 @@ def try_events(work: Recomputation, suspect: Suspect) -> Iterator[Trial]:
         suspect: the feature, and the rows in which it differs.
     """
     streams = work.streams_of((suspect.view,))
+    if features_of(suspect.expr):
+        return  # its windows may be of several entities, and those that it reads are compared by themselves
     if suspect.view.entity is None or not streams or any(each.known_at == ALWAYS for each in streams.values()):
         return
     places = np.arange(min(suspect.spine.height, ROWS), dtype=np.int64)

@@ -10,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.feature import Expr, FeatureView, flatten, windows_of
 from shipway.data.recomputation import WHEN, Recomputation, Tables, recompute, spine_rows
 from shipway.kit.duration import DAY, HOUR, MINUTE, SECOND, format_duration
-from shipway.maths.expression import Aggregate, Operation, walk
+from shipway.maths.expression import Aggregate, Feature, Operation
 from shipway.monitoring.cause import Kind, Trial
 from shipway.monitoring.skew import differs
 
@@ -113,7 +113,7 @@ def try_corrections(work: Recomputation, suspect: Suspect, earlier: Sequence[Ear
 
 def try_staleness(work: Recomputation, suspect: Suspect) -> Iterator[Trial]:
     """Yield what the feature was as of earlier instants; near the best of them the search goes on."""
-    if not any(isinstance(node, Aggregate) for node in walk(suspect.expr)):
+    if not any(windows_of(suspect.expr, suspect.view.entity)):
         return
     best = _best_lag(work, suspect, LAGS)
     if best is None:
@@ -165,7 +165,7 @@ def _redefine(work: Recomputation, suspect: Suspect, kind: Kind, exprs: dict[str
     places = suspect.places
     spine = suspect.spine[places]
     for said, expr in exprs.items():
-        view = FeatureView(suspect.view.name, suspect.view.entity, {"it": expr})
+        view = msgspec.structs.replace(suspect.view, features={"it": expr})
         found = _recomputed(work, suspect, spine, view=view)
         if found is not None:
             yield Trial(kind, said, places, found)
@@ -203,6 +203,8 @@ def _with_width(expr: Expr, width: int) -> Expr:
             return Operation(expr.op, tuple(_with_width(arg, width) for arg in expr.args))
         case Aggregate(width_us=int(), anchor=None):
             return msgspec.structs.replace(expr, width_us=width)
+        case Feature(value=value) if value is not None:
+            return msgspec.structs.replace(expr, value=_with_width(value, width))
         case _:
             return expr
 

@@ -11,7 +11,7 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Expr, Source
+from shipway.core.feature import ALWAYS, Entity, Expr, Source, definition_of, entity_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn
 from shipway.data.stream import Place
 from shipway.data.warehouse.aggregate import aggregate
@@ -22,7 +22,7 @@ from shipway.data.warehouse.stream import ASKED, Stream, Window
 from shipway.data.warehouse.translation import ROW, Columns, kind_in, to_sql
 from shipway.data.warehouse.vote import SIZES, Votes, write_sizes
 from shipway.maths.embedding import length_of
-from shipway.maths.expression import Aggregate, Column, Operation
+from shipway.maths.expression import Aggregate, Column, Feature, Operation
 from shipway.maths.vector import Kind
 
 _FRAME: Final = "the frame"
@@ -112,6 +112,8 @@ class _Writer:
             case Aggregate():
                 assert entity is not None
                 return self._found(*self._aggregate(expr, entity))
+            case Feature():
+                return self._settle(definition_of(expr), entity_of(expr))
             case _:
                 return expr
 

@@ -8,8 +8,9 @@ import numpy as np
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import Expr
+from shipway.core.feature import Expr, windows_of
 from shipway.core.online import RESOLUTION, SCALE
+from shipway.data.known import keys_of
 from shipway.data.plan import Plan
 from shipway.data.stream import FINEST
 from shipway.data.warehouse.dialect import Dialect
@@ -18,7 +19,7 @@ from shipway.data.warehouse.relation import Ask, Guard, Question
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.translation import Columns, cast_to, kind_in, to_sql, write_constant
 from shipway.data.warehouse.wide import power_of_two
-from shipway.maths.expression import Aggregate, render, walk
+from shipway.maths.expression import render
 from shipway.maths.wide import MOST_EVENTS
 
 _MOST: Final = 2**63 - 1
@@ -60,12 +61,11 @@ def guard_sums(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard]:
     """
     summed: dict[str, dict[_Sum | _Square | _Fading, None]] = {}
     for column in plan.columns:
-        for node in walk(column.expr):
-            if isinstance(node, Aggregate) and node.value is not None:
+        for entity, node in windows_of(column.expr, column.entity):
+            if node.value is not None:
                 found = summed.setdefault(plan.events[node.stream].source.name, {})
                 if node.kind in ("sum", "mean", "share", "variance", "deviation"):
-                    keys = column.entity.keys if column.entity else ()
-                    found[_Sum(node.stream, keys, node.where, node.value)] = None
+                    found[_Sum(node.stream, keys_of(entity), node.where, node.value)] = None
                 if node.kind in ("variance", "deviation"):
                     found[_Square(node.value)] = None
                 if node.kind == "decayed":

@@ -11,9 +11,10 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Source
+from shipway.core.feature import ALWAYS, Source, windows_of
 from shipway.data.known import (
     EarlyRead,
+    keys_of,
     own_columns,
     say_example,
     say_lead,
@@ -29,7 +30,7 @@ from shipway.data.warehouse.fit import guard_sums
 from shipway.data.warehouse.relation import Ask, Guard, Question
 from shipway.data.warehouse.scan import Relation
 from shipway.data.warehouse.translation import to_sql
-from shipway.maths.expression import Aggregate, Column, render, walk
+from shipway.maths.expression import Aggregate, Column, render
 
 _MOST: Final = 2**63 - 1
 _BEGINNING: Final = -(2**63)
@@ -156,25 +157,28 @@ def _guard_plans(plan: Plan, relations: Callable[[str], Relation]) -> list[Guard
     """Check windows that look past the prediction: their events must be known early enough for all rows."""
     guards: list[Guard] = []
     for column in plan.columns:
-        for node in walk(column.expr):
-            if isinstance(node, Aggregate) and node.anchor is not None:
-                event = plan.events[node.stream]
-                keys = column.entity.keys if column.entity else ()
+        for entity, node in windows_of(column.expr, column.entity):
+            if node.anchor is not None:
+                event, keys = plan.events[node.stream], keys_of(entity)
                 guards += [
-                    _guard_plan(plan, column, node, name, relations)
+                    _guard_plan(plan, column, (keys, node), name, relations)
                     for name in dict.fromkeys((event.known_at, *keys, *stream_columns(node)))
                 ]
     return guards
 
 
 def _guard_plan(
-    plan: Plan, column: PlannedColumn, node: Aggregate, name: str, relations: Callable[[str], Relation]
+    plan: Plan,
+    column: PlannedColumn,
+    window: tuple[tuple[str, ...], Aggregate],
+    name: str,
+    relations: Callable[[str], Relation],
 ) -> Guard:
+    keys, node = window
     event, spine = plan.events[node.stream], relations(plan.spine.name)
     source, there = event.source, relations(event.source.name)
     planned = known_instant(source, event.known_at, relations)
     known = known_instant(source, source.instant_of(name) or name, relations)
-    keys = column.entity.keys if column.entity else ()
     happens = " and ".join([f"{planned} is not null", *(f"{there.columns.name(key)} is not null" for key in keys)])
     dated = f"{happens} and {known} > {known_instant(source, ALWAYS, relations)}"
     never = f"count(case when {happens} and {known} is null then 1 end) > 0"

@@ -19,7 +19,7 @@ from shipway.data.warehouse.embedding import compare_embeddings, read_embedding,
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.embedding import NEAR, length_of, write_kind
-from shipway.maths.expression import Aggregate, Column, Constant, Operation, Scalar, Span, render, walk
+from shipway.maths.expression import Aggregate, Column, Constant, Feature, Operation, Scalar, Span, render, walk
 from shipway.maths.vector import ARITHMETIC, Kind, Operator, kind_of_scalar, result_kind
 
 ROW: Final = "t"
@@ -129,8 +129,9 @@ def _translate(expr: Expr, columns: Columns) -> tuple[str, Kind]:
             return write_constant(expr.value, columns.dialect), kind_of_scalar(expr.value)
         case Span():
             return _translate(Constant(expr.us), columns)
-        case Aggregate():
-            raise ShipwayError("SW-106", f"{render(expr)} is a window", "only the columns of one row can be read here")
+        case Aggregate() | Feature():
+            said = "a window" if isinstance(expr, Aggregate) else "a feature of a view"
+            raise ShipwayError("SW-106", f"{render(expr)} is {said}", "only the columns of one row can be read here")
         case Operation():
             return _translate_operation(expr, columns)
 
