@@ -340,7 +340,7 @@ def _fill_matrix(pack: Pack, count: int, members: Sequence[Newest]) -> tuple[NDA
             full = bool(valid.all())
             bits[flags[at] >> 6] |= np.uint64(1 << (flags[at] & 63)) * valid
             field = slot - 1 if at == 0 else slot + FIELDS - 2 + at
-            if kind == "text":
+            if values.dtype.kind == "O":  # texts, and the bytes of embeddings
                 assert tails is not None, "a pack with a text has texts"
                 _write_texts(whole[:, field], tails, base + len(_FIRST), np.where(valid, values, ""))
                 continue
@@ -354,6 +354,6 @@ def _fill_matrix(pack: Pack, count: int, members: Sequence[Newest]) -> tuple[NDA
 def _write_texts(fields: NDArray[np.int64], tails: Sequence[bytearray], base: int, texts: NDArray[Any]) -> None:
     for row, (tail, text) in enumerate(zip(tails, texts.tolist(), strict=True)):
         if text:
-            encoded = text.encode()
+            encoded = text if isinstance(text, bytes) else text.encode()
             fields[row] = (base + len(tail)) << 32 | len(encoded)
             tail += encoded
