@@ -1,6 +1,7 @@
 """Columns that are calculated from one another, as selects that stand inside each other."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -26,13 +27,17 @@ class Layers:
     def add(self, text: str) -> str:
         """Return the column that holds something made of other columns."""
         layers = dict(self._columns.values())
-        read = re.findall(rf"\b{self.letter}[0-9]+\b", text)
-        return self._keep(text, 1 + max((layers.get(name, 0) for name in read), default=0))
+        return self._keep(text, 1 + max((layers.get(name, 0) for name in self._find(text)), default=0))
 
     @property
     def columns(self) -> dict[str, str]:
         """Return the columns of the lowest layer with their texts."""
         return self._at(0)
+
+    def read_in(self, texts: Iterable[str]) -> list[str]:
+        """Return the columns that some texts read, in the order in which they were added."""
+        read = {name for text in texts for name in self._find(text)}
+        return [name for name, _ in self._columns.values() if name in read]
 
     def stack(self, base: str) -> str:
         """Return a relation that has the columns of the lowest layer, with those of all others."""
@@ -40,6 +45,9 @@ class Layers:
             wanted = ",\n  ".join(f"{text} as {name}" for name, text in self._at(layer).items())
             base = f"select w.*,\n  {wanted}\nfrom (\n{base}{self.fence}\n) as w"
         return base
+
+    def _find(self, text: str) -> list[str]:
+        return re.findall(rf"\b{self.letter}[0-9]+\b", text)
 
     def _at(self, wanted: int) -> dict[str, str]:
         return {name: text for text, (name, layer) in self._columns.items() if layer == wanted}

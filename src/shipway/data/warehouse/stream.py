@@ -167,7 +167,7 @@ class Stream:
 
     def relations(self) -> dict[str, str]:
         """Return the stream's relations in the statement, by name, each on those before it and the rows asked about."""
-        found = {f"{self.name}_rows": self._rows(), **self.steps.relations()}
+        found = self.steps.relations()
         for part in self.parts.values():
             found |= part.relations()
         text = self._find()
@@ -177,10 +177,15 @@ class Stream:
                 found |= steps.relations()
             text = self._refine()
         wanted = {"r": "r"} | {self.dialect.write_name(name): text for text, name in self.results.items()}
-        return found | {self.name: f"select {write_columns(wanted)}\nfrom (\n{text}\n) as w"}
+        read = self.rows.read_in(found.values())
+        return {
+            f"{self.name}_rows": self._rows(read),
+            **found,
+            self.name: f"select {write_columns(wanted)}\nfrom (\n{text}\n) as w",
+        }
 
-    def _rows(self) -> str:
-        """Select the rows of the stream that happen, to somebody known."""
+    def _rows(self, read: list[str]) -> str:
+        """Select the rows of the stream that happen, to somebody known, with the columns that are read of them."""
         columns = self.columns
         instant = (
             _BEGINNING if self.event.known_at == ALWAYS else to_sql(Column(columns.table, self.event.known_at), columns)
@@ -194,8 +199,10 @@ class Stream:
         if self.where is not None:
             there.append(to_sql(self.where, columns))
         where = f"\nwhere {' and '.join(there)}" if there else ""
-        wanted |= self.rows.columns
-        return self.rows.stack(f"select {write_columns(wanted)}\nfrom {self.relation.text}{where}")
+        base = f"select {write_columns(wanted | self.rows.columns)}\nfrom {self.relation.text}{where}"
+        text = self.rows.stack(base)
+        # What was only calculated with would lie in memory for as long as the statement runs.
+        return text if text == base else f"select {', '.join([*wanted, *read])}\nfrom (\n{text}\n) as w"
 
     def _find(self) -> str:
         """Join the steps at all edges and the parts to the rows asked about, and calculate with what is found."""

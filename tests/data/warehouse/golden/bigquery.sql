@@ -227,6 +227,8 @@ from asked
 ) as w
 ),
 s0_rows as (
+select k0, h, o0, x0, x1, x2, x3, x5, x7, x8, x9, x10
+from (
 select w.*,
   div(x7, 6) as x8
 from (
@@ -247,6 +249,7 @@ select collate(cast(t.`line` as string), '') as k0,
   case when (collate(cast(t.`note` as string), '') = '\\ 7') then 1 when (collate(cast(t.`note` as string), '') = 'it\'s') then 0 end as x9
 from `shop`.`trips` as t
 where collate(cast(t.`line` as string), '') is not null and unix_micros(t.`arrived`) is not null
+) as w
 ) as w
 ) as w
 ),
@@ -599,6 +602,8 @@ left join s1_steps as e1 on e1.k0 = q.k0 and e1.n = ew.n1
 ) as w
 ),
 s2_rows as (
+select k0, h, o0, x15, x16
+from (
 select w.*,
   case when x13 = 0 then x14 end as x15,
   case when x13 = 1 then x14 end as x16
@@ -641,6 +646,7 @@ select collate(cast(t.`line` as string), '') as k0,
   t.`delay` as x0
 from `shop`.`trips` as t
 where collate(cast(t.`line` as string), '') is not null and unix_micros(t.`arrived`) is not null and t.`late`
+) as w
 ) as w
 ) as w
 ) as w
@@ -730,6 +736,8 @@ left join fading0 on fading0.r = q.r
 ) as w
 ),
 s3_rows as (
+select k0, h, o0, x34
+from (
 select w.*,
   div(x32, 268435456) as x34
 from (
@@ -804,6 +812,7 @@ select collate(cast(t.`line` as string), '') as k0,
   cast(t.`seats` as int64) as x0
 from `shop`.`trips` as t
 where collate(cast(t.`line` as string), '') is not null and unix_micros(t.`published`) is not null
+) as w
 ) as w
 ) as w
 ) as w

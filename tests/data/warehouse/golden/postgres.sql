@@ -234,6 +234,8 @@ offset 0
 ) as w
 ),
 s0_rows as (
+select k0, h, o0, x0, x1, x2, x3, x5, x7, x8, x9, x10
+from (
 select w.*,
   x7 / 6 as x8
 from (
@@ -257,6 +259,7 @@ where (cast(t."line" as text) collate "C") is not null and cast(extract(epoch fr
 offset 0
 ) as w
 offset 0
+) as w
 ) as w
 ),
 s0_steps as (
@@ -613,6 +616,8 @@ left join s1_steps as e1 on e1.k0 = q.k0 and e1.n = ew.n1
 ) as w
 ),
 s2_rows as (
+select k0, h, o0, x15, x16
+from (
 select w.*,
   case when x13 = 0 then x14 end as x15,
   case when x13 = 1 then x14 end as x16
@@ -674,6 +679,7 @@ offset 0
 offset 0
 ) as w
 offset 0
+) as w
 ) as w
 ),
 s2_steps as (
@@ -759,6 +765,8 @@ offset 0
 ) as w
 ),
 s3_rows as (
+select k0, h, o0, x34
+from (
 select w.*,
   x32 / 268435456 as x34
 from (
@@ -866,6 +874,7 @@ offset 0
 offset 0
 ) as w
 offset 0
+) as w
 ) as w
 ),
 s3_steps as (

@@ -227,6 +227,8 @@ from asked
 ) as w
 ),
 s0_rows as (
+select k0, h, o0, x0, x1, x2, x3, x5, x7, x8, x9, x10
+from (
 select w.*,
   cast((x7 - x7 % 6) / 6 as bigint) as x8
 from (
@@ -247,6 +249,7 @@ select collate(cast(t."line" as text), '') as k0,
   case when (collate(cast(t."note" as text), '') = '\\ 7') then 1 when (collate(cast(t."note" as text), '') = 'it\'s') then 0 end as x9
 from "shop"."trips" as t
 where collate(cast(t."line" as text), '') is not null and date_part(epoch_microsecond, t."arrived") is not null
+) as w
 ) as w
 ) as w
 ),
@@ -532,6 +535,8 @@ asof join s1_steps as e1 match_condition (q.q5 >= e1.h) on e1.k0 = q.k0
 ) as w
 ),
 s2_rows as (
+select k0, h, o0, x15, x16
+from (
 select w.*,
   case when x13 = 0 then x14 end as x15,
   case when x13 = 1 then x14 end as x16
@@ -574,6 +579,7 @@ select collate(cast(t."line" as text), '') as k0,
   t."delay" as x0
 from "shop"."trips" as t
 where collate(cast(t."line" as text), '') is not null and date_part(epoch_microsecond, t."arrived") is not null and t."late"
+) as w
 ) as w
 ) as w
 ) as w
@@ -642,6 +648,8 @@ left join fading0 on fading0.r = q.r
 ) as w
 ),
 s3_rows as (
+select k0, h, o0, x34
+from (
 select w.*,
   cast((x32 - x32 % 268435456) / 268435456 as bigint) as x34
 from (
@@ -716,6 +724,7 @@ select collate(cast(t."line" as text), '') as k0,
   cast(t."seats" as bigint) as x0
 from "shop"."trips" as t
 where collate(cast(t."line" as text), '') is not null and date_part(epoch_microsecond, t."published") is not null
+) as w
 ) as w
 ) as w
 ) as w
