@@ -22,10 +22,10 @@ BESIDE_BYTES: Final = 256 * 10**6
 LEAST_ROWS: Final = 1 << 14
 """Fewer rows are never built at once, for sorting the streams would cost more than all else."""
 
-_STREAM_FACTOR: Final = 3
+STREAM_FACTOR: Final = 3
 """A stream's columns, and what they are sorted and joined by."""
 
-_VALUE_BYTES: Final = 48
+VALUE_BYTES: Final = 48
 """A value of a slice: read or built, copied once, and on its way to the file."""
 
 
@@ -63,8 +63,8 @@ def size_slices(plan: Plan, streams: Mapping[str, pl.DataFrame], memory_bytes: i
         streams: the tables read through streams.
         memory_bytes: the amount.
     """
-    held = _STREAM_FACTOR * sum(rows.estimated_size() for rows in streams.values())
-    row = _VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + len(plan.spine.key) + 3)
+    held = STREAM_FACTOR * sum(rows.estimated_size() for rows in streams.values())
+    row = VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + len(plan.spine.key) + 3)
     return max(LEAST_ROWS, int(memory_bytes - held) // row)
 
 
