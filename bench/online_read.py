@@ -7,6 +7,9 @@ of every prediction, takes for one entity and for a hundred. Then five exact win
 series of 10 and of 100,000 events. Values are compared with what was written. With --feast, the Python of an
 environment with feast[redis]: its SDK reads the same values of 20,000 entities from the same Redis server.
 
+Beside them stands what no reader can go below: in LMDB a transaction with as many gets and unpacks as there are
+values to read, in Redis a round trip of PING, with nothing around it.
+
 The rounds of all stores alternate. Times are wall (p50, p99) and processor microseconds a call of the reading process.
 Exits with 1 if a value differs, or a processor time or p50 is over the bounds: 20 us for one entity and 500 for a
 hundred (LMDB), 100 and 1,500 (Redis), 150 for the windows of one entity (LMDB), a difference of 20 % between the
@@ -208,6 +211,7 @@ def measure(
             right &= [tuple(each.values) for each in found] == [values[user] for user in users]
             right &= check_windows(window) if number == 0 else True
             calls: dict[str, list[Callable[[], object]]] = {
+                **list_floors(stores[name][0], layout, users),
                 "1 entity": [lambda row=row, read=reader.read: read([row], [NOW]) for row in batch[:20]],
                 "100 entities": [lambda read=reader.read, batch=batch, at=at: read(batch, at)],
             }
@@ -220,6 +224,32 @@ def measure(
                 else:
                     Spent().add(each)
     return right, spent
+
+
+def list_floors(store: Online, layout: Layout, users: Sequence[int]) -> dict[str, list[Callable[[], object]]]:
+    """Return what a store takes at least: bare gets and unpacks in LMDB, a bare round trip in Redis."""
+    (pack,) = find_packs(layout)
+    unpack, inner = pack.packing.unpack_from, vars(store)
+    if isinstance(store, LmdbOnline):
+        handle, tail = inner["_handle"], ((1 << 63) - 1).to_bytes(8, "big")
+        names = [pack.name((user,)) + tail for user in users]
+
+        def get(wanted: Sequence[bytes]) -> None:
+            with handle.begin() as reading:
+                for name in wanted:
+                    unpack(reading.get(name))
+
+        return {"bare, 1": [lambda name=name: get([name]) for name in names[:20]], "bare, 100": [lambda: get(names)]}
+    if isinstance(store, RedisOnline):
+        connection = inner["_session"]._connection
+        ping = b"*1\r\n$4\r\nPING\r\n"
+
+        def exchange() -> None:
+            connection._sock.sendall(ping)
+            connection._sock.recv(64)
+
+        return {"bare round trip": [exchange] * 20}
+    return {}
 
 
 def run_feast(python: str, rows: pl.DataFrame, port: int, scratch: Path, rounds: int) -> dict[str, list[float]]:
