@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from shipway.core import window as w
-from shipway.core.feature import Entity, FeatureView, Source
+from shipway.core.feature import Entity, Expr, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.data.feed import make_feed
 from shipway.data.materialisation import Materialiser
@@ -89,7 +89,7 @@ def read_ways(length: int, rows: int) -> bool:
         asks = Source("asks", ("id",), (), {"always": ("at", "user")})
         posts = Source("posts", ("no",), (), {"done": ("user", *table.columns[3:])})
         other = Source("others", ("no",), (), {"done": ("user", *table.columns[3:])})
-        features = {name: w.newest(posts.event("done")[name]) for name in columns}
+        features: dict[str, Expr] = {name: w.newest(posts.event("done")[name]) for name in columns}
         features["age"] = w.age(other.event("done"))  # so that there is a pack
         views = (FeatureView("user", Entity("user", ("user",)), features),)
         tables = {

@@ -6,20 +6,23 @@ import msgspec
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shipway.core import window as w
+from shipway.core.change import write_position
 from shipway.core.contract import Contract, Field
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.core.raw import RawSection
 from shipway.data.consumer import Consumer, Outlet
-from shipway.data.feeding import OnlineSink
+from shipway.data.feeding import OnlineSink, make_rows, refuse_mixing
 from shipway.data.frame import build_frame
 from shipway.data.kept import ABSENT, DELETED, POSITION, live
 from shipway.data.plan import plan_views
 from shipway.data.record import DEAD, Changes
-from shipway.data.sink import LakeSink, Load, Tally, fold_pending
+from shipway.data.sink import LakeSink, Load, Tally, fold_pending, read_whole
 from shipway.data.upkeep import Upkeep
 from shipway.serving.reader import FeatureReader
 from shipway.testing.fake import MemoryChanges, MemoryOnline, make_tables
@@ -120,21 +123,57 @@ def test_a_copy_is_applied_once_it_is_whole():
         changes = [Changes(frame.with_columns(pl.col("done").cast(SCHEMA["done"])))]
         return Load(changes, CONTRACT, pl.DataFrame(schema=DEAD), Tally(), **how)
 
-    sink.apply(load(1, 2, anew=True), b"a")
+    a, b, c = (write_position({"all": place}) for place in "abc")
+    sink.apply(load(1, 2, anew=True), a)
     assert read(online)[0][0] == 2
-    sink.apply(load(7, anew=True, partial=True), b"b")
-    assert sink.position() == b"a"
+    sink.apply(load(7, anew=True, partial=True), b)
+    assert sink.position() == a
     assert read(online)[0][0] == 2
-    sink.apply(load(8, 9), b"c")
+    sink.apply(load(8, 9), c)
     assert read(online)[0][0] == 3
-    assert OnlineSink(Upkeep(LAYOUT, PLAN, online, lateness_us=0), RAW, CALLS, make_calls).position() == b"c"
+    assert OnlineSink(Upkeep(LAYOUT, PLAN, online, lateness_us=0), RAW, CALLS, make_calls).position() == c
+
+
+@given(
+    written=st.lists(
+        st.tuples(st.integers(0, 3), st.integers(0, 9), st.sampled_from(["s0", "s1", None]), st.integers(0, 59)),
+        max_size=12,
+    ),
+    shuffle=st.randoms(use_true_random=False),
+)
+@settings(max_examples=40)
+def test_changes_that_say_their_order_count_in_it_whenever_they_come(written, shuffle):
+    raw = msgspec.structs.replace(RAW, landing="debezium")
+    lake, online = make_tables(), MemoryOnline()
+    upkeep = Upkeep(LAYOUT, PLAN, online, lateness_us=0)
+    sinks = [LakeSink(lake, raw), OnlineSink(upkeep, raw, CALLS, make_calls)]
+    changes = [
+        (no, START_US + minute * MINUTE, shop, 1.0 + place, f"{place:03d}", shop is None, [])
+        for place, (no, _, shop, minute) in enumerate(written)
+    ]
+    twice = [*changes, *changes[::2]]
+    shuffle.shuffle(twice)
+    hidden = {POSITION: pl.String, DELETED: pl.Boolean, ABSENT: pl.List(pl.String)}
+    for number in range(0, len(twice), 3):
+        rows = pl.DataFrame(twice[number : number + 3], schema={**SCHEMA, "done": pl.Int64, **hidden}, orient="row")
+        came = Changes(rows.with_columns(pl.col("done").cast(SCHEMA["done"])))
+        for sink in sinks:
+            load = Load([came], CONTRACT, pl.DataFrame(schema=DEAD), Tally())
+            sink.apply(load, write_position({"all": f"{number:03d}"}))
+    if not twice:
+        return
+    kept = read_whole(lake, lake.get(lake.head("stream/calls")).tables, raw)
+    frame = build_frame(PLAN, {"asks": ASKED, "calls": make_calls(live(kept))})
+    wanted = frame.select(pl.col(LAYOUT.columns).cast(pl.Float64)).to_numpy()
+    assert np.array_equal(read(online), wanted, equal_nan=True)
 
 
 @pytest.mark.parametrize("contract", [CONTRACT, Contract({})])
 def test_a_position_moves_without_a_change(contract):
     sink = OnlineSink(Upkeep(LAYOUT, PLAN, MemoryOnline(), lateness_us=0), RAW, CALLS, make_calls)
-    sink.apply(Load([], contract, pl.DataFrame(schema=DEAD), Tally()), b"a")
-    assert sink.position() == b"a"
+    at = write_position({"all": "a"})
+    sink.apply(Load([], contract, pl.DataFrame(schema=DEAD), Tally()), at)
+    assert sink.position() == at
 
 
 def test_sources_that_are_not_made_row_by_row_are_refused():
@@ -149,3 +188,27 @@ def test_values_that_were_left_out_are_refused():
     frame = pl.DataFrame({"no": [1], POSITION: ["1"], DELETED: [False], ABSENT: [["shop"]]})
     with pytest.raises(ShipwayError, match=r"SW-222(.|\n)*REPLICA IDENTITY FULL"):
         sink.apply(Load([Changes(frame)], CONTRACT, pl.DataFrame(schema=DEAD), Tally()), b"a")
+
+
+@pytest.mark.parametrize("wrong", ["rank", "key"])
+def test_rows_that_depend_on_others_are_refused(wrong):
+    def make(calls):
+        return calls.with_columns(pl.col("amount").rank() if wrong == "rank" else pl.col("no").cast(pl.String))
+
+    rows = [(n, START_US, "s0", float(n), n == 4) for n in range(9)]
+    kept = pl.DataFrame(rows, schema={**SCHEMA, "done": pl.Int64, DELETED: pl.Boolean}, orient="row")
+    kept = kept.with_columns(pl.col("done").cast(SCHEMA["done"]))
+    with pytest.raises(ShipwayError, match="SW-106"):
+        refuse_mixing(CALLS, make, kept, make_rows(CALLS, make, kept))
+    refuse_mixing(CALLS, make_calls, kept, made := make_rows(CALLS, make_calls, kept))
+    assert made.filter(DELETED)["no"].to_list() == [4]
+
+
+def test_rows_that_the_function_leaves_out_are_gone():
+    rows = [(n, START_US, "s0", float(n), False) for n in range(3)]
+    kept = pl.DataFrame(rows, schema={**SCHEMA, "done": pl.Int64, DELETED: pl.Boolean}, orient="row")
+    kept = kept.with_columns(pl.col("done").cast(SCHEMA["done"]))
+    for least, there in ((1, [1, 2]), (7, [])):
+        made = make_rows(CALLS, lambda calls, least=least: calls.filter(pl.col("amount") >= least), kept)
+        assert made.filter(~pl.col(DELETED))["no"].to_list() == there
+        assert made.height == 3

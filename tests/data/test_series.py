@@ -14,9 +14,9 @@ from shipway.core.online import Series
 from shipway.data.run import Contributions
 from shipway.data.series import SeriesWriter, list_drops, list_puts
 from shipway.maths.expression import Column
+from shipway.serving.block import Block
 from shipway.serving.cell import Extremum
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block
 from shipway.testing.fake.online import MemoryOnline
 
 EARLIEST, LATEST = -(1 << 63), (1 << 63) - 1

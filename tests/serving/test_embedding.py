@@ -21,6 +21,8 @@ from shipway.data.pack import PackedOnline
 from shipway.data.plan import AT, plan_views
 from shipway.maths.embedding import pack_numbers
 from shipway.serving.reader import FeatureReader
+from shipway.serving.refusal import RefusedError
+from shipway.serving.request import check_row
 from shipway.testing.fake.online import MemoryOnline
 from shipway.testing.schema import schema_of
 
@@ -194,3 +196,23 @@ def test_what_cannot_be_made_of_embeddings_is_refused_alike_offline_and_online(f
     with pytest.raises(ShipwayError, match=why) as refused:
         FeatureReader(make_layout("asks", ("id",), views, schema_of(tables)), MemoryOnline())
     assert refused.value.code == "SW-203"
+
+
+LAYOUT = make_layout("asks", ("id",), VIEWS[:1], schema_of(make_tables([], [], [])))
+
+
+@pytest.mark.parametrize("sent", [[1, 0.1, -0.0], np.array([1, 0.1, -0.0], dtype=np.float32)])
+def test_a_request_brings_an_embedding_as_a_list(sent):
+    row = check_row({"id": 7, "page": sent}, LAYOUT)
+    assert row == {"id": 7, "page": np.array([1, 0.1, -0.0], dtype=np.float32).tobytes()}
+    assert check_row({"id": 7, "page": None}, LAYOUT)["page"] is None
+
+
+@pytest.mark.parametrize(
+    "sent", [[1.0, 2.0], [1.0] * 4, [], 1.0, "abc", [[1.0, 2.0, 3.0]], [1.0, None, 2.0], [1.0, 1e39, 2.0]]
+)
+def test_a_request_with_another_length_is_refused(sent):
+    with pytest.raises(RefusedError) as refused:
+        check_row({"id": 7, "page": sent}, LAYOUT)
+    assert refused.value.status == 422
+    assert "a list of 3 finite numbers" in refused.value.error.fact

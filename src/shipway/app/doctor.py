@@ -218,6 +218,13 @@ def _stream(line: StreamLine) -> Symptom:
     said = f"{write_plural(line.changes, 'change')}, {write_plural(line.dead, 'dead letter')}"
     if line.lag_us is not None:
         said += f", committed {format_duration(line.lag_us - line.lag_us % 1_000)} after the latest happened"
+    if line.online is not None:
+        said += f", {'level with' if line.online.level else 'behind it in'} online store {line.online.store}"
+    if line.online is not None and line.online.refused:
+        said += f", which has refused {write_plural(line.online.refused, 'change')} of what is long past"
+        return Symptom(what=what, health="note", said=said, hint="shipway features materialise builds it anew")
+    if line.online is not None and not line.online.level:
+        return Symptom(what=what, health="note", said=said, hint=f"shipway stream {line.name} brings it up to the lake")
     if line.dead:
         hint = f"shipway stream --dead {line.name} shows them and why"
         return Symptom(what=what, health="note", said=said, hint=hint)

@@ -1,7 +1,7 @@
 """Features as known at an instant: of one entity, of one row, or of all rows of a model as a file."""
 
 import io
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +10,7 @@ import msgspec
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
+from shipway.app.engine import build_slices_of
 from shipway.app.instant import read_instant, write_instant
 from shipway.app.project import Project
 from shipway.app.target import check_target
@@ -23,6 +24,7 @@ from shipway.core.registry import Registry
 from shipway.data.embedding import is_embedding, write_lists
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, Plan, plan_frame, plan_views
+from shipway.data.slice import write_slices
 from shipway.data.spine import (
     ASKED,
     ask,
@@ -33,7 +35,8 @@ from shipway.data.spine import (
     spine_like,
     spine_of,
 )
-from shipway.kit.file import write_atomic
+from shipway.infra.table import GROUP_ROWS
+from shipway.kit.file import stage_file, write_atomic
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Constant
 
@@ -133,17 +136,17 @@ def export_frame(
         fact = f"the period from {write_instant(start, zone)} to {write_instant(end, zone)} ends before it starts"
         raise ShipwayError("SW-106", fact, "exchange --from and --to")
     check_target(path)
-    if where is None:
-        plan = plan_frame(model, project.registry.sources)
-        with closing(Workspace(project)) as workspace:
-            frame = build_frame(plan, _read_tables(workspace, plan.tables))
-    else:
-        frame = build_warehouse_frame(project, where, name)
     asked = pl.col(AT).to_physical()
-    frame = frame.filter(
-        pl.lit(True) if start is None else asked >= start, pl.lit(True) if end is None else asked < end
+    within = (
+        pl.lit(True) if start is None else asked >= start,
+        pl.lit(True) if end is None else asked < end,
     )
-    return write_frame(frame, path)
+    if where is not None:
+        return write_frame(build_warehouse_frame(project, where, name).filter(within), path)
+    plan = plan_frame(model, project.registry.sources)
+    with closing(Workspace(project)) as workspace:
+        slices = build_slices_of(workspace, plan, workspace.admitted(plan.tables))
+        return write_parts((part.filter(within) for part in slices), path)
 
 
 def check_ending(path: Path) -> None:
@@ -169,6 +172,30 @@ def write_frame(frame: pl.DataFrame, path: Path) -> Exported:
     with translate_fault(path):
         write_atomic(path, content.getvalue())
     return Exported(path=str(path), rows=frame.height, columns=frame.width)
+
+
+def write_parts(parts: Iterator[pl.DataFrame], path: Path) -> Exported:
+    """Write a frame that comes in parts, at least one, to a Parquet or CSV file; the file is whole or absent.
+
+    Raises:
+        ShipwayError: SW-601 or SW-602 if it cannot be written; what making the parts refuses.
+    """
+    rows = columns = 0
+
+    def count() -> Iterator[pl.DataFrame]:
+        nonlocal rows, columns
+        for part in parts:
+            rows, columns = rows + part.height, part.width
+            yield part
+
+    with translate_fault(path), stage_file(path.parent) as staged:
+        if path.suffix == ".csv":
+            for place, part in enumerate(count()):
+                staged.write(part.write_csv(include_header=not place).encode())
+        else:
+            write_slices(count(), staged.path, compression="zstd", statistics=True, row_group_size=GROUP_ROWS)
+        staged.publish(path)
+    return Exported(path=str(path), rows=rows, columns=columns)
 
 
 def _of_row(

@@ -1,16 +1,19 @@
-"""Following streams: what changes in raw inputs is taken into the lake until somebody stops it."""
+"""Following streams: what changes in raw inputs goes into the lake and the online store until somebody stops it."""
 
 import signal
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 from typing import Final
 
 from shipway.app.count import write_plural
+from shipway.app.current import CurrentStore
 from shipway.app.intake import load_contract, store_contract
+from shipway.app.joining import Joined
 from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project
 from shipway.app.stream import find_streams
@@ -27,6 +30,8 @@ from shipway.ports.adapter import BUILT_IN, load_adapter
 from shipway.ports.changes import Changes
 
 LOCK: Final = "stream.lock"
+ONLINE_S: Final = 0.2
+"""How long changes may wait until they are in the online store."""
 LAKE_S: Final = 1.0
 """How long changes may wait until they are committed to the lake."""
 WAIT_S: Final = 0.25
@@ -57,10 +62,10 @@ def run_streams(
     """
     raws = find_streams(project, names)
     stop, failures = threading.Event(), list[BaseException]()
-    with hold_streams(project), _stopped_by_signals(stop):
+    with hold_streams(project), _stopped_by_signals(stop), closing(CurrentStore(project.root)) as current:
+        each = [_Following(raw, once, stop, watch, current) for raw in raws]
         threads = [
-            threading.Thread(target=partial(_run, project, raw, once, anew, stop, watch, failures), name=raw.name)
-            for raw in raws
+            threading.Thread(target=partial(_run, project, one, anew, failures), name=one.raw.name) for one in each
         ]
         for thread in threads:
             thread.start()
@@ -107,53 +112,77 @@ def hold_streams(project: Project) -> Generator[None]:
         yield
 
 
-def _run(
-    project: Project,
-    raw: Raw,
-    once: bool,
-    anew: bool,
-    stop: threading.Event,
-    watch: Watch,
-    failures: list[BaseException],
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """One stream on its way, and what its thread shares with the others.
+
+    Attributes:
+        raw: the stream.
+        once: whether it ends once its source has nothing more.
+        stop: set when it is to end.
+        watch: told what happens.
+        current: the online store.
+    """
+
+    raw: Raw
+    once: bool
+    stop: threading.Event
+    watch: Watch
+    current: CurrentStore
+
+    def tell(self, said: str) -> None:
+        """Tell who watches."""
+        self.watch(Event(stage="note", step=f"stream {self.raw.name}", said=said))
+
+
+def _run(project: Project, one: _Following, anew: bool, failures: list[BaseException]) -> None:
     """Follow one stream; what goes wrong is kept, and stops the others."""
     wait_s = PATIENCE_S[0]
     try:
         with closing(Workspace(project)) as workspace:
             if anew:
-                workspace.tables.drop(branch_of(raw.name))
+                workspace.tables.drop(branch_of(one.raw.name))
             while True:
                 try:
-                    return _follow(workspace, raw, once, stop, watch)
+                    return _follow(workspace, one)
                 except ShipwayError as error:
-                    if error.code != "SW-607" or once or stop.is_set():
+                    if error.code != "SW-607" or one.once or one.stop.is_set():
                         raise
-                    watch(Event(stage="note", step=f"stream {raw.name}", said=f"{error.fact}; it is tried again"))
-                    stop.wait(wait_s)
+                    one.tell(f"{error.fact}; it is tried again")
+                    one.stop.wait(wait_s)
                     wait_s = min(2 * wait_s, PATIENCE_S[1])
     except BaseException as error:  # noqa: BLE001 - it is raised again where somebody waits for it
         failures.append(error)
-        stop.set()
+        one.stop.set()
 
 
-def _follow(workspace: Workspace, raw: Raw, once: bool, stop: threading.Event, watch: Watch) -> None:
-    project = workspace.project
-    sink = LakeSink(workspace.tables, raw)
-    contract = load_contract(project, raw)
+def _follow(workspace: Workspace, one: _Following) -> None:
+    """Follow a stream into the lake and whatever store counts, until it is to end."""
+    lake, joined = LakeSink(workspace.tables, one.raw), Joined(one.current, one.raw, one.tell)
     told_s = time.monotonic()
-    with closing(open_changes(workspace, raw)) as source:
-        consumer = Consumer(
-            raw, source, [Outlet(sink, LAKE_S)], contract=contract, tally=sink.tally, learned=_store(project, raw)
-        )
-        while not stop.is_set():
-            came = consumer.step(wait_s=0 if once else WAIT_S)
-            if once and not came and consumer.drained:
+    with closing(open_changes(workspace, one.raw)) as source, closing(joined):
+        while True:
+            joined.begin(lake)
+            consumer = _consume(workspace.project, one.raw, source, lake, joined)
+            drained = False
+            while not (one.stop.is_set() or drained or joined.is_over(consumer, lake)):
+                came = consumer.step(wait_s=0 if one.once else WAIT_S)
+                drained = one.once and not came and consumer.drained
+                if time.monotonic() - told_s >= TELL_S:
+                    told_s = time.monotonic()
+                    one.tell(say_tally(consumer.tally))
+            consumer.flush()
+            if one.stop.is_set() or (drained and not joined.is_over(consumer, lake)):
                 break
-            if time.monotonic() - told_s >= TELL_S:
-                told_s = time.monotonic()
-                watch(Event(stage="note", step=f"stream {raw.name}", said=say_tally(consumer.tally)))
-        consumer.flush()
-        watch(Event(stage="note", step=f"stream {raw.name}", said=say_tally(consumer.tally)))
+        one.tell(say_tally(consumer.tally))
+        if one.once:
+            joined.refuse()
+
+
+def _consume(project: Project, raw: Raw, source: Changes, lake: LakeSink, joined: Joined) -> Consumer:
+    outlets = [Outlet(lake, LAKE_S), *(Outlet(sink, ONLINE_S) for sink in joined.sinks)]
+    contract = load_contract(project, raw)
+    return Consumer(raw, source, outlets, contract=contract, tally=lake.tally, learned=_store(project, raw))
 
 
 def say_tally(tally: Tally) -> str:

@@ -14,17 +14,14 @@ from polars.exceptions import PolarsError
 
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.count import write_plural
-from shipway.app.engine import build_apart
+from shipway.app.engine import build_slices_of
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
 from shipway.core.model import Model
 from shipway.core.table import Snapshot
-from shipway.data.batch import PIECE_ROWS, Parts
-from shipway.data.frame import build_slices
 from shipway.data.plan import AT, LABEL_KNOWN_AT, Plan, plan_frame
-from shipway.data.slice import size_slices, spine_columns, stream_columns, table_columns, write_slices
-from shipway.kit.size import parse_size
+from shipway.data.slice import write_slices
 
 _OS_ERROR = re.compile(r"os error (\d+)")
 _PARQUET: Final[dict[str, Any]] = {
@@ -150,14 +147,7 @@ def translate_damage(path: Path) -> Generator[None]:
 def _frame(
     runner: Runner, plan: Plan, snapshots: dict[str, Snapshot], refuse: bool, report: Callable[[int, int], None]
 ) -> Made:
-    config = runner.workspace.project.config
-    slices: Iterator[pl.DataFrame]
-    if config.compute.engine != "here" and refuse:
-        slices = iter([build_apart(config.compute, plan, _read(runner, plan, snapshots))])
-    elif config.resources.memory:
-        slices = _slices(runner, plan, snapshots, parse_size(config.resources.memory), refuse=refuse, report=report)
-    else:
-        slices = build_slices(plan, _read(runner, plan, snapshots), refuse=refuse, report=report)
+    slices = build_slices_of(runner.workspace, plan, snapshots, refuse=refuse, report=report)
     path, rows, settled = runner.workspace.scratch("frame.parquet"), 0, 0
 
     def count() -> Iterator[pl.DataFrame]:
@@ -174,31 +164,3 @@ def _frame(
     if settled:
         said += f"; {write_plural(settled, 'row')} asked about when the outcome was known, left without a label"
     return Made({"frame": ("frame", path, facts)}, said=said)
-
-
-def _read(runner: Runner, plan: Plan, snapshots: dict[str, Snapshot]) -> dict[str, pl.DataFrame]:
-    lake = runner.workspace.tables
-    return {name: lake.read(snapshots[name], columns) for name, columns in table_columns(plan).items()}
-
-
-def _slices(
-    runner: Runner,
-    plan: Plan,
-    snapshots: dict[str, Snapshot],
-    memory_bytes: int,
-    *,
-    refuse: bool,
-    report: Callable[[int, int], None],
-) -> Iterator[pl.DataFrame]:
-    """Build a frame within an amount of memory: the spine is read in parts, and only the columns that are needed."""
-    lake = runner.workspace.tables
-    streams = {name: lake.read(snapshots[name], columns) for name, columns in stream_columns(plan).items()}
-    rows = size_slices(plan, streams, memory_bytes)
-    asked, columns = snapshots[plan.spine.name], spine_columns(plan)
-    schema = lake.read_parts(asked, columns, rows=1)
-    spine = Parts(next(schema).schema, partial(_read_parts, runner, asked, min(rows, PIECE_ROWS)))
-    return build_slices(plan, streams, spine=spine, rows=rows, refuse=refuse, report=report)
-
-
-def _read_parts(runner: Runner, snapshot: Snapshot, rows: int, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
-    return runner.workspace.tables.read_parts(snapshot, columns, rows=rows)

@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import Final
 
 import msgspec
-import numpy as np
 import polars as pl
 
 from shipway.adapters.file.fault import translate_fault
+from shipway.app.difference import read_changes, read_columns
+from shipway.app.filling import fill_rows, update_rows
+from shipway.app.handover import find_followed, hold_online, lateness_of
+from shipway.app.known import check_rows
 from shipway.app.project import Project
+from shipway.app.release import manifest_of
 from shipway.app.replay.store import VIEWS
 from shipway.app.workspace import Workspace
 from shipway.core.column import Kind, Schema, read_kinds, row_columns
@@ -19,34 +22,22 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, view_entities, windows_of
 from shipway.core.feature_set import FILE, VERSION, FeatureSet, FeatureSets
 from shipway.core.online import Layout, make_layout
+from shipway.core.raw import Raw
 from shipway.core.table import Commit
-from shipway.data.kept import DELETED
-from shipway.data.known import find_early_reads
 from shipway.data.newest import fill_newest, find_stored
+from shipway.data.pack import PackedOnline
 from shipway.data.plan import Plan, plan_views
 from shipway.data.renewal import renew_newest
-from shipway.data.slice import stream_columns
 from shipway.data.spine import ASKED, ask_view, spine_of
 from shipway.data.upkeep import Upkeep
 from shipway.kit.file import write_atomic
-from shipway.maths.embedding import length_of
 from shipway.maths.expression import Constant
-from shipway.ports.online import list_online, open_online, remove_online
+from shipway.ports.online import Online, list_online, open_online, remove_online
 
 PREFIX: Final = VIEWS
 """What the names of these stores begin with."""
-_DTYPES: Final[dict[Kind, pl.DataType]] = {
-    "int": pl.Int64(),
-    "float": pl.Float64(),
-    "text": pl.String(),
-    "bool": pl.Boolean(),
-    "instant": pl.Datetime("us", "UTC"),
-}
-"""The types of columns by their kinds; of embeddings they also say a length."""
 BATCH: Final = 50_000
 """Rows that are applied in one write."""
-MANY: Final = 8
-"""Of how many stored rows one may change so that changing them one by one costs less than writing all."""
 
 
 class Materialised(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +51,7 @@ class Materialised(msgspec.Struct, frozen=True, kw_only=True):
         same: rows that said what was there already.
         sets: the names that are served.
         left_out: the names that are not, and why.
+        followed: the sources that follow their streams, and have what these have committed.
     """
 
     online: str
@@ -69,19 +61,22 @@ class Materialised(msgspec.Struct, frozen=True, kw_only=True):
     same: int
     sets: tuple[str, ...]
     left_out: dict[str, str]
+    followed: tuple[str, ...] = ()
 
 
-def materialise(project: Project, *, until: int | None = None) -> Materialised:
+def materialise(project: Project, *, until: int | None = None, anew: bool = False) -> Materialised:
     """Bring the online store of a project's views and models up to the data on its main branch.
 
     Only rows that are new or changed since the last time are applied. A change that reaches further back than the store
     still does, and other features than it was made for, build another store beside it; whoever reads goes on with the
-    old one until the new one is whole.
+    old one until the new one is whole. Of a source that follows a stream the store gets what the stream has committed,
+    so that `shipway stream` goes on from there.
 
     Args:
         project: whose.
         until: an instant up to which everything known is on the main branch, microseconds since 1970 UTC; by default
             the project's present.
+        anew: whether another store is built, whatever there is.
 
     Raises:
         ShipwayError: SW-401 if no data was admitted, SW-104 if the project declares no view that can be served, SW-301
@@ -91,13 +86,13 @@ def materialise(project: Project, *, until: int | None = None) -> Materialised:
     with closing(Workspace(project)) as workspace, workspace.hold():
         commit = workspace.main_commit()
         kinds: Schema = {table: read_kinds(snapshot.columns) for table, snapshot in commit.tables.items()}
-        sets, left_out = _declare_sets(project, kinds)
-        layout, plans = _union(sets, kinds), _plan(workspace, sets)
+        sets, left_out = _declare_sets(workspace, kinds)
+        layout, plans = _union(sets, kinds), plan_sets(workspace, sets)
         before = read_sets(project)
         instant = workspace.now if until is None else until
         name = "" if before is None else before.online
         done = None
-        if name.startswith(f"{PREFIX}{layout.namespace}-"):
+        if name.startswith(f"{PREFIX}{layout.namespace}-") and not anew:
             done = _update(workspace, commit, layout, sets, plans, name, instant)
         anew = done is None
         if done is None:
@@ -106,17 +101,39 @@ def materialise(project: Project, *, until: int | None = None) -> Materialised:
         applied, same = done
         schema = {table: kinds for table, kinds in layout.schema.items() if table != ASKED}
         uri = project.config.online.uri
+        notes = {source: project.registry.note("source", source).fresh_us for source in list_sources(layout)}
         described = FeatureSets(
-            version=VERSION, uri=uri, online=name, spine=ASKED, series=layout.series, schema=schema, sets=sets
+            version=VERSION,
+            uri=uri,
+            online=name,
+            spine=ASKED,
+            series=layout.series,
+            schema=schema,
+            sets=sets,
+            fresh={source: expected for source, expected in notes.items() if expected is not None},
         )
-        path = workspace.folder / FILE
-        with translate_fault(path):
-            # Not in canonical form, which sorts names: features are answered in the order they were declared in.
-            write_atomic(path, msgspec.json.encode(described))
+        _declare(workspace, described, before)
         _sweep(workspace, {name, *([] if before is None else [before.online])})
         return Materialised(
-            online=name, until=instant, anew=anew, applied=applied, same=same, sets=tuple(sets), left_out=left_out
+            online=name,
+            until=instant,
+            anew=anew,
+            applied=applied,
+            same=same,
+            sets=tuple(sets),
+            left_out=left_out,
+            followed=tuple(find_followed(workspace, list_sources(layout))),
         )
+
+
+def _declare(workspace: Workspace, described: FeatureSets, before: FeatureSets | None) -> None:
+    """Say what is served; whoever reads or writes looks at the file, so it is left alone where it says so already."""
+    # Not in canonical form, which sorts names: features are answered in the order they were declared in.
+    said = msgspec.json.encode(described)
+    path = workspace.folder / FILE
+    if before is None or msgspec.json.encode(before) != said:
+        with hold_online(workspace.folder), translate_fault(path):
+            write_atomic(path, said)
 
 
 def read_sets(project: Project) -> FeatureSets | None:
@@ -127,15 +144,16 @@ def read_sets(project: Project) -> FeatureSets | None:
         return None
 
 
-def _declare_sets(project: Project, kinds: Schema) -> tuple[dict[str, FeatureSet], dict[str, str]]:
-    """Return the sets that can be served, and why the others cannot."""
-    registry = project.registry
+def _declare_sets(workspace: Workspace, kinds: Schema) -> tuple[dict[str, FeatureSet], dict[str, str]]:
+    """Return the sets that can be served, and why the others cannot: what is declared, and what releases answer by."""
+    registry = workspace.project.registry
     sets: dict[str, FeatureSet] = {}
     left_out: dict[str, str] = {}
     named: dict[str, tuple[str, tuple[FeatureView, ...]]] = {
         name: (_row_table(view), (view,)) for name, view in registry.views.items()
     }
     named |= {name: (model.on.name, model.features) for name, model in registry.models.items() if name not in named}
+    named |= _find_released(workspace)
     for name, (table, views) in named.items():
         try:
             sets[name] = _make_set(table, views, kinds)
@@ -145,6 +163,24 @@ def _declare_sets(project: Project, kinds: Schema) -> tuple[dict[str, FeatureSet
         why = "; ".join(left_out.values()) or "none is declared"
         raise ShipwayError("SW-104", f"there is no view that can be served ({why})", "declare one of an entity")
     return sets, left_out
+
+
+def _find_released(workspace: Workspace) -> dict[str, tuple[str, tuple[FeatureView, ...]]]:
+    """Return the features of every version that a service routes to, as they were when it was made."""
+    state, sources = workspace.peek(), workspace.project.registry.sources
+    found: dict[str, tuple[str, tuple[FeatureView, ...]]] = {}
+    for service in state.services.values():
+        walking = service.walking
+        for variant in (service.stable, *(() if walking is None else (walking.candidate,))):
+            version = state.version(service.model, variant.version)
+            if version is not None and version.bundle is not None:
+                manifest = manifest_of(workspace, version)
+                exprs = [expr for view in manifest.views for expr in view.features.values()]
+                read = {node.stream.partition(".")[0] for expr in exprs for _, node in windows_of(expr, None)}
+                if not read <= sources.keys():
+                    continue
+                found[f"{service.model}@{variant.version}"] = manifest.spine, manifest.views
+    return found
 
 
 def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> FeatureSet:
@@ -158,11 +194,6 @@ def _make_set(table: str, views: tuple[FeatureView, ...], kinds: Schema) -> Feat
     own = tuple(ask_view(view, table) for view in views)
     make_layout(ASKED, (), own, kinds | {ASKED: asked})
     return FeatureSet(views=own, asked=asked)
-
-
-def _dtype_of(kind: Kind) -> pl.DataType:
-    length = length_of(kind)
-    return _DTYPES[kind] if length is None else pl.Array(pl.Float32, length)
 
 
 def _kind(column: str, tables: Iterable[str], kinds: Schema) -> Kind:
@@ -193,29 +224,10 @@ def _union(sets: Mapping[str, FeatureSet], kinds: Schema) -> Layout:
     return make_layout(ASKED, (), views, kinds | {ASKED: asked})
 
 
-def _plan(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str, Plan]:
+def plan_sets(workspace: Workspace, sets: Mapping[str, FeatureSet]) -> dict[str, Plan]:
+    """Return how the rows of each set are made features of, by the project's sources."""
     sources = workspace.project.registry.sources
     return {name: plan_views(spine_of(one.asked), Constant(0), one.views, sources) for name, one in sets.items()}
-
-
-def _check(
-    workspace: Workspace,
-    commit: Commit,
-    sets: Mapping[str, FeatureSet],
-    plans: Mapping[str, Plan],
-    tables: Mapping[str, pl.DataFrame],
-) -> None:
-    """Refuse features that read a value of these rows before it is known; what the asker brings is known."""
-    files, none = workspace.tables.files, np.empty(0, dtype=np.int64)
-    for name, plan in plans.items():
-        spine = pl.DataFrame(schema={"_row": pl.Int64()} | {c: _dtype_of(kind) for c, kind in sets[name].asked.items()})
-        others = {
-            table: pl.DataFrame(schema=files.types_of(commit.tables[table]))
-            for table in plan.tables[1:]
-            if table not in tables
-        }
-        for read in find_early_reads(plan, {**others, **tables, plan.spine.name: spine}, none):
-            raise read.refusal()
 
 
 def _update(
@@ -237,26 +249,31 @@ def _update(
         if error.code == "SW-605":
             return None
         raise
-    with closing(online):
+    with closing(online), hold_online(workspace.folder):
         if online.position() is None:
             return None
+        followed = find_followed(workspace, list_sources(layout))
+        plan = merge_plans(plans)
         try:
-            upkeep = Upkeep(layout, plan := _merge(plans), online, lateness_us=0, stored=False)
+            upkeep = _keep(layout, plan, online, followed)
         except ShipwayError as error:
             if error.code == "SW-805":
                 return None
             raise
+        if followed:
+            streams = {source: followed.get(source) for source in list_sources(layout)}
+            return update_rows(workspace, commit, upkeep, streams, sets, plans, until)
         stored = find_stored(layout, plan)
         applied = same = 0
-        for source in _sources(layout):
+        for source in list_sources(layout):
             before = upkeep.standing(source)
-            changes = _read_changes(workspace, commit, source, before.position)
+            changes = read_changes(workspace, commit, source, before.position)
             if changes is None or (changes.many and all(series.stored for series in layout.series)):
                 return None
-            _check(workspace, commit, sets, plans, {source: changes.come})
+            check_rows(workspace, commit, sets, plans, {source: changes.come})
             marks = [mark for stream, mark in upkeep.watermarks.items() if stream.partition(".")[0] == source]
             since = min(marks, default=until)
-            read = cache(partial(_read_source, workspace, commit, plans, source))
+            read = cache(partial(read_columns, workspace, commit, plans, source))
             rows = pl.concat([changes.removed, changes.before]), changes.come
             renewal = renew_newest(stored, source, online, rows, read, (since, max([until, *marks])))
             said, position = changes.list(), commit.id.encode()
@@ -281,11 +298,17 @@ def _build(
     """Fill a store from the beginning."""
     uri = workspace.project.config.online.uri
     remove_online(workspace.folder, uri, name)
-    tables = {source: _read_source(workspace, commit, plans, source) for source in _sources(layout)}
-    _check(workspace, commit, sets, plans, tables)
+    followed = find_followed(workspace, list_sources(layout))
+    if followed:
+        streams = {source: followed.get(source) for source in list_sources(layout)}
+        with closing(open_online(workspace.folder, uri, name)) as online:
+            upkeep = _keep(layout, merge_plans(plans), online, followed)
+            return fill_rows(workspace, commit, upkeep, streams, sets, plans, until)
+    tables = {source: read_columns(workspace, commit, plans, source) for source in list_sources(layout)}
+    check_rows(workspace, commit, sets, plans, tables)
     with closing(open_online(workspace.folder, uri, name)) as online:
-        plan, position = _merge(plans), commit.id.encode()
-        upkeep = Upkeep(layout, plan, online, lateness_us=0, stored=False)
+        plan, position = merge_plans(plans), commit.id.encode()
+        upkeep = _keep(layout, plan, online, followed)
         heights = {source: rows.height for source, rows in tables.items()}
         upkeep.fill(fill_newest(find_stored(layout, plan), tables, until), heights, position, watermark_us=until)
         applied = same = 0
@@ -299,67 +322,22 @@ def _build(
     return applied, same
 
 
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """How the rows of a source changed since a commit.
-
-    Attributes:
-        removed: rows that are gone.
-        before: rows that changed, as they were.
-        come: rows that are new, or as they are now.
-        of: how many rows there are.
-    """
-
-    removed: pl.DataFrame
-    before: pl.DataFrame
-    come: pl.DataFrame
-    of: int
-
-    @property
-    def many(self) -> bool:
-        """Tell whether it takes longer to change a store than to build one."""
-        return (self.removed.height + self.come.height) * MANY > self.of
-
-    def list(self) -> pl.DataFrame:
-        """Return them in the order in which they count."""
-        gone = self.removed.with_columns(pl.lit(value=True).alias(DELETED))
-        return pl.concat([gone, self.come.with_columns(pl.lit(value=False).alias(DELETED))])
+def _keep(layout: Layout, plan: Plan, online: Online, followed: Mapping[str, Raw]) -> Upkeep:
+    """Return who writes a store: row by row where sources follow streams, and where none does from whole tables."""
+    if followed:
+        return Upkeep(layout, plan, PackedOnline(layout, online), lateness_us=lateness_of(followed))
+    return Upkeep(layout, plan, online, lateness_us=0, stored=False)
 
 
-def _read_changes(workspace: Workspace, commit: Commit, source: str, position: bytes | None) -> _Changes | None:
-    """Return the rows of a source that are new, changed or gone since a commit; None where that is not to be had."""
-    snapshot = commit.tables[source]
-    height = sum(part.rows for part in snapshot.parts)
-    if position is None:
-        rows = workspace.tables.read(snapshot)
-        return _Changes(rows.clear(), rows.clear(), rows, height)
-    try:
-        before = workspace.tables.get(position.decode()).tables[source]
-    except (ShipwayError, KeyError):
-        return None
-    noun = workspace.project.registry.sources[source]
-    found = workspace.tables.compare(before, snapshot, key=noun.key)
-    if found.columns_added or found.columns_removed or found.columns_changed:
-        return None
-    return _Changes(found.removed, found.before, pl.concat([found.added, found.after]), height)
-
-
-def _read_source(workspace: Workspace, commit: Commit, plans: Mapping[str, Plan], source: str) -> pl.DataFrame:
-    """Read the columns of a source that features are made of."""
-    found = dict[str, None]()
-    for plan in plans.values():
-        found |= dict.fromkeys(stream_columns(plan).get(source, ()))
-    return workspace.tables.read(commit.tables[source], list(found))
-
-
-def _merge(plans: Mapping[str, Plan]) -> Plan:
+def merge_plans(plans: Mapping[str, Plan]) -> Plan:
     """Return a plan with the streams of all."""
     first = next(iter(plans.values()))
     events = {name: event for plan in plans.values() for name, event in plan.events.items()}
     return Plan(first.spine, first.at, (), events, None)
 
 
-def _sources(layout: Layout) -> list[str]:
+def list_sources(layout: Layout) -> list[str]:
+    """Return the sources that a layout's series are made of."""
     return list(dict.fromkeys(series.table for series in layout.series))
 
 

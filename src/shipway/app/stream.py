@@ -5,14 +5,36 @@ from contextlib import closing
 
 import msgspec
 
-from shipway.app.project import Project
+from shipway.app.project import STATE_FOLDER, Project
 from shipway.app.workspace import Workspace
-from shipway.core.change import read_position
+from shipway.core.change import Position, reaches, read_position
 from shipway.core.error import ShipwayError
+from shipway.core.feature_set import FILE, FeatureSets
 from shipway.core.raw import Raw
 from shipway.core.table import Commit
+from shipway.data.standing import Position as StorePosition
+from shipway.data.standing import peek_position
 from shipway.infra.branch import Branches
 from shipway.kit.suggestion import did_you_mean
+from shipway.ports.online import open_online
+
+
+class OnlineLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a stream is in the online store.
+
+    Attributes:
+        store: its name.
+        sources: the sources of which it has the stream's rows.
+        watermark_us: everything that was known before is in, of all of them; None where nothing says.
+        level: whether it has everything that the lake has.
+        refused: how many changes reach further back than the store does; it is built anew for them.
+    """
+
+    store: str
+    sources: tuple[str, ...]
+    watermark_us: int | None
+    level: bool
+    refused: int
 
 
 class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +52,7 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
         watermark_us: everything before was seen, as far as the declared lateness holds; None where nothing says.
         committed_at: when it was last committed, microseconds since 1970 UTC; None before.
         lag_us: how long the latest had happened before it was committed.
+        online: how far it is in the online store; None where that does not follow it.
     """
 
     name: str
@@ -43,6 +66,7 @@ class StreamLine(msgspec.Struct, frozen=True, kw_only=True):
     watermark_us: int | None
     committed_at: int | None
     lag_us: int | None
+    online: OnlineLine | None = None
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +110,8 @@ def list_streams(project: Project) -> list[StreamLine]:
     if not streams:
         return []
     with closing(Workspace(project)) as workspace:
-        return [_line_of(workspace, raw) for raw in streams]
+        store, there = _read_store(project)
+        return [_line_of(workspace, raw, store, there) for raw in streams]
 
 
 def read_dead(project: Project, name: str) -> list[DeadLetter]:
@@ -116,7 +141,36 @@ def _commit_of(workspace: Workspace, raw: Raw) -> Commit | None:
     return None if head is None else branches.get(head)
 
 
-def _line_of(workspace: Workspace, raw: Raw) -> StreamLine:
+def _read_store(project: Project) -> tuple[str, StorePosition | None]:
+    """Return the name of the online store that counts, and what stands in it; None where nothing can be read."""
+    try:
+        sets = msgspec.json.decode((project.root / STATE_FOLDER / FILE).read_bytes(), type=FeatureSets)
+        with closing(open_online(project.root / STATE_FOLDER, sets.uri, sets.online, readonly=True)) as online:
+            return sets.online, peek_position(online.position())
+    except (OSError, msgspec.MsgspecError, ShipwayError):
+        return "", None
+
+
+def _online_of(store: str, there: StorePosition | None, raw: Raw, position: Position) -> OnlineLine | None:
+    from shipway.data.feeding import read_footing
+
+    if there is None or not raw.online:
+        return None
+    found = {source: (standing, read_footing(standing.position)) for source, standing in there.sources.items()}
+    own = {source: each for source, each in found.items() if each[1] is not None and each[1].raw == raw.name}
+    if not own:
+        return None
+    marks = [at for stream, at in there.watermarks.items() if stream.partition(".")[0] in own]
+    return OnlineLine(
+        store=store,
+        sources=tuple(own),
+        watermark_us=min(marks, default=None),
+        level=all(footing is not None and reaches(footing.parts, position) for _, footing in own.values()),
+        refused=sum(standing.late for standing, _ in own.values()),
+    )
+
+
+def _line_of(workspace: Workspace, raw: Raw, store: str, there: StorePosition | None) -> StreamLine:
     from shipway.data.sink import Tally, read_tally
 
     commit = _commit_of(workspace, raw)
@@ -134,4 +188,5 @@ def _line_of(workspace: Workspace, raw: Raw) -> StreamLine:
         watermark_us=tally.watermark_us,
         committed_at=at,
         lag_us=None if at is None or tally.newest_us is None else max(0, at - tally.newest_us),
+        online=_online_of(store, there, raw, read_position(position)),
     )

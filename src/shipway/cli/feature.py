@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from shipway.app.catalog.question import list_views, search_catalog, show_entries, trace_lineage
 from shipway.app.feature import Features, get_features
 from shipway.cli import catalog
+from shipway.cli.catalog import write_age
 from shipway.cli.door import Flag, Given, read_time, read_width
 from shipway.cli.failure import DONE, REFUSED, UsageError
 from shipway.cli.render import Console, show_facts, show_title, write_instant, write_value
@@ -222,6 +223,8 @@ def _show_filled(console: Console, made: "Materialised", timezone: str) -> None:
     show_title(console, made.online, f"{how}, whole up to {write_instant(made.until, timezone)} {timezone}")
     show_facts(console, {"rows applied": f"{made.applied:,}", "rows unchanged": f"{made.same:,}"})
     show_facts(console, {"served": ", ".join(made.sets)})
+    if made.followed:
+        show_facts(console, {"as its stream goes": ", ".join(made.followed)})
 
 
 def _show_online(console: Console, answer: Any, timezone: str) -> None:
@@ -229,8 +232,12 @@ def _show_online(console: Console, answer: Any, timezone: str) -> None:
     shown = zip(answer.features, answer.values[0], answer.status[0], strict=True)
     show_facts(console, {name: write_value(value) if said == "present" else said for name, value, said in shown})
     console.print()
-    marks = {name: "unknown" if at is None else write_instant(at, timezone) for name, at in answer.watermarks.items()}
-    show_facts(console, {f"{name} whole up to": said for name, said in marks.items()})
+    marks: dict[str, str] = {}
+    for name, at in answer.watermarks.items():
+        said = "unknown" if at is None else write_instant(at, timezone)
+        said += f", {write_age(answer.at - at)} before" if at is not None and at < answer.at else ""
+        marks[f"{name} whole up to"] = said + (", later than it is expected" if name in answer.late else "")
+    show_facts(console, marks)
 
 
 def _split(words: tuple[str, ...]) -> dict[str, str]:

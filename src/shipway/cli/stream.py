@@ -26,7 +26,7 @@ Examples:
 
 @app.default
 def stream(*names: str, once: Flag = False, anew: Flag = False, dead: str | None = None, door: Given) -> None:
-    """Follow the raw inputs that are streams, until it is stopped.
+    """Follow the raw inputs that are streams into the lake and the online store, until it is stopped.
 
     Args:
         names: only these streams
@@ -52,7 +52,7 @@ def stream(*names: str, once: Flag = False, anew: Flag = False, dead: str | None
 
 def show_streams(console: Console, lines: Sequence[StreamLine], timezone: str) -> None:
     """Print where streams stand."""
-    columns = ("stream", "source", "changes", "dead", "late", "watermark", "committed", "lag")
+    columns = ("stream", "source", "changes", "dead", "late", "watermark", "committed", "lag", "online")
     show_table(console, columns, (_row(line, timezone) for line in lines))
 
 
@@ -67,7 +67,17 @@ def _row(line: StreamLine, timezone: str) -> tuple[Cell, ...]:
         write_instant(line.watermark_us, timezone),
         write_instant(line.committed_at, timezone),
         lag,
+        _write_online(line, timezone),
     )
+
+
+def _write_online(line: StreamLine, timezone: str) -> str:
+    """Return up to when the online store has a stream, and whether it lacks anything that the lake has."""
+    if line.online is None:
+        return ""
+    said = "nothing yet" if line.online.watermark_us is None else write_instant(line.online.watermark_us, timezone)
+    said += "" if line.online.level else ", behind the lake"
+    return said + (f", {line.online.refused:,} refused" if line.online.refused else "")
 
 
 def _show_dead(console: Console, letters: Sequence[DeadLetter], timezone: str) -> None:

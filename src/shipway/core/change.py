@@ -106,6 +106,11 @@ def covers(position: Position, record: Record) -> bool:
     return record.place <= position.get(record.part, "")
 
 
+def reaches(position: Position, other: Position) -> bool:
+    """Tell whether a position is nowhere behind another."""
+    return all(place <= position.get(part, "") for part, place in other.items())
+
+
 def least(positions: Iterable[Position]) -> Position:
     """Return the furthest position that none of these is behind."""
     found = list(positions)

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from shipway.core.column import Kind, Schema
+from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.core.online import Layout, Series
 
@@ -37,6 +38,7 @@ class FeatureSets(msgspec.Struct, frozen=True, kw_only=True):
         series: what the store keeps, for all sets.
         schema: kinds of the columns that the series are made of.
         sets: by name.
+        fresh: how far the watermarks of a source's streams may lie back, in microseconds, where that is said.
     """
 
     version: int
@@ -46,9 +48,44 @@ class FeatureSets(msgspec.Struct, frozen=True, kw_only=True):
     series: tuple[Series, ...]
     schema: Schema
     sets: dict[str, FeatureSet]
+    fresh: dict[str, int] = {}
 
     def layout(self, name: str) -> Layout:
         """Return the layout of a set: its own features, out of the series of all."""
         one = self.sets[name]
         schema = self.schema | {self.spine: one.asked}
         return Layout(spine=self.spine, key=(), views=one.views, schema=schema, series=self.series)
+
+    def adopt(self, layout: Layout) -> Layout:
+        """Return a layout of features that are declared elsewhere, out of the series of all.
+
+        Raises:
+            ShipwayError: SW-801 if some of what they read is not kept, or not for as long.
+        """
+        for one in layout.series:
+            if not any(_covers(other, one) for other in self.series):
+                whose = f" of {', '.join(one.keys)}" if one.keys else ""
+                fact = f"online store {self.online} does not keep what is read of {one.stream}{whose}"
+                raise ShipwayError("SW-801", fact, "shipway features materialise fills one that does")
+        for table, kinds in layout.schema.items():
+            known = self.schema.get(table, {})
+            other = next((name for name, kind in kinds.items() if known.get(name, kind) != kind), None)
+            if other is not None and table != layout.spine:
+                fact = f"{table}.{other} is {known[other]} in online store {self.online}, and was {kinds[other]}"
+                raise ShipwayError("SW-801", fact, "release a version that was made since: shipway run")
+        schema = self.schema | {layout.spine: self.schema.get(layout.spine, {}) | layout.schema.get(layout.spine, {})}
+        return msgspec.structs.replace(layout, schema=schema, series=self.series)
+
+
+def _covers(kept: Series, read: Series) -> bool:
+    """Tell whether a series has everything that is read of another."""
+    if (kept.stream, kept.keys, kept.where, kept.tree) != (read.stream, read.keys, read.where, read.tree):
+        return False
+    sums = dict(zip(kept.sums, kept.scaled, strict=True))
+    if any(sums.get(expr) != scaled for expr, scaled in zip(read.sums, read.scaled, strict=True)):
+        return False
+    parts = ((kept.squares, read.squares), (kept.fading, read.fading), (kept.newest, read.newest))
+    parts += ((kept.oldest, read.oldest), (kept.extrema, read.extrema))
+    if any(set(theirs) - set(ours) for ours, theirs in parts):
+        return False
+    return kept.keep_us is None or (read.keep_us is not None and read.keep_us <= kept.keep_us)

@@ -39,6 +39,7 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
         event: the column that says when something happened; where empty, the source's own time counts.
         lateness: how much earlier than the latest something may have happened and not be late.
         most_dead: how many records may be put aside as unreadable before the stream stops.
+        online: whether the online store follows the stream, and does not wait for what runs admit.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Raw(msgspec.Struct, frozen=True, kw_only=True):
     event: str = ""
     lateness: str = "0s"
     most_dead: int = 1000
+    online: bool = True
 
     @property
     def lateness_us(self) -> int:
@@ -87,6 +89,7 @@ class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         event: the column that says when something happened.
         lateness: how much earlier than the latest something may have happened and not be late, such as `10m`.
         most_dead: how many records may be put aside as unreadable before the stream stops.
+        online: whether the online store follows the stream; if not, it has what runs admit.
     """
 
     uri: str
@@ -102,6 +105,7 @@ class RawSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     event: str = ""
     lateness: str = "0s"
     most_dead: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    online: bool = True
 
     def input(self, name: str) -> "Raw":
         """Return the input as the rest of the system knows it."""
@@ -211,7 +215,7 @@ def _check_stream(name: str, section: RawSection) -> None:
     place, raw = f"shipway.toml: raw.{name}", section.input(name)
     plain = RawSection(uri="")
     if not raw.stream:
-        for field in ("consumer", "event", "lateness", "most_dead"):
+        for field in ("consumer", "event", "lateness", "most_dead", "online"):
             if getattr(section, field) != getattr(plain, field):
                 hint = "add stream = true to it, or take the line away"
                 raise ShipwayError("SW-102", f"{place}.{field} is about a stream, and raw.{name} is none", hint)

@@ -121,7 +121,7 @@ def decay(
     assert node.value is not None, "the value that is added up"
     assert node.width_us is not None, "its half-life"
     half_us, codes, at = node.width_us, streams.codes(event, entity)[1], streams.at
-    lanes = fade_values(node.value, streams.number(event, node.value), instants, half_us)
+    lanes = fade_values(node.value, streams.number(event, node.value), instants, half_us, whole=streams.whole)
     edges = (at // half_us - (fading.PERIODS - 1)) * half_us - 1
     low = window.search(timeline, window.build_queries(codes, edges))
     high = window.search(timeline, streams.queries(event, entity))

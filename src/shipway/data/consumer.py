@@ -131,6 +131,11 @@ class Consumer:
         self._acknowledged: Position = START
 
     @property
+    def partial(self) -> bool:
+        """Tell whether a copy is being read that is not whole yet."""
+        return self._partial
+
+    @property
     def contract(self) -> Contract | None:
         """Return what the rows are held to, None before the first came."""
         return self._decoder.contract

@@ -69,6 +69,7 @@ def build_slices(
     spine: Parts | None = None,
     rows: int | None = None,
     refuse: bool = True,
+    whole: bool = True,
     report: Callable[[int, int], None] | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Build a frame some rows at a time, so that what is held on the way does not grow with the spine.
@@ -82,6 +83,7 @@ def build_slices(
             events, the columns that they are read by as such are in `tables`.
         rows: how many are built at once.
         refuse: as for `build_frame`.
+        whole: whether the tables have all events there are; of a part nobody can tell that values are too small.
         report: as for `build_frame`.
 
     Yields:
@@ -95,8 +97,8 @@ def build_slices(
         require(event.source.name, _instant_columns(event), tables)
     asked = tables[plan.spine.name] if spine is None else spine
     # A spine in memory is looked at whole, so that a refusal counts all rows.
-    whole = [asked] if isinstance(asked, pl.DataFrame) else read_batches(asked, asked.schema.names(), rows)
-    total = _check(plan, tables, whole, refuse=refuse)
+    parts = [asked] if isinstance(asked, pl.DataFrame) else read_batches(asked, asked.schema.names(), rows)
+    total = _check(plan, tables, parts, refuse=refuse)
     done, all_columns = 0, len(plan.columns) * -(-total // (rows or SLICE_ROWS))
 
     def count() -> None:
@@ -105,7 +107,7 @@ def build_slices(
         if report is not None:
             report(done, all_columns)
 
-    streams = Streams(plan, tables)
+    streams = Streams(plan, tables, whole=whole)
     for part in _cut(asked, rows or SLICE_ROWS):
         at = instants_asked(plan, part)
         streams.ask(part, at)

@@ -1,5 +1,7 @@
 """Where the changes of a stream go: the port of a sink, and the sink that keeps the lake's table."""
 
+import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -115,6 +117,12 @@ class LakeSink:
         self._head = tables.head(self._branch)
         self._commit = EMPTY if self._head is None else tables.get(self._head)
         self._staged: dict[str, Snapshot] = dict(self._commit.tables)
+        self._epoch = read_epoch(tables, self._commit, raw.name)
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether rows are committed."""
+        return any(name in self._commit.tables for name in (table_of(self._raw.name), pending_of(self._raw.name)))
 
     @property
     def tally(self) -> Tally:
@@ -133,6 +141,8 @@ class LakeSink:
                 column's kept values cannot be what the contract says by now. Nothing was committed then.
         """
         name = self._raw.name
+        if load.anew or self._head is None:
+            self._epoch = secrets.token_hex(8)
         if load.anew:
             gone = (table_of(name), pending_of(name))
             self._staged = {table: rows for table, rows in self._commit.tables.items() if table not in gone}
@@ -142,7 +152,7 @@ class LakeSink:
             self._append(dead_of(name), load.dead)
         if load.partial:
             return
-        body = {"position": position.decode(), **msgspec.structs.asdict(load.tally)}
+        body = {"position": position.decode(), "epoch": self._epoch, **msgspec.structs.asdict(load.tally)}
         row = pl.DataFrame([body], schema=_PLACES)
         self._staged[position_of(name)] = self._tables.write(row)
         said = f"{load.tally.changes:,} changes of {name}"
@@ -202,6 +212,7 @@ class LakeSink:
 
 _PLACES: Final[dict[str, Any]] = {
     "position": pl.String(),
+    "epoch": pl.String(),
     "changes": pl.Int64(),
     "dead": pl.Int64(),
     "late": pl.Int64(),
@@ -219,7 +230,44 @@ def read_tally(tables: Tables, commit: Commit, name: str) -> tuple[bytes | None,
     row = tables.read(snapshot).row(0, named=True)
     position = row.pop("position").encode()
     read_position(position)
+    row.pop("epoch", None)
     return position, msgspec.convert(row, Tally)
+
+
+def read_epoch(tables: Tables, commit: Commit, name: str) -> str:
+    """Return what tells a stream's table from the one that stood there before it was begun anew; empty if nothing does.
+
+    Within an epoch a row that goes leaves a mark; what an earlier one had may be gone without any.
+    """
+    snapshot = commit.tables.get(position_of(name))
+    if snapshot is None or "epoch" not in snapshot.columns:
+        return ""
+    return tables.read(snapshot).row(0, named=True)["epoch"]
+
+
+def read_whole(
+    tables: Tables, present: Mapping[str, Snapshot], raw: Raw, keys: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """Return the rows of a stream's table with the pending changes in it, and the marks of those that are gone.
+
+    Args:
+        tables: where tables are.
+        present: the stream's tables.
+        raw: the input.
+        keys: of which rows; None for all.
+    """
+    key = list(key_of(raw))
+    kept, pending = (present.get(of(raw.name)) for of in (table_of, pending_of))
+    rows = (
+        None if kept is None else find_rows(tables, kept, keys) if keys is not None and kept.rows else tables.read(kept)
+    )
+    if pending is None or not pending.rows:
+        assert rows is not None, "a stream has one of the two tables"
+        return rows
+    changes = tables.read(pending) if keys is None else find_rows(tables, pending, keys)
+    before = None if rows is None else rows.join(changes.select(key), on=key, how="semi")
+    settled = settle(before, changes, key)
+    return settled if rows is None else pl.concat([rows.join(settled, on=key, how="anti"), settled])
 
 
 def fold_pending(tables: Tables, present: dict[str, Snapshot], raw: Raw) -> dict[str, Snapshot]:

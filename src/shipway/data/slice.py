@@ -23,10 +23,10 @@ BESIDE_BYTES: Final = 256 * 10**6
 LEAST_ROWS: Final = 1 << 14
 """Fewer rows are never built at once, for sorting the streams would cost more than all else."""
 
-_STREAM_FACTOR: Final = 3
+STREAM_FACTOR: Final = 3
 """A stream's columns, and what they are sorted and joined by."""
 
-_VALUE_BYTES: Final = 48
+VALUE_BYTES: Final = 48
 """A value of a slice: read or built, copied once, and on its way to the file."""
 
 
@@ -64,9 +64,9 @@ def size_slices(plan: Plan, streams: Mapping[str, pl.DataFrame], memory_bytes: i
         streams: the tables read through streams.
         memory_bytes: the amount.
     """
-    held = _STREAM_FACTOR * sum(rows.estimated_size() for rows in streams.values())
+    held = STREAM_FACTOR * sum(rows.estimated_size() for rows in streams.values())
     kept = sum(len(turn.windows) for turn in list_turns(plan.columns).values())
-    row = _VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + kept + len(plan.spine.key) + 3)
+    row = VALUE_BYTES * (len(spine_columns(plan)) + len(plan.columns) + kept + len(plan.spine.key) + 3)
     return max(LEAST_ROWS, int(memory_bytes - held) // row)
 
 

@@ -13,13 +13,16 @@ from shipway.kit.blame import blame_user, describe
 from shipway.kit.suggestion import did_you_mean
 
 
-def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.DataFrame]) -> pl.DataFrame:
+def make_source(
+    source: Source, function: Callable[..., Any], raw: Sequence[pl.DataFrame], *, sparse: bool = False
+) -> pl.DataFrame:
     """Call a source's function and return the columns the source declares, in its order.
 
     Args:
         source: the declaration.
         function: the user's function, from one frame for each raw input to one frame.
         raw: the raw inputs in the source's order.
+        sparse: whether these are some rows of many, so that none may come of them.
 
     Returns:
         The table: one row for each key, every declared column, nothing else. A column nobody declared has no known-at
@@ -47,7 +50,7 @@ def make_source(source: Source, function: Callable[..., Any], raw: Sequence[pl.D
             f"source {source.name!r} returned {type(made).__name__}, not a polars.DataFrame",
             "return a frame; a LazyFrame needs .collect()",
         )
-    if made.height == 0:
+    if made.height == 0 and not sparse:
         raise ShipwayError("SW-204", f"source {source.name!r} has no rows", "look at its raw inputs and its filters")
     for column in source.columns:
         if column not in made.columns:

@@ -68,10 +68,7 @@ def read_position(found: bytes | None, namespace: str, *, stored: bool) -> Posit
     """
     if found is None:
         return Position(namespace=namespace, stored=stored)
-    try:
-        position = _POSITION.decode(found)
-    except msgspec.MsgspecError:
-        position = None
+    position = peek_position(found)
     if position is None or (position.namespace, position.stored) != (namespace, stored):
         raise ShipwayError(
             "SW-805",
@@ -79,6 +76,14 @@ def read_position(found: bytes | None, namespace: str, *, stored: bool) -> Posit
             "remove the store's folder: it is built again from the streams' beginning",
         )
     return position
+
+
+def peek_position(found: bytes | None) -> Position | None:
+    """Return what stands in a store as its position; None where nothing was written, or it is written otherwise."""
+    try:
+        return None if found is None else _POSITION.decode(found)
+    except msgspec.MsgspecError:
+        return None
 
 
 _POSITION: Final = msgspec.msgpack.Decoder(Position)

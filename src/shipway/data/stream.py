@@ -44,12 +44,14 @@ class Streams:
     Attributes:
         plan: the frame's plan.
         tables: the sources' rows by name.
+        whole: whether those are all rows there are.
         spine: the n rows asked about: all of the spine, or some.
         at: int64[n], when each of them is asked about, microseconds since 1970 UTC.
     """
 
     plan: Plan
     tables: Mapping[str, pl.DataFrame]
+    whole: bool = True
     spine: pl.DataFrame = field(init=False)
     at: Ints = field(init=False)
     _asked: Instants = field(init=False)
@@ -137,7 +139,7 @@ class Streams:
         if key not in self._values:
             raw = self.number(event, value)
             if raw.values.dtype.kind == "f":
-                self._values[key] = (Vector(scale_values(value, raw), raw.valid), SCALE)
+                self._values[key] = (Vector(scale_values(value, raw, whole=self.whole), raw.valid), SCALE)
             else:
                 self._values[key] = (Vector(raw.values.astype(np.int64), raw.valid), 1)
         return self._values[key]

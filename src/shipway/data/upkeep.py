@@ -21,17 +21,17 @@ import polars as pl
 
 from shipway.core.entry import WATERMARKS, encode_place, encode_row, encode_rows, pack_watermarks
 from shipway.core.error import ShipwayError
-from shipway.core.feature import ALWAYS, Entity, Source, windows_of
+from shipway.core.feature import Source
 from shipway.core.online import Layout, Tie
 from shipway.data.fact import Facts, FactStream
 from shipway.data.instant import Changed
-from shipway.data.kept import DELETED
+from shipway.data.kept import DELETED, POSITION
 from shipway.data.plan import Plan
+from shipway.data.reach import find_keep, is_unbounded
 from shipway.data.renewal import Renewal
 from shipway.data.series import SeriesWriter, list_drops, list_puts
 from shipway.data.standing import Position, Standing, read_position
 from shipway.data.tie import read_ties
-from shipway.maths.expression import Aggregate
 from shipway.ports.online import Online
 
 _EARLIEST: Final = -(1 << 63)
@@ -51,6 +51,7 @@ class _Row:
         facts: what it says now, for each of its source's streams; nothing if it is gone.
         said: the same as it is kept.
         before: what is kept of it up to now.
+        place: where its source wrote it, as text that sorts so; None where the order of coming counts.
         at: the newest of its instants, under which it is kept.
     """
 
@@ -59,6 +60,7 @@ class _Row:
     facts: list[Facts | None]
     said: list[bytes | None]
     before: list[bytes | None]
+    place: bytes | None = None
     at: int | None = None
 
 
@@ -94,7 +96,7 @@ class Upkeep:
             ]
             for name in self._sources
         }
-        self._keep_us = {name: _find_keep(layout, name, stored=stored) for name in layout.streams}
+        self._keep_us = {name: find_keep(layout, name, stored=stored) for name in layout.streams}
         self._writers = [SeriesWriter(series, online) for series in layout.series]
         self._resume()
 
@@ -121,10 +123,12 @@ class Upkeep:
 
         Args:
             source: whose rows.
-            changes: in the order in which they count: the source's columns, and where there are deletions
-                `_shipway_deleted`; of a deletion only the key is read.
+            changes: the source's columns, and where there are deletions `_shipway_deleted`; of a deletion only the key
+                is read. They are in the order in which they count, unless `_shipway_position` says it: then of each
+                row the change with the greatest counts, whenever it came.
             position: where the stream stands behind them.
-            watermark_us: an instant up to which everything known was given, where the stream says so.
+            watermark_us: an instant up to which everything known was given, where the stream says so; the lateness
+                counts where it does not.
             anew: whether these are all rows there are, and what was applied before is void. A layout of one source is
                 then begun again.
             beside: what becomes of the stored series.
@@ -184,8 +188,12 @@ class Upkeep:
         self._write({}, entries)
         self._stale = False
 
-    def trim(self) -> int:
+    def trim(self, *, lasting: bool = True) -> int:
         """Drop what no read at or after the watermarks needs, and return how many entries and rows that were.
+
+        Args:
+            lasting: whether also of streams of which a row of any age may be read; an old row of those that changes is
+                refused from then on, so where rows change they are better left whole.
 
         Raises:
             ShipwayError: as the store's `trim`.
@@ -196,7 +204,8 @@ class Upkeep:
             return 0
         for stream, watermark in self._at.watermarks.items():
             keep = self._keep_us[stream]
-            if keep is not None:
+            lasts = not lasting and is_unbounded(self._layout, stream, stored=self._stored)
+            if keep is not None and not lasts:
                 self._at.edges[stream] = max(watermark - keep, self._at.edges.get(stream, _EARLIEST), _EARLIEST)
         # First the edges, then what they say is gone: what comes in between may be refused, and is never wrong.
         self._write({})
@@ -207,12 +216,17 @@ class Upkeep:
         )
         for number, streams in enumerate(self._streams.values()):
             names = [stream.event.name for stream in streams]
-            if names and not any(_is_unbounded(self._layout, name, stored=self._stored) for name in names):
+            if names and not any(is_unbounded(self._layout, name, stored=self._stored) for name in names):
                 before = min(self._at.edges.get(name, _EARLIEST) for name in names)
                 dropped += self._online.trim(encode_rows(number), before, whole=True)
         for writer in self._writers:
             writer.forget()
         return dropped
+
+    @property
+    def written(self) -> bytes | None:
+        """Return the position of the store as it was last read or written here; another one is somebody else's."""
+        return self._written
 
     def sync(self) -> None:
         """Force what was applied to the disk, so that its source may forget it."""
@@ -222,7 +236,8 @@ class Upkeep:
         """Forget what is in memory and go on from the store."""
         for writer in self._writers:
             writer.forget()
-        self._at = read_position(self._online.position(), self._layout.namespace, stored=self._stored)
+        self._written = self._online.position()
+        self._at = read_position(self._written, self._layout.namespace, stored=self._stored)
         if self._at.void:
             self._online.trim(b"", _LATEST, whole=True)
         self._stale = False
@@ -245,10 +260,15 @@ class Upkeep:
         number = list(self._sources).index(source)
         if DELETED not in changes.columns:
             changes = changes.with_columns(pl.lit(value=False).alias(DELETED))
+        if POSITION in changes.columns:
+            changes = changes.sort(POSITION, maintain_order=True)
         changes = changes.unique(key, keep="last", maintain_order=True)
         ties: list[Tie] = read_ties(changes, key).tolist()
         gone = changes[DELETED].fill_null(value=False)
         rows = [_Row(encode_row(number, tie if isinstance(tie, list) else [tie]), tie, [], [], []) for tie in ties]
+        if POSITION in changes.columns:
+            for row, place in zip(rows, changes[POSITION].to_list(), strict=True):
+                row.place = (place or "").encode()
         left = changes.filter(~gone)
         there = [row for row, out in zip(rows, gone.to_list(), strict=True) if not out]
         for stream in self._streams[source]:
@@ -269,10 +289,10 @@ class Upkeep:
 
     def _raise_watermark(self, stream: str, newest: int | None, told: int | None) -> None:
         found = [self._at.watermarks.get(stream, _EARLIEST)]
-        if newest is not None and newest > _EARLIEST + self._lateness_us:
-            found.append(newest - self._lateness_us)
         if told is not None:
             found.append(told)
+        elif newest is not None and newest > _EARLIEST + self._lateness_us:
+            found.append(newest - self._lateness_us)
         if max(found) > _EARLIEST:
             self._at.watermarks[stream] = max(found)
 
@@ -286,20 +306,37 @@ class Upkeep:
         different: list[_Row] = []
         for row, state in zip(rows.values(), found, strict=True):
             row.said = row.said or [None] * len(streams)
-            row.before = [None] * len(streams) if state is None else _STATE.decode(state[1])
+            kept: list[bytes | None] = [None] * len(streams) if state is None else _STATE.decode(state[1])
+            row.before, written = kept[: len(streams)], kept[len(streams) :]
+            if self._is_known(row, written):
+                standing.same += 1
+                continue
             if row.said == row.before:
                 standing.same += 1
             elif self._is_late(row, edges):
                 standing.late += 1
+                continue
             else:
                 standing.applied += 1
                 different.append(row)
-                if state is not None and state[0] != row.at:
-                    changed[row.name, state[0]] = None
-                if row.at is not None:
-                    changed[row.name, row.at] = _PACK.encode(row.said)
+            at = row.at
+            if at is None and row.place is not None:
+                # A row that is gone leaves a mark, so that nothing older brings it back.
+                at = max((self._at.watermarks.get(name, _EARLIEST) for name in places), default=_EARLIEST)
+            if state is not None and state[0] != at:
+                changed[row.name, state[0]] = None
+            if at is not None:
+                changed[row.name, at] = _PACK.encode(row.said if row.place is None else [*row.said, row.place])
         for place, stream in enumerate(streams):
             self._post(place, stream, different, changed)
+
+    @staticmethod
+    def _is_known(row: _Row, written: Sequence[bytes | None]) -> bool:
+        """Tell whether a row says nothing new: what is there, or what came before it."""
+        place = written[0] if written else None
+        if row.place is not None and place is not None and row.place < place:
+            return True
+        return row.said == row.before and (row.place is None or row.place == place)
 
     def _is_late(self, row: _Row, edges: Sequence[tuple[int, int]]) -> bool:
         """Tell whether a row changes something that some stream no longer has."""
@@ -339,27 +376,6 @@ class Upkeep:
         marks = [self._at.watermarks.get(name, _EARLIEST) for name in self._layout.streams]
         changed[WATERMARKS, 0] = pack_watermarks(marks)
         entries = chain(list_puts(changed), puts)
-        self._online.write(entries, position=self._at.encode(), drops=[*list_drops(changed), *drops])
-
-
-def _find_keep(layout: Layout, stream: str, *, stored: bool) -> int | None:
-    """Return how far back the series of a stream are read; None where that may be any instant, or there is none."""
-    if stream.endswith(f".{ALWAYS}"):
-        return None
-    found = [series.keep_us for series in layout.series if series.stream == stream and (stored or not series.stored)]
-    return None if None in found else max((each for each in found if each is not None), default=None)
-
-
-def _is_unbounded(layout: Layout, stream: str, *, stored: bool) -> bool:
-    """Tell whether a row of any age may be read of a stream."""
-    return any(
-        node.stream == stream and node.width_us is None and (stored or not _is_stored(layout, entity, node))
-        for view in layout.views
-        for expr in view.features.values()
-        for entity, node in windows_of(expr, view.entity)
-    )
-
-
-def _is_stored(layout: Layout, entity: Entity | None, node: Aggregate) -> bool:
-    keys = () if entity is None else entity.keys
-    return node.bins is None and layout.series[layout.find(node.stream, keys, node.where)].stored
+        position = self._at.encode()
+        self._online.write(entries, position=position, drops=[*list_drops(changed), *drops])
+        self._written = position

@@ -30,6 +30,12 @@ class StagedFile:
         self._dirty = True
         self.published = False
 
+    @property
+    def path(self) -> Path:
+        """Return the hidden file's own path, for what writes files by name; what is there is taken to be written to."""
+        self._dirty = True
+        return self._path
+
     def write(self, data: bytes) -> None:
         """Append bytes, all of them or an OSError."""
         self._dirty = True

@@ -3,38 +3,38 @@
 import math
 from collections.abc import Sequence
 from operator import add, sub
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 from shipway.core.entry import unpack_varied
 from shipway.core.online import SCALE, Scalar
 from shipway.maths.decay import LANES, conclude
 from shipway.maths.wide import LIMBS
+from shipway.serving.block import Block
 from shipway.serving.cell import Fade, Spread
-from shipway.serving.plan import Block
 
 Values: TypeAlias = Sequence[bytes | None]
 """Values of a series at some edges, None where nothing stands at or before one."""
 
 
 def add_up(block: Block, newest: bytes, entries: Values, bases: Values) -> list[int]:
-    """Return what the windows of a block add up to: all totals of the first, then of the next.
+    """Return what the windows of a block add up to, as the cells of the block read it.
 
     Args:
-        block: whose windows they are.
+        block: whose windows they are; it has some that are added up.
         newest: the newest entry.
         entries: at the lower edges.
         bases: at the instant of the block, then at the lower edges.
     """
-    parts = [newest, *entries, *bases]
+    zeros, high, low = block.zeros, block.high, block.low
+    parts = [newest, *[zeros if entry is None else entry for entry in entries]]
     if block.varied:
-        size = block.packing.size
-        parts = [None if part is None else part[:size] for part in parts]
-    if None in parts:
-        parts = [block.zeros if part is None else part for part in parts]
-    totals: Sequence[int] = block.edges.unpack(b"".join(cast("list[bytes]", parts)))
-    half, lanes = len(totals) // 2, block.lanes
-    totals = tuple(map(add, totals[:half], totals[half:]))
-    return list(map(sub, totals[:lanes] * len(entries), totals[lanes:]))
+        parts = [part[: len(zeros)] for part in parts]
+    totals = block.edges.unpack(b"".join(parts))
+    if bases.count(bases[0]) == len(bases):
+        # Where all edges have one base, or none, it makes no difference to theirs.
+        return list(map(sub, high(totals), low(totals)))
+    before = block.edges.unpack(b"".join([zeros if base is None else base for base in bases]))
+    return list(map(sub, map(add, high(totals), high(before)), map(add, low(totals), low(before))))
 
 
 def conclude_block(block: Block, sums: Sequence[int], newest: tuple[int, bytes], at: int) -> list[Scalar]:
@@ -42,7 +42,7 @@ def conclude_block(block: Block, sums: Sequence[int], newest: tuple[int, bytes],
 
     Args:
         block: the block.
-        sums: as `add_up` returns them.
+        sums: what its windows add up to.
         newest: the instant of the newest entry, and the entry.
         at: as of when, microseconds since 1970 UTC.
     """

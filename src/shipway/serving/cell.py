@@ -16,7 +16,7 @@ class Sum(NamedTuple):
     """A sum over a window.
 
     Attributes:
-        place: of its total among the sums of the block.
+        place: of its total among what the windows of the block add up to.
         unit: how many units of the total make one; None for a sum of whole numbers, which stays one.
     """
 
@@ -28,7 +28,7 @@ class Mean(NamedTuple):
     """A mean over a window, also a share.
 
     Attributes:
-        place: of its count of valid values among the sums of the block; their total follows.
+        place: of its count of valid values among what the windows of the block add up to; their total follows.
         unit: how many units of the total make one; a float, for Python would divide two whole numbers exactly, and a
             frame divides floats.
     """
@@ -41,7 +41,7 @@ class Spread(NamedTuple):
     """A variance or a deviation over a window.
 
     Attributes:
-        place: of its count of valid values among the sums of the block; their total follows.
+        place: of its count of valid values among what the windows of the block add up to; their total follows.
         squares: the place of the first limb of their squares.
         unit: how many units of the total make one.
         root: whether it is the deviation.
@@ -57,7 +57,7 @@ class Fade(NamedTuple):
     """A sum that fades.
 
     Attributes:
-        place: of its first lane among the sums of the block.
+        place: of its first lane among what the windows of the block add up to.
         half_us: its half-life.
     """
 
@@ -103,38 +103,69 @@ class Extremum(NamedTuple):
     choose: Callable[..., Any]
 
 
-def make_sum(series: Series, node: Aggregate, first: int) -> Sum:
-    """Return how a sum is read; the sums of its window begin at `first`."""
-    place = _find_sum(series, node)
-    return Sum(first + 2 + 2 * place, SCALE if series.scaled[place] else None)
+class Windows:
+    """Collects which totals the windows of a block are made of, each once.
+
+    Attributes:
+        high: their places among the totals of the newest entry and at all lower edges, one after the other: above.
+        low: the same of the window's lower edge.
+    """
+
+    def __init__(self, lanes: int) -> None:
+        """Begin with none; `lanes` is how many totals an entry has."""
+        self.high: list[int] = []
+        self.low: list[int] = []
+        self._lanes = lanes
+        self._known: dict[tuple[int, int, int], int] = {}
+
+    def take(self, edge: int, slot: int, count: int = 1) -> int:
+        """Return the place of the first of some totals of a window, from a slot of an entry on.
+
+        Args:
+            edge: which lower edge the window begins after.
+            slot: of the first total.
+            count: how many.
+        """
+        place = self._known.setdefault((edge, slot, count), len(self.high))
+        if place == len(self.high):
+            self.high += range(slot, slot + count)
+            self.low += range(self._lanes * (1 + edge) + slot, self._lanes * (1 + edge) + slot + count)
+        return place
 
 
-def make_mean(series: Series, node: Aggregate, first: int) -> Mean:
-    """Return how a mean or a share is read; the sums of its window begin at `first`."""
+def make_sum(series: Series, node: Aggregate, edge: int, windows: Windows) -> Sum:
+    """Return how a sum is read, whose window begins after an edge."""
     place = _find_sum(series, node)
-    return Mean(first + 1 + 2 * place, SCALE if series.scaled[place] else 1.0)
+    return Sum(windows.take(edge, 2 + 2 * place), SCALE if series.scaled[place] else None)
+
+
+def make_mean(series: Series, node: Aggregate, edge: int, windows: Windows) -> Mean:
+    """Return how a mean or a share is read, whose window begins after an edge."""
+    place = _find_sum(series, node)
+    return Mean(windows.take(edge, 1 + 2 * place, 2), SCALE if series.scaled[place] else 1.0)
+
+
+def make_spread(series: Series, node: Aggregate, edge: int, windows: Windows) -> Spread:
+    """Return how a variance or a deviation is read, whose window begins after an edge."""
+    assert node.value is not None, "the value whose spread it is"
+    place, square = _find_sum(series, node), series.squares.index(node.value)
+    squares = windows.take(edge, series.first_square + LIMBS * square, LIMBS)
+    unit = SCALE if series.scaled[place] else 1.0
+    return Spread(windows.take(edge, 1 + 2 * place, 2), squares, unit, node.kind == "deviation")
+
+
+def make_fade(series: Series, node: Aggregate, edge: int, windows: Windows) -> Fade:
+    """Return how a sum that fades is read, whose window begins after an edge."""
+    assert node.value is not None, "the value that is added up"
+    fading = Fading(node.value, node.width_us or 1)
+    lanes = windows.take(edge, series.first_fading + LANES * series.fading.index(fading), LANES)
+    return Fade(lanes, fading.half_us)
 
 
 def make_recent(series: Series, node: Aggregate) -> Recent:
     """Return how a value of the newest event is read, or its age."""
     slot = None if node.kind == "age" or node.value is None else series.newest.index(node.value)
     return Recent(slot, ANY_AGE if node.width_us is None else node.width_us)
-
-
-def make_spread(series: Series, node: Aggregate, first: int) -> Spread:
-    """Return how a variance or a deviation is read; the sums of its window begin at `first`."""
-    assert node.value is not None, "the value whose spread it is"
-    place, square = _find_sum(series, node), series.squares.index(node.value)
-    unit = SCALE if series.scaled[place] else 1.0
-    squares = first + series.first_square + LIMBS * square
-    return Spread(first + 1 + 2 * place, squares, unit, node.kind == "deviation")
-
-
-def make_fade(series: Series, node: Aggregate, first: int) -> Fade:
-    """Return how a sum that fades is read; the sums of its window begin at `first`."""
-    assert node.value is not None, "the value that is added up"
-    fading = Fading(node.value, node.width_us or 1)
-    return Fade(first + series.first_fading + LANES * series.fading.index(fading), fading.half_us)
 
 
 def make_first(series: Series, node: Aggregate) -> First:

@@ -6,7 +6,6 @@ to the reader that knows every case. Many rows are read as one matrix.
 
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -19,6 +18,7 @@ from shipway.core.online import Layout, Scalar
 from shipway.core.pack import INSTANT, find_packs
 from shipway.maths.scalar import Getter
 from shipway.ports.online import Look
+from shipway.serving.block import Pick, make_pick
 from shipway.serving.cell import ANY_AGE
 from shipway.serving.plan import Plan
 from shipway.serving.stored import Stored
@@ -26,7 +26,7 @@ from shipway.serving.stored import Stored
 MATRIX_ROWS: Final = 8
 """Rows from which on a matrix is quicker than one after the other."""
 _STORED_AT: Final = (INSTANT,)
-_Limit: TypeAlias = tuple[Callable[[tuple[Any, ...]], tuple[Any, ...]], NDArray[np.int64], int]
+_Limit: TypeAlias = tuple[Pick, NDArray[np.int64], int]
 """What takes the instants of some members from a value's fields, where these are in a matrix, and from what age on they
 are too old."""
 
@@ -75,7 +75,7 @@ class DirectReader:
         cells = [(one, column, slot, kind) for one in stored for column, slot, kind, _ in one.recent]
         order = [cells[cell - len(plan.columns)] for cell in plan.order]
         fields = [one.instant if column is None else slot for one, column, slot, _ in order]
-        self._take = _getter(fields)
+        self._take = make_pick(fields)
         self._ages = tuple(place for place, (_, column, _, _) in enumerate(order) if column is None)
         # In a matrix of eight bytes the head is one number, not two.
         self._fields = np.array(fields) - 1
@@ -84,7 +84,7 @@ class DirectReader:
         self._limits = _group_limits(stored)
         streams = {block.stream: one.instant for block, one in zip(plan.blocks, stored, strict=True)}
         seen = [streams[stream] for stream in range(plan.streams)]
-        self._seen, self._seen_fields = _getter(seen), np.array(seen) - 1
+        self._seen, self._seen_fields = make_pick(seen), np.array(seen) - 1
         self._told: bytes | None = None
         self._marks: tuple[int | None, ...] = ()
 
@@ -187,11 +187,4 @@ def _group_limits(stored: Sequence[Stored]) -> tuple[_Limit, ...]:
     groups: dict[int, list[int]] = {}
     for one in stored:
         groups.setdefault(min(width for *_, width in one.recent), []).append(one.instant)
-    return tuple((_getter(slots), np.array(slots) - 1, width) for width, slots in groups.items())
-
-
-def _getter(slots: Sequence[int]) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-    """Return a function from a tuple to its items in some places."""
-    if len(slots) > 1:
-        return itemgetter(*slots)
-    return lambda fields: tuple([fields[slot] for slot in slots])
+    return tuple((make_pick(slots), np.array(slots) - 1, width) for width, slots in groups.items())

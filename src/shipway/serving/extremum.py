@@ -10,8 +10,8 @@ from typing import Any, Final
 from shipway.core.entry import unpack_values
 from shipway.core.level import SPANS, TALLEST, name_level
 from shipway.ports.online import Online
+from shipway.serving.block import Block
 from shipway.serving.cell import Extremum
-from shipway.serving.plan import Block
 
 _EARLIEST: Final = -(1 << 63)
 _AT_ONCE: Final = 3

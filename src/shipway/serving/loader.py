@@ -12,6 +12,7 @@ from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import Runtime
 from shipway.ports.online import Online, open_online
+from shipway.serving.current import CurrentReader
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
@@ -24,7 +25,9 @@ KEPT_BUNDLES: Final = 4
 class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
-    def __init__(self, state: Path, writer: LogWriter, *, files: str = "", online: str = "") -> None:
+    def __init__(
+        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+    ) -> None:
         """Open what every version needs.
 
         Args:
@@ -32,8 +35,11 @@ class Loader:
             writer: takes what is predicted to the log.
             files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
+            replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
+                written to reads the store that the project keeps current.
         """
         self._state = state
+        self._replay = replay
         self._online = online
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
@@ -41,6 +47,7 @@ class Loader:
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._stores: dict[str, Online] = {}
+        self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
         self._logs: dict[str, PredictionLog] = {}
 
@@ -86,6 +93,8 @@ class Loader:
 
     def close(self) -> None:
         """Close the online stores."""
+        for reader in self._current:
+            reader.close()
         for store in self._stores.values():
             store.close()
 
@@ -114,6 +123,9 @@ class Loader:
             store = self._stores.get(online)
             if store is None:
                 store = self._stores[online] = open_online(self._state, self._online, online, readonly=True)
-            reader = FeatureReader(bundle.layout, store)
+            reader: FeatureReader | CurrentReader = FeatureReader(bundle.layout, store)
+            if not self._replay and store.position() is None:
+                reader = CurrentReader(self._state, bundle.layout, store)
+                self._current.append(reader)
             feed = self._feeds[place] = Feed(online, bundle.layout, bundle.texts, reader)
         return feed

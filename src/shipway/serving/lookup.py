@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.feature import windows_of
 from shipway.core.feature_set import FILE, VERSION, FeatureSets
 from shipway.core.kind import feature_kind
 from shipway.core.online import Layout
@@ -58,6 +59,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         status: for each row what is known of each value.
         newest: for each row the instant of the newest event that was read, by stream.
         watermarks: by stream the instant up to which everything known is in the store.
+        late: the streams whose watermark lies further back from `at` than their source says it may.
     """
 
     set: str
@@ -67,6 +69,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     status: list[Sequence[Status]]
     newest: list[dict[str, int | None]]
     watermarks: dict[str, int | None]
+    late: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +82,7 @@ class _Served:
         conditions: places of the features that are true or false.
         embeddings: places of the features that are embeddings.
         present: what is said of a row all of whose values are there.
+        expected: how far the watermarks of streams that it reads may lie back, in microseconds, where that is said.
     """
 
     layout: Layout
@@ -86,6 +90,7 @@ class _Served:
     conditions: tuple[int, ...]
     embeddings: tuple[int, ...]
     present: tuple[Status, ...]
+    expected: dict[str, int]
 
 
 class Lookup:
@@ -132,7 +137,7 @@ class Lookup:
         except ShipwayError as error:
             raise pass_on(error) from error
         streams = served.layout.streams
-        marks = found[0].watermarks if found else ()
+        marks = dict(zip(self._streams, found[0].watermarks if found else (), strict=False))
         return Answer(
             set=name,
             at=at,
@@ -140,7 +145,8 @@ class Lookup:
             values=[_show(each, served) for each in found],
             status=[_tell(each, served) for each in found],
             newest=[dict(zip(streams, each.newest, strict=True)) for each in found],
-            watermarks=dict(zip(self._streams, marks, strict=False)),
+            watermarks=marks,
+            late=_find_late(served, marks, at),
         )
 
     def close(self) -> None:
@@ -174,12 +180,15 @@ class Lookup:
         layout = sets.layout(name)
         exprs = [expr for view in layout.views for expr in view.features.values()]
         kinds = [feature_kind(expr, layout.schema) for expr in exprs]
+        streams = {node.stream for expr in exprs for _, node in windows_of(expr, None)}
+        sources = {stream: stream.partition(".")[0] for stream in sorted(streams)}
         return _Served(
             layout=layout,
             reader=FeatureReader(layout, self._online),
             conditions=tuple(place for place, kind in enumerate(kinds) if kind == "bool"),
             embeddings=tuple(place for place, kind in enumerate(kinds) if length_of(kind) is not None),
             present=("present",) * len(kinds),
+            expected={stream: sets.fresh[source] for stream, source in sources.items() if source in sets.fresh},
         )
 
     def _refresh(self) -> FeatureSets | None:
@@ -256,6 +265,12 @@ def _read_sets(path: Path) -> FeatureSets:
         fact = f"{path} has layout {sets.version}, and this shipway reads layout {VERSION}"
         raise pass_on(ShipwayError("SW-606", fact, "install a newer shipway here"))
     return sets
+
+
+def _find_late(served: _Served, watermarks: Mapping[str, int | None], at: int) -> tuple[str, ...]:
+    """Return the streams of a set that lie further back than their source says they may."""
+    marks = {stream: watermarks.get(stream) for stream in served.expected}
+    return tuple(s for s, most in served.expected.items() if (mark := marks[s]) is None or at - mark > most)
 
 
 def _show(found: Features, served: _Served) -> list[Any]:

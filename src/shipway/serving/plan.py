@@ -8,21 +8,21 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from shipway.core.column import row_columns
-from shipway.core.entry import encode_level, unpack_varied
+from shipway.core.entry import encode_level
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr, definition_of, entity_of, view_entities, windows_of
 from shipway.core.kind import feature_kind, leaf_kind
 from shipway.core.level import BASES, ENTRIES
 from shipway.core.online import Layout, Scalar
 from shipway.core.tree import Tree
-from shipway.maths.decay import lower_edge
 from shipway.maths.embedding import length_of
 from shipway.maths.expression import Aggregate, Column, Feature
 from shipway.maths.scalar import Getter, compile_expr, wrap
 from shipway.maths.vector import Kind
+from shipway.serving.block import EARLIEST, NO_SPAN, Block, Span, make_pick
 from shipway.serving.cell import (
     Extremum,
     Fade,
@@ -31,6 +31,7 @@ from shipway.serving.cell import (
     Recent,
     Spread,
     Sum,
+    Windows,
     make_extremum,
     make_fade,
     make_first,
@@ -40,92 +41,6 @@ from shipway.serving.cell import (
     make_sum,
 )
 from shipway.serving.sketch import Sketch, make_sketch
-
-EARLIEST: Final = -(1 << 63)
-
-
-class Span(NamedTuple):
-    """The lower edges of windows that end together.
-
-    Attributes:
-        widths_us: of windows.
-        halves_us: half-lives of sums that fade; the lower edges of their windows are further ones.
-    """
-
-    widths_us: tuple[int, ...]
-    halves_us: tuple[int, ...]
-
-    def edges(self, at: int) -> list[int]:
-        """Return the lower edges of windows that end at an instant; no event is as old as the least one there is."""
-        edges = [max(at - width, EARLIEST) for width in self.widths_us]
-        if self.halves_us:
-            edges += [max(lower_edge(at, half), EARLIEST) for half in self.halves_us]
-        return edges
-
-
-_NO_SPAN: Final = Span((), ())
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """What is read of one series at one instant.
-
-    Attributes:
-        prefix: what the series' name begins with; the entity's key follows.
-        base: what the name of its bases begins with.
-        entity: the entity's place in the plan.
-        stream: the stream's place in the layout; one past the last for a block that says nothing of what is new.
-        packing: of the series' entries.
-        edges: of the totals of an entry and at all lower edges, one after the other, then of the bases of them all.
-        lanes: how many totals there are.
-        lower: how many lower edges there are.
-        span: place in the plan of the lower edges of its windows.
-        anchor: from the row's cells to the instant, None for null; None where the instant is the row's T.
-        counts: the block's first cells: for each count of rows its place among the sums of the block, which are the
-            totals of all its windows, one window after the other.
-        sums: the next cells.
-        means: the next cells.
-        spreads: the next cells.
-        fades: the next cells.
-        recent: the next cells: of the newest event.
-        firsts: the next cells: of the oldest event of a window.
-        extrema: the last cells: of all entries of a window.
-        sketch: what is read of a tree of bins, in a block that has no other cells; None in other blocks.
-        compared: where in the varied part of an entry its extrema are.
-        zeros: the entry where there is no event.
-        varied: whether an entry has more than its totals.
-        nothing: the cells where there is no event.
-        null: the cells where there is no entity, or no anchor.
-    """
-
-    prefix: bytes
-    base: bytes
-    entity: int
-    stream: int
-    packing: struct.Struct
-    edges: struct.Struct
-    lanes: int
-    lower: int
-    span: int
-    anchor: Callable[[Sequence[Scalar]], int | None] | None
-    counts: tuple[int, ...]
-    sums: tuple[Sum, ...]
-    means: tuple[Mean, ...]
-    spreads: tuple[Spread, ...]
-    fades: tuple[Fade, ...]
-    recent: tuple[Recent, ...]
-    firsts: tuple[First, ...]
-    extrema: tuple[Extremum, ...]
-    sketch: Sketch | None
-    compared: slice
-    zeros: bytes
-    varied: bool
-    nothing: tuple[Scalar, ...]
-    null: tuple[Scalar, ...]
-
-    def unpack_extrema(self, entry: bytes) -> list[Scalar]:
-        """Return the least and the greatest value of each extremum from an entry."""
-        return unpack_varied(self.packing, entry)[self.compared]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -153,6 +68,9 @@ class Plan:
     texts: tuple[int, ...]
     conditions: tuple[int, ...]
     streams: int
+
+
+_NO_WINDOWS: Final = Windows(0)
 
 
 def make_plan(layout: Layout) -> Plan:
@@ -252,21 +170,22 @@ class _Planner:
             self._cells[series.keys, node] = len(self._cells)
         widths = tuple(sorted({node.width_us or 0 for node in (*counts, *sums, *means, *spreads)}))
         halves = tuple(dict.fromkeys(node.width_us or 1 for node in fades))
+        windows = Windows(series.lanes)
 
-        def first(node: Aggregate) -> int:
-            return series.lanes * widths.index(node.width_us or 0)
+        def edge(node: Aggregate) -> int:
+            return widths.index(node.width_us or 0)
 
         return self._block(
             place,
             stream=stream,
             span=Span(widths, halves),
-            counts=tuple(first(node) for node in counts),
-            sums=tuple(make_sum(series, node, first(node)) for node in sums),
-            means=tuple(make_mean(series, node, first(node)) for node in means),
-            spreads=tuple(make_spread(series, node, first(node)) for node in spreads),
+            windows=windows,
+            counts=tuple(windows.take(edge(node), 0) for node in counts),
+            sums=tuple(make_sum(series, node, edge(node), windows) for node in sums),
+            means=tuple(make_mean(series, node, edge(node), windows) for node in means),
+            spreads=tuple(make_spread(series, node, edge(node), windows) for node in spreads),
             fades=tuple(
-                make_fade(series, node, series.lanes * (len(widths) + halves.index(node.width_us or 1)))
-                for node in fades
+                make_fade(series, node, len(widths) + halves.index(node.width_us or 1), windows) for node in fades
             ),
             recent=tuple(make_recent(series, node) for node in recent),
             firsts=tuple(make_first(series, node) for node in firsts),
@@ -277,13 +196,15 @@ class _Planner:
         """Make the block of a window around an instant of the row; it tells what is new only if no other does."""
         series, streams = self._layout.series[place], self._layout.streams
         self._cells[series.keys, node] = len(self._cells)
+        windows = Windows(series.lanes)
         assert node.anchor is not None, "around has one"
         return self._block(
             place,
             stream=len(streams) if series.stream in read else streams.index(series.stream),
             span=Span(((node.width_us or 0) + node.after_us,), ()),
             anchor=_shift(self._compile(node.anchor, None), node.after_us),
-            counts=(0,),
+            windows=windows,
+            counts=(windows.take(0, 0),),
         )
 
     def _block(
@@ -291,7 +212,8 @@ class _Planner:
         place: int,
         *,
         stream: int,
-        span: Span = _NO_SPAN,
+        span: Span = NO_SPAN,
+        windows: Windows = _NO_WINDOWS,
         anchor: Callable[[Sequence[Scalar]], int | None] | None = None,
         counts: tuple[int, ...] = (),
         sums: tuple[Sum, ...] = (),
@@ -321,8 +243,9 @@ class _Planner:
             entity=self._entities.index(series.keys),
             stream=stream,
             packing=series.packing,
-            edges=struct.Struct(f"<{2 * series.lanes * (1 + lower)}q"),
-            lanes=series.lanes,
+            edges=struct.Struct(f"<{series.lanes * (1 + lower)}q"),
+            high=make_pick(windows.high),
+            low=make_pick(windows.low),
             lower=lower,
             span=self._spans.setdefault(span, len(self._spans)),
             anchor=anchor,

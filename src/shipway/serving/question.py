@@ -8,7 +8,7 @@ import msgspec
 from shipway.core.online import Scalar
 from shipway.core.pack import INSTANT
 from shipway.ports.online import Edges, Look
-from shipway.serving.plan import Block, Span
+from shipway.serving.block import Block, Span
 from shipway.serving.stored import Stored
 
 _Place: TypeAlias = tuple[int, int, int]

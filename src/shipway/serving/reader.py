@@ -14,9 +14,10 @@ from shipway.core.level import ENTRIES
 from shipway.core.online import Layout, Scalar
 from shipway.ports.online import Online, find_look
 from shipway.serving.answer import Values, add_up, conclude_block
+from shipway.serving.block import Block
 from shipway.serving.direct import Features, find_direct
 from shipway.serving.extremum import find_extrema
-from shipway.serving.plan import Block, make_plan
+from shipway.serving.plan import make_plan
 from shipway.serving.question import Ask, Question, Reply
 from shipway.serving.sketch import read_sketch
 from shipway.serving.stored import find_stored

@@ -96,7 +96,7 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online)
+        loader = Loader(state, writer, files=files, online=online, replay=replay)
         web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
 
 

@@ -23,7 +23,7 @@ from shipway.core.pack import (
     read_schema,
 )
 from shipway.ports.online import Online
-from shipway.serving.plan import Block
+from shipway.serving.block import Block
 
 _EARLIEST: Final = -(1 << 63)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, Scalar
 from shipway.core.service import Routing, Variant
+from shipway.serving.current import CurrentReader
 from shipway.serving.log import PredictionLog
 from shipway.serving.model import LoadedBundle
 from shipway.serving.reader import FeatureReader
@@ -38,7 +39,7 @@ class Feed:
     online: str
     layout: Layout
     texts: tuple[int, ...]
-    reader: FeatureReader
+    reader: FeatureReader | CurrentReader
 
 
 @dataclass(frozen=True, slots=True, eq=False)

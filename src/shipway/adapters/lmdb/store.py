@@ -116,8 +116,9 @@ class LmdbOnline:
                         _look_at(reading, names, pack(_LATEST - instants[0]), answers)
                         continue
                     tails = [pack(_LATEST - instant) for instant in instants]
+                    along = _look_along if tails and tails == sorted(tails) else _look_each
                     for name in names:
-                        _look_along(cursor, name, tails, answers)
+                        along(cursor, name, tails, answers)
         except lmdb.Error as fault:
             refuse(self._folder, fault)
         return dated, values
@@ -246,14 +247,35 @@ def _look_at(
 
 
 def _look_along(cursor: "lmdb.Cursor[bytes]", name: bytes, tails: Sequence[bytes], answers: list[bytes | None]) -> None:
-    """Look up a series at several instants, fastest where later ones come first."""
+    """Look up a series at several instants, later ones first."""
     seek, value, past = cursor.set_range, cursor.value, name + _PAST
-    oldest = max(tails, default=b"")
-    if seek(name + oldest) and cursor.key() < past:
-        # What the oldest finds is of the series, and so is what the others find: their keys need not be looked at.
-        answers += [value() if seek(name + tail) else None for tail in tails]
+    if not seek(name + tails[0]) or (first := cursor.key()) >= past:
+        answers += [None] * len(tails)
+        return
+    newest = value()
+    if not seek(name + tails[-1]) or (last := cursor.key()) >= past:
+        answers.append(newest)
+        for tail in tails[1:-1]:
+            if (wanted := name + tail) > first:
+                newest = value() if seek(wanted) and (first := cursor.key()) < past else None
+            answers.append(newest)
+        answers.append(None)
+    elif last == first:
+        answers += [newest] * len(tails)
     else:
-        answers += [value() if seek(name + tail) and cursor.key() < past else None for tail in tails]
+        oldest = value()
+        # What the oldest finds is of the series, and so is what the others find: their keys need not be looked at.
+        answers.append(newest)
+        answers += [
+            newest if (wanted := name + tail) <= first else value() if seek(wanted) else None for tail in tails[1:-1]
+        ]
+        answers.append(oldest)
+
+
+def _look_each(cursor: "lmdb.Cursor[bytes]", name: bytes, tails: Sequence[bytes], answers: list[bytes | None]) -> None:
+    """Look up a series at several instants."""
+    seek, value, past = cursor.set_range, cursor.value, name + _PAST
+    answers += [value() if seek(name + tail) and cursor.key() < past else None for tail in tails]
 
 
 def _trim(cursor: "lmdb.Cursor[bytes]", prefix: bytes, before: int, *, whole: bool) -> int:

@@ -68,7 +68,7 @@ def count_bins(stream: Stream, node: Aggregate, window: Window) -> tuple[str, Ki
             chosen = [write_constant(float(v) if kind == "float" else v, stream.dialect) for v in values]
             # A count with the number below it: what is left of 4,096 says which it is.
             code = stream.found.add(f"{MOST - 1} - {stream.dialect.modulo.format(best, MOST)}")
-            return f"case when {best} is not null then {choose(code, chosen)} end", kind
+            return f"case when {best} is not null then {choose(code, chosen, stream.dialect)} end", kind
         case Categories() | Hashes() as bins:
             name = f"{stream.name}_{column}"
             part = cast("Presences", stream.part(f"there {column}", Presences(name, stream.steps, column)))
@@ -76,7 +76,7 @@ def count_bins(stream: Stream, node: Aggregate, window: Window) -> tuple[str, Ki
             if isinstance(bins, Categories):
                 return count, "int"
             sizes = [write_constant(size, stream.dialect) for size in estimates(bins.count)]
-            return f"case when {count} is not null then {choose(count, sizes)} end", "float"
+            return f"case when {count} is not null then {choose(count, sizes, stream.dialect)} end", "float"
 
 
 def _make_votes(stream: Stream, column: str, node: Aggregate) -> Votes:

@@ -42,6 +42,7 @@ class Dialect:
         text: a text that is compared by its characters, around it.
         not_nan: a float, and null where it is not a number, around it.
         bits: the bits of a float that is not null as a whole number, around it; None where they are not to be had.
+        pick: the value at a place, from 0, among values, around these and it; None where there is no list of them.
         xor: two whole numbers above zero, bit by bit one or the other, around both.
         types: what whole numbers, floats, truth values and texts are called, whole numbers of 38 digits (`wide`), and
             the widest that are added and multiplied exactly (`vast`).
@@ -50,6 +51,8 @@ class Dialect:
         backslash: whether a backslash escapes in texts, also the quote.
         asof: how a join to the newest row not after an instant is spelt; empty where there is none.
         ranges: whether a window may reach back by a number.
+        once: what keeps a relation of a statement from being calculated again wherever it is read; empty where nothing
+            does.
         fence: what ends a select whose texts are not to be put in the places of their names further out.
         embedding: how an array of one length in single precision is called, around the length; empty where there is
             none.
@@ -74,6 +77,7 @@ class Dialect:
     text: str
     not_nan: str
     bits: str | None
+    pick: str | None
     xor: str
     types: Mapping[str, str]
     vast_bits: int
@@ -81,6 +85,7 @@ class Dialect:
     backslash: bool
     asof: Literal["", "on", "match"]
     ranges: bool
+    once: str
     fence: str
     embedding: str = ""
 
@@ -165,6 +170,7 @@ DUCKDB: Final = Dialect(
     text='(cast({} as text) collate "C")',
     not_nan="nullif({}, cast('NaN' as double precision))",
     bits="cast(cast({} as bit) as bigint)",
+    pick="[{0}][{1} + 1]",
     xor="xor({0}, {1})",
     types={**_TYPES, "vast": "hugeint"},
     vast_bits=127,
@@ -172,6 +178,7 @@ DUCKDB: Final = Dialect(
     backslash=False,
     asof="on",
     ranges=True,
+    once="materialized ",
     fence="",
     embedding="float[{}]",
 )
@@ -196,6 +203,7 @@ POSTGRES: Final = Dialect(
     text='(cast({} as text) collate "C")',
     not_nan="nullif({}, cast('NaN' as double precision))",
     bits="cast(cast('x' || encode(float8send({}), 'hex') as bit(64)) as bigint)",
+    pick="(array[{0}])[{1} + 1]",
     xor="({0} # {1})",
     types={**_TYPES, "vast": "numeric"},
     vast_bits=127,
@@ -203,6 +211,7 @@ POSTGRES: Final = Dialect(
     backslash=False,
     asof="",
     ranges=True,
+    once="materialized ",
     # It would write a text that is read twice twice, and so on in every select further out.
     fence="\noffset 0",
 )

@@ -37,7 +37,7 @@ def fade_rows(rows: Layers, units: str, half_us: int, dialect: Dialect) -> tuple
     weighed = rows.add(dialect.whole.format(rows.add(f"{dialect.cast('float', units)} * {weight}")))
     place, odd = _add_place(rows, period, dialect)
     ups = [power_of_two(bits, dialect) for bits in range(PERIODS)]
-    moved = rows.add(f"{dialect.cast('vast', weighed)} * ({choose(place, ups)})")
+    moved = rows.add(f"{dialect.cast('vast', weighed)} * ({choose(place, ups, dialect)})")
     return rows.add(f"case when {odd} = 0 then {moved} end"), rows.add(f"case when {odd} = 1 then {moved} end")
 
 
@@ -59,11 +59,11 @@ def write_fading(half_us: int, asked: str, dialect: Dialect) -> str:
     rest = layers.add(f"{half_us} - ({instant} - {period} * {half_us})")
     weight = _add_power(layers, rest, half_us, dialect)
     places = range(PERIODS)
-    ups = choose(place, [power_of_two(PERIODS - 1 - each, dialect) for each in places])
+    ups = choose(place, [power_of_two(PERIODS - 1 - each, dialect) for each in places], dialect)
     # The sum of the last block is moved down by place + 1 bits, which its pieces are in a way that loses none.
-    high = choose(place, [power_of_two(2 * _MIDDLE - 1 - each, dialect) for each in places])
-    middle = choose(place, [power_of_two(max(_MIDDLE - 1 - each, 0), dialect) for each in places])
-    low = choose(place, [str(1 << (each + 1 if each < _MIDDLE else each + 1 - _MIDDLE)) for each in places])
+    high = choose(place, [power_of_two(2 * _MIDDLE - 1 - each, dialect) for each in places], dialect)
+    middle = choose(place, [power_of_two(max(_MIDDLE - 1 - each, 0), dialect) for each in places], dialect)
+    low = choose(place, [str(1 << (each + 1 if each < _MIDDLE else each + 1 - _MIDDLE)) for each in places], dialect)
     text = layers.stack(f"select r,\n  {asked} as {instant}\nfrom asked")
     wanted = {"odd": odd, "place": place, "up": ups, "high": high, "middle": middle, "low": low, "weight": weight}
     columns = ",\n  ".join(f"{value} as {name}" for name, value in wanted.items())
@@ -109,5 +109,5 @@ def _add_power(layers: Layers, rest: str, half_us: int, dialect: Dialect) -> str
     tail = write_constant(SERIES[-1], dialect)
     for factor in reversed(SERIES[:-1]):
         tail = f"{write_constant(factor, dialect)} + {x} * ({tail})"
-    root = layers.add(choose(step, [write_constant(value, dialect) for value in ROOTS]))
+    root = layers.add(choose(step, [write_constant(value, dialect) for value in ROOTS], dialect))
     return layers.add(f"{root} + {root} * ({x} * ({one} + {x} * ({tail})))")

@@ -177,23 +177,34 @@ class _Writer:
         parts |= {name: write_fading(half_us, ASKED, self.dialect) for half_us, name in self.fading.items()}
         for stream in self.streams.values():
             parts |= stream.relations()
-        body = ",\n".join(f"{name} as (\n{text}\n)" for name, text in parts.items())
+        once = {"asked": self.dialect.once}
+        body = ",\n".join(f"{name} as {once.get(name, '')}(\n{text}\n)" for name, text in parts.items())
         names = [self.dialect.write_name(name) for name in wanted]
         chosen = ",\n  ".join(f"{text} as {name}" for text, name in zip(wanted.values(), names, strict=True))
         found = "".join(
-            f", {stream.name}.{name}" for stream in self.streams.values() for name in stream.results.values()
+            f", {stream.name}.{self.dialect.write_name(name)}"
+            for stream in self.streams.values()
+            for name in stream.results.values()
         )
         joins = "".join(f"\nleft join {s.name} on {s.name}.r = q.r" for s in self.streams.values())
         rows = f"select q.*{found}\nfrom asked as q{joins}"
         return f"with {body}\nselect\n  {chosen}\nfrom (\n{rows}\n) as {ROW}\norder by {ROW}.r"
 
     def _rows(self) -> str:
-        order = ", ".join(self.spine.plain(key) for key in self.plan.spine.key)
+        """Select what is asked about each row, and number the rows.
+
+        Where the rows may be numbered anew each time that they are read, all that is asked about them orders those
+        with equal keys, so that two that have one another's numbers are the same.
+        """
         written = {
             name: self.dialect.write_name(name) if kind == "c" else name for (kind, _), name in self.asked.items()
         }
+        order = [self.spine.plain(key) for key in self.plan.spine.key]
+        if not self.dialect.once:
+            keys = {self.spine.name(key) for key in self.plan.spine.key}
+            order += [text for _, text in self.asked if text not in keys]
         columns = ",\n  ".join(f"{text} as {written[name]}" for (_, text), name in self.asked.items())
-        over = f"order by {order}" if order else ""
+        over = f"order by {', '.join(order)}" if order else ""
         return f"select row_number() over ({over}) as r,\n  {columns}\nfrom {self.relations(self.plan.spine.name).text}"
 
     def _label(self) -> dict[str, str]:

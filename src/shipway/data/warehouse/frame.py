@@ -1,10 +1,11 @@
 """Frames built where the tables lie: everything asked of the warehouse, nothing but the frame taken out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
 
+from shipway.core.feature import Expr, definition_of
 from shipway.data.embedding import is_embedding
 from shipway.data.frame import build_frame
 from shipway.data.plan import Plan
@@ -14,7 +15,7 @@ from shipway.data.warehouse.feature import write_frame
 from shipway.data.warehouse.known import guard_frame
 from shipway.data.warehouse.relation import Place, Question, Relations
 from shipway.data.warehouse.scan import Relation
-from shipway.maths.expression import Column, walk
+from shipway.maths.expression import Column, Feature, walk
 from shipway.ports.warehouse import Warehouse
 
 
@@ -86,13 +87,20 @@ def _check_embeddings(plan: Plan, relations: Callable[[str], Relation]) -> None:
     """Refuse features of declared embeddings where a warehouse cannot hold them as such; SW-403."""
     sources = {plan.spine.name: plan.spine} | {event.source.name: event.source for event in plan.events.values()}
     for column in plan.columns:
-        for node in walk(column.expr):
-            if not isinstance(node, Column):
-                continue
+        for node in _list_columns(column.expr):
             table = node.table.partition(".")[0]
             columns = relations(table).columns
             if node.name in sources[table].embeddings and not is_embedding(columns.schema.get(node.name, pl.Null())):
                 raise refuse_embedding(str(node), columns.dialect)
+
+
+def _list_columns(expr: Expr) -> Iterator[Column]:
+    """Yield the columns that a feature reads, in windows and through other features too."""
+    for node in walk(expr):
+        if isinstance(node, Column):
+            yield node
+        elif isinstance(node, Feature):
+            yield from _list_columns(definition_of(node))
 
 
 def _open(

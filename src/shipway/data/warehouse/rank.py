@@ -101,11 +101,11 @@ def _conclude(layers: Layers, bins: Edges | Relative, found: _Found, some: str, 
     dialect = stream.dialect
     write: Callable[[float], str] = lambda value: write_constant(value, dialect)  # noqa: E731
     if isinstance(bins, Relative):
-        values = choose(found.bin, [write(middle) for middle in middles_of(bins)])
+        values = choose(found.bin, [write(middle) for middle in middles_of(bins)], dialect)
         return f"case when {some} > 0 then {values} end"
     edges = bins.edges
     pairs = [(edges[max(place - 1, 0)], edges[min(place, len(edges) - 1)]) for place in range(len(edges) + 1)]
-    lower = layers.add(choose(found.bin, [write(low) for low, _ in pairs]))
-    width = layers.add(choose(found.bin, [write(high - low) for low, high in pairs]))
+    lower = layers.add(choose(found.bin, [write(low) for low, _ in pairs], dialect))
+    width = layers.add(choose(found.bin, [write(high - low) for low, high in pairs], dialect))
     inside = f"({dialect.cast('float', found.inside)} + {write(0.5)}) / {dialect.cast('float', found.count)}"
     return f"case when {some} > 0 then {lower} + {width} * ({inside}) end"

@@ -33,11 +33,13 @@ SNOWFLAKE: Final = replace(
     days="datediff(day, date '1970-01-01', {})",
     text="collate(cast({} as text), '')",
     bits=None,
+    pick=None,
     xor="bitxor({0}, {1})",
     types={**POSTGRES.types, "vast": "number(38, 0)"},
     vast_bits=_DECIMAL_BITS,
     backslash=True,
     asof="match",
+    once="",
     fence="",
 )
 BIGQUERY: Final = replace(
@@ -54,6 +56,7 @@ BIGQUERY: Final = replace(
     text="collate(cast({} as string), '')",
     not_nan="if(is_nan({0}), null, {0})",
     bits=None,
+    pick="[{0}][offset({1})]",
     xor="({0} ^ {1})",
     types={
         "int": "int64",
@@ -65,6 +68,7 @@ BIGQUERY: Final = replace(
     },
     quote="`",
     backslash=True,
+    once="",
     fence="",
 )
 REDSHIFT: Final = replace(
@@ -80,11 +84,13 @@ REDSHIFT: Final = replace(
     same="coalesce({0} = {1}, {0} is null and {1} is null)",
     text="collate(cast({} as varchar(65535)), 'case_sensitive')",
     bits=None,
+    pick=None,
     # Its own sign for it also begins names of temporary tables.
     xor="({0} + {1} - 2 * ({0} & {1}))",
     types={**POSTGRES.types, "text": "varchar(65535)", "vast": "decimal(38, 0)"},
     vast_bits=_DECIMAL_BITS,
     ranges=False,
+    once="",
     fence="",
 )
 SPARK: Final = replace(
@@ -102,6 +108,7 @@ SPARK: Final = replace(
     text="cast({} as string)",
     not_nan="nullif({}, cast('NaN' as double))",
     bits=None,
+    pick="array({0})[{1}]",
     xor="({0} ^ {1})",
     types={
         "int": "bigint",
@@ -114,6 +121,7 @@ SPARK: Final = replace(
     vast_bits=_DECIMAL_BITS,
     quote="`",
     backslash=True,
+    once="",
     fence="",
 )
 SPELT: Final[Mapping[str, Dialect]] = {

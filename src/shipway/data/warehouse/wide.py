@@ -51,8 +51,12 @@ def split_wide(number: str, dialect: Dialect) -> tuple[str, str, str]:
     return dialect.cast("int", lowest), cut(f"{low} - {lowest}", _LOW), cut(f"{number} - {low}", _HIGH)
 
 
-def choose(index: str, values: Sequence[str]) -> str:
+def choose(index: str, values: Sequence[str], dialect: Dialect) -> str:
     """Return one of some values by its place, from 0; what is chosen by null means nothing."""
+    if len(set(values)) == 1:
+        return values[0]
+    if dialect.pick is not None:
+        return dialect.pick.format(", ".join(values), index)
 
     def among(first: int, last: int) -> str:
         if len(set(values[first:last])) == 1:

@@ -80,7 +80,7 @@ from "shop"."trips" as t;
 
 -- the frame
 with asked as (
-select row_number() over (order by t."id") as r,
+select row_number() over (order by t."id", datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled"), case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then collate(cast(t."line" as varchar(65535)), 'case_sensitive') end, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") - 10800000000, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") - 86400000000, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") - 21600000000, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") + 3600000000, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") - 3600000000, ((datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") / 21600000000 - case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") % 21600000000 < 0 then 1 else 0 end) - 63) * 21600000000 - 1, case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then cast(t."seats" as bigint) end, case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") end, case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then (datediff(day, date '1970-01-01', t."day") * 86400000000) end, case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then collate(cast(t."line" as varchar(65535)), 'case_sensitive') end, datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."arrived"), t."late") as r,
   datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") as q0,
   case when datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."published") <= datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") then collate(cast(t."line" as varchar(65535)), 'case_sensitive') end as k0,
   datediff(microsecond, timestamptz '1970-01-01 00:00:00+00', t."scheduled") - 10800000000 as q1,
@@ -871,7 +871,7 @@ select
   case when t.l0 > t.q0 then t.l1 end as "_label",
   (timestamptz '1970-01-01 00:00:00+00' + t.l0 * interval '1 microsecond') as "_label_known_at"
 from (
-select q.*, s0.s0_0, s0.s0_1, s0.s0_2, s0.s0_3, s0.s0_4, s0.s0_5, s0.s0_6, s0.s0_7, s0.s0_8, s0.s0_9, s0.s0_10, s1.s1_0, s2.s2_0, s3.s3_0
+select q.*, s0."s0_0", s0."s0_1", s0."s0_2", s0."s0_3", s0."s0_4", s0."s0_5", s0."s0_6", s0."s0_7", s0."s0_8", s0."s0_9", s0."s0_10", s1."s1_0", s2."s2_0", s3."s3_0"
 from asked as q
 left join s0 on s0.r = q.r
 left join s1 on s1.r = q.r
