@@ -175,7 +175,9 @@ def _find_released(workspace: Workspace) -> dict[str, tuple[str, tuple[FeatureVi
             version = state.version(service.model, variant.version)
             if version is not None and version.bundle is not None:
                 manifest = manifest_of(workspace, version)
-                if not {table for view in manifest.views for table in _stream_tables(view)} <= sources.keys():
+                exprs = [expr for view in manifest.views for expr in view.features.values()]
+                read = {node.stream.partition(".")[0] for expr in exprs for _, node in windows_of(expr, None)}
+                if not read <= sources.keys():
                     continue
                 found[f"{service.model}@{variant.version}"] = manifest.spine, manifest.views
     return found

@@ -15,10 +15,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, windows_of
 from shipway.data.batch import PIECE_ROWS, Parts, read_batches
 from shipway.data.bucket import Buckets, number_entities, read_bucket
 from shipway.data.column import evaluate_row
+from shipway.data.composition import is_composite
 from shipway.data.frame import build_frame, build_slices, instants_asked
 from shipway.data.known import find_early_reads
 from shipway.data.plan import Plan, PlannedColumn
@@ -79,13 +81,7 @@ class Stock:
 
 
 def fits(plan: Plan, stock: Stock, memory_bytes: int) -> bool:
-    """Tell whether a frame is built with its streams whole in memory.
-
-    It is where they leave half of the amount for the rows that are built, and where a feature is made of features of
-    another entity: no cut by one entity's key leaves together what such a feature needs.
-    """
-    if any(whose != column.entity for column in plan.columns for whose, _ in windows_of(column.expr, column.entity)):
-        return True
+    """Tell whether what is read through streams leaves half of an amount of memory for the rows that are built."""
     held = sum(stock.weigh(name, columns) for name, columns in stream_columns(plan).items())
     return 2 * STREAM_FACTOR * held <= memory_bytes
 
@@ -114,6 +110,12 @@ def build_within(
         ShipwayError: as for `build_frame`, but that numbers of rows in what is refused are of a part of them, and sums
             that fit in no 64 bits are told from those of the bucket alone; as the engine.
     """
+    for column in filter(is_composite, plan.columns):
+        raise ShipwayError(
+            "SW-106",
+            f"feature {column.name} is made of features of other views, and the streams do not fit the memory set",
+            "set [resources] memory to more, or leave it away: such features need all entities' streams at once",
+        )
     blank = build_frame(plan, stock.blank, refuse=False)
     _refuse(plan, stock, refuse=refuse)
     entities: dict[Entity | None, list[PlannedColumn]] = {}

@@ -5,7 +5,6 @@ It is the in-process side of the feature server: `shipway.online(folder).read("c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from os import PathLike
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias, cast
@@ -181,8 +180,7 @@ class Lookup:
         layout = sets.layout(name)
         exprs = [expr for view in layout.views for expr in view.features.values()]
         kinds = [feature_kind(expr, layout.schema) for expr in exprs]
-        windows = (windows_of(expr, view.entity) for view in layout.views for expr in view.features.values())
-        streams = {node.stream for _, node in chain.from_iterable(windows)}
+        streams = {node.stream for expr in exprs for _, node in windows_of(expr, None)}
         sources = {stream: stream.partition(".")[0] for stream in sorted(streams)}
         return _Served(
             layout=layout,

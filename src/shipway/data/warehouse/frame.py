@@ -87,20 +87,20 @@ def _check_embeddings(plan: Plan, relations: Callable[[str], Relation]) -> None:
     """Refuse features of declared embeddings where a warehouse cannot hold them as such; SW-403."""
     sources = {plan.spine.name: plan.spine} | {event.source.name: event.source for event in plan.events.values()}
     for column in plan.columns:
-        for node in _columns_in(column.expr):
+        for node in _list_columns(column.expr):
             table = node.table.partition(".")[0]
             columns = relations(table).columns
             if node.name in sources[table].embeddings and not is_embedding(columns.schema.get(node.name, pl.Null())):
                 raise refuse_embedding(str(node), columns.dialect)
 
 
-def _columns_in(expr: Expr) -> Iterator[Column]:
-    """Yield the columns that a feature reads of rows asked about, also through the features that it is made of."""
+def _list_columns(expr: Expr) -> Iterator[Column]:
+    """Yield the columns that a feature reads, in windows and through other features too."""
     for node in walk(expr):
         if isinstance(node, Column):
             yield node
         elif isinstance(node, Feature):
-            yield from _columns_in(definition_of(node))
+            yield from _list_columns(definition_of(node))
 
 
 def _open(
