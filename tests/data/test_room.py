@@ -24,7 +24,14 @@ MORE = (
     }),
     FeatureView("all", Entity("all", ()), {"n": w.count(MADE, last="3h"), "age": w.age(ARRIVED)}),
 )  # fmt: skip
-PLAN = plan_views(TRIPS, TRIPS.asked, (*VIEWS, *MORE), SOURCES, label=Label("late", ARRIVED.late))
+BOTH, ALL = MORE
+COMPOSITES = (
+    FeatureView("ratios", LINE, {
+        "n": BOTH.n / ALL.n, "more": w.total(ARRIVED.delay, last="4h") - BOTH.own, "worst": BOTH.worst,
+    }),
+    FeatureView("asked", None, {"n": BOTH.n + TRIPS.stop, "age": ALL.age}),
+)  # fmt: skip
+PLAN = plan_views(TRIPS, TRIPS.asked, (*VIEWS, *MORE, *COMPOSITES), SOURCES, label=Label("late", ARRIVED.late))
 
 
 @pytest.fixture(autouse=True)

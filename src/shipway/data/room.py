@@ -15,19 +15,18 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, windows_of
 from shipway.data.batch import PIECE_ROWS, Parts, read_batches
 from shipway.data.bucket import Buckets, number_entities, read_bucket
-from shipway.data.column import evaluate_row
-from shipway.data.composition import is_composite
+from shipway.data.column import evaluate_row, series_of, vector_of
+from shipway.data.composition import Turn, Window, combine, is_composite, list_turns
 from shipway.data.frame import build_frame, build_slices, instants_asked
-from shipway.data.known import find_early_reads
+from shipway.data.known import find_early_reads, own_columns
 from shipway.data.plan import Plan, PlannedColumn
 from shipway.data.slice import LEAST_ROWS, STREAM_FACTOR, VALUE_BYTES, spine_columns, stream_columns
 from shipway.data.spine import ASKED, ask, spine_like
 from shipway.data.stream import scale_values
-from shipway.maths.expression import Aggregate
+from shipway.maths.expression import Aggregate, Column
 from shipway.maths.vector import Vector
 from shipway.ports.engine import Engine
 
@@ -110,28 +109,20 @@ def build_within(
         ShipwayError: as for `build_frame`, but that numbers of rows in what is refused are of a part of them, and sums
             that fit in no 64 bits are told from those of the bucket alone; as the engine.
     """
-    for column in filter(is_composite, plan.columns):
-        raise ShipwayError(
-            "SW-106",
-            f"feature {column.name} is made of features of other views, and the streams do not fit the memory set",
-            "set [resources] memory to more, or leave it away: such features need all entities' streams at once",
-        )
     blank = build_frame(plan, stock.blank, refuse=False)
     _refuse(plan, stock, refuse=refuse)
-    entities: dict[Entity | None, list[PlannedColumn]] = {}
-    for column in plan.columns:
-        entities.setdefault(column.entity, []).append(column)
-    own = replace(plan, columns=tuple(entities.pop(None, ())))
-    row = VALUE_BYTES * (len(spine_columns(own)) + len(plan.columns) + 3)
+    shares = _Shares(plan)
+    own = replace(plan, columns=shares.own)
+    row = VALUE_BYTES * (len(spine_columns(own)) + len(plan.columns) + len(shares.windows) + 3)
     rows, height = max(LEAST_ROWS, room.memory_bytes // row), stock.heights[plan.spine.name]
     spine = stock.tables[plan.spine.name]
     # What the label comes to is refused before anything is built.
     slices = build_slices(own, {}, spine=spine, rows=rows, refuse=refuse)
     first, done = next(slices), len(own.columns)
     built: list[Buckets] = []
-    for number, (entity, columns) in enumerate(entities.items()):
+    for number, (entity, columns) in enumerate(shares.entities.items()):
         kept = Buckets(room.folder / f"{number}-built", -(-height // rows) or 1, room.memory_bytes // 8)
-        part = replace(plan, columns=tuple(columns), label=None)
+        part = replace(plan, columns=columns, label=None)
         part = replace(part, events={event.name: event for event in part.streams})
         for features in _build_entity(part, entity, stock, room, number):
             kept.add(features, features[_ROW].to_numpy() // rows)
@@ -139,14 +130,58 @@ def build_within(
         built.append(kept)
         done += len(columns)
         if report is not None:
-            report(done, len(plan.columns))
+            report(min(done, len(plan.columns)), len(plan.columns))
     for place, rest in enumerate(chain([first], slices)):
         found = [rest]
-        for kept, columns in zip(built, entities.values(), strict=True):
+        for kept, columns in zip(built, shares.entities.values(), strict=True):
             features = kept.read(place)
             names = [column.name for column in columns]
-            found.append(blank.select(names) if features is None else features.sort(_ROW).select(names))
-        yield pl.concat(found, how="horizontal").select(blank.columns)
+            found.append(shares.blank(stock, columns) if features is None else features.sort(_ROW).select(names))
+        yield shares.combine(pl.concat(found, how="horizontal")).select(blank.columns)
+
+
+class _Shares:
+    """What each entity has to build, so that features of several entities can be made of what comes of all.
+
+    Attributes:
+        own: columns of the row itself: its features, and what features of several entities read of it.
+        entities: columns of each entity: its features, and the windows that features of several entities are made of.
+        windows: the columns of those windows.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._composites = [column for column in plan.columns if is_composite(column)]
+        turns = list_turns(plan.columns)
+        mine = turns.pop(None, Turn()).columns
+        read = dict.fromkeys(name for column in self._composites for name in own_columns(column.expr))
+        self._reads = {name: f"own:{name}" for name in read}
+        table = plan.spine.name
+        columns = [PlannedColumn(as_, Column(table, name), None) for name, as_ in self._reads.items()]
+        self.own = (*mine, *columns)
+        self.entities: dict[Entity, tuple[PlannedColumn, ...]] = {}
+        self.windows: dict[Window, str] = {}
+        for entity, turn in turns.items():
+            assert entity is not None, "the row itself was taken out"
+            named = {node: f"window:{len(self.windows) + place}" for place, node in enumerate(turn.windows)}
+            self.windows |= {(entity, node): name for node, name in named.items()}
+            hidden = [PlannedColumn(name, node, entity) for node, name in named.items()]
+            self.entities[entity] = (*turn.columns, *hidden)
+
+    def blank(self, stock: Stock, columns: tuple[PlannedColumn, ...]) -> pl.DataFrame:
+        """Return columns without rows."""
+        part = replace(self._plan, columns=columns, label=None)
+        return build_frame(part, stock.blank, refuse=False).select(column.name for column in columns)
+
+    def combine(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Return rows with the features that are made of others."""
+        kept = {window: vector_of(rows[name]) for window, name in self.windows.items()}
+
+        def own(name: str) -> Vector:
+            return vector_of(rows[self._reads[name]])
+
+        made = [series_of(one.name, combine(one, kept, own, rows.height)) for one in self._composites]
+        return rows.with_columns(made)
 
 
 def _build_entity(plan: Plan, entity: Entity | None, stock: Stock, room: Room, number: int) -> Iterator[pl.DataFrame]:
