@@ -18,7 +18,8 @@ from shipway.testing.fake import MemoryOnline
 from shipway.testing.online import LATEST
 
 ASKED = Source("asked", ("id",), ("asked",), {"at": ("k", "n")})
-FACTS = Source("facts", ("id",), ("facts",), {"t": ("k", "n", "a", "b"), "u": ("c",), "always": ("k", "n", "fixed")})
+FACTS = Source("facts", ("id",), ("facts",), {"t": ("k", "n", "a", "b", "e"), "u": ("c",), "always": ("k", "n", "fixed")},
+               embeddings={"e": 2})  # fmt: skip
 OTHERS = Source("others", ("x", "y"), ("others",), {"t": ("k", "d")})
 SOURCES = {source.name: source for source in (ASKED, FACTS, OTHERS)}
 INSTANT = pl.Datetime("us", "UTC")
@@ -31,6 +32,7 @@ TYPES = {
         "n": pl.Float64,
         "a": pl.Float64,
         "b": pl.String,
+        "e": pl.Array(pl.Float32, 2),
         "c": pl.Boolean,
         "fixed": pl.Int64,
     },
@@ -46,6 +48,7 @@ KINDS = {
         "n": "float",
         "a": "float",
         "b": "text",
+        "e": "embedding[2]",
         "c": "bool",
         "fixed": "int",
     },
@@ -60,7 +63,7 @@ def make_views():
     return (
         FeatureView("k", Entity("k", ("k",)), of_k),
         FeatureView("kn", Entity("kn", ("k", "n")), {"b": w.newest(t.b), "age": w.age(u)}),
-        FeatureView("n", Entity("n", ("n",)), {"a": w.newest(t.a)}),
+        FeatureView("n", Entity("n", ("n",)), {"a": w.newest(t.a), "e": w.newest(t.e)}),
         FeatureView("all", Entity("all", ()), {"b": w.newest(t.b)}),
     )
 
@@ -84,6 +87,7 @@ def draw_row(chance, table, number):
         "n": chance.choice((None, float("nan"), -0.0, 0.0, 1.5)),
         "a": chance.choice((None, 0.5, float(number))),
         "b": chance.choice((None, *text)),
+        "e": chance.choice((None, [-0.0, number / 7], [0.5, 1e30])),
         "c": chance.choice((None, True, False)),
         "fixed": number,
     }
