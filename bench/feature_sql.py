@@ -40,12 +40,6 @@ ENGINES: Final = ("polars", "duckdb", "walk")
 FILE: Final = "flights.db"
 
 
-def build_in_duckdb(plan: Plan, tables: Mapping[str, pl.DataFrame], folder: Path) -> pl.DataFrame:
-    """Return a frame built by DuckDB, rows by the spine's key, of tables that are put into a file first."""
-    put_tables(tables, folder)
-    return build_from(plan, folder)
-
-
 def put_tables(tables: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Put tables into a DuckDB file."""
     with duckdb.connect(folder / FILE) as connection:

@@ -18,8 +18,8 @@ from shipway.testing.fake import MemoryOnline
 from shipway.testing.online import LATEST
 
 ASKED = Source("asked", ("id",), ("asked",), {"at": ("k", "n")})
-FACTS = Source("facts", ("id",), ("facts",), {"t": ("k", "n", "a", "b", "e"), "u": ("c",), "always": ("k", "n", "fixed")},
-               embeddings={"e": 2})  # fmt: skip
+KNOWN_AT = {"t": ("k", "n", "a", "b", "e"), "u": ("c",), "always": ("k", "n", "fixed")}
+FACTS = Source("facts", ("id",), ("facts",), KNOWN_AT, embeddings={"e": 2})
 OTHERS = Source("others", ("x", "y"), ("others",), {"t": ("k", "d")})
 SOURCES = {source.name: source for source in (ASKED, FACTS, OTHERS)}
 INSTANT = pl.Datetime("us", "UTC")
