@@ -88,8 +88,18 @@ RUN = {
     "typo in a column": (Damage(CODE, "purchases.price", "purchases.prize"), "SW-104", "'prize'"),
     "typo in a feature": (Damage(CODE, "[customer.returned_90d", "[customer.returned_9d"), "SW-104", "project.py:"),
     "syntax error": (Damage(CODE, "@sw.model(", "@sw.model(("), "SW-103", "not valid Python"),
-    "error at import": (Damage(CODE, "import lightgbm\n", "import lightgbm\n1 / 0\n"), "SW-103", "project.py:"),
-    "library not installed": (Damage(CODE, "import lightgbm\n", "import lightgbn\n"), "SW-701", "lightgbn"),
+    "error at import": (Damage(CODE, "import polars as pl\n", "import polars as pl\n1 / 0\n"), "SW-103", "project.py:"),
+    "library not installed": (Damage(CODE, "import polars as pl\n", "import polarz as pl\n"), "SW-701", "polarz"),
+    "library of training not installed": (
+        Damage(CODE, "import lightgbm\n", "import lightgbn\n"),
+        "SW-701",
+        "train at project.py:",
+    ),
+    "library of a source not installed": (
+        Damage(CODE, MAKE, f"    import polarz\n{MAKE}"),
+        "SW-701",
+        "source 'orders' needs polarz",
+    ),
     "source raises": (
         Damage(CODE, MAKE, f"    raise OSError('no')\n{MAKE}"),
         "SW-206",

@@ -41,7 +41,8 @@ def make_document(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         config = value.__struct_config__
         tag = {} if config.tag is None else {str(config.tag_field): config.tag}
-        return tag | {name: _make_field(name, getattr(value, name)) for name in value.__struct_fields__}
+        fields = [name for name in value.__struct_fields__ if not (config.omit_defaults and _is_default(value, name))]
+        return tag | {name: _make_field(name, getattr(value, name)) for name in fields}
     if isinstance(value, Mapping):
         return {name: make_document(item) for name, item in cast("Mapping[Any, Any]", value).items()}
     if isinstance(value, list | tuple):
@@ -49,6 +50,13 @@ def make_document(value: Any) -> Any:
     # An embedding is an array, and nothing is imported to ask for that.
     numbers = getattr(value, "tolist", None)
     return value if numbers is None else numbers()
+
+
+def _is_default(value: msgspec.Struct, name: str) -> bool:
+    """Tell whether a field of a type that leaves such out has the value that it has where nobody says one."""
+    names, defaults = value.__struct_fields__, value.__struct_defaults__
+    place = names.index(name) - len(names) + len(defaults)
+    return place >= 0 and getattr(value, name) == defaults[place]
 
 
 def _make_field(name: str, value: Any) -> Any:

@@ -11,6 +11,7 @@ from shipway.data.column import instant_hint
 from shipway.data.embedding import read_embeddings
 from shipway.kit.blame import blame_user, describe
 from shipway.kit.suggestion import did_you_mean
+from shipway.ports.adapter import needs_extra
 
 
 def make_source(
@@ -31,12 +32,15 @@ def make_source(
     Raises:
         ShipwayError: SW-206 if the function raises, with its line; SW-207 if it returns no frame, SW-204 if that has
             no rows, SW-202 for a missing column, SW-203 for an instant without a time zone or what is no embedding
-            of the declared length, SW-205 for a repeated or missing key.
+            of the declared length, SW-205 for a repeated or missing key, SW-701 if the function imports a library
+            that is not installed.
     """
     try:
         made = function(*raw)
     except ShipwayError:
         raise
+    except ModuleNotFoundError as error:
+        raise needs_extra((error.name or "").partition(".")[0], f"source {source.name!r}") from error
     except Exception as error:
         place = blame_user(error, "shipway")
         raise ShipwayError(

@@ -8,6 +8,7 @@ from typing import Any
 
 from shipway.core.error import ShipwayError
 from shipway.kit.blame import describe
+from shipway.ports.adapter import needs_extra
 from shipway.training.frame import TrainFrame
 
 
@@ -23,11 +24,14 @@ def fit(function: Callable[..., object], frame: TrainFrame, params: Mapping[str,
         What it returned, an estimator of any library.
 
     Raises:
-        ShipwayError: SW-206 with the function's line and message if it raises, SW-207 if it returns nothing.
+        ShipwayError: SW-206 with the function's line and message if it raises, SW-207 if it returns nothing, SW-701 if
+            it imports a library that is not installed.
     """
     name = getattr(function, "__name__", "the training function")
     try:
         estimator = function(frame, **params)
+    except ModuleNotFoundError as error:
+        raise needs_extra((error.name or "").partition(".")[0], f"{name} at {_locate(function, error)}") from error
     except Exception as error:
         where = _locate(function, error)
         hint = "mend the function at that line, or the parameters of its model, and run again"
