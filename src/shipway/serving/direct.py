@@ -31,8 +31,8 @@ _Limit: TypeAlias = tuple[Pick, NDArray[np.int64], int]
 are too old."""
 
 
-class Features(msgspec.Struct, frozen=True):
-    """What was read for one row.
+class Features(msgspec.Struct, frozen=True, gc=False):
+    """What was read for one row; it holds values alone, so no cycle goes through it.
 
     Attributes:
         values: one for each of the layout's columns: numbers, with NaN for null and conditions as 0 and 1; texts and
