@@ -37,6 +37,23 @@ def test_links_lead_to_the_right():
         assert numbers[0] < numbers[-2]
 
 
+def test_a_view_that_reads_views_stands_to_the_right_of_them():
+    other = Node("view", "w")
+    chain = [(STREAM, VIEW), (VIEW, OWN), (OWN, other), (VIEW, MODEL), (other, MODEL)]
+    drawn = draw((RAW, SOURCE), (SOURCE, STREAM), *chain)
+    assert drawn.count(">view of views<") == 2
+    places = {name: float(x) for x, name in re.findall(r'<text x="([\d.]+)" y="[\d.]+">(\w+)</text>', drawn)}
+    assert places["v"] < places["own"] < places["w"] < places["m"]
+    for way in re.findall(r'<path d="([^"]+)" class="link"', drawn):
+        numbers = [float(number) for number in re.findall(r"[\d.]+", way)]
+        assert numbers[0] < numbers[-2]
+
+
+def test_views_that_read_each_other_are_drawn():
+    drawn = draw((STREAM, VIEW), (VIEW, OWN), (OWN, VIEW), (OWN, MODEL))
+    assert drawn.count(">view of views<") >= 1
+
+
 def test_nothing_declared_is_nothing_drawn():
     assert draw_lineage(Lineage()) is None
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeAlias
 
 from shipway.app.catalog.data import NodeKind
 from shipway.app.catalog.lineage import Lineage, Node
@@ -12,11 +12,15 @@ _COLUMN: Final[dict[NodeKind, int]] = {
     "raw": 0, "source": 1, "stream": 2, "view": 3, "label": 3, "model": 4, "version": 5, "service": 6,
 }  # fmt: skip
 _TITLES: Final = ("raw input", "source", "stream", "view, label", "model", "version", "service")
+_OF_VIEWS: Final = "view of views"
 _LINKED: Final = frozenset({"source", "view", "label"})
 """Kinds that have a section on the page."""
 _BOX, _ROOM, _TALL, _APART, _TOP = 130.0, 28.0, 30.0, 10.0, 34.0
 _LETTERS: Final = 17
 _SWEEPS: Final = 6
+
+_Lane: TypeAlias = tuple[int, int]
+"""A column of the drawing: the kinds that stand in it, and how many views deep what its views read goes."""
 
 
 def draw_lineage(lineage: Lineage) -> Markup | None:
@@ -26,10 +30,11 @@ def draw_lineage(lineage: Lineage) -> Markup | None:
     if not nodes:
         return None
     links = _reduce(links)
-    used = sorted({_COLUMN[node.kind] for node in nodes})
-    ways = [_way(above, below, used) for above, below in links]
+    lanes = _find_lanes(nodes, links)
+    used = sorted(set(lanes.values()))
+    ways = [_way(above, below, (used.index(lanes[above]), used.index(lanes[below]))) for above, below in links]
     between = [node for way in ways for node in way[1:-1]]
-    columns = [[node for node in nodes if _COLUMN[node.kind] == column] for column in used]
+    columns = [[node for node in nodes if lanes[node] == lane] for lane in used]
     for node in between:
         columns[int(node.name.partition(" ")[0])].append(node)
     steps = [step for way in ways for step in pairwise(way)]
@@ -37,12 +42,12 @@ def draw_lineage(lineage: Lineage) -> Markup | None:
     tall = max(y for _, y in places.values()) + _TALL + 6
     wide = len(columns) * _BOX + (len(columns) - 1) * _ROOM
     said = f"lineage of {len(nodes)} things: " + ", ".join(
-        f"{sum(_COLUMN[node.kind] == at for node in nodes)} of kind {_TITLES[at]}" for at in used
+        f"{len([node for node in nodes if lanes[node] == lane])} of kind {_title(lane)}" for lane in used
     )
     drawn = element(
         "svg",
         element("title", said),
-        *(element("text", _TITLES[at], x=place * (_BOX + _ROOM), y=14, class_="lane") for place, at in enumerate(used)),
+        *(element("text", _title(lane), x=at * (_BOX + _ROOM), y=14, class_="lane") for at, lane in enumerate(used)),
         *(_draw_way([places[node] for node in way]) for way in ways),
         *(_draw_node(node, places[node]) for node in nodes),
         class_="lineage",
@@ -53,6 +58,27 @@ def draw_lineage(lineage: Lineage) -> Markup | None:
         aria_label=said,
     )
     return element("div", drawn, class_="scroll", tabindex="0", role="group", aria_label="Lineage")
+
+
+def _title(lane: _Lane) -> str:
+    return _OF_VIEWS if lane[1] else _TITLES[lane[0]]
+
+
+def _find_lanes(nodes: Sequence[Node], links: Sequence[tuple[Node, Node]]) -> dict[Node, _Lane]:
+    """Return the column of each node; a view that reads views stands to the right of them."""
+    above: dict[Node, list[Node]] = {}
+    for upper, lower in links:
+        if upper.kind == lower.kind == "view":
+            above.setdefault(lower, []).append(upper)
+    depths: dict[Node, int] = {}
+
+    def depth(node: Node) -> int:
+        if node not in depths:
+            depths[node] = 0  # of two views that read each other the one that is looked at first
+            depths[node] = max((1 + depth(each) for each in above.get(node, ())), default=0)
+        return depths[node]
+
+    return {node: (_COLUMN[node.kind], depth(node)) for node in nodes}
 
 
 def _reduce(links: Sequence[tuple[Node, Node]]) -> list[tuple[Node, Node]]:
@@ -103,9 +129,9 @@ def _place(columns: Sequence[Sequence[Node]]) -> dict[Node, tuple[float, float]]
     return places
 
 
-def _way(above: Node, below: Node, used: Sequence[int]) -> list[Node]:
+def _way(above: Node, below: Node, ends: tuple[int, int]) -> list[Node]:
     """Return a link with a place for it in each column that it passes, so that it passes between what stands there."""
-    low, high = used.index(_COLUMN[above.kind]), used.index(_COLUMN[below.kind])
+    low, high = ends
     # These are places only: no feature is drawn, and no name of one has a blank.
     return [above, *(Node("feature", f"{at} {above} {below}") for at in range(low + 1, high)), below]
 
