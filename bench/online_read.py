@@ -38,11 +38,12 @@ from shipway.adapters.redis.store import RedisOnline
 from shipway.adapters.sqlite.online import SqliteOnline
 from shipway.core import window as w
 from shipway.core.column import Schema
-from shipway.core.entry import encode_series, pack_entry
+from shipway.core.entry import encode_entity, encode_series, pack_entry
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import Layout, make_layout
 from shipway.core.pack import find_packs
-from shipway.data.pack import pack_frame
+from shipway.data.column import vector_of
+from shipway.data.pack import Newest, pack_newest
 from shipway.kit.duration import DAY, HOUR
 from shipway.ports.online import Online
 from shipway.serving.reader import FeatureReader
@@ -139,8 +140,12 @@ def materialise(online: Online, layout: Layout, rows: pl.DataFrame) -> float:
     """Write a frame of newest rows into a store; return view-rows per processor second."""
     begun = time.process_time()
     (pack,) = find_packs(layout)
-    columns = [(f"at{view}", [f"{view}x{number}" for number in range(NUMBERS)]) for view in range(VIEWS)]
-    online.write(pack_frame(pack, rows, columns), position=b"1")
+    members = [
+        Newest(vector_of(rows[f"at{view}"]), tuple(vector_of(rows[f"{view}x{number}"]) for number in range(NUMBERS)))
+        for view in range(VIEWS)
+    ]
+    entities = [encode_entity((user,)) for user in rows["user"].to_list()]
+    online.write(pack_newest(pack, entities, members), position=b"1")
     return rows.height * VIEWS / (time.process_time() - begun)
 
 

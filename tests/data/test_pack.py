@@ -12,7 +12,8 @@ from shipway.core.entry import encode_entity, encode_place, encode_series, pack_
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.core.pack import decode_pack, find_packs, make_pack
-from shipway.data.pack import PackedOnline, pack_frame
+from shipway.data.column import vector_of
+from shipway.data.pack import Newest, PackedOnline, pack_newest
 from shipway.testing.fake import MemoryOnline
 from shipway.testing.online import EARLIEST, LATEST
 
@@ -131,7 +132,9 @@ def test_a_frame_of_newest_rows_is_packed_as_its_rows_are(layout, seed):
         for n in range(50)
     ]
     frame = pl.DataFrame(rows, schema_overrides={f"a{m}": pl.Float64 for m in range(3)})
-    found = list(pack_frame(pack, frame, [(f"t{m}", (f"a{m}", f"b{m}")) for m in range(3)]))
+    vectors = {name: vector_of(frame[name]) for name in frame.columns}
+    members = [Newest(vectors[f"t{m}"], (vectors[f"a{m}"], vectors[f"b{m}"])) for m in range(3)]
+    found = list(pack_newest(pack, [encode_entity((row["k"],)) for row in rows], members))
     for row, (name, instant, value) in zip(rows, found, strict=True):
         assert (name, instant) == (pack.name((row["k"],)), 0)
         assert decode_pack(pack, bytes(value)) == [

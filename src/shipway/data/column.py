@@ -1,6 +1,6 @@
 """Columns of a table as values with validity, and expressions on them: what every read of data goes through."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -119,6 +119,28 @@ def evaluate_row(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame]) -> 
         return evaluate(expr, leaf, rows.height)
     except ValueError as error:
         raise ShipwayError("SW-203", str(error), "use columns of kinds that go together") from error
+
+
+def evaluate_feature(
+    name: str, expr: Expr, leaf: Callable[[Column | Aggregate | Feature], Vector], rows: int
+) -> Vector:
+    """Evaluate a feature for all rows.
+
+    Args:
+        name: the feature.
+        expr: what it is.
+        leaf: gives what it is made of.
+        rows: how many rows there are.
+
+    Raises:
+        ShipwayError: SW-203 where an operator does not fit what it is given; what `leaf` refuses.
+    """
+    try:
+        return evaluate(expr, leaf, rows)
+    except ValueError as error:
+        raise ShipwayError(
+            "SW-203", f"feature {name!r} cannot be computed: {error}", "use columns of kinds that go together"
+        ) from error
 
 
 def evaluate_instant(expr: Expr, table: str, tables: Mapping[str, pl.DataFrame]) -> Vector:

@@ -10,8 +10,8 @@ from typing import TypeAlias
 
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, Expr, definition_of, entity_of, features_of, windows_of
+from shipway.data.column import evaluate_feature
 from shipway.data.plan import PlannedColumn
-from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Feature, render
 from shipway.maths.vector import Vector
 
@@ -74,13 +74,6 @@ def combine(column: PlannedColumn, kept: Mapping[Window, Vector], own: Callable[
                 case _:
                     raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
 
-        return evaluate(expr, leaf, rows)
+        return evaluate_feature(column.name, expr, leaf, rows)
 
-    try:
-        return read(column.expr, column.entity)
-    except ValueError as error:
-        raise ShipwayError(
-            "SW-203",
-            f"feature {column.name!r} cannot be computed: {error}",
-            "use columns of kinds that go together",
-        ) from error
+    return read(column.expr, column.entity)

@@ -15,6 +15,7 @@ from shipway.core.feature import ALWAYS, Event, Label
 from shipway.data.aggregate import aggregate, gather_newest
 from shipway.data.batch import Parts, read_batches
 from shipway.data.column import (
+    evaluate_feature,
     evaluate_instant,
     evaluate_row,
     series_of,
@@ -25,7 +26,6 @@ from shipway.data.embedding import push_component, take_component
 from shipway.data.known import find_early_reads, instants_of
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, PlannedColumn, require
 from shipway.data.stream import NEVER, Ints, Streams
-from shipway.maths.evaluation import evaluate
 from shipway.maths.expression import Aggregate, Column, Feature, Operation, render
 from shipway.maths.vector import Vector
 
@@ -239,14 +239,7 @@ def _column(streams: Streams, column: PlannedColumn) -> pl.Series:
             raise ShipwayError("SW-106", f"{render(node)} needs an entity", "move it to a view of an entity")
         return aggregate(streams, node, entity)
 
-    try:
-        return series_of(column.name, evaluate(expr, leaf, len(streams.at)))
-    except ValueError as error:
-        raise ShipwayError(
-            "SW-203",
-            f"feature {column.name!r} cannot be computed: {error}",
-            "use columns of kinds that go together",
-        ) from error
+    return series_of(column.name, evaluate_feature(column.name, expr, leaf, len(streams.at)))
 
 
 def _instant_columns(event: Event) -> tuple[str, ...]:

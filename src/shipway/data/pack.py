@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
-from shipway.core.entry import encode_entity, encode_level, pack_entry, unpack_entry
+from shipway.core.entry import encode_level, pack_entry, unpack_entry
 from shipway.core.error import ShipwayError
 from shipway.core.level import ENTRIES
 from shipway.core.online import Layout
@@ -29,7 +28,6 @@ from shipway.core.pack import (
     name_schema,
     read_schema,
 )
-from shipway.data.column import vector_of
 from shipway.maths.vector import Vector
 from shipway.ports.online import Online
 
@@ -307,21 +305,6 @@ def pack_newest(pack: Pack, entities: Sequence[bytes], members: Sequence[Newest]
         else:
             for start, entity, tail in zip(starts, some, tails, strict=True):
                 yield prefix + entity, INSTANT, raw[start : start + end] + tail
-
-
-def pack_frame(
-    pack: Pack, rows: pl.DataFrame, columns: Sequence[tuple[str, Sequence[str]]]
-) -> Iterator[tuple[bytes, int, bytes]]:
-    """Yield the packs of entities whose newest rows stand side by side, for a store that holds none of them.
-
-    Args:
-        pack: whose entities they are.
-        rows: a row for each entity: its keys, and what is stored of it; no key is null.
-        columns: for each member the column of its instants, null where there is no row, and those of its values.
-    """
-    keys = zip(*(vector_of(rows[key]).values.tolist() for key in pack.keys), strict=True)
-    members = [Newest(vector_of(rows[at]), tuple(vector_of(rows[name]) for name in names)) for at, names in columns]
-    return pack_newest(pack, [encode_entity(key) for key in keys], members)
 
 
 def _fill_matrix(pack: Pack, count: int, members: Sequence[Newest]) -> tuple[NDArray[np.int64], list[bytearray] | None]:
