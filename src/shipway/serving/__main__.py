@@ -4,7 +4,9 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shipway.core.error import ShipwayError
 from shipway.serving.server import serve
@@ -17,7 +19,8 @@ def main(words: Sequence[str] | None = None) -> int:
         words: the words after the command; those of the process where None.
     """
     parser = argparse.ArgumentParser(prog="python -m shipway.serving", description="Serve the predictions of a project")
-    parser.add_argument("--state", type=Path, default=Path(".shipway"), help="the project's folder of state")
+    parser.add_argument("--state", type=Path, help="the project's folder of state; .shipway if bundles are not given")
+    parser.add_argument("--bundles", type=Path, help="a folder of exported bundles, which need no project")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
@@ -29,15 +32,21 @@ def main(words: Sequence[str] | None = None) -> int:
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
-        serve(
-            given.state,
-            host=given.host,
-            port=given.port,
-            replay=given.replay,
-            watch_stdin=given.watch_stdin,
-            files=given.files,
-            online=given.online,
-        )
+        with ExitStack() as stack:
+            state = given.state or Path(".shipway")
+            if given.state is None and given.bundles is not None:
+                # Without a project nothing outlives the process, so neither does what it writes.
+                state = Path(stack.enter_context(TemporaryDirectory(prefix="shipway-")))
+            serve(
+                state,
+                host=given.host,
+                port=given.port,
+                replay=given.replay,
+                watch_stdin=given.watch_stdin,
+                files=given.files,
+                online=given.online,
+                bundles=given.bundles,
+            )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 1

@@ -18,12 +18,15 @@ from shipway.kit.file import hold_lock, lock_holder, make_folder, write_atomic
 from shipway.ports.adapter import load_adapter
 from shipway.ports.clock import Clock, Stopwatch
 from shipway.serving.batch import Batcher
+from shipway.serving.desk import Desk
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup
 from shipway.serving.meter import Counts, Waits
+from shipway.serving.repository import Repository
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
+from shipway.serving.statistic import Statistics
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
@@ -60,6 +63,7 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    bundles: Path | None = None,
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -73,9 +77,11 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        bundles: a folder of exported bundles to serve as well.
 
     Raises:
-        ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
+        ShipwayError: SW-101 without a folder of state, SW-105, SW-201 or SW-502 for a folder of bundles that cannot be
+            read, SW-602 if it cannot be written, SW-603 if another server serves
             it, SW-701 if a library is not installed, SW-801 if the address is taken.
     """
     folder = state / FOLDER
@@ -96,7 +102,7 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay)
+        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles)
         web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
 
 
@@ -115,9 +121,14 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)
 
+    repository = Repository(state, loader)
+    desk = Desk(table, repository, Statistics(clock.now))
     lookup = Lookup(state)
-    router = Router(table, batcher, loader, writer, lookup, counts=counts, waits=waits, now=clock.now, replay=replay)
+    router = Router(
+        table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
+    )
     await asyncio.to_thread(table.restore)
+    await asyncio.to_thread(repository.load_exported)
     http = web(router.handle)
     bound = await http.listen(host, port)
     sealing = loop.create_task(_seal_always(loader))
