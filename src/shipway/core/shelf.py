@@ -11,14 +11,28 @@ SHELF: Final = "shelf.json"
 """The shelf's file in a project's folder of state."""
 
 
+class Shelved(msgspec.Struct, frozen=True, kw_only=True):
+    """A registered version.
+
+    Attributes:
+        model: the model's name.
+        version: its number.
+        bundle: digest of its bundle.
+    """
+
+    model: str
+    version: int
+    bundle: str
+
+
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):
     """What a server may load.
 
     Attributes:
-        models: digest of the bundle by model and version.
+        versions: those that are registered.
     """
 
-    models: dict[str, dict[int, str]] = {}
+    versions: tuple[Shelved, ...] = ()
 
 
 def read_shelf(state: Path) -> Shelf:

@@ -23,6 +23,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument("--bundles", type=Path, help="a folder of exported bundles, which need no project")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
     parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
+    parser.add_argument("--grpc-port", type=int, help="for gRPC, 0 for any that is free; without it there is none")
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--files", default="", help="where bundles are kept if not there, such as s3://bucket/prefix")
@@ -46,6 +47,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 files=given.files,
                 online=given.online,
                 bundles=given.bundles,
+                grpc_port=given.grpc_port,
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

@@ -10,7 +10,7 @@ from shipway.core.inference import IndexWanted, RepositoryChange
 from shipway.serving.call import Call
 from shipway.serving.desk import Desk, Inquiry, read_number, require_bundle
 from shipway.serving.encoding import deflate, inflate
-from shipway.serving.inference import HEADER, read_question
+from shipway.serving.inference import read_question
 from shipway.serving.meter import Counts
 from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.reply import Answers, Tasks, require_json, say
@@ -112,7 +112,7 @@ class Dialogue:
 
     def _infer(self, call: Call, name: str, number: int | None) -> None:
         headers = call.headers
-        require_json(call, binary=HEADER in headers, encoded=True)
+        require_json(call, binary=True, encoded=True)
         # What is not served is said before a large body is read.
         require_bundle(self._desk.find(name, number))
 
@@ -173,7 +173,7 @@ def _read(call: Call, decoder: Any, empty: Any, example: str) -> Any:
     """Return what a body says; one that is empty says nothing."""
     if not call.body:
         return empty
-    require_json(call)
+    require_json(call, binary=True)
     return read_body(call.body, decoder, example)
 
 

@@ -1,4 +1,4 @@
-"""The Open Inference Protocol, version 2: from what was sent to what a model reads, and from what it gives to an answer.
+"""The Open Inference Protocol, version 2: tensors in and out, in JSON and in binary.
 
 https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md. A model that reads a matrix
 is sent one tensor for each column, of shape [n] or [n, 1], or a single one of shape [n, columns]; any other model each
@@ -26,8 +26,8 @@ from shipway.core.inference import (
     Tensor,
     TensorMetadata,
 )
-from shipway.core.raw import FLOATS, RAW, read_raw, write_raw
 from shipway.core.tensor import MATRIX, fits
+from shipway.core.wire import FLOATS, RAW, read_raw, write_raw
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import refuse
@@ -109,8 +109,8 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
     """Read a request.
 
     Raises:
-        RefusedError: 400 for a body that is no JSON or ends too early, 422 for tensors that the model does not read, and
-            for what no model here does.
+        RefusedError: 400 for a body that is no JSON or ends too early, 422 for tensors that the model does not read,
+            and for what no model here does.
     """
     head, rest = _split(body, headers)
     asked = read_body(head, _DECODER, _EXAMPLE)

@@ -65,7 +65,7 @@ def require_json(call: Call, *, binary: bool = False, encoded: bool = False) -> 
 
     Args:
         call: the request.
-        binary: whether tensors may follow the JSON.
+        binary: whether it may be called bytes, because tensors may follow the JSON; some clients call all theirs so.
         encoded: whether it may be compressed.
 
     Raises:

@@ -75,8 +75,10 @@ class Repository:
         Raises:
             RefusedError: 503 with SW-605 if the list of registered versions is damaged.
         """
+        known: dict[str, dict[int, str]] = {}
         try:
-            known = {name: dict(versions) for name, versions in read_shelf(self._state).models.items()}
+            for version in read_shelf(self._state).versions:
+                known.setdefault(version.model, {})[version.version] = version.bundle
         except ShipwayError as error:
             raise pass_on(error) from error
         for digest, manifest in self._loader.exported.items():
@@ -103,7 +105,9 @@ class Repository:
         """
         known = self.list_known().get(name)
         if not known:
-            raise refuse(404, f"there is no model {name!r} to load", did_you_mean(name, self.list_known()), code="SW-104")
+            raise refuse(
+                404, f"there is no model {name!r} to load", did_you_mean(name, self.list_known()), code="SW-104"
+            )
         numbers = _choose(name, known, parameters)
         async with self._turn:
             versions = [await asyncio.to_thread(self._load, name, number, known[number]) for number in numbers]
@@ -156,4 +160,3 @@ def _choose(name: str, known: Mapping[int, str], parameters: Mapping[str, Any]) 
     if most < 1:
         raise refuse(422, f"the latest {most} versions are wanted", "ask for one at least")
     return newest[-most:]
-

@@ -225,4 +225,3 @@ class Router:
             window_s=WINDOW_S,
             log=self._writer.state,
         )
-

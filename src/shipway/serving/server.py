@@ -40,18 +40,20 @@ _SWITCH_S: Final = 0.0005
 logger: Final = logging.getLogger(__name__)
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a server listens.
 
     Attributes:
         pid: the process.
         port: the port.
         url: what paths are appended to.
+        grpc: the port for gRPC; None where it is not spoken.
     """
 
     pid: int
     port: int
     url: str
+    grpc: int | None = None
 
 
 def serve(
@@ -64,6 +66,7 @@ def serve(
     files: str = "",
     online: str = "",
     bundles: Path | None = None,
+    grpc_port: int | None = None,
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -78,16 +81,18 @@ def serve(
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
         bundles: a folder of exported bundles to serve as well.
+        grpc_port: the port for gRPC, 0 for any that is free; None where it is not to be spoken.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-105, SW-201 or SW-502 for a folder of bundles that cannot be
-            read, SW-602 if it cannot be written, SW-603 if another server serves
-            it, SW-701 if a library is not installed, SW-801 if the address is taken.
+            read, SW-602 if the state cannot be written, SW-603 if another server serves it, SW-701 if a library is not
+            installed, SW-801 if the address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
         raise ShipwayError("SW-101", f"there is no folder {state}", "name the .shipway folder of a project that ran")
     web = load_adapter("http.asyncio")
+    rpc = None if grpc_port is None else load_adapter("rpc.grpc")
     # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     with ExitStack() as stack:
@@ -103,11 +108,24 @@ def serve(
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
         loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles)
-        web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
+        serving = _serve(
+            web, loader, writer, state, host, port, rpc=rpc, grpc_port=grpc_port, replay=replay, watch_stdin=watch_stdin
+        )
+        web.run(serving)
 
 
 async def _serve(
-    web: Any, loader: Loader, writer: LogWriter, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool
+    web: Any,
+    loader: Loader,
+    writer: LogWriter,
+    state: Path,
+    host: str,
+    port: int,
+    *,
+    rpc: Any,
+    grpc_port: int | None,
+    replay: bool,
+    watch_stdin: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -131,14 +149,16 @@ async def _serve(
     await asyncio.to_thread(repository.load_exported)
     http = web(router.handle)
     bound = await http.listen(host, port)
+    grpc = None if rpc is None else rpc(router.handle)
+    spoken = None if grpc is None else await grpc.listen(host, grpc_port)
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
     try:
-        _announce(place, host, bound)
+        _announce(place, host, bound, spoken)
         await stop.wait()
     finally:
         _withdraw(place)
-        await http.close(grace_s=GRACE_S)
+        await asyncio.gather(*(door.close(grace_s=GRACE_S) for door in (http, grpc) if door is not None))
         sealing.cancel()
         batcher.settle()
         loader.seal()
@@ -154,16 +174,18 @@ async def _seal_always(loader: Loader) -> None:
         loader.seal()
 
 
-def _announce(place: Path, host: str, port: int) -> None:
+def _announce(place: Path, host: str, port: int, grpc: int | None) -> None:
     """Say where the server listens: in its file, and on standard output."""
     shown = f"[{host}]" if ":" in host else host
-    address = Address(pid=os.getpid(), port=port, url=f"http://{shown}:{port}")
+    address = Address(pid=os.getpid(), port=port, url=f"http://{shown}:{port}", grpc=grpc)
     try:
         write_atomic(place, canonical_json(address))
     except OSError as fault:
         raise ShipwayError("SW-602", f"cannot write {place} ({fault.strerror})", "free some space there") from fault
     with suppress(OSError):
         sys.stdout.write(f"listening on {address.url}\n")
+        if grpc is not None:
+            sys.stdout.write(f"listening on grpc://{shown}:{grpc}\n")
         sys.stdout.flush()
 
 

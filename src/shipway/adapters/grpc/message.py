@@ -61,16 +61,18 @@ _MESSAGES: Final[dict[str, str]] = {
     "InferStatistics": "1 success StatisticDuration, 2 fail StatisticDuration, 3 queue StatisticDuration, "
     "4 compute_input StatisticDuration, 5 compute_infer StatisticDuration, 6 compute_output StatisticDuration, "
     "7 cache_hit StatisticDuration, 8 cache_miss StatisticDuration",
-    "InferBatchStatistics": "1 batch_size uint64, 2 compute_input StatisticDuration, 3 compute_infer StatisticDuration, "
-    "4 compute_output StatisticDuration",
+    "InferBatchStatistics": "1 batch_size uint64, 2 compute_input StatisticDuration, "
+    "3 compute_infer StatisticDuration, 4 compute_output StatisticDuration",
     "ModelStatistics": "1 name string, 2 version string, 3 last_inference uint64, 4 inference_count uint64, "
     "5 execution_count uint64, 6 inference_stats InferStatistics, 7 batch_stats []InferBatchStatistics",
     "ModelStatisticsResponse": "1 model_stats []ModelStatistics",
-    "ModelRepositoryParameter": "|1 bool_param bool, |2 int64_param int64, |3 string_param string, |4 bytes_param bytes",
+    "ModelRepositoryParameter": "|1 bool_param bool, |2 int64_param int64, |3 string_param string, "
+    "|4 bytes_param bytes",
     "RepositoryIndexRequest": "1 repository_name string, 2 ready bool",
     "RepositoryIndexResponse.ModelIndex": "1 name string, 2 version string, 3 state string, 4 reason string",
     "RepositoryIndexResponse": "1 models []RepositoryIndexResponse.ModelIndex",
-    "RepositoryModelLoadRequest": "1 repository_name string, 2 model_name string, 3 parameters {}ModelRepositoryParameter",
+    "RepositoryModelLoadRequest": "1 repository_name string, 2 model_name string, "
+    "3 parameters {}ModelRepositoryParameter",
     "RepositoryModelLoadResponse": "",
     "RepositoryModelUnloadRequest": "1 repository_name string, 2 model_name string, "
     "3 parameters {}ModelRepositoryParameter",

@@ -143,7 +143,7 @@ class GrpcInference:
         return read_inferred(said, self._messages, typed=not message.raw_input_contents)
 
     async def _infer_stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
-        """Answer each request of a stream in its turn; one that is refused is answered with why, and the next is taken."""
+        """Answer each request of a stream in its turn; one that is refused is told why, and the next is taken."""
         async for message in requests:
             said = await self._ask_inference(message, context)
             answer = self._messages["ModelStreamInferResponse"]()

@@ -5,14 +5,14 @@ So whatever stands before and behind the routes (keys, limits, deadlines, shares
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 
 from shipway.adapters.grpc.message import Messages
-from shipway.core.raw import RAW, read_raw, write_raw
+from shipway.core.wire import RAW, read_raw, write_raw
 
 HEADER: Final = "inference-header-content-length"
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -215,13 +215,13 @@ def _fill(message: Any, answer: Mapping[str, Any]) -> None:
         if isinstance(value, dict):
             inner = getattr(message, name)
             inner.SetInParent()
-            _fill(inner, value)
+            _fill(inner, cast("dict[str, Any]", value))
         elif not isinstance(value, list):
             setattr(message, name, value)
         elif fields[name].message_type is None:
             getattr(message, name).extend(value)
         else:
-            for each in value:
+            for each in cast("list[dict[str, Any]]", value):
                 _fill(getattr(message, name).add(), each)
 
 
@@ -252,4 +252,3 @@ def _pack(tensor: Any) -> bytes:
     if wide.dtype.kind in "iu" and not np.array_equal(wide, narrow):
         raise ValueError(f"input {tensor.name!r} holds a number that is too large for {datatype}")
     return write_raw(datatype, narrow)
-
