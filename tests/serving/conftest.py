@@ -154,7 +154,7 @@ def make_mirror(number=1, model="mirror"):
     nodes.append(helper.make_node("ReduceSum", ["in_FP64", "axis"], ["total"], keepdims=0))
     outputs.append(helper.make_tensor_value_info("total", TensorProto.DOUBLE, ["n"]))
     axis = numpy_helper.from_array(np.array([1]), "axis")
-    graph = helper.make_graph(nodes, "mirror", inputs, outputs, [axis])
+    graph = helper.make_graph(nodes, f"mirror {number}", inputs, outputs, [axis])
     data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
     form = Form("onnx", data, OnnxRuntime().load(data))
     sample = {f"in_{name}": np.ones((3, 2)).astype(dtype) for name, (_, dtype) in DTYPES.items()}
@@ -248,6 +248,69 @@ def exported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("exported")
     export(folder, *make_mirror())
     return folder
+
+
+@pytest.fixture(scope="session")
+def mirrors():
+    """What exports versions of the model that mirrors tensors into a folder."""
+    return lambda folder, *numbers: [export(folder, *make_mirror(number)) for number in numbers]
+
+
+@pytest.fixture(scope="session")
+def shelve():
+    """What writes down which versions servers may load."""
+    return stock
+
+
+@pytest.fixture
+def registered(stored_shop, serve_once):
+    """A server whose project has three versions registered and routes to none; nothing stays loaded in it."""
+    return serve_once(stored_shop)
+
+
+@pytest.fixture(scope="session")
+def serve_once(tmp_path_factory):
+    """Start one server for all who only read what it could load."""
+    with contextlib.ExitStack() as stack:
+        servers = []
+
+        def start(shop):
+            if not servers:
+                state = tmp_path_factory.mktemp("registered") / ".shipway"
+                subprocess.run(["cp", "-r", str(shop.state), str(state)], check=True)
+                stock(state, fraud=shop.bundles)
+                command = [sys.executable, "-m", "shipway.serving", "--state", str(state)]
+                process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+                stack.callback(process.terminate)
+                servers.append(Server(process, state))
+            return servers[0]
+
+        yield start
+
+
+@pytest.fixture
+def start_alone():
+    """Start servers without a project."""
+    started = []
+
+    def command(words):
+        return [sys.executable, "-m", "shipway.serving", *words]
+
+    def start(*words):
+        process = subprocess.Popen(
+            command(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return Server(process, None)
+
+    def run(*words, cwd):
+        return subprocess.run(command(words), cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+    start.run = run
+    yield start
+    for process in started:
+        with process:
+            process.kill()
 
 
 @pytest.fixture(scope="session")
