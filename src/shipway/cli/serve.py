@@ -7,6 +7,7 @@ from cyclopts import App
 
 from shipway.app.project import STATE_FOLDER
 from shipway.cli.door import Flag, Given
+from shipway.core.serving import list_words
 
 app = App(
     name="serve",
@@ -38,6 +39,7 @@ def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, do
         words += ["--files", files]
     if online := project.config.online.uri:
         words += ["--online", online]
+    words += list_words(project.config.serving, project.root)
     if replay:
         words.append("--replay")
     sys.stdout.flush()

@@ -17,13 +17,16 @@ from shipway.kit.canonical import canonical_json
 from shipway.kit.file import hold_lock, lock_holder, make_folder, write_atomic
 from shipway.ports.adapter import load_adapter
 from shipway.ports.clock import Clock, Stopwatch
+from shipway.serving.admission import Admission
 from shipway.serving.batch import Batcher
+from shipway.serving.guard import Guard
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup
 from shipway.serving.meter import Counts, Waits
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
+from shipway.serving.setting import Settings, raise_file_limit
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
@@ -37,25 +40,26 @@ _SWITCH_S: Final = 0.0005
 logger: Final = logging.getLogger(__name__)
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a server listens.
 
     Attributes:
         pid: the process.
         port: the port.
         url: what paths are appended to.
+        unix: the Unix socket that needs no key; None where there is none.
     """
 
     pid: int
     port: int
     url: str
+    unix: str | None = None
 
 
 def serve(
     state: Path,
+    settings: Settings,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
     replay: bool = False,
     watch_stdin: bool = False,
     files: str = "",
@@ -63,27 +67,30 @@ def serve(
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
-    What was accepted is answered and logged before the function returns.
+    What was accepted is answered and logged before the function returns; told to stop a second time, the process ends
+    at once. At SIGHUP the keys and the certificate are read again.
 
     Args:
         state: the project's folder of state.
-        host: the address to listen on.
-        port: 0 for any that is free.
+        settings: where to listen, what to take, and from whom.
         replay: whether callers may name the instant they ask for.
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
 
     Raises:
-        ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
-            it, SW-701 if a library is not installed, SW-801 if the address is taken.
+        ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-602 if
+            the folder cannot be written, SW-603 if another server serves it, SW-701 if a library is not installed,
+            SW-801 if the address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
         raise ShipwayError("SW-101", f"there is no folder {state}", "name the .shipway folder of a project that ran")
+    guard = Guard(settings)
     web = load_adapter("http.asyncio")
     # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
+    raise_file_limit()
     with ExitStack() as stack:
         try:
             make_folder(folder)
@@ -97,16 +104,25 @@ def serve(
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
         loader = Loader(state, writer, files=files, online=online, replay=replay)
-        web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
+        web.run(_serve(web, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
 async def _serve(
-    web: Any, loader: Loader, writer: LogWriter, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool
+    web: Any,
+    loader: Loader,
+    writer: LogWriter,
+    state: Path,
+    settings: Settings,
+    guard: Guard,
+    *,
+    replay: bool,
+    watch_stdin: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _stop, stop, number)
+    loop.add_signal_handler(signal.SIGHUP, guard.reload)
     if watch_stdin:
         threading.Thread(target=_watch_stdin, args=(loop, stop), name="stdin", daemon=True).start()
     clock: Clock = load_adapter("clock.system")()
@@ -117,16 +133,36 @@ async def _serve(
 
     lookup = Lookup(state)
     router = Router(table, batcher, loader, writer, lookup, counts=counts, waits=waits, now=clock.now, replay=replay)
+    admission = Admission(
+        router.handle,
+        counts,
+        queue=settings.queue,
+        per_model=settings.per_model,
+        timeout_ms=settings.timeout_ms,
+        keys=guard.keys,
+    )
     await asyncio.to_thread(table.restore)
-    http = web(router.handle)
-    bound = await http.listen(host, port)
+    http = web(
+        admission.handle,
+        most_bytes=settings.body_bytes,
+        most_connections=settings.connections,
+        door=admission,
+    )
+    bound = await http.listen(settings.host, settings.port, tls=guard.tls)
+    unix = settings.find_socket(state / FOLDER)
+    if unix is not None:
+        await http.listen_unix(unix)
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
     try:
-        _announce(place, host, bound)
+        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix)
         await stop.wait()
+        if settings.grace_s:
+            # Whoever sends requests here has to learn of the end before it comes.
+            admission.stopping = True
+            await asyncio.sleep(settings.grace_s)
     finally:
-        _withdraw(place)
+        _withdraw(place, unix)
         await http.close(grace_s=GRACE_S)
         sealing.cancel()
         batcher.settle()
@@ -137,16 +173,24 @@ async def _serve(
         lookup.close()
 
 
+def _stop(stop: asyncio.Event, number: int) -> None:
+    """Begin to stop; told so a second time, end at once, as whoever says it twice wants."""
+    if stop.is_set():
+        os._exit(128 + number)
+    stop.set()
+
+
 async def _seal_always(loader: Loader) -> None:
     while True:
         await asyncio.sleep(SEAL_S)
         loader.seal()
 
 
-def _announce(place: Path, host: str, port: int) -> None:
+def _announce(place: Path, host: str, port: int, *, tls: bool, unix: Path | None) -> None:
     """Say where the server listens: in its file, and on standard output."""
     shown = f"[{host}]" if ":" in host else host
-    address = Address(pid=os.getpid(), port=port, url=f"http://{shown}:{port}")
+    url = f"{'https' if tls else 'http'}://{shown}:{port}"
+    address = Address(pid=os.getpid(), port=port, url=url, unix=None if unix is None else str(unix.absolute()))
     try:
         write_atomic(place, canonical_json(address))
     except OSError as fault:
@@ -156,9 +200,11 @@ def _announce(place: Path, host: str, port: int) -> None:
         sys.stdout.flush()
 
 
-def _withdraw(place: Path) -> None:
-    with suppress(OSError):
-        place.unlink()
+def _withdraw(place: Path, unix: Path | None) -> None:
+    for path in (place, unix):
+        if path is not None:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
