@@ -73,7 +73,13 @@ def test_more_than_may_wait_are_refused_and_taken_again_once_there_is_room(make,
 
 def test_a_full_server_answers_what_computes_nothing(make, taken):
     admission = make(queue=1)
-    for path in ("/v1/predict/fraud", "/v2/health/live", "/v1/services/fraud/routing", "/v2/models/fraud", "/v1/status"):
+    for path in (
+        "/v1/predict/fraud",
+        "/v2/health/live",
+        "/v1/services/fraud/routing",
+        "/v2/models/fraud",
+        "/v1/status",
+    ):
         admission.handle(Call(path))
     assert len(taken) == 5
 
