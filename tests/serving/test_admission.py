@@ -71,6 +71,26 @@ def test_more_than_may_wait_are_refused_and_taken_again_once_there_is_room(make,
     assert admission.open == 0
 
 
+def test_no_more_wait_than_are_answered_within_the_time(make, taken):
+    admission = make(queue=1_000, wait_ms=10)
+    for _ in range(40):
+        admission.handle(Call(received_ns=perf_counter_ns() - 1_000_000))
+        taken.pop().answer(200, b"{}")
+    # Each took a little more than a millisecond, so of more than ten some would wait too long; sixteen always may.
+    for _ in range(30):
+        admission.handle(Call())
+    assert len(taken) == 16
+    for call in taken:
+        call.answer(200, b"{}")
+    patient = make(queue=1_000, wait_ms=0)
+    patient.handle(Call(received_ns=perf_counter_ns() - 10**12))
+    taken.pop().answer(200, b"{}")
+    taken.clear()
+    for _ in range(1_000):
+        patient.handle(Call())
+    assert len(taken) == 1_000
+
+
 def test_a_full_server_answers_what_computes_nothing(make, taken):
     admission = make(queue=1)
     for path in (

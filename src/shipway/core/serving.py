@@ -22,6 +22,7 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         clients: the file with the certificates that callers' own are signed by; without one, callers need none.
         socket: the Unix socket to listen on as well.
         queue: requests that may wait at a time.
+        wait: for how long one may be expected to wait, such as `50ms`; `0s` for any time.
         per_model: those of one model or service; 0 for no bound of its own.
         timeout: how long a caller waits that does not say so, such as `500ms`; empty for ever.
         body: size of a request's body at most, such as `8MB`.
@@ -34,7 +35,8 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     private_key: str = ""
     clients: str = ""
     socket: str = ""
-    queue: Count = 1_024
+    queue: Count = 4_096
+    wait: str = "50ms"
     per_model: Annotated[int, msgspec.Meta(ge=0)] = 0
     timeout: str = ""
     body: str = "8MB"
@@ -48,7 +50,7 @@ def check_serving(section: ServingSection) -> None:
     Raises:
         ShipwayError: SW-102, naming the field.
     """
-    for name, text in (("timeout", section.timeout), ("grace", section.grace)):
+    for name, text in (("wait", section.wait), ("timeout", section.timeout), ("grace", section.grace)):
         try:
             us = parse_duration(text or "0s")
         except ValueError as error:
@@ -82,7 +84,7 @@ def list_words(section: ServingSection, root: Path) -> list[str]:
     for name in ("keys", "certificate", "private_key", "clients", "socket"):
         if path := getattr(section, name):
             words += [f"--{name.replace('_', '-')}", str(root / path)]
-    for name in ("queue", "per_model", "connections", "timeout", "body", "grace"):
+    for name in ("queue", "per_model", "connections", "wait", "timeout", "body", "grace"):
         value = getattr(section, name)
         if value != getattr(ServingSection(), name):
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -39,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
         private_key=given.private_key,
         clients=given.clients,
         queue=given.queue,
+        wait_ms=given.wait // 1_000,
         per_model=given.per_model,
         timeout_ms=given.timeout // 1_000,
         body_bytes=given.body,
@@ -72,6 +73,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--private-key", type=Path, help="the file with its key")
     add("--clients", type=Path, help="the file with the certificates that callers' own are signed by")
     add("--queue", type=_count, default=usual.queue, help="requests that may wait at a time")
+    add("--wait", type=_span, default=usual.wait_ms * 1_000, help="for how long one may be expected to wait")
     add("--per-model", type=_count, default=usual.per_model, help="those of one model or service; 0 for no own bound")
     add("--timeout", type=_span, default=0, help="how long a caller waits that does not say so, such as 500ms")
     add("--body", type=_size, default=usual.body_bytes, help="size of a request's body at most, such as 8MB")

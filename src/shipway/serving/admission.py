@@ -1,9 +1,10 @@
 """Admission: which requests are taken, before anything of them is read but their path and headers.
 
 A server that takes everything answers nothing in time: what it was asked waits behind what nobody waits for any more.
-So at most so many requests wait at once. Those beyond are refused: by the web server unread where all of them are
-(`full`), otherwise here, before their JSON is parsed. 429 says that this model or this caller has too many in flight,
-503 that the server has; both say when to try again. 504 says that the time the caller gives is over.
+So no more requests wait at once than are answered within a time, by what they cost lately. Those beyond are refused: by
+the web server unread where all of them are (`full`), otherwise here, before their JSON is parsed. 429 says that this
+model or this caller has too many in flight, 503 that the server has; both say when to try again. 504 says that the time
+the caller gives is over.
 """
 
 from collections.abc import Callable
@@ -26,6 +27,12 @@ _READY: Final = "/v2/health/ready"
 _KNOWN: Final = 1_024
 """Paths remembered; a caller that makes up more of them only makes the server parse paths anew."""
 _LONGEST_MS: Final = 86_400_000
+_LEAST: Final = 16
+"""Requests that may wait whatever they cost."""
+_WINDOW: Final = 256
+"""Answers after which it is found out anew what one costs, if the server is not idle before."""
+_KEEP: Final = 0.9
+"""Share of what was found out before in what an answer is taken to cost."""
 _FULL: Final = ShipwayError("SW-801", "the server has as much to answer as it takes", "try again later")
 _STOPPING: Final = ShipwayError("SW-801", "the server is about to stop", "ask another one")
 
@@ -57,7 +64,8 @@ class Admission:
         answer: Callable[[Call], None],
         counts: Counts,
         *,
-        queue: int = 1_024,
+        queue: int = 4_096,
+        wait_ms: int = 50,
         per_model: int = 0,
         timeout_ms: int = 0,
         keys: Keys | None = None,
@@ -67,14 +75,16 @@ class Admission:
         Args:
             answer: answers what is taken.
             counts: is told of what is not.
-            queue: requests that may wait at a time.
+            queue: requests that may wait at a time, however cheap they are.
+            wait_ms: for how long one may be expected to wait; 0 for any time.
             per_model: those of one model or service; 0 for no bound of its own.
             timeout_ms: how long a caller waits that does not say so; 0 for ever.
             keys: who may ask; None for everybody.
         """
         self._answer = answer
         self._counts = counts
-        self._queue = queue
+        self._queue = self._room = queue
+        self._wait_ns = wait_ms * 1_000_000
         self._per_model = per_model
         self._timeout_ns = timeout_ms * 1_000_000
         self._keys = keys
@@ -82,12 +92,15 @@ class Admission:
         self._gates: dict[str, Gate] = {}
         self._callers: dict[str, Gate] = {}
         self._open = 0
+        self._since_ns = 0
+        self._left = 0
+        self._busy_ns = self._answers = 0.0
         self.stopping = False
 
     @property
     def full(self) -> bool:
         """Tell whether no more requests are taken for now."""
-        return self._open >= self._queue
+        return self._open >= self._room
 
     @property
     def open(self) -> int:
@@ -120,7 +133,7 @@ class Admission:
             RefusedError: 503 if the server is full, 429 if the model or the caller has too many in flight, 504 if its
                 time is over, 400 if it states none.
         """
-        if self._open >= self._queue:
+        if self._open >= self._room:
             self._counts.shed += 1
             raise RefusedError(503, _FULL, [("retry-after", str(RETRY_S))])
         for bound in (gate, caller):
@@ -137,23 +150,34 @@ class Admission:
         if call.deadline_ns and call.deadline_ns <= perf_counter_ns():
             self._counts.late += 1
             raise RefusedError(504, LATE)
+        if not self._open:
+            self._since_ns, self._left = call.received_ns, 0
         self._open += 1
         gate.open += 1
-        if caller is None:
-
-            def leave() -> None:
-                self._open -= 1
-                gate.open -= 1
-
-        else:
+        if caller is not None:
             caller.open += 1
 
-            def leave() -> None:
-                self._open -= 1
-                gate.open -= 1
+        def leave() -> None:
+            gate.open -= 1
+            if caller is not None:
                 caller.open -= 1
+            self._leave()
 
         call.then = leave
+
+    def _leave(self) -> None:
+        """Note that a request was answered, and from time to time what that cost and how many more may wait."""
+        self._open -= 1
+        self._left += 1
+        if self._open and self._left < _WINDOW:
+            return
+        now = perf_counter_ns()
+        # Answers of one batch come at one instant: so times and answers are added up, and divided only then.
+        self._busy_ns = _KEEP * self._busy_ns + now - self._since_ns
+        self._answers = _KEEP * self._answers + self._left
+        self._since_ns, self._left = now, 0
+        if self._wait_ns:
+            self._room = min(self._queue, max(_LEAST, int(self._wait_ns * self._answers / (self._busy_ns + 1))))
 
     def _identify(self, call: Call, service: str | None) -> Gate | None:
         """Return what the caller has in flight; None for what needs no key."""

@@ -137,6 +137,7 @@ async def _serve(
         router.handle,
         counts,
         queue=settings.queue,
+        wait_ms=settings.wait_ms,
         per_model=settings.per_model,
         timeout_ms=settings.timeout_ms,
         keys=guard.keys,

@@ -23,6 +23,7 @@ class Settings:
         private_key: the file with its key.
         clients: the file with the certificates that callers' own are signed by.
         queue: requests that may wait at a time.
+        wait_ms: for how long one may be expected to wait; 0 for any time.
         per_model: those of one model or service; 0 for no bound of its own.
         timeout_ms: how long a caller waits that does not say so; 0 for ever.
         body_bytes: size of a request's body at most.
@@ -37,7 +38,8 @@ class Settings:
     certificate: Path | None = None
     private_key: Path | None = None
     clients: Path | None = None
-    queue: int = 1_024
+    queue: int = 4_096
+    wait_ms: int = 50
     per_model: int = 0
     timeout_ms: int = 0
     body_bytes: int = 8 << 20

@@ -5,7 +5,6 @@ answer, or refusing is all that the server does. Reading the headers of a reques
 target and headers are passed over, no object is made for it, and all that came at once is answered at once.
 """
 
-from contextlib import suppress
 from typing import Final
 
 import httptools
@@ -96,9 +95,11 @@ class Glance:
         """
         if self._final:
             return
-        # After a wish for another protocol the parser does not say where the request's body ends.
-        with suppress(httptools.HttpParserUpgrade):
+        try:
             self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            # After a wish for another protocol the parser does not say where the request's body ends.
+            self._final = True
 
     def take(self) -> Refused | None:
         """Return the answers to the requests that ended since the last time; None if none did."""
@@ -117,4 +118,4 @@ class Glance:
         if not self._final:
             parser, refusal = self._parser, self._refusal
             self._said.append(refusal.bare if parser.get_method() == b"HEAD" else refusal.whole)
-            self._final = not parser.should_keep_alive() or parser.should_upgrade()
+            self._final = not parser.should_keep_alive()
