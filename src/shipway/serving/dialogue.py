@@ -13,8 +13,8 @@ from shipway.serving.encoding import deflate, inflate
 from shipway.serving.inference import read_question
 from shipway.serving.meter import Counts
 from shipway.serving.refusal import pass_on, refuse
-from shipway.serving.reply import Answers, Tasks, require_json, say
 from shipway.serving.request import read_body
+from shipway.serving.response import Answers, Tasks, require_json, say
 
 INLINE_ROWS: Final = 64
 """Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
