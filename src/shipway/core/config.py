@@ -41,10 +41,14 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     Attributes:
         cuts: one version is trained for each, on what was known then.
         test: from and to (exclusive): the predictions that versions are evaluated on.
+        approvals: how many people have to approve a version before it is released; 0 for none.
+        approvers: whose approvals count, by name; anybody's where empty.
     """
 
     cuts: tuple[dt.datetime, ...]
     test: tuple[dt.datetime, dt.datetime]
+    approvals: Annotated[int, msgspec.Meta(ge=0)] = 0
+    approvers: tuple[str, ...] = ()
 
 
 class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -228,7 +232,7 @@ def _check_quoted(data: dict[str, Any]) -> None:
     places = [("project.at", _section(data, "project").get("at"))]
     for model in models:
         section = _section(models, model)
-        places += [(f"models.{model}.{field}", section.get(field)) for field in get_type_hints(ModelSection)]
+        places += [(f"models.{model}.{field}", section.get(field)) for field in ("cuts", "test")]
     for place, value in places:
         for moment in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(moment, str):
@@ -275,6 +279,13 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
             "SW-102",
             f"shipway.toml: models.{name} has a cut later than project.at",
             "nothing can be learned that is not known at the run's domain time: cut no later, or move project.at",
+        )
+    people = len(set(section.approvers))
+    if section.approvers and people < section.approvals:
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: models.{name} asks for {section.approvals} approvals of {people} people",
+            "name as many approvers, or ask for fewer approvals",
         )
     if any(instant_of(cut, zone) > start for cut in section.cuts):
         raise ShipwayError(
