@@ -6,14 +6,15 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from shipway.app.model import list_model, read_manifest
+from shipway.app.model import list_model
 from shipway.app.project import Project
+from shipway.app.release import manifest_of
 from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.criterion import read_condition
 from shipway.core.error import ShipwayError
-from shipway.core.projection import State, VersionState
+from shipway.core.projection import VersionState
 from shipway.kit.suggestion import did_you_mean
 
 Use: TypeAlias = Literal["registered", "approved", "serving", "retired"]
@@ -63,7 +64,7 @@ def search_models(project: Project, wanted: Wanted) -> list[VersionLine]:
         named = state.models if wanted.model is None else {wanted.model: list_model(state, wanted.model)}
         versions = [version for each in named.values() for version in each]
         lines = {version.ref: line_of(state, version) for version in versions}
-        for holds in _read_wanted(state, wanted, lines):
+        for holds in _read_wanted(wanted, lines):
             versions = [version for version in versions if holds(version)]
         if wanted.feature is not None or wanted.data is not None:
             versions = _search_bundles(workspace, versions, wanted)
@@ -73,11 +74,9 @@ def search_models(project: Project, wanted: Wanted) -> list[VersionLine]:
     return found[: wanted.limit]
 
 
-def _read_wanted(
-    state: State, wanted: Wanted, lines: dict[str, VersionLine]
-) -> list[Callable[[VersionState], bool]]:
+def _read_wanted(wanted: Wanted, lines: dict[str, VersionLine]) -> list[Callable[[VersionState], bool]]:
     """Return what has to hold of a version, as far as the ledger alone tells; wrong names are refused here."""
-    checks = {name: True for line in lines.values() for name in line.metrics}
+    checks = dict.fromkeys(name for line in lines.values() for name in line.metrics)
     conditions = [read_condition(text, checks) for text in wanted.conditions]
     if wanted.sort and wanted.sort not in checks:
         raise ShipwayError("SW-104", f"nothing was measured by {wanted.sort!r}", did_you_mean(wanted.sort, checks))
@@ -114,7 +113,7 @@ def _is_tagged(version: VersionState, tag: str) -> bool:
 
 def _search_bundles(workspace: Workspace, versions: Sequence[VersionState], wanted: Wanted) -> list[VersionState]:
     """Return the versions whose bundle reads a feature and was trained on a frame; SW-104 for what none reads."""
-    read = [(version, read_manifest(workspace, version.bundle)) for version in versions if version.bundle is not None]
+    read = [(version, manifest_of(workspace, version)) for version in versions if version.bundle is not None]
     if wanted.feature is not None:
         there = {name for _, manifest in read for name in _names(manifest)}
         if wanted.feature not in there:
@@ -130,5 +129,6 @@ def _search_bundles(workspace: Workspace, versions: Sequence[VersionState], want
 
 
 def _names(manifest: Manifest) -> set[str]:
-    """Return the features a bundle reads: its columns, and what stands before the first `_` is a view of its own."""
-    return {column.name for column in manifest.inputs} | views_of(manifest)
+    """Return the columns that a bundle reads, and the views they are of."""
+    views = () if manifest.features is None else manifest.features.views
+    return {column.name for column in manifest.inputs} | {view.name for view in views}
