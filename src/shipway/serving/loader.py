@@ -1,18 +1,21 @@
 """From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 from shipway.ports.adapter import load_adapter
-from shipway.ports.blobs import Blobs, open_blobs
+from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import open_runtime
 from shipway.ports.online import Online, open_online
 from shipway.serving.current import CurrentReader
+from shipway.serving.exported import Exported
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
@@ -23,10 +26,17 @@ KEPT_BUNDLES: Final = 4
 
 
 class Loader:
-    """Loads what routings name; one thread at a time may call it."""
+    """Loads what routings name; one thread at a time may load for them, and any by name."""
 
     def __init__(
-        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+        self,
+        state: Path,
+        writer: LogWriter,
+        *,
+        files: str = "",
+        online: str = "",
+        replay: bool = False,
+        bundles: Path | None = None,
     ) -> None:
         """Open what every version needs.
 
@@ -37,14 +47,16 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            bundles: a folder of exported bundles that are served beside those of the project.
         """
         self._state = state
         self._replay = replay
         self._online = online
         self._writer = writer
-        self._blobs: Blobs = open_blobs(state, files)
+        self._blobs = Exported(bundles, open_blobs(state, files))
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
+        self._turn = threading.Lock()
         self._stores: dict[str, Online] = {}
         self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -54,6 +66,11 @@ class Loader:
     def bundles(self) -> list[str]:
         """Return the digests of the bundles in memory."""
         return list(self._bundles)
+
+    @property
+    def exported(self) -> dict[str, Manifest]:
+        """Return the manifests of the bundles in the server's folder, by digest."""
+        return self._blobs.manifests
 
     def seal(self) -> None:
         """Hand the rows that every service gathered for its log to the writer."""
@@ -80,15 +97,23 @@ class Loader:
             log = self._logs[routing.service] = PredictionLog(opened, self._writer)
         return Served(routing, stable, candidate, log)
 
+    def load_alone(self, model: str, variant: Variant) -> Version:
+        """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""
+        try:
+            return Version(variant, model, self._load_bundle(model, variant))
+        except ShipwayError as error:
+            return Version(variant, model, fault=error)
+
     def forget(self, used: set[str]) -> None:
         """Drop bundles that no routing names, but for the last few.
 
         Args:
             used: digests of those that are named.
         """
-        idle = [digest for digest in self._bundles if digest not in used]
-        for digest in idle[:-KEPT_BUNDLES]:
-            del self._bundles[digest]
+        with self._turn:
+            idle = [digest for digest in self._bundles if digest not in used]
+            for digest in idle[:-KEPT_BUNDLES]:
+                del self._bundles[digest]
 
     def close(self) -> None:
         """Close the online stores."""
@@ -107,8 +132,9 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
-        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
-        self._bundles[variant.bundle] = bundle
+        with self._turn:
+            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+            self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):
             said = f"is {manifest.model}@{manifest.version}, not {model}@{variant.version}"
