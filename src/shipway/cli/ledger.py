@@ -127,6 +127,8 @@ def _say(body: Body) -> str:
             return f"version {body.number}"
         case bodies.VersionRegistered():
             return f"bundle {body.bundle[:12]}"
+        case bodies.BundleSigned():
+            return f"bundle {body.bundle[:12]} by key {body.key[:12]}"
         case bodies.LeakRefused():
             return f"{body.column}: {body.rows:,} of {body.of:,} rows; {body.example}"
         case bodies.ServiceOpened():

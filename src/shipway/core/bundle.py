@@ -1,5 +1,6 @@
 """The manifest of a bundle: everything a model needs to prove itself and to be served, by content."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from shipway.core.column import Schema
 from shipway.core.feature import FeatureView
-from shipway.kit.canonical import digest_value
+from shipway.kit.canonical import digest_bytes, digest_value
 
 LAYOUT: Final = 2
 """Version of what is described here."""
@@ -145,3 +146,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """Return the bundle's name."""
         return digest_value(self)
+
+
+def write_checksums(digests: Mapping[str, str]) -> bytes:
+    """Return what `sha256sum --check` reads, given the digest of each file by its path."""
+    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()
+
+
+def digest_files(manifest: Manifest, bundle: str) -> dict[str, str]:
+    """Return the digest of every file of a bundle by its path, the manifest and the checksums among them.
+
+    Args:
+        manifest: the bundle's.
+        bundle: the digest of the manifest, which is the bundle's name.
+    """
+    digests = {**manifest.files, MANIFEST: bundle}
+    return {**digests, CHECKSUMS: digest_bytes(write_checksums(digests))}

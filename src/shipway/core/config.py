@@ -10,6 +10,7 @@ import msgspec
 from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
+from shipway.core.security import SecuritySection
 from shipway.core.service import Step
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
@@ -149,6 +150,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         storage: where files and the data's history are kept, if not in the project's folder of state.
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
+        security: whom the project trusts.
     """
 
     project: ProjectSection
@@ -160,6 +162,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     storage: StorageSection = StorageSection()
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -339,6 +342,7 @@ def _hint(data: dict[str, Any]) -> str:
         "resources": ResourceSection,
         "storage": StorageSection,
         "online": OnlineSection,
+        "security": SecuritySection,
     }
     known = list(get_type_hints(Config))
     for name in data:

@@ -11,7 +11,17 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, NATIVE, PORTABLE, InputColumn, Manifest
+from shipway.core.bundle import (
+    CHECKSUMS,
+    GOLDEN,
+    LAYOUT,
+    MANIFEST,
+    NATIVE,
+    PORTABLE,
+    InputColumn,
+    Manifest,
+    write_checksums,
+)
 from shipway.core.column import Schema
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
@@ -120,8 +130,3 @@ def _require_finite(metrics: Mapping[str, tuple[float, float, float]]) -> None:
                 f"{name} is {value:g} [{low:g}, {high:g}], which a manifest cannot hold",
                 "measure it over a test period of several days, so that it has an interval",
             )
-
-
-def write_checksums(digests: Mapping[str, str]) -> bytes:
-    """Return what `sha256sum --check` reads, given the digest of each file by its path."""
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()

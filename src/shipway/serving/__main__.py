@@ -26,6 +26,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
+    parser.add_argument("--key", type=Path, action="append", default=[], help=said)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -37,6 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
             watch_stdin=given.watch_stdin,
             files=given.files,
             online=given.online,
+            keys=given.key,
         )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

@@ -1,6 +1,6 @@
 """From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,10 +12,12 @@ from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import Runtime
 from shipway.ports.online import Online, open_online
+from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
+from shipway.serving.signature import check_signature
 from shipway.serving.version import Feed, Served, Version
 
 KEPT_BUNDLES: Final = 4
@@ -26,7 +28,14 @@ class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
     def __init__(
-        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+        self,
+        state: Path,
+        writer: LogWriter,
+        *,
+        files: str = "",
+        online: str = "",
+        replay: bool = False,
+        keys: Sequence[Path] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -37,12 +46,18 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            keys: files with public keys: no bundle is loaded that is not signed by one of them; none where signatures
+                are not asked for.
+
+        Raises:
+            ShipwayError: SW-514 if a key cannot be used.
         """
         self._state = state
         self._replay = replay
         self._online = online
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
+        self._verifier: Verifier | None = load_adapter("verifier.key")(keys) if keys else None
         self._runtime: Runtime = load_adapter("runtime.onnx")(threads=1)
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
@@ -69,7 +84,8 @@ class Loader:
             strict: whether a version that cannot be loaded is refused, or stands there and fails.
 
         Raises:
-            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606) or its online store.
+            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606), with its signature (SW-511 to
+                SW-513) or with its online store.
         """
         stable = self._load_version(routing.model, routing.stable, strict=strict)
         candidate = None
@@ -108,6 +124,8 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
+        if self._verifier is not None and variant.bundle not in self._bundles:
+            check_signature(variant.bundle, variant.signature, self._blobs, self._verifier)
         bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, self._runtime)
         self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
