@@ -69,6 +69,7 @@ ENTITIES: Final = {
 LATEST: Final = np.iinfo(np.int64).max
 LATENESS_US: Final = 6 * HOUR
 BATCH: Final = 5_000
+AT_ONCE: Final = 1_000
 
 Bits: TypeAlias = NDArray[np.int64]
 Tables: TypeAlias = Mapping[str, pl.DataFrame]
@@ -269,7 +270,7 @@ def online(world: World, every: int) -> Online:
             live += [answer.values for answer in reader.read(some, [instant] * len(some))]
             write_s, read_s = write_s + fed - begun, read_s + time.process_time() - fed
         writer.advance(LATEST)
-        later = [answer.values for answer in reader.read(rows, at)]
+        later = read_all(reader, rows, at)
         store.close()
     return Online(_bits(live), _bits(later), places, write_s, read_s)
 
@@ -288,9 +289,18 @@ def stream(world: World, every: int) -> tuple[Bits, list[int]]:
             upkeep.apply("flights", given[start : start + BATCH].drop("arrives"), b"%d" % start)
         standing = upkeep.standing("flights")
         assert (standing.applied, standing.late) == (landed.height, 0), standing
-        answers = [answer.values for answer in FeatureReader(world.layout, store).read(rows, at)]
+        answers = read_all(FeatureReader(world.layout, store), rows, at)
         store.close()
     return _bits(answers), places
+
+
+def read_all(reader: FeatureReader, rows: list[dict[str, Any]], at: list[int]) -> list[Sequence[Any]]:
+    """Ask about all flights, as many at a time as the server takes: what is found for one question stays in memory."""
+    return [
+        answer.values
+        for start in range(0, len(rows), AT_ONCE)
+        for answer in reader.read(rows[start : start + AT_ONCE], at[start : start + AT_ONCE])
+    ]
 
 
 def _bits(answers: Sequence[Sequence[Any]]) -> Bits:

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from shipway.adapters.file.blob import FileBlobs
 from shipway.adapters.signing.signer import KeySigner
 from shipway.adapters.signing.verifier import KeyVerifier
-from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest, digest_files, write_checksums
+from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
+from shipway.core.checksum import digest_files, write_checksums
 from shipway.core.signature import ATTESTATIONS
 from shipway.serving.signature import check_signature
 from shipway.testing.refusal import expect_refusal

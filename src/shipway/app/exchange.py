@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Final, Literal, TypeAlias, TypeGuard, get_args
 
 import msgspec
 
@@ -26,10 +26,10 @@ from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 from shipway.kit.version import VERSION
 from shipway.ports.adapter import load_adapter
+from shipway.ports.model import open_runtime
 
 Form: TypeAlias = Literal["folder", "oci", "docker", "mlflow", "bento"]
 """The formats a bundle is written in."""
-FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 
 def export_version(project: Project, ref: str, folder: Path, form: Form) -> ExportedBundle:
@@ -75,16 +75,22 @@ def export_folder(source: Path, folder: Path, form: Form) -> ExportedBundle:
 
 def check_form(form: str) -> Form:
     """Return a format by its name; SW-104 for one there is not."""
-    found = next((each for each in FORMS if each == form), None)
-    if found is None:
-        raise ShipwayError("SW-104", f"bundles are not exported as {form!r}", did_you_mean(form, FORMS, most=len(FORMS)))
-    return found
+    if not _is_form(form):
+        forms: tuple[str, ...] = get_args(Form)
+        raise ShipwayError(
+            "SW-104", f"bundles are not exported as {form!r}", did_you_mean(form, forms, most=len(forms))
+        )
+    return form
+
+
+def _is_form(form: str) -> TypeGuard[Form]:
+    return form in get_args(Form)
 
 
 def _export(
     bundle: str, contents: dict[str, bytes], signature: bytes | None, folder: Path, form: Form
 ) -> ExportedBundle:
-    damage = verify_bundle(contents, digest=bundle)
+    damage = verify_bundle(contents, open_runtime, digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "fetch the bundle again, or make it again: shipway run --force")
     manifest = msgspec.json.decode(contents[MANIFEST], type=Manifest)

@@ -9,8 +9,9 @@ from shipway.app.project import Project
 from shipway.app.scaffold import stage_target
 from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest, write_checksums
+from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.check import Evidence
+from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
@@ -18,7 +19,7 @@ from shipway.core.signature import SIGNATURE
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
-from shipway.ports.adapter import load_adapter
+from shipway.ports.model import open_runtime
 
 
 class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +141,7 @@ def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dic
 
 def _verify(folder: Path, bundle: str) -> None:
     """Read a bundle back, recompute its checksums and replay its golden rows."""
-    damage = verify_bundle(folder, load_adapter("runtime.onnx")(threads=1), digest=bundle)
+    damage = verify_bundle(folder, open_runtime, digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "make the bundle again: shipway run --force")
 

@@ -23,7 +23,6 @@ from shipway.core.bundle import Manifest
 from shipway.core.config import ServiceSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
-from shipway.core.online import make_layout
 from shipway.core.projection import ServiceState, State, VersionState
 from shipway.core.release import Release
 from shipway.core.service import Variant
@@ -238,7 +237,7 @@ def variant_of(workspace: Workspace, version: VersionState, online: str | None =
     """
     manifest = manifest_of(workspace, version)
     require_signature(workspace, version)
-    store = online or make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema).namespace
+    store = online or manifest.keyed.make_layout().namespace
     bundle = version.bundle or manifest.digest
     return Variant(version=version.number, bundle=bundle, online=store, signature=version.signature)
 

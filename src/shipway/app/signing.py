@@ -22,6 +22,7 @@ from shipway.delivery.verification import read_folder, verify_bundle
 from shipway.kit.canonical import digest_bytes
 from shipway.kit.file import write_atomic
 from shipway.ports.adapter import load_adapter
+from shipway.ports.model import open_runtime
 from shipway.ports.signature import Signer, Verifier
 
 PASSWORD: Final = "SHIPWAY_KEY_PASSWORD"
@@ -178,7 +179,7 @@ def _name_signer(signature: bytes, contents: Mapping[str, bytes]) -> str:
 
 def _require_whole(contents: Mapping[str, bytes], bundle: str | None, folder: Path | None = None) -> None:
     """Refuse a bundle that is not what its manifest says: who signs or vouches for it would vouch for the damage."""
-    damage = verify_bundle(contents, load_adapter("runtime.onnx")(threads=1), digest=bundle)
+    damage = verify_bundle(contents, open_runtime, digest=bundle)
     if damage:
         where = "" if folder is None else f"{folder}: "
         hint = "fetch the bundle again, or make it again: shipway run --force"

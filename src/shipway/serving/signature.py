@@ -2,7 +2,8 @@
 
 import msgspec
 
-from shipway.core.bundle import Manifest, digest_files
+from shipway.core.bundle import Manifest
+from shipway.core.checksum import digest_files
 from shipway.core.error import ShipwayError
 from shipway.core.signature import refuse_unsigned
 from shipway.ports.blobs import Blobs

@@ -1,5 +1,6 @@
 """A bundle as a folder that `docker build` makes a server of."""
 
+import json
 from collections.abc import Sequence
 from typing import Final
 
@@ -43,7 +44,7 @@ def write_docker(parcel: Parcel, needed: Sequence[str], shipway: str) -> dict[st
     manifest = parcel.manifest
     words = ["python", "-m", "shipway.serving", "--bundles", "/app/bundles"]
     words += ["--host", "0.0.0.0", "--port", str(PORT)]
-    entry = f"[{', '.join(f'"{word}"' for word in words)}]"
+    entry = json.dumps(words)
     text = _DOCKERFILE.format(
         name=parcel.name,
         digest=parcel.digest,

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
-from shipway.delivery.export.parcel import Parcel
 from shipway.core.signature import SIGNATURE
+from shipway.delivery.export.parcel import Parcel
 from shipway.kit.canonical import canonical_json, digest_bytes
 
 FOLDER: Final = "bundle"
