@@ -10,6 +10,7 @@ import msgspec
 from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
+from shipway.core.security import SecuritySection
 from shipway.core.service import Step
 from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
@@ -155,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
         serving: what a server takes, from whom, and how it ends.
+        security: whom the project trusts.
     """
 
     project: ProjectSection
@@ -167,6 +169,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
     serving: ServingSection = ServingSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -355,6 +358,7 @@ def _hint(data: dict[str, Any]) -> str:
         "storage": StorageSection,
         "online": OnlineSection,
         "serving": ServingSection,
+        "security": SecuritySection,
     }
     known = list(get_type_hints(Config))
     for name in data:
