@@ -27,7 +27,7 @@ def list_shelf(state: State) -> Shelf:
     """Return the bundles of the versions that are registered."""
     return Shelf(
         versions=tuple(
-            Shelved(model=name, version=version.number, bundle=version.bundle)
+            Shelved(model=name, version=version.number, bundle=version.bundle, signature=version.signature)
             for name, versions in state.models.items()
             for version in versions
             if version.bundle is not None

@@ -45,6 +45,8 @@ def serve(
     words += list_words(project.config.serving, project.root)
     if grpc_port is not None:
         words += ["--grpc-port", str(grpc_port)]
+    for key in project.signers:
+        words += ["--signer", str(key)]
     if replay:
         words.append("--replay")
     sys.stdout.flush()

@@ -18,11 +18,13 @@ class Shelved(msgspec.Struct, frozen=True, kw_only=True):
         model: the model's name.
         version: its number.
         bundle: digest of its bundle.
+        signature: digest of the signature of its bundle; empty where it is not signed.
     """
 
     model: str
     version: int
     bundle: str
+    signature: str = ""
 
 
 class Shelf(msgspec.Struct, frozen=True, kw_only=True):

@@ -56,6 +56,9 @@ BUILT_IN: Final[dict[str, str]] = {
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",
+    "graph.single": "shipway.adapters.onnx.single:take_true",
+    "signer.key": "shipway.adapters.signing.signer:KeySigner",
+    "verifier.key": "shipway.adapters.signing.verifier:KeyVerifier",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {
@@ -87,6 +90,9 @@ EXTRAS: Final[dict[str, str]] = {
     "deltalake": "delta",
     "hudi": "hudi",
     "ray": "ray",
+    "model_signing": "sign",
+    "OpenSSL": "sign",
+    "cryptography": "sign",
 }
 """Top-level module to the extra that installs it."""
 

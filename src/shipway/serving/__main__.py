@@ -30,6 +30,8 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
+    parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
     _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -64,6 +66,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 files=given.files,
                 online=given.online,
                 bundles=given.bundles,
+                signers=given.signer,
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

@@ -8,6 +8,7 @@ import msgspec
 
 from shipway.core.bundle import MANIFEST, Manifest
 from shipway.core.error import ShipwayError
+from shipway.core.signature import SIGNATURE
 from shipway.kit.canonical import digest_bytes
 
 
@@ -36,10 +37,15 @@ class Exported:
         self._store = store
         self._paths: dict[str, Path] = {}
         self.manifests: dict[str, Manifest] = {}
+        self.signatures: dict[str, str] = {}
         for place, digest, manifest in () if folder is None else _find(folder):
             self.manifests[digest] = manifest
             self._paths[digest] = place / MANIFEST
-            self._paths.update({digest: place / path for path, digest in manifest.files.items()})
+            self._paths.update({content: place / path for path, content in manifest.files.items()})
+            signature = place / SIGNATURE
+            if signature.is_file():
+                self.signatures[digest] = digest_bytes(signature.read_bytes())
+                self._paths[self.signatures[digest]] = signature
 
     def get(self, digest: str) -> bytes:
         """Return the bytes with this digest, verified; SW-605 if they are missing or damaged."""

@@ -1,11 +1,10 @@
 """From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
@@ -14,11 +13,13 @@ from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import open_runtime
 from shipway.ports.online import Online, open_online
+from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
 from shipway.serving.exported import Exported
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
+from shipway.serving.signature import check_signature
 from shipway.serving.version import Feed, Served, Version
 
 KEPT_BUNDLES: Final = 4
@@ -37,6 +38,7 @@ class Loader:
         online: str = "",
         replay: bool = False,
         bundles: Path | None = None,
+        signers: Sequence[Path] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -48,12 +50,18 @@ class Loader:
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
             bundles: a folder of exported bundles that are served beside those of the project.
+            signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
+                signatures are not asked for.
+
+        Raises:
+            ShipwayError: SW-514 if a key cannot be used.
         """
         self._state = state
         self._replay = replay
         self._online = online
         self._writer = writer
         self._blobs = Exported(bundles, open_blobs(state, files))
+        self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._turn = threading.Lock()
@@ -68,9 +76,15 @@ class Loader:
         return list(self._bundles)
 
     @property
-    def exported(self) -> dict[str, Manifest]:
-        """Return the manifests of the bundles in the server's folder, by digest."""
-        return self._blobs.manifests
+    def exported(self) -> dict[Variant, str]:
+        """Return the bundles in the server's folder with the models they are versions of."""
+        signatures = self._blobs.signatures
+        return {
+            Variant(version=manifest.version, bundle=digest, online="", signature=signatures.get(digest, "")): (
+                manifest.model
+            )
+            for digest, manifest in self._blobs.manifests.items()
+        }
 
     def seal(self) -> None:
         """Hand the rows that every service gathered for its log to the writer."""
@@ -85,7 +99,8 @@ class Loader:
             strict: whether a version that cannot be loaded is refused, or stands there and fails.
 
         Raises:
-            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606) or its online store.
+            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606), with its signature (SW-511 to
+                SW-513) or with its online store.
         """
         stable = self._load_version(routing.model, routing.stable, strict=strict)
         candidate = None
@@ -133,6 +148,8 @@ class Loader:
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
         with self._turn:
+            if self._verifier is not None and variant.bundle not in self._bundles:
+                check_signature(variant.bundle, variant.signature, self._blobs, self._verifier)
             bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
             self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest

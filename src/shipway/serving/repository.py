@@ -66,31 +66,34 @@ class Repository:
     @property
     def missing(self) -> dict[str, ShipwayError]:
         """Return the bundles of the server's folder that could not be loaded, and why."""
-        due = {(manifest.model, manifest.version) for manifest in self._loader.exported.values()}
+        due = {(model, variant.version) for variant, model in self._loader.exported.items()}
         return {f"{name}@{number}": fault for (name, number), fault in self._faults.items() if (name, number) in due}
 
-    def list_known(self) -> dict[str, dict[int, str]]:
-        """Return the digests of the bundles that can be loaded, by model and number.
+    def list_known(self) -> dict[str, dict[int, Variant]]:
+        """Return what can be loaded, by model and number.
 
         Raises:
             RefusedError: 503 with SW-605 if the list of registered versions is damaged.
         """
-        known: dict[str, dict[int, str]] = {}
+        known: dict[str, dict[int, Variant]] = {}
         try:
             for version in read_shelf(self._state).versions:
-                known.setdefault(version.model, {})[version.version] = version.bundle
+                variant = Variant(
+                    version=version.version, bundle=version.bundle, online="", signature=version.signature
+                )
+                known.setdefault(version.model, {})[version.version] = variant
         except ShipwayError as error:
             raise pass_on(error) from error
-        for digest, manifest in self._loader.exported.items():
-            known.setdefault(manifest.model, {})[manifest.version] = digest
+        for variant, model in self._loader.exported.items():
+            known.setdefault(model, {})[variant.version] = variant
         return known
 
     def load_exported(self) -> None:
         """Load every bundle of the folder; one that cannot be loaded is a fault, and the others are loaded."""
-        for digest, manifest in self._loader.exported.items():
-            version = self._load(manifest.model, manifest.version, digest)
+        for variant, model in self._loader.exported.items():
+            version = self._load(model, variant)
             if version.fault is None:
-                self._loaded.setdefault(manifest.model, {})[manifest.version] = version
+                self._loaded.setdefault(model, {})[variant.version] = version
 
     async def load(self, name: str, parameters: Mapping[str, Any]) -> None:
         """Load versions of a model, anew where they are loaded already, and let those go that are not named.
@@ -110,7 +113,7 @@ class Repository:
             )
         numbers = _choose(name, known, parameters)
         async with self._turn:
-            versions = [await asyncio.to_thread(self._load, name, number, known[number]) for number in numbers]
+            versions = [await asyncio.to_thread(self._load, name, known[number]) for number in numbers]
             for version in versions:
                 if version.fault is not None:
                     raise pass_on(version.fault)
@@ -122,16 +125,16 @@ class Repository:
             raise refuse(404, f"model {name!r} is not loaded", did_you_mean(name, self._loaded), code="SW-104")
         return list(self._loaded.pop(name))
 
-    def _load(self, name: str, number: int, digest: str) -> Version:
-        version = self._loader.load_alone(name, Variant(version=number, bundle=digest, online=""))
+    def _load(self, name: str, variant: Variant) -> Version:
+        version = self._loader.load_alone(name, variant)
         if version.fault is None:
-            self._faults.pop((name, number), None)
+            self._faults.pop((name, variant.version), None)
         else:
-            self._faults[name, number] = version.fault
+            self._faults[name, variant.version] = version.fault
         return version
 
 
-def _choose(name: str, known: Mapping[int, str], parameters: Mapping[str, Any]) -> list[int]:
+def _choose(name: str, known: Mapping[int, Variant], parameters: Mapping[str, Any]) -> list[int]:
     """Return the versions that a caller wants loaded, oldest first."""
     for key in parameters:
         if key.startswith("file:"):

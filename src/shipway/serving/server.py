@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -70,6 +71,7 @@ def serve(
     files: str = "",
     online: str = "",
     bundles: Path | None = None,
+    signers: Sequence[Path] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -84,12 +86,14 @@ def serve(
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
         bundles: a folder of exported bundles to serve as well.
+        signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
+            for.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
-            SW-201 or SW-502 for a folder of bundles that cannot be read, SW-602 if the folder of state cannot be
-            written, SW-603 if another server serves it, SW-701 if a library is not installed, SW-801 if an address is
-            taken.
+            SW-201 or SW-502 for a folder of bundles that cannot be read, SW-514 for a public key that cannot be used,
+            SW-602 if the folder of state cannot be written, SW-603 if another server serves it, SW-701 if a library is
+            not installed, SW-801 if an address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
@@ -112,7 +116,7 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles)
+        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles, signers=signers)
         web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
