@@ -113,8 +113,6 @@ class Dialogue:
     def _infer(self, call: Call, name: str, number: int | None) -> None:
         headers = call.headers
         require_json(call, binary=True, encoded=True)
-        # What is not served is said before a large body is read.
-        require_bundle(self._desk.find(name, number))
 
         def ask() -> Inquiry:
             body = inflate(call.body, headers.get("content-encoding", ""), self._most_bytes)
@@ -126,6 +124,8 @@ class Dialogue:
             self._answer(call, inquiry, *await asyncio.to_thread(inquiry.answer))
 
         if len(call.body) > INLINE_BYTES:
+            # What is not served is said before a large body is read.
+            require_bundle(self._desk.find(name, number))
             self._tasks.start(call, answer_later(None))
             return
         inquiry = ask()
