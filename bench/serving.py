@@ -150,7 +150,8 @@ def train(scratch: Path) -> Model:
     x[chance.random(x.shape) < 0.05] = np.nan
     score = np.nansum(x[:, :5], axis=1) / 40 + np.nan_to_num(x[:, 5] * x[:, 6]) / 900
     y = chance.random(len(x)) < 1 / (1 + np.exp(-score))
-    estimator = LGBMClassifier(n_estimators=200, num_leaves=31, learning_rate=0.05, n_jobs=2, verbose=-1).fit(x, y)
+    estimator: Any = LGBMClassifier(n_estimators=200, num_leaves=31, learning_rate=0.05, n_jobs=2, verbose=-1)
+    estimator.fit(x, y)
     native = LightgbmFormat().dump(estimator)
     graph = LightgbmFormat().to_onnx(native, COLUMNS)
     state = scratch / ".shipway"

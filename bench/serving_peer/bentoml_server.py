@@ -1,4 +1,3 @@
-# pyright: basic, reportMissingImports=false
 """BentoML with the model behind it, in its asynchronous form, which is the quicker one."""
 
 import os

@@ -1,4 +1,3 @@
-# pyright: basic, reportMissingImports=false
 """FastAPI with pydantic on uvicorn: the model behind the Open Inference Protocol, as its tutorials would write it."""
 
 import os

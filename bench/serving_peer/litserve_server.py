@@ -1,4 +1,3 @@
-# pyright: basic, reportMissingImports=false
 """LitServe with the model behind it."""
 
 import os
@@ -12,7 +11,7 @@ import onnxruntime
 class Delay(litserve.LitAPI):
     """Answers with the model."""
 
-    def setup(self, device: str) -> None:
+    def setup(self, device: str) -> None:  # noqa: ARG002
         """Load the graph."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1

@@ -1,4 +1,3 @@
-# pyright: basic, reportMissingImports=false
 """The model as MLflow keeps models that are code; as a program, it saves itself for `mlflow models serve`.
 
 usage: mlflow_model.py GRAPH FOLDER
@@ -23,7 +22,7 @@ class Delay(mlflow.pyfunc.PythonModel):
         )
         self.input, self.output = self.session.get_inputs()[0].name, self.session.get_outputs()[-1].name
 
-    def predict(self, context, model_input, params=None):
+    def predict(self, context, model_input, params=None):  # noqa: ARG002
         """Predict."""
         x = np.asarray(model_input, dtype=np.float32)
         return self.session.run([self.output], {self.input: x})[0][:, 1]

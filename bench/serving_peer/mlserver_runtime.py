@@ -1,4 +1,3 @@
-# pyright: basic, reportMissingImports=false
 """A runtime of MLServer's for the model."""
 
 import numpy as np

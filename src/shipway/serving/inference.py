@@ -86,11 +86,13 @@ class Question:
         x: what the model reads, shape (rows, inputs).
         id: the caller's id.
         binary: whether the probabilities follow the JSON in binary.
+        parameters: of the request.
     """
 
     x: NDArray[np.float64]
     id: str | None
     binary: bool
+    parameters: Mapping[str, Any]
 
 
 _DECODER: Final = msgspec.json.Decoder(Inference)
@@ -129,7 +131,7 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
     binary = bool(asked.parameters.get("binary_data_output"))
     for wanted in asked.outputs or ():
         binary = bool(wanted.parameters.get("binary_data", binary))
-    return Question(_assemble(tensors, bundle.manifest.inputs), asked.id, binary)
+    return Question(_assemble(tensors, bundle.manifest.inputs), asked.id, binary, asked.parameters)
 
 
 def write_answer(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing
 from shipway.kit.version import VERSION
-from shipway.serving.batch import Ask, Batcher
+from shipway.serving.ask import Ask
+from shipway.serving.batch import INLINE_ROWS, Batcher
 from shipway.serving.call import Call
 from shipway.serving.inference import HEADER, describe_model, read_question, write_answer
 from shipway.serving.loader import Loader
@@ -27,19 +28,19 @@ from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
 from shipway.serving.request import LONGEST_ID, Question, read_body, read_instant
 from shipway.serving.routing import RoutingTable
+from shipway.serving.sent import read_sent
 from shipway.serving.status import Status, describe_service
-from shipway.serving.version import Version, predict_vectors
+from shipway.serving.version import Served, Version, predict_vectors
 
 logger: Final = logging.getLogger(__name__)
 
-INLINE_ROWS: Final = 64
-"""Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
 EXTENSIONS: Final = ("binary_tensor_data",)
 _ENCODE: Final = msgspec.json.Encoder(enc_hook=list_numbers).encode
 _QUESTION: Final = msgspec.json.Decoder(Question)
 _ROUTING: Final = msgspec.json.Decoder(Routing)
 _EXAMPLE: Final = '{"row": {"column": 1, "other": "text"}, "at": "2013-07-01T12:00:00Z"}'
 _PREDICT: Final = "/v1/predict/"
+_MODELS: Final = "/v2/models/"
 _FEATURES: Final = msgspec.json.Decoder(Wanted)
 _KEYS: Final = '{"rows": [{"column": 1, "other": "text"}]}'
 _PATHS: Final = (
@@ -106,8 +107,11 @@ class Router:
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""
         try:
-            if call.path.startswith(_PREDICT):
+            path = call.path
+            if path.startswith(_PREDICT):
                 self._take_prediction(call)
+            elif path.startswith(_MODELS) and (served := self._table.match(path[len(_MODELS) :])) is not None:
+                self._take_vectors(call, served)
             else:
                 self._find(call)(call)
         except RefusedError as refusal:
@@ -173,7 +177,7 @@ class Router:
         service = unquote(call.path[len(_PREDICT) :])
         if call.method != "POST":
             raise _wrong_method(call, ["POST"])
-        self._table.find(service)
+        served = self._table.find(service)
         try:
             _require_json(call)
             asked = read_body(call.body, _QUESTION, _EXAMPLE)
@@ -186,7 +190,27 @@ class Router:
         except RefusedError:
             self._counts.refused += 1
             raise
-        self._batcher.submit(Ask(call, service, request, asked.row, at))
+        self._batcher.submit(Ask(call, service, request, asked.row, at), served.routing.terms.wait_us)
+
+    def _take_vectors(self, call: Call, served: Served) -> None:
+        """Take vectors that are sent to a service by its name."""
+        if call.method != "POST":
+            raise _wrong_method(call, ["POST"])
+        try:
+            stable = served.stable
+            bundle = _require_bundle(stable)
+            usual = HEADER not in call.headers and stable.usual is not None
+            _require_json(call, binary=not usual)
+            sent = stable.usual.read(call.body) if usual and stable.usual is not None else None
+            if sent is None:
+                sent = read_sent(call, bundle, stable.form)
+        except RefusedError:
+            self._counts.refused += 1
+            raise
+        routing = served.routing
+        request = f"{self._start}-{next(self._number)}"
+        ask = Ask(call, routing.service, request, {}, self._now(), sent)
+        self._batcher.submit(ask, routing.terms.wait_us)
 
     def _read_at(self, at: int | str | None) -> int:
         if at is None:

@@ -12,14 +12,19 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, Scalar
 from shipway.core.service import Routing, Variant
+from shipway.kit.canonical import digest_value
 from shipway.serving.current import CurrentReader
+from shipway.serving.inference import OUTPUT
 from shipway.serving.log import PredictionLog
 from shipway.serving.model import LoadedBundle
 from shipway.serving.reader import FeatureReader
 from shipway.serving.refusal import pass_on
+from shipway.serving.reply import Reply, make_reply
+from shipway.serving.usual import Usual, make_usual
 from shipway.serving.vector import Vectors, pack_vectors
 
 logger: Final = logging.getLogger(__name__)
+_NAN: Final = float("nan")
 
 Place = tuple[Vectors, int]
 """Where a row's vector is: among others, and which of them."""
@@ -52,6 +57,9 @@ class Version:
         bundle: what predicts; None where it could not be loaded.
         feed: where its vectors come from.
         fault: why it could not be loaded, which is then what it says to every request.
+        form: what its inputs are, as a digest; vectors that were read for one version do for another of its form.
+        usual: reads the usual requests that bring vectors.
+        reply: writes the usual answers to them.
     """
 
     variant: Variant
@@ -59,6 +67,9 @@ class Version:
     bundle: LoadedBundle | None = None
     feed: Feed | None = None
     fault: ShipwayError | None = None
+    form: str = ""
+    usual: Usual | None = None
+    reply: Reply | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,19 +99,33 @@ class Served:
         return next((version.feed.layout for version in self.versions if version.feed is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a version said of one request.
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcomes:
+    """What a version said of some rows.
 
     Attributes:
-        p: the probability; NaN where it failed.
-        error: why it failed.
-        latency_us: real time from the vectors to the probabilities of the whole batch.
+        p: the probabilities; NaN where it failed.
+        errors: why it failed, by place.
+        latency_us: real time from the vectors to the probabilities of the whole batch; 0 where there was no vector.
     """
 
-    p: float
-    error: ShipwayError | None
-    latency_us: int
+    p: list[float]
+    errors: dict[int, ShipwayError]
+    latency_us: list[int]
+
+    def join(self, other: "Outcomes") -> "Outcomes":
+        """Return these and after them what was said of further rows."""
+        rows = len(self.p)
+        errors = self.errors | {rows + place: error for place, error in other.errors.items()}
+        return Outcomes(self.p + other.p, errors, self.latency_us + other.latency_us)
+
+
+def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
+    """Return a version that was loaded, ready to answer under a service's name."""
+    inputs = bundle.manifest.inputs
+    form = digest_value([[column.name, column.kind, column.categories] for column in inputs])
+    usual, reply = make_usual(form, inputs), make_reply(service, variant.version, bundle.digest, OUTPUT)
+    return Version(variant, model, bundle, feed, form=form, usual=usual, reply=reply)
 
 
 def read_places(
@@ -124,43 +149,77 @@ def read_places(
     return [(vectors, place) for place in range(len(rows))]
 
 
-def predict(version: Version, places: Sequence[Place | ShipwayError]) -> list[Outcome]:
+def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcomes:
     """Predict some rows; what fails for one of them leaves the others alone.
 
     Args:
         version: what predicts.
         places: the rows' vectors, or why there is none.
     """
-    outcomes = [Outcome(np.nan, place, 0) if isinstance(place, ShipwayError) else None for place in places]
     if version.bundle is None:
-        return [Outcome(np.nan, version.fault, 0) for _ in places]
+        assert version.fault is not None
+        return fail_rows(len(places), version.fault)
+    found = Outcomes([_NAN] * len(places), {}, [0] * len(places))
     groups: dict[int, tuple[Vectors, list[int], list[int]]] = {}
     for at, place in enumerate(places):
-        if not isinstance(place, ShipwayError):
-            vectors, row = place
-            _, ats, rows = groups.setdefault(id(vectors), (vectors, [], []))
-            ats.append(at)
-            rows.append(row)
+        if isinstance(place, ShipwayError):
+            found.errors[at] = place
+            continue
+        vectors, row = place
+        _, ats, rows = groups.setdefault(id(vectors), (vectors, [], []))
+        ats.append(at)
+        rows.append(row)
     for vectors, ats, rows in groups.values():
-        for at, outcome in zip(ats, _predict_rows(version, version.bundle, vectors, rows), strict=True):
-            outcomes[at] = outcome
-    return [outcome for outcome in outcomes if outcome is not None]
+        one = _run(version, version.bundle, vectors, rows)
+        if len(ats) == len(places):
+            return one
+        for place, at in enumerate(ats):
+            found.p[at], found.latency_us[at] = one.p[place], one.latency_us[place]
+            if place in one.errors:
+                found.errors[at] = one.errors[place]
+    return found
 
 
-def _predict_rows(version: Version, bundle: LoadedBundle, vectors: Vectors, rows: list[int]) -> list[Outcome]:
+def predict_matrix(version: Version, x: NDArray[np.float64]) -> Outcomes:
+    """Predict vectors that callers sent; any thread may. What fails for one of them leaves the others alone.
+
+    Args:
+        version: what predicts.
+        x: what its model reads, shape (rows, inputs).
+    """
+    if version.bundle is None:
+        assert version.fault is not None
+        return fail_rows(len(x), version.fault)
+    return _run(version, version.bundle, x, range(len(x)))
+
+
+def _run(
+    version: Version, bundle: LoadedBundle, source: Vectors | NDArray[np.float64], rows: Sequence[int]
+) -> Outcomes:
     start = perf_counter_ns()
     try:
-        found: list[float] = bundle.predictor.predict(bundle.encoder.encode(vectors, rows)).tolist()
+        if isinstance(source, Vectors):
+            x = bundle.encoder.encode(source, rows)
+        else:
+            x = source if len(rows) == len(source) else source[list(rows)]
+        found: list[float] = bundle.predictor.predict(x).tolist()
     except Exception as error:
         if len(rows) > 1:
-            return [_predict_rows(version, bundle, vectors, [row])[0] for row in rows]
+            ones = [_run(version, bundle, source, [row]) for row in rows]
+            errors = {place: one.errors[0] for place, one in enumerate(ones) if one.errors}
+            return Outcomes([one.p[0] for one in ones], errors, [one.latency_us[0] for one in ones])
         logger.exception("%s@%d failed", version.model, version.variant.version)
-        return [Outcome(np.nan, _explain(error, f"{version.model}@{version.variant.version}"), _since(start))]
+        return Outcomes([_NAN], {0: _explain(error, f"{version.model}@{version.variant.version}")}, [_since(start)])
     latency_us = _since(start)
-    return [
-        Outcome(p, None, latency_us) if 0.0 <= p <= 1.0 else Outcome(np.nan, _deny(version, p), latency_us)
-        for p in found
-    ]
+    errors = {place: _deny(version, p) for place, p in enumerate(found) if not 0.0 <= p <= 1.0}
+    for place in errors:
+        found[place] = _NAN
+    return Outcomes(found, errors, [latency_us] * len(found))
+
+
+def fail_rows(rows: int, error: ShipwayError) -> Outcomes:
+    """Return what is said of rows that cannot be predicted."""
+    return Outcomes([_NAN] * rows, dict.fromkeys(range(rows), error), [0] * rows)
 
 
 def predict_vectors(version: Version, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,0 +1,51 @@
+"""Vectors that callers sent, however they wrote them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.serving.call import Call
+from shipway.serving.inference import Question, read_question
+from shipway.serving.model import LoadedBundle
+
+Numbers: TypeAlias = list[float | None] | NDArray[np.float64]
+
+
+@dataclass(slots=True, eq=False)
+class Sent:
+    """Vectors that a caller sent.
+
+    Attributes:
+        form: of the bundle that they were read for.
+        rows: how many.
+        numbers: row by row in that bundle's order of inputs: a list as it was sent, None for what is missing, or an
+            array that is rounded already.
+        id: the caller's id.
+        parameters: of the request.
+        question: what was asked, where the usual answer will not do.
+    """
+
+    form: str
+    rows: int
+    numbers: Numbers
+    id: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    question: Question | None = None
+
+
+def read_sent(call: Call, bundle: LoadedBundle, form: str) -> Sent:
+    """Read the vectors of a request, whatever its shape.
+
+    Args:
+        call: the request.
+        bundle: what is to predict them.
+        form: of the bundle.
+
+    Raises:
+        RefusedError: as `read_question` does.
+    """
+    question = read_question(call.body, call.headers, bundle)
+    return Sent(form, len(question.x), question.x, question.id, question.parameters, question)
