@@ -1,7 +1,8 @@
 """What follows the answers: rows of the log, and what the other version says of the same requests.
 
-The rows of a batch are logged as columns, in one step. The other version predicts them from the same vectors where both
-read the same; it never writes to a caller. Where more wait for it than may, they are not predicted, and counted.
+What was answered within a few milliseconds is logged as columns, in one step, and predicted by the other version in one
+step, from the same vectors where both read the same. That version never writes to a caller. Where more rows wait for it
+than may, they are not predicted, and counted.
 """
 
 import asyncio
@@ -28,18 +29,23 @@ from shipway.serving.version import (
     Served,
     Version,
     fail_rows,
+    join_outcomes,
     predict,
     predict_matrix,
     read_places,
 )
 
 SHADOW_ROWS: Final = 32
-"""Rows predicted in shadow in one turn."""
+"""Rows predicted in shadow in one turn, and at which it is not waited for more."""
+GATHER_S: Final = 0.005
+"""How long what follows an answer waits for that of others, since nobody waits for it: many rows are cheap together."""
+MERGED_ROWS: Final = 64
+"""Rows that are put together at most, so that a caller who comes meanwhile does not wait for long."""
 WAITING_ROWS: Final = 8_192
 """Rows that may wait for their shadow; those beyond have none, and are counted."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Group:
     """Requests of one service that one version answered together.
 
@@ -78,7 +84,9 @@ class Shadows:
             counts: is told of every row predicted in shadow.
         """
         self._counts = counts
-        self._answered: deque[Group] = deque()
+        self._answered: list[Group] = []
+        self._answered_rows = 0
+        self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[Group, Version]] = deque()
         self._waiting_rows = 0
         self._following = False
@@ -86,7 +94,11 @@ class Shadows:
     def follow(self, group: Group) -> None:
         """Take a group whose callers have their answers; the answers leave first."""
         self._answered.append(group)
-        self._plan()
+        self._answered_rows += group.rows
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._go_on)
+        if self._answered_rows >= SHADOW_ROWS and not self._following:
+            self._plan()
 
     def settle(self) -> None:
         """Log and predict in shadow everything that was taken, before returning."""
@@ -95,10 +107,9 @@ class Shadows:
             self._cast()
 
     def _plan(self) -> None:
-        if not self._following:
-            self._following = True
-            # The answers leave at the end of this turn; what follows has to wait for the next.
-            asyncio.get_running_loop().call_soon(self._go_on)
+        self._following = True
+        # The answers leave at the end of this turn; what follows has to wait for the next.
+        asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._following = False
@@ -108,8 +119,11 @@ class Shadows:
             self._plan()
 
     def _log_answered(self) -> None:
-        while self._answered:
-            group = self._answered.popleft()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        groups, self._answered, self._answered_rows = self._answered, [], 0
+        for group in _merge(groups):
             if group.x is not None:
                 log_sent(group, group.version, group.x)
             log_predictions(group, group.version, "live", group.outcomes)
@@ -131,6 +145,41 @@ class Shadows:
             self._waiting_rows -= group.rows
             self._counts.shadowed += group.rows
             self._counts.shadow_failed += len(outcomes.errors)
+
+
+def _merge(groups: Sequence[Group]) -> list[Group]:
+    """Put groups together that one version answered, and of one kind, a few rows at a time."""
+    alike: dict[tuple[Served, Version, bool, bool], list[Group]] = {}
+    for group in groups:
+        alike.setdefault((group.served, group.version, group.asks[0].sent is None, group.x is None), []).append(group)
+    return [_join(some) for many in alike.values() for some in _cut(many)]
+
+
+def _cut(groups: list[Group]) -> list[list[Group]]:
+    """Cut a list of groups where one has enough rows."""
+    pieces: list[list[Group]] = [[]]
+    rows = 0
+    for group in groups:
+        if rows and rows + group.rows > MERGED_ROWS:
+            pieces.append([])
+            rows = 0
+        pieces[-1].append(group)
+        rows += group.rows
+    return pieces
+
+
+def _join(groups: list[Group]) -> Group:
+    first = groups[0]
+    if len(groups) == 1:
+        return first
+    parts = [group.x for group in groups if group.x is not None]
+    return Group(
+        first.served,
+        first.version,
+        [ask for group in groups for ask in group.asks],
+        join_outcomes([group.outcomes for group in groups]),
+        np.concatenate(parts) if parts else None,
+    )
 
 
 def read_feed(feed: Feed, asks: Sequence[Ask]) -> None:
@@ -228,14 +277,13 @@ def _predict_shadow(group: Group, version: Version) -> Outcomes:
 def _predict_sent(group: Group, version: Version) -> Outcomes:
     if version.bundle is None or (group.x is not None and version.form == group.version.form):
         return predict_matrix(version, np.empty((group.rows, 0)) if group.x is None else group.x)
-    found = Outcomes([], {}, [])
+    found: list[Outcomes] = []
     for ask in group.asks:
         try:
             sent = read_sent(ask.call, version.bundle, version.form)
         except RefusedError as refusal:
-            one = fail_rows(ask.rows, refusal.error)
+            found.append(fail_rows(ask.rows, refusal.error))
         else:
             again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=sent)
-            one = predict_matrix(version, stack([again], len(version.bundle.manifest.inputs)))
-        found = found.join(one)
-    return found
+            found.append(predict_matrix(version, stack([again], len(version.bundle.manifest.inputs))))
+    return join_outcomes(found)

@@ -99,7 +99,7 @@ class Served:
         return next((version.feed.layout for version in self.versions if version.feed is not None), None)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Outcomes:
     """What a version said of some rows.
 
@@ -112,12 +112,6 @@ class Outcomes:
     p: list[float]
     errors: dict[int, ShipwayError]
     latency_us: list[int]
-
-    def join(self, other: "Outcomes") -> "Outcomes":
-        """Return these and after them what was said of further rows."""
-        rows = len(self.p)
-        errors = self.errors | {rows + place: error for place, error in other.errors.items()}
-        return Outcomes(self.p + other.p, errors, self.latency_us + other.latency_us)
 
 
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
@@ -159,25 +153,36 @@ def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcome
     if version.bundle is None:
         assert version.fault is not None
         return fail_rows(len(places), version.fault)
-    found = Outcomes([_NAN] * len(places), {}, [0] * len(places))
+    errors: dict[int, ShipwayError] = {}
     groups: dict[int, tuple[Vectors, list[int], list[int]]] = {}
     for at, place in enumerate(places):
         if isinstance(place, ShipwayError):
-            found.errors[at] = place
+            errors[at] = place
             continue
         vectors, row = place
-        _, ats, rows = groups.setdefault(id(vectors), (vectors, [], []))
-        ats.append(at)
+        _, rows, ats = groups.setdefault(id(vectors), (vectors, [], []))
         rows.append(row)
-    for vectors, ats, rows in groups.values():
-        one = _run(version, version.bundle, vectors, rows)
-        if len(ats) == len(places):
-            return one
-        for place, at in enumerate(ats):
-            found.p[at], found.latency_us[at] = one.p[place], one.latency_us[place]
-            if place in one.errors:
-                found.errors[at] = one.errors[place]
-    return found
+        ats.append(at)
+    if not groups:
+        return Outcomes([_NAN] * len(places), errors, [0] * len(places))
+    order = [at for _, _, ats in groups.values() for at in ats]
+    encode = version.bundle.encoder.encode
+    try:
+        parts = [encode(vectors, rows) for vectors, rows, _ in groups.values()]
+        found = _run(version, version.bundle, parts[0] if len(parts) == 1 else np.concatenate(parts))
+    except Exception as error:
+        logger.exception("vectors for %s@%d cannot be encoded", version.model, version.variant.version)
+        said = _explain(error, f"{version.model}@{version.variant.version}")
+        return Outcomes([_NAN] * len(places), errors | dict.fromkeys(order, said), [0] * len(places))
+    if len(order) == len(places) and len(groups) == 1:
+        return found
+    # What was predicted stands vectors by vectors.
+    spread = Outcomes([_NAN] * len(places), errors, [0] * len(places))
+    for row, at in enumerate(order):
+        spread.p[at], spread.latency_us[at] = found.p[row], found.latency_us[row]
+        if row in found.errors:
+            spread.errors[at] = found.errors[row]
+    return spread
 
 
 def predict_matrix(version: Version, x: NDArray[np.float64]) -> Outcomes:
@@ -190,24 +195,30 @@ def predict_matrix(version: Version, x: NDArray[np.float64]) -> Outcomes:
     if version.bundle is None:
         assert version.fault is not None
         return fail_rows(len(x), version.fault)
-    return _run(version, version.bundle, x, range(len(x)))
+    return _run(version, version.bundle, x)
 
 
-def _run(
-    version: Version, bundle: LoadedBundle, source: Vectors | NDArray[np.float64], rows: Sequence[int]
-) -> Outcomes:
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return what was said of some rows and of others after them."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = Outcomes([], {}, [])
+    for part in parts:
+        rows = len(joined.p)
+        if part.errors:
+            joined.errors |= {rows + place: error for place, error in part.errors.items()}
+        joined.p += part.p
+        joined.latency_us += part.latency_us
+    return joined
+
+
+def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64]) -> Outcomes:
     start = perf_counter_ns()
     try:
-        if isinstance(source, Vectors):
-            x = bundle.encoder.encode(source, rows)
-        else:
-            x = source if len(rows) == len(source) else source[list(rows)]
         found: list[float] = bundle.predictor.predict(x).tolist()
     except Exception as error:
-        if len(rows) > 1:
-            ones = [_run(version, bundle, source, [row]) for row in rows]
-            errors = {place: one.errors[0] for place, one in enumerate(ones) if one.errors}
-            return Outcomes([one.p[0] for one in ones], errors, [one.latency_us[0] for one in ones])
+        if len(x) > 1:
+            return join_outcomes([_run(version, bundle, x[row : row + 1]) for row in range(len(x))])
         logger.exception("%s@%d failed", version.model, version.variant.version)
         return Outcomes([_NAN], {0: _explain(error, f"{version.model}@{version.variant.version}")}, [_since(start)])
     latency_us = _since(start)
