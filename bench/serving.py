@@ -51,7 +51,7 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
-from shipway.core.bundle import InputColumn
+from shipway.core.bundle import InputColumn, KeyedFeatures
 from shipway.core.entry import encode_entity
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
@@ -59,7 +59,7 @@ from shipway.core.pack import find_packs
 from shipway.core.service import Routing, Variant
 from shipway.data.column import vector_of
 from shipway.data.pack import Newest, pack_newest
-from shipway.delivery.bundle import build_bundle
+from shipway.delivery.bundle import Form, build_bundle
 from shipway.kit.canonical import canonical_json
 
 VIEWS: Final = 5
@@ -165,23 +165,17 @@ def train(scratch: Path) -> Model:
 def package(state: Path, number: int, native: bytes, graph: bytes, x: NDArray[np.float64]) -> str:
     """Build a bundle into a folder of state and return its digest."""
     inputs = [InputColumn(name=name, kind="number") for name in make_layout("asked", (), STORED, make_schema()).columns]
+    features = KeyedFeatures(at="asked.at", spine="asked", key=("user",), views=STORED, schema=make_schema())
     manifest, files = build_bundle(
         model="delay",
         version=number,
         cut=0,
-        model_format="lightgbm",
         ending="txt",
-        native=native,
-        portable=graph,
-        native_predictor=LightgbmFormat().load(native),
-        portable_predictor=OnnxRuntime().load(graph),
+        native=Form("lightgbm", native, LightgbmFormat().load(native)),
+        portable=Form("onnx", graph, OnnxRuntime().load(graph)),
         inputs=inputs,
-        at="asked.at",
-        spine="asked",
-        key=("user",),
-        schema=make_schema(),
-        views=STORED,
-        x=x,
+        features=features,
+        sample={"x": x},
         training={},
         metrics={},
         verdict={},

@@ -136,8 +136,11 @@ def _name_unit(served: Served, ask: Ask) -> str:
         return str(value)
     layout = served.layout
     if layout is None:
-        assert served.stable.fault is not None
-        raise pass_on(served.stable.fault)
+        fault = served.stable.fault
+        if fault is None:
+            hint = "send it vectors: POST /v2/models/NAME/infer"
+            raise refuse(422, f"{served.routing.service!r} has no features, so it reads none by key", hint)
+        raise pass_on(fault)
     ask.key = name_row(ask.row, layout)
     if not name:
         return ask.key
@@ -163,6 +166,10 @@ def _check(served: Served, version: Version, ask: Ask) -> None:
 
 def _read_again(served: Served, version: Version, bundle: LoadedBundle, ask: Ask) -> None:
     """Read the vectors of a request for a version whose inputs are others."""
+    if not version.form:
+        fact = f"{version.model}@{version.variant.version} says something else than a probability"
+        ask.place = ShipwayError("SW-801", fact, "serve it under a name of its own")
+        return
     try:
         ask.sent = read_sent(ask.call, bundle, version.form)
     except RefusedError as refused:

@@ -67,11 +67,12 @@ class RoutingTable:
         return served
 
     def match(self, rest: str) -> Served | None:
-        """Return the service that `NAME/infer` asks, None where no service is called so."""
+        """Return the service that `NAME/infer` asks, None where none is called so or it says no probabilities."""
         name, _, action = rest.partition("/")
         if action != "infer":
             return None
-        return self._served.get(unquote(name) if "%" in name else name)
+        served = self._served.get(unquote(name) if "%" in name else name)
+        return served if served is not None and (served.stable.form or served.stable.fault is not None) else None
 
     def find_version(self, model: str, number: int | None) -> Version:
         """Return a version of a model that some service routes to.

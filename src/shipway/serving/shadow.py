@@ -221,7 +221,7 @@ def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcom
         version=version.variant.version,
         role=role,
         token=group.served.routing.token,
-        online=version.variant.online if asks[0].sent is None else "",
+        online=version.variant.online if group.asks[0].sent is None else "",
         request=requests,
         row=keys,
         at=[ask.at for ask in asks],
@@ -277,6 +277,9 @@ def _predict_shadow(group: Group, version: Version) -> Outcomes:
 def _predict_sent(group: Group, version: Version) -> Outcomes:
     if version.bundle is None or (group.x is not None and version.form == group.version.form):
         return predict_matrix(version, np.empty((group.rows, 0)) if group.x is None else group.x)
+    if not version.form:
+        fact = f"{version.model}@{version.variant.version} says something else than a probability"
+        return fail_rows(group.rows, ShipwayError("SW-801", fact, "serve it under a name of its own"))
     found: list[Outcomes] = []
     for ask in group.asks:
         try:

@@ -55,9 +55,10 @@ class Version:
         variant: which.
         model: the model's name.
         bundle: what predicts; None where it could not be loaded.
-        feed: where its vectors come from.
+        feed: where its vectors come from; None where it could not be loaded, or answers by vector only.
         fault: why it could not be loaded, which is then what it says to every request.
-        form: what its inputs are, as a digest; vectors that were read for one version do for another of its form.
+        form: what its inputs are, as a digest; vectors that were read for one version do for another of its form. Empty
+            for a model that does not say one probability for each row of a matrix, which has none of what follows.
         usual: reads the usual requests that bring vectors.
         reply: writes the usual answers to them.
     """
@@ -117,6 +118,8 @@ class Outcomes:
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
     """Return a version that was loaded, ready to answer under a service's name."""
     inputs = bundle.manifest.inputs
+    if not bundle.manifest.binary:
+        return Version(variant, model, bundle, feed)
     form = digest_value([[column.name, column.kind, column.categories] for column in inputs])
     usual, reply = make_usual(form, inputs), make_reply(service, variant.version, bundle.digest, OUTPUT)
     return Version(variant, model, bundle, feed, form=form, usual=usual, reply=reply)
@@ -166,6 +169,7 @@ def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcome
     if not groups:
         return Outcomes([_NAN] * len(places), errors, [0] * len(places))
     order = [at for _, _, ats in groups.values() for at in ats]
+    assert version.bundle.encoder is not None, "vectors are read for a bundle with features"
     encode = version.bundle.encoder.encode
     try:
         parts = [encode(vectors, rows) for vectors, rows, _ in groups.values()]
@@ -213,6 +217,8 @@ def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
 
 
 def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64]) -> Outcomes:
+    if not len(x):
+        return Outcomes([], {}, [])
     start = perf_counter_ns()
     try:
         found: list[float] = bundle.predictor.predict(x).tolist()
