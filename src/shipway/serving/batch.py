@@ -18,13 +18,16 @@ import msgspec
 import numpy as np
 
 from shipway.core.error import ShipwayError
+from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
+from shipway.serving.encoding import LEAST_BYTES, deflate
 from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Waits
-from shipway.serving.refusal import UNFORESEEN, RefusedError, write_refusal
-from shipway.serving.reply import write_numbers
+from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
 from shipway.serving.request import Answer
 from shipway.serving.shadow import Group, Shadows, log_read, read_feed
+from shipway.serving.statistic import Statistics
+from shipway.serving.template import write_numbers
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
 INLINE_ROWS: Final = 64
@@ -32,6 +35,8 @@ INLINE_ROWS: Final = 64
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
 _ENCODE: Final = msgspec.json.Encoder().encode
+_WEIGHT: Final = 0.1
+"""Share of the newest batch in what a request is taken to cost."""
 _SMOOTH: Final = 3
 """The time between requests is smoothed over about two to the power of this many of them."""
 
@@ -41,17 +46,22 @@ logger: Final = logging.getLogger(__name__)
 class Batcher:
     """Collects requests, answers them, and looks after what follows."""
 
-    def __init__(self, find: Callable[[str], Served], counts: Counts, waits: Waits) -> None:
+    def __init__(
+        self, find: Callable[[str], Served], counts: Counts, waits: Waits, statistics: Statistics | None = None
+    ) -> None:
         """Start with nothing to do.
 
         Args:
             find: returns the routing in force of a service, or raises a RefusedError.
             counts: is told of every request.
             waits: is told how long callers waited.
+            statistics: are told what each version did with vectors.
         """
         self._find = find
         self._counts = counts
         self._waits = waits
+        self._statistics = statistics
+        self._cost_ns = 0.0
         self._pending: dict[str, list[Ask]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
@@ -103,6 +113,8 @@ class Batcher:
         timer = self._timers.pop(service, None)
         if timer is not None:
             timer.cancel()
+        started = perf_counter_ns()
+        asks = self._drop_late(asks or [], started)
         if not asks:
             return
         try:
@@ -119,6 +131,21 @@ class Batcher:
             for ask in asks:
                 if not ask.call.answered:
                     ask.call.answer(500, write_refusal(UNFORESEEN))
+        self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(asks) - self._cost_ns)
+
+    def _drop_late(self, asks: list[Ask], now: int) -> list[Ask]:
+        """Answer those whose time will be over before their turn with 504, and return the others."""
+        if not any(ask.call.deadline_ns for ask in asks):
+            return asks
+        kept: list[Ask] = []
+        for ask in asks:
+            deadline = ask.call.deadline_ns
+            if deadline and deadline <= now + len(kept) * self._cost_ns:
+                ask.call.answer(504, write_refusal(LATE))
+                self._counts.late += 1
+            else:
+                kept.append(ask)
+        return kept
 
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
@@ -206,12 +233,18 @@ class Batcher:
             if error is not None:
                 ask.call.answer(503, write_refusal(error))
             elif ask.sent is not None and ask.sent.question is not None and version.bundle is not None:
-                p = np.array(outcomes.p[first:last])
+                p = {PROBABILITY: np.array(outcomes.p[first:last])}
                 body, headers = write_answer(ask.sent.question, p, served.routing.service, version.bundle)
                 kind = "application/octet-stream" if headers else "application/json"
-                ask.call.answer(200, body, kind=kind, headers=headers)
-            elif ask.sent is not None and version.reply is not None:
-                ask.call.answer(200, version.reply.write(ask.sent.id, said[first:last]))
+                body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
+                ask.call.answer(200, body, kind=kind, headers=[*headers, *more])
+            elif ask.sent is not None and version.template is not None:
+                body = version.template.write(ask.sent.id, said[first:last])
+                if len(body) < LEAST_BYTES:
+                    ask.call.answer(200, body)
+                else:
+                    body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
+                    ask.call.answer(200, body, headers=more)
             first = last
         self._note(group)
 
@@ -220,7 +253,15 @@ class Batcher:
         now = perf_counter_ns()
         failed = len(group.outcomes.errors)
         self._counts.failed += failed
-        self._counts.answered += len(group.outcomes.p) - failed
+        if group.asks[0].sent is None:
+            self._counts.answered += group.rows - failed
+        else:
+            self._counts.inferred += group.rows - failed
+            if self._statistics is not None:
+                variant = group.version.variant
+                self._statistics.of(group.version.model, variant.version).add(
+                    [ask.call.received_ns for ask in group.asks], group.rows, failed, group.predicted_ns, now
+                )
         waits = [(now - ask.call.received_ns) // 1_000 for ask in group.asks]
         for ask, wait in zip(group.asks, waits, strict=True):
             ask.answer_us = wait

@@ -1,54 +1,86 @@
-"""Answers to requests that bring vectors, put together from what never changes and the probabilities."""
+"""How routes answer: a value as JSON, a refusal with its status, and work that takes longer than a turn of the loop."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 import msgspec
 
-_ENCODE: Final = msgspec.json.Encoder().encode
+from shipway.core.error import ShipwayError
+from shipway.serving.call import Call
+from shipway.serving.lookup import list_numbers
+from shipway.serving.refusal import UNFORESEEN, RefusedError, refuse, write_refusal
+
+_ENCODE: Final = msgspec.json.Encoder(enc_hook=list_numbers).encode
+
+Answers = dict[str, Callable[[Call], None]]
+"""Method to what answers it."""
+
+logger: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """Writes the usual answers of one version; `write_answer` writes the same bytes.
+class Tasks:
+    """Calls that are answered in a later turn of the loop."""
 
-    Attributes:
-        head: an answer up to the place of the caller's id.
-        middle: from there to the number of rows.
-        tail: what follows the probabilities.
-    """
+    def __init__(self) -> None:
+        """Start with none."""
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    head: bytes
-    middle: bytes
-    tail: bytes
-
-    def write(self, id: str | None, said: Sequence[bytes]) -> bytes:  # noqa: A002 - as the protocol calls it
-        """Return the body of an answer.
+    def start(self, call: Call, work: Coroutine[Any, Any, None]) -> None:
+        """Start what answers a call; a refusal that it raises is the answer.
 
         Args:
-            id: the caller's.
-            said: the probabilities as JSON, at least one.
+            call: what is answered.
+            work: answers it.
         """
-        named = b"" if id is None else b'"id":%b,' % _ENCODE(id)
-        p = said[0] if len(said) == 1 else b",".join(said)
-        return b'%b%b%b%d],"data":[%b%b' % (self.head, named, self.middle, len(said), p, self.tail)
+
+        async def run() -> None:
+            try:
+                await work
+            except RefusedError as refusal:
+                say_no(call, refusal)
+            except Exception:
+                logger.exception("%s %s was not foreseen", call.method, call.path)
+                if not call.answered:
+                    call.answer(500, write_refusal(UNFORESEEN))
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
 
-def make_reply(name: str, version: int, bundle: str, output: str) -> Reply:
-    """Work out what every answer has in common.
+def say(call: Call, value: Any) -> None:
+    """Answer with a value as JSON."""
+    call.answer(200, _ENCODE(value))
+
+
+def say_no(call: Call, refusal: RefusedError) -> None:
+    """Answer with a refusal."""
+    call.answer(refusal.status, write_refusal(refusal.error), headers=refusal.headers)
+
+
+def require_json(call: Call, *, binary: bool = False, encoded: bool = False) -> None:
+    """Refuse a body that says it is something else; one that says nothing is taken for JSON.
 
     Args:
-        name: the model's or the service's, as it was asked.
-        version: which answers.
-        bundle: digest of its bundle.
-        output: the output's name.
+        call: the request.
+        binary: whether it may be called bytes, because tensors may follow the JSON; some clients call all theirs so.
+        encoded: whether it may be compressed.
+
+    Raises:
+        RefusedError: 415.
     """
-    head = b'{"model_name":%b,"model_version":%b,' % (_ENCODE(name), _ENCODE(str(version)))
-    middle = b'"outputs":[{"name":%b,"datatype":"FP64","shape":[' % _ENCODE(output)
-    return Reply(head, middle, b']}],"parameters":{"bundle":%b}}' % _ENCODE(bundle))
+    if not encoded and call.headers.get("content-encoding", "identity").lower() != "identity":
+        raise refuse(415, f"the body is encoded as {call.headers['content-encoding'][:50]!r}", "send it as it is")
+    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("", "application/json") or kind.endswith("+json") or (binary and kind == "application/octet-stream"):
+        return
+    raise refuse(415, f"the body is {kind[:50]!r}", "send JSON, with the header content-type: application/json")
 
 
-def write_numbers(numbers: list[float]) -> list[bytes]:
-    """Return numbers as JSON, each by itself; all of them in one step, which is what makes them cheap."""
-    return _ENCODE(numbers)[1:-1].split(b",")
+def wrong_method(call: Call, allowed: list[str]) -> RefusedError:
+    """Return the refusal of a method that a path does not answer, 405."""
+    names = ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
+    error = ShipwayError("SW-802", f"{call.path[:200]} does not answer {call.method}", f"use {names}")
+    return RefusedError(405, error, [("allow", names)])

@@ -2,15 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipway.serving.call import Call
+from shipway.serving.encoding import inflate
 from shipway.serving.inference import Question, read_question
 from shipway.serving.model import LoadedBundle
 
+MOST_BYTES: Final = 8 << 20
+"""What a compressed body may become."""
 Numbers: TypeAlias = list[float | None] | NDArray[np.float64]
 
 
@@ -47,5 +50,6 @@ def read_sent(call: Call, bundle: LoadedBundle, form: str) -> Sent:
     Raises:
         RefusedError: as `read_question` does.
     """
-    question = read_question(call.body, call.headers, bundle)
-    return Sent(form, len(question.x), question.x, question.id, question.parameters, question)
+    body = inflate(call.body, call.headers.get("content-encoding", ""), MOST_BYTES)
+    question = read_question(body, call.headers, bundle)
+    return Sent(form, question.rows, question.x, question.id, question.parameters, question)

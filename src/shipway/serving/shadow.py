@@ -8,7 +8,8 @@ than may, they are not predicted, and counted.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from time import perf_counter_ns
 from typing import Any, Final
 
 import numpy as np
@@ -55,6 +56,7 @@ class Group:
         asks: the requests, all by key or all with vectors.
         outcomes: what it said of their rows, one after the other.
         x: the vectors that callers sent, rounded; None where the requests came by key or could not be read.
+        predicted_ns: when it had been predicted.
     """
 
     served: Served
@@ -62,6 +64,7 @@ class Group:
     asks: Sequence[Ask]
     outcomes: Outcomes
     x: NDArray[np.float64] | None = None
+    predicted_ns: int = field(default_factory=perf_counter_ns)
 
     @property
     def rows(self) -> int:

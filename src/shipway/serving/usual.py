@@ -10,11 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from shipway.core.bundle import InputColumn
+from shipway.serving.inference import STATEFUL
 from shipway.serving.sent import Sent
 from shipway.serving.vector import name_codes
 
 _FLOATS: Final = frozenset({"FP32", "FP64"})
-_BINARY: Final = "binary_data_output"
+_UNUSUAL: Final = frozenset({"binary_data_output", *STATEFUL})
+"""Parameters that are left to whoever knows what they ask for."""
 _NAN: Final = float("nan")
 
 
@@ -79,7 +81,7 @@ class Usual:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
         parameters, inputs = asked.parameters, asked.inputs
-        if asked.outputs is not msgspec.UNSET or (parameters and _BINARY in parameters):
+        if asked.outputs is not msgspec.UNSET or (parameters and not _UNUSUAL.isdisjoint(parameters)):
             return None
         if len(inputs) == 1:
             tensor = inputs[0]
