@@ -61,6 +61,16 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     memory: str = ""
 
 
+class SecuritySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a project dares.
+
+    Attributes:
+        unpickle: whether models that are source and a pickle may be loaded, which runs code that is in them.
+    """
+
+    unpickle: bool = False
+
+
 class StepSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One step of a service's walk.
 
@@ -149,6 +159,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         storage: where files and the data's history are kept, if not in the project's folder of state.
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
+        security: what the project dares.
     """
 
     project: ProjectSection
@@ -160,6 +171,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     storage: StorageSection = StorageSection()
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""

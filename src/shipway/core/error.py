@@ -45,6 +45,7 @@ CODES: Final[dict[str, str]] = {
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
+    "SW-503": "bundle would run code",
     # storage and processes
     "SW-601": "disk is full",
     "SW-602": "folder cannot be written",

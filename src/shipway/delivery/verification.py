@@ -1,13 +1,15 @@
 """Whether a bundle is what it was: every file, the manifest, and what the portable model still predicts."""
 
+import os
 import re
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Golden, Manifest
+from shipway.core.bundle import ATTESTATIONS, CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Attestation, Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Runtime
@@ -35,33 +37,44 @@ def verify_bundle(
     Raises:
         ShipwayError: SW-502 if there is neither a manifest nor checksums, so that this is no bundle.
     """
-    files = _read_folder(read) if isinstance(read, Path) else read
+    files, odd = read_folder(read) if isinstance(read, Path) else (read, [])
     if MANIFEST not in files and CHECKSUMS not in files:
         where = str(read) if isinstance(read, Path) else "this"
         hint = f"a bundle has the files {MANIFEST} and {CHECKSUMS}: export it again with shipway models export"
         raise ShipwayError("SW-502", f"{where} is not a bundle", hint)
-    damage: list[str] = []
+    damage = odd
     manifest = _read_manifest(files, digest, damage)
     claims = {CHECKSUMS: _read_checksums(files, damage)}
     if manifest is not None:
         claims[MANIFEST] = manifest.files
     damage += _compare_files(files, claims)
+    damage += _check_attestations(files)
     if manifest is not None and all(_is_whole(files, path, manifest) for path in (manifest.served, GOLDEN)):
         damage += _replay(files, manifest, open_runtime)
     return damage
 
 
-def _read_folder(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder by its path; what cannot be read is left out, and so is found to be missing."""
+def read_folder(folder: Path) -> tuple[dict[str, bytes], list[str]]:
+    """Return every file below a folder by its path, and what else is there, one sentence each.
+
+    A link may lead anywhere and a pipe to nothing, so neither is followed or opened. A file that cannot be read is left
+    out, and so is found to be missing.
+    """
     files: dict[str, bytes] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir():
-            continue
-        try:
-            files[path.relative_to(folder).as_posix()] = path.read_bytes()
-        except OSError:
-            continue
-    return files
+    odd: list[str] = []
+    for above, folders, names in os.walk(folder):
+        for name in [*(each for each in folders if Path(above, each).is_symlink()), *names]:
+            path = Path(above, name)
+            place = path.relative_to(folder).as_posix()
+            try:
+                kind = path.lstat().st_mode
+                if stat.S_ISREG(kind):
+                    files[place] = path.read_bytes()
+                else:
+                    odd.append(f"{place} is {'a link' if stat.S_ISLNK(kind) else 'no file'}, and is not followed")
+            except OSError:
+                continue
+    return files, sorted(odd)
 
 
 def _is_whole(files: Mapping[str, bytes], path: str, manifest: Manifest) -> bool:
@@ -102,7 +115,8 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
     """Compare every file with what the checksums and the manifest claim it to be."""
     named = {MANIFEST, CHECKSUMS, *(path for claim in claims.values() for path in claim)}
     damage = [f"{path} is missing or cannot be read" for path in sorted(named - files.keys())]
-    damage += [f"{path} does not belong to the bundle" for path in sorted(files.keys() - named)]
+    strange = sorted(path for path in files.keys() - named if not path.startswith(f"{ATTESTATIONS}/"))
+    damage += [f"{path} does not belong to the bundle" for path in strange]
     for path in sorted((named & files.keys()) - {CHECKSUMS}):
         actual = digest_bytes(files[path])
         for source in sorted(claims.keys() & files.keys() - {path}):
@@ -111,6 +125,19 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
                 damage.append(f"{path} is not named in {source}")
             elif claimed != actual:
                 damage.append(f"{path} is not what {source} says it is")
+    return damage
+
+
+def _check_attestations(files: Mapping[str, bytes]) -> list[str]:
+    """Find statements beside a bundle that are about another one; a signature is for who has the key to check."""
+    damage: list[str] = []
+    for path in sorted(path for path in files if path.startswith(f"{ATTESTATIONS}/")):
+        try:
+            attestation = msgspec.json.decode(files[path], type=Attestation)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        if MANIFEST in files and attestation.bundle != digest_bytes(files[MANIFEST]):
+            damage.append(f"{path} is about bundle {attestation.bundle[:12]}, not this one")
     return damage
 
 

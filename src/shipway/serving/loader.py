@@ -10,7 +10,7 @@ from shipway.kit.canonical import digest_value
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 from shipway.ports.online import Online, open_online
 from shipway.serving.current import CurrentReader
 from shipway.serving.log import LogWriter, PredictionLog
@@ -26,7 +26,14 @@ class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
     def __init__(
-        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+        self,
+        state: Path,
+        writer: LogWriter,
+        *,
+        files: str = "",
+        online: str = "",
+        replay: bool = False,
+        unpickle: bool = False,
     ) -> None:
         """Open what every version needs.
 
@@ -37,9 +44,11 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            unpickle: whether a model that is source and a pickle may be loaded, which runs code that is in it.
         """
         self._state = state
         self._replay = replay
+        self._open_runtime = runtimes(unpickle=unpickle)
         self._online = online
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
@@ -107,7 +116,7 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
-        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, self._open_runtime)
         self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):

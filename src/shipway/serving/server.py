@@ -60,6 +60,7 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    unpickle: bool = False,
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -73,6 +74,7 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        unpickle: whether models that are source and a pickle may be loaded, which runs code that is in them.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
@@ -96,7 +98,7 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay)
+        loader = Loader(state, writer, files=files, online=online, replay=replay, unpickle=unpickle)
         web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
 
 

@@ -1,0 +1,183 @@
+"""`shipway bundle`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cyclopts import App
+
+from shipway.app.bundle import (
+    BuiltBundle,
+    InspectedBundle,
+    VerifiedBundle,
+    build_version,
+    inspect_place,
+    verify_place,
+)
+from shipway.app.count import write_plural
+from shipway.cli.door import Door, Given
+from shipway.cli.render import (
+    Cell,
+    Console,
+    show_facts,
+    show_table,
+    show_title,
+    watch_run,
+    word,
+    write_instant,
+    write_interval,
+)
+from shipway.core.bundle import InputColumn, OutputColumn
+from shipway.core.error import ShipwayError
+
+if TYPE_CHECKING:
+    from shipway.app.project import Project
+
+app = App(
+    name="bundle",
+    help_epilogue="""\
+A bundle is named as a version, or as the folder it was exported to
+
+Examples:
+  shipway bundle build delay@2              build it again: it is the same, to the last byte
+  shipway bundle verify delay@2
+  shipway bundle verify ./delay-2           needs no project
+  shipway bundle inspect ./delay-2 --json""",
+)
+
+
+@app.command(name="build", help="Build the bundle of a version again, and compare it with the registered one")
+def build(ref: str, folder: Path | None = None, /, *, door: Given) -> None:
+    """Build the bundle of a version again, and compare it with the registered one.
+
+    Args:
+        ref: the version, such as delay@2; a model's name alone is its newest
+        folder: where to write it; it must be empty or absent
+        door: how to answer
+    """
+    with watch_run(json=door.json) as watch:
+        built = build_version(door.project(), ref, folder, watch=watch)
+    door.answer(built, _show_built)
+    if built.differs:
+        fact = f"{built.version} is registered as {(built.registered or '')[:12]}, and {built.bundle[:12]} was built"
+        raise ShipwayError("SW-502", fact, f"other are {', '.join(built.differs)}")
+
+
+@app.command(name="verify", help="Find every damage of a bundle, in a folder or as a version is registered with it")
+def verify(place: str, /, *, door: Given) -> None:
+    """Find every damage of a bundle, in a folder or as a version is registered with it.
+
+    Args:
+        place: a folder, or the version, such as delay@2
+        door: how to answer
+    """
+    verified = verify_place(_project_of(door, place), place)
+    door.answer(verified, _show_verified)
+    if verified.damage:
+        fact = f"{place} is damaged in {write_plural(len(verified.damage), 'place')}"
+        raise ShipwayError("SW-502", fact, "fetch the bundle again, or make it again with shipway run --force")
+
+
+@app.command(name="inspect", help="Show everything a bundle says; nothing in it is loaded")
+def inspect(place: str, /, *, door: Given) -> None:
+    """Show everything a bundle says; nothing in it is loaded.
+
+    Args:
+        place: a folder, or the version, such as delay@2
+        door: how to answer
+    """
+    door.answer(inspect_place(_project_of(door, place), place), _show_inspected)
+
+
+def _project_of(door: Door, place: str) -> "Project | None":
+    """Return the project whose version is meant; None where a folder is, which needs none."""
+    return None if Path(place).is_dir() else door.project()
+
+
+def _show_built(console: Console, built: BuiltBundle) -> None:
+    said = f"{write_plural(len(built.files), 'file')}, {built.size_bytes / 1e6:.1f} MB"
+    facts: dict[str, Cell] = {"version": built.version, "bundle": built.bundle, "files": said}
+    if built.registered is None:
+        facts["registered"] = word("none")
+    else:
+        facts["registered"] = "the same" if not built.differs else built.registered
+    if built.differs:
+        facts["differs in"] = ", ".join(built.differs)
+    if built.path is not None:
+        facts["written to"] = built.path
+    show_facts(console, facts)
+
+
+def _show_verified(console: Console, verified: VerifiedBundle) -> None:
+    for sentence in verified.damage:
+        console.print(f"damage: {sentence}")
+    beside = f", beside it {', '.join(verified.attestations)}" if verified.attestations else ""
+    state = "whole" if not verified.damage else "damaged"
+    console.print(f"bundle {verified.bundle[:12]}: {write_plural(verified.files, 'file')}, {state}{beside}")
+
+
+def _show_inspected(console: Console, found: InspectedBundle) -> None:
+    manifest = found.manifest
+    packages = write_plural(len(found.packages), "distribution")
+    files = ", ".join(f"{path} ({size:,})" for path, size in found.sizes.items())
+    facts: dict[str, Cell] = {
+        "model": f"{manifest.model}@{manifest.version}",
+        "bundle": found.bundle,
+        "layout": str(manifest.layout),
+        "form": f"{manifest.format} as {manifest.native}",
+        "served": f"{manifest.served} by {manifest.runtime}",
+        "compared": manifest.compared,
+        "cut": write_instant(manifest.cut, "UTC"),
+        "training": ", ".join(f"{key} {value}" for key, value in sorted(manifest.training.items())),
+        "gates": word(str(manifest.verdict.get("outcome", "none"))),
+        "golden": write_plural(found.golden_rows, "row"),
+        "environment": f"{packages}: {', '.join(f'{name} {version}' for name, version in found.packages.items())}",
+        "files": files,
+    }
+    if manifest.features is None:
+        facts["features"] = "none: it answers by vector only"
+    else:
+        views = ", ".join(view.name for view in manifest.features.views)
+        facts["features"] = f"{views} of {manifest.features.spine} at {manifest.features.at}"
+    show_facts(console, facts)
+    console.print()
+    show_table(console, ("input", "kind", "datatype", "shape", "range", "missing"), map(_input, manifest.inputs))
+    console.print()
+    show_table(console, ("output", "datatype", "shape", "classes"), map(_output, manifest.outputs))
+    if manifest.metrics:
+        console.print()
+        metrics = ((name, write_interval(*values)) for name, values in sorted(manifest.metrics.items()))
+        show_table(console, ("check", "measured"), metrics)
+    if manifest.slices:
+        console.print()
+        rows = ((s.name, f"{s.rows:,}", f"{s.log_loss:.4f}", f"{s.baseline:.4f}") for s in manifest.slices)
+        show_table(console, ("slice", "rows", "log loss", "baseline"), rows)
+    for kind, attestation in sorted(found.attestations.items()):
+        console.print()
+        show_title(console, f"attestation {kind}")
+        show_facts(console, {key: _say(value) for key, value in sorted(attestation.body.items())})
+
+
+def _input(column: InputColumn) -> tuple[str, ...]:
+    said = "" if column.low is None or column.high is None else f"{column.low:g} to {column.high:g}"
+    if column.categories:
+        shown = ", ".join(column.categories[:5])
+        said = shown if len(column.categories) <= 5 else f"{shown} and {len(column.categories) - 5} more"
+    return column.name, column.kind, column.datatype, _shape(column.shape), said, f"{column.missing:.1%}"
+
+
+def _output(column: OutputColumn) -> tuple[str, ...]:
+    return column.name, column.datatype, _shape(column.shape), ", ".join(column.classes)
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return "x".join(
+        "rows" if not place else "any" if length == -1 else str(length) for place, length in enumerate(shape)
+    )
+
+
+def _say(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(_say(each) for each in cast("list[object]", value))
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {each}" for key, each in cast("dict[str, object]", value).items())
+    return str(value)
