@@ -5,12 +5,12 @@ import shutil
 
 import pytest
 
-from shipway.app.bundle import build_version, inspect_place, verify_place
+from shipway.app.bundle import build_version, check_bundle, inspect_bundle
 from shipway.app.model import export_bundle
 from shipway.app.project import find_project
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import Attestation
+from shipway.core.attestation import Attestation
 from shipway.testing.refusal import expect_refusal
 
 
@@ -46,11 +46,11 @@ def test_a_version_of_another_project_is_not_built(shop):
 
 
 def test_a_bundle_is_verified_as_a_version_and_as_a_folder(ran_shop, exported):
-    registered, folder = verify_place(ran_shop.project, "returned@1"), verify_place(None, str(exported))
+    registered, folder = check_bundle(ran_shop.project, "returned@1"), check_bundle(None, str(exported))
     assert registered.damage == folder.damage == []
     assert registered.bundle == folder.bundle == ran_shop.run.versions[0].bundle
     assert registered.files == folder.files == len([path for path in exported.iterdir() if path.is_file()])
-    assert registered.attestations == folder.attestations == ["latency.json"]
+    assert registered.beside == folder.beside == ["attestations/latency.json"]
 
 
 @pytest.mark.parametrize("path", ["native.txt", "drift.json", "sbom.cdx.json", "SHA256SUMS", "manifest.json"])
@@ -59,13 +59,13 @@ def test_a_flipped_byte_in_a_folder_is_found(exported, tmp_path, path):
     content = bytearray((folder / path).read_bytes())
     content[len(content) // 3] ^= 4
     (folder / path).write_bytes(content)
-    assert any(path in sentence for sentence in verify_place(None, str(folder)).damage)
+    assert any(path in sentence for sentence in check_bundle(None, str(folder)).damage)
 
 
 def test_everything_a_bundle_says_is_shown(ran_shop, exported):
-    found = inspect_place(None, str(exported))
+    found = inspect_bundle(None, str(exported))
     assert found.bundle == ran_shop.run.versions[0].bundle
-    assert found.manifest == inspect_place(ran_shop.project, "returned").manifest
+    assert found.manifest == inspect_bundle(ran_shop.project, "returned").manifest
     assert found.golden_rows == 100
     assert found.packages["numpy"]
     assert {"CARD.md", "sbom.cdx.json", "drift.json", "attestations/latency.json"} <= found.sizes.keys()
@@ -82,7 +82,7 @@ def test_everything_a_bundle_says_is_shown(ran_shop, exported):
 
 
 def test_what_is_no_bundle_is_refused(ran_shop, tmp_path):
-    for call in (verify_place, inspect_place):
+    for call in (check_bundle, inspect_bundle):
         with expect_refusal("SW-502"):
             call(None, str(tmp_path))
         with expect_refusal("SW-104"):

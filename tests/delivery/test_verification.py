@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipway.core.bundle import Attestation
+from shipway.core.attestation import Attestation
 from shipway.core.error import ShipwayError
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.canonical import canonical_json, digest_bytes

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import ATTESTATIONS, GOLDEN, Attestation, Golden, Manifest
+from shipway.core.attestation import ATTESTED, Attestation
+from shipway.core.bundle import GOLDEN, Golden, Manifest
 from shipway.delivery.latency import LATENCY, attest_latency
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, write_atomic
@@ -28,7 +29,7 @@ def keep_attestation(workspace: Workspace, attestation: Attestation) -> Path:
 
 def read_attestations(workspace: Workspace, bundle: str) -> dict[str, bytes]:
     """Return every statement about a bundle by the path it has beside it; those that others put there too."""
-    return {f"{ATTESTATIONS}/{path.name}": path.read_bytes() for path in _list(workspace.folder, bundle)}
+    return {f"{ATTESTED}/{path.name}": path.read_bytes() for path in _list(workspace.folder, bundle)}
 
 
 def attest_speed(workspace: Workspace, bundle: str) -> None:
@@ -45,9 +46,9 @@ def attest_speed(workspace: Workspace, bundle: str) -> None:
 
 
 def _list(folder: Path, bundle: str) -> Iterator[Path]:
-    place = folder / ATTESTATIONS / bundle
+    place = folder / ATTESTED / bundle
     return iter(sorted(path for path in place.glob("*") if path.is_file() and not path.name.startswith(".")))
 
 
 def _place(workspace: Workspace, bundle: str, kind: str) -> Path:
-    return workspace.folder / ATTESTATIONS / bundle / f"{kind}.json"
+    return workspace.folder / ATTESTED / bundle / f"{kind}.json"

@@ -10,7 +10,7 @@ from shipway.app.candidate import judge, make_runner
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data
 from shipway.app.instant import write_instant
-from shipway.app.model import bundle_of, find_version, read_bundle, write_bundle
+from shipway.app.model import find_version, read_contents, write_bundle
 from shipway.app.packaging import card_of, lock_for, make_bundle
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
@@ -18,12 +18,13 @@ from shipway.app.run import period_of
 from shipway.app.runner import Runner
 from shipway.app.training import train
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import ATTESTATIONS, DRIFT, GOLDEN, LOCK, MANIFEST, Attestation, Golden, Manifest
+from shipway.core.attestation import Attestation, read_attestation
+from shipway.core.bundle import DRIFT, GOLDEN, LOCK, MANIFEST, Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.projection import VersionState
 from shipway.core.reference import DriftReference
 from shipway.delivery.lock import read_lock
-from shipway.delivery.verification import read_folder, verify_bundle
+from shipway.delivery.verification import read_beside, read_folder, verify_bundle
 from shipway.kit.canonical import digest_bytes
 from shipway.ports.model import runtimes
 
@@ -54,25 +55,27 @@ class VerifiedBundle(msgspec.Struct, frozen=True, kw_only=True):
     """What came of verifying a bundle.
 
     Attributes:
-        place: the version or the folder.
+        what: the version or the folder.
         bundle: digest that its manifest has, whatever that says; empty where there is none.
         files: how many there are.
         damage: one sentence for each.
-        attestations: what is said about it beside it.
+        beside: paths of what is said about it and is not its content.
+        signer: name of the key that it is signed by, where that was asked.
     """
 
-    place: str
+    what: str
     bundle: str
     files: int
     damage: list[str]
-    attestations: list[str]
+    beside: list[str]
+    signer: str = ""
 
 
 class InspectedBundle(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a bundle says.
 
     Attributes:
-        place: the version or the folder.
+        what: the version or the folder.
         bundle: its digest.
         manifest: its table of contents.
         golden_rows: how many rows travel with what is due for them.
@@ -82,7 +85,7 @@ class InspectedBundle(msgspec.Struct, frozen=True, kw_only=True):
         attestations: what is said about it beside it, by kind.
     """
 
-    place: str
+    what: str
     bundle: str
     manifest: Manifest
     golden_rows: int
@@ -113,7 +116,7 @@ def build_version(project: Project, ref: str, folder: Path | None = None, *, wat
         version = find_version(workspace.state(), ref)
         runner = make_runner(workspace, watch)
         manifest, files = _build(runner, version)
-        registered = None if version.bundle is None else read_bundle(workspace, version.bundle)
+        registered = None if version.bundle is None else read_contents(workspace, version)[1]
         if folder is not None:
             beside, unpickle = read_attestations(workspace, manifest.digest), project.config.security.unpickle
             write_bundle(folder, files | beside, manifest.digest, unpickle=unpickle)
@@ -133,69 +136,60 @@ def build_version(project: Project, ref: str, folder: Path | None = None, *, wat
     )
 
 
-def verify_place(project: Project | None, place: str) -> VerifiedBundle:
+def check_bundle(project: Project | None, what: str) -> VerifiedBundle:
     """Find every damage of a bundle: of the one in a folder, or of the one a version is registered with.
 
     Args:
         project: whose versions are meant; None where a folder is.
-        place: a folder, or the version as `model@number`.
+        what: a folder, or the version as `model@number`.
 
     Raises:
         ShipwayError: SW-502 if the folder holds no bundle, SW-104 if there is no such version, SW-404 if it has none.
     """
     found: Path | dict[str, bytes]
     if project is None:
-        found, digest, (files, _) = Path(place), None, read_folder(Path(place))
+        found, digest, (files, beside) = Path(what), None, _read_folder(Path(what))
+        unpickle = False
     else:
-        files, digest = _read_registered(project, place)
-        found = files
-    unpickle = project is not None and project.config.security.unpickle
+        digest, files, beside = _read_registered(project, what)
+        found, unpickle = files, project.config.security.unpickle
     damage = verify_bundle(found, runtimes(unpickle=unpickle), digest=digest)
-    beside = [path.removeprefix(f"{ATTESTATIONS}/") for path in sorted(files) if path.startswith(f"{ATTESTATIONS}/")]
-    return VerifiedBundle(
-        place=place,
-        bundle=_digest_of(files),
-        files=len(files) - len(beside),
-        damage=damage,
-        attestations=beside,
-    )
+    return VerifiedBundle(what=what, bundle=_digest_of(files), files=len(files), damage=damage, beside=sorted(beside))
 
 
-def inspect_place(project: Project | None, place: str) -> InspectedBundle:
+def inspect_bundle(project: Project | None, what: str) -> InspectedBundle:
     """Return everything a bundle says; nothing in it is loaded or run.
 
     Args:
         project: whose versions are meant; None where a folder is.
-        place: a folder, or the version as `model@number`.
+        what: a folder, or the version as `model@number`.
 
     Raises:
         ShipwayError: SW-502 if the folder holds no bundle, or one that cannot be read; SW-104 if there is no such
             version, SW-404 if it has none.
     """
-    files = read_folder(Path(place))[0] if project is None else _read_registered(project, place)[0]
+    if project is None:
+        files, beside = _read_folder(Path(what))
+    else:
+        _, files, beside = _read_registered(project, what)
     try:
         manifest = msgspec.json.decode(files[MANIFEST], type=Manifest)
         golden = msgspec.json.decode(files[GOLDEN], type=Golden)
         drift = msgspec.json.decode(files[DRIFT], type=DriftReference) if DRIFT in files else None
-        attestations = {
-            attestation.kind: attestation
-            for attestation in (_read_attestation(files[path]) for path in files if path.startswith(f"{ATTESTATIONS}/"))
-            if attestation is not None
-        }
     except KeyError as error:
-        raise ShipwayError("SW-502", f"{place} has no {error.args[0]}", "name a folder that holds a bundle") from error
+        raise ShipwayError("SW-502", f"{what} has no {error.args[0]}", "name a folder that holds a bundle") from error
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         hint = "shipway bundle verify names every damage"
-        raise ShipwayError("SW-502", f"{place} holds a bundle that cannot be read ({error})", hint) from error
+        raise ShipwayError("SW-502", f"{what} holds a bundle that cannot be read ({error})", hint) from error
     return InspectedBundle(
-        place=place,
+        what=what,
         bundle=_digest_of(files),
         manifest=manifest,
         golden_rows=golden.rows,
-        sizes={path: len(content) for path, content in sorted(files.items())},
+        sizes={path: len(content) for path, content in sorted((files | beside).items())},
         packages=read_lock(files[LOCK].decode(errors="replace")) if LOCK in files else {},
         drift=drift,
-        attestations=attestations,
+        attestations={each.kind: each for each in map(read_attestation, beside.values()) if each is not None},
     )
 
 
@@ -223,18 +217,14 @@ def _ignore(done: int, of: int) -> None:
     """Tell nobody how much is done."""
 
 
-def _read_registered(project: Project, ref: str) -> tuple[dict[str, bytes], str]:
+def _read_folder(folder: Path) -> tuple[dict[str, bytes], dict[str, bytes]]:
+    return read_folder(folder), read_beside(folder)
+
+
+def _read_registered(project: Project, ref: str) -> tuple[str, dict[str, bytes], dict[str, bytes]]:
     with closing(Workspace(project)) as workspace:
-        bundle = bundle_of(find_version(workspace.peek(), ref))
-        return read_bundle(workspace, bundle) | read_attestations(workspace, bundle), bundle
-
-
-def _read_attestation(data: bytes) -> Attestation | None:
-    """Return a statement of ours; None for one that is written in a form of its own, such as a signature."""
-    try:
-        return msgspec.json.decode(data, type=Attestation)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return None
+        bundle, files = read_contents(workspace, find_version(workspace.peek(), ref))
+        return bundle, files, read_attestations(workspace, bundle)
 
 
 def _digest_of(files: dict[str, bytes]) -> str:

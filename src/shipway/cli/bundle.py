@@ -1,19 +1,23 @@
 """`shipway bundle`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
-from cyclopts import App
+import msgspec
+from cyclopts import App, Parameter
 
 from shipway.app.bundle import (
     BuiltBundle,
     InspectedBundle,
     VerifiedBundle,
     build_version,
-    inspect_place,
-    verify_place,
+    check_bundle,
+    inspect_bundle,
 )
 from shipway.app.count import write_plural
+from shipway.app.exchange import check_form, export_folder, export_version
+from shipway.app.model import ExportedBundle
+from shipway.app.signing import SignedBundle, sign_folder, sign_version, verify_folder, verify_version
 from shipway.cli.door import Door, Given
 from shipway.cli.render import (
     Cell,
@@ -26,7 +30,7 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
-from shipway.core.bundle import InputColumn, OutputColumn
+from shipway.core.bundle import CHECKSUMS, MANIFEST, InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 
 if TYPE_CHECKING:
@@ -35,13 +39,14 @@ if TYPE_CHECKING:
 app = App(
     name="bundle",
     help_epilogue="""\
-A bundle is named as a version, or as the folder it was exported to
+A bundle is named as a version, such as delay@2, or as a folder that one was exported to, which needs no project
 
 Examples:
   shipway bundle build delay@2              build it again: it is the same, to the last byte
-  shipway bundle verify delay@2
-  shipway bundle verify ./delay-2           needs no project
-  shipway bundle inspect ./delay-2 --json""",
+  shipway bundle verify delay@2 --public-key release.pub
+  shipway bundle inspect ./bundle --json
+  shipway bundle sign delay@2 --key release.pem
+  shipway bundle export delay@2 image --as oci""",
 )
 
 
@@ -62,35 +67,89 @@ def build(ref: str, folder: Path | None = None, /, *, door: Given) -> None:
         raise ShipwayError("SW-502", fact, f"other are {', '.join(built.differs)}")
 
 
-@app.command(name="verify", help="Find every damage of a bundle, in a folder or as a version is registered with it")
-def verify(place: str, /, *, door: Given) -> None:
-    """Find every damage of a bundle, in a folder or as a version is registered with it.
+@app.command(name="verify", help="Find every damage of a bundle, and ask whose signature it has")
+def verify(what: str, /, *, public_key: list[Path] | None = None, door: Given) -> None:
+    """Find every damage of a bundle, and ask whose signature it has.
 
     Args:
-        place: a folder, or the version, such as delay@2
+        what: the version, such as delay@2, or the folder of an exported bundle
+        public_key: the public key that is trusted, PEM; may be given more than once; without one, those of the project
         door: how to answer
     """
-    verified = verify_place(_project_of(door, place), place)
+    folder = _folder(what)
+    project = door.project() if folder is None else _project_here(door)
+    verified = check_bundle(project if folder is None else None, what)
+    keys = public_key or (() if project is None else project.signers)
+    if keys and not verified.damage:
+        if folder is not None:
+            signed = verify_folder(folder, keys)
+        else:
+            assert project is not None
+            signed = verify_version(project, what, keys)
+        verified = msgspec.structs.replace(verified, signer=signed.key)
     door.answer(verified, _show_verified)
     if verified.damage:
-        fact = f"{place} is damaged in {write_plural(len(verified.damage), 'place')}"
+        fact = f"{what} is damaged in {write_plural(len(verified.damage), 'place')}: {verified.damage[0]}"
         raise ShipwayError("SW-502", fact, "fetch the bundle again, or make it again with shipway run --force")
 
 
 @app.command(name="inspect", help="Show everything a bundle says; nothing in it is loaded")
-def inspect(place: str, /, *, door: Given) -> None:
+def inspect(what: str, /, *, door: Given) -> None:
     """Show everything a bundle says; nothing in it is loaded.
 
     Args:
-        place: a folder, or the version, such as delay@2
+        what: the version, such as delay@2, or the folder of an exported bundle
         door: how to answer
     """
-    door.answer(inspect_place(_project_of(door, place), place), _show_inspected)
+    door.answer(inspect_bundle(None if _folder(what) else door.project(), what), _show_inspected)
 
 
-def _project_of(door: Door, place: str) -> "Project | None":
-    """Return the project whose version is meant; None where a folder is, which needs none."""
-    return None if Path(place).is_dir() else door.project()
+@app.command(name="sign", help="Sign a bundle with a private key")
+def sign(what: str, /, *, key: Path, door: Given) -> None:
+    """Sign a bundle with a private key.
+
+    Args:
+        what: the version, such as delay@2, or the folder of an exported bundle
+        key: the private key, PEM; its password, if it has one, is taken from SHIPWAY_KEY_PASSWORD
+        door: how to answer
+    """
+    folder = _folder(what)
+    signed = sign_version(door.project(), what, key) if folder is None else sign_folder(folder, key)
+    door.answer(signed, lambda console, signed: _show_signed(console, signed, "signed"))
+
+
+@app.command(name="export", help="Write a bundle in the format of another system")
+def export(what: str, folder: Path, /, *, form: Annotated[str, Parameter(name="--as")] = "folder", door: Given) -> None:
+    """Write a bundle in the format of another system.
+
+    Args:
+        what: the version, such as delay@2, or the folder of an exported bundle
+        folder: where to; it must be empty or absent
+        form: folder for the bundle as it is, oci, docker, mlflow or bento
+        door: how to answer
+    """
+    source, asked = _folder(what), check_form(form)
+    if source is None:
+        made = export_version(door.project(), what, folder, asked)
+    else:
+        made = export_folder(source, folder, asked)
+    door.answer(made, lambda console, made: _show_exported(console, made, asked))
+
+
+def _folder(what: str) -> Path | None:
+    """Return the folder that a word names; None where it names a version."""
+    folder = Path(what)
+    return folder if any((folder / name).is_file() for name in (MANIFEST, CHECKSUMS)) else None
+
+
+def _project_here(door: Door) -> "Project | None":
+    """Return the project that trusts keys; None where there is none, which a folder does not need."""
+    try:
+        return door.project()
+    except ShipwayError as error:
+        if error.code != "SW-101":
+            raise
+        return None
 
 
 def _show_built(console: Console, built: BuiltBundle) -> None:
@@ -110,7 +169,8 @@ def _show_built(console: Console, built: BuiltBundle) -> None:
 def _show_verified(console: Console, verified: VerifiedBundle) -> None:
     for sentence in verified.damage:
         console.print(f"damage: {sentence}")
-    beside = f", beside it {', '.join(verified.attestations)}" if verified.attestations else ""
+    beside = f", signed by key {verified.signer[:12]}" if verified.signer else ""
+    beside += f", beside it {', '.join(verified.beside)}" if verified.beside else ""
     state = "whole" if not verified.damage else "damaged"
     console.print(f"bundle {verified.bundle[:12]}: {write_plural(verified.files, 'file')}, {state}{beside}")
 
@@ -181,3 +241,13 @@ def _say(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key} {each}" for key, each in cast("dict[str, object]", value).items())
     return str(value)
+
+
+def _show_exported(console: Console, made: ExportedBundle, form: str) -> None:
+    size = f"{write_plural(len(made.files), 'file')}, {made.size_bytes / 1e6:.1f} MB"
+    console.print(f"bundle {made.bundle[:12]} in {made.path} as {form}: {size}")
+
+
+def _show_signed(console: Console, signed: SignedBundle, done: str) -> None:
+    said = f"{done}: {write_plural(signed.files, 'file')} by key {signed.key[:12]}"
+    console.print(f"bundle {signed.bundle[:12]} of {signed.what} {said}")

@@ -27,8 +27,6 @@ LOCK: Final = "lock.txt"
 CARD: Final = "CARD.md"
 BILL: Final = "sbom.cdx.json"
 DRIFT: Final = "drift.json"
-ATTESTATIONS: Final = "attestations"
-"""Folder of what is said about a bundle and is not its content: a signature, how fast a machine runs it."""
 TOLERANCE: Final = 1e-4
 """How far a number may be from what it was when the model was packaged: of itself where it is above one, as it is
 where it is below."""
@@ -226,20 +224,6 @@ class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
     log_loss: float
     baseline: float
     regressed: bool
-
-
-class Attestation(msgspec.Struct, frozen=True, kw_only=True):
-    """A statement about a bundle that is not its content: it names the bundle, and the bundle's digest does not change.
-
-    Attributes:
-        kind: what is said, such as `latency`; the file's name.
-        bundle: digest of the bundle.
-        body: what it says.
-    """
-
-    kind: str
-    bundle: str
-    body: dict[str, Any]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 
-from shipway.core.bundle import Attestation, Golden
+from shipway.core.attestation import Attestation
+from shipway.core.bundle import Golden
 from shipway.core.tensor import Tensors
 from shipway.ports.model import Predictor
 

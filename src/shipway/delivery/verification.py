@@ -3,14 +3,16 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from shipway.core.bundle import ATTESTATIONS, CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Attestation, Golden, Manifest
+from shipway.core.attestation import read_attestation
+from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Golden, Manifest
 from shipway.core.error import ShipwayError
+from shipway.core.signature import ATTESTATIONS
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Runtime
 
@@ -37,7 +39,7 @@ def verify_bundle(
     Raises:
         ShipwayError: SW-502 if there is neither a manifest nor checksums, so that this is no bundle.
     """
-    files, odd = read_folder(read) if isinstance(read, Path) else (read, [])
+    files, odd = (read_folder(read), find_odd(read)) if isinstance(read, Path) else (read, [])
     if MANIFEST not in files and CHECKSUMS not in files:
         where = str(read) if isinstance(read, Path) else "this"
         hint = f"a bundle has the files {MANIFEST} and {CHECKSUMS}: export it again with shipway models export"
@@ -48,33 +50,54 @@ def verify_bundle(
     if manifest is not None:
         claims[MANIFEST] = manifest.files
     damage += _compare_files(files, claims)
-    damage += _check_attestations(files)
+    if isinstance(read, Path) and MANIFEST in files:
+        damage += check_attestations(read_beside(read), digest_bytes(files[MANIFEST]))
     if manifest is not None and all(_is_whole(files, path, manifest) for path in (manifest.served, GOLDEN)):
         damage += _replay(files, manifest, open_runtime)
     return damage
 
 
-def read_folder(folder: Path) -> tuple[dict[str, bytes], list[str]]:
-    """Return every file below a folder by its path, and what else is there, one sentence each.
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return every file of the bundle in a folder by its path, without what lies beside its content.
 
-    A link may lead anywhere and a pipe to nothing, so neither is followed or opened. A file that cannot be read is left
-    out, and so is found to be missing.
+    Links are not followed, and what is no file is not opened. What cannot be read is left out, and so is found to be
+    missing.
     """
-    files: dict[str, bytes] = {}
-    odd: list[str] = []
+    return {place: data for place, data in _read_files(folder) if place.partition("/")[0] not in ATTESTATIONS}
+
+
+def read_beside(folder: Path) -> dict[str, bytes]:
+    """Return every file that lies beside the content of the bundle in a folder, by its path."""
+    return {place: data for place, data in _read_files(folder) if place.partition("/")[0] in ATTESTATIONS}
+
+
+def find_odd(folder: Path) -> list[str]:
+    """Return what is neither a file nor a folder, one sentence each: a link may lead anywhere and a pipe to nothing."""
+    found: list[str] = []
+    for path in _walk(folder):
+        kind = path.lstat().st_mode
+        if not stat.S_ISREG(kind):
+            said = "a link" if stat.S_ISLNK(kind) else "no file"
+            found.append(f"{path.relative_to(folder).as_posix()} is {said}, and is not followed")
+    return found
+
+
+def _read_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in _walk(folder):
+        try:
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path.relative_to(folder).as_posix(), path.read_bytes()
+        except OSError:
+            continue
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Return what is below a folder and is no folder itself; links to folders are not gone into."""
+    found: list[Path] = []
     for above, folders, names in os.walk(folder):
-        for name in [*(each for each in folders if Path(above, each).is_symlink()), *names]:
-            path = Path(above, name)
-            place = path.relative_to(folder).as_posix()
-            try:
-                kind = path.lstat().st_mode
-                if stat.S_ISREG(kind):
-                    files[place] = path.read_bytes()
-                else:
-                    odd.append(f"{place} is {'a link' if stat.S_ISLNK(kind) else 'no file'}, and is not followed")
-            except OSError:
-                continue
-    return files, sorted(odd)
+        links = [name for name in folders if Path(above, name).is_symlink()]
+        found += [Path(above, name) for name in (*links, *names)]
+    return sorted(found)
 
 
 def _is_whole(files: Mapping[str, bytes], path: str, manifest: Manifest) -> bool:
@@ -115,8 +138,7 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
     """Compare every file with what the checksums and the manifest claim it to be."""
     named = {MANIFEST, CHECKSUMS, *(path for claim in claims.values() for path in claim)}
     damage = [f"{path} is missing or cannot be read" for path in sorted(named - files.keys())]
-    strange = sorted(path for path in files.keys() - named if not path.startswith(f"{ATTESTATIONS}/"))
-    damage += [f"{path} does not belong to the bundle" for path in strange]
+    damage += [f"{path} does not belong to the bundle" for path in sorted(files.keys() - named)]
     for path in sorted((named & files.keys()) - {CHECKSUMS}):
         actual = digest_bytes(files[path])
         for source in sorted(claims.keys() & files.keys() - {path}):
@@ -128,15 +150,17 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
     return damage
 
 
-def _check_attestations(files: Mapping[str, bytes]) -> list[str]:
-    """Find statements beside a bundle that are about another one; a signature is for who has the key to check."""
+def check_attestations(beside: Mapping[str, bytes], bundle: str) -> list[str]:
+    """Find statements beside a bundle that are about another one; a signature is for who has the key to check.
+
+    Args:
+        beside: what lies beside it, by path.
+        bundle: its digest.
+    """
     damage: list[str] = []
-    for path in sorted(path for path in files if path.startswith(f"{ATTESTATIONS}/")):
-        try:
-            attestation = msgspec.json.decode(files[path], type=Attestation)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
-            continue
-        if MANIFEST in files and attestation.bundle != digest_bytes(files[MANIFEST]):
+    for path, content in sorted(beside.items()):
+        attestation = read_attestation(content)
+        if attestation is not None and attestation.bundle != bundle:
             damage.append(f"{path} is about bundle {attestation.bundle[:12]}, not this one")
     return damage
 
