@@ -27,7 +27,8 @@ from shipway.training.frame import encode_frame, prepare_frame
 
 P = "_p"
 """The column of a prediction table that holds the probability."""
-FORMATS = ("lightgbm", "sklearn")
+FORMATS = ("lightgbm", "xgboost", "sklearn")
+"""Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
 
 
@@ -246,10 +247,13 @@ def _score(
 
 
 def _format_of(estimator: object) -> ModelFormat:
+    # A library is imported where the estimator is of one of its classes, and not to find that it is none of them.
+    libraries = {each.__module__.partition(".")[0] for each in type(estimator).__mro__}
     for name in FORMATS:
-        model_format: ModelFormat = load_adapter(f"model.{name}")()
-        if model_format.accepts(estimator):
-            return model_format
+        if name in libraries:
+            model_format: ModelFormat = load_adapter(f"model.{name}")()
+            if model_format.accepts(estimator):
+                return model_format
     raise ShipwayError(
         "SW-501",
         f"the training function returned a {type(estimator).__module__}.{type(estimator).__name__}",
