@@ -18,6 +18,7 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
+from shipway.core.bundle import Manifest
 
 app = App(
     name="models",
@@ -98,8 +99,7 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
     if bundle is not None:
         facts["parity"] = bundle.compared
         facts["inputs"] = write_plural(len(bundle.inputs), "column")
-        rows = write_plural(bundle.training["rows"], "row")
-        facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
+        facts["training"] = _say_training(bundle)
         facts["files"] = ", ".join(sorted(bundle.files))
     maturity = next((e for e in detail.evidence if e.check == "label_maturity"), None)
     if maturity is not None:
@@ -116,3 +116,10 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         ("check", "measured", "rows", "clusters"),
         ((e.check, write_interval(e.value, e.low, e.high), f"{e.n:,}", f"{e.clusters:,}") for e in detail.evidence),
     )
+
+
+def _say_training(bundle: Manifest) -> str:
+    if "imported" in bundle.training:
+        return f"elsewhere, imported as {bundle.training['imported']}"
+    rows = write_plural(bundle.training["rows"], "row")
+    return f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"

@@ -107,7 +107,9 @@ def _take(path: Path, given: Mapping[str, Any], column: InputColumn) -> NDArray[
     if array.ndim == 1 and column.shape[1:] in ((1,), (-1,)):
         array = array[:, None]
     if not fits(array.shape, column.shape):
-        fact = f"{path} has input {column.name!r} in shape {list(array.shape)}, and the model reads {list(column.shape)}"
+        fact = (
+            f"{path} has input {column.name!r} in shape {list(array.shape)}, and the model reads {list(column.shape)}"
+        )
         raise ShipwayError("SW-203", fact, "-1 is any length; the first place is the rows")
     return array
 
@@ -115,5 +117,3 @@ def _take(path: Path, given: Mapping[str, Any], column: InputColumn) -> NDArray[
 def _unreadable(path: Path, error: Exception) -> ShipwayError:
     said = str(error).splitlines()[0] if str(error) else type(error).__name__
     return ShipwayError("SW-201", f"{path} cannot be read ({said})", "give Parquet, or JSON with rows by input")
-
-

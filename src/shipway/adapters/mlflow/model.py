@@ -15,8 +15,8 @@ from shipway.core.error import ShipwayError
 DESCRIPTION: Final = "MLmodel"
 _MOST_BYTES: Final = 1 << 20
 _PICKLES: Final = ("pickle", "cloudpickle", "joblib")
-_TYPES: Final = ("sklearn.", "numpy.", "scipy.", "lightgbm.", "collections.OrderedDict")
-"""What a skops file may hold: estimators and arrays of these libraries, none of whose constructors do more than hold."""
+_TYPES: Final = frozenset(["collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier"])
+"""What a skops file may hold beyond what skops itself trusts, which is scikit-learn's and NumPy's."""
 
 
 class MlflowModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +44,20 @@ class MlflowModel(msgspec.Struct, frozen=True, kw_only=True):
             fact = f"{self.folder}: {DESCRIPTION} says that {flavor} is in {named!r}, which is no file of this folder"
             raise ShipwayError("SW-502", fact, "fetch the whole folder again, with every file MLflow wrote")
         return path
+
+    def load(self, flavor: str) -> tuple[Path, Any]:
+        """Return a flavor's file, and what is in it: bytes of an ONNX graph, or an estimator.
+
+        Raises:
+            ShipwayError: SW-502 if the file is not there or cannot be read, SW-515 if loading it would run a program.
+        """
+        path = self.file(flavor, "pickled_model" if flavor == "sklearn" else "data")
+        self.refuse_pickle(flavor, path)
+        if flavor == "onnx":
+            return path, read_graph(path)
+        if path.suffix == ".skops":
+            return path, load_skops(path)
+        return path, load_booster(flavor, path)
 
     def refuse_pickle(self, flavor: str, path: Path) -> None:
         """Refuse a file that would have to be unpickled, with SW-515."""
@@ -79,8 +93,8 @@ def load_skops(path: Path) -> object:
     """Return the estimator in a skops file, which holds no code.
 
     Raises:
-        ShipwayError: SW-515 if it holds a type of another library than scikit-learn, LightGBM, NumPy or SciPy; SW-502 if
-            it cannot be read; SW-701 if skops is not installed.
+        ShipwayError: SW-515 if it holds a type that is not known to run no code when it is built; SW-502 if it cannot
+            be read; SW-701 if skops is not installed.
     """
     try:
         import skops.io as skops  # pyright: ignore[reportMissingImports]
@@ -90,7 +104,7 @@ def load_skops(path: Path) -> object:
     library: Any = skops
     try:
         unknown: list[str] = library.get_untrusted_types(file=path)
-        odd = sorted(name for name in unknown if not name.startswith(_TYPES))
+        odd = sorted(set(unknown) - _TYPES)
         if odd:
             fact = f"{path} holds {odd[0]}, which is not among the types that are built without running a program"
             raise ShipwayError("SW-515", fact, "save the model as ONNX: mlflow.onnx.save_model")
@@ -101,6 +115,40 @@ def load_skops(path: Path) -> object:
         # The library raises whatever it comes upon in a file that somebody made.
         fact = f"{path} cannot be read ({type(error).__name__}: {error})"
         raise ShipwayError("SW-502", fact, "fetch the whole folder again, with every file MLflow wrote") from error
+
+
+def read_graph(path: Path) -> bytes:
+    """Return an ONNX graph with the tensors that lie in files beside it; SW-502 if it cannot be read."""
+    import onnx
+
+    library: Any = onnx
+    try:
+        return library.load(path, load_external_data=True).SerializeToString(deterministic=True)
+    except Exception as error:
+        # The library raises whatever its parser comes upon in a file that somebody made.
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        hint = "fetch the whole folder again, with every file MLflow wrote"
+        raise ShipwayError("SW-502", f"{path} is not an ONNX graph ({said})", hint) from error
+
+
+def load_booster(flavor: str, path: Path) -> object:
+    """Return the booster in a library's own file.
+
+    Raises:
+        ShipwayError: SW-502 if it cannot be read, SW-701 if its library is not installed.
+    """
+    if flavor == "lightgbm":
+        import lightgbm
+        from lightgbm.basic import LightGBMError
+
+        try:
+            return lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+        except (LightGBMError, UnicodeDecodeError) as error:
+            hint = "fetch the whole folder again, with every file MLflow wrote"
+            raise ShipwayError("SW-502", f"{path} is not a LightGBM model ({error})", hint) from error
+    from shipway.adapters.xgboost.foreign import load_file
+
+    return load_file(path)
 
 
 class _Document(msgspec.Struct):
