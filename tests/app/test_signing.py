@@ -47,7 +47,7 @@ def demand(shop, keys, *names):
     """Let the shop ask for signatures by some keys, and return it read again."""
     path = shop.root / "shipway.toml"
     named = ", ".join(f'"{name}"' for name in names)
-    path.write_text(f"{path.read_text()}\n[security]\nkeys = [{named}]\n")
+    path.write_text(f"{path.read_text()}\n[security]\nsigners = [{named}]\n")
     for name in names:
         shutil.copy(keys / name, shop.root / name)
     return find_project(shop.root)

@@ -10,7 +10,7 @@ from shipway.adapters.signing.signer import KeySigner
 from shipway.adapters.signing.verifier import KeyVerifier
 from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.checksum import digest_files, write_checksums
-from shipway.core.signature import ATTESTATIONS
+from shipway.core.signature import ATTESTATIONS, SIGNATURE
 from shipway.serving.signature import check_signature
 from shipway.testing.refusal import expect_refusal
 
@@ -59,7 +59,7 @@ def test_signature_counts_only_for_its_bundle_and_key(stored_shop, keys, tmp_pat
 
 def test_server_serves_what_is_signed_and_refuses_the_rest(shop, serve, keys, tmp_path):
     signature = sign(shop, 1, keys / "ours.pem", tmp_path)
-    server = serve(shop.state, "--key", str(keys / "theirs.pub"), "--key", str(keys / "ours.pub"), "--replay")
+    server = serve(shop.state, "--signer", str(keys / "theirs.pub"), "--signer", str(keys / "ours.pub"), "--replay")
     unsigned = shop.route(1)
     refused = server.apply(unsigned)
     assert (refused.status, refused.document["code"]) == (503, "SW-511")
@@ -72,11 +72,20 @@ def test_server_serves_what_is_signed_and_refuses_the_rest(shop, serve, keys, tm
     assert server.predict().document["version"] == 1
 
 
+def test_server_of_exported_bundles_loads_those_alone_that_are_signed(start_alone, mirrors, keys, tmp_path):
+    first, _ = mirrors(tmp_path / "out", 1, 2)
+    (first / SIGNATURE).write_bytes(KeySigner(keys / "ours.pem").sign(first, beside=ATTESTATIONS))
+    server = start_alone("--bundles", str(tmp_path / "out"), "--signer", str(keys / "ours.pub"))
+    index = server.ask("POST", "/v2/repository/index").document
+    assert [(line["version"], line["state"]) for line in index] == [("1", "READY"), ("2", "UNAVAILABLE")]
+    assert index[1]["reason"].startswith("SW-511")
+
+
 def test_server_with_a_key_that_is_none_does_not_start(shop, keys, tmp_path):
     from shipway.serving.__main__ import main
 
     (tmp_path / "none.pub").write_text("no key")
-    assert main(["--state", str(shop.state), "--key", str(tmp_path / "none.pub")]) == 1
+    assert main(["--state", str(shop.state), "--signer", str(tmp_path / "none.pub")]) == 1
 
 
 def test_digests_are_of_every_file(stored_shop):

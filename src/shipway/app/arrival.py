@@ -15,6 +15,7 @@ from shipway.app.candidate import make_runner
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
 from shipway.app.runner import Made, Runner
+from shipway.app.shelf import stock_shelf
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import VersionOpened, VersionRegistered
@@ -92,6 +93,7 @@ def import_model(
             artifact = _make(make_runner(workspace, watch), arrival, digest, name, number, sample, rows, cut)
             _register(workspace, arrival, name, number, key, cut, artifact, known=version is not None)
             version = workspace.state().version(name, number)
+            stock_shelf(workspace)
             workspace.store_state()
         assert version is not None
         assert version.bundle is not None

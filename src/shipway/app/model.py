@@ -16,6 +16,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
 from shipway.core.signature import SIGNATURE
+from shipway.core.standing import resolve_alias
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -59,7 +60,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
 
     Args:
         project: whose.
-        ref: the version, as `model@number`; a model's name alone is its newest version.
+        ref: the version, as `model@number` or `model@alias`; a model's name alone is its newest version.
 
     Raises:
         ShipwayError: SW-104 if there is no such version, SW-605 if its bundle is damaged.
@@ -76,18 +77,30 @@ def show_model(project: Project, ref: str) -> VersionDetail:
     )
 
 
-def find_version(state: State, ref: str) -> VersionState:
-    """Return the version a reference names, the newest where it names only a model; SW-104 if there is none."""
-    name, _, number = ref.partition("@")
+def list_model(state: State, name: str) -> list[VersionState]:
+    """Return every version of a model, oldest first; SW-104 where there is none."""
     if name not in state.models:
         raise ShipwayError("SW-104", f"there is no version of a model {name!r}", did_you_mean(name, state.models))
-    if not number:
-        return state.models[name][-1]
-    version = state.version(name, int(number)) if number.isdecimal() else None
-    if version is None:
-        there = ", ".join(f"{name}@{each.number}" for each in state.models[name])
+    return state.models[name]
+
+
+def find_version(state: State, ref: str) -> VersionState:
+    """Return the version a reference names: by its number, by an alias, or the newest where it names only a model.
+
+    Raises:
+        ShipwayError: SW-104 if there is none.
+    """
+    name, _, said = ref.partition("@")
+    versions = list_model(state, name)
+    if not said:
+        return versions[-1]
+    numbers = [each.number for each in versions]
+    if not said.isdecimal():
+        return versions[numbers.index(resolve_alias(state.aliases.get(name, {}), name, said, numbers))]
+    if int(said) not in numbers:
+        there = ", ".join(each.ref for each in versions)
         raise ShipwayError("SW-104", f"there is no version {ref!r}", f"there is {there}")
-    return version
+    return versions[numbers.index(int(said))]
 
 
 def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
@@ -98,7 +111,7 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
 
     Args:
         project: whose.
-        ref: the version, as `model@number`; a model's name alone is its newest version.
+        ref: the version, as `model@number` or `model@alias`; a model's name alone is its newest version.
         folder: where to; it must be empty or absent.
 
     Raises:

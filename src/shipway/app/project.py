@@ -50,9 +50,9 @@ class Project:
         return digest_value({str(path.relative_to(self.root)): digest_meaning(path.read_bytes()) for path in files})
 
     @property
-    def keys(self) -> tuple[Path, ...]:
+    def signers(self) -> tuple[Path, ...]:
         """Return the files with the public keys that the project trusts; none where it asks for no signature."""
-        return tuple(self.root / key for key in self.config.security.keys)
+        return tuple(self.root / key for key in self.config.security.signers)
 
     def instant(self, moment: dt.datetime) -> int:
         """Return a time of the file as microseconds since 1970 UTC, in the project's time zone."""

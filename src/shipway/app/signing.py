@@ -12,6 +12,7 @@ import msgspec
 from shipway.adapters.file.fault import translate_fault
 from shipway.app.model import find_version, read_contents
 from shipway.app.project import Project
+from shipway.app.shelf import stock_shelf
 from shipway.app.workspace import Workspace
 from shipway.core.body import BundleSigned
 from shipway.core.bundle import MANIFEST
@@ -72,6 +73,7 @@ def sign_version(project: Project, ref: str, key: Path) -> SignedBundle:
         body = BundleSigned(model=version.model, number=version.number, bundle=bundle, signature=digest, key=name)
         workspace.remember((version.subject, body))
         workspace.store_state()
+        stock_shelf(workspace)
     return SignedBundle(what=f"{version.model}@{version.number}", bundle=bundle, key=name, files=len(contents))
 
 
@@ -118,7 +120,7 @@ def verify_version(project: Project, ref: str, keys: Sequence[Path]) -> SignedBu
         _require_whole(contents, bundle)
         what = f"{version.model}@{version.number}"
         signature = workspace.blobs.get(version.signature) if version.signature else None
-        return _verify(what, bundle, contents, signature, keys or project.keys)
+        return _verify(what, bundle, contents, signature, keys or project.signers)
 
 
 def verify_folder(folder: Path, keys: Sequence[Path]) -> SignedBundle:
@@ -144,7 +146,7 @@ def require_signature(workspace: Workspace, version: VersionState) -> None:
     Raises:
         ShipwayError: SW-511, SW-512 or SW-513 for the version; SW-514 for a key of the project's.
     """
-    keys = workspace.project.keys
+    keys = workspace.project.signers
     if not keys:
         return
     what = f"{version.model}@{version.number}"

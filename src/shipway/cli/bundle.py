@@ -54,7 +54,7 @@ def verify(what: str, /, *, public_key: list[Path] | None = None, door: Given) -
     if folder is None:
         signed = verify_version(door.project(), what, keys)
     else:
-        signed = verify_folder(folder, keys or door.project().keys)
+        signed = verify_folder(folder, keys or door.project().signers)
     door.answer(signed, lambda console, signed: _show_signed(console, signed, "verified"))
 
 

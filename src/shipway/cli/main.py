@@ -24,7 +24,7 @@ COMMANDS: Final = {
     "stream": ("stream", "Follow raw inputs that are streams of changes"),
     "features": ("feature", "Find features, read them, serve them and audit what was served"),
     "frame": ("frame", "Write a model's frame to a file, or as SQL"),
-    "models": ("model", "Show the versions of models, and export their bundles"),
+    "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
     "bundle": ("bundle", "Sign and verify bundles, and exchange them with other systems"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),

@@ -12,6 +12,7 @@ from shipway.core.ledger import Draft, Entry
 from shipway.core.override import Override
 from shipway.core.release import ReleaseOutcome
 from shipway.core.service import Step, Variant
+from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
 from shipway.kit.canonical import canonical_json
 
 
@@ -307,6 +308,11 @@ Body: TypeAlias = (
     | OverrideCarried
     | VersionOpened
     | VersionRegistered
+    | VersionApproved
+    | VersionRetired
+    | VersionRestored
+    | VersionTagged
+    | AliasMoved
     | BundleSigned
     | LeakRefused
     | LeakLifted

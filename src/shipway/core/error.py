@@ -42,6 +42,9 @@ CODES: Final[dict[str, str]] = {
     "SW-403": "check cannot be measured",
     "SW-404": "gate did not pass",
     "SW-405": "override is refused",
+    "SW-406": "version is not approved",
+    "SW-407": "version is retired or in use",
+    "SW-408": "alias moved meanwhile",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

@@ -7,8 +7,8 @@ class SecuritySection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Whom a project trusts.
 
     Attributes:
-        keys: files with public keys, PEM: a bundle is released and served only if it is signed by one of them. Empty
+        signers: files with public keys, PEM: a bundle is released and served only if it is signed by one of them. Empty
             where signatures are not asked for.
     """
 
-    keys: tuple[str, ...] = ()
+    signers: tuple[str, ...] = ()

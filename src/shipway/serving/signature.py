@@ -6,11 +6,11 @@ from shipway.core.bundle import Manifest
 from shipway.core.checksum import digest_files
 from shipway.core.error import ShipwayError
 from shipway.core.signature import refuse_unsigned
-from shipway.ports.blobs import Blobs
 from shipway.ports.signature import Verifier
+from shipway.serving.exported import Source
 
 
-def check_signature(bundle: str, signature: str, blobs: Blobs, verifier: Verifier) -> None:
+def check_signature(bundle: str, signature: str, blobs: Source, verifier: Verifier) -> None:
     """Refuse a bundle that none of the trusted keys signed.
 
     Args:
