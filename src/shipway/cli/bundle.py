@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import msgspec
 from cyclopts import App, Parameter
 
+from shipway.app.arrival import ImportedModel, import_model
 from shipway.app.bundle import (
     BuiltBundle,
     InspectedBundle,
@@ -18,7 +19,7 @@ from shipway.app.count import write_plural
 from shipway.app.exchange import check_form, export_folder, export_version
 from shipway.app.model import ExportedBundle
 from shipway.app.signing import SignedBundle, sign_folder, sign_version, verify_folder, verify_version
-from shipway.cli.door import Door, Given
+from shipway.cli.door import Door, Given, read_time
 from shipway.cli.render import (
     Cell,
     Console,
@@ -46,7 +47,8 @@ Examples:
   shipway bundle verify delay@2 --public-key release.pub
   shipway bundle inspect ./bundle --json
   shipway bundle sign delay@2 --key release.pem
-  shipway bundle export delay@2 image --as oci""",
+  shipway bundle export delay@2 image --as oci
+  shipway bundle import scorer.onnx --as scorer""",
 )
 
 
@@ -134,6 +136,30 @@ def export(what: str, folder: Path, /, *, form: Annotated[str, Parameter(name="-
     else:
         made = export_folder(source, folder, asked)
     door.answer(made, lambda console, made: _show_exported(console, made, asked))
+
+
+@app.command(name="import", help="Make a registered version of a model that was made elsewhere")
+def import_(
+    source: Path,
+    /,
+    *,
+    name: Annotated[str, Parameter(name="--as")],
+    sample: Path | None = None,
+    cut: str | None = None,
+    door: Given,
+) -> None:
+    """Make a registered version of a model that was made elsewhere.
+
+    Args:
+        source: an ONNX file, or the folder of an MLflow model
+        name: what the model is called here
+        sample: rows that it meets, Parquet or JSON; without it, rows are drawn within what it declares
+        cut: until when it may have learned, such as 2024-06-01; without it, until now
+        door: how to answer
+    """
+    project = door.project()
+    made = import_model(project, source, name, sample=sample, cut=read_time(cut, "--cut", project))
+    door.answer(made, _show_imported)
 
 
 def _folder(what: str) -> Path | None:
@@ -246,6 +272,12 @@ def _say(value: object) -> str:
 def _show_exported(console: Console, made: ExportedBundle, form: str) -> None:
     size = f"{write_plural(len(made.files), 'file')}, {made.size_bytes / 1e6:.1f} MB"
     console.print(f"bundle {made.bundle[:12]} in {made.path} as {form}: {size}")
+
+
+def _show_imported(console: Console, made: ImportedModel) -> None:
+    said = "was there already" if made.unchanged else "is registered"
+    console.print(f"{made.version} {said}: bundle {made.bundle[:12]}, from {made.kind}")
+    console.print(f"reads {', '.join(made.inputs)}; gives {', '.join(made.outputs)}")
 
 
 def _show_signed(console: Console, signed: SignedBundle, done: str) -> None:

@@ -53,6 +53,8 @@ CODES: Final[dict[str, str]] = {
     "SW-512": "signature is not of this bundle",
     "SW-513": "bundle is signed by another key",
     "SW-514": "key cannot be used",
+    "SW-515": "loading it would run a program",
+    "SW-516": "model cannot be imported",
     # storage and processes
     "SW-601": "disk is full",
     "SW-602": "folder cannot be written",

@@ -61,6 +61,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",
+    "import.mlflow": "shipway.adapters.mlflow.model:read_mlflow",
     "graph.single": "shipway.adapters.onnx.single:take_true",
     "signer.key": "shipway.adapters.signing.signer:KeySigner",
     "verifier.key": "shipway.adapters.signing.verifier:KeyVerifier",
@@ -98,6 +99,8 @@ EXTRAS: Final[dict[str, str]] = {
     "hudi": "hudi",
     "ray": "ray",
     "model_signing": "sign",
+    "skops": "mlflow",
+    "yaml": "mlflow",
     "OpenSSL": "sign",
     "cryptography": "sign",
 }
