@@ -19,6 +19,7 @@ from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 
 from shipway.app.arrival import import_model
+from shipway.app.bundle import build_version
 from shipway.app.exchange import export_version
 from shipway.app.model import list_models, show_model
 from shipway.app.project import find_project
@@ -107,6 +108,9 @@ def test_import_is_done_once_and_the_next_model_is_the_next_version(project, tmp
     source.write_bytes(make_graph(3.0))
     assert import_model(project, source, "scorer").version == "scorer@2"
     assert [line.ref for line in list_models(project)] == ["scorer@1", "scorer@2"]
+    with expect_refusal("SW-501") as refusals:
+        build_version(project, "scorer")
+    assert "imported as onnx" in refusals[0].fact
 
 
 def test_same_model_gives_the_same_bundle_elsewhere(project, new_shop, tmp_path):

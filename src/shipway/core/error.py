@@ -48,6 +48,7 @@ CODES: Final[dict[str, str]] = {
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
+    "SW-503": "bundle would run code",
     "SW-511": "bundle is not signed",
     "SW-512": "signature is not of this bundle",
     "SW-513": "bundle is signed by another key",

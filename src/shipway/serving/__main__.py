@@ -30,6 +30,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    parser.add_argument("--unpickle", action="store_true", help="load models that are source and a pickle, and run it")
     said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
     parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
     _add_settings(parser)
@@ -67,6 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 online=given.online,
                 bundles=given.bundles,
                 signers=given.signer,
+                unpickle=given.unpickle,
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

@@ -70,6 +70,7 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    unpickle: bool = False,
     bundles: Path | None = None,
     signers: Sequence[Path] = (),
 ) -> None:
@@ -85,6 +86,7 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        unpickle: whether models that are source and a pickle may be loaded, which runs code that is in them.
         bundles: a folder of exported bundles to serve as well.
         signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
             for.
@@ -116,7 +118,16 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles, signers=signers)
+        loader = Loader(
+            state,
+            writer,
+            files=files,
+            online=online,
+            replay=replay,
+            bundles=bundles,
+            signers=signers,
+            unpickle=unpickle,
+        )
         web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
