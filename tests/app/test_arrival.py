@@ -1,7 +1,11 @@
 """Models that were made elsewhere become versions that are exported, signed and served like any other."""
 
 import json
+import re
 import shutil
+import subprocess
+import sys
+import urllib.request
 from contextlib import closing
 
 import lightgbm
@@ -15,6 +19,7 @@ from onnx import TensorProto, helper
 from sklearn.linear_model import LogisticRegression
 
 from shipway.app.arrival import import_model
+from shipway.app.bundle import build_version
 from shipway.app.exchange import export_version
 from shipway.app.model import list_models, show_model
 from shipway.app.project import find_project
@@ -103,6 +108,9 @@ def test_import_is_done_once_and_the_next_model_is_the_next_version(project, tmp
     source.write_bytes(make_graph(3.0))
     assert import_model(project, source, "scorer").version == "scorer@2"
     assert [line.ref for line in list_models(project)] == ["scorer@1", "scorer@2"]
+    with expect_refusal("SW-501") as refusals:
+        build_version(project, "scorer")
+    assert "imported as onnx" in refusals[0].fact
 
 
 def test_same_model_gives_the_same_bundle_elsewhere(project, new_shop, tmp_path):
@@ -226,3 +234,26 @@ def test_command_imports(project, tmp_path, shipway):
     assert shipway("models", "show", "scorer", cwd=project.root).code == 0
     assert "imported as onnx" in shipway("ledger", cwd=project.root).out
     assert shipway("status", cwd=project.root).code == 0
+
+
+def test_imported_version_is_served_by_what_its_dockerfile_starts(project, tmp_path):
+    (tmp_path / "scorer.onnx").write_bytes(make_graph())
+    import_model(project, tmp_path / "scorer.onnx", "scorer")
+    export_version(project, "scorer@1", tmp_path / "image", "docker")
+    (line,) = re.findall(r"^ENTRYPOINT (.*)$", (tmp_path / "image" / "Dockerfile").read_text(), re.MULTILINE)
+    entry = [word.replace("/app/", f"{tmp_path}/image/").replace("0.0.0.0", "127.0.0.1") for word in json.loads(line)]
+    words = [sys.executable, *entry[1:-1], "0", "--watch-stdin"]
+    inputs = [
+        {"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]},
+        {"name": "place", "shape": [1], "datatype": "INT64", "data": [5]},
+        {"name": "name", "shape": [1], "datatype": "BYTES", "data": ["a"]},
+    ]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().split()[-1]
+        body = json.dumps({"inputs": inputs}).encode()
+        request = urllib.request.Request(f"{url}/v2/models/scorer/infer", body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            outputs = {each["name"]: each["data"] for each in json.load(answer)["outputs"]}
+        server.terminate()
+    assert outputs == {"scores": [7, 9], "said": ["a"]}

@@ -19,13 +19,13 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import InputColumn
+from shipway.core.bundle import BILL, InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.projection import State
 from shipway.core.tensor import MATRIX, PROBABILITY
 from shipway.delivery.arrival import Arrival, try_sample, write_arrival_card
 from shipway.delivery.bundle import Form, build_bundle
-from shipway.delivery.lock import lock_environment
+from shipway.delivery.lock import lock_environment, read_lock
 from shipway.delivery.sample import draw_sample, read_sample
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.ports.adapter import load_adapter
@@ -141,6 +141,7 @@ def _package(
     report(1, 2)
     count = len(next(iter(given.values())))
     said = f"{count:,} drawn by a seeded generator" if sample is None else f"from {count:,} rows of {sample.name}"
+    lock, bill = lock_environment(), load_adapter("bill.cyclonedx")()
     manifest, files = build_bundle(
         model=name,
         version=number,
@@ -156,7 +157,8 @@ def _package(
         training={"imported": arrival.kind, "source": source},
         metrics={},
         verdict={},
-        lock=lock_environment(),
+        lock=lock,
+        attached={BILL: bill.write(name, str(number), read_lock(lock))},
         card=write_arrival_card(
             model=name,
             version=number,

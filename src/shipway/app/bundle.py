@@ -197,6 +197,9 @@ def _build(runner: Runner, version: VersionState) -> tuple[Manifest, dict[str, b
     project = runner.workspace.project
     model, section = project.registry.models.get(version.model), project.config.models.get(version.model)
     ref = f"{version.model}@{version.number}"
+    if version.imported:
+        hint = "import it again: the same model gives the same bundle"
+        raise ShipwayError("SW-501", f"{ref} was made elsewhere and imported as {version.imported}", hint)
     if model is None or section is None:
         hint = "put the model back into the project's file and into shipway.toml"
         raise ShipwayError("SW-501", f"{ref} cannot be built again: its model is declared no longer", hint)
