@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +13,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.service import Routing
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
+from shipway.kit.priority import give_way
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.loader import Loader
 from shipway.serving.refusal import RefusedError, pass_on, refuse
@@ -38,6 +40,8 @@ class RoutingTable:
         self._served: dict[str, Served] = {}
         self._spoiled: dict[str, ShipwayError] = {}
         self._turn = asyncio.Lock()
+        # One thread loads, as the loader asks for, and it gives way to the one that answers.
+        self._loading = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=give_way)
 
     @property
     def services(self) -> dict[str, Served]:
@@ -133,7 +137,7 @@ class RoutingTable:
                 if routing == before.routing and not any(version.fault for version in before.versions):
                     return before
             try:
-                served = await asyncio.to_thread(self._prepare, routing)
+                served = await asyncio.get_running_loop().run_in_executor(self._loading, self._prepare, routing)
             except ShipwayError as error:
                 raise pass_on(error) from error
             self._served[service] = served
