@@ -17,6 +17,7 @@ from shipway.core.config import (
 )
 from shipway.core.error import CODES
 from shipway.core.raw import RawSection
+from shipway.core.security import SecuritySection
 from shipway.core.serving import ServingSection
 from shipway.core.storage import OnlineSection, StorageSection
 
@@ -62,6 +63,7 @@ def test_every_window_is_listed(word: str) -> None:
         ("replay", ReplaySection),
         ("compute", ComputeSection),
         ("resources", ResourceSection),
+        ("security", SecuritySection),
         ("storage", StorageSection),
         ("online", OnlineSection),
         ("serving", ServingSection),

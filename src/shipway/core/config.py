@@ -10,6 +10,7 @@ import msgspec
 from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
+from shipway.core.security import SecuritySection
 from shipway.core.service import Step
 from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
@@ -42,10 +43,14 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     Attributes:
         cuts: one version is trained for each, on what was known then.
         test: from and to (exclusive): the predictions that versions are evaluated on.
+        approvals: how many people have to approve a version before it is released; 0 for none.
+        approvers: whose approvals count, by name; anybody's where empty.
     """
 
     cuts: tuple[dt.datetime, ...]
     test: tuple[dt.datetime, dt.datetime]
+    approvals: Annotated[int, msgspec.Meta(ge=0)] = 0
+    approvers: tuple[str, ...] = ()
 
 
 class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +156,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
         serving: what a server takes, from whom, and how it ends.
+        security: whom the project trusts.
     """
 
     project: ProjectSection
@@ -163,6 +169,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
     serving: ServingSection = ServingSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -232,7 +239,7 @@ def _check_quoted(data: dict[str, Any]) -> None:
     places = [("project.at", _section(data, "project").get("at"))]
     for model in models:
         section = _section(models, model)
-        places += [(f"models.{model}.{field}", section.get(field)) for field in get_type_hints(ModelSection)]
+        places += [(f"models.{model}.{field}", section.get(field)) for field in ("cuts", "test")]
     for place, value in places:
         for moment in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(moment, str):
@@ -279,6 +286,13 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
             "SW-102",
             f"shipway.toml: models.{name} has a cut later than project.at",
             "nothing can be learned that is not known at the run's domain time: cut no later, or move project.at",
+        )
+    people = len(set(section.approvers))
+    if section.approvers and people < section.approvals:
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: models.{name} asks for {section.approvals} approvals of {people} people",
+            "name as many approvers, or ask for fewer approvals",
         )
     if any(instant_of(cut, zone) > start for cut in section.cuts):
         raise ShipwayError(
@@ -344,6 +358,7 @@ def _hint(data: dict[str, Any]) -> str:
         "storage": StorageSection,
         "online": OnlineSection,
         "serving": ServingSection,
+        "security": SecuritySection,
     }
     known = list(get_type_hints(Config))
     for name in data:

@@ -4,7 +4,9 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shipway.core.error import ShipwayError
 from shipway.kit.duration import parse_duration
@@ -20,19 +22,23 @@ def main(words: Sequence[str] | None = None) -> int:
         words: the words after the command; those of the process where None.
     """
     parser = argparse.ArgumentParser(prog="python -m shipway.serving", description="Serve the predictions of a project")
-    parser.add_argument("--state", type=Path, default=Path(".shipway"), help="the project's folder of state")
+    parser.add_argument("--state", type=Path, help="the project's folder of state; .shipway if bundles are not given")
+    parser.add_argument("--bundles", type=Path, help="a folder of exported bundles, which need no project")
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--files", default="", help="where bundles are kept if not there, such as s3://bucket/prefix")
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
+    parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
     _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     settings = Settings(
         host=given.host,
         port=given.port,
+        grpc_port=given.grpc_port,
         socket=given.socket,
         keys=given.keys,
         certificate=given.certificate,
@@ -48,14 +54,21 @@ def main(words: Sequence[str] | None = None) -> int:
         grace_s=given.grace / 1e6,
     )
     try:
-        serve(
-            given.state,
-            settings,
-            replay=given.replay,
-            watch_stdin=given.watch_stdin,
-            files=given.files,
-            online=given.online,
-        )
+        with ExitStack() as stack:
+            state = given.state or Path(".shipway")
+            if given.state is None and given.bundles is not None:
+                # Without a project nothing outlives the process, so neither does what it writes.
+                state = Path(stack.enter_context(TemporaryDirectory(prefix="shipway-")))
+            serve(
+                state,
+                settings,
+                replay=given.replay,
+                watch_stdin=given.watch_stdin,
+                files=given.files,
+                online=given.online,
+                bundles=given.bundles,
+                signers=given.signer,
+            )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -68,6 +81,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--host", default=usual.host, help="the address to listen on")
     add("--port", type=int, default=usual.port, help="0 for any that is free")
+    add("--grpc-port", type=int, help="for gRPC, 0 for any that is free; without it there is none")
     add("--socket", type=Path, help="a Unix socket to listen on as well; it needs no key")
     add("--keys", type=Path, help="the file of keys; without it, whoever reaches the server may ask")
     add("--certificate", type=Path, help="the file with the certificate for TLS")

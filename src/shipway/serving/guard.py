@@ -48,6 +48,15 @@ class Guard:
         except ShipwayError as error:
             logger.error("%s %s; what was in force before still is", error.code, error.fact)
 
+    def read_files(self) -> dict[str, bytes]:
+        """Return the certificate, its key and whom callers' own are signed by, for a server that takes them as bytes.
+
+        They are read once: a gRPC server goes on with the certificate it was started with.
+        """
+        names = ("certificate", "private_key", "clients")
+        paths: dict[str, Path | None] = {name: getattr(self._settings, name) for name in names}
+        return {name: path.read_bytes() for name, path in paths.items() if path is not None}
+
     def _make_context(self) -> ssl.SSLContext | None:
         if self._settings.certificate is None:
             return None

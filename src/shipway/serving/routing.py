@@ -3,7 +3,6 @@
 import asyncio
 import errno
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +12,6 @@ from shipway.core.error import ShipwayError
 from shipway.core.service import Routing
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
-from shipway.kit.priority import give_way
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.loader import Loader
 from shipway.serving.refusal import RefusedError, pass_on, refuse
@@ -40,8 +38,6 @@ class RoutingTable:
         self._served: dict[str, Served] = {}
         self._spoiled: dict[str, ShipwayError] = {}
         self._turn = asyncio.Lock()
-        # One thread loads, as the loader asks for, and it gives way to the one that answers.
-        self._loading = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=give_way)
 
     @property
     def services(self) -> dict[str, Served]:
@@ -66,27 +62,6 @@ class RoutingTable:
                 raise pass_on(self._spoiled[service])
             raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
         return served
-
-    def find_version(self, model: str, number: int | None) -> Version:
-        """Return a version of a model that some service routes to.
-
-        Args:
-            model: the model's name.
-            number: the version; None for the stable one of the first service.
-
-        Raises:
-            RefusedError: 404 if nothing routes to it.
-        """
-        models = self.list_models()
-        versions = models.get(model)
-        if versions is None:
-            raise refuse(404, f"there is no model {model!r} here", did_you_mean(model, models), code="SW-104")
-        if number is None:
-            return next(iter(versions.values()))
-        if number not in versions:
-            names = [str(known) for known in versions]
-            raise refuse(404, f"{model}@{number} is not served", did_you_mean(str(number), names), code="SW-104")
-        return versions[number]
 
     def list_models(self) -> dict[str, dict[int, Version]]:
         """Return the versions that are routed to by model and number; the stable ones come first."""
@@ -137,7 +112,7 @@ class RoutingTable:
                 if routing == before.routing and not any(version.fault for version in before.versions):
                     return before
             try:
-                served = await asyncio.get_running_loop().run_in_executor(self._loading, self._prepare, routing)
+                served = await asyncio.get_running_loop().run_in_executor(self._loader.thread, self._prepare, routing)
             except ShipwayError as error:
                 raise pass_on(error) from error
             self._served[service] = served

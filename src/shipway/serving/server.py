@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +21,17 @@ from shipway.ports.adapter import load_adapter
 from shipway.ports.clock import Clock, Stopwatch
 from shipway.serving.admission import Admission
 from shipway.serving.batch import Batcher
+from shipway.serving.desk import Desk
 from shipway.serving.guard import Guard
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup
 from shipway.serving.meter import Counts, Waits
+from shipway.serving.repository import Repository
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
 from shipway.serving.setting import Settings, raise_file_limit
+from shipway.serving.statistic import Statistics
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
@@ -48,12 +52,14 @@ class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         pid: the process.
         port: the port.
         url: what paths are appended to.
+        grpc: the port for gRPC; None where it is not spoken.
         unix: the Unix socket that needs no key; None where there is none.
     """
 
     pid: int
     port: int
     url: str
+    grpc: int | None = None
     unix: str | None = None
 
 
@@ -65,6 +71,8 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    bundles: Path | None = None,
+    signers: Sequence[Path] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -78,17 +86,22 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        bundles: a folder of exported bundles to serve as well.
+        signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
+            for.
 
     Raises:
-        ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-602 if
-            the folder cannot be written, SW-603 if another server serves it, SW-701 if a library is not installed,
-            SW-801 if the address is taken.
+        ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
+            SW-201 or SW-502 for a folder of bundles that cannot be read, SW-514 for a public key that cannot be used,
+            SW-602 if the folder of state cannot be written, SW-603 if another server serves it, SW-701 if a library is
+            not installed, SW-801 if an address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
         raise ShipwayError("SW-101", f"there is no folder {state}", "name the .shipway folder of a project that ran")
     guard = Guard(settings)
     web = load_adapter("http.asyncio")
+    rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
     # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     raise_file_limit()
@@ -104,12 +117,13 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay)
-        web.run(_serve(web, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
+        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles, signers=signers)
+        web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
 async def _serve(
     web: Any,
+    rpc: Any,
     loader: Loader,
     writer: LogWriter,
     state: Path,
@@ -132,8 +146,12 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)
 
+    repository = Repository(state, loader)
+    desk = Desk(table, repository, Statistics(clock.now))
     lookup = Lookup(state)
-    router = Router(table, batcher, loader, writer, lookup, counts=counts, waits=waits, now=clock.now, replay=replay)
+    router = Router(
+        table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
+    )
     admission = Admission(
         router.handle,
         counts,
@@ -144,6 +162,7 @@ async def _serve(
         keys=guard.keys,
     )
     await asyncio.to_thread(table.restore)
+    await asyncio.to_thread(repository.load_exported)
     # What is there by now stays: no collection need go through it again, which took callers' time.
     gc.collect()
     gc.freeze()
@@ -158,10 +177,12 @@ async def _serve(
     unix = settings.find_socket(state / FOLDER)
     if unix is not None:
         await http.listen_unix(unix)
+    grpc = None if rpc is None else rpc(admission.handle, most_bytes=settings.body_bytes, **guard.read_files())
+    spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
     try:
-        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix)
+        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix, grpc=spoken)
         await stop.wait()
         if settings.grace_s:
             # Whoever sends requests here has to learn of the end before it comes.
@@ -169,7 +190,7 @@ async def _serve(
             await asyncio.sleep(settings.grace_s)
     finally:
         _withdraw(place, unix)
-        await http.close(grace_s=GRACE_S)
+        await asyncio.gather(*(door.close(grace_s=GRACE_S) for door in (http, grpc) if door is not None))
         sealing.cancel()
         batcher.settle()
         loader.seal()
@@ -192,17 +213,20 @@ async def _seal_always(loader: Loader) -> None:
         loader.seal()
 
 
-def _announce(place: Path, host: str, port: int, *, tls: bool, unix: Path | None) -> None:
+def _announce(place: Path, host: str, port: int, *, tls: bool, unix: Path | None, grpc: int | None) -> None:
     """Say where the server listens: in its file, and on standard output."""
     shown = f"[{host}]" if ":" in host else host
     url = f"{'https' if tls else 'http'}://{shown}:{port}"
-    address = Address(pid=os.getpid(), port=port, url=url, unix=None if unix is None else str(unix.absolute()))
+    socket = None if unix is None else str(unix.absolute())
+    address = Address(pid=os.getpid(), port=port, url=url, grpc=grpc, unix=socket)
     try:
         write_atomic(place, canonical_json(address))
     except OSError as fault:
         raise ShipwayError("SW-602", f"cannot write {place} ({fault.strerror})", "free some space there") from fault
     with suppress(OSError):
         sys.stdout.write(f"listening on {address.url}\n")
+        if grpc is not None:
+            sys.stdout.write(f"listening on {'grpcs' if tls else 'grpc'}://{shown}:{grpc}\n")
         sys.stdout.flush()
 
 

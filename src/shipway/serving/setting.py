@@ -17,6 +17,7 @@ class Settings:
     Attributes:
         host: the address to listen on.
         port: the port; 0 for any that is free.
+        grpc_port: the port for gRPC, 0 for any that is free; None where it is not to be spoken.
         socket: the Unix socket to listen on as well; None for the usual one, which is there with keys or TLS only.
         keys: the file of keys; without one, whoever reaches the server may ask.
         certificate: the file with the certificate for TLS.
@@ -34,6 +35,7 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 0
+    grpc_port: int | None = None
     socket: Path | None = None
     keys: Path | None = None
     certificate: Path | None = None
