@@ -15,13 +15,12 @@ from shipway.serving.meter import Counts
 from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.reply import Answers, Tasks, require_json, say
 from shipway.serving.request import read_body
+from shipway.serving.sent import MOST_BYTES
 
 INLINE_ROWS: Final = 64
 """Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
 INLINE_BYTES: Final = 256 << 10
 """Bodies read in the event loop; larger ones go to a thread."""
-MOST_BYTES: Final = 8 << 20
-"""What a compressed body may become."""
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
 _ABSENT: Final = {

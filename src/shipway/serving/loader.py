@@ -22,7 +22,7 @@ from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
 from shipway.serving.signature import check_signature
-from shipway.serving.version import Feed, Served, Version
+from shipway.serving.version import Feed, Served, Version, make_version
 
 KEPT_BUNDLES: Final = 4
 """Bundles kept in memory that no routing names any more, so that a way back is quick."""
@@ -109,10 +109,10 @@ class Loader:
             ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606), with its signature (SW-511 to
                 SW-513) or with its online store.
         """
-        stable = self._load_version(routing.model, routing.stable, strict=strict)
+        stable = self._load_version(routing, routing.stable, strict=strict)
         candidate = None
         if routing.candidate is not None:
-            candidate = self._load_version(routing.model, routing.candidate, strict=strict)
+            candidate = self._load_version(routing, routing.candidate, strict=strict)
         log = self._logs.get(routing.service)
         if log is None:
             opened = self._open_log(self._state / "log" / routing.service)
@@ -145,10 +145,11 @@ class Loader:
         for store in self._stores.values():
             store.close()
 
-    def _load_version(self, model: str, variant: Variant, *, strict: bool) -> Version:
+    def _load_version(self, routing: Routing, variant: Variant, *, strict: bool) -> Version:
+        model = routing.model
         try:
             bundle = self._load_bundle(model, variant)
-            return Version(variant, model, bundle, self._open_feed(variant.online, bundle))
+            return make_version(routing.service, model, variant, bundle, self._open_feed(variant.online, bundle))
         except ShipwayError as error:
             if strict:
                 raise

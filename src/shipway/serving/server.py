@@ -144,10 +144,11 @@ async def _serve(
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
     table = RoutingTable(state / FOLDER, loader)
     counts, waits = Counts(), Waits(stopwatch.seconds)
-    batcher = Batcher(table.find, counts, waits)
+    statistics = Statistics(clock.now)
+    batcher = Batcher(table.find, counts, waits, statistics)
 
     repository = Repository(state, loader)
-    desk = Desk(table, repository, Statistics(clock.now))
+    desk = Desk(table, repository, statistics)
     lookup = Lookup(state)
     router = Router(
         table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
