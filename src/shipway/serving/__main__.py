@@ -51,6 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
         timeout_ms=given.timeout // 1_000,
         body_bytes=given.body,
         connections=given.connections,
+        patience_s=given.patience / 1e6,
         grace_s=given.grace / 1e6,
     )
     try:
@@ -94,6 +95,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=_span, default=0, help="how long a caller waits that does not say so, such as 500ms")
     add("--body", type=_size, default=usual.body_bytes, help="size of a request's body at most, such as 8MB")
     add("--connections", type=_count, default=usual.connections, help="how many may be open")
+    add("--patience", type=_span, default=30_000_000, help="how long sending a request may take, or reading an answer")
     add("--grace", type=_span, default=0, help="how long it says that it is not ready before it stops, such as 5s")
 
 

@@ -2,12 +2,14 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
+from shipway.kit.priority import give_way
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
@@ -27,7 +29,11 @@ KEPT_BUNDLES: Final = 4
 
 
 class Loader:
-    """Loads what routings name; one thread at a time may load for them, and any by name."""
+    """Loads what routings name; one thread at a time may load for them, and any by name.
+
+    Attributes:
+        thread: loads while the server answers, and gives way to the thread that answers.
+    """
 
     def __init__(
         self,
@@ -68,6 +74,7 @@ class Loader:
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._turn = threading.Lock()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=give_way)
         self._stores: dict[str, Online] = {}
         self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -135,6 +142,7 @@ class Loader:
 
     def close(self) -> None:
         """Close the online stores."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
         for reader in self._current:
             reader.close()
         for store in self._stores.values():

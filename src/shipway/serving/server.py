@@ -1,6 +1,7 @@
 """The prediction process: from a folder of state to a server that answers, and back to a clean end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -174,10 +175,14 @@ async def _serve(
     )
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)
+    # What is there by now stays: no collection need go through it again, which took callers' time.
+    gc.collect()
+    gc.freeze()
     http = web(
         admission.handle,
         most_bytes=settings.body_bytes,
         most_connections=settings.connections,
+        patience_s=settings.patience_s,
         door=admission,
     )
     bound = await http.listen(settings.host, settings.port, tls=guard.tls)
