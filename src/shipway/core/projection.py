@@ -12,10 +12,11 @@ from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import GENESIS, Entry
 from shipway.core.override import Override
 from shipway.core.release import Release, routing_of
+from shipway.core.score import Score
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 5
+LAYOUT = 6
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -145,6 +146,13 @@ class ServiceState(msgspec.Struct, kw_only=True):
         return routing_of(self.name, self.model, self.stable, self.walking, self.token)
 
 
+class ScoreState(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest scoring of a table or file, and when it was."""
+
+    score: Score
+    at: int
+
+
 class State(msgspec.Struct, kw_only=True):
     """Everything projected from a project's ledger up to one entry.
 
@@ -160,6 +168,7 @@ class State(msgspec.Struct, kw_only=True):
         leaks: leak name to what became of it.
         services: service name to what was decided about it.
         overrides: id to every override that was ever given.
+        scores: `branch:table`, or `:file`, to what scored it last.
     """
 
     layout: int = LAYOUT
@@ -173,6 +182,7 @@ class State(msgspec.Struct, kw_only=True):
     leaks: dict[str, LeakState] = {}
     services: dict[str, ServiceState] = {}
     overrides: dict[str, OverrideState] = {}
+    scores: dict[str, ScoreState] = {}
 
     @property
     def digest(self) -> str:
@@ -260,6 +270,9 @@ def _apply(state: State, entry: Entry) -> None:
             for retrain in state.services[body.service].retrains:
                 if retrain.asked_at == body.asked_at:
                     retrain.number, retrain.outcome, retrain.ended = body.number, body.outcome, body.reason
+        case bodies.TableScored():
+            place = f"{body.score.branch}:{body.score.into}"
+            state.scores[place] = ScoreState(score=body.score, at=entry.at)
 
 
 def _start_release(service: ServiceState, body: bodies.ReleaseStarted, seq: int) -> None:
