@@ -10,7 +10,7 @@ import pytest
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.body import EvidenceRecorded, VerdictGiven, VersionOpened, VersionRegistered
-from shipway.core.bundle import LAYOUT, Manifest, Parity
+from shipway.core.bundle import LAYOUT, KeyedFeatures, Manifest, Parity
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
@@ -144,13 +144,18 @@ def make_manifest(project, number, cut):
         model="late",
         version=number,
         format="linear",
+        native="native.json",
+        served="model.onnx",
+        runtime="onnx",
         cut=cut,
         inputs=(),
-        at="orders.placed",
-        spine="orders",
-        key=("id",),
-        views=project.registry.models["late"].features,
-        schema=SCHEMA,
+        features=KeyedFeatures(
+            at="orders.placed",
+            spine="orders",
+            key=("id",),
+            views=project.registry.models["late"].features,
+            schema=SCHEMA,
+        ),
         parity=Parity(rows=0, largest=0.0, mean=0.0, tolerance=1e-4),
         training={"rows": number},
         metrics={},

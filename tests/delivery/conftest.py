@@ -6,9 +6,9 @@ import pytest
 
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
-from shipway.core.bundle import InputColumn
+from shipway.core.bundle import InputColumn, KeyedFeatures
 from shipway.core.feature import Entity, FeatureView
-from shipway.delivery.bundle import build_bundle
+from shipway.delivery.bundle import Form, build_bundle
 from shipway.maths.expression import Aggregate, Column
 from shipway.testing.model import make_rows
 
@@ -30,26 +30,25 @@ def bundle_arguments():
         "model": "delay",
         "version": 3,
         "cut": TRAINING["cut"],
-        "model_format": "lightgbm",
         "ending": "txt",
-        "native": native,
-        "portable": portable,
-        "native_predictor": model_format.load(native),
-        "portable_predictor": OnnxRuntime().load(portable),
+        "native": Form("lightgbm", native, model_format.load(native)),
+        "portable": Form("onnx", portable, OnnxRuntime().load(portable)),
         "inputs": (
             InputColumn(name="row_distance", kind="number", low=-3.0, high=3.0, missing=0.1, monotone=1),
             InputColumn(name="row_carrier", kind="category", categories=tuple("ABCDEFGH")),
             InputColumn(name="origin_mean", kind="number", low=-8.0, high=8.0),
         ),
-        "at": 'flights.scheduled - "2h"',
-        "spine": "flights",
-        "key": ("fid",),
-        "schema": {"flights": {"fid": "int", "distance": "int", "carrier": "text", "origin": "text"}},
-        "views": (
-            FeatureView("row", None, {"distance": abs(column), "carrier": Column("flights", "carrier")}),
-            FeatureView("origin", Entity("origin", ("origin",)), {"mean": mean.fill(0.0)}),
+        "features": KeyedFeatures(
+            at='flights.scheduled - "2h"',
+            spine="flights",
+            key=("fid",),
+            views=(
+                FeatureView("row", None, {"distance": abs(column), "carrier": Column("flights", "carrier")}),
+                FeatureView("origin", Entity("origin", ("origin",)), {"mean": mean.fill(0.0)}),
+            ),
+            schema={"flights": {"fid": "int", "distance": "int", "carrier": "text", "origin": "text"}},
         ),
-        "x": make_rows(2, 6_000)[0],
+        "sample": {"x": make_rows(2, 6_000)[0]},
         "training": TRAINING,
         "metrics": {"auc": (0.77, 0.76, 0.78), "decision_value": (1.5, -0.5, 3.5)},
         "verdict": {"outcome": "pass", "gates": [{"gate": "quality", "outcome": "pass"}]},
@@ -76,5 +75,8 @@ def noise():
             predictions = np.array(self.predictor.predict(x))
             predictions[self.rows] += self.shift
             return predictions
+
+        def infer(self, inputs):
+            return {"probability": self.predict(inputs["x"])}
 
     return Noise

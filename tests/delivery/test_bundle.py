@@ -1,5 +1,6 @@
 import hashlib
 import subprocess
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -9,6 +10,8 @@ from shipway.core.bundle import InputColumn, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.delivery.bundle import build_bundle
+from shipway.delivery.verification import verify_bundle
+from shipway.ports.model import open_runtime
 
 
 def test_a_bundle_has_its_files(bundle):
@@ -27,9 +30,10 @@ def test_the_manifest_names_every_file_and_is_named_by_its_digest(bundle):
 
 def test_the_manifest_says_what_was_given(bundle, bundle_arguments):
     manifest, _ = bundle
-    for name in ("model", "version", "cut", "inputs", "at", "views", "training", "metrics", "verdict"):
+    for name in ("model", "version", "cut", "inputs", "features", "training", "metrics", "verdict"):
         assert getattr(manifest, name) == bundle_arguments[name]
-    assert manifest.format == "lightgbm"
+    assert (manifest.format, manifest.native) == ("lightgbm", "native.txt")
+    assert (manifest.runtime, manifest.served, manifest.because) == ("onnx", "model.onnx", "")
     assert manifest.parity.rows == 6_000
     assert manifest.parity.largest < 1e-6
 
@@ -41,9 +45,8 @@ def test_features_travel_as_expressions(bundle, bundle_arguments):
         inputs: tuple[InputColumn, ...]
 
     features = msgspec.json.decode(bundle[1]["features.json"], type=Features)
-    assert (features.at, features.views, features.inputs) == tuple(
-        bundle_arguments[n] for n in ("at", "views", "inputs")
-    )
+    due = bundle_arguments["features"]
+    assert (features.at, features.views, features.inputs) == (due.at, due.views, bundle_arguments["inputs"])
 
 
 def test_equal_input_gives_an_equal_bundle(bundle, bundle_arguments):
@@ -61,8 +64,8 @@ def test_equal_input_gives_an_equal_bundle(bundle, bundle_arguments):
         ("cut", 0),
         ("lock", "numpy==1\n"),
         ("card", "other"),
-        ("at", "flights.scheduled"),
-        ("native", b"x"),
+        ("features", None),
+        ("training", {"rows": 1}),
     ],
 )
 def test_other_input_gives_another_bundle(bundle, bundle_arguments, name, value):
@@ -94,7 +97,25 @@ def test_metrics_without_numbers_are_refused(bundle_arguments, values):
 
 
 def test_forms_that_differ_are_refused(bundle_arguments, noise):
-    other = noise(bundle_arguments["portable_predictor"], 0.01, [5])
+    portable = bundle_arguments["portable"]
+    other = replace(portable, predictor=noise(portable.predictor, 0.01, [5]))
     with pytest.raises(ShipwayError, match="row 5") as refused:
-        build_bundle(**{**bundle_arguments, "portable_predictor": other})
+        build_bundle(**{**bundle_arguments, "portable": other})
     assert refused.value.code == "SW-501"
+
+
+def test_a_model_that_does_not_convert_is_served_natively_and_says_why(bundle_arguments):
+    why = "the model has a part that ONNX has no word for"
+    manifest, files = build_bundle(**{**bundle_arguments, "portable": None, "because": why})
+    assert "model.onnx" not in files
+    assert (manifest.parity, manifest.because) == (None, why)
+    assert (manifest.runtime, manifest.served) == ("lightgbm", "native.txt")
+    assert manifest.compared == f"native form only, because {why}"
+    assert why in files["CARD.md"].decode()
+    assert verify_bundle(files, open_runtime) == []
+
+
+def test_a_form_that_nobody_explains_is_refused(bundle_arguments):
+    for changed in ({"portable": None}, {"because": "of a whim"}):
+        with pytest.raises(ShipwayError, match="nobody explains"):
+            build_bundle(**{**bundle_arguments, **changed})

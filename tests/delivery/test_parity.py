@@ -17,8 +17,8 @@ def refuse(code, call, *args, **options):
 
 
 def test_parity_is_the_largest_and_mean_difference(bundle_arguments, noise):
-    native, x = bundle_arguments["native_predictor"], bundle_arguments["x"]
-    parity = measure_parity(native, noise(native, 5e-5, slice(0, 3_000)), x)
+    native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
+    parity = measure_parity(native, noise(native, 5e-5, slice(0, 3_000)), {"x": x})
     assert parity.rows == 6_000
     assert parity.largest == pytest.approx(5e-5)
     assert parity.mean == pytest.approx(2.5e-5)
@@ -26,50 +26,50 @@ def test_parity_is_the_largest_and_mean_difference(bundle_arguments, noise):
 
 
 def test_a_form_that_predicts_otherwise_is_refused_with_the_row(bundle_arguments, noise):
-    native, x = bundle_arguments["native_predictor"], bundle_arguments["x"]
-    refused = refuse("SW-501", measure_parity, native, noise(native, 2e-4, [17, 4_000]), x)
+    native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
+    refused = refuse("SW-501", measure_parity, native, noise(native, 2e-4, [17, 4_000]), {"x": x})
     assert "in 2 of 6,000 rows" in refused.fact
     assert "row 17" in refused.fact or "row 4000" in refused.fact
-    assert measure_parity(native, noise(native, 2e-4, [17]), x, tolerance=3e-4).tolerance == 3e-4
+    assert measure_parity(native, noise(native, 2e-4, [17]), {"x": x}, tolerance=3e-4).tolerance == 3e-4
 
 
 def test_a_prediction_that_is_no_number_is_refused(bundle_arguments, noise):
-    native, x = bundle_arguments["native_predictor"], bundle_arguments["x"]
-    assert "row 41" in refuse("SW-501", measure_parity, native, noise(native, np.nan, [41]), x).fact
+    native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
+    assert "row 41" in refuse("SW-501", measure_parity, native, noise(native, np.nan, [41]), {"x": x}).fact
 
 
 def test_too_few_rows_show_nothing(bundle_arguments):
-    native, x = bundle_arguments["native_predictor"], bundle_arguments["x"]
-    refuse("SW-402", measure_parity, native, native, x[: FEWEST_ROWS - 1])
-    assert measure_parity(native, native, x[:FEWEST_ROWS]).largest == 0.0
+    native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
+    refuse("SW-402", measure_parity, native, native, {"x": x[: FEWEST_ROWS - 1]})
+    assert measure_parity(native, native, {"x": x[:FEWEST_ROWS]}).largest == 0.0
 
 
 def test_golden_rows_are_spread_over_all(bundle_arguments):
-    native, x = bundle_arguments["native_predictor"], bundle_arguments["x"]
-    golden = choose_golden(native, x, NAMES)
-    assert golden.columns == ("a", "b", "c")
-    assert len(golden.rows) == GOLDEN_ROWS
-    np.testing.assert_array_equal(golden.x[[0, -1]], x[[0, -1]])
-    np.testing.assert_array_equal(golden.predictions, native.predict(golden.x))
+    native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
+    golden = choose_golden(native, {"x": x}, NAMES)
+    assert golden.rows == GOLDEN_ROWS
+    chosen = golden.tensors["x"]
+    np.testing.assert_array_equal(chosen[[0, -1]], x[[0, -1]])
+    np.testing.assert_array_equal(golden.outputs[0].array, native.predict(chosen))
     numbered = np.arange(6_000.0).repeat(3).reshape(-1, 3)
-    assert set(np.diff(choose_golden(native, numbered, NAMES).x[:, 0])) <= {60.0, 61.0}
+    assert set(np.diff(choose_golden(native, {"x": numbered}, NAMES).tensors["x"][:, 0])) <= {60.0, 61.0}
 
 
 def test_few_rows_are_all_golden(bundle_arguments):
-    golden = choose_golden(bundle_arguments["native_predictor"], make_rows(3, 7)[0], NAMES)
-    np.testing.assert_array_equal(golden.x, make_rows(3, 7)[0])
+    golden = choose_golden(bundle_arguments["native"].predictor, {"x": make_rows(3, 7)[0]}, NAMES)
+    np.testing.assert_array_equal(golden.tensors["x"], make_rows(3, 7)[0])
 
 
 def test_infinite_rows_are_passed_over(bundle_arguments):
     x = make_rows(3, 20)[0]
     x[5:, 0] = np.inf
-    golden = choose_golden(bundle_arguments["native_predictor"], x, NAMES)
-    assert len(golden.rows) == 5
+    golden = choose_golden(bundle_arguments["native"].predictor, {"x": x}, NAMES)
+    assert golden.rows == 5
     assert b"null" in canonical_json(
-        choose_golden(bundle_arguments["native_predictor"], np.full((1, 3), np.nan), NAMES)
+        choose_golden(bundle_arguments["native"].predictor, {"x": np.full((1, 3), np.nan)}, NAMES)
     )
     x[:, 0] = -np.inf
-    assert "'a'" in refuse("SW-501", choose_golden, bundle_arguments["native_predictor"], x, NAMES).fact
+    assert "'a'" in refuse("SW-501", choose_golden, bundle_arguments["native"].predictor, {"x": x}, NAMES).fact
 
 
 def test_a_small_project_is_compared_on_recombined_rows():

@@ -3,12 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.error import ShipwayError
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.canonical import canonical_json, digest_bytes
-
-RUNTIME = OnnxRuntime()
+from shipway.ports.model import open_runtime
 
 
 def reseal(manifest, files, **changed):
@@ -32,9 +30,9 @@ def folder(bundle, tmp_path):
 
 def test_a_whole_bundle_has_no_damage(bundle, folder):
     manifest, files = bundle
-    assert verify_bundle(files, RUNTIME) == []
-    assert verify_bundle(folder, RUNTIME) == []
-    assert verify_bundle(folder, RUNTIME, digest=manifest.digest) == []
+    assert verify_bundle(files, open_runtime) == []
+    assert verify_bundle(folder, open_runtime) == []
+    assert verify_bundle(folder, open_runtime, digest=manifest.digest) == []
 
 
 @settings(max_examples=300)
@@ -46,7 +44,7 @@ def test_any_flipped_bit_is_found_and_named(bundle, data):
     bit = data.draw(st.integers(0, 7))
     spoiled = bytearray(files[path])
     spoiled[place] ^= 1 << bit
-    damage = verify_bundle({**files, path: bytes(spoiled)}, RUNTIME)
+    damage = verify_bundle({**files, path: bytes(spoiled)}, open_runtime)
     assert damage
     # A damaged path in the checksums shows as a file that is not named there.
     assert any(path in sentence for sentence in damage)
@@ -57,8 +55,8 @@ def test_any_cut_or_longer_file_is_found(bundle, data):
     files = dict(bundle[1])
     path = data.draw(st.sampled_from(sorted(files)))
     length = data.draw(st.integers(0, len(files[path]) - 1))
-    assert verify_bundle({**files, path: files[path][:length]}, RUNTIME)
-    assert verify_bundle({**files, path: files[path] + b"\n"}, RUNTIME)
+    assert verify_bundle({**files, path: files[path][:length]}, open_runtime)
+    assert verify_bundle({**files, path: files[path] + b"\n"}, open_runtime)
 
 
 def test_a_flipped_byte_in_a_folder_is_found(folder):
@@ -66,7 +64,7 @@ def test_a_flipped_byte_in_a_folder_is_found(folder):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
-    assert verify_bundle(folder, RUNTIME) == [
+    assert verify_bundle(folder, open_runtime) == [
         "model.onnx is not what SHA256SUMS says it is",
         "model.onnx is not what manifest.json says it is",
     ]
@@ -77,7 +75,7 @@ def test_every_damage_is_named(folder):
     (folder / "CARD.md").write_text("better")
     (folder / "sub").mkdir()
     (folder / "sub" / "extra.py").write_text("import os")
-    assert verify_bundle(folder, RUNTIME) == [
+    assert verify_bundle(folder, open_runtime) == [
         "lock.txt is missing or cannot be read",
         "sub/extra.py does not belong to the bundle",
         "CARD.md is not what SHA256SUMS says it is",
@@ -88,38 +86,38 @@ def test_every_damage_is_named(folder):
 @pytest.mark.parametrize("path", ["manifest.json", "SHA256SUMS", "model.onnx", "golden.json"])
 def test_a_missing_file_is_named(bundle, path):
     files = {p: content for p, content in bundle[1].items() if p != path}
-    assert f"{path} is missing or cannot be read" in verify_bundle(files, RUNTIME)
+    assert f"{path} is missing or cannot be read" in verify_bundle(files, open_runtime)
 
 
 def test_a_link_to_nowhere_is_a_missing_file(folder):
     (folder / "CARD.md").unlink()
     (folder / "CARD.md").symlink_to(folder / "nowhere")
-    assert verify_bundle(folder, RUNTIME) == ["CARD.md is missing or cannot be read"]
+    assert verify_bundle(folder, open_runtime) == ["CARD.md is missing or cannot be read"]
 
 
 def test_a_manifest_that_cannot_be_read_is_damage(bundle):
-    damage = verify_bundle({**bundle[1], "manifest.json": b"{}"}, RUNTIME)
+    damage = verify_bundle({**bundle[1], "manifest.json": b"{}"}, open_runtime)
     assert any("manifest.json cannot be read" in sentence for sentence in damage)
     assert "manifest.json is not what SHA256SUMS says it is" in damage
 
 
 def test_a_manifest_of_a_newer_layout_is_said_to_be_one(bundle):
     manifest, files = bundle
-    newer = reseal(msgspec.structs.replace(manifest, layout=3), files)
-    assert verify_bundle(newer, RUNTIME) == ["manifest.json has layout 3, and this version reads layout 2"]
+    newer = reseal(msgspec.structs.replace(manifest, layout=4), files)
+    assert verify_bundle(newer, open_runtime) == ["manifest.json has layout 4, and this version reads layout 3"]
 
 
 def test_a_manifest_written_otherwise_is_damage(bundle):
     _, files = bundle
-    spaced = files["manifest.json"].replace(b'"layout":2', b'"layout": 2')
-    assert "manifest.json is not as it was written" in verify_bundle({**files, "manifest.json": spaced}, RUNTIME)
+    spaced = files["manifest.json"].replace(b'"layout":3', b'"layout": 3')
+    assert "manifest.json is not as it was written" in verify_bundle({**files, "manifest.json": spaced}, open_runtime)
 
 
 def test_a_model_that_predicts_otherwise_fails_its_golden_rows(bundle):
     manifest, files = bundle
     golden = msgspec.json.decode(files["golden.json"])
-    golden["predictions"][7] += 0.25
-    damage = verify_bundle(reseal(manifest, files, golden__json=canonical_json(golden)), RUNTIME)
+    golden["outputs"][0]["data"][7] += 0.25
+    damage = verify_bundle(reseal(manifest, files, golden__json=canonical_json(golden)), open_runtime)
     assert len(damage) == 1
     assert damage[0].startswith("model.onnx predicts 1 of 100 golden rows otherwise: ")
     assert "in row 7" in damage[0]
@@ -128,20 +126,22 @@ def test_a_model_that_predicts_otherwise_fails_its_golden_rows(bundle):
 def test_a_resealed_bundle_is_found_out_by_its_digest(bundle):
     manifest, files = bundle
     resealed = reseal(manifest, files, CARD__md=b"# trust me\n")
-    assert verify_bundle(resealed, RUNTIME) == []
-    assert verify_bundle(resealed, RUNTIME, digest=manifest.digest) == [
+    assert verify_bundle(resealed, open_runtime) == []
+    assert verify_bundle(resealed, open_runtime, digest=manifest.digest) == [
         f"manifest.json is not that of bundle {manifest.digest}"
     ]
 
 
 def test_models_and_golden_rows_that_cannot_be_read_are_damage(bundle):
     manifest, files = bundle
-    assert "model.onnx cannot replay" in verify_bundle(reseal(manifest, files, model__onnx=b"junk"), RUNTIME)[0]
-    assert "golden.json cannot be read" in verify_bundle(reseal(manifest, files, golden__json=b"{}"), RUNTIME)[0]
-    none = canonical_json({"columns": ["a", "b", "c"], "rows": [], "predictions": []})
-    assert "0 predictions" in verify_bundle(reseal(manifest, files, golden__json=none), RUNTIME)[0]
-    ragged = canonical_json({"columns": ["a"], "rows": [[1.0], [1.0, 2.0]], "predictions": [0.5, 0.5]})
-    assert "golden.json cannot be read" in verify_bundle(reseal(manifest, files, golden__json=ragged), RUNTIME)[0]
+    assert "model.onnx cannot replay" in verify_bundle(reseal(manifest, files, model__onnx=b"junk"), open_runtime)[0]
+    assert "golden.json cannot be read" in verify_bundle(reseal(manifest, files, golden__json=b"{}"), open_runtime)[0]
+    none = canonical_json({"inputs": [], "outputs": []})
+    assert verify_bundle(reseal(manifest, files, golden__json=none), open_runtime) == ["golden.json has no rows"]
+    golden = msgspec.json.decode(files["golden.json"])
+    golden["inputs"][0]["data"].pop()
+    ragged = reseal(manifest, files, golden__json=canonical_json(golden))
+    assert "golden.json cannot be read" in verify_bundle(ragged, open_runtime)[0]
 
 
 @pytest.mark.parametrize("name", ["empty", "absent"])
@@ -151,5 +151,5 @@ def test_what_is_no_bundle_is_refused(tmp_path, name):
         place.mkdir()
     for read in (place, {"README.md": b""}):
         with pytest.raises(ShipwayError) as refused:
-            verify_bundle(read, RUNTIME)
+            verify_bundle(read, open_runtime)
         assert refused.value.code == "SW-502"

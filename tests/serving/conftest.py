@@ -23,12 +23,12 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
-from shipway.core.bundle import InputColumn
+from shipway.core.bundle import InputColumn, KeyedFeatures
 from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.core.service import Routing, Variant
-from shipway.delivery.bundle import build_bundle
+from shipway.delivery.bundle import Form, build_bundle
 from shipway.kit.canonical import canonical_json
 
 NOON = 1_700_000_000_000_000
@@ -93,13 +93,13 @@ def make_graph(bias, *, moody=False):
         ]
     nodes += [
         helper.make_node("Sub", ["one", last], ["q"]),
-        helper.make_node("Concat", ["q", last], ["probabilities"], axis=1),
+        helper.make_node("Concat", ["q", last], ["probability"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "logistic",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 7])],
-        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, ["n", 2])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
@@ -125,9 +125,10 @@ def make_bundle(number, bias, *, moody=False, model="fraud", views=VIEWS):
         for name in make_layout("orders", ("order",), views, SCHEMA).columns
     )
     return build_bundle(
-        model=model, version=number, cut=NOON, model_format="onnx", ending="onnx", native=graph, portable=graph,
-        native_predictor=predictor, portable_predictor=predictor, inputs=inputs, at="orders.placed", spine="orders",
-        key=("order",), schema=SCHEMA, views=views, x=x, training={"rows": 200, "rate": 0.5}, metrics={}, verdict={},
+        model=model, version=number, cut=NOON, ending="onnx", native=Form("onnx", graph, predictor),
+        portable=Form("onnx", graph, predictor), inputs=inputs,
+        features=KeyedFeatures(at="orders.placed", spine="orders", key=("order",), views=views, schema=SCHEMA),
+        sample={"x": x}, training={"rows": 200, "rate": 0.5}, metrics={}, verdict={},
         lock="# none\n", card="# fraud\n",
     )  # fmt: skip
 

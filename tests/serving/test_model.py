@@ -2,10 +2,10 @@ import msgspec
 import pytest
 
 from shipway.adapters.file.blob import FileBlobs
-from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.bundle import GOLDEN, LAYOUT, PORTABLE, Golden
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import canonical_json
+from shipway.ports.model import open_runtime
 from shipway.serving.model import load_bundle
 
 
@@ -23,7 +23,7 @@ def refuse(blobs, manifest, code, said):
     """Store a manifest and see it refused."""
     digest = blobs.put(canonical_json(manifest) if isinstance(manifest, msgspec.Struct) else manifest)
     with pytest.raises(ShipwayError) as caught:
-        load_bundle(digest, blobs, OnnxRuntime())
+        load_bundle(digest, blobs, open_runtime)
     assert caught.value.code == code
     assert said in caught.value.fact
 
@@ -41,7 +41,7 @@ def golden_of(blobs, manifest):
 
 
 def test_whole_bundle_is_loaded(shop, blobs, manifest):
-    bundle = load_bundle(shop.bundles[1], blobs, OnnxRuntime())
+    bundle = load_bundle(shop.bundles[1], blobs, open_runtime)
     assert bundle.digest == shop.bundles[1]
     assert bundle.manifest == manifest
     assert bundle.texts == (1,)
@@ -75,20 +75,36 @@ def test_inputs_have_to_be_the_features(blobs, manifest):
 
 def test_golden_rows_have_to_be_predicted(blobs, manifest):
     golden = golden_of(blobs, manifest)
-    off = (*golden.predictions[:-1], golden.predictions[-1] + 2 * manifest.parity.tolerance)
-    for broken, said in (
-        (canonical_json(change(golden, predictions=off)), "golden rows otherwise"),
-        (canonical_json(change(golden, predictions=golden.predictions[:-1])), "golden rows"),
-        (canonical_json(change(golden, predictions=(), rows=())), "0 predictions"),
-        (canonical_json(change(golden, columns=golden.columns[::-1])), "other columns"),
-        (canonical_json(change(golden, rows=(golden.rows[0][:2], *golden.rows[1:]))), "cannot be read"),
+    (given,), (said,) = golden.inputs, golden.outputs
+    off = (*said.data[:-1], said.data[-1] + 2 * manifest.tolerance)
+    less = change(said, data=said.data[:-1], shape=(len(said.data) - 1,))
+    for broken, why in (
+        (canonical_json(change(golden, outputs=(change(said, data=off),))), "golden rows otherwise"),
+        (canonical_json(change(golden, outputs=(less,))), "golden rows with FP64 of shape"),
+        (canonical_json(change(golden, outputs=(change(said, data=(), shape=(0,)),))), "golden rows with no rows"),
+        (canonical_json(change(golden, inputs=(change(given, name="y"),))), "tensors 'y', not 'x'"),
+        (canonical_json(change(golden, inputs=(change(given, data=given.data[:2]),))), "cannot be read"),
+        (canonical_json(change(golden, inputs=(change(given, data=("a", *given.data[1:])),))), "cannot be read"),
         (b"{", "cannot be read"),
     ):
-        refuse(blobs, with_file(blobs, manifest, GOLDEN, broken), "SW-502", said)
+        refuse(blobs, with_file(blobs, manifest, GOLDEN, broken), "SW-502", why)
 
 
 def test_golden_rows_may_be_off_by_the_tolerance(shop, blobs, manifest):
     golden = golden_of(blobs, manifest)
-    near = tuple(p + 0.9 * manifest.parity.tolerance for p in golden.predictions)
-    changed = with_file(blobs, manifest, GOLDEN, canonical_json(change(golden, predictions=near)))
-    assert load_bundle(blobs.put(canonical_json(changed)), blobs, OnnxRuntime()).manifest == changed
+    (said,) = golden.outputs
+    near = change(said, data=tuple(p + 0.9 * manifest.tolerance for p in said.data))
+    changed = with_file(blobs, manifest, GOLDEN, canonical_json(change(golden, outputs=(near,))))
+    assert load_bundle(blobs.put(canonical_json(changed)), blobs, open_runtime).manifest == changed
+
+
+def test_a_bundle_without_features_answers_by_vector(blobs, manifest):
+    bundle = load_bundle(blobs.put(canonical_json(change(manifest, features=None))), blobs, open_runtime)
+    assert bundle.layout is None
+    assert bundle.encoder is None
+    golden = golden_of(blobs, manifest)
+    assert golden.compare(bundle.predictor.infer(golden.tensors), 0.0) == ""
+
+
+def test_a_runtime_that_is_not_here_is_named(blobs, manifest):
+    refuse(blobs, change(manifest, runtime="abacus"), "SW-702", "runtime.abacus")

@@ -313,7 +313,7 @@ def test_column_that_only_the_candidate_reads_fails_the_candidate_alone(shop, se
 
 def shop_schema(shop):
     manifest = json.loads((shop.state / "blobs" / shop.bundles[4][:2] / shop.bundles[4]).read_text())
-    return manifest["schema"]
+    return manifest["features"]["schema"]
 
 
 def test_extreme_values_are_answered_and_logged(shop, serve, make_row):

@@ -59,6 +59,10 @@ class Shifted:
     def predict(self, x):
         return np.clip(self.predictor.predict(x) + self.shift, 0.0, 1.0)
 
+    def infer(self, inputs):
+        self.predictor.infer(inputs)
+        return {"probability": self.predict(inputs["x"])}
+
 
 class Broken:
     """A format with one of its promises broken."""

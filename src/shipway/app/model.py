@@ -18,7 +18,7 @@ from shipway.delivery.bundle import write_checksums
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
-from shipway.ports.adapter import load_adapter
+from shipway.ports.model import open_runtime
 
 
 class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,7 +128,7 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
 
 def _verify(folder: Path, bundle: str) -> None:
     """Read a bundle back, recompute its checksums and replay its golden rows."""
-    damage = verify_bundle(folder, load_adapter("runtime.onnx")(threads=1), digest=bundle)
+    damage = verify_bundle(folder, open_runtime, digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "make the bundle again: shipway run --force")
 

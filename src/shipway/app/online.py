@@ -174,12 +174,14 @@ def _find_released(workspace: Workspace) -> dict[str, tuple[str, tuple[FeatureVi
         for variant in (service.stable, *(() if walking is None else (walking.candidate,))):
             version = state.version(service.model, variant.version)
             if version is not None and version.bundle is not None:
-                manifest = manifest_of(workspace, version)
-                exprs = [expr for view in manifest.views for expr in view.features.values()]
+                features = manifest_of(workspace, version).features
+                if features is None:
+                    continue
+                exprs = [expr for view in features.views for expr in view.features.values()]
                 read = {node.stream.partition(".")[0] for expr in exprs for _, node in windows_of(expr, None)}
                 if not read <= sources.keys():
                     continue
-                found[f"{service.model}@{variant.version}"] = manifest.spine, manifest.views
+                found[f"{service.model}@{variant.version}"] = features.spine, features.views
     return found
 
 

@@ -14,19 +14,22 @@ from shipway.app.runner import Made, Runner
 from shipway.app.training import Trained, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
+from shipway.core.bundle import KeyedFeatures
 from shipway.core.column import read_kinds
+from shipway.core.error import ShipwayError
 from shipway.core.model import Model
 from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
 from shipway.core.projection import State, VersionState
+from shipway.core.tensor import MATRIX
 from shipway.data.plan import plan_frame
-from shipway.delivery.bundle import build_bundle
+from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.card import write_card
 from shipway.delivery.lock import lock_environment
 from shipway.kit.canonical import digest_bytes
 from shipway.maths.expression import render
 from shipway.ports.adapter import load_adapter
-from shipway.ports.model import ModelFormat, Runtime
+from shipway.ports.model import ModelFormat, open_runtime
 from shipway.training.frame import encode_frame
 
 PARITY_ROWS: Final = 20_000
@@ -54,8 +57,7 @@ def package(
         period: the test period, whose rows are held out.
 
     Raises:
-        ShipwayError: SW-501 if the model does not convert or its portable form predicts something else, SW-402 if there
-            are too few rows to know.
+        ShipwayError: SW-501 if its portable form predicts something else, SW-402 if there are too few rows to know.
     """
     lock, card = lock_environment(), _card(runner, model, version, trained, evaluated)
     verdicts = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
@@ -135,8 +137,7 @@ def _package(
     names = [column.name for column in inputs]
     native = blobs.get(trained.model.digest)
     model_format: ModelFormat = load_adapter(f"model.{trained.format}")()
-    runtime: Runtime = load_adapter("runtime.onnx")(threads=threads_of(runner))
-    portable = model_format.to_onnx(native, len(names))
+    portable, because = _convert(model_format, native, len(names), threads_of(runner))
     report(1, 3)
     rows = read_rows(runner, frame, names, period=period)
     spread = np.unique(np.linspace(0, rows.height - 1, min(PARITY_ROWS, rows.height)).astype(np.int64))
@@ -146,23 +147,20 @@ def _package(
     overrides: list[dict[str, Any]] = [
         msgspec.to_builtins(override) for override in overrides_of(runner.workspace.state(), version)
     ]
+    layout = layout_of(runner, model)
     manifest, files = build_bundle(
         model=model.name,
         version=version.number,
         cut=version.cut,
-        model_format=trained.format,
         ending=model_format.ending,
-        native=native,
+        native=Form(trained.format, native, model_format.load(native)),
         portable=portable,
-        native_predictor=model_format.load(native),
-        portable_predictor=runtime.load(portable),
+        because=because,
         inputs=inputs,
-        at=render(model.at),
-        spine=model.on.name,
-        key=model.on.key,
-        views=model.features,
-        schema=layout_of(runner, model).schema,
-        x=x,
+        features=KeyedFeatures(
+            at=render(model.at), spine=model.on.name, key=model.on.key, views=model.features, schema=layout.schema
+        ),
+        sample={MATRIX: x},
         training={**trained.facts, "frame": frame.digest},
         metrics=_metrics(evaluated),
         verdict={"outcome": "pass", "gates": verdicts} | ({"overrides": overrides} if overrides else {}),
@@ -172,6 +170,19 @@ def _package(
     for content in files.values():
         blobs.put(content)
     size = sum(len(content) for content in files.values())
-    facts = {"files": len(files), "bytes": size, "parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
-    said = f"{len(files)} files, {size / 1e6:.1f} MB, {manifest.parity.said}"
+    facts: dict[str, Any] = {"files": len(files), "bytes": size, "served": manifest.runtime}
+    if manifest.parity is not None:
+        facts |= {"parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
+    said = f"{len(files)} files, {size / 1e6:.1f} MB, {manifest.compared}"
     return Made({"bundle": ("bundle", manifest.digest, facts)}, said=said)
+
+
+def _convert(model_format: ModelFormat, native: bytes, columns: int, threads: int) -> tuple[Form | None, str]:
+    """Return the portable form of a model; where it does not convert, none, and why as a clause after "because"."""
+    try:
+        content = model_format.to_onnx(native, columns)
+    except ShipwayError as error:
+        if error.code != "SW-501":
+            raise
+        return None, error.fact
+    return Form("onnx", content, open_runtime("onnx", threads=threads).load(content)), ""

@@ -22,7 +22,6 @@ from shipway.core.bundle import Manifest
 from shipway.core.config import ServiceSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
-from shipway.core.online import make_layout
 from shipway.core.projection import ServiceState, State, VersionState
 from shipway.core.release import Release
 from shipway.core.service import Variant
@@ -231,7 +230,7 @@ def next_version(state: State, service: ServiceState, at: int) -> VersionState |
 def variant_of(workspace: Workspace, version: VersionState, online: str | None = None) -> Variant:
     """Return a version as it stands behind a service, reading the store of its views unless another is named."""
     manifest = manifest_of(workspace, version)
-    store = online or make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema).namespace
+    store = online or manifest.keyed.make_layout().namespace
     return Variant(version=version.number, bundle=version.bundle or manifest.digest, online=store)
 
 

@@ -9,7 +9,7 @@ from shipway.app.runner import Runner
 from shipway.app.training import Trained
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import Body, OverrideCarried, VersionOpened
-from shipway.core.bundle import NATIVE, Manifest
+from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
 from shipway.core.model import Model
@@ -65,11 +65,10 @@ def trained_of(runner: Runner, version: VersionState) -> Trained:
         ShipwayError: SW-502 if the bundle is not what its name says.
     """
     manifest = _manifest_of(runner, version)
-    native = next(path for path in manifest.files if path.startswith(f"{NATIVE}."))
     inputs = runner.workspace.blobs.put(canonical_json(manifest.inputs))
     return Trained(
         manifest.format,
-        Artifact(kind="model", digest=manifest.files[native], facts=manifest.training),
+        Artifact(kind="model", digest=manifest.files[manifest.native], facts=manifest.training),
         Artifact(kind="inputs", digest=inputs),
         manifest.training,
     )
@@ -89,7 +88,7 @@ def frame_of_version(runner: Runner, model: Model, version: VersionState, frame:
     Raises:
         ShipwayError: as `frame_of`, where the version's features can no longer be built.
     """
-    views, now = _manifest_of(runner, version).views, _definitions(model.features)
+    views, now = _manifest_of(runner, version).keyed.views, _definitions(model.features)
     if all(now.get(name) == then for name, then in _definitions(views).items()):
         return frame
     then = msgspec.structs.replace(model, features=views, rising=(), falling=(), baselines={})

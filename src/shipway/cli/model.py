@@ -96,7 +96,7 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         "bundle": version.bundle or "none",
     }
     if bundle is not None:
-        facts["parity"] = bundle.parity.said
+        facts["parity"] = bundle.compared
         facts["inputs"] = write_plural(len(bundle.inputs), "column")
         rows = write_plural(bundle.training["rows"], "row")
         facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"

@@ -1,5 +1,6 @@
 """The manifest of a bundle: everything a model needs to prove itself and to be served, by content."""
 
+from collections.abc import Mapping
 from typing import Any, Final, Literal
 
 import msgspec
@@ -7,10 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.column import Schema
+from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
+from shipway.core.online import Layout, make_layout
+from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, fits, name_datatype
 from shipway.kit.canonical import digest_value
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Version of what is described here."""
 MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "SHA256SUMS"
@@ -18,14 +22,19 @@ PORTABLE: Final = "model.onnx"
 NATIVE: Final = "native"
 """The native form's file, before the ending its library gives it."""
 GOLDEN: Final = "golden.json"
+TOLERANCE: Final = 1e-4
+"""How far a number may be from what it was when the model was packaged: of itself where it is above one, as it is
+where it is below."""
 
 
 class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """One feature column the model reads, in the model's order, with what training saw of it.
+    """One column the model reads, in the model's order, with what training saw of it.
 
     Attributes:
-        name: the frame's column.
-        kind: `number`, or `category` for text carried as integer codes.
+        name: the frame's column, or the tensor's name.
+        kind: `number`, `category` for text carried as integer codes, or `tensor` for what is handed over as it is.
+        datatype: how it is sent, by the Open Inference Protocol: FP64 for a number and BYTES for a category.
+        shape: of what is sent; the first place is the rows, and -1 any length.
         categories: for a category, the texts by code; a text not among them is missing to the model.
         low: least value in training; None for a category or a column without values.
         high: greatest value in training.
@@ -34,12 +43,63 @@ class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
-    kind: Literal["number", "category"]
+    kind: Literal["number", "category", "tensor"]
+    datatype: str = ""
+    shape: tuple[int, ...] = (-1,)
     categories: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
     missing: float = 0.0
     monotone: int = 0
+
+    def __post_init__(self) -> None:
+        """Fill in the datatype that a kind implies; ValueError for one that is not known or does not fit."""
+        due = {"number": "FP64", "category": "BYTES"}.get(self.kind, self.datatype)
+        if due not in DATATYPES or self.datatype not in ("", due):
+            raise ValueError(f"{self.kind} {self.name!r} cannot have datatype {self.datatype!r}")
+        msgspec.structs.force_setattr(self, "datatype", due)
+
+
+class OutputColumn(msgspec.Struct, frozen=True, kw_only=True):
+    """One tensor the model gives.
+
+    Attributes:
+        name: what it is called.
+        datatype: what it holds, by the Open Inference Protocol.
+        shape: its shape; the first place is the rows, and -1 any length.
+        classes: what the places of its last axis stand for, where it has one probability for each class.
+    """
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...] = (-1,)
+    classes: tuple[str, ...] = ()
+
+
+BINARY: Final = (OutputColumn(name=PROBABILITY, datatype="FP64"),)
+"""The outputs of a model that says how probable it is that a label is true."""
+
+
+class KeyedFeatures(msgspec.Struct, frozen=True, kw_only=True):
+    """How the features of a row are read by its key, so that serving computes what training did.
+
+    Attributes:
+        at: the prediction instant, as written.
+        spine: the source whose rows are predicted.
+        key: its key columns, which name a row.
+        views: the feature views as expression trees.
+        schema: kinds of the columns that the views read, by table.
+    """
+
+    at: str
+    spine: str
+    key: tuple[str, ...]
+    views: tuple[FeatureView, ...]
+    schema: Schema
+
+    def make_layout(self) -> Layout:
+        """Return how the online store of these features is laid out."""
+        return make_layout(self.spine, self.key, self.views, self.schema)
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,7 +107,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: rows compared: those held out, and where they are fewer than 5,000, others recombined from them.
-        largest: greatest absolute difference of probabilities.
+        largest: greatest absolute difference of what they say.
         mean: mean absolute difference.
         tolerance: what `largest` may be.
         identical: whether the native form is the portable one, so that there is nothing to compare.
@@ -67,38 +127,78 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         return f"ONNX within {self.largest:.1e} on {self.rows:,} rows, {self.tolerance:g} is allowed"
 
 
-class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """Held-out rows with what the native form predicts for them.
+class GoldenTensor(msgspec.Struct, frozen=True, kw_only=True):
+    """A tensor written as the Open Inference Protocol writes one, so that golden rows can be sent to any server.
 
     Attributes:
-        columns: the model's columns in order.
-        rows: features of each row, None where a value is missing.
-        predictions: probabilities that the label is true.
+        name: what it is called.
+        shape: its shape.
+        datatype: what it holds.
+        data: the values in row-major order; None for a number or a text that is missing.
     """
 
-    columns: tuple[str, ...]
-    rows: tuple[tuple[float | None, ...], ...]
-    predictions: tuple[float, ...]
+    name: str
+    shape: tuple[int, ...]
+    datatype: str
+    data: tuple[bool | int | float | str | None, ...]
 
     @property
-    def x(self) -> NDArray[np.float64]:
-        """Return the rows as a model reads them, shape (rows, columns)."""
-        return np.asarray(self.rows, dtype=np.float64).reshape(len(self.rows), len(self.columns))
+    def array(self) -> NDArray[Any]:
+        """Return the values as an array; ValueError where they are not what is said of them."""
+        dtype = DATATYPES.get(self.datatype)
+        if dtype is None:
+            raise ValueError(f"{self.name!r} has datatype {self.datatype!r}")
+        try:
+            # The trailing None keeps NumPy from making texts of one length a type of their own.
+            held = [*self.data, None] if dtype.kind == "O" else list(self.data)
+            values = np.array(held, dtype=dtype)[: len(self.data)]
+        except (TypeError, OverflowError) as error:
+            raise ValueError(f"{self.name!r} does not hold {self.datatype}: {error}") from error
+        return values.reshape(self.shape)
 
-    def compare(self, predictions: NDArray[np.float64], tolerance: float) -> str:
-        """Return what a model predicts otherwise, as a clause after "predicts"; empty where it does not.
+
+class Golden(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out rows with what the native form says of them: a request of the protocol, and the answer due.
+
+    Attributes:
+        inputs: what the model is given.
+        outputs: what it says.
+    """
+
+    inputs: tuple[GoldenTensor, ...]
+    outputs: tuple[GoldenTensor, ...]
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows there are."""
+        return self.outputs[0].shape[0] if self.outputs and self.outputs[0].shape else 0
+
+    @property
+    def tensors(self) -> dict[str, NDArray[Any]]:
+        """Return what the model is given, by name; ValueError where that cannot be read."""
+        return {tensor.name: tensor.array for tensor in self.inputs}
+
+    def compare(self, found: Tensors, tolerance: float) -> str:
+        """Return what a model says otherwise, as a clause after "predicts"; empty where it does not.
 
         Args:
-            predictions: probabilities for the rows, shape (rows,).
-            tolerance: how far one may be from the native form's.
+            found: what it says, by name.
+            tolerance: how far a number may be from the native form's (`find_off`).
+
+        Raises:
+            ValueError: where the outputs cannot be read.
         """
-        expected = np.asarray(self.predictions)
-        off = np.flatnonzero(~(np.abs(predictions - expected) <= tolerance))
-        if not len(off):
-            return ""
-        first = int(off[0])
-        said = f"{predictions[first]:.6f} in row {first}, which should be {expected[first]:.6f}"
-        return f"{len(off)} of {len(expected)} golden rows otherwise: {said}"
+        for tensor in self.outputs:
+            expected, given = tensor.array, found.get(tensor.name)
+            if given is None or given.shape != expected.shape:
+                shape = "nothing" if given is None else f"shape {list(given.shape)}"
+                return f"{shape} as {tensor.name!r}, which should have shape {list(expected.shape)}"
+            off = np.argwhere(find_off(given, expected, tolerance))
+            if len(off):
+                place, wrong = tuple(off[0]), len(np.unique(off[:, 0]))
+                said = f"{_say(given[place])} in row {place[0]}, which should be {_say(expected[place])}"
+                return f"{wrong} of {len(expected)} golden rows otherwise: {said}"
+        return ""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,14 +209,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         model: the model's name.
         version: its version number.
         format: native form of the model, such as `lightgbm`.
+        native: path of the native form.
+        served: path of the form that is served.
+        runtime: what runs that form: `onnx`, or the name of the native form where that is served.
+        because: why the native form is served; empty where the portable one is.
         cut: the training cut, microseconds since 1970 UTC: nothing known later was learned from.
+        reads: `matrix` where the model is given one single-precision matrix of all columns in their order, a category
+            as its code; `tensors` where each input is handed over by its name as it was sent.
         inputs: the columns the model reads.
-        at: the prediction instant, as written.
-        spine: the source whose rows are predicted.
-        key: its key columns, which name a row.
-        views: the feature views as expression trees, so that serving computes what training did.
-        schema: kinds of the columns that the views read, by table.
-        parity: native against portable form.
+        outputs: the tensors it gives.
+        features: how its features are read by key; None where it answers by vector only.
+        parity: native against portable form; None where there is no portable one.
         training: rows, rate of the label and digests of the frame and of the code that trained.
         metrics: check name to value, low and high.
         verdict: `outcome`, the `gates` with what each said, and the `overrides` where people let data be trained on
@@ -128,14 +231,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     model: str
     version: int
     format: str
+    native: str
+    served: str
+    runtime: str
+    because: str = ""
     cut: int
+    reads: Literal["matrix", "tensors"] = "matrix"
     inputs: tuple[InputColumn, ...]
-    at: str
-    spine: str
-    key: tuple[str, ...]
-    views: tuple[FeatureView, ...]
-    schema: Schema
-    parity: Parity
+    outputs: tuple[OutputColumn, ...] = BINARY
+    features: KeyedFeatures | None = None
+    parity: Parity | None = None
     training: dict[str, Any]
     metrics: dict[str, tuple[float, float, float]]
     verdict: dict[str, Any]
@@ -145,3 +250,88 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """Return the bundle's name."""
         return digest_value(self)
+
+    @property
+    def binary(self) -> bool:
+        """Return whether the model says one probability for each row of a matrix."""
+        return self.reads == "matrix" and self.outputs == BINARY
+
+    @property
+    def tolerance(self) -> float:
+        """Return how far a number may be from what it was when the model was packaged."""
+        return TOLERANCE if self.parity is None else self.parity.tolerance
+
+    @property
+    def compared(self) -> str:
+        """Return as one clause how the forms of the model compare, or why there is one only."""
+        return f"native form only, because {self.because}" if self.parity is None else self.parity.said
+
+    @property
+    def keyed(self) -> KeyedFeatures:
+        """Return how features are read by key; SW-502 where the bundle answers by vector only."""
+        if self.features is None:
+            fact = f"bundle {self.digest[:12]} of {self.model}@{self.version} has no features, so it reads none by key"
+            raise ShipwayError("SW-502", fact, "send it vectors: POST /v2/models/NAME/infer")
+        return self.features
+
+    def find_odd(self, golden: Golden) -> str:
+        """Return how golden rows are not what this model reads and gives, as a clause after "have"; else nothing."""
+        if not golden.rows:
+            return "no rows"
+        if self.reads == "matrix":
+            due = {MATRIX: ("FP64", (-1, len(self.inputs)))}
+        else:
+            due = {column.name: (column.datatype, column.shape) for column in self.inputs}
+        for tensors, declared in ((golden.inputs, due), (golden.outputs, _declare(self.outputs))):
+            given = {tensor.name: tensor for tensor in tensors}
+            if len(given) != len(tensors) or given.keys() != declared.keys():
+                return f"tensors {', '.join(map(repr, given))}, not {', '.join(map(repr, declared))}"
+            for name, (datatype, shape) in declared.items():
+                tensor = given[name]
+                if tensor.datatype != datatype or not fits(tensor.shape, shape) or tensor.shape[0] != golden.rows:
+                    return f"{tensor.datatype} of shape {list(tensor.shape)} as {name!r}, not {datatype} {list(shape)}"
+        return ""
+
+
+def make_golden(inputs: Tensors, outputs: Tensors) -> Golden:
+    """Return golden rows of arrays; SW-203 for a datatype that the protocol has no name for."""
+    return Golden(inputs=_write_tensors(inputs), outputs=_write_tensors(outputs))
+
+
+def find_off(found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
+    """Return where one array is not the other: numbers farther than the tolerance, everything else unless equal.
+
+    Args:
+        found: what is said.
+        expected: what should be, of the same shape; where a number is above one, the tolerance is a share of it.
+        tolerance: how far a number may be.
+    """
+    if found.dtype.kind == "f" and expected.dtype.kind == "f":
+        return ~(measure_difference(found, expected) <= tolerance)
+    return np.asarray(found != expected, dtype=np.bool_)
+
+
+def measure_difference(found: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.float64]:
+    """Return how far numbers are from others, as a share of those that are above one; NaN where one of two is none."""
+    found, expected = found.astype(np.float64), expected.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)
+    return np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, difference)
+
+
+def _declare(outputs: tuple[OutputColumn, ...]) -> Mapping[str, tuple[str, tuple[int, ...]]]:
+    return {column.name: (column.datatype, column.shape) for column in outputs}
+
+
+def _write_tensors(tensors: Tensors) -> tuple[GoldenTensor, ...]:
+    written: list[GoldenTensor] = []
+    for name, array in tensors.items():
+        data: list[Any] = array.ravel().tolist()
+        values = tuple(None if value != value else value for value in data)
+        datatype = name_datatype(array.dtype)
+        written.append(GoldenTensor(name=name, shape=array.shape, datatype=datatype, data=values))
+    return tuple(written)
+
+
+def _say(value: Any) -> str:
+    return f"{value:.6f}" if isinstance(value, float | np.floating) else repr(value)

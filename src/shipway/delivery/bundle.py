@@ -5,20 +5,46 @@ name. Equal input gives equal bytes, whatever the machine or the day.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, NATIVE, PORTABLE, InputColumn, Manifest
-from shipway.core.column import Schema
+from shipway.core.bundle import (
+    BINARY,
+    CHECKSUMS,
+    GOLDEN,
+    LAYOUT,
+    MANIFEST,
+    NATIVE,
+    PORTABLE,
+    InputColumn,
+    KeyedFeatures,
+    Manifest,
+    OutputColumn,
+)
 from shipway.core.error import ShipwayError
-from shipway.core.feature import FeatureView
+from shipway.core.tensor import Tensors
 from shipway.delivery.card import write_parity
-from shipway.delivery.parity import choose_golden, complete_rows, measure_parity
+from shipway.delivery.parity import choose_golden, complete_sample, measure_parity
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Predictor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """A form of a model.
+
+    Attributes:
+        runtime: what runs it: `onnx`, or the name of its native format.
+        content: its bytes.
+        predictor: the model loaded from them.
+    """
+
+    runtime: str
+    content: bytes
+    predictor: Predictor
 
 
 def build_bundle(
@@ -26,44 +52,36 @@ def build_bundle(
     model: str,
     version: int,
     cut: int,
-    model_format: str,
     ending: str,
-    native: bytes,
-    portable: bytes,
-    native_predictor: Predictor,
-    portable_predictor: Predictor,
+    native: Form,
+    portable: Form | None,
+    because: str = "",
+    reads: Literal["matrix", "tensors"] = "matrix",
     inputs: Sequence[InputColumn],
-    at: str,
-    spine: str,
-    key: Sequence[str],
-    views: Sequence[FeatureView],
-    schema: Schema,
-    x: NDArray[np.float64],
+    outputs: Sequence[OutputColumn] = BINARY,
+    features: KeyedFeatures | None,
+    sample: Tensors,
     training: Mapping[str, Any],
     metrics: Mapping[str, tuple[float, float, float]],
     verdict: Mapping[str, Any],
     lock: str,
     card: str,
 ) -> tuple[Manifest, dict[str, bytes]]:
-    """Build a bundle after measuring that its two forms of the model agree.
+    """Build a bundle after measuring that its forms of the model agree.
 
     Args:
         model: the model's name.
         version: its number.
         cut: the training cut, microseconds since 1970 UTC.
-        model_format: name of the native form.
         ending: how a file with the native form ends, without the dot.
         native: the native form.
-        portable: the ONNX form.
-        native_predictor: the native form, loaded.
-        portable_predictor: the ONNX form, loaded.
-        inputs: the columns the model reads.
-        at: the prediction instant, as written.
-        spine: the source whose rows are predicted.
-        key: its key columns.
-        views: the feature views it reads.
-        schema: kinds of the columns they read, by table.
-        x: held-out rows as a model reads them, shape (rows, inputs).
+        portable: the ONNX form, which is served; None where there is none, and the native form is served.
+        because: why there is none, as a clause after "because".
+        reads: how the model is given its columns.
+        inputs: the columns it reads.
+        outputs: the tensors it gives.
+        features: how its features are read by key; None for a model that answers by vector only.
+        sample: held-out rows as the model is given them.
         training: what training saw.
         metrics: check name to value, low and high.
         verdict: what the gates said.
@@ -75,38 +93,53 @@ def build_bundle(
 
     Raises:
         ShipwayError: SW-402 without held-out rows, SW-501 if the forms differ by more than 1e-4 on one of them (or,
-            where they are fewer than 5,000, on one recombined from them), or a metric is not finite.
+            where they are rows of a matrix and fewer than 5,000, on one recombined from them), if there is one form
+            and nobody says why, or a metric is not finite.
     """
     _require_finite(metrics)
-    parity = measure_parity(native_predictor, portable_predictor, complete_rows(x))
-    parity = msgspec.structs.replace(parity, identical=native == portable)
-    golden = choose_golden(native_predictor, x, [column.name for column in inputs])
+    if (portable is None) != bool(because):
+        raise ShipwayError("SW-501", f"{model}@{version} has a form that nobody explains", "say why, or convert it")
+    parity = None
+    if portable is not None:
+        parity = measure_parity(native.predictor, portable.predictor, complete_sample(sample))
+        parity = msgspec.structs.replace(parity, identical=native.content == portable.content)
+    golden = choose_golden(native.predictor, sample, [column.name for column in inputs])
+    native_path = f"{NATIVE}.{ending}"
     files = {
-        f"{NATIVE}.{ending}": native,
-        PORTABLE: portable,
-        "features.json": canonical_json({"at": at, "views": views, "inputs": inputs}),
+        native_path: native.content,
         GOLDEN: canonical_json(golden),
         "lock.txt": lock.encode(),
-        "CARD.md": f"{card.rstrip()}\n\n{write_parity(parity)}".encode(),
+        "CARD.md": f"{card.rstrip()}\n\n{write_parity(parity, because)}".encode(),
     }
+    if portable is not None:
+        files[PORTABLE] = portable.content
+    if features is not None:
+        files["features.json"] = canonical_json({"at": features.at, "views": features.views, "inputs": inputs})
     manifest = Manifest(
         layout=LAYOUT,
         model=model,
         version=version,
-        format=model_format,
+        format=native.runtime,
+        native=native_path,
+        served=native_path if portable is None else PORTABLE,
+        runtime=native.runtime if portable is None else portable.runtime,
+        because=because,
         cut=cut,
+        reads=reads,
         inputs=tuple(inputs),
-        at=at,
-        spine=spine,
-        key=tuple(key),
-        views=tuple(views),
-        schema=schema,
+        outputs=tuple(outputs),
+        features=features,
         parity=parity,
         training=dict(training),
         metrics=dict(metrics),
         verdict=dict(verdict),
         files={path: digest_bytes(content) for path, content in sorted(files.items())},
     )
+    odd = manifest.find_odd(golden)
+    if odd:
+        raise ShipwayError(
+            "SW-501", f"the golden rows of {model}@{version} have {odd}", "describe what the model reads"
+        )
     files[MANIFEST] = canonical_json(manifest)
     files[CHECKSUMS] = write_checksums(manifest.files | {MANIFEST: manifest.digest})
     return manifest, files

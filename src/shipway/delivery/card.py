@@ -60,8 +60,11 @@ def write_card(
     )
 
 
-def write_parity(parity: Parity) -> str:
-    """Write the card's section on the portable form, as Markdown."""
+def write_parity(parity: Parity | None, because: str = "") -> str:
+    """Write the card's section on the portable form, as Markdown; where there is none, it says why."""
+    if parity is None:
+        said = {"there is none": because, "served": "the native form, by the library it was trained with"}
+        return "\n".join(_section("Portable form", _bullets(said)))
     if parity.identical:
         return "\n".join(_section("Portable form", _bullets({"compared": parity.said})))
     bullets = {

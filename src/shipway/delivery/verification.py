@@ -1,13 +1,13 @@
 """Whether a bundle is what it was: every file, the manifest, and what the portable model still predicts."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, PORTABLE, Golden, Manifest
+from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Runtime
@@ -15,7 +15,9 @@ from shipway.ports.model import Runtime
 _LINE: Final = re.compile(rb"([0-9a-f]{64})  ([\x21-\x7e]+)\n")
 
 
-def verify_bundle(read: Mapping[str, bytes] | Path, runtime: Runtime, *, digest: str | None = None) -> list[str]:
+def verify_bundle(
+    read: Mapping[str, bytes] | Path, open_runtime: Callable[[str], Runtime], *, digest: str | None = None
+) -> list[str]:
     """Find every damage of a bundle: files changed, missing or added, and golden rows that are predicted otherwise.
 
     Checksums show accidents. Whoever changes a file on purpose can change them too, and then only the bundle's digest,
@@ -23,7 +25,8 @@ def verify_bundle(read: Mapping[str, bytes] | Path, runtime: Runtime, *, digest:
 
     Args:
         read: every file of the bundle by its path, or the folder they are in.
-        runtime: replays the golden rows through the portable model, unless one of the two is damaged.
+        open_runtime: opens what replays the golden rows through the form that is served, by its name; nothing is loaded
+            where one of the two is damaged.
         digest: the bundle's name, where it is known.
 
     Returns:
@@ -43,8 +46,8 @@ def verify_bundle(read: Mapping[str, bytes] | Path, runtime: Runtime, *, digest:
     if manifest is not None:
         claims[MANIFEST] = manifest.files
     damage += _compare_files(files, claims)
-    if manifest is not None and all(_is_whole(files, path, manifest) for path in (PORTABLE, GOLDEN)):
-        damage += _replay(files, manifest, runtime)
+    if manifest is not None and all(_is_whole(files, path, manifest) for path in (manifest.served, GOLDEN)):
+        damage += _replay(files, manifest, open_runtime)
     return damage
 
 
@@ -111,16 +114,17 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
     return damage
 
 
-def _replay(files: Mapping[str, bytes], manifest: Manifest, runtime: Runtime) -> list[str]:
+def _replay(files: Mapping[str, bytes], manifest: Manifest, open_runtime: Callable[[str], Runtime]) -> list[str]:
+    served = manifest.served
     try:
         golden = msgspec.json.decode(files[GOLDEN], type=Golden)
-        predictions = runtime.load(files[PORTABLE]).predict(golden.x)
+        odd = manifest.find_odd(golden)
+        if odd:
+            return [f"{GOLDEN} has {odd}"]
+        found = open_runtime(manifest.runtime).load(files[served]).infer(golden.tensors)
+        otherwise = golden.compare(found, manifest.tolerance)
     except ShipwayError as error:
-        return [f"{PORTABLE} cannot replay the golden rows: {error.fact}"]
-    except (msgspec.MsgspecError, ValueError) as error:
+        return [f"{served} cannot replay the golden rows: {error.fact}"]
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
         return [f"{GOLDEN} cannot be read ({error})"]
-    given = len(golden.predictions)
-    if not given or predictions.shape != (given,):
-        return [f"{GOLDEN} has {given} predictions for {len(predictions)} rows"]
-    otherwise = golden.compare(predictions, manifest.parity.tolerance)
-    return [f"{PORTABLE} predicts {otherwise}"] if otherwise else []
+    return [f"{served} predicts {otherwise}"] if otherwise else []

@@ -48,6 +48,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "warehouse.postgres": "shipway.adapters.adbc.warehouse:open_warehouse",
     "model.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",
     "model.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
+    "runtime.lightgbm": "shipway.adapters.lightgbm.model:LightgbmFormat",
+    "runtime.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",

@@ -1,13 +1,31 @@
 """The ports of model libraries: a format turns an estimator into bytes and back, a runtime runs the portable form."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.core.tensor import Tensors
+from shipway.ports.adapter import load_adapter
+
 
 class Predictor(Protocol):
-    """Anything that gives a probability for each row."""
+    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row."""
+
+    def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
+        """Return what the model says.
+
+        Args:
+            inputs: arrays by name, equally many rows each; a model that reads a matrix is given it as `x` of shape
+                (rows, columns), others each input by its name in its datatype.
+
+        Returns:
+            Arrays by name; of a binary model `probability` of shape (rows,), float64.
+
+        Raises:
+            ShipwayError: SW-202 for other names or shapes than the model reads.
+        """
+        ...
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability that the label is true.
@@ -17,6 +35,9 @@ class Predictor(Protocol):
 
         Returns:
             Probabilities of shape (rows,).
+
+        Raises:
+            ShipwayError: SW-202 if the rows do not have the model's columns, or it is no binary model of a matrix.
         """
         ...
 
@@ -60,10 +81,27 @@ class ModelFormat(Protocol):
 
 
 class Runtime(Protocol):
-    """An engine for portable models."""
+    """What runs one form of models: the portable one, or a native one, whose format is its runtime.
+
+    Contract: `load` gives a model that any number of threads may call at once. Bytes that are not this form are refused
+    with SW-502, and no code in them is run.
+    """
 
     name: str
 
     def load(self, data: bytes) -> Predictor:
-        """Return a predictor for an ONNX graph; SW-502 if the bytes are not one."""
+        """Return the model in some bytes; SW-502 if they are not one of this form."""
         ...
+
+
+def open_runtime(name: str, *, threads: int = 1) -> Runtime:
+    """Return the runtime that a manifest names.
+
+    Args:
+        name: such as `onnx`.
+        threads: how many threads one prediction may use.
+
+    Raises:
+        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed.
+    """
+    return load_adapter(f"runtime.{name}")(threads=threads)

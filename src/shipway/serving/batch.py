@@ -23,7 +23,7 @@ from shipway.core.online import Scalar
 from shipway.core.service import Role
 from shipway.serving.call import Call
 from shipway.serving.meter import Counts, Waits
-from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, write_refusal
+from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
 from shipway.serving.request import Answer, check_row, name_row
 from shipway.serving.version import Feed, Outcome, Place, Served, Version, predict, read_places
 
@@ -219,8 +219,11 @@ def _assign(served: Served, ask: Ask) -> Version:
     """
     layout = served.layout
     if layout is None:
-        assert served.stable.fault is not None
-        raise pass_on(served.stable.fault)
+        fault = served.stable.fault
+        if fault is None:
+            hint = "send it vectors: POST /v2/models/NAME/infer"
+            raise refuse(422, f"{served.routing.service!r} has no features, so it reads none by key", hint)
+        raise pass_on(fault)
     ask.key = name_row(ask.row, layout)
     version = served.stable
     if served.candidate is not None and served.routing.choose(ask.key):

@@ -99,10 +99,13 @@ _DECODER: Final = msgspec.json.Decoder(Inference)
 def describe_model(model: str, versions: Sequence[int], bundle: LoadedBundle) -> dict[str, Any]:
     """Return a model's metadata."""
     inputs = [
-        {"name": column.name, "datatype": "BYTES" if column.kind == "category" else "FP64", "shape": [-1]}
+        {"name": column.name, "datatype": column.datatype, "shape": list(column.shape)}
         for column in bundle.manifest.inputs
     ]
-    outputs = [{"name": OUTPUT, "datatype": "FP64", "shape": [-1]}]
+    outputs = [
+        {"name": column.name, "datatype": column.datatype, "shape": list(column.shape)}
+        for column in bundle.manifest.outputs
+    ]
     names = [str(number) for number in versions]
     return {"name": model, "versions": names, "platform": "onnx", "inputs": inputs, "outputs": outputs}
 

@@ -10,7 +10,7 @@ from shipway.kit.canonical import digest_value
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import Blobs, open_blobs
 from shipway.ports.log import Log
-from shipway.ports.model import Runtime
+from shipway.ports.model import open_runtime
 from shipway.ports.online import Online, open_online
 from shipway.serving.current import CurrentReader
 from shipway.serving.log import LogWriter, PredictionLog
@@ -43,7 +43,6 @@ class Loader:
         self._online = online
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
-        self._runtime: Runtime = load_adapter("runtime.onnx")(threads=1)
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._stores: dict[str, Online] = {}
@@ -108,7 +107,7 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
-        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, self._runtime)
+        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
         self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):
@@ -116,7 +115,10 @@ class Loader:
             raise ShipwayError("SW-502", f"bundle {variant.bundle[:12]} {said}", "name the bundle of that version")
         return bundle
 
-    def _open_feed(self, online: str, bundle: LoadedBundle) -> Feed:
+    def _open_feed(self, online: str, bundle: LoadedBundle) -> Feed | None:
+        """Return where a bundle's vectors come from; None for one that answers by vector only."""
+        if bundle.layout is None:
+            return None
         place = (online, digest_value(bundle.layout))
         feed = self._feeds.get(place)
         if feed is None:

@@ -50,7 +50,7 @@ class Version:
         variant: which.
         model: the model's name.
         bundle: what predicts; None where it could not be loaded.
-        feed: where its vectors come from.
+        feed: where its vectors come from; None where it could not be loaded, or answers by vector only.
         fault: why it could not be loaded, which is then what it says to every request.
     """
 
@@ -148,6 +148,7 @@ def predict(version: Version, places: Sequence[Place | ShipwayError]) -> list[Ou
 
 
 def _predict_rows(version: Version, bundle: LoadedBundle, vectors: Vectors, rows: list[int]) -> list[Outcome]:
+    assert bundle.encoder is not None, "vectors are read for a bundle with features"
     start = perf_counter_ns()
     try:
         found: list[float] = bundle.predictor.predict(bundle.encoder.encode(vectors, rows)).tolist()

@@ -11,7 +11,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.ports.model import ModelFormat, Runtime
+from shipway.core.tensor import MATRIX, PROBABILITY
+from shipway.ports.model import ModelFormat, Predictor, Runtime
 from shipway.testing.refusal import expect_refusal
 
 Floats = NDArray[np.float64]
@@ -113,6 +114,18 @@ def check_native_form_is_the_estimator(make: MakeFormat) -> None:
         assert found.dtype == np.float64
         assert np.all((found >= 0.0) & (found <= 1.0))
         np.testing.assert_allclose(found, sample.predict(estimator, x), rtol=0, atol=sample.tolerance)
+        expect_inferred(loaded, x, found)
+
+
+def expect_inferred(predictor: Predictor, x: Floats, expected: Floats) -> None:
+    """Expect a binary model to say by name what it predicts, and to refuse anything but its one matrix."""
+    said = predictor.infer({MATRIX: x})
+    assert list(said) == [PROBABILITY]
+    np.testing.assert_array_equal(said[PROBABILITY], expected)
+    assert said[PROBABILITY].dtype == np.float64
+    for wrong in ({}, {"other": x}, {MATRIX: x, "other": x}, {MATRIX: x[:, :2]}):
+        with expect_refusal("SW-202"):
+            predictor.infer(wrong)
 
 
 def check_prediction_is_row_by_row(make: MakeFormat) -> None:
@@ -205,6 +218,7 @@ def check_runtime_predicts(make: MakeRuntime) -> None:
         assert found.shape == (len(x),)
         assert found.dtype == np.float64
         np.testing.assert_allclose(found, sample.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
+        expect_inferred(predictor, x, found)
     assert predictor.predict(np.empty((0, 3))).shape == (0,)
 
 

@@ -5,7 +5,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.error import ShipwayError
-from shipway.testing.model import RUNTIME_CASES, RuntimeSample
+from shipway.testing.model import RUNTIME_CASES, RuntimeSample, make_rows
 
 WEIGHTS = np.asarray([[-0.5, 0.5], [0.25, -0.25], [0.1, -0.1]], dtype=np.float32)
 
@@ -46,10 +46,26 @@ def test_onnx_runtime_conforms(case, threads):
 
 
 @pytest.mark.parametrize("graph", [make_graph(columns=None), make_graph(inputs=2)], ids=["any columns", "two inputs"])
-def test_graph_of_another_shape_is_refused(graph):
-    with pytest.raises(ShipwayError) as refused:
-        OnnxRuntime().load(graph)
-    assert refused.value.code == "SW-502"
+def test_graph_of_another_shape_predicts_no_probability(graph):
+    predictor = OnnxRuntime().load(graph)
+    with pytest.raises(ShipwayError, match="no binary classifier of a matrix") as refused:
+        predictor.predict(np.zeros((2, 3)))
+    assert refused.value.code == "SW-202"
+    x = make_rows(1, 20)[0].astype(np.float32)
+    said = predictor.infer({column.name: x for column in predictor.inputs})
+    assert list(said) == ["probability"]
+    assert said["probability"].shape == (20, 2)
+    np.testing.assert_allclose(said["probability"][:, 1], predict(x), atol=1e-6)
+    for wrong in ({}, {"z": x}, {column.name: x[0] for column in predictor.inputs}):
+        with pytest.raises(ShipwayError) as refused:
+            predictor.infer(wrong)
+        assert refused.value.code == "SW-202"
+
+
+def test_a_graph_says_what_it_reads_and_gives():
+    predictor = OnnxRuntime().load(make_graph(columns=None))
+    assert [(each.name, each.datatype, each.shape) for each in predictor.inputs] == [("x", "FP32", (-1, -1))]
+    assert [(each.name, each.datatype, each.shape) for each in predictor.outputs] == [("probability", "FP32", (-1, 2))]
 
 
 def test_a_batch_is_predicted_without_a_word(capfd):

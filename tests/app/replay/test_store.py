@@ -12,7 +12,7 @@ from shipway.app.replay.store import Stores, read_lag
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
-from shipway.core.online import Layout, make_layout
+from shipway.core.online import Layout
 from shipway.kit.duration import DAY, HOUR
 from shipway.ports.adapter import load_adapter
 from shipway.ports.online import list_online, open_online
@@ -33,7 +33,7 @@ def layout(living_shop) -> Layout:
     with closing(Workspace(living_shop.project)) as workspace:
         bundle = workspace.state().models["returned"][0].bundle
         manifest = msgspec.json.decode(workspace.blobs.get(bundle), type=Manifest)
-    return make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema)
+    return manifest.keyed.make_layout()
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from shipway.adapters.lightgbm.text import normalise_text, read_header
 from shipway.core.error import ShipwayError
+from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 
 _NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE)
 
@@ -37,6 +38,10 @@ class LightgbmPredictor:
         if not len(x):
             return np.empty(0)
         return np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
+
+    def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
+        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
+        return {PROBABILITY: self.predict(read_matrix(inputs))}
 
 
 class LightgbmFormat:

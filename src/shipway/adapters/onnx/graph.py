@@ -5,9 +5,11 @@ from typing import Final
 
 from onnx import ModelProto, TensorProto, helper
 
-INPUT: Final = "x"
+from shipway.core.tensor import MATRIX, PROBABILITY
+
+INPUT: Final = MATRIX
 """Name of the one input of a portable model, float32 of shape (rows, columns)."""
-OUTPUT: Final = "probability"
+OUTPUT: Final = PROBABILITY
 """Name of the one output, float32 of shape (rows, 2): of the label's being false and true."""
 
 

@@ -6,7 +6,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, read_matrix
 
 # The library has no types for what its binary part defines.
 _onnxruntime: Final[Any] = onnxruntime
@@ -21,35 +23,86 @@ _UNREADABLE: Final[tuple[type[Exception], ...]] = (
     _fault.Fail,
 )
 _ONLY_ERRORS: Final = 3
+_TYPES: Final = {
+    "tensor(bool)": "BOOL", "tensor(uint8)": "UINT8", "tensor(uint16)": "UINT16", "tensor(uint32)": "UINT32",
+    "tensor(uint64)": "UINT64", "tensor(int8)": "INT8", "tensor(int16)": "INT16", "tensor(int32)": "INT32",
+    "tensor(int64)": "INT64", "tensor(float16)": "FP16", "tensor(float)": "FP32", "tensor(double)": "FP64",
+    "tensor(string)": "BYTES",
+}  # fmt: skip
 
 
 class OnnxPredictor:
     """A loaded graph; any number of threads may call it at once.
 
     Attributes:
-        columns: how many columns the graph reads.
+        inputs: the tensors the graph reads, as it declares them.
+        outputs: the tensors it gives, as it declares them.
+        columns: how many columns it reads, where it reads one matrix; else 0.
     """
 
     def __init__(self, session: Any) -> None:
-        """Wrap a session whose graph has one input, and the probabilities of both outcomes as its last output."""
+        """Wrap a session; SW-502 for a graph that takes or gives anything but tensors of rows."""
         self._session = session
-        self.columns: Final[int] = session.get_inputs()[0].shape[1]
-        self._input = session.get_inputs()[0].name
-        self._output = session.get_outputs()[-1].name
+        self.inputs: Final = tuple(
+            InputColumn(name=each.name, kind="tensor", datatype=_datatype(each), shape=_shape(each))
+            for each in session.get_inputs()
+        )
+        self.outputs: Final = tuple(
+            OutputColumn(name=each.name, datatype=_datatype(each), shape=_shape(each)) for each in session.get_outputs()
+        )
+        only = self.inputs[0] if len(self.inputs) == 1 else None
+        matrix = only is not None and only.datatype in ("FP32", "FP64") and len(only.shape) == 2 and only.shape[1] > 0
+        self.columns: Final[int] = self.inputs[0].shape[1] if matrix else 0
+        self._dtypes: Final = {column.name: DATATYPES[column.datatype] for column in self.inputs}
+        last = self.outputs[-1]
+        self._output: Final = last.name
+        # The last output is both outcomes' probabilities, as converters write a classifier of two classes.
+        self._binary: Final = matrix and last.datatype in ("FP32", "FP64") and last.shape[1:] == (2,)
+        self._named: Final = self._binary and len(self.outputs) == 1 and last.name == PROBABILITY
 
     def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the probability that the label is true; the values are rounded to single precision first.
 
         Raises:
-            ShipwayError: SW-202 if the rows do not have the graph's columns.
+            ShipwayError: SW-202 if the rows do not have the graph's columns, or it is no classifier of two classes.
         """
+        if not self._binary:
+            names = [*self._dtypes, "and gives", *(column.name for column in self.outputs)]
+            fact = f"the model reads {' '.join(names)}, so it is no binary classifier of a matrix"
+            raise ShipwayError("SW-202", fact, "ask it for its outputs by name")
         if x.ndim != 2 or x.shape[1] != self.columns:
             hint = "give one row for each prediction, with the columns of the bundle's manifest in their order"
             raise ShipwayError("SW-202", f"the model reads {self.columns} columns and was given shape {x.shape}", hint)
         with np.errstate(over="ignore"):
-            single = np.ascontiguousarray(x, dtype=np.float32)
-        answer = self._session.run([self._output], {self._input: single})[0]
+            single = np.ascontiguousarray(x, dtype=self._dtypes[self.inputs[0].name])
+        answer = self._session.run([self._output], {self.inputs[0].name: single})[0]
         return np.asarray(answer[:, 1], dtype=np.float64)
+
+    def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
+        """Return what the graph gives, by name; of a graph with the one output `probability` that of being true.
+
+        Args:
+            inputs: arrays by the names of the graph's inputs; where that is one matrix, it may be called `x`.
+
+        Raises:
+            ShipwayError: SW-202 for other names, shapes or kinds of values than the graph reads.
+        """
+        if self._named:
+            return {PROBABILITY: self.predict(read_matrix(inputs))}
+        given = {self.inputs[0].name: inputs[MATRIX]} if self.columns and list(inputs) == [MATRIX] else inputs
+        if given.keys() != self._dtypes.keys():
+            fact = f"the model reads {', '.join(self._dtypes)} and was given {', '.join(given) or 'nothing'}"
+            raise ShipwayError("SW-202", fact, "give each input once, by its name")
+        names = [column.name for column in self.outputs]
+        try:
+            feed = {name: _cast(name, array, self._dtypes[name]) for name, array in given.items()}
+            answers = self._session.run(names, feed)
+        except _fault.InvalidArgument as error:
+            fact = f"the model does not take these rows ({str(error).splitlines()[0]})"
+            raise ShipwayError(
+                "SW-202", fact, "give each input in the shape that the bundle's manifest says"
+            ) from error
+        return {name: np.asarray(answer) for name, answer in zip(names, answers, strict=True)}
 
 
 class OnnxRuntime:
@@ -62,7 +115,7 @@ class OnnxRuntime:
         self._threads = threads
 
     def load(self, data: bytes) -> OnnxPredictor:
-        """Return a predictor for a graph with one input of shape (rows, columns).
+        """Return a predictor for a graph of tensors.
 
         Raises:
             ShipwayError: SW-502 if the bytes are not such a graph.
@@ -77,11 +130,30 @@ class OnnxRuntime:
             session = _onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except _UNREADABLE as error:
             raise _unreadable(str(error)) from error
-        inputs = session.get_inputs()
-        shape: list[Any] = inputs[0].shape if len(inputs) == 1 else []
-        if len(shape) != 2 or not isinstance(shape[1], int) or not session.get_outputs():
-            raise _unreadable(f"it has {len(inputs)} inputs, the first of shape {shape}")
         return OnnxPredictor(session)
+
+
+def _datatype(declared: Any) -> str:
+    name = _TYPES.get(declared.type)
+    if name is None:
+        raise _unreadable(f"{declared.name!r} is a {declared.type}, which is no tensor of the protocol")
+    return name
+
+
+def _shape(declared: Any) -> tuple[int, ...]:
+    if not declared.shape:
+        raise _unreadable(f"{declared.name!r} has no rows")
+    return tuple(length if isinstance(length, int) and length > 0 else -1 for length in declared.shape)
+
+
+def _cast(name: str, array: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
+    """Return an array as the graph reads it; SW-202 for texts where numbers are read, or the other way round."""
+    texts = dtype.kind == "O"
+    if texts != (array.dtype.kind in "OU") or (texts and any(not isinstance(text, str) for text in array.flat)):
+        due = "texts, none of them missing" if texts else "numbers"
+        raise ShipwayError("SW-202", f"input {name!r} holds {array.dtype} and the model reads {due}", f"send {due}")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=dtype)
 
 
 def _unreadable(why: str) -> ShipwayError:

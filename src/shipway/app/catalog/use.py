@@ -83,11 +83,12 @@ def refuse_changed_kinds(workspace: Workspace, snapshots: Mapping[str, Snapshot]
     now = _kinds_now(workspace, schema)
     for use in find_uses(workspace.peek()):
         manifest = _read_manifest(workspace, use.version)
-        for column, expr in _features_of(() if manifest is None else manifest.views):
-            assert manifest is not None
+        features = None if manifest is None else manifest.features
+        for column, expr in _features_of(() if features is None else features.views):
+            assert features is not None
             if column not in now or (redefined and now[column][1] == expr):
                 continue
-            before, (after, today) = feature_kind(expr, manifest.schema), now[column]
+            before, (after, today) = feature_kind(expr, features.schema), now[column]
             if before != after:
                 raise ShipwayError(
                     "SW-305",
@@ -103,7 +104,8 @@ def find_gone(workspace: Workspace) -> list[Gone]:
     found: list[Gone] = []
     for use in find_uses(workspace.peek()):
         manifest = _read_manifest(workspace, use.version)
-        needed = [] if manifest is None else [column for column, _ in _features_of(manifest.views)]
+        features = None if manifest is None else manifest.features
+        needed = [] if features is None else [column for column, _ in _features_of(features.views)]
         gone = tuple(column for column in needed if column not in declared)
         if gone:
             found.append(Gone(version=_name(use.version), said=use.said, columns=gone))

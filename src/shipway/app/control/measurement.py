@@ -16,7 +16,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
 from shipway.core.measure import Drift, FeatureLag, FeatureSkew, LabelMaturity, NewestSeen, PairedLoss, Skew, Windowed
-from shipway.core.online import Layout, make_layout
+from shipway.core.online import Layout
 from shipway.core.prediction import NEWEST, PREDICTIONS
 from shipway.core.projection import ServiceState, VersionState
 from shipway.core.release import Release
@@ -154,7 +154,7 @@ class LogInstruments:
         ]
         asked = pl.concat(each.select("row", "at") for each in drawn)
         model = self.workspace.project.registry.models[service.model]
-        return open_recomputation(self.workspace, model, manifest.views).compute(asked)
+        return open_recomputation(self.workspace, model, manifest.keyed.views).compute(asked)
 
     def _read_labels(self, model: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what came true of a model's rows, and when each was asked, read once for each commit of data."""
@@ -180,7 +180,7 @@ class LogInstruments:
         version = self.workspace.peek().version(service.model, variant.version)
         assert version is not None
         manifest = manifest_of(self.workspace, version)
-        return version, manifest, make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema)
+        return version, manifest, manifest.keyed.make_layout()
 
     def _open_log(self, service: ServiceState) -> Log:
         if service.name not in self._logs:

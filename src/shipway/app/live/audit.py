@@ -165,7 +165,7 @@ def _manifest(auditor: Auditor, number: int) -> tuple[VersionState, Manifest]:
 def _feed(auditor: Auditor, number: int, online: str) -> _Feed:
     version, manifest = _manifest(auditor, number)
     frame = frame_of_version(auditor.runner, auditor.model, version, auditor.frame)
-    return _Feed(online, columns_of(manifest.views), frame)
+    return _Feed(online, columns_of(manifest.keyed.views), frame)
 
 
 def _audit(

@@ -11,7 +11,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.model import Model
-from shipway.core.online import Layout, make_layout
+from shipway.core.online import Layout
 from shipway.core.service import Variant
 from shipway.data.feed import Feed, make_feed
 from shipway.data.frame import instants_asked
@@ -57,7 +57,8 @@ class History:
         """
         if variant.bundle not in self._layouts:
             manifest = msgspec.json.decode(self._workspace.blobs.get(variant.bundle), type=Manifest)
-            asks, model = (manifest.spine, manifest.at), self._model
+            features, model = manifest.keyed, self._model
+            asks = features.spine, features.at
             if asks != (model.on.name, render(model.at)):
                 raise ShipwayError(
                     "SW-805",
@@ -65,7 +66,7 @@ class History:
                     f"and the model asks about {model.on.name} at {render(model.at)} by now",
                     "put the model back, or begin with a copy of the project without .shipway",
                 )
-            layout = make_layout(manifest.spine, manifest.key, manifest.views, manifest.schema)
+            layout = features.make_layout()
             self._layouts[variant.bundle] = layout
         return self._layouts[variant.bundle]
 

@@ -112,7 +112,7 @@ def _bundle(workspace: Workspace, digest: str) -> BundleData:
     manifest = _read(workspace, digest, Manifest)
     return BundleData(
         digest=digest,
-        parity=manifest.parity.said,
+        parity=manifest.compared,
     )
 
 

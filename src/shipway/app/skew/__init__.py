@@ -106,7 +106,7 @@ def _audit(
     sample, seed, bound = drawing
     version = workspace.peek().version(service.model, number)
     assert version is not None, "a version that answered is in the ledger"
-    views = manifest_of(workspace, version).views
+    views = manifest_of(workspace, version).keyed.views
     model = workspace.project.registry.models[service.model]
     columns = columns_of(views)
     vectors = read_vectors(log, online, columns, window[0] + 1, window[1] + 1)
@@ -254,7 +254,7 @@ def _definitions(workspace: Workspace, model: Model, number: int) -> Iterator[tu
     for version in reversed(workspace.peek().models[model.name]):
         if version.bundle is None or version.number == number:
             continue
-        for view in manifest_of(workspace, version).views:
+        for view in manifest_of(workspace, version).keyed.views:
             for name, expr in view.features.items():
                 yield flatten(view.name, name), f"version {version.number}", expr
 

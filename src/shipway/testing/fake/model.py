@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json
 
 Floats = NDArray[np.float64]
@@ -129,6 +130,10 @@ class LinearPredictor:
             share = _share(rows[:, column], term.low, term.high)
             total += np.where(np.isnan(share), term.gap, share * term.weight)
         return _logistic(total.astype(np.float64))
+
+    def infer(self, inputs: Tensors) -> dict[str, Floats]:
+        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
+        return {PROBABILITY: self.predict(read_matrix(inputs))}
 
 
 class LinearFormat:
