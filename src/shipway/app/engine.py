@@ -87,9 +87,7 @@ def load_engine(compute: ComputeSection) -> Engine:
     return load_adapter(f"engine.{compute.engine}")(compute.workers, compute.address)
 
 
-def take_stock(
-    workspace: Workspace, columns: Mapping[str, Sequence[str]], snapshots: Mapping[str, Snapshot]
-) -> Stock:
+def take_stock(workspace: Workspace, columns: Mapping[str, Sequence[str]], snapshots: Mapping[str, Snapshot]) -> Stock:
     """Return the tables of a frame, read in parts and in the columns that count, by the tables' names."""
     lake, tables = workspace.tables, dict[str, Parts]()
     for name, read in columns.items():

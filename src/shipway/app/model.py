@@ -13,7 +13,7 @@ from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
-from shipway.core.projection import State, VersionState
+from shipway.core.projection import ScoreState, State, VersionState
 from shipway.delivery.bundle import write_checksums
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
@@ -29,12 +29,14 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
         evidence: what was measured.
         verdicts: what its gates said.
         bundle: the manifest of its bundle; None if it may not be released.
+        scores: tables and files that it scored last.
     """
 
     version: VersionLine
     evidence: list[Evidence]
     verdicts: list[Verdict]
     bundle: Manifest | None
+    scores: list[ScoreState] = []
 
 
 class ExportedBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,6 +74,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
         bundle=manifest,
+        scores=[each for each in state.scores.values() if each.score.bundle == version.bundle],
     )
 
 

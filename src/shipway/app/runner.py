@@ -92,9 +92,7 @@ class Runner:
             inputs: as for `make`.
             params: as for `make`.
         """
-        task = Task(
-            name="", function=_qualified(function), code=self.code, inputs=dict(inputs), params=dict(params)
-        )
+        task = Task(name="", function=_qualified(function), code=self.code, inputs=dict(inputs), params=dict(params))
         return None if self.force else self._known(self.key_of(task))
 
     def make(

@@ -18,6 +18,7 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
+from shipway.cli.score import show_scores
 
 app = App(
     name="models",
@@ -116,3 +117,6 @@ def _show(console: Console, detail: VersionDetail, timezone: str) -> None:
         ("check", "measured", "rows", "clusters"),
         ((e.check, write_interval(e.value, e.low, e.high), f"{e.n:,}", f"{e.clusters:,}") for e in detail.evidence),
     )
+    if detail.scores:
+        console.print()
+        show_scores(console, detail.scores, timezone)

@@ -1,5 +1,6 @@
 """`shipway score`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,12 +9,13 @@ from cyclopts import App, Parameter
 from shipway.app.count import write_plural
 from shipway.cli.door import Flag, Given
 from shipway.cli.failure import OUTCOMES, UsageError
-from shipway.cli.render import Console, show_facts, watch_run
+from shipway.cli.render import Cell, Console, show_facts, show_table, watch_run, write_instant
 from shipway.core.table import MAIN
 from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
     from shipway.app.score import Scored
+    from shipway.core.projection import ScoreState
 
 app = App(
     name="score",
@@ -84,6 +86,18 @@ def score(
         )
     door.answer(made, _show)
     return OUTCOMES[made.outcome or "pass"]
+
+
+def show_scores(console: Console, scores: "Sequence[ScoreState]", timezone: str) -> None:
+    """Show what scored each table and file last."""
+    heads = ("scored into", "branch", "version", "rows", "of", "at")
+    show_table(console, heads, (_row(each, timezone) for each in scores))
+
+
+def _row(each: "ScoreState", timezone: str) -> tuple[Cell, ...]:
+    score = each.score
+    version = f"{score.model}@{score.number}"
+    return score.into, score.branch, version, f"{score.rows:,}", score.rows_of, write_instant(each.at, timezone)
 
 
 def _show(console: Console, made: "Scored") -> None:

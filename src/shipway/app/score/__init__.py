@@ -114,7 +114,7 @@ def score(
             refuse_target(workspace, branch, table)
         commit = _find_commit(workspace, since, branch)
         with workspace.hold("score.lock"):
-            rows = find_rows(workspace, on, commit, list_instants(scorer.manifest, at))
+            rows = find_rows(workspace, on, commit, list_instants(project, scorer.manifest, at))
             if vectors or scorer.manifest.features is None:
                 question = ask_vectors(scorer.manifest, rows, at=at, key=key)
             else:

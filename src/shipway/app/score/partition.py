@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from shipway.app.asking import cast_keys
 from shipway.app.score.question import Question, name_columns
 from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.error import ShipwayError
 from shipway.core.score import BUNDLE, ERROR, ROW, VERSION
 from shipway.core.table import Snapshot
 from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY
@@ -62,6 +63,7 @@ class Job:
     """What all partitions share.
 
     Attributes:
+        name: what people call the rows.
         store: where files are read from.
         question: what is asked of the rows.
         snapshot: the rows.
@@ -72,8 +74,9 @@ class Job:
         blank: the same without rows.
         streams: those tables in memory; None where they do not fit.
         memory_bytes: how much memory who scores may take where they do not.
-        """
+    """
 
+    name: str
     store: Store
     question: Question
     snapshot: Snapshot
@@ -153,10 +156,14 @@ def build_rows(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
     if plan is None:
         at = job.question.at
         return rows.with_columns(pl.col(at).alias(AT)) if at else rows
-    asked = cast_keys(rows, plan, job.blank)
-    if job.streams is not None:
-        return build_frame(plan, {**job.streams, ASKED: asked})
-    return _build_within(job, asked)
+    try:
+        asked = cast_keys(rows, plan, job.blank)
+        if job.streams is not None:
+            return build_frame(plan, {**job.streams, ASKED: asked})
+        return _build_within(job, asked)
+    except ShipwayError as error:
+        fact = error.fact.replace(f"{ASKED}.", f"{job.name}.").replace(ASKED, job.name)
+        raise ShipwayError(error.code, fact, error.hint) from error
 
 
 def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict[str, Beyond]]:
@@ -194,9 +201,7 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     return pl.DataFrame([*columns, error]), failed, beyond
 
 
-def find_beyond(
-    inputs: Sequence[InputColumn], frame: pl.DataFrame, x: NDArray[np.float64]
-) -> dict[str, Beyond]:
+def find_beyond(inputs: Sequence[InputColumn], frame: pl.DataFrame, x: NDArray[np.float64]) -> dict[str, Beyond]:
     """Return in how many rows a column is beyond what training saw of it: its range, or its texts."""
     found: dict[str, Beyond] = {}
     for place, column in enumerate(inputs):
@@ -251,6 +256,6 @@ def _write_tensor(series: pl.Series, column: InputColumn) -> NDArray[Any]:
 
 def _read_output(names: Sequence[str], values: NDArray[Any]) -> list[pl.Series]:
     """Return an output by the columns that it has in the result."""
-    if len(names) > 1 or values.ndim == 2 and values.shape[1] == 1:
+    if len(names) > 1 or (values.ndim == 2 and values.shape[1] == 1):
         return [pl.Series(name, np.ascontiguousarray(values[:, place])) for place, name in enumerate(names)]
     return [pl.Series(names[0], np.ascontiguousarray(values))]

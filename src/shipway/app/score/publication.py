@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipway.app.branch import keys_of
 from shipway.app.feature import write_parts
 from shipway.app.merge import AUDIT, offer_audit, stage_audit
 from shipway.app.progress import Watch

@@ -40,12 +40,14 @@ class Question:
     at: str = ""
 
 
-def list_instants(manifest: Manifest, at: str | None) -> set[str]:
-    """Return the columns that are instants where somebody brings them."""
+def list_instants(project: Project, manifest: Manifest, at: str | None) -> set[str]:
+    """Return the columns that are instants where somebody brings them: those that features and the model ask by."""
     named = set[str]() if at is None else {at}
-    features = manifest.features
+    features, model = manifest.features, project.registry.models.get(manifest.model)
     if features is None:
         return named
+    if at is None and model is not None:
+        named.update(own_columns(model.at))
     return named | {name for name, kind in features.schema.get(features.spine, {}).items() if kind == "instant"}
 
 
@@ -147,9 +149,7 @@ class _Tally:
             self.rows += len(found)
 
 
-def _find_instant(
-    project: Project, manifest: Manifest, features: KeyedFeatures, rows: Rows, at: str | None
-) -> Expr:
+def _find_instant(project: Project, manifest: Manifest, features: KeyedFeatures, rows: Rows, at: str | None) -> Expr:
     there = rows.snapshot.columns
     if at is not None:
         if at in there:

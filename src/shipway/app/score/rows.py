@@ -1,4 +1,4 @@
-"""The rows that are scored: a table of the lake, a raw input, a file, or the answer to a question, each as a snapshot."""
+"""The rows that are scored: a table of the lake, a raw input, a file, or the answer to a question; each a snapshot."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -66,7 +66,9 @@ def find_rows(workspace: Workspace, on: str, commit: Commit | None, instants: Co
         return Rows("a question", _keep(workspace, iter([_answer(workspace, on, tables)]), instants))
     path = Path(on)
     if path.suffix or path.exists():
-        return Rows(path.name, _keep(workspace, _read(workspace, Raw(name=path.stem, uri=str(path.absolute()))), instants))
+        return Rows(
+            path.name, _keep(workspace, _read(workspace, Raw(name=path.stem, uri=str(path.absolute()))), instants)
+        )
     known = [*tables, *project.config.raw]
     raise ShipwayError("SW-104", f"there is no table, raw input or file {on!r}", did_you_mean(on, known))
 

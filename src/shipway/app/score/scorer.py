@@ -52,10 +52,7 @@ def find_bundle(state: State, ref: str) -> str:
     if name not in state.models:
         known = [*state.models, *state.services]
         raise ShipwayError("SW-104", f"there is no model or service {name!r}", did_you_mean(name, known))
-    if at:
-        versions = [find_version(state, ref)]
-    else:
-        versions = state.models[name]
+    versions = [find_version(state, ref)] if at else state.models[name]
     bundles = [version.bundle for version in versions if version.bundle is not None]
     if not bundles:
         said = f"{ref} has no bundle" if at else f"no version of {name} has a bundle"

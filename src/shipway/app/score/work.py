@@ -49,6 +49,7 @@ def make_job(workspace: Workspace, scorer: Scorer, rows: Rows, question: Questio
     config = workspace.project.config
     memory_bytes = parse_size(config.resources.memory) if config.resources.memory else 0
     job = Job(
+        name=rows.name,
         store=Store(workspace.folder, config.storage.files),
         question=question,
         snapshot=rows.snapshot,
