@@ -38,6 +38,8 @@ def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, do
         words += ["--files", files]
     if online := project.config.online.uri:
         words += ["--online", online]
+    if providers := project.config.resources.providers:
+        words += ["--providers", ",".join(providers)]
     if replay:
         words.append("--replay")
     sys.stdout.flush()

@@ -1,5 +1,6 @@
 """The ports of model libraries: a format turns an estimator into bytes and back, a runtime runs the portable form."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,14 +95,17 @@ class Runtime(Protocol):
         ...
 
 
-def open_runtime(name: str, *, threads: int = 1) -> Runtime:
+def open_runtime(name: str, *, threads: int = 1, providers: Sequence[str] = ()) -> Runtime:
     """Return the runtime that a manifest names.
 
     Args:
         name: such as `onnx`.
         threads: how many threads one prediction may use.
+        providers: what runs graphs, in order of preference (`resources.providers`); native forms have none.
 
     Raises:
-        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed.
+        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed, SW-703 for
+            an execution provider that is not there.
     """
-    return load_adapter(f"runtime.{name}")(threads=threads)
+    chosen = {"providers": tuple(providers)} if providers and name == "onnx" else {}
+    return load_adapter(f"runtime.{name}")(threads=threads, **chosen)

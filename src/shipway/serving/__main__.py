@@ -26,6 +26,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    parser.add_argument("--providers", default="", help="what runs ONNX models, in order of preference: cuda,cpu")
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
@@ -37,6 +38,7 @@ def main(words: Sequence[str] | None = None) -> int:
             watch_stdin=given.watch_stdin,
             files=given.files,
             online=given.online,
+            providers=tuple(name for name in given.providers.split(",") if name),
         )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

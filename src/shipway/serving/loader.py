@@ -1,6 +1,7 @@
 """From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -26,7 +27,14 @@ class Loader:
     """Loads what routings name; one thread at a time may call it."""
 
     def __init__(
-        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+        self,
+        state: Path,
+        writer: LogWriter,
+        *,
+        files: str = "",
+        online: str = "",
+        replay: bool = False,
+        providers: Sequence[str] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -37,10 +45,14 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            providers: what runs ONNX models, in order of preference.
         """
         self._state = state
         self._replay = replay
         self._online = online
+        self._open_runtime = partial(open_runtime, providers=tuple(providers))
+        if providers:
+            self._open_runtime("onnx")  # one that is not there is refused at once, and not with the first bundle
         self._writer = writer
         self._blobs: Blobs = open_blobs(state, files)
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
@@ -107,7 +119,7 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
-        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, self._open_runtime)
         self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -60,6 +61,7 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    providers: Sequence[str] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -73,10 +75,12 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        providers: what runs ONNX models, in order of preference, such as `cuda` and `cpu`.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
-            it, SW-701 if a library is not installed, SW-801 if the address is taken.
+            it, SW-701 if a library is not installed, SW-703 if an execution provider is not there,
+            SW-801 if the address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
@@ -96,7 +100,7 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay)
+        loader = Loader(state, writer, files=files, online=online, replay=replay, providers=providers)
         web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
 
 

@@ -74,6 +74,7 @@ class Job:
         blank: the same without rows.
         streams: those tables in memory; None where they do not fit.
         memory_bytes: how much memory who scores may take where they do not.
+        providers: what runs the model, in order of preference; the CPU where there is none.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Job:
     blank: Mapping[str, pl.DataFrame] = field(default_factory=dict[str, pl.DataFrame])
     streams: Mapping[str, pl.DataFrame] | None = None
     memory_bytes: int = 0
+    providers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +186,7 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
         tensors: dict[str, NDArray[Any]] = {MATRIX: x}
     else:
         tensors = {column.name: _write_tensor(frame[column.name], column) for column in manifest.inputs}
-    predictor = open_runtime(manifest.runtime, threads=THREADS).load(job.model)
+    predictor = open_runtime(manifest.runtime, threads=THREADS, providers=job.providers).load(job.model)
     # A graph is not asked about nothing: some have a shape that needs a row.
     found = predictor.infer(tensors) if frame.height else {}
     columns: list[pl.Series] = []

@@ -1,6 +1,7 @@
 """Which version scores: one by its name, or the one that a service answers with; and what it is made of."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -86,7 +87,8 @@ def open_scorer(workspace: Workspace, ref: str) -> Scorer:
         raise ShipwayError("SW-606", fact, "install a newer shipway here")
     files = {path: blobs.get(name) for path, name in manifest.files.items()}
     sums = write_checksums({**manifest.files, MANIFEST: digest})
-    damage = verify_bundle({**files, MANIFEST: content, CHECKSUMS: sums}, open_runtime, digest=digest)
+    runtime = partial(open_runtime, providers=workspace.project.config.resources.providers)
+    damage = verify_bundle({**files, MANIFEST: content, CHECKSUMS: sums}, runtime, digest=digest)
     if damage:
         raise ShipwayError("SW-502", f"bundle {digest[:12]}: {damage[0]}", "make it again: shipway run --force")
     return Scorer(digest, manifest, files[manifest.served])

@@ -57,6 +57,7 @@ def make_job(workspace: Workspace, scorer: Scorer, rows: Rows, question: Questio
         bundle=scorer.digest,
         model=scorer.model,
         memory_bytes=memory_bytes,
+        providers=config.resources.providers,
     )
     if question.plan is not None:
         columns = stream_columns(question.plan)
@@ -87,6 +88,7 @@ def score_rows(runner: Runner, job: Job, *, name: str) -> list[Artifact]:
         "plan": None if question.plan is None else digest_value(describe_plan(question.plan)),
         "key": list(question.key),
         "at": question.at,
+        "providers": list(job.providers),
     }
     spans = list(cut_rows(job.snapshot.rows, size_spans(job)))
 
