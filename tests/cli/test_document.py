@@ -49,5 +49,5 @@ def test_everything_but_instants_is_as_it_was(ran_shop):
     (labels,) = (each for each in detail.evidence if each.check == "label_maturity")
     assert make_document(labels)["facts"].pop("judged_at") == "2025-01-01T00:00:00Z"
     others = [each for each in detail.evidence if each is not labels]
-    for part in (*others, *detail.verdicts, *detail.bundle.inputs, detail.bundle.views, detail.bundle.parity):
+    for part in (*others, *detail.verdicts, *detail.bundle.inputs, detail.bundle.keyed.views, detail.bundle.parity):
         assert msgspec.json.encode(make_document(part)) == msgspec.json.encode(part)

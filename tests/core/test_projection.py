@@ -16,6 +16,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
 from shipway.core.ledger import GENESIS, Entry, seal
 from shipway.core.projection import State, fold
+from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
 
 names = st.sampled_from(["a", "b"])
 numbers = st.integers(1, 3)
@@ -40,6 +41,26 @@ anything: st.SearchStrategy[Body] = st.one_of(
     st.builds(bodies.VerdictGiven, verdict=verdicts),
     st.builds(bodies.VersionOpened, model=names, number=numbers, key=names, cut=numbers),
     st.builds(bodies.VersionRegistered, model=names, number=numbers, bundle=names),
+    st.builds(VersionApproved, model=names, number=numbers, bundle=names, by=names, reason=names),
+    st.builds(VersionRetired, model=names, number=numbers, by=names, reason=names),
+    st.builds(VersionRestored, model=names, number=numbers, by=names, reason=names),
+    st.builds(
+        VersionTagged,
+        model=names,
+        number=numbers,
+        tags=st.dictionaries(names, st.one_of(st.none(), names)),
+        note=names,
+        by=names,
+    ),
+    st.builds(
+        AliasMoved,
+        model=names,
+        alias=names,
+        before=st.none(),
+        number=st.one_of(st.none(), numbers),
+        by=names,
+        reason=names,
+    ),
     st.builds(bodies.LeakRefused, leak=names, column=names, features=numbers, rows=numbers, of=numbers, example=names),
     st.builds(bodies.LeakLifted, leak=names, reason=names),
 )

@@ -11,10 +11,12 @@ from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.check import Evidence
+from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import ScoreState, State, VersionState
-from shipway.delivery.bundle import write_checksums
+from shipway.core.signature import SIGNATURE
+from shipway.core.standing import resolve_alias
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -60,7 +62,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
 
     Args:
         project: whose.
-        ref: the version, as `model@number`; a model's name alone is its newest version.
+        ref: the version, as `model@number` or `model@alias`; a model's name alone is its newest version.
 
     Raises:
         ShipwayError: SW-104 if there is no such version, SW-605 if its bundle is damaged.
@@ -78,28 +80,41 @@ def show_model(project: Project, ref: str) -> VersionDetail:
     )
 
 
-def find_version(state: State, ref: str) -> VersionState:
-    """Return the version a reference names, the newest where it names only a model; SW-104 if there is none."""
-    name, _, number = ref.partition("@")
+def list_model(state: State, name: str) -> list[VersionState]:
+    """Return every version of a model, oldest first; SW-104 where there is none."""
     if name not in state.models:
         raise ShipwayError("SW-104", f"there is no version of a model {name!r}", did_you_mean(name, state.models))
-    if not number:
-        return state.models[name][-1]
-    version = state.version(name, int(number)) if number.isdecimal() else None
-    if version is None:
-        there = ", ".join(f"{name}@{each.number}" for each in state.models[name])
+    return state.models[name]
+
+
+def find_version(state: State, ref: str) -> VersionState:
+    """Return the version a reference names: by its number, by an alias, or the newest where it names only a model.
+
+    Raises:
+        ShipwayError: SW-104 if there is none.
+    """
+    name, _, said = ref.partition("@")
+    versions = list_model(state, name)
+    if not said:
+        return versions[-1]
+    numbers = [each.number for each in versions]
+    if not said.isdecimal():
+        return versions[numbers.index(resolve_alias(state.aliases.get(name, {}), name, said, numbers))]
+    if int(said) not in numbers:
+        there = ", ".join(each.ref for each in versions)
         raise ShipwayError("SW-104", f"there is no version {ref!r}", f"there is {there}")
-    return version
+    return versions[numbers.index(int(said))]
 
 
 def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
     """Write the bundle of a version into a folder and read it back.
 
-    The folder is whole or absent: files are written beside it and moved there in one step.
+    The folder is whole or absent: files are written beside it and moved there in one step. The signature of a
+    bundle that is signed lies beside its content.
 
     Args:
         project: whose.
-        ref: the version, as `model@number`; a model's name alone is its newest version.
+        ref: the version, as `model@number` or `model@alias`; a model's name alone is its newest version.
         folder: where to; it must be empty or absent.
 
     Raises:
@@ -109,24 +124,35 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
     """
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
-        if version.bundle is None:
-            raise ShipwayError(
-                "SW-404",
-                f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
-                f"shipway models show {version.model}@{version.number} says why",
-            )
-        manifest = _read_manifest(workspace, version.bundle)
-        digests = {**manifest.files, MANIFEST: version.bundle}
-        contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
-    contents[CHECKSUMS] = write_checksums(digests)
+        bundle, contents = read_contents(workspace, version)
+        if version.signature:
+            contents[SIGNATURE] = workspace.blobs.get(version.signature)
     with stage_target(folder) as staged:
         for path, content in contents.items():
             write_atomic(staged / path, content)
-        _verify(staged, version.bundle)
+        _verify(staged, bundle)
     size = sum(len(content) for content in contents.values())
-    return ExportedBundle(
-        path=str(folder.absolute()), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size
-    )
+    return ExportedBundle(path=str(folder.absolute()), bundle=bundle, files=tuple(sorted(contents)), size_bytes=size)
+
+
+def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dict[str, bytes]]:
+    """Return the digest of a version's bundle, and every file of it by its path.
+
+    Raises:
+        ShipwayError: SW-404 if it has no bundle because a gate did not pass, SW-605 if a file is lost or damaged,
+            SW-606 if a newer shipway wrote it.
+    """
+    if version.bundle is None:
+        raise ShipwayError(
+            "SW-404",
+            f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
+            f"shipway models show {version.model}@{version.number} says why",
+        )
+    manifest = _read_manifest(workspace, version.bundle)
+    digests = {**manifest.files, MANIFEST: version.bundle}
+    contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
+    contents[CHECKSUMS] = write_checksums(digests)
+    return version.bundle, contents
 
 
 def _verify(folder: Path, bundle: str) -> None:

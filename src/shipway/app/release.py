@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from shipway.app.signing import require_signature
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Ref
 from shipway.core.body import (
@@ -19,7 +20,7 @@ from shipway.core.body import (
     VersionRegistered,
 )
 from shipway.core.bundle import Manifest
-from shipway.core.config import ServiceSection
+from shipway.core.config import ModelSection, ServiceSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
 from shipway.core.projection import ServiceState, State, VersionState
@@ -57,13 +58,16 @@ def open_service(workspace: Workspace, name: str, number: int, at: int) -> Servi
         at: domain time, microseconds since 1970 UTC.
 
     Raises:
-        ShipwayError: SW-104 for a service or version there is not, SW-804 for a version without a bundle.
+        ShipwayError: SW-104 for a service or version there is not, SW-804 for a version without a bundle, SW-406 for
+            one that lacks approvals, SW-407 for one that is retired.
     """
     section = section_of(workspace, name)
     with deciding(workspace) as state:
         if name in state.services:
             return state.services[name]
-        variant = variant_of(workspace, _find(state, section.model, number))
+        version = _find(state, section.model, number)
+        variant = variant_of(workspace, version)
+        _refuse_version(workspace, version)
         body = ServiceOpened(service=name, model=section.model, variant=variant, at=at)
         return workspace.remember((f"service:{name}", body)).services[name]
 
@@ -80,16 +84,19 @@ def start_release(workspace: Workspace, name: str, number: int, at: int, *, onli
 
     Raises:
         ShipwayError: SW-104 for a service or version there is not; SW-804 for a service that is not open, while another
-            version walks, and for a version that has no bundle, answers already, or was taken back before.
+            version walks, and for a version that has no bundle, answers already, or was taken back before; SW-406 for
+            one that lacks approvals, SW-407 for one that is retired.
     """
     section = section_of(workspace, name)
     with deciding(workspace) as state:
         service = _opened(state, name)
-        candidate = variant_of(workspace, _find(state, service.model, number), online)
+        version = _find(state, service.model, number)
+        candidate = variant_of(workspace, version, online)
         walking = service.walking
         if walking is not None and walking.candidate == candidate:
             return service
         _refuse_start(service, number)
+        _refuse_version(workspace, version)
         return workspace.remember(_started(service, section, candidate, at)).services[name]
 
 
@@ -114,6 +121,7 @@ def release_feed(workspace: Workspace, name: str, at: int, online: str) -> Servi
         stable = _find(state, service.model, service.stable.version)
         version, bodies = derive_version(workspace, state, stable, online)
         _refuse_start(service, version.number)
+        _refuse_version(workspace, version)
         candidate = variant_of(workspace, version, online)
         return workspace.remember(*bodies, _started(service, section, candidate, at)).services[name]
 
@@ -210,16 +218,25 @@ def derive_version(
     return version, [(subject, body) for body in bodies]
 
 
-def next_version(state: State, service: ServiceState, at: int) -> VersionState | None:
+def next_version(
+    state: State, service: ServiceState, at: int, section: ModelSection | None = None
+) -> VersionState | None:
     """Return the newest version that a service could be released to by itself, None where there is none.
 
-    It is newer than the stable one, has a bundle, learned from nothing known later than now, and was never tried.
+    It is newer than the stable one, has a bundle, learned from nothing known later than now, was never tried, is in
+    use, and has the approvals that its model asks for.
+
+    Args:
+        state: what is known.
+        service: the service.
+        at: domain time, microseconds since 1970 UTC.
+        section: what shipway.toml says of its model; no approvals are asked for where None.
     """
     tried = {release.candidate.version for release in service.releases}
     found = [
         version
         for version in state.models.get(service.model, [])
-        if version.bundle is not None
+        if is_ready(version, section)
         and version.number > service.stable.version
         and version.cut <= at
         and version.number not in tried
@@ -227,11 +244,29 @@ def next_version(state: State, service: ServiceState, at: int) -> VersionState |
     return found[-1] if found else None
 
 
+def is_ready(version: VersionState, section: ModelSection | None) -> bool:
+    """Tell whether a version has a bundle, the approvals its model asks for, and was not retired."""
+    retired = version.standing.retired is not None
+    return version.bundle is not None and not retired and _missing_approvals(version, section) <= 0
+
+
+def model_section_of(workspace: Workspace, model: str) -> ModelSection | None:
+    """Return what shipway.toml says of a model; None where it says nothing of it any more."""
+    return workspace.project.config.models.get(model)
+
+
 def variant_of(workspace: Workspace, version: VersionState, online: str | None = None) -> Variant:
-    """Return a version as it stands behind a service, reading the store of its views unless another is named."""
+    """Return a version as it stands behind a service, reading the store of its views unless another is named.
+
+    Raises:
+        ShipwayError: as `manifest_of`; SW-511, SW-512 or SW-513 if the project asks for signatures and this bundle has
+            none that counts.
+    """
     manifest = manifest_of(workspace, version)
+    require_signature(workspace, version)
     store = online or manifest.keyed.make_layout().namespace
-    return Variant(version=version.number, bundle=version.bundle or manifest.digest, online=store)
+    bundle = version.bundle or manifest.digest
+    return Variant(version=version.number, bundle=bundle, online=store, signature=version.signature)
 
 
 def manifest_of(workspace: Workspace, version: VersionState) -> Manifest:
@@ -294,6 +329,26 @@ def _refuse_start(service: ServiceState, number: int) -> None:
                 f"{ref} was taken back before: {release.reason}",
                 "mend that, and release the version which shipway run makes then",
             )
+
+
+def _refuse_version(workspace: Workspace, version: VersionState) -> None:
+    """Refuse to release a version that is retired, or that too few people have approved as the bundle it has."""
+    word, section = version.standing.retired, model_section_of(workspace, version.model)
+    if word is not None:
+        hint = f"shipway models restore {version.ref} --reason WHY takes it back into use"
+        raise ShipwayError("SW-407", f"{version.ref} was retired by {word.by}: {word.said}", hint)
+    missing = _missing_approvals(version, section)
+    if section is not None and missing > 0:
+        who = f" of {', '.join(section.approvers)}" if section.approvers else ""
+        given = section.approvals - missing
+        fact = f"{version.ref} has {given} of the {section.approvals} approvals{who} that a release asks for"
+        raise ShipwayError("SW-406", fact, f"shipway models approve {version.ref} --by NAME --reason WHY")
+
+
+def _missing_approvals(version: VersionState, section: ModelSection | None) -> int:
+    if section is None:
+        return 0
+    return section.approvals - len(version.standing.approvals_of(version.bundle, section.approvers))
 
 
 def _opened(state: State, name: str) -> ServiceState:

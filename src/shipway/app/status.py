@@ -12,6 +12,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, recall_admission, subject_of
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.projection import OverrideState, RunState, ScoreState, State, VersionState
+from shipway.core.standing import Approval, Word
 from shipway.core.table import MAIN, Commit
 from shipway.infra.branch import Branches
 from shipway.kit.file import lock_holder
@@ -34,6 +35,12 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
         registered_at: since when it may be released, microseconds since 1970 UTC.
         metrics: check name to value, low and high, for what was measured on at least a row.
         overrides: those by right of which it was trained on data that a gate did not pass.
+        aliases: names that point at it.
+        serving: the services that route to it, with its share of their requests.
+        approvals: those of the bundle it has, one a person.
+        retired: who took it out of use, and why; None where it is in use.
+        tags: tag to value.
+        notes: what people wrote on it.
     """
 
     ref: str
@@ -46,6 +53,12 @@ class VersionLine(msgspec.Struct, frozen=True, kw_only=True):
     registered_at: int | None
     metrics: dict[str, tuple[float, float, float]]
     overrides: list[OverrideState] = []
+    aliases: list[str] = []
+    serving: dict[str, float] = {}
+    approvals: list[Approval] = []
+    retired: Word | None = None
+    tags: dict[str, str] = {}
+    notes: list[Word] = []
 
 
 class TaskLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +128,6 @@ def read_status(project: Project) -> Status:
         lost = find_loss(workspace)
         commits = _read_branches(workspace)
         holder = lock_holder(workspace.folder / "run.lock")
-        scores = list(state.scores.values())
     main, waiting = commits.get(MAIN), commits.get(INGEST)
     asked = [recall_admission(state, commit.data) for commit in (main, waiting) if commit is not None]
     standing = dict.fromkeys(override.id for admission in asked for override in admission.overrides)
@@ -139,7 +151,7 @@ def read_status(project: Project) -> Status:
         services=list_services(project, state),
         tasks=_unfinished(state, running=holder is not None),
         streams=list_streams(project),
-        scores=scores,
+        scores=list(state.scores.values()),
     )
 
 
@@ -151,7 +163,7 @@ def verdicts_on_data(state: State, commit: Commit | None) -> list[Verdict]:
 def line_of(state: State, version: VersionState) -> VersionLine:
     """Return a version in a line."""
     return VersionLine(
-        ref=f"{version.model}@{version.number}",
+        ref=version.ref,
         model=version.model,
         number=version.number,
         cut=version.cut,
@@ -161,6 +173,12 @@ def line_of(state: State, version: VersionState) -> VersionLine:
         registered_at=version.registered_at,
         metrics={name: (e.value, e.low, e.high) for name, e in version.evidence.items() if e.n},
         overrides=[state.overrides[name] for name in version.overrides],
+        aliases=state.aliases_of(version.model, version.number),
+        serving=state.serving(version.model, version.number),
+        approvals=version.standing.approvals_of(version.bundle),
+        retired=version.standing.retired,
+        tags=version.standing.tags,
+        notes=version.standing.notes,
     )
 
 

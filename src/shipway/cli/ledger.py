@@ -13,6 +13,7 @@ from shipway.cli.render import Console, show_facts, show_table, word, write_inst
 from shipway.core import body as bodies
 from shipway.core.body import Body
 from shipway.core.error import ShipwayError
+from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
 
 app = App(
     name="ledger",
@@ -127,6 +128,10 @@ def _say(body: Body) -> str:
             return f"version {body.number}"
         case bodies.VersionRegistered():
             return f"bundle {body.bundle[:12]}"
+        case AliasMoved() | VersionApproved() | VersionRetired() | VersionRestored() | VersionTagged():
+            return body.said
+        case bodies.BundleSigned():
+            return f"bundle {body.bundle[:12]} by key {body.key[:12]}"
         case bodies.LeakRefused():
             return f"{body.column}: {body.rows:,} of {body.of:,} rows; {body.example}"
         case bodies.ServiceOpened():

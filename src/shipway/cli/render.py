@@ -35,6 +35,7 @@ STYLES: Final = {
     "note": "yellow",
     "overridden": "bold yellow",
     "revoked": "bold yellow",
+    "retired": "yellow",
     "interrupted": "yellow",
     "unchanged": "dim",
     "none": "dim",

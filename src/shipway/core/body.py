@@ -13,6 +13,7 @@ from shipway.core.override import Override
 from shipway.core.release import ReleaseOutcome
 from shipway.core.score import Score
 from shipway.core.service import Step, Variant
+from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
 from shipway.kit.canonical import canonical_json
 
 
@@ -149,6 +150,24 @@ class VersionRegistered(msgspec.Struct, frozen=True, kw_only=True, tag="version-
     model: str
     number: int
     bundle: str
+
+
+class BundleSigned(msgspec.Struct, frozen=True, kw_only=True, tag="bundle-signed"):
+    """A person signed a version's bundle; the signature takes the place of one before it.
+
+    Attributes:
+        model: the model's name.
+        number: the version's.
+        bundle: what was signed.
+        signature: digest of the signature.
+        key: name of the key, the SHA-256 of its public half in PEM.
+    """
+
+    model: str
+    number: int
+    bundle: str
+    signature: str
+    key: str
 
 
 class LeakRefused(msgspec.Struct, frozen=True, kw_only=True, tag="leak-refused"):
@@ -294,6 +313,12 @@ Body: TypeAlias = (
     | OverrideCarried
     | VersionOpened
     | VersionRegistered
+    | VersionApproved
+    | VersionRetired
+    | VersionRestored
+    | VersionTagged
+    | AliasMoved
+    | BundleSigned
     | LeakRefused
     | LeakLifted
     | ServiceOpened

@@ -10,7 +10,9 @@ import msgspec
 from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
+from shipway.core.security import SecuritySection
 from shipway.core.service import Step
+from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
@@ -41,10 +43,14 @@ class ModelSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     Attributes:
         cuts: one version is trained for each, on what was known then.
         test: from and to (exclusive): the predictions that versions are evaluated on.
+        approvals: how many people have to approve a version before it is released; 0 for none.
+        approvers: whose approvals count, by name; anybody's where empty.
     """
 
     cuts: tuple[dt.datetime, ...]
     test: tuple[dt.datetime, dt.datetime]
+    approvals: Annotated[int, msgspec.Meta(ge=0)] = 0
+    approvers: tuple[str, ...] = ()
 
 
 class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +157,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         storage: where files and the data's history are kept, if not in the project's folder of state.
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
+        serving: what a server takes, from whom, and how it ends.
+        security: whom the project trusts.
     """
 
     project: ProjectSection
@@ -162,6 +170,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     storage: StorageSection = StorageSection()
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
+    serving: ServingSection = ServingSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -194,6 +204,7 @@ def read_config(data: dict[str, Any]) -> Config:
     check_storage(config.storage)
     _check_resources(config.resources)
     check_online(config.online)
+    check_serving(config.serving)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
@@ -230,7 +241,7 @@ def _check_quoted(data: dict[str, Any]) -> None:
     places = [("project.at", _section(data, "project").get("at"))]
     for model in models:
         section = _section(models, model)
-        places += [(f"models.{model}.{field}", section.get(field)) for field in get_type_hints(ModelSection)]
+        places += [(f"models.{model}.{field}", section.get(field)) for field in ("cuts", "test")]
     for place, value in places:
         for moment in cast("list[object]", value) if isinstance(value, list) else [value]:
             if isinstance(moment, str):
@@ -277,6 +288,13 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
             "SW-102",
             f"shipway.toml: models.{name} has a cut later than project.at",
             "nothing can be learned that is not known at the run's domain time: cut no later, or move project.at",
+        )
+    people = len(set(section.approvers))
+    if section.approvers and people < section.approvals:
+        raise ShipwayError(
+            "SW-102",
+            f"shipway.toml: models.{name} asks for {section.approvals} approvals of {people} people",
+            "name as many approvers, or ask for fewer approvals",
         )
     if any(instant_of(cut, zone) > start for cut in section.cuts):
         raise ShipwayError(
@@ -341,6 +359,8 @@ def _hint(data: dict[str, Any]) -> str:
         "resources": ResourceSection,
         "storage": StorageSection,
         "online": OnlineSection,
+        "serving": ServingSection,
+        "security": SecuritySection,
     }
     known = list(get_type_hints(Config))
     for name in data:

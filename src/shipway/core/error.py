@@ -42,9 +42,16 @@ CODES: Final[dict[str, str]] = {
     "SW-403": "check cannot be measured",
     "SW-404": "gate did not pass",
     "SW-405": "override is refused",
+    "SW-406": "version is not approved",
+    "SW-407": "version is retired or in use",
+    "SW-408": "alias moved meanwhile",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
+    "SW-511": "bundle is not signed",
+    "SW-512": "signature is not of this bundle",
+    "SW-513": "bundle is signed by another key",
+    "SW-514": "key cannot be used",
     # storage and processes
     "SW-601": "disk is full",
     "SW-602": "folder cannot be written",

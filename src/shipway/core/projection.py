@@ -14,9 +14,21 @@ from shipway.core.override import Override
 from shipway.core.release import Release, routing_of
 from shipway.core.score import Score
 from shipway.core.service import Routing, Variant
+from shipway.core.standing import (
+    AliasMove,
+    AliasMoved,
+    Standing,
+    VersionApproved,
+    VersionRestored,
+    VersionRetired,
+    VersionTagged,
+    apply_saying,
+    point_of,
+)
+from shipway.core.tenure import Share, list_tenures
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 6
+LAYOUT = 8
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -55,7 +67,8 @@ class OverrideState(msgspec.Struct, kw_only=True):
 class VersionState(msgspec.Struct, kw_only=True):
     """One version of a model: how it was made, what its gate said, and whether it may be released.
 
-    `overrides` are the ids of those by right of which it was trained.
+    `overrides` are the ids of those by right of which it was trained, `signature` is the digest of its bundle's,
+    `signed_by` names the key that is by, and `standing` is what people said of it since.
     """
 
     model: str
@@ -68,7 +81,15 @@ class VersionState(msgspec.Struct, kw_only=True):
     evidence: dict[str, Evidence] = {}
     bundle: str | None = None
     registered_at: int | None = None
+    signature: str = ""
+    signed_by: str = ""
     overrides: list[str] = []
+    standing: Standing = msgspec.field(default_factory=Standing)
+
+    @property
+    def ref(self) -> str:
+        """Return what people call the version, as `model@number`."""
+        return f"{self.model}@{self.number}"
 
     @property
     def subject(self) -> str:
@@ -113,6 +134,7 @@ class ServiceState(msgspec.Struct, kw_only=True):
         opened_at: domain time of its first version.
         release: id of the release that walks; None where none does.
         history: domain time from which on each version was the stable one.
+        shares: which versions answered how much, from each change on.
         releases: every release, in order.
         judgements: subject (a release's step, or the service) to the verdicts on it, in order.
         retrains: every retrain, in order.
@@ -125,6 +147,7 @@ class ServiceState(msgspec.Struct, kw_only=True):
     opened_at: int
     release: str | None = None
     history: list[tuple[int, int]] = []
+    shares: list[Share] = []
     releases: list[Release] = []
     judgements: dict[str, list[Judgement]] = {}
     retrains: list[RetrainState] = []
@@ -165,6 +188,7 @@ class State(msgspec.Struct, kw_only=True):
         verdicts: subject to gate name to the newest verdict.
         evidence: subject to check name to the newest evidence.
         models: model name to its versions in order.
+        aliases: model name to each name of its versions, with its moves in order.
         leaks: leak name to what became of it.
         services: service name to what was decided about it.
         overrides: id to every override that was ever given.
@@ -179,6 +203,7 @@ class State(msgspec.Struct, kw_only=True):
     verdicts: dict[str, dict[str, Verdict]] = {}
     evidence: dict[str, dict[str, Evidence]] = {}
     models: dict[str, list[VersionState]] = {}
+    aliases: dict[str, dict[str, list[AliasMove]]] = {}
     leaks: dict[str, LeakState] = {}
     services: dict[str, ServiceState] = {}
     overrides: dict[str, OverrideState] = {}
@@ -193,6 +218,20 @@ class State(msgspec.Struct, kw_only=True):
         """Return one version of a model, or None."""
         found = [v for v in self.models.get(model, []) if v.number == number]
         return found[0] if found else None
+
+    def aliases_of(self, model: str, number: int) -> list[str]:
+        """Return the names that point at a version now, in the order of the alphabet."""
+        return sorted(name for name, moves in self.aliases.get(model, {}).items() if point_of(moves) == number)
+
+    def serving(self, model: str, number: int) -> dict[str, float]:
+        """Return the services that route to a version now, each with the share of its requests that it answers."""
+        lasting = (
+            tenure
+            for service in self.services.values()
+            if service.model == model
+            for tenure in list_tenures(service.name, service.shares)
+        )
+        return {each.service: each.weight for each in lasting if each.number == number and each.ended_at is None}
 
 
 def fold(state: State, entries: Iterable[Entry]) -> State:
@@ -246,6 +285,15 @@ def _apply(state: State, entry: Entry) -> None:
             version = state.version(body.model, body.number)
             if version is not None:
                 version.bundle, version.registered_at = body.bundle, entry.at
+        case VersionApproved() | VersionRetired() | VersionRestored() | VersionTagged():
+            version = state.version(body.model, body.number)
+            if version is not None:
+                apply_saying(version.standing, body, entry.at)
+        case AliasMoved():
+            move = AliasMove(at=entry.at, number=body.number, by=body.by, reason=body.reason)
+            state.aliases.setdefault(body.model, {}).setdefault(body.alias, []).append(move)
+        case bodies.BundleSigned():
+            _keep_signature(state, body, entry.seq)
         case bodies.LeakRefused():
             state.leaks.setdefault(body.leak, LeakState(name=body.leak)).refusals[body.column] = body
         case bodies.LeakLifted():
@@ -257,6 +305,7 @@ def _apply(state: State, entry: Entry) -> None:
                 stable=body.variant,
                 opened_at=body.at,
                 history=[(body.at, body.variant.version)],
+                shares=[Share(at=body.at, stable=body.variant.version, reason="opened")],
                 token=entry.seq,
             )
         case bodies.ReleaseStarted():
@@ -275,6 +324,20 @@ def _apply(state: State, entry: Entry) -> None:
             state.scores[place] = ScoreState(score=body.score, at=entry.at)
 
 
+def _keep_signature(state: State, body: bodies.BundleSigned, seq: int) -> None:
+    """Keep a signature with its version, and with every variant of its bundle that answers or walks."""
+    version = state.version(body.model, body.number)
+    if version is not None and version.bundle == body.bundle:
+        version.signature, version.signed_by = body.signature, body.key
+    for service in state.services.values():
+        if service.stable.bundle == body.bundle:
+            service.stable, service.token = msgspec.structs.replace(service.stable, signature=body.signature), seq
+        release = service.walking
+        if release is not None and release.candidate.bundle == body.bundle:
+            release.candidate = msgspec.structs.replace(release.candidate, signature=body.signature)
+            service.token = seq
+
+
 def _start_release(service: ServiceState, body: bodies.ReleaseStarted, seq: int) -> None:
     release = Release(
         id=body.release,
@@ -288,6 +351,7 @@ def _start_release(service: ServiceState, body: bodies.ReleaseStarted, seq: int)
     )
     service.releases.append(release)
     service.release, service.token = release.id, seq
+    service.shares.append(_share(service, release, body.at, f"release {release.id} began"))
 
 
 def _move_release(state: State, body: bodies.ReleaseMoved, seq: int) -> None:
@@ -301,6 +365,17 @@ def _move_release(state: State, body: bodies.ReleaseMoved, seq: int) -> None:
                 if body.outcome == "promoted":
                     service.stable = release.candidate
                     service.history.append((body.at, release.candidate.version))
+                service.shares.append(_share(service, release, body.at, body.reason))
+
+
+def _share(service: ServiceState, release: Release, at: int, reason: str) -> Share:
+    """Return who answers how much from an instant on, given a release that has just moved."""
+    if release.outcome != "walking":
+        return Share(at=at, stable=service.stable.version, release=release.id, reason=reason)
+    candidate, weight = release.candidate.version, release.weight
+    return Share(
+        at=at, stable=service.stable.version, candidate=candidate, weight=weight, release=release.id, reason=reason
+    )
 
 
 def _keep_judgement(state: State, judgement: Judgement) -> None:

@@ -46,7 +46,7 @@ def test_a_service_alone_is_its_newest_version_not_yet_tried(opened):
 @pytest.mark.parametrize(
     ("ref", "said"),
     [
-        ("desk@two", "SW-104 'two' is no version's number"),
+        ("desk@two", "SW-104 there is no version late@two"),
         ("dask@2", "SW-104 shipway.toml configures no service 'dask'"),
         ("desk@7", "SW-104 there is no version late@7"),
     ],

@@ -20,6 +20,7 @@ from shipway.app.score.scorer import open_scorer
 from shipway.app.score.work import make_job, size_spans
 from shipway.app.workspace import Workspace
 from shipway.core.body import RunFinished, RunStarted, TableScored, read_body
+from shipway.testing.fake.engine import HereEngine
 
 COMMAND = "import sys; from shipway.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
@@ -106,13 +107,25 @@ def test_what_scored_what_into_where_is_remembered_once(shop):
     ]
 
 
+def test_those_who_cannot_read_this_machine_are_sent_what_they_need(shop, whole, tmp_path, monkeypatch):
+    project = configure(shop.root, "8MB", '\n[compute]\nengine = "local"\nworkers = 2\naddress = "there"\n')
+    sent = []
+
+    class Apart(HereEngine):
+        def run(self, work, shared, tasks):
+            sent.append((set(shared.streams), [task.rows.height for task in tasks]))
+            return super().run(work, pickle.loads(pickle.dumps(shared)), tasks)
+
+    monkeypatch.setattr("shipway.app.score.work.load_engine", lambda compute: Apart())
+    score(project, "returned", "orders", to=tmp_path / "apart.parquet")
+    assert sum(rows for _, some in sent for rows in some) == 24_000
+    assert all(len(some) <= 2 and streams == {"orders"} for streams, some in sent)
+    assert pl.read_parquet(tmp_path / "apart.parquet").equals(whole)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("apart", [False, True])
-def test_processes_of_this_machine_score_the_same(shop, whole, tmp_path, monkeypatch, apart):
+def test_processes_of_this_machine_score_the_same(shop, whole, tmp_path):
     project = configure(shop.root, "24MB", '\n[compute]\nengine = "local"\nworkers = 2\n')
-    if apart:
-        # Those who cannot read this machine's files are sent the rows and the streams.
-        monkeypatch.setattr("shipway.app.score.work.is_apart", lambda workspace: True)
     made = score(project, "returned", "orders", to=tmp_path / "local.parquet")
-    assert made.partitions == 2
+    assert made.partitions > 1
     assert pl.read_parquet(tmp_path / "local.parquet").equals(whole)

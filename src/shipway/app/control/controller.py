@@ -14,6 +14,8 @@ from shipway.app.progress import Event, Watch, ignore
 from shipway.app.release import (
     Remembered,
     deciding,
+    is_ready,
+    model_section_of,
     next_version,
     open_service,
     release_feed,
@@ -158,7 +160,8 @@ def _take_step(controller: Controller, name: str, now: int) -> bool:
 def _open(controller: Controller, state: State, name: str, now: int) -> bool:
     """Open a service with a version of its model, if there is one yet that learned from nothing later than now."""
     model = section_of(controller.workspace, name).model
-    ready = [v for v in state.models.get(model, []) if v.bundle is not None and v.cut <= now]
+    asked = model_section_of(controller.workspace, model)
+    ready = [v for v in state.models.get(model, []) if is_ready(v, asked) and v.cut <= now]
     if not ready:
         return False
     version = ready[0 if controller.replaying else -1]
@@ -191,7 +194,7 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
 
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
     """Release the newest version that was never tried."""
-    version = next_version(state, service, now)
+    version = next_version(state, service, now, model_section_of(controller.workspace, service.model))
     if version is None:
         return False
     start_release(controller.workspace, service.name, version.number, now)
@@ -214,7 +217,7 @@ def _drill(controller: Controller, service: ServiceState, now: int) -> bool:
     try:
         release_feed(controller.workspace, service.name, now, f"{service.stable.online}{ending}")
     except ShipwayError as error:
-        if error.code != "SW-603":
+        if error.code not in ("SW-603", "SW-406"):
             raise
         _tell(controller, service.name, f"the release on a late feed waits: {error.fact}")
         return False
