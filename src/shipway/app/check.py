@@ -8,7 +8,7 @@ import msgspec
 from shipway.app.gate import data_gates
 from shipway.app.ingest import read_contents, tables_before
 from shipway.app.project import Project
-from shipway.app.status import INGEST
+from shipway.app.status import INGEST, is_admitted
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, ask_admission, find_overrides, subject_of
 from shipway.core.check import Evidence
@@ -127,7 +127,7 @@ def _read_data(workspace: Workspace, *, needed: bool) -> tuple[Commit | None, Co
             None if head is None else workspace.tables.get(head)
             for head in (workspace.tables.head(branch) for branch in (MAIN, INGEST))
         )
-    if main is not None and waiting is not None and main.data == waiting.data:
+    if main is not None and waiting is not None and is_admitted(workspace.tables.refs, waiting.id, main.id):
         waiting = None
     if needed and main is None and waiting is None:
         workspace.main_commit()

@@ -16,7 +16,7 @@ from shipway.core.check import Evidence
 from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
-from shipway.core.projection import State, VersionState
+from shipway.core.projection import ScoreState, State, VersionState
 from shipway.core.signature import SIGNATURE
 from shipway.core.standing import resolve_alias
 from shipway.delivery.verification import verify_bundle
@@ -33,12 +33,14 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
         evidence: what was measured.
         verdicts: what its gates said.
         bundle: the manifest of its bundle; None if it may not be released.
+        scores: tables and files that it scored last.
     """
 
     version: VersionLine
     evidence: list[Evidence]
     verdicts: list[Verdict]
     bundle: Manifest | None
+    scores: list[ScoreState] = []
 
 
 class ExportedBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +78,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
         bundle=manifest,
+        scores=[each for each in state.scores.values() if each.score.bundle == version.bundle],
     )
 
 

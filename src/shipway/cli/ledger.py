@@ -145,3 +145,7 @@ def _say(body: Body) -> str:
         case bodies.RetrainEnded():
             made = "no version" if body.number is None else f"version {body.number}"
             return f"{made}, {body.outcome}: {body.reason}"
+        case bodies.TableScored():
+            score = body.score
+            where = f"{score.into} on {score.branch}" if score.branch else score.into
+            return f"{score.rows:,} rows of {score.rows_of} into {where}, by bundle {score.bundle[:12]}"

@@ -47,6 +47,8 @@ def serve(
     words += list_words(project.config.serving, project.root)
     if grpc_port is not None:
         words += ["--grpc-port", str(grpc_port)]
+    if providers := project.config.resources.providers:
+        words += ["--providers", ",".join(providers)]
     for key in project.signers:
         words += ["--signer", str(key)]
     if replay:

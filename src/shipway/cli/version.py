@@ -18,6 +18,7 @@ from shipway.cli.render import (
     write_interval,
 )
 from shipway.core.bundle import Manifest
+from shipway.cli.score import show_scores
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
@@ -85,6 +86,9 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
         ("check", "measured", "rows", "clusters"),
         ((e.check, write_interval(e.value, e.low, e.high), f"{e.n:,}", f"{e.clusters:,}") for e in detail.evidence),
     )
+    if detail.scores:
+        console.print()
+        show_scores(console, detail.scores, timezone)
 
 
 def write_standing(line: VersionLine) -> Cell:

@@ -74,6 +74,7 @@ CODES: Final[dict[str, str]] = {
     # installation
     "SW-701": "an extra is not installed",
     "SW-702": "unknown adapter",
+    "SW-703": "execution provider is not there",
 }
 """Every code with what it stands for; codes are stable, the sentences may be improved."""
 

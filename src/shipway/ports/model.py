@@ -1,6 +1,6 @@
 """The ports of model libraries: a format turns an estimator into bytes and back, a runtime runs the portable form."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -98,23 +98,26 @@ class Runtime(Protocol):
         ...
 
 
-def open_runtime(name: str, *, threads: int = 1, unpickle: bool = False) -> Runtime:
+def open_runtime(name: str, *, threads: int = 1, unpickle: bool = False, providers: Sequence[str] = ()) -> Runtime:
     """Return the runtime that a manifest names.
 
     Args:
         name: such as `onnx`.
         threads: how many threads one prediction may use.
         unpickle: whether a runtime that runs code from the bytes may do so.
+        providers: what runs graphs, in order of preference (`resources.providers`); native forms have none.
 
     Raises:
-        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed.
+        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed, SW-703 for
+            an execution provider that is not there.
     """
-    return _open(f"runtime.{name}", threads, unpickle)
+    chosen = {"providers": tuple(providers)} if providers and name == "onnx" else {}
+    return _open(f"runtime.{name}", threads, unpickle, **chosen)
 
 
-def runtimes(*, unpickle: bool) -> Callable[[str], Runtime]:
-    """Return what opens runtimes by name, and whether it lets them run code from the bytes."""
-    return partial(open_runtime, unpickle=unpickle)
+def runtimes(*, unpickle: bool, providers: Sequence[str] = ()) -> Callable[[str], Runtime]:
+    """Return what opens runtimes by name; arguments as `open_runtime`."""
+    return partial(open_runtime, unpickle=unpickle, providers=tuple(providers))
 
 
 def open_format(name: str, *, threads: int = 1, unpickle: bool = False) -> ModelFormat:
@@ -122,11 +125,9 @@ def open_format(name: str, *, threads: int = 1, unpickle: bool = False) -> Model
     return _open(f"model.{name}", threads, unpickle)
 
 
-def _open(name: str, threads: int, unpickle: bool) -> Any:
+def _open(name: str, threads: int, unpickle: bool, **chosen: Any) -> Any:
     adapter = load_adapter(name)
     # Only what runs code has to be told whether it may.
-    return (
-        adapter(threads=threads, unpickle=unpickle)
-        if getattr(adapter, "runs_code", False)
-        else adapter(threads=threads)
-    )
+    if getattr(adapter, "runs_code", False):
+        chosen["unpickle"] = unpickle
+    return adapter(threads=threads, **chosen)

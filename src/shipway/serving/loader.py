@@ -46,6 +46,7 @@ class Loader:
         unpickle: bool = False,
         bundles: Path | None = None,
         signers: Sequence[Path] = (),
+        providers: Sequence[str] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -60,14 +61,17 @@ class Loader:
             bundles: a folder of exported bundles that are served beside those of the project.
             signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
                 signatures are not asked for.
+            providers: what runs ONNX models, in order of preference; the CPU where there is none.
 
         Raises:
-            ShipwayError: SW-514 if a key cannot be used.
+            ShipwayError: SW-514 if a key cannot be used, SW-703 if a provider is not there.
         """
         self._state = state
         self._replay = replay
-        self._open_runtime = runtimes(unpickle=unpickle)
         self._online = online
+        self._open_runtime = runtimes(unpickle=unpickle, providers=providers)
+        if providers:
+            self._open_runtime("onnx")  # one that is not there is refused at once, and not with the first bundle
         self._writer = writer
         self._blobs = Exported(bundles, open_blobs(state, files))
         self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None

@@ -74,6 +74,7 @@ def serve(
     unpickle: bool = False,
     bundles: Path | None = None,
     signers: Sequence[Path] = (),
+    providers: Sequence[str] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -91,12 +92,13 @@ def serve(
         bundles: a folder of exported bundles to serve as well.
         signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
             for.
+        providers: what runs ONNX models, in order of preference, such as `cuda` and `cpu`.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
             SW-201 or SW-502 for a folder of bundles that cannot be read, SW-514 for a public key that cannot be used,
             SW-602 if the folder of state cannot be written, SW-603 if another server serves it, SW-701 if a library is
-            not installed, SW-801 if an address is taken.
+            not installed, SW-703 if an execution provider is not there, SW-801 if an address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
@@ -128,6 +130,7 @@ def serve(
             bundles=bundles,
             signers=signers,
             unpickle=unpickle,
+            providers=providers,
         )
         web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
