@@ -17,6 +17,8 @@ from shipway.core.config import (
 )
 from shipway.core.error import CODES
 from shipway.core.raw import RawSection
+from shipway.core.security import SecuritySection
+from shipway.core.serving import ServingSection
 from shipway.core.storage import OnlineSection, StorageSection
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
@@ -61,8 +63,10 @@ def test_every_window_is_listed(word: str) -> None:
         ("replay", ReplaySection),
         ("compute", ComputeSection),
         ("resources", ResourceSection),
+        ("security", SecuritySection),
         ("storage", StorageSection),
         ("online", OnlineSection),
+        ("serving", ServingSection),
     ],
 )
 def test_every_field_of_the_project_file_is_listed(section: str, shape: type[msgspec.Struct]) -> None:

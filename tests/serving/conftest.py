@@ -23,11 +23,12 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
-from shipway.core.bundle import InputColumn, KeyedFeatures
+from shipway.core.bundle import InputColumn, KeyedFeatures, OutputColumn
 from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.core.service import Routing, Variant
+from shipway.core.shelf import SHELF, Shelf, Shelved
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.kit.canonical import canonical_json
 
@@ -133,6 +134,61 @@ def make_bundle(number, bias, *, moody=False, model="fraud", views=VIEWS):
     )  # fmt: skip
 
 
+DTYPES = {
+    "BOOL": (TensorProto.BOOL, np.bool_), "UINT8": (TensorProto.UINT8, np.uint8),
+    "UINT16": (TensorProto.UINT16, np.uint16), "UINT32": (TensorProto.UINT32, np.uint32),
+    "UINT64": (TensorProto.UINT64, np.uint64), "INT8": (TensorProto.INT8, np.int8),
+    "INT16": (TensorProto.INT16, np.int16), "INT32": (TensorProto.INT32, np.int32),
+    "INT64": (TensorProto.INT64, np.int64), "FP16": (TensorProto.FLOAT16, np.float16),
+    "FP32": (TensorProto.FLOAT, np.float32), "FP64": (TensorProto.DOUBLE, np.float64),
+    "BYTES": (TensorProto.STRING, np.object_),
+}  # fmt: skip
+"""Datatypes of the protocol, as ONNX and NumPy call them."""
+
+
+def make_mirror(number=1, model="mirror"):
+    """A bundle that reads a tensor of each datatype and gives it back, and the sum of one of them for each row."""
+    inputs = [helper.make_tensor_value_info(f"in_{name}", kind, ["n", "m"]) for name, (kind, _) in DTYPES.items()]
+    outputs = [helper.make_tensor_value_info(f"out_{name}", kind, ["n", "m"]) for name, (kind, _) in DTYPES.items()]
+    nodes = [helper.make_node("Identity", [f"in_{name}"], [f"out_{name}"]) for name in DTYPES]
+    nodes.append(helper.make_node("ReduceSum", ["in_FP64", "axis"], ["total"], keepdims=0))
+    outputs.append(helper.make_tensor_value_info("total", TensorProto.DOUBLE, ["n"]))
+    axis = numpy_helper.from_array(np.array([1]), "axis")
+    graph = helper.make_graph(nodes, f"mirror {number}", inputs, outputs, [axis])
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    form = Form("onnx", data, OnnxRuntime().load(data))
+    sample = {f"in_{name}": np.ones((3, 2)).astype(dtype) for name, (_, dtype) in DTYPES.items()}
+    sample["in_BYTES"] = np.array([["a", "b"], ["c", ""], ["e", "f"]], dtype=object)
+    return build_bundle(
+        model=model, version=number, cut=NOON, ending="onnx", native=form, portable=form, reads="tensors",
+        inputs=[InputColumn(name=f"in_{name}", kind="tensor", datatype=name, shape=(-1, -1)) for name in DTYPES],
+        outputs=[
+            *(OutputColumn(name=f"out_{name}", datatype=name, shape=(-1, -1)) for name in DTYPES),
+            OutputColumn(name="total", datatype="FP64"),
+        ],
+        features=None, sample=sample, training={}, metrics={}, verdict={}, lock="# none\n", card="# mirror\n",
+    )  # fmt: skip
+
+
+def export(folder, manifest, files):
+    """Write a bundle into a folder, as an export does."""
+    place = folder / f"{manifest.model}-{manifest.version}"
+    for name, content in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+def stock(state, **models):
+    """Write down what servers may load, as the control plane does."""
+    versions = [
+        Shelved(model=name, version=number, bundle=digest)
+        for name, bundles in models.items()
+        for number, digest in bundles.items()
+    ]
+    (state / SHELF).write_bytes(canonical_json(Shelf(versions=tuple(versions))))
+
+
 @dataclass
 class Shop:
     """A folder of state: bundles by version, and online stores."""
@@ -184,6 +240,98 @@ def stored_shop(tmp_path_factory):
     shop.pay("ann", [(NOON - 2 * HOUR, 10), (NOON - HOUR, 30), (NOON + HOUR, 500)])
     shop.pay("ann", [(NOON - HOUR, 7)], online="stale")
     return shop
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory):
+    """A folder of exported bundles: a model that mirrors tensors."""
+    folder = tmp_path_factory.mktemp("exported")
+    export(folder, *make_mirror())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def mirrors():
+    """What exports versions of the model that mirrors tensors into a folder."""
+    return lambda folder, *numbers: [export(folder, *make_mirror(number)) for number in numbers]
+
+
+@pytest.fixture(scope="session")
+def shelve():
+    """What writes down which versions servers may load."""
+    return stock
+
+
+@pytest.fixture
+def registered(stored_shop, serve_once):
+    """A server whose project has three versions registered and routes to none; nothing stays loaded in it."""
+    return serve_once(stored_shop)
+
+
+@pytest.fixture(scope="session")
+def serve_once(tmp_path_factory):
+    """Start one server for all who only read what it could load."""
+    with contextlib.ExitStack() as stack:
+        servers = []
+
+        def start(shop):
+            if not servers:
+                state = tmp_path_factory.mktemp("registered") / ".shipway"
+                subprocess.run(["cp", "-r", str(shop.state), str(state)], check=True)
+                stock(state, fraud=shop.bundles)
+                command = [sys.executable, "-m", "shipway.serving", "--state", str(state)]
+                process = stack.enter_context(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+                stack.callback(process.terminate)
+                servers.append(Server(process, state))
+            return servers[0]
+
+        yield start
+
+
+@pytest.fixture
+def start_alone():
+    """Start servers without a project."""
+    started = []
+
+    def command(words):
+        return [sys.executable, "-m", "shipway.serving", *words]
+
+    def start(*words):
+        process = subprocess.Popen(
+            command(words), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        return Server(process, None)
+
+    def run(*words, cwd):
+        return subprocess.run(command(words), cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+    start.run = run
+    yield start
+    for process in started:
+        with process:
+            process.kill()
+
+
+@pytest.fixture(scope="session")
+def protocol(stored_shop, exported, tmp_path_factory):
+    """A server of both doors: `fraud` is routed to, `mirror` comes from a folder, `spare` 1 to 3 can be loaded."""
+    state = tmp_path_factory.mktemp("protocol") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    shop, spare = Shop(state, dict(stored_shop.bundles)), Shop(state)
+    for number in (1, 2, 3):
+        spare.add(number, number / 4, model="spare")
+    stock(state, fraud=shop.bundles, spare=spare.bundles)
+    words = ["--state", str(state), "--bundles", str(exported), "--grpc-port", "0", "--watch-stdin"]
+    command = [sys.executable, "-m", "shipway.serving", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        server = Server(process, state)
+        server.grpc_port = int(process.stdout.readline().rsplit(":", 1)[1])
+        assert server.apply(shop.route(1, 2, weight=0.0, salt="a", token=1)).status == 200
+        assert server.apply(shop.route(2, service="till", token=1)).status == 200
+        yield server
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
 
 
 @pytest.fixture

@@ -40,6 +40,7 @@ class Call:
     """A call that notes its answer."""
 
     received_ns = 0
+    deadline_ns = 0
 
     def __init__(self, events):
         self.events = events

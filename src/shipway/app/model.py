@@ -11,11 +11,12 @@ from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import CHECKSUMS, MANIFEST, Manifest
 from shipway.core.check import Evidence
+from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
 from shipway.core.projection import State, VersionState
+from shipway.core.signature import SIGNATURE
 from shipway.core.standing import resolve_alias
-from shipway.delivery.bundle import write_checksums
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -105,7 +106,8 @@ def find_version(state: State, ref: str) -> VersionState:
 def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
     """Write the bundle of a version into a folder and read it back.
 
-    The folder is whole or absent: files are written beside it and moved there in one step.
+    The folder is whole or absent: files are written beside it and moved there in one step. The signature of a
+    bundle that is signed lies beside its content.
 
     Args:
         project: whose.
@@ -119,24 +121,35 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
     """
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
-        if version.bundle is None:
-            raise ShipwayError(
-                "SW-404",
-                f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
-                f"shipway models show {version.model}@{version.number} says why",
-            )
-        manifest = _read_manifest(workspace, version.bundle)
-        digests = {**manifest.files, MANIFEST: version.bundle}
-        contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
-    contents[CHECKSUMS] = write_checksums(digests)
+        bundle, contents = read_contents(workspace, version)
+        if version.signature:
+            contents[SIGNATURE] = workspace.blobs.get(version.signature)
     with stage_target(folder) as staged:
         for path, content in contents.items():
             write_atomic(staged / path, content)
-        _verify(staged, version.bundle)
+        _verify(staged, bundle)
     size = sum(len(content) for content in contents.values())
-    return ExportedBundle(
-        path=str(folder.absolute()), bundle=version.bundle, files=tuple(sorted(contents)), size_bytes=size
-    )
+    return ExportedBundle(path=str(folder.absolute()), bundle=bundle, files=tuple(sorted(contents)), size_bytes=size)
+
+
+def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dict[str, bytes]]:
+    """Return the digest of a version's bundle, and every file of it by its path.
+
+    Raises:
+        ShipwayError: SW-404 if it has no bundle because a gate did not pass, SW-605 if a file is lost or damaged,
+            SW-606 if a newer shipway wrote it.
+    """
+    if version.bundle is None:
+        raise ShipwayError(
+            "SW-404",
+            f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
+            f"shipway models show {version.model}@{version.number} says why",
+        )
+    manifest = _read_manifest(workspace, version.bundle)
+    digests = {**manifest.files, MANIFEST: version.bundle}
+    contents = {path: workspace.blobs.get(digest) for path, digest in digests.items()}
+    contents[CHECKSUMS] = write_checksums(digests)
+    return version.bundle, contents
 
 
 def _verify(folder: Path, bundle: str) -> None:

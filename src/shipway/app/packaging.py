@@ -11,6 +11,7 @@ from shipway.app.evaluation import Evaluated
 from shipway.app.frame import admitted, read_rows
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
+from shipway.app.shelf import stock_shelf
 from shipway.app.training import Trained, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
@@ -96,6 +97,7 @@ def register(runner: Runner, version: VersionState, bundle: Artifact) -> None:
     if version.bundle != bundle.digest:
         body = VersionRegistered(model=version.model, number=version.number, bundle=bundle.digest)
         runner.workspace.remember((version.subject, body))
+    stock_shelf(runner.workspace)
     said = f"{version.model}@{version.number} is bundle {bundle.digest[:12]}"
     runner.watch(Event(stage="note", step="registered", said=said))
 

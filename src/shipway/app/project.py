@@ -49,6 +49,11 @@ class Project:
         files = sorted(path for path in self.root.rglob("*.py") if not _hidden(path.relative_to(self.root)))
         return digest_value({str(path.relative_to(self.root)): digest_meaning(path.read_bytes()) for path in files})
 
+    @property
+    def signers(self) -> tuple[Path, ...]:
+        """Return the files with the public keys that the project trusts; none where it asks for no signature."""
+        return tuple(self.root / key for key in self.config.security.signers)
+
     def instant(self, moment: dt.datetime) -> int:
         """Return a time of the file as microseconds since 1970 UTC, in the project's time zone."""
         return instant_of(moment, self.config.project.timezone)

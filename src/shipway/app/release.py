@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from shipway.app.signing import require_signature
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Ref
 from shipway.core.body import (
@@ -255,10 +256,17 @@ def model_section_of(workspace: Workspace, model: str) -> ModelSection | None:
 
 
 def variant_of(workspace: Workspace, version: VersionState, online: str | None = None) -> Variant:
-    """Return a version as it stands behind a service, reading the store of its views unless another is named."""
+    """Return a version as it stands behind a service, reading the store of its views unless another is named.
+
+    Raises:
+        ShipwayError: as `manifest_of`; SW-511, SW-512 or SW-513 if the project asks for signatures and this bundle has
+            none that counts.
+    """
     manifest = manifest_of(workspace, version)
+    require_signature(workspace, version)
     store = online or manifest.keyed.make_layout().namespace
-    return Variant(version=version.number, bundle=version.bundle or manifest.digest, online=store)
+    bundle = version.bundle or manifest.digest
+    return Variant(version=version.number, bundle=bundle, online=store, signature=version.signature)
 
 
 def manifest_of(workspace: Workspace, version: VersionState) -> Manifest:

@@ -130,6 +130,8 @@ def _say(body: Body) -> str:
             return f"bundle {body.bundle[:12]}"
         case AliasMoved() | VersionApproved() | VersionRetired() | VersionRestored() | VersionTagged():
             return body.said
+        case bodies.BundleSigned():
+            return f"bundle {body.bundle[:12]} by key {body.key[:12]}"
         case bodies.LeakRefused():
             return f"{body.column}: {body.rows:,} of {body.of:,} rows; {body.example}"
         case bodies.ServiceOpened():

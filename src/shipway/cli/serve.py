@@ -7,6 +7,7 @@ from cyclopts import App
 
 from shipway.app.project import STATE_FOLDER
 from shipway.cli.door import Flag, Given
+from shipway.core.serving import list_words
 
 app = App(
     name="serve",
@@ -22,12 +23,15 @@ Examples:
 
 
 @app.default
-def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, door: Given) -> None:
-    """Answer predictions over HTTP.
+def serve(
+    *, host: str = "127.0.0.1", port: int = 8080, grpc_port: int | None = None, replay: Flag = False, door: Given
+) -> None:
+    """Answer predictions over HTTP, and over gRPC where a port is given for it.
 
     Args:
         host: the address to listen on
         port: the port to listen on; 0 takes any that is free
+        grpc_port: the port for gRPC; 0 takes any that is free
         replay: let callers name the instant they ask for
         door: which project
     """
@@ -38,6 +42,11 @@ def serve(*, host: str = "127.0.0.1", port: int = 8080, replay: Flag = False, do
         words += ["--files", files]
     if online := project.config.online.uri:
         words += ["--online", online]
+    words += list_words(project.config.serving, project.root)
+    if grpc_port is not None:
+        words += ["--grpc-port", str(grpc_port)]
+    for key in project.signers:
+        words += ["--signer", str(key)]
     if replay:
         words.append("--replay")
     sys.stdout.flush()

@@ -151,6 +151,24 @@ class VersionRegistered(msgspec.Struct, frozen=True, kw_only=True, tag="version-
     bundle: str
 
 
+class BundleSigned(msgspec.Struct, frozen=True, kw_only=True, tag="bundle-signed"):
+    """A person signed a version's bundle; the signature takes the place of one before it.
+
+    Attributes:
+        model: the model's name.
+        number: the version's.
+        bundle: what was signed.
+        signature: digest of the signature.
+        key: name of the key, the SHA-256 of its public half in PEM.
+    """
+
+    model: str
+    number: int
+    bundle: str
+    signature: str
+    key: str
+
+
 class LeakRefused(msgspec.Struct, frozen=True, kw_only=True, tag="leak-refused"):
     """A declared leak was refused.
 
@@ -293,6 +311,7 @@ Body: TypeAlias = (
     | VersionRestored
     | VersionTagged
     | AliasMoved
+    | BundleSigned
     | LeakRefused
     | LeakLifted
     | ServiceOpened

@@ -10,7 +10,9 @@ import msgspec
 from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
+from shipway.core.security import SecuritySection
 from shipway.core.service import Step
+from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
@@ -153,6 +155,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         storage: where files and the data's history are kept, if not in the project's folder of state.
         online: where features are read from while they are served, if not there.
         compute: who builds frames.
+        serving: what a server takes, from whom, and how it ends.
+        security: whom the project trusts.
     """
 
     project: ProjectSection
@@ -164,6 +168,8 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     storage: StorageSection = StorageSection()
     online: OnlineSection = OnlineSection()
     compute: ComputeSection = ComputeSection()
+    serving: ServingSection = ServingSection()
+    security: SecuritySection = SecuritySection()
 
     def input(self, name: str) -> Raw:
         """Return a raw input as the rest of the system knows it."""
@@ -196,6 +202,7 @@ def read_config(data: dict[str, Any]) -> Config:
     check_storage(config.storage)
     _check_resources(config.resources)
     check_online(config.online)
+    check_serving(config.serving)
     for name, section in config.raw.items():
         check_raw(name, RawSection(uri=section) if isinstance(section, str) else section)
     for name, section in config.models.items():
@@ -350,6 +357,8 @@ def _hint(data: dict[str, Any]) -> str:
         "resources": ResourceSection,
         "storage": StorageSection,
         "online": OnlineSection,
+        "serving": ServingSection,
+        "security": SecuritySection,
     }
     known = list(get_type_hints(Config))
     for name in data:

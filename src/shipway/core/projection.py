@@ -66,7 +66,8 @@ class OverrideState(msgspec.Struct, kw_only=True):
 class VersionState(msgspec.Struct, kw_only=True):
     """One version of a model: how it was made, what its gate said, and whether it may be released.
 
-    `overrides` are the ids of those by right of which it was trained, `standing` is what people said of it since.
+    `overrides` are the ids of those by right of which it was trained, `signature` is the digest of its bundle's,
+    `signed_by` names the key that is by, and `standing` is what people said of it since.
     """
 
     model: str
@@ -79,6 +80,8 @@ class VersionState(msgspec.Struct, kw_only=True):
     evidence: dict[str, Evidence] = {}
     bundle: str | None = None
     registered_at: int | None = None
+    signature: str = ""
+    signed_by: str = ""
     overrides: list[str] = []
     standing: Standing = msgspec.field(default_factory=Standing)
 
@@ -279,6 +282,8 @@ def _apply(state: State, entry: Entry) -> None:
         case AliasMoved():
             move = AliasMove(at=entry.at, number=body.number, by=body.by, reason=body.reason)
             state.aliases.setdefault(body.model, {}).setdefault(body.alias, []).append(move)
+        case bodies.BundleSigned():
+            _keep_signature(state, body, entry.seq)
         case bodies.LeakRefused():
             state.leaks.setdefault(body.leak, LeakState(name=body.leak)).refusals[body.column] = body
         case bodies.LeakLifted():
@@ -304,6 +309,20 @@ def _apply(state: State, entry: Entry) -> None:
             for retrain in state.services[body.service].retrains:
                 if retrain.asked_at == body.asked_at:
                     retrain.number, retrain.outcome, retrain.ended = body.number, body.outcome, body.reason
+
+
+def _keep_signature(state: State, body: bodies.BundleSigned, seq: int) -> None:
+    """Keep a signature with its version, and with every variant of its bundle that answers or walks."""
+    version = state.version(body.model, body.number)
+    if version is not None and version.bundle == body.bundle:
+        version.signature, version.signed_by = body.signature, body.key
+    for service in state.services.values():
+        if service.stable.bundle == body.bundle:
+            service.stable, service.token = msgspec.structs.replace(service.stable, signature=body.signature), seq
+        release = service.walking
+        if release is not None and release.candidate.bundle == body.bundle:
+            release.candidate = msgspec.structs.replace(release.candidate, signature=body.signature)
+            service.token = seq
 
 
 def _start_release(service: ServiceState, body: bodies.ReleaseStarted, seq: int) -> None:

@@ -36,11 +36,13 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
         version: its number.
         bundle: digest of its bundle.
         online: name of the online store its features are read from.
+        signature: digest of the signature of its bundle; empty where it is not signed.
     """
 
     version: int
     bundle: str
     online: str
+    signature: str = ""
 
 
 class Routing(msgspec.Struct, frozen=True, kw_only=True):

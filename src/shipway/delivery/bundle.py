@@ -24,6 +24,7 @@ from shipway.core.bundle import (
     Manifest,
     OutputColumn,
 )
+from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import Tensors
 from shipway.delivery.card import write_parity
@@ -153,8 +154,3 @@ def _require_finite(metrics: Mapping[str, tuple[float, float, float]]) -> None:
                 f"{name} is {value:g} [{low:g}, {high:g}], which a manifest cannot hold",
                 "measure it over a test period of several days, so that it has an interval",
             )
-
-
-def write_checksums(digests: Mapping[str, str]) -> bytes:
-    """Return what `sha256sum --check` reads, given the digest of each file by its path."""
-    return "".join(f"{digest}  {path}\n" for path, digest in sorted(digests.items())).encode()

@@ -9,6 +9,7 @@ import msgspec
 
 from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Golden, Manifest
 from shipway.core.error import ShipwayError
+from shipway.core.signature import ATTESTATIONS
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.ports.model import Runtime
 
@@ -35,7 +36,7 @@ def verify_bundle(
     Raises:
         ShipwayError: SW-502 if there is neither a manifest nor checksums, so that this is no bundle.
     """
-    files = _read_folder(read) if isinstance(read, Path) else read
+    files = read_folder(read) if isinstance(read, Path) else read
     if MANIFEST not in files and CHECKSUMS not in files:
         where = str(read) if isinstance(read, Path) else "this"
         hint = f"a bundle has the files {MANIFEST} and {CHECKSUMS}: export it again with shipway models export"
@@ -51,11 +52,14 @@ def verify_bundle(
     return damage
 
 
-def _read_folder(folder: Path) -> dict[str, bytes]:
-    """Return every file below a folder by its path; what cannot be read is left out, and so is found to be missing."""
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return every file of the bundle in a folder by its path, without what lies beside its content.
+
+    What cannot be read is left out, and so is found to be missing.
+    """
     files: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
+        if path.is_dir() or path.relative_to(folder).parts[0] in ATTESTATIONS:
             continue
         try:
             files[path.relative_to(folder).as_posix()] = path.read_bytes()

@@ -52,9 +52,13 @@ BUILT_IN: Final[dict[str, str]] = {
     "runtime.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
+    "rpc.grpc": "shipway.adapters.grpc.server:GrpcInference",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",
+    "graph.single": "shipway.adapters.onnx.single:take_true",
+    "signer.key": "shipway.adapters.signing.signer:KeySigner",
+    "verifier.key": "shipway.adapters.signing.verifier:KeyVerifier",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {
@@ -66,6 +70,8 @@ EXTRAS: Final[dict[str, str]] = {
     "onnxruntime": "serve",
     "httptools": "serve",
     "uvloop": "serve",
+    "grpc": "grpc",
+    "google": "grpc",
     "confluent_kafka": "kafka",
     "nats": "nats",
     "psycopg": "postgres",
@@ -84,6 +90,9 @@ EXTRAS: Final[dict[str, str]] = {
     "deltalake": "delta",
     "hudi": "hudi",
     "ray": "ray",
+    "model_signing": "sign",
+    "OpenSSL": "sign",
+    "cryptography": "sign",
 }
 """Top-level module to the extra that installs it."""
 

@@ -4,10 +4,15 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from shipway.core.error import ShipwayError
+from shipway.kit.duration import parse_duration
+from shipway.kit.size import parse_size
 from shipway.serving.server import serve
+from shipway.serving.setting import Settings
 
 
 def main(words: Sequence[str] | None = None) -> int:
@@ -17,31 +22,101 @@ def main(words: Sequence[str] | None = None) -> int:
         words: the words after the command; those of the process where None.
     """
     parser = argparse.ArgumentParser(prog="python -m shipway.serving", description="Serve the predictions of a project")
-    parser.add_argument("--state", type=Path, default=Path(".shipway"), help="the project's folder of state")
-    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on")
-    parser.add_argument("--port", type=int, default=0, help="0 for any that is free")
+    parser.add_argument("--state", type=Path, help="the project's folder of state; .shipway if bundles are not given")
+    parser.add_argument("--bundles", type=Path, help="a folder of exported bundles, which need no project")
     parser.add_argument("--replay", action="store_true", help="let callers name the instant they ask for")
     parser.add_argument("--watch-stdin", action="store_true", help="stop when standard input ends")
     parser.add_argument("--files", default="", help="where bundles are kept if not there, such as s3://bucket/prefix")
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
+    parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
+    _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    settings = Settings(
+        host=given.host,
+        port=given.port,
+        grpc_port=given.grpc_port,
+        socket=given.socket,
+        keys=given.keys,
+        certificate=given.certificate,
+        private_key=given.private_key,
+        clients=given.clients,
+        queue=given.queue,
+        wait_ms=given.wait // 1_000,
+        per_model=given.per_model,
+        timeout_ms=given.timeout // 1_000,
+        body_bytes=given.body,
+        connections=given.connections,
+        grace_s=given.grace / 1e6,
+    )
     try:
-        serve(
-            given.state,
-            host=given.host,
-            port=given.port,
-            replay=given.replay,
-            watch_stdin=given.watch_stdin,
-            files=given.files,
-            online=given.online,
-        )
+        with ExitStack() as stack:
+            state = given.state or Path(".shipway")
+            if given.state is None and given.bundles is not None:
+                # Without a project nothing outlives the process, so neither does what it writes.
+                state = Path(stack.enter_context(TemporaryDirectory(prefix="shipway-")))
+            serve(
+                state,
+                settings,
+                replay=given.replay,
+                watch_stdin=given.watch_stdin,
+                files=given.files,
+                online=given.online,
+                bundles=given.bundles,
+                signers=given.signer,
+            )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
+
+
+def _add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add what `Settings` says."""
+    usual = Settings()
+    add = parser.add_argument
+    add("--host", default=usual.host, help="the address to listen on")
+    add("--port", type=int, default=usual.port, help="0 for any that is free")
+    add("--grpc-port", type=int, help="for gRPC, 0 for any that is free; without it there is none")
+    add("--socket", type=Path, help="a Unix socket to listen on as well; it needs no key")
+    add("--keys", type=Path, help="the file of keys; without it, whoever reaches the server may ask")
+    add("--certificate", type=Path, help="the file with the certificate for TLS")
+    add("--private-key", type=Path, help="the file with its key")
+    add("--clients", type=Path, help="the file with the certificates that callers' own are signed by")
+    add("--queue", type=_count, default=usual.queue, help="requests that may wait at a time")
+    add("--wait", type=_span, default=usual.wait_ms * 1_000, help="for how long one may be expected to wait")
+    add("--per-model", type=_count, default=usual.per_model, help="those of one model or service; 0 for no own bound")
+    add("--timeout", type=_span, default=0, help="how long a caller waits that does not say so, such as 500ms")
+    add("--body", type=_size, default=usual.body_bytes, help="size of a request's body at most, such as 8MB")
+    add("--connections", type=_count, default=usual.connections, help="how many may be open")
+    add("--grace", type=_span, default=0, help="how long it says that it is not ready before it stops, such as 5s")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no count")
+    return count
+
+
+def _span(text: str) -> int:
+    try:
+        us = parse_duration(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    if us < 0:
+        raise argparse.ArgumentTypeError(f"{text} is before now")
+    return us
+
+
+def _size(text: str) -> int:
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from shipway.core.online import Scalar
 from shipway.core.service import Role
 from shipway.serving.call import Call
 from shipway.serving.meter import Counts, Waits
-from shipway.serving.refusal import UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
+from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
 from shipway.serving.request import Answer, check_row, name_row
 from shipway.serving.version import Feed, Outcome, Place, Served, Version, predict, read_places
 
@@ -32,6 +32,8 @@ SHADOW_ROWS: Final = 32
 WAITING_ROWS: Final = 8_192
 """Rows that may wait for their shadow; those beyond have none, and are counted."""
 _ENCODE: Final = msgspec.json.Encoder().encode
+_WEIGHT: Final = 0.1
+"""Share of the newest batch in what a request is taken to cost."""
 _NONE: Final = ShipwayError("SW-801", "no vector was read", "ask again")
 
 logger: Final = logging.getLogger(__name__)
@@ -100,6 +102,7 @@ class Batcher:
         self._shadows: deque[tuple[_Group, Version]] = deque()
         self._waiting_rows = 0
         self._following = False
+        self._cost_ns = 0.0
 
     def submit(self, ask: Ask) -> None:
         """Take a request; it is answered at the end of this turn of the loop."""
@@ -116,7 +119,8 @@ class Batcher:
 
     def answer(self) -> None:
         """Answer everything that was submitted."""
-        pending, self._pending = self._pending, []
+        started = perf_counter_ns()
+        pending, self._pending = self._drop_late(self._pending, started), []
         by_service: dict[str, list[Ask]] = {}
         for ask in pending:
             by_service.setdefault(ask.service, []).append(ask)
@@ -135,6 +139,20 @@ class Batcher:
                 for ask in asks:
                     if not ask.call.answered:
                         ask.call.answer(500, write_refusal(UNFORESEEN))
+        if pending:
+            self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(pending) - self._cost_ns)
+
+    def _drop_late(self, pending: list[Ask], now: int) -> list[Ask]:
+        """Answer those whose time will be over before their turn with 504, and return the others."""
+        kept: list[Ask] = []
+        for ask in pending:
+            deadline = ask.call.deadline_ns
+            if deadline and deadline <= now + len(kept) * self._cost_ns:
+                ask.call.answer(504, write_refusal(LATE))
+                self._counts.late += 1
+            else:
+                kept.append(ask)
+        return kept
 
     def _answer_service(self, served: Served, asks: list[Ask]) -> None:
         live: dict[Version, list[Ask]] = {}

@@ -1,6 +1,6 @@
 """What a web server hands on: one request, and the way to answer it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 
@@ -13,6 +13,8 @@ class Call(Protocol):
         headers: by name in lower case.
         body: the content.
         received_ns: when the request was whole, by `time.perf_counter_ns`.
+        deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
+        then: called once, after the answer was given.
     """
 
     method: str
@@ -20,6 +22,13 @@ class Call(Protocol):
     headers: dict[str, str]
     body: bytes
     received_ns: int
+    deadline_ns: int
+    then: Callable[[], None] | None
+
+    @property
+    def trusted(self) -> bool:
+        """Tell whether the call came over a way that only this user can take, and needs no key."""
+        ...
 
     @property
     def answered(self) -> bool:

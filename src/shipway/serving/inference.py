@@ -1,12 +1,12 @@
-"""The Open Inference Protocol, version 2: tensors in, probabilities out.
+"""The Open Inference Protocol, version 2: tensors in and out, in JSON and in binary.
 
-https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md. A request holds one tensor
-for each column the model reads, of shape [n] or [n, 1], or a single one of shape [n, columns]. JSON has no NaN, so null
-is a missing value. The binary tensor extension is understood as well (headers `Inference-Header-Content-Length`).
+https://github.com/kserve/open-inference-protocol, specification/protocol/inference_rest.md. A model that reads a matrix
+is sent one tensor for each column, of shape [n] or [n, 1], or a single one of shape [n, columns]; any other model each
+input by its name. JSON has no NaN, so null is a missing value. Tensors may follow the JSON in binary
+(`Inference-Header-Content-Length`).
 """
 
 import math
-import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -15,67 +15,32 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.bundle import InputColumn
+from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.inference import (
+    ConfigTensor,
+    Inference,
+    Inferred,
+    ModelConfig,
+    ModelMetadata,
+    OutputTensor,
+    Tensor,
+    TensorMetadata,
+)
+from shipway.core.tensor import MATRIX, fits
+from shipway.core.wire import FLOATS, RAW, read_raw, write_raw
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import refuse
 from shipway.serving.request import read_body
 from shipway.serving.vector import name_codes, round_single
 
-OUTPUT: Final = "probability"
-"""The one output of every model: the probability that the label is true."""
 HEADER: Final = "inference-header-content-length"
-_TYPES: Final = {
-    "BOOL": "?", "UINT8": "u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "i1", "INT16": "<i2",
-    "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8", "BYTES": "O",
-}  # fmt: skip
 _EXAMPLE: Final = '{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [[0.5, 2, null]]}]}'
-
-
-class Tensor(msgspec.Struct, frozen=True, kw_only=True):
-    """One input.
-
-    Attributes:
-        name: a column, or any other name for the whole of them.
-        shape: rows, or rows and columns.
-        datatype: such as `FP64`.
-        data: the values, flat or nested; None where they follow the JSON in binary.
-        parameters: `binary_data_size`, where they do.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    datatype: str
-    data: list[Any] | None = None
-    parameters: dict[str, Any] = {}
-
-
-class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """One output that is asked for.
-
-    Attributes:
-        name: of the output.
-        parameters: `binary_data` says how it is to be sent.
-    """
-
-    name: str
-    parameters: dict[str, Any] = {}
-
-
-class Inference(msgspec.Struct, frozen=True, kw_only=True):
-    """The body of a request.
-
-    Attributes:
-        inputs: the tensors.
-        id: the caller's id, which the answer repeats.
-        parameters: `binary_data_output` says how outputs are to be sent.
-        outputs: those asked for; all of them if None.
-    """
-
-    inputs: tuple[Tensor, ...]
-    id: str | None = None
-    parameters: dict[str, Any] = {}
-    outputs: tuple[Wanted, ...] | None = None
+_DECODER: Final = msgspec.json.Decoder(Inference)
+_ENCODE: Final = msgspec.json.Encoder().encode
+_DEEPEST: Final = 8
+"""Places a shape may have; no model known to us has more."""
+_STATEFUL: Final = ("sequence_id", "sequence_start", "sequence_end")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,44 +48,77 @@ class Question:
     """What is to be predicted, and how to answer.
 
     Attributes:
-        x: what the model reads, shape (rows, inputs).
+        tensors: what the model reads, by name: of a matrix the one `x`, shape (rows, inputs).
+        rows: how many there are.
         id: the caller's id.
-        binary: whether the probabilities follow the JSON in binary.
+        outputs: places of the outputs among the model's, and whether each follows the JSON in binary.
     """
 
-    x: NDArray[np.float64]
+    tensors: Mapping[str, NDArray[Any]]
+    rows: int
     id: str | None
-    binary: bool
+    outputs: tuple[tuple[int, bool], ...]
+
+    @property
+    def x(self) -> NDArray[np.float64]:
+        """Return what a model of a matrix reads."""
+        return self.tensors[MATRIX]
 
 
-_DECODER: Final = msgspec.json.Decoder(Inference)
+def describe_model(name: str, versions: Sequence[int], bundle: LoadedBundle) -> ModelMetadata:
+    """Return a model's metadata.
+
+    Args:
+        name: what it was asked by.
+        versions: those that can be asked.
+        bundle: the version described.
+    """
+    manifest = bundle.manifest
+    return ModelMetadata(
+        name=name,
+        versions=tuple(str(number) for number in versions),
+        platform=manifest.runtime,
+        inputs=tuple(TensorMetadata(name=c.name, datatype=c.datatype, shape=c.shape) for c in manifest.inputs),
+        outputs=tuple(TensorMetadata(name=c.name, datatype=c.datatype, shape=c.shape) for c in manifest.outputs),
+    )
 
 
-def describe_model(model: str, versions: Sequence[int], bundle: LoadedBundle) -> dict[str, Any]:
-    """Return a model's metadata."""
-    inputs = [
-        {"name": column.name, "datatype": column.datatype, "shape": list(column.shape)}
-        for column in bundle.manifest.inputs
-    ]
-    outputs = [
-        {"name": column.name, "datatype": column.datatype, "shape": list(column.shape)}
-        for column in bundle.manifest.outputs
-    ]
-    names = [str(number) for number in versions]
-    return {"name": model, "versions": names, "platform": "onnx", "inputs": inputs, "outputs": outputs}
+def describe_config(name: str, bundle: LoadedBundle) -> ModelConfig:
+    """Return what of a model's configuration its bundle fixed.
+
+    Args:
+        name: what it was asked by.
+        bundle: the version described.
+    """
+    manifest = bundle.manifest
+    return ModelConfig(
+        name=name,
+        platform=manifest.runtime,
+        backend=manifest.runtime,
+        input=tuple(_configure(c.name, c.datatype, c.shape) for c in manifest.inputs),
+        output=tuple(_configure(c.name, c.datatype, c.shape) for c in manifest.outputs),
+    )
+
+
+def _configure(name: str, datatype: str, shape: tuple[int, ...]) -> ConfigTensor:
+    kind = "STRING" if datatype == "BYTES" else datatype
+    return ConfigTensor(name=name, data_type=f"TYPE_{kind}", dims=shape)
 
 
 def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle) -> Question:
     """Read a request.
 
     Raises:
-        RefusedError: 400 for a body that is no JSON or ends too early, 422 for tensors that the model does not read.
+        RefusedError: 400 for a body that is no JSON or ends too early, 422 for tensors that the model does not read,
+            and for what no model here does.
     """
     head, rest = _split(body, headers)
     asked = read_body(head, _DECODER, _EXAMPLE)
-    for wanted in asked.outputs or ():
-        if wanted.name != OUTPUT:
-            raise refuse(422, f"there is no output {wanted.name!r}", did_you_mean(wanted.name, [OUTPUT]))
+    manifest = bundle.manifest
+    for name in _STATEFUL:
+        if asked.parameters.get(name):
+            raise refuse(422, f"parameter {name!r} is sent, and no model here keeps a sequence", "leave it away")
+    outputs = _choose(asked, manifest)
     tensors: dict[str, tuple[Tensor, NDArray[Any]]] = {}
     for tensor in asked.inputs:
         if tensor.name in tensors:
@@ -129,127 +127,162 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
         tensors[tensor.name] = tensor, values
     if rest:
         raise refuse(400, f"{len(rest):,} bytes follow the last tensor", "state the size of each in binary_data_size")
-    binary = bool(asked.parameters.get("binary_data_output"))
-    for wanted in asked.outputs or ():
-        binary = bool(wanted.parameters.get("binary_data", binary))
-    return Question(_assemble(tensors, bundle.manifest.inputs), asked.id, binary)
+    arrays = (_assemble if manifest.reads == "matrix" else _gather)(tensors, manifest.inputs)
+    rows = next((len(array) for array in arrays.values()), 0)
+    return Question(arrays, rows, asked.id, outputs)
 
 
 def write_answer(
-    question: Question, p: NDArray[np.float64], model: str, bundle: LoadedBundle
+    question: Question, outputs: Mapping[str, NDArray[Any]], name: str, bundle: LoadedBundle
 ) -> tuple[bytes, list[tuple[str, str]]]:
     """Return the body of an answer, and the headers that say what it is where it is not JSON alone.
 
     Args:
         question: what was asked.
-        p: the probabilities.
-        model: the model's name.
+        outputs: what the model gave, by name.
+        name: who was asked.
         bundle: what predicted.
     """
-    output: dict[str, Any] = {"name": OUTPUT, "datatype": "FP64", "shape": [len(p)]}
-    raw = p.astype("<f8").tobytes() if question.binary else b""
-    if question.binary:
-        output["parameters"] = {"binary_data_size": len(raw)}
-    else:
-        output["data"] = p.tolist()
-    answer: dict[str, Any] = {"model_name": model, "model_version": str(bundle.manifest.version)}
-    if question.id is not None:
-        answer["id"] = question.id
-    answer |= {"outputs": [output], "parameters": {"bundle": bundle.digest}}
-    head = msgspec.json.encode(answer)
-    return head + raw, [(HEADER, str(len(head)))] if question.binary else []
+    tensors: list[OutputTensor] = []
+    raws: list[bytes] = []
+    for place, binary in question.outputs:
+        column = bundle.manifest.outputs[place]
+        values = outputs[column.name]
+        said: dict[str, Any] = {"name": column.name, "datatype": column.datatype, "shape": values.shape}
+        if binary:
+            raws.append(write_raw(column.datatype, values))
+            said["parameters"] = {"binary_data_size": len(raws[-1])}
+        else:
+            said["data"] = values.ravel().tolist()
+        tensors.append(OutputTensor(**said))
+    head = _ENCODE(
+        Inferred(
+            model_name=name,
+            model_version=str(bundle.manifest.version),
+            id=question.id,
+            outputs=tuple(tensors),
+            parameters={"bundle": bundle.digest},
+        )
+    )
+    return (b"".join([head, *raws]), [(HEADER, str(len(head)))]) if raws else (head, [])
 
 
 def _split(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, bytes]:
     text = headers.get(HEADER)
     if text is None:
         return body, b""
-    if not text.isascii() or not text.isdecimal() or int(text) > len(body):
+    if not text.isascii() or not text.isdecimal() or len(text) > 18 or int(text) > len(body):
         raise refuse(400, f"{HEADER} is {text[:30]!r}, and the body has {len(body):,} bytes", "state the JSON's size")
     return body[: int(text)], body[int(text) :]
 
 
+def _choose(asked: Inference, manifest: Manifest) -> tuple[tuple[int, bool], ...]:
+    """Return which outputs are wanted, and whether in binary."""
+    names = [column.name for column in manifest.outputs]
+    binary = bool(asked.parameters.get("binary_data_output"))
+    if not asked.outputs:
+        return tuple((place, binary) for place in range(len(names)))
+    chosen: dict[int, bool] = {}
+    for wanted in asked.outputs:
+        if wanted.name not in names:
+            raise refuse(422, f"there is no output {wanted.name!r}", did_you_mean(wanted.name, names))
+        if wanted.parameters.get("classification"):
+            hint = "read the output itself; its classes are in the bundle's manifest"
+            raise refuse(422, f"output {wanted.name!r} is wanted as classes, which are not ranked here", hint)
+        _refuse_shared(f"output {wanted.name!r}", wanted.parameters)
+        place = names.index(wanted.name)
+        if place in chosen:
+            raise refuse(422, f"output {wanted.name!r} is wanted twice", "ask for each once")
+        chosen[place] = bool(wanted.parameters.get("binary_data", binary))
+    return tuple(chosen.items())
+
+
+def _refuse_shared(what: str, parameters: Mapping[str, Any]) -> None:
+    if "shared_memory_region" in parameters:
+        raise refuse(422, f"{what} lies in shared memory, which this server does not read", "send it in binary")
+
+
 def _read_tensor(tensor: Tensor, rest: bytes) -> tuple[NDArray[Any], bytes]:
-    """Return a tensor's values, flat, and what follows them in the binary part."""
-    dtype = _TYPES.get(tensor.datatype)
-    if dtype is None:
-        hint = did_you_mean(tensor.datatype, _TYPES, most=len(_TYPES))
+    """Return a tensor's values in its shape, and what follows them in the binary part."""
+    if tensor.datatype not in RAW:
+        hint = did_you_mean(tensor.datatype, RAW, most=len(RAW))
         raise refuse(422, f"input {tensor.name!r} has datatype {tensor.datatype!r}", hint)
-    size = math.prod(tensor.shape)
-    if not tensor.shape or len(tensor.shape) > 2 or min(tensor.shape) < 0:
-        raise refuse(422, f"input {tensor.name!r} has shape {list(tensor.shape)}", "send [rows] or [rows, columns]")
+    shape = tensor.shape
+    if not 0 < len(shape) <= _DEEPEST or min(shape) < 0 or math.prod(shape) >= 1 << 63:
+        raise refuse(422, f"input {tensor.name!r} has shape {list(shape)}", "send [rows] or [rows, columns]")
+    _refuse_shared(f"input {tensor.name!r}", tensor.parameters)
     if tensor.data is None:
-        values, rest = _read_binary(tensor, dtype, rest, size)
-    else:
-        values = _read_listed(tensor, dtype)
-    if len(values) != size:
-        said = f"{len(values):,} values, which do not make shape {list(tensor.shape)}"
+        length = tensor.parameters.get("binary_data_size")
+        if type(length) is not int or not 0 <= length <= len(rest):
+            hint = "send data, or state the size of the binary part in the parameter binary_data_size"
+            raise refuse(422, f"input {tensor.name!r} has no data", hint)
+        try:
+            return read_raw(tensor.datatype, shape, rest[:length]), rest[length:]
+        except ValueError as error:
+            hint = "send as many values as the shape says; texts each after its length as an unsigned 32-bit number"
+            raise refuse(422, f"input {tensor.name!r} {error}", hint) from error
+    data = _flatten(tensor)
+    if len(data) != math.prod(shape):
+        said = f"{len(data):,} values, which do not make shape {list(shape)}"
         raise refuse(422, f"input {tensor.name!r} has {said}", "send as many as the shape says")
-    return values, rest
+    return _read_listed(tensor, data).reshape(shape), rest
 
 
-def _read_binary(tensor: Tensor, dtype: str, rest: bytes, size: int) -> tuple[NDArray[Any], bytes]:
-    length = tensor.parameters.get("binary_data_size")
-    if type(length) is not int or not 0 <= length <= len(rest):
-        hint = "send data, or state the size of the binary part in the parameter binary_data_size"
-        raise refuse(422, f"input {tensor.name!r} has no data", hint)
-    raw, rest = rest[:length], rest[length:]
-    if tensor.datatype == "BYTES":
-        return np.array([*_read_texts(tensor.name, raw), None], dtype=object)[:-1], rest
-    width = np.dtype(dtype).itemsize
-    if length != size * width:
-        raise refuse(422, f"input {tensor.name!r} has {length:,} bytes for {size:,} values", f"send {width} for each")
-    return np.frombuffer(raw, dtype=dtype).astype(np.float64), rest
-
-
-def _read_texts(name: str, raw: bytes) -> list[str]:
-    """Read texts, each after its length as an unsigned 32-bit number."""
-    texts: list[str] = []
-    at = 0
-    try:
-        while at < len(raw):
-            (length,) = struct.unpack_from("<I", raw, at)
-            text = raw[at + 4 : at + 4 + length]
-            if len(text) != length:
-                raise ValueError("a text ends in the middle")
-            texts.append(text.decode())
-            at += 4 + length
-    except (struct.error, ValueError) as error:
-        raise refuse(422, f"input {name!r} holds no texts ({error})", "write each after its length, UTF-8") from error
-    return texts
-
-
-def _read_listed(tensor: Tensor, dtype: str) -> NDArray[Any]:
+def _flatten(tensor: Tensor) -> list[Any]:
     data = tensor.data or []
-    if any(isinstance(row, list) for row in data):
+    while list in set(map(type, data)):
         nested = [cast("list[Any]", row) for row in data if isinstance(row, list)]
         if len(nested) != len(data) or len({len(row) for row in nested}) > 1:
             raise refuse(422, f"input {tensor.name!r} has rows of different lengths", "send one value for each column")
         data = [value for row in nested for value in row]
-    known = str if dtype == "O" else bool if dtype == "?" else (int, float)
-    for value in data:
-        if value is not None and (not isinstance(value, known) or (isinstance(value, bool) and dtype != "?")):
-            said = f"is {tensor.datatype} and holds {msgspec.json.encode(value).decode()[:50]}"
+    return data
+
+
+def _read_listed(tensor: Tensor, data: list[Any]) -> NDArray[Any]:
+    datatype = tensor.datatype
+    kinds = set(map(type, data))
+    known: set[type] = {str} if datatype == "BYTES" else {bool} if datatype == "BOOL" else {int, float}
+    wrong = kinds - known - {type(None)}
+    whole = datatype not in FLOATS and float in kinds
+    for value in data if wrong or whole else ():
+        if type(value) in wrong or (whole and isinstance(value, float) and not value.is_integer()):
+            said = f"is {datatype} and holds {_ENCODE(value).decode()[:50]}"
             raise refuse(422, f"input {tensor.name!r} {said}", "send such values, or null")
     try:
-        # The trailing None keeps NumPy from making texts of one length a type of their own.
-        return np.array([*data, None], dtype=object if dtype == "O" else np.float64)[:-1]
+        if datatype == "BYTES":
+            # The trailing None keeps NumPy from making texts of one length a type of their own.
+            return np.array([*data, None], dtype=object)[:-1]
+        if datatype in FLOATS or datatype == "BOOL" or type(None) in kinds:
+            if datatype == "BOOL" and type(None) not in kinds:
+                return np.array(data, dtype=np.bool_)
+            with np.errstate(over="ignore"):
+                return np.array(data, dtype=np.float64).astype(_width(datatype))
+        return np.array([int(value) for value in data] if whole else data, dtype=RAW[datatype])
     except OverflowError as error:
         raise refuse(422, f"input {tensor.name!r} holds a number that is too large", "send a smaller one") from error
 
 
-def _assemble(tensors: Mapping[str, tuple[Tensor, NDArray[Any]]], inputs: Sequence[InputColumn]) -> NDArray[np.float64]:
-    """Return what the model reads, shape (rows, inputs)."""
+def _width(datatype: str) -> str:
+    """Return how numbers that were listed are held: as what they were sent as, FP64 where that has no gaps."""
+    return RAW[datatype] if datatype in ("FP16", "FP32") else "<f8"
+
+
+def _assemble(
+    tensors: Mapping[str, tuple[Tensor, NDArray[Any]]], inputs: Sequence[InputColumn]
+) -> dict[str, NDArray[Any]]:
+    """Return the matrix that a model reads, shape (rows, inputs)."""
     names = [column.name for column in inputs]
     if len(tensors) == 1:
         (tensor, values), *_ = tensors.values()
         if len(tensor.shape) == 2 and tensor.name not in names:
-            if tensor.shape[1] != len(names) or tensor.datatype not in ("FP32", "FP64"):
+            if tensor.shape[1] != len(names) or tensor.datatype not in FLOATS:
                 said = f"{tensor.datatype} of shape {list(tensor.shape)}"
                 hint = "send FP64 of shape [rows, columns]"
                 raise refuse(422, f"the model reads {len(names)} columns and was given {said}", hint)
-            return round_single(values.reshape(tensor.shape))
-    for name in tensors:
+            return {MATRIX: round_single(values.astype(np.float64))}
+    for name, (tensor, _) in tensors.items():
+        if len(tensor.shape) > 2:
+            raise refuse(422, f"input {name!r} has shape {list(tensor.shape)}", "send [rows] or [rows, columns]")
         if name not in names:
             raise refuse(422, f"the model reads no column {name!r}", did_you_mean(name, names))
     rows = {math.prod(tensor.shape) for tensor, _ in tensors.values()}
@@ -260,16 +293,47 @@ def _assemble(tensors: Mapping[str, tuple[Tensor, NDArray[Any]]], inputs: Sequen
         if column.name not in tensors:
             raise refuse(422, f"input {column.name!r} is missing", did_you_mean(column.name, tensors))
         x[:, place] = _read_column(column, *tensors[column.name])
-    return round_single(x)
+    return {MATRIX: round_single(x)}
 
 
-def _read_column(column: InputColumn, tensor: Tensor, values: NDArray[Any]) -> NDArray[np.float64] | list[float]:
+def _read_column(column: InputColumn, tensor: Tensor, values: NDArray[Any]) -> NDArray[Any] | list[float]:
     if len(tensor.shape) == 2 and tensor.shape[1] != 1:
         raise refuse(422, f"input {column.name!r} has shape {list(tensor.shape)}", "send [rows] or [rows, 1]")
     if (tensor.datatype == "BYTES") != (column.kind == "category"):
-        due = "BYTES" if column.kind == "category" else "FP64"
-        raise refuse(422, f"input {column.name!r} is {tensor.datatype}", f"send {due}")
-    if column.kind == "number":
-        return values
+        raise refuse(422, f"input {column.name!r} is {tensor.datatype}", f"send {column.datatype}")
+    if column.kind != "category":
+        return values.ravel()
     codes = name_codes(column)
-    return [codes.get(text, np.nan) for text in values.tolist()]
+    return [codes.get(text, np.nan) for text in values.ravel().tolist()]
+
+
+def _gather(
+    tensors: Mapping[str, tuple[Tensor, NDArray[Any]]], inputs: Sequence[InputColumn]
+) -> dict[str, NDArray[Any]]:
+    """Return each input as it was sent, for a model that reads them by name."""
+    names = [column.name for column in inputs]
+    for name in tensors:
+        if name not in names:
+            raise refuse(422, f"the model reads no input {name!r}", did_you_mean(name, names))
+    arrays: dict[str, NDArray[Any]] = {}
+    for column in inputs:
+        if column.name not in tensors:
+            raise refuse(422, f"input {column.name!r} is missing", did_you_mean(column.name, tensors))
+        tensor, values = tensors[column.name]
+        said = f"input {column.name!r} is {tensor.datatype} of shape {list(tensor.shape)}"
+        if tensor.datatype != column.datatype or not fits(tensor.shape, column.shape):
+            raise refuse(422, said, f"send {column.datatype} of shape {list(column.shape)}")
+        if _has_gaps(tensor.datatype, values):
+            raise refuse(422, f"{said} and holds null", "send a value in each place")
+        arrays[column.name] = values
+    if len({len(array) for array in arrays.values()}) > 1:
+        said = ", ".join(f"{name!r} {len(array)}" for name, array in arrays.items())
+        raise refuse(422, f"the inputs have different numbers of rows: {said}", "send equally many")
+    return arrays
+
+
+def _has_gaps(datatype: str, values: NDArray[Any]) -> bool:
+    """Tell whether a value is missing where a datatype has no way to say so."""
+    if datatype == "BYTES":
+        return None in values.ravel().tolist()
+    return datatype not in FLOATS and values.dtype.kind == "f"

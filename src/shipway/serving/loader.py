@@ -1,6 +1,7 @@
 """From what a routing names to versions that predict: bundles by digest, online stores by name, each loaded once."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,14 +9,17 @@ from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
 from shipway.ports.adapter import load_adapter
-from shipway.ports.blobs import Blobs, open_blobs
+from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
 from shipway.ports.model import open_runtime
 from shipway.ports.online import Online, open_online
+from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
+from shipway.serving.exported import Exported
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
+from shipway.serving.signature import check_signature
 from shipway.serving.version import Feed, Served, Version
 
 KEPT_BUNDLES: Final = 4
@@ -23,10 +27,18 @@ KEPT_BUNDLES: Final = 4
 
 
 class Loader:
-    """Loads what routings name; one thread at a time may call it."""
+    """Loads what routings name; one thread at a time may load for them, and any by name."""
 
     def __init__(
-        self, state: Path, writer: LogWriter, *, files: str = "", online: str = "", replay: bool = False
+        self,
+        state: Path,
+        writer: LogWriter,
+        *,
+        files: str = "",
+        online: str = "",
+        replay: bool = False,
+        bundles: Path | None = None,
+        signers: Sequence[Path] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -37,14 +49,22 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            bundles: a folder of exported bundles that are served beside those of the project.
+            signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
+                signatures are not asked for.
+
+        Raises:
+            ShipwayError: SW-514 if a key cannot be used.
         """
         self._state = state
         self._replay = replay
         self._online = online
         self._writer = writer
-        self._blobs: Blobs = open_blobs(state, files)
+        self._blobs = Exported(bundles, open_blobs(state, files))
+        self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
+        self._turn = threading.Lock()
         self._stores: dict[str, Online] = {}
         self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -54,6 +74,17 @@ class Loader:
     def bundles(self) -> list[str]:
         """Return the digests of the bundles in memory."""
         return list(self._bundles)
+
+    @property
+    def exported(self) -> dict[Variant, str]:
+        """Return the bundles in the server's folder with the models they are versions of."""
+        signatures = self._blobs.signatures
+        return {
+            Variant(version=manifest.version, bundle=digest, online="", signature=signatures.get(digest, "")): (
+                manifest.model
+            )
+            for digest, manifest in self._blobs.manifests.items()
+        }
 
     def seal(self) -> None:
         """Hand the rows that every service gathered for its log to the writer."""
@@ -68,7 +99,8 @@ class Loader:
             strict: whether a version that cannot be loaded is refused, or stands there and fails.
 
         Raises:
-            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606) or its online store.
+            ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606), with its signature (SW-511 to
+                SW-513) or with its online store.
         """
         stable = self._load_version(routing.model, routing.stable, strict=strict)
         candidate = None
@@ -80,15 +112,23 @@ class Loader:
             log = self._logs[routing.service] = PredictionLog(opened, self._writer)
         return Served(routing, stable, candidate, log)
 
+    def load_alone(self, model: str, variant: Variant) -> Version:
+        """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""
+        try:
+            return Version(variant, model, self._load_bundle(model, variant))
+        except ShipwayError as error:
+            return Version(variant, model, fault=error)
+
     def forget(self, used: set[str]) -> None:
         """Drop bundles that no routing names, but for the last few.
 
         Args:
             used: digests of those that are named.
         """
-        idle = [digest for digest in self._bundles if digest not in used]
-        for digest in idle[:-KEPT_BUNDLES]:
-            del self._bundles[digest]
+        with self._turn:
+            idle = [digest for digest in self._bundles if digest not in used]
+            for digest in idle[:-KEPT_BUNDLES]:
+                del self._bundles[digest]
 
     def close(self) -> None:
         """Close the online stores."""
@@ -107,8 +147,11 @@ class Loader:
             return Version(variant, model, fault=error)
 
     def _load_bundle(self, model: str, variant: Variant) -> LoadedBundle:
-        bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
-        self._bundles[variant.bundle] = bundle
+        with self._turn:
+            if self._verifier is not None and variant.bundle not in self._bundles:
+                check_signature(variant.bundle, variant.signature, self._blobs, self._verifier)
+            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+            self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):
             said = f"is {manifest.model}@{manifest.version}, not {model}@{variant.version}"

@@ -8,8 +8,8 @@ import msgspec
 from shipway.core.bundle import GOLDEN, LAYOUT, Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout
-from shipway.ports.blobs import Blobs
 from shipway.ports.model import Predictor, Runtime
+from shipway.serving.exported import Source
 from shipway.serving.vector import Encoder, find_texts, make_encoder
 
 _AGAIN = "fetch the bundle again, or make it again with shipway run --force"
@@ -36,7 +36,7 @@ class LoadedBundle:
     encoder: Encoder | None = None
 
 
-def load_bundle(digest: str, blobs: Blobs, open_runtime: Callable[[str], Runtime]) -> LoadedBundle:
+def load_bundle(digest: str, blobs: Source, open_runtime: Callable[[str], Runtime]) -> LoadedBundle:
     """Load a bundle and replay its golden rows, which warms the model up as well.
 
     Args:

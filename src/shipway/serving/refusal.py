@@ -13,6 +13,8 @@ _STATUS: Final = {"SW-104": 404, "SW-601": 507, "SW-803": 409}
 
 UNFORESEEN: Final = ShipwayError("SW-801", "the server did not foresee this", "its log says more; please report it")
 """What is answered where the server itself is wrong."""
+LATE: Final = ShipwayError("SW-801", "the caller's time is over", "give it more time, or ask again later")
+"""What is answered where nobody waits for the answer any more, or will not when it is there."""
 
 
 class RefusedError(Exception):

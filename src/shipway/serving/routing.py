@@ -63,27 +63,6 @@ class RoutingTable:
             raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
         return served
 
-    def find_version(self, model: str, number: int | None) -> Version:
-        """Return a version of a model that some service routes to.
-
-        Args:
-            model: the model's name.
-            number: the version; None for the stable one of the first service.
-
-        Raises:
-            RefusedError: 404 if nothing routes to it.
-        """
-        models = self.list_models()
-        versions = models.get(model)
-        if versions is None:
-            raise refuse(404, f"there is no model {model!r} here", did_you_mean(model, models), code="SW-104")
-        if number is None:
-            return next(iter(versions.values()))
-        if number not in versions:
-            names = [str(known) for known in versions]
-            raise refuse(404, f"{model}@{number} is not served", did_you_mean(str(number), names), code="SW-104")
-        return versions[number]
-
     def list_models(self) -> dict[str, dict[int, Version]]:
         """Return the versions that are routed to by model and number; the stable ones come first."""
         models: dict[str, dict[int, Version]] = {}

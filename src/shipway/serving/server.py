@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -17,13 +18,19 @@ from shipway.kit.canonical import canonical_json
 from shipway.kit.file import hold_lock, lock_holder, make_folder, write_atomic
 from shipway.ports.adapter import load_adapter
 from shipway.ports.clock import Clock, Stopwatch
+from shipway.serving.admission import Admission
 from shipway.serving.batch import Batcher
+from shipway.serving.desk import Desk
+from shipway.serving.guard import Guard
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup
 from shipway.serving.meter import Counts, Waits
+from shipway.serving.repository import Repository
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
+from shipway.serving.setting import Settings, raise_file_limit
+from shipway.serving.statistic import Statistics
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
@@ -37,53 +44,66 @@ _SWITCH_S: Final = 0.0005
 logger: Final = logging.getLogger(__name__)
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class Address(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where a server listens.
 
     Attributes:
         pid: the process.
         port: the port.
         url: what paths are appended to.
+        grpc: the port for gRPC; None where it is not spoken.
+        unix: the Unix socket that needs no key; None where there is none.
     """
 
     pid: int
     port: int
     url: str
+    grpc: int | None = None
+    unix: str | None = None
 
 
 def serve(
     state: Path,
+    settings: Settings,
     *,
-    host: str = "127.0.0.1",
-    port: int = 0,
     replay: bool = False,
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    bundles: Path | None = None,
+    signers: Sequence[Path] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
-    What was accepted is answered and logged before the function returns.
+    What was accepted is answered and logged before the function returns; told to stop a second time, the process ends
+    at once. At SIGHUP the keys and the certificate are read again.
 
     Args:
         state: the project's folder of state.
-        host: the address to listen on.
-        port: 0 for any that is free.
+        settings: where to listen, what to take, and from whom.
         replay: whether callers may name the instant they ask for.
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        bundles: a folder of exported bundles to serve as well.
+        signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
+            for.
 
     Raises:
-        ShipwayError: SW-101 without a folder of state, SW-602 if it cannot be written, SW-603 if another server serves
-            it, SW-701 if a library is not installed, SW-801 if the address is taken.
+        ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
+            SW-201 or SW-502 for a folder of bundles that cannot be read, SW-514 for a public key that cannot be used,
+            SW-602 if the folder of state cannot be written, SW-603 if another server serves it, SW-701 if a library is
+            not installed, SW-801 if an address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
         raise ShipwayError("SW-101", f"there is no folder {state}", "name the .shipway folder of a project that ran")
+    guard = Guard(settings)
     web = load_adapter("http.asyncio")
+    rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
     # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
+    raise_file_limit()
     with ExitStack() as stack:
         try:
             make_folder(folder)
@@ -96,17 +116,27 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay)
-        web.run(_serve(web, loader, writer, state, host, port, replay=replay, watch_stdin=watch_stdin))
+        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles, signers=signers)
+        web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
 async def _serve(
-    web: Any, loader: Loader, writer: LogWriter, state: Path, host: str, port: int, *, replay: bool, watch_stdin: bool
+    web: Any,
+    rpc: Any,
+    loader: Loader,
+    writer: LogWriter,
+    state: Path,
+    settings: Settings,
+    guard: Guard,
+    *,
+    replay: bool,
+    watch_stdin: bool,
 ) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, _stop, stop, number)
+    loop.add_signal_handler(signal.SIGHUP, guard.reload)
     if watch_stdin:
         threading.Thread(target=_watch_stdin, args=(loop, stop), name="stdin", daemon=True).start()
     clock: Clock = load_adapter("clock.system")()
@@ -115,19 +145,47 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     batcher = Batcher(table.find, counts, waits)
 
+    repository = Repository(state, loader)
+    desk = Desk(table, repository, Statistics(clock.now))
     lookup = Lookup(state)
-    router = Router(table, batcher, loader, writer, lookup, counts=counts, waits=waits, now=clock.now, replay=replay)
+    router = Router(
+        table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
+    )
+    admission = Admission(
+        router.handle,
+        counts,
+        queue=settings.queue,
+        wait_ms=settings.wait_ms,
+        per_model=settings.per_model,
+        timeout_ms=settings.timeout_ms,
+        keys=guard.keys,
+    )
     await asyncio.to_thread(table.restore)
-    http = web(router.handle)
-    bound = await http.listen(host, port)
+    await asyncio.to_thread(repository.load_exported)
+    http = web(
+        admission.handle,
+        most_bytes=settings.body_bytes,
+        most_connections=settings.connections,
+        door=admission,
+    )
+    bound = await http.listen(settings.host, settings.port, tls=guard.tls)
+    unix = settings.find_socket(state / FOLDER)
+    if unix is not None:
+        await http.listen_unix(unix)
+    grpc = None if rpc is None else rpc(admission.handle, most_bytes=settings.body_bytes, **guard.read_files())
+    spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
     try:
-        _announce(place, host, bound)
+        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix, grpc=spoken)
         await stop.wait()
+        if settings.grace_s:
+            # Whoever sends requests here has to learn of the end before it comes.
+            admission.stopping = True
+            await asyncio.sleep(settings.grace_s)
     finally:
-        _withdraw(place)
-        await http.close(grace_s=GRACE_S)
+        _withdraw(place, unix)
+        await asyncio.gather(*(door.close(grace_s=GRACE_S) for door in (http, grpc) if door is not None))
         sealing.cancel()
         batcher.settle()
         loader.seal()
@@ -137,28 +195,41 @@ async def _serve(
         lookup.close()
 
 
+def _stop(stop: asyncio.Event, number: int) -> None:
+    """Begin to stop; told so a second time, end at once, as whoever says it twice wants."""
+    if stop.is_set():
+        os._exit(128 + number)
+    stop.set()
+
+
 async def _seal_always(loader: Loader) -> None:
     while True:
         await asyncio.sleep(SEAL_S)
         loader.seal()
 
 
-def _announce(place: Path, host: str, port: int) -> None:
+def _announce(place: Path, host: str, port: int, *, tls: bool, unix: Path | None, grpc: int | None) -> None:
     """Say where the server listens: in its file, and on standard output."""
     shown = f"[{host}]" if ":" in host else host
-    address = Address(pid=os.getpid(), port=port, url=f"http://{shown}:{port}")
+    url = f"{'https' if tls else 'http'}://{shown}:{port}"
+    socket = None if unix is None else str(unix.absolute())
+    address = Address(pid=os.getpid(), port=port, url=url, grpc=grpc, unix=socket)
     try:
         write_atomic(place, canonical_json(address))
     except OSError as fault:
         raise ShipwayError("SW-602", f"cannot write {place} ({fault.strerror})", "free some space there") from fault
     with suppress(OSError):
         sys.stdout.write(f"listening on {address.url}\n")
+        if grpc is not None:
+            sys.stdout.write(f"listening on {'grpcs' if tls else 'grpc'}://{shown}:{grpc}\n")
         sys.stdout.flush()
 
 
-def _withdraw(place: Path) -> None:
-    with suppress(OSError):
-        place.unlink()
+def _withdraw(place: Path, unix: Path | None) -> None:
+    for path in (place, unix):
+        if path is not None:
+            with suppress(OSError):
+                path.unlink()
 
 
 def _watch_stdin(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

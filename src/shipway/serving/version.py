@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +12,17 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, Scalar
 from shipway.core.service import Routing, Variant
+from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
 from shipway.serving.current import CurrentReader
 from shipway.serving.log import PredictionLog
 from shipway.serving.model import LoadedBundle
 from shipway.serving.reader import FeatureReader
-from shipway.serving.refusal import pass_on
+from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.vector import Vectors, pack_vectors
 
 logger: Final = logging.getLogger(__name__)
+
+_ASK_OTHER: Final = "look at the row's features; another version may answer it"
 
 Place = tuple[Vectors, int]
 """Where a row's vector is: among others, and which of them."""
@@ -191,13 +194,45 @@ def predict_vectors(version: Version, x: NDArray[np.float64]) -> NDArray[np.floa
     return p
 
 
+def infer(version: Version, tensors: Tensors, rows: int) -> dict[str, NDArray[Any]]:
+    """Return what a version says of tensors that a caller sent; any thread may.
+
+    Args:
+        version: one that was loaded.
+        tensors: what the model reads, by name.
+        rows: how many there are.
+
+    Raises:
+        RefusedError: 503 with SW-801 if the version fails, or gives something else than its bundle says; 422 for shapes
+            that do not go together.
+    """
+    assert version.bundle is not None
+    manifest = version.bundle.manifest
+    if manifest.binary:
+        return {PROBABILITY: predict_vectors(version, tensors[MATRIX])}
+    who = f"{version.model}@{version.variant.version}"
+    try:
+        outputs = version.bundle.predictor.infer(tensors)
+    except Exception as error:
+        if isinstance(error, ShipwayError) and error.code == "SW-202":
+            raise refuse(422, error.fact, error.hint) from error
+        logger.exception("%s failed", who)
+        raise pass_on(_explain(error, who)) from error
+    for column in manifest.outputs:
+        values = outputs.get(column.name)
+        if values is None or len(values) != rows:
+            said = "nothing" if values is None else f"shape {list(values.shape)}"
+            raise pass_on(ShipwayError("SW-801", f"{who} gave {said} as {column.name!r} of {rows} rows", _ASK_OTHER))
+    return outputs
+
+
 def _since(start_ns: int) -> int:
     return (perf_counter_ns() - start_ns) // 1_000
 
 
 def _deny(version: Version, p: float) -> ShipwayError:
     fact = f"{version.model}@{version.variant.version} predicted {p}, which is no probability"
-    return ShipwayError("SW-801", fact, "look at the row's features; another version may answer it")
+    return ShipwayError("SW-801", fact, _ASK_OTHER)
 
 
 def _explain(error: Exception, who: str) -> ShipwayError:

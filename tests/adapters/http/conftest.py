@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.adapters.http.connection import Limits
+from shipway.adapters.http.limit import Limits
 from shipway.adapters.http.server import AsyncioHttp
 
 _PLACE = Path(__file__).parents[2] / "serving" / "conftest.py"
@@ -27,8 +27,9 @@ QUICK = Limits(body_bytes=1_000, head_bytes=2_000, request_s=1.0, idle_s=3.0, pi
 class Echo:
     """A server in a thread of its own that answers with what it was asked; paths say how."""
 
-    def __init__(self, limits):
+    def __init__(self, limits, door=None):
         self.limits = limits
+        self.door = door
         self.held = []
         self.calls = []
         self.failure = None
@@ -41,7 +42,7 @@ class Echo:
         async def main():
             self.loop = asyncio.get_running_loop()
             self.stopped = asyncio.Event()
-            self.http = AsyncioHttp(self.handle, limits=self.limits)
+            self.http = AsyncioHttp(self.handle, limits=self.limits, door=self.door)
             self.port = await self.http.listen("127.0.0.1", 0)
             self.started.set()
             await self.stopped.wait()
@@ -113,3 +114,17 @@ def own_echo():
     server = Echo(QUICK)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def start_echo():
+    """Start such servers, with limits and a door of their own."""
+    started = []
+
+    def start(limits, door=None):
+        started.append(Echo(limits, door))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()

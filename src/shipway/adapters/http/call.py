@@ -18,9 +18,25 @@ class Call:
         headers: by name in lower case; of several with one name the last.
         body: the content.
         received_ns: when the request was whole, by `time.perf_counter_ns`.
+        deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
+        trusted: whether it came over a Unix socket that only this user may open.
+        then: called once, after the answer was given.
     """
 
-    __slots__ = ("_keep", "_old", "_reply", "_send", "body", "headers", "method", "path", "received_ns")
+    __slots__ = (
+        "_keep",
+        "_old",
+        "_reply",
+        "_send",
+        "body",
+        "deadline_ns",
+        "headers",
+        "method",
+        "path",
+        "received_ns",
+        "then",
+        "trusted",
+    )
 
     def __init__(
         self,
@@ -32,6 +48,7 @@ class Call:
         *,
         keep: bool,
         old: bool,
+        trusted: bool = False,
     ) -> None:
         """Take a whole request.
 
@@ -43,12 +60,16 @@ class Call:
             body: the content.
             keep: whether the connection stays open after the answer.
             old: whether the client speaks HTTP/1.0.
+            trusted: whether it came over a Unix socket that only this user may open.
         """
         self.method = method
         self.path = path
         self.headers = headers
         self.body = body
         self.received_ns = perf_counter_ns()
+        self.deadline_ns = 0
+        self.trusted = trusted
+        self.then: Callable[[], None] | None = None
         self._send = send
         self._keep = keep
         self._old = old
@@ -80,6 +101,8 @@ class Call:
             raise RuntimeError(f"{self.method} {self.path} is answered twice")
         self._reply = (status, body, kind, headers)
         self._send()
+        if self.then is not None:
+            self.then()
 
     def compose(self, date: bytes, *, last: bool) -> bytes:
         """Return the answer as bytes.

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final, cast
 
@@ -12,33 +11,15 @@ import httptools
 import msgspec
 
 from shipway.adapters.http.call import Call
+from shipway.adapters.http.glance import Glance, Refusal, Refused
+from shipway.adapters.http.limit import Door, Limits
 
 logger: Final = logging.getLogger(__name__)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _UPGRADE: Final = frozenset({"connection", "upgrade", "http2-settings"})
+_BUSY: Final = 503
 _OVERHEAD: Final = 8
 """Bytes on the wire for each byte of a body, at most: a chunk of one byte takes six."""
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a client has to keep to.
-
-    Attributes:
-        body_bytes: size of a request's body; a larger one is answered with 413.
-        head_bytes: size of what stands before the body; a larger one is answered with 431.
-        request_s: how long sending one request may take, and reading an answer; 408 otherwise.
-        idle_s: how long a connection may stay open without a request.
-        pipelined: requests of one connection at a time; no more is read before they are answered.
-        linger_s: how long a client that was refused may go on sending before the connection ends.
-    """
-
-    body_bytes: int = 8 << 20
-    head_bytes: int = 32 << 10
-    request_s: float = 30.0
-    idle_s: float = 900.0
-    pipelined: int = 64
-    linger_s: float = 2.0
 
 
 class State:
@@ -47,16 +28,22 @@ class State:
     Attributes:
         handle: answers requests.
         limits: what clients have to keep to.
+        door: whether the server can take more.
+        refusal: what is answered where it cannot.
         connections: those that are open.
+        held_bytes: size of the bodies in memory.
         draining: whether the server is about to stop.
         now: the loop's time at the last tick, seconds.
         date: the present for the header of that name.
     """
 
-    def __init__(self, handle: Callable[[Call], None], limits: Limits) -> None:
+    def __init__(self, handle: Callable[[Call], None], limits: Limits, door: Door) -> None:
         """Start without any connection."""
         self.handle = handle
         self.limits = limits
+        self.door = door
+        self.refusal = Refusal(door.refusal, door.retry_s)
+        self.held_bytes = 0
         self.connections: set[Connection] = set()
         self.draining = False
         self.now = 0.0
@@ -74,11 +61,19 @@ class State:
 class Connection(asyncio.Protocol):
     """Reads requests, hands them on, and writes the answers in order."""
 
-    def __init__(self, state: State) -> None:
-        """Wait for a client."""
+    def __init__(self, state: State, *, trusted: bool = False) -> None:
+        """Wait for a client.
+
+        Args:
+            state: what the server's connections share.
+            trusted: whether only this user can connect so.
+        """
         self._state = state
-        self._calls: deque[Call] = deque()
+        self._trusted = trusted
+        self._calls: deque[Call | Refused] = deque()
         self._ready: list[Call] = []
+        self._glance: Glance | None = None
+        self._held_bytes = 0
         self._parser = httptools.HttpRequestParser(self)
         self._reading = False
         self._in_head = False
@@ -99,6 +94,9 @@ class Connection(asyncio.Protocol):
         self._state.connections.add(self)
         if self._state.draining:
             self._transport.close()
+        elif len(self._state.connections) > self._state.limits.connections:
+            self._refuse(_BUSY, "too many clients are connected", "try again later")
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget a client that is gone; what it still asks for is answered into the void."""
@@ -107,10 +105,16 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         self._deaf = True
         self._calls.clear()
+        self._let_go(self._held_bytes)
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and hand on the requests that are whole."""
         if self._deaf:
+            return
+        if self._glance is not None or (
+            not self._reading and self._state.door.full and data.startswith(self._state.door.unread)
+        ):
+            self._pass_over(data)
             return
         self._feed(data)
         if self._refused is None and self._reading:
@@ -170,18 +174,26 @@ class Connection(asyncio.Protocol):
             return self._object(400, f"HTTP/{version} is not spoken here", "speak HTTP/1.1")
         if version == "1.1" and "host" not in self._headers:
             return self._object(400, "the request has no header host", "send one, as HTTP/1.1 asks for")
-        if int(self._headers.get("content-length", 0)) > self._state.limits.body_bytes:
+        length = int(self._headers.get("content-length", 0))
+        if length > self._state.limits.body_bytes:
             return self._object(*self._too_large())
+        if self._state.held_bytes + length > self._state.limits.held_bytes:
+            return self._object(_BUSY, "the server holds as much as it may", "try again later")
         if self._headers.get("expect", "").lower() == "100-continue" and not self._calls and not self._ready:
             self._transport.write(_CONTINUE)
         return None
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
+        size = len(body)
         self._body.append(body)
-        self._body_bytes += len(body)
+        self._body_bytes += size
+        self._held_bytes += size
+        self._state.held_bytes += size
         if self._body_bytes > self._state.limits.body_bytes:
             self._object(*self._too_large())
+        elif self._state.held_bytes > self._state.limits.held_bytes:
+            self._object(_BUSY, "the server holds as much as it may", "try again later")
 
     def on_message_complete(self) -> None:
         """Take a request that is whole; one that wants another protocol is read again without that wish."""
@@ -197,6 +209,7 @@ class Connection(asyncio.Protocol):
             self._body[0] if len(self._body) == 1 else b"".join(self._body),
             keep=self._parser.should_keep_alive(),
             old=self._parser.get_http_version() == "1.0",
+            trusted=self._trusted,
         )
         self._ready.append(call)
 
@@ -209,6 +222,7 @@ class Connection(asyncio.Protocol):
             call = calls.popleft()
             last = call.final or (not calls and not self._reading and (self._state.draining or self._ended))
             parts.append(call.compose(self._state.date, last=last))
+            self._let_go(len(call.body))
         if not parts:
             return
         self._since = self._state.now
@@ -242,6 +256,29 @@ class Connection(asyncio.Protocol):
         """End the connection now."""
         self._transport.abort()
 
+    def _pass_over(self, data: bytes) -> None:
+        """Refuse requests without reading them, each in its place after those before it."""
+        glance = self._glance or Glance(self._state.refusal)
+        try:
+            glance.feed(data)
+        except httptools.HttpParserError as error:
+            self._refused = 400, _describe(error), "speak HTTP/1.1"
+        if glance.begun:
+            self._since, self._seen_bytes = self._state.now, 0
+        refused = glance.take()
+        if refused is not None:
+            self._calls.append(refused)
+            self._state.door.count_unread(refused.count)
+        self._reading, self._in_head = glance.inside, False
+        self._glance = glance if glance.inside else None
+        if glance.inside and self._refused is None:
+            self._seen_bytes += len(data)
+            self._check_size()
+        self.send()
+        if self._refused is not None and not self._deaf:
+            self._refuse(*self._refused)
+        self._steer()
+
     def _feed(self, data: bytes) -> None:
         while True:
             try:
@@ -254,8 +291,7 @@ class Connection(asyncio.Protocol):
                 data = rest + data[upgrade.args[0] :]
             except httptools.HttpParserError as error:
                 if self._refused is None:
-                    said = (str(error).splitlines() or ["no reason given"])[0].replace("`", "")
-                    self._refused = (400, f"this is no HTTP request ({said})", "speak HTTP/1.1")
+                    self._refused = (400, _describe(error), "speak HTTP/1.1")
                 return None
 
     def _restart(self) -> bytes | None:
@@ -289,11 +325,17 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, fact: str, hint: str) -> None:
         """Answer what is no proper request, after all that is still open, and hear no more of this client."""
-        self._deaf, self._reading, self._refused = True, False, None
+        self._deaf, self._reading, self._refused, self._glance = True, False, None, None
         self._since = self._state.now
+        self._let_go(self._body_bytes)
+        self._forget()
         call = Call(self.send, "", "", {}, b"", keep=False, old=False)
         self._calls.append(call)
-        call.answer(status, _write_refusal("SW-802", fact, hint))
+        if status == _BUSY:
+            later = [("retry-after", str(self._state.door.retry_s))]
+            call.answer(status, _write_refusal("SW-801", fact, hint), headers=later)
+        else:
+            call.answer(status, _write_refusal("SW-802", fact, hint))
 
     def _hand_on(self, call: Call) -> None:
         try:
@@ -324,11 +366,21 @@ class Connection(asyncio.Protocol):
             else:
                 self._transport.resume_reading()
 
+    def _let_go(self, size: int) -> None:
+        """Count bodies as no longer in memory."""
+        self._held_bytes -= size
+        self._state.held_bytes -= size
+
     def _forget(self) -> None:
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
         self._body_bytes = 0
+
+
+def _describe(error: Exception) -> str:
+    said = (str(error).splitlines() or ["no reason given"])[0].replace("`", "")
+    return f"this is no HTTP request ({said})"
 
 
 def _write_refusal(code: str, fact: str, hint: str) -> bytes:

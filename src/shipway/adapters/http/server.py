@@ -6,20 +6,25 @@ HTTP is answered too, and then the connection is closed: what follows on it coul
 """
 
 import asyncio
+import os
+import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import uvloop
 
 from shipway.adapters.http.call import Call
-from shipway.adapters.http.connection import Connection, Limits, State
+from shipway.adapters.http.connection import Connection, State
+from shipway.adapters.http.limit import Door, Limits, OpenDoor
 from shipway.core.error import ShipwayError
 
 Result = TypeVar("Result")
 Handle = Callable[[Call], None]
 
 _BACKLOG: Final = 1024
+_HANDSHAKE_S: Final = 10.0
 _TICK_S: Final = 1.0
 _WAIT_S: Final = 0.02
 
@@ -31,17 +36,31 @@ class AsyncioHttp:
     calls `answer` once on what it was given.
     """
 
-    def __init__(self, handle: Handle, *, limits: Limits | None = None, most_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        handle: Handle,
+        *,
+        limits: Limits | None = None,
+        most_bytes: int | None = None,
+        most_connections: int | None = None,
+        door: Door | None = None,
+    ) -> None:
         """Keep what answers; nothing listens yet.
 
         Args:
             handle: is given each request.
             limits: sizes and times that a client has to keep to.
             most_bytes: size of a request's body, in place of that in the limits.
+            most_connections: how many connections may be open, in place of that in the limits.
+            door: whether the server can take more; it always can without one.
         """
         limits = limits or Limits()
-        self._state = State(handle, limits if most_bytes is None else replace(limits, body_bytes=most_bytes))
-        self._server: asyncio.Server | None = None
+        if most_bytes is not None:
+            limits = replace(limits, body_bytes=most_bytes)
+        if most_connections is not None:
+            limits = replace(limits, connections=most_connections)
+        self._state = State(handle, limits, OpenDoor() if door is None else door)
+        self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.Task[None] | None = None
 
     @property
@@ -49,27 +68,58 @@ class AsyncioHttp:
         """Return how many clients are connected."""
         return len(self._state.connections)
 
-    async def listen(self, host: str, port: int) -> int:
+    async def listen(self, host: str, port: int, *, tls: Any = None) -> int:
         """Start to listen and return the port.
 
         Args:
             host: the address to listen on.
             port: 0 for any that is free.
+            tls: an `ssl.SSLContext` to speak TLS with; None for none.
 
         Raises:
             ShipwayError: SW-801 if the address is taken, or not one of this machine.
         """
         loop = asyncio.get_running_loop()
+        more: dict[str, Any] = {} if tls is None else {"ssl": tls, "ssl_handshake_timeout": _HANDSHAKE_S}
         try:
-            self._server = await loop.create_server(
-                lambda: Connection(self._state), host, port, backlog=_BACKLOG, reuse_address=True
+            server = await loop.create_server(
+                lambda: Connection(self._state), host, port, backlog=_BACKLOG, reuse_address=True, **more
             )
         except (OSError, OverflowError) as fault:
             said = getattr(fault, "strerror", None) or str(fault)
             hint = "choose another port, or 0 for any that is free"
             raise ShipwayError("SW-801", f"cannot listen on {host}:{port} ({said})", hint) from fault
-        self._ticking = loop.create_task(self._tick())
-        return self._server.sockets[0].getsockname()[1]
+        self._start(server)
+        return server.sockets[0].getsockname()[1]
+
+    async def listen_unix(self, path: Path) -> None:
+        """Listen on a Unix socket, which only this user may open, as well.
+
+        Args:
+            path: the socket's file; one that nobody listens on any more is replaced.
+
+        Raises:
+            ShipwayError: SW-801 if somebody listens there, or no socket can be made there.
+        """
+        loop = asyncio.get_running_loop()
+        hint = "name another file, at most 100 characters long"
+        if _is_alive(path):
+            raise ShipwayError("SW-801", f"somebody listens on {path} already", hint)
+        try:
+            if path.is_socket():
+                path.unlink()
+            # The file is made with these permissions: they may not be wider at any moment.
+            before = os.umask(0o177)
+            try:
+                server = await loop.create_unix_server(
+                    lambda: Connection(self._state, trusted=True), str(path), backlog=_BACKLOG
+                )
+            finally:
+                os.umask(before)
+        except (OSError, ValueError) as fault:
+            said = getattr(fault, "strerror", None) or str(fault)
+            raise ShipwayError("SW-801", f"cannot listen on {path} ({said})", hint) from fault
+        self._start(server)
 
     async def close(self, *, grace_s: float) -> None:
         """Stop listening, answer what was asked, and close every connection.
@@ -77,8 +127,8 @@ class AsyncioHttp:
         Args:
             grace_s: how long a client may take to finish a request that it began, and to read its answers.
         """
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         if self._ticking is not None:
             self._ticking.cancel()
         self._state.draining = True
@@ -96,7 +146,22 @@ class AsyncioHttp:
         """Run a coroutine on a new event loop to its end."""
         return uvloop.run(main)
 
+    def _start(self, server: asyncio.Server) -> None:
+        self._servers.append(server)
+        if self._ticking is None:
+            self._ticking = asyncio.get_running_loop().create_task(self._tick())
+
     async def _tick(self) -> None:
         while True:
             self._state.tick(asyncio.get_running_loop().time())
             await asyncio.sleep(_TICK_S)
+
+
+def _is_alive(path: Path) -> bool:
+    """Tell whether somebody listens on a Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except (OSError, ValueError):
+            return False
+        return True

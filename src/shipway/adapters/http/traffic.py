@@ -1,5 +1,6 @@
 """The traffic of shipway's own server, moved over HTTP."""
 
+import socket
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
@@ -58,8 +59,9 @@ class HttpTraffic:
 
     def _ask(self, method: str, service: str, body: bytes | None) -> tuple[int, bytes]:
         try:
-            url: Any = msgspec.json.decode(self._address.read_bytes(), type=dict[str, Any]).get("url")
-            parts = urlsplit(str(url))
+            told = msgspec.json.decode(self._address.read_bytes(), type=dict[str, Any])
+            url, unix = str(told.get("url")), told.get("unix")
+            parts = urlsplit(url)
             host, port = parts.hostname, parts.port
         except (OSError, msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
             raise ShipwayError(
@@ -67,6 +69,11 @@ class HttpTraffic:
             ) from error
         connection = HTTPConnection(host or "", port, timeout=_TIMEOUT_S)
         try:
+            if unix is not None:
+                # Over the Unix socket a server that asks for keys asks for none.
+                connection.sock = stream = socket.socket(socket.AF_UNIX)
+                stream.settimeout(_TIMEOUT_S)
+                stream.connect(str(unix))
             path = f"/v1/services/{quote(service, safe='')}/routing"
             connection.request(method, path, body, {"content-type": "application/json"} if body else {})
             answer = connection.getresponse()

@@ -1,0 +1,1 @@
+"""Signatures by elliptic curve keys: the OpenSSF's model signing makes them, and `cryptography` alone verifies them."""

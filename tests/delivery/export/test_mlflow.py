@@ -1,0 +1,75 @@
+"""MLflow models: their structure, and what MLflow itself makes of them where it is installed."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import onnxruntime
+import pytest
+import yaml
+
+from shipway.adapters.onnx.single import take_true
+from shipway.core.bundle import GOLDEN, Golden
+from shipway.delivery.export.mlflow import EXAMPLE_ROWS, write_mlflow
+from shipway.testing.refusal import expect_refusal
+
+MLFLOW = shutil.which("mlflow")
+
+
+def test_everything_that_is_named_is_there(parcel):
+    files = write_mlflow(parcel, take_true)
+    document = yaml.safe_load(files["MLmodel"])
+    for flavor in document["flavors"].values():
+        assert flavor["data"] in files
+    assert document["flavors"]["python_function"]["loader_module"] == "mlflow.onnx"
+    assert document["flavors"]["python_function"]["env"]["conda"] in files
+    example = document["saved_input_example_info"]
+    assert {example["artifact_path"], example["serving_input_path"]} <= files.keys()
+    assert document["metadata"]["shipway_bundle"] == parcel.digest
+    assert json.loads(document["metadata"]["shipway_categories"]) == {"row_carrier": list("ABCDEFGH")}
+    inputs = json.loads(document["signature"]["inputs"])
+    assert [column["name"] for column in inputs] == [column.name for column in parcel.manifest.inputs]
+    assert yaml.safe_load(files["conda.yaml"])["dependencies"][0] == "python=3.11.7"
+    assert b"onnxruntime==1.32.0\n" in files["requirements.txt"]
+
+
+def test_equal_bundles_give_equal_models(parcel):
+    assert write_mlflow(parcel, take_true) == write_mlflow(parcel, take_true)
+
+
+def test_example_is_predicted_as_the_golden_rows_are(parcel):
+    files = write_mlflow(parcel, take_true)
+    example = json.loads(files["input_example.json"])
+    x = np.array(example["data"], dtype=np.float64).astype(np.float32)
+    assert x.shape == (EXAMPLE_ROWS, len(parcel.manifest.inputs))
+    session = onnxruntime.InferenceSession(files["model.onnx"])
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
+    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
+
+
+def test_native_form_is_refused(native_only):
+    with expect_refusal("SW-501"):
+        write_mlflow(native_only, take_true)
+
+
+@pytest.mark.skipif(MLFLOW is None, reason="needs the command mlflow, which is not installed (pip install mlflow)")
+def test_mlflow_loads_and_predicts_it(parcel, write, tmp_path):
+    folder = write(write_mlflow(parcel, take_true), tmp_path / "model")
+    code = (
+        "import sys, mlflow.pyfunc; m = mlflow.pyfunc.load_model(sys.argv[1]);"
+        "e = m.metadata.load_input_example(sys.argv[1]);"
+        "print(m.predict(e.astype(float))['probability'].tolist())"
+    )
+    words = [Path(MLFLOW or "").parent / "python", "-c", code, folder]
+    said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+    golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
+    np.testing.assert_allclose(json.loads(said), golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
+    words = [MLFLOW, "models", "predict", "-m", folder, "-i", folder / "serving_input_example.json", "-t", "json"]
+    done = subprocess.run([*words, "--env-manager", "local"], capture_output=True, text=True, check=True)
+    predictions = json.loads(done.stdout.splitlines()[-1])["predictions"]
+    found = [row["probability"] for row in predictions]
+    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
