@@ -15,7 +15,7 @@ ONCE_ONLY = Question("POST", "/x", repeats=False)
 
 
 def reply(status=200, head=b""):
-    return Reply(status, head, b"{}", keeps=True)
+    return Reply(status, b"HTTP/1.1 200 X\r\n" + head, b"{}", keeps=True)
 
 
 @dataclass

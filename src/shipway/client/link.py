@@ -19,7 +19,7 @@ _AGAIN: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Link:
     """One connection to a server, and what has come on it."""
 
-    __slots__ = ("endpoint", "kept", "receiver", "stream")
+    __slots__ = ("endpoint", "kept", "poller", "receiver", "stream")
 
     def __init__(self, endpoint: Endpoint, context: ssl.SSLContext | None, deadline: float) -> None:
         """Connect; OSError where that fails, or the deadline passes."""
@@ -39,6 +39,8 @@ class Link:
         self.endpoint = endpoint
         self.receiver = Receiver()
         self.kept = False
+        self.poller = select.poll()
+        self.poller.register(stream, select.POLLIN)
 
     @property
     def silent(self) -> bool:
@@ -190,15 +192,17 @@ class Links:
 
 def _poll(links: list[Link], seconds: float) -> list[Link]:
     """Return the connections on which something has come, within a time."""
-    if len(links) > 1 or isinstance(links[0].stream, ssl.SSLSocket):
-        pending = [link for link in links if isinstance(link.stream, ssl.SSLSocket) and link.stream.pending()]
-        if pending:
-            return pending
+    pending = [link for link in links if isinstance(link.stream, ssl.SSLSocket) and link.stream.pending()]
+    if pending:
+        return pending
+    # Rounded up, so that a wait for less than a millisecond is none that does not wait.
+    wait_ms = max(int(seconds * 1e3 + 0.999), 0)
+    if len(links) == 1:
+        return links[:] if links[0].poller.poll(wait_ms) else []
     poller = select.poll()
     for link in links:
         poller.register(link.stream, select.POLLIN)
-    # Rounded up, so that a wait for less than a millisecond is none that does not wait.
-    ready = {place for place, _ in poller.poll(max(int(seconds * 1e3 + 0.999), 0))}
+    ready = {place for place, _ in poller.poll(wait_ms)}
     return [link for link in links if link.stream.fileno() in ready]
 
 

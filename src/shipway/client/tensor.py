@@ -152,14 +152,14 @@ def _write_texts(name: str, shape: Sequence[int], texts: list[Any], parts: list[
 def _read_values(output: Sent) -> "NDArray[Any]":
     import numpy as np
 
-    dtype = object if output.datatype == "BYTES" else _dtype(output)
+    dtype = np.dtype(object) if output.datatype == "BYTES" else _dtype(output)
     try:
-        values = np.asarray(output.data, dtype=object)
-        if dtype is not object:
-            missing = values == None  # noqa: E711  (elementwise)
-            if np.any(missing):
-                values = np.where(missing, np.nan, values)
-            values = values.astype(dtype)
+        try:
+            values = np.asarray(output.data, dtype)
+        except TypeError:
+            # A number that is missing is null in JSON; what has no missing numbers cannot have said so.
+            values = np.asarray(output.data, object)
+            values = np.where(values == None, np.nan, values).astype(dtype)  # noqa: E711  (of each value)
         return values.reshape(tuple(output.shape))
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"output {output.name!r} is no {output.datatype} of shape {list(output.shape)}") from error

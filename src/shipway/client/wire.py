@@ -14,7 +14,7 @@ class Reply:
 
     Attributes:
         status: the status code.
-        head: the headers, each line ended, as they came.
+        head: the status line and the headers, each line ended, as they came.
         body: the content.
         keeps: whether the connection may be used again.
     """
@@ -30,7 +30,7 @@ class Reply:
         Args:
             name: in lower case.
         """
-        return _find(self.head, name.encode("ascii"))
+        return _find(self.head, self.head.lower(), name.encode("ascii"))
 
 
 class Receiver:
@@ -90,11 +90,11 @@ class Receiver:
     def _give(self, body: bytes) -> Reply:
         head = self._head
         assert head is not None
-        line, _, headers = head.partition(b"\r\n")
-        said = (_find(headers, b"connection") or "").lower()
-        keeps = "close" not in said and self._whole != _TO_THE_END and line.startswith(b"HTTP/1.1")
+        lower = head.lower()
+        said = _find(head, lower, b"connection") if b"\r\nconnection:" in lower else None
+        keeps = self._whole != _TO_THE_END and head.startswith(b"HTTP/1.1") and "close" not in (said or "").lower()
         self._forget()
-        return Reply(_read_status(head), headers, body, keeps)
+        return Reply(int(head[9:12]), head, body, keeps)
 
     def _forget(self) -> None:
         self._buffer = b""
@@ -116,12 +116,13 @@ def _read_status(head: bytes) -> int:
 def _read_length(head: bytes) -> int:
     if _read_status(head) in _BODILESS:
         return 0
-    coding = _find(head, b"transfer-encoding")
+    lower = head.lower()
+    coding = _find(head, lower, b"transfer-encoding")
     if coding is not None:
         if coding.lower() != "chunked":
             raise ValueError(f"the answer is encoded as {coding[:30]!r}")
         return _CHUNKED
-    length = _find(head, b"content-length")
+    length = _find(head, lower, b"content-length")
     if length is None:
         return _TO_THE_END
     if not (length.isascii() and length.isdecimal()):
@@ -152,12 +153,16 @@ def _join_chunks(buffer: bytes) -> tuple[bytes | None, bytes]:
         at += size + 2
 
 
-def _find(head: bytes, name: bytes) -> str | None:
-    """Return a header's value by its name in lower case; None where it is not there."""
-    lower = b"\r\n" + head.lower()
+def _find(head: bytes, lower: bytes, name: bytes) -> str | None:
+    """Return a header's value; None where it is not there.
+
+    Args:
+        head: the status line and the headers.
+        lower: the same in lower case.
+        name: of the header, in lower case.
+    """
     at = lower.find(b"\r\n" + name + b":")
     if at < 0:
         return None
-    start = at + len(name) + 1
-    end = head.find(b"\r\n", start)
-    return head[start : end if end >= 0 else None].strip().decode("latin-1")
+    start = at + len(name) + 3
+    return head[start : head.find(b"\r\n", start)].strip().decode("latin-1")
