@@ -17,8 +17,8 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
-from shipway.core.bundle import Manifest
 from shipway.cli.score import show_scores
+from shipway.core.bundle import Manifest
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
