@@ -21,6 +21,7 @@ from shipway.app.standing import (
 from shipway.app.workspace import Workspace
 from shipway.core.body import VersionRegistered
 from shipway.core.error import ShipwayError
+from shipway.core.shelf import read_shelf
 from shipway.kit.duration import DAY
 from shipway.testing.refusal import expect_refusal
 
@@ -250,3 +251,12 @@ def test_what_people_said_is_a_projection_of_the_ledger(three):
         assert said == [
             (kind, workspace.actor) for kind in ("alias-moved", "version-approved", "version-tagged", "version-retired")
         ]
+
+
+def test_a_retired_version_is_off_the_shelf_of_servers(three):
+    retire_version(three.project, "late@1", by="ana", reason="wrong")
+    with three.workspace() as workspace:
+        assert [version.version for version in read_shelf(workspace.folder).versions] == [2]
+    restore_version(three.project, "late@1", by="ana", reason="right after all")
+    with three.workspace() as workspace:
+        assert [version.version for version in read_shelf(workspace.folder).versions] == [1, 2]

@@ -24,12 +24,12 @@ def stock_shelf(workspace: Workspace) -> None:
 
 
 def list_shelf(state: State) -> Shelf:
-    """Return the bundles of the versions that are registered."""
+    """Return the bundles of the versions that are registered and not retired."""
     return Shelf(
         versions=tuple(
             Shelved(model=name, version=version.number, bundle=version.bundle, signature=version.signature)
             for name, versions in state.models.items()
             for version in versions
-            if version.bundle is not None
+            if version.bundle is not None and version.standing.retired is None
         )
     )

@@ -8,6 +8,7 @@ import msgspec
 from shipway.app.model import find_version, list_model, show_model
 from shipway.app.project import Project
 from shipway.app.release import Remembered, deciding
+from shipway.app.shelf import stock_shelf
 from shipway.app.status import VersionLine
 from shipway.app.workspace import Workspace
 from shipway.core.body import Body
@@ -205,6 +206,7 @@ def retire_version(project: Project, ref: str, *, by: str, reason: str, anyway: 
         ]
         body = VersionRetired(model=version.model, number=version.number, by=person, reason=said)
         workspace.remember(*moves, (version.subject, body))
+        stock_shelf(workspace)
     return show_model(project, version.ref).version
 
 
@@ -221,6 +223,7 @@ def restore_version(project: Project, ref: str, *, by: str, reason: str) -> Vers
             raise ShipwayError("SW-407", f"{version.ref} is not retired", "there is nothing to take back")
         body: Body = VersionRestored(model=version.model, number=version.number, by=person, reason=said)
         workspace.remember((version.subject, body))
+        stock_shelf(workspace)
     return show_model(project, version.ref).version
 
 
