@@ -140,7 +140,7 @@ class Model:
     graph: Path
     x: NDArray[np.float64]
     state: Path
-    bundles: tuple[str, str]
+    bundles: tuple[str, ...]
 
 
 def train(scratch: Path) -> Model:

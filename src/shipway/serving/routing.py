@@ -123,7 +123,7 @@ class RoutingTable:
                 if routing == before.routing and not any(version.fault for version in before.versions):
                     return before
             try:
-                served = await asyncio.to_thread(self._prepare, routing)
+                served = await asyncio.get_running_loop().run_in_executor(self._loader.thread, self._prepare, routing)
             except ShipwayError as error:
                 raise pass_on(error) from error
             self._served[service] = served
