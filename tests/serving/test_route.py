@@ -271,7 +271,7 @@ def test_failing_version_is_an_error_that_is_seen(shop, serve, make_row):
     server.apply(shop.route(1, 3, weight=0.0, salt="s", token=2))
     assert server.predict(make_row(amount=777.0)).document["version"] == 1
     server.flush()
-    rows = shop.log().to_dicts()
+    rows = shop.log().sort("request", "role").to_dicts()
     assert [(row["version"], row["role"], row["error"]) for row in rows] == [
         (3, "live", "SW-801"), (1, "shadow", None), (3, "live", "SW-801"), (1, "shadow", None),
         (3, "live", None), (1, "shadow", None), (1, "live", None), (3, "shadow", "SW-801"),

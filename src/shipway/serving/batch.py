@@ -22,7 +22,7 @@ from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
 from shipway.serving.encoding import LEAST_BYTES, deflate
 from shipway.serving.inference import write_answer
-from shipway.serving.meter import Counts, Waits
+from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
 from shipway.serving.request import Answer
 from shipway.serving.shadow import Group, Shadows, log_read, read_feed
@@ -66,7 +66,8 @@ class Batcher:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._shadows = Shadows(counts)
+        self.meters = Meters()
+        self._shadows = Shadows(counts, self.meters)
 
     def submit(self, ask: Ask, wait_us: int = 0) -> None:
         """Take a request; it is answered at the end of this turn of the loop, or when it has waited for others.
@@ -89,6 +90,11 @@ class Batcher:
                 loop.call_soon(self._answer_service, ask.service)
         elif len(pending) >= MOST_ROWS and ask.service in self._timers:
             self._answer_service(ask.service)
+
+    @property
+    def waiting_rows(self) -> int:
+        """Return how many rows wait for their shadow."""
+        return self._shadows.waiting_rows
 
     def settle(self) -> None:
         """Answer, log and shadow everything that was submitted, before returning."""
@@ -258,14 +264,16 @@ class Batcher:
         else:
             self._counts.inferred += group.rows - failed
             if self._statistics is not None:
-                variant = group.version.variant
-                self._statistics.of(group.version.model, variant.version).add(
+                self._statistics.of(group.version.model, group.version.variant.version).add(
                     [ask.call.received_ns for ask in group.asks], group.rows, failed, group.predicted_ns, now
                 )
         waits = [(now - ask.call.received_ns) // 1_000 for ask in group.asks]
         for ask, wait in zip(group.asks, waits, strict=True):
             ask.answer_us = wait
         self._waits.add(waits)
+        variant = group.version.variant
+        meter = self.meters.of(group.served.routing.service, group.version.model, variant.version)
+        meter.add(group.rows, failed, waits)
         self._shadows.follow(group)
 
     def _refuse(self, ask: Ask, refusal: RefusedError) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,10 @@ from numpy.typing import NDArray
 WINDOW_S: Final = 300
 """Seconds that quantiles look back, and at most one slot more."""
 _SLOT_S: Final = 60
+BOUNDS_US: Final = (100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 1_000_000)
+"""Upper bounds of the waits that are counted, microseconds."""
+SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128)
+"""Upper bounds of the rows predicted together that are counted."""
 _FRESH: Final = 1_024
 """Waits that are counted together."""
 _RATIO: Final = math.log(1.02)
@@ -93,6 +98,70 @@ class Waits:
         self._slots[self._slot] = counted if before is None else before + counted
         for old in [at for at in self._slots if at <= self._slot - 1 - WINDOW_S // _SLOT_S]:
             del self._slots[old]
+
+
+@dataclass(slots=True)
+class Meter:
+    """What one version did under a service's name since the server started.
+
+    Attributes:
+        answered: rows that got a probability.
+        failed: rows it failed on.
+        runs: predictions of several rows together.
+        shadowed: rows it predicted in shadow.
+        shadow_failed: rows it failed on there.
+    """
+
+    answered: int = 0
+    failed: int = 0
+    runs: int = 0
+    shadowed: int = 0
+    shadow_failed: int = 0
+    _sizes: list[int] = field(default_factory=lambda: [0] * (len(SIZES) + 1))
+    _waits: NDArray[np.int64] = field(default_factory=lambda: np.zeros(len(BOUNDS_US) + 1, dtype=np.int64))
+    _waited_us: int = 0
+    _fresh: list[int] = field(default_factory=list[int])
+
+    def add(self, rows: int, failed: int, waits_us: list[int]) -> None:
+        """Count rows that were predicted together, and what their callers waited."""
+        self.answered += rows - failed
+        self.failed += failed
+        self.runs += 1
+        self._sizes[min((rows - 1).bit_length() if rows else 0, len(SIZES))] += 1
+        self._fresh += waits_us
+        if len(self._fresh) >= _FRESH:
+            self._count()
+
+    @property
+    def sizes(self) -> list[int]:
+        """Return how many runs had at most as many rows as each of `SIZES`, and how many there were."""
+        return list(accumulate(self._sizes))
+
+    @property
+    def waits(self) -> tuple[list[int], float]:
+        """Return how many callers waited at most as long as each of `BOUNDS_US`, all of them, and their seconds."""
+        self._count()
+        return np.cumsum(self._waits).tolist(), self._waited_us / 1e6
+
+    def _count(self) -> None:
+        fresh, self._fresh = np.array(self._fresh, dtype=np.int64), []
+        self._waits += np.bincount(np.searchsorted(BOUNDS_US, fresh), minlength=len(BOUNDS_US) + 1)
+        self._waited_us += int(fresh.sum())
+
+
+class Meters:
+    """The meters of all versions, by service, model and version; a version loaded again goes on with its own."""
+
+    def __init__(self) -> None:
+        """Start with nothing counted."""
+        self.known: dict[tuple[str, str, int], Meter] = {}
+
+    def of(self, service: str, model: str, version: int) -> Meter:
+        """Return the meter of a version under a service's name."""
+        meter = self.known.get((service, model, version))
+        if meter is None:
+            meter = self.known[service, model, version] = Meter()
+        return meter
 
 
 def _quantile(bins: list[int], rank: float) -> int:

@@ -23,6 +23,7 @@ from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup, Wanted
 from shipway.serving.meter import WINDOW_S, Counts, Waits
+from shipway.serving.metric import KIND, write_metrics
 from shipway.serving.openapi import PATH, write_openapi
 from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.request import LONGEST_ID, Question, read_body, read_instant
@@ -53,6 +54,7 @@ _PATHS: Final = (
     "/v1/services/SERVICE/routing",
     "/v1/log/flush",
     "/v1/status",
+    "/metrics",
     PATH,
 )
 
@@ -142,6 +144,8 @@ class Router:
                 return {"POST": lambda call: self._look_up(call, name)}
             case ["v1", "log", "flush"]:
                 return {"POST": self._flush}
+            case ["metrics"]:
+                return {"GET": self._tell_metrics}
             case ["v1", "status"]:
                 return {"GET": lambda call: say(call, self._describe())}
             case _:
@@ -252,6 +256,11 @@ class Router:
         self._writer.flush(told)
 
     # what the server tells of itself
+
+    def _tell_metrics(self, call: Call) -> None:
+        batcher = self._batcher
+        said = write_metrics(self._counts, batcher.meters, self._writer.state, batcher.waiting_rows)
+        call.answer(200, said, kind=KIND)
 
     def _describe(self) -> Status:
         p50, p99 = self._waits.quantiles((0.5, 0.99))

@@ -19,7 +19,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.service import Role
 from shipway.serving.ask import NO_VECTOR, Ask, stack
 from shipway.serving.log import Predictions
-from shipway.serving.meter import Counts
+from shipway.serving.meter import Counts, Meters
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
 from shipway.serving.sent import read_sent
@@ -80,19 +80,26 @@ class Group:
 class Shadows:
     """Logs groups that were answered, and has them predicted by the other version, in turns of the loop after that."""
 
-    def __init__(self, counts: Counts) -> None:
+    def __init__(self, counts: Counts, meters: Meters) -> None:
         """Start with nothing to do.
 
         Args:
             counts: is told of every row predicted in shadow.
+            meters: are told of them by version.
         """
         self._counts = counts
+        self._meters = meters
         self._answered: list[Group] = []
         self._answered_rows = 0
         self._timer: asyncio.TimerHandle | None = None
         self._waiting: deque[tuple[Group, Version]] = deque()
         self._waiting_rows = 0
         self._following = False
+
+    @property
+    def waiting_rows(self) -> int:
+        """Return how many rows wait for their shadow."""
+        return self._waiting_rows
 
     def follow(self, group: Group) -> None:
         """Take a group whose callers have their answers; the answers leave first."""
@@ -148,6 +155,9 @@ class Shadows:
             self._waiting_rows -= group.rows
             self._counts.shadowed += group.rows
             self._counts.shadow_failed += len(outcomes.errors)
+            meter = self._meters.of(group.served.routing.service, version.model, version.variant.version)
+            meter.shadowed += group.rows
+            meter.shadow_failed += len(outcomes.errors)
 
 
 def _merge(groups: Sequence[Group]) -> list[Group]:
