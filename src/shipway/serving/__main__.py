@@ -30,8 +30,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    parser.add_argument("--unpickle", action="store_true", help="load models that are source and a pickle, and run it")
     said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
     parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
+    parser.add_argument("--providers", default="", help="what runs ONNX models, in order of preference: cuda,cpu")
     _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -68,6 +70,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 online=given.online,
                 bundles=given.bundles,
                 signers=given.signer,
+                unpickle=given.unpickle,
+                providers=tuple(name for name in given.providers.split(",") if name),
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

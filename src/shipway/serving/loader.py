@@ -13,7 +13,7 @@ from shipway.kit.priority import give_way
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 from shipway.ports.online import Online, open_online
 from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
@@ -43,8 +43,10 @@ class Loader:
         files: str = "",
         online: str = "",
         replay: bool = False,
+        unpickle: bool = False,
         bundles: Path | None = None,
         signers: Sequence[Path] = (),
+        providers: Sequence[str] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -55,16 +57,21 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            unpickle: whether a model that is source and a pickle may be loaded, which runs code that is in it.
             bundles: a folder of exported bundles that are served beside those of the project.
             signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
                 signatures are not asked for.
+            providers: what runs ONNX models, in order of preference; the CPU where there is none.
 
         Raises:
-            ShipwayError: SW-514 if a key cannot be used.
+            ShipwayError: SW-514 if a key cannot be used, SW-703 if a provider is not there.
         """
         self._state = state
         self._replay = replay
         self._online = online
+        self._open_runtime = runtimes(unpickle=unpickle, providers=providers)
+        if providers:
+            self._open_runtime("onnx")  # one that is not there is refused at once, and not with the first bundle
         self._writer = writer
         self._blobs = Exported(bundles, open_blobs(state, files))
         self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None
@@ -159,7 +166,9 @@ class Loader:
         with self._turn:
             if self._verifier is not None and variant.bundle not in self._bundles:
                 check_signature(variant.bundle, variant.signature, self._blobs, self._verifier)
-            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(
+                variant.bundle, self._blobs, self._open_runtime
+            )
             self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):

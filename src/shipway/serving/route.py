@@ -23,9 +23,10 @@ from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup, Wanted
 from shipway.serving.meter import WINDOW_S, Counts, Waits
+from shipway.serving.openapi import PATH, write_openapi
 from shipway.serving.refusal import RefusedError, pass_on, refuse
-from shipway.serving.reply import Answers, Tasks, require_json, say, say_no, wrong_method
 from shipway.serving.request import LONGEST_ID, Question, read_body, read_instant
+from shipway.serving.response import Answers, Tasks, require_json, say, say_no, wrong_method
 from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import Sent, read_sent
 from shipway.serving.status import Status, describe_service
@@ -52,6 +53,7 @@ _PATHS: Final = (
     "/v1/services/SERVICE/routing",
     "/v1/log/flush",
     "/v1/status",
+    PATH,
 )
 
 
@@ -127,6 +129,8 @@ class Router:
         match parts:
             case ["v2", *rest]:
                 return self._dialogue.list_answers(rest)
+            case ["openapi.json"]:
+                return {"GET": lambda call: call.answer(200, write_openapi())}
             case ["v1", "services", service, "routing"]:
                 return {
                     "GET": lambda call: say(call, self._table.find(service).routing),

@@ -219,16 +219,18 @@ def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
     return joined
 
 
-def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64]) -> Outcomes:
+def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64], *, told: bool = False) -> Outcomes:
+    """Predict rows together, and each by itself where that fails, of which the server's log is told once."""
     if not len(x):
         return Outcomes([], {}, [])
     start = perf_counter_ns()
     try:
         found: list[float] = bundle.predictor.predict(x).tolist()
     except Exception as error:
+        if not told:
+            logger.exception("%s@%d failed", version.model, version.variant.version)
         if len(x) > 1:
-            return join_outcomes([_run(version, bundle, x[row : row + 1]) for row in range(len(x))])
-        logger.exception("%s@%d failed", version.model, version.variant.version)
+            return join_outcomes([_run(version, bundle, x[row : row + 1], told=True) for row in range(len(x))])
         return Outcomes([_NAN], {0: _explain(error, f"{version.model}@{version.variant.version}")}, [_since(start)])
     latency_us = _since(start)
     errors = {place: _deny(version, p) for place, p in enumerate(found) if not 0.0 <= p <= 1.0}

@@ -396,4 +396,5 @@ def _describe(error: Exception) -> str:
 
 
 def _write_refusal(code: str, fact: str, hint: str) -> bytes:
-    return msgspec.json.encode({"code": code, "fact": fact, "hint": hint})
+    # As the routes write theirs; `error` is where clients of the Open Inference Protocol look.
+    return msgspec.json.encode({"code": code, "fact": fact, "hint": hint, "error": f"{code} {fact}"})
