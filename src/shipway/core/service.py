@@ -7,7 +7,8 @@ import msgspec
 
 from shipway.maths.assignment import place_unit
 
-Role: TypeAlias = Literal["live", "shadow"]
+Role: TypeAlias = Literal["live", "shadow", "fallback last", "fallback previous", "fallback score"]
+"""Of a row of the log: a version's answer to the caller or one in shadow, and what the caller got in place of one."""
 
 STABLE: Final = "stable"
 CANDIDATE: Final = "candidate"
@@ -60,6 +61,20 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     to: Literal["stable", "candidate"]
 
 
+class Fallback(msgspec.Struct, frozen=True, kw_only=True):
+    """What a caller gets where the version that was to answer fails or is too late: the first of these that is there.
+
+    Attributes:
+        last_us: how old the newest good answer for the same row may be, real time; 0 for none.
+        previous: whether the version answers that was stable before this one.
+        score: a fixed answer; None for none.
+    """
+
+    last_us: int = 0
+    previous: bool = False
+    score: float | None = None
+
+
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
     """How a service answers, whichever versions are behind it.
 
@@ -69,12 +84,14 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         rules: callers whose version is not left to chance; the first that fits decides.
         wait_us: how long a request may wait for others to be predicted with it.
         log: share of the units whose requests are logged, from 0 to 1.
+        fallback: what a caller who asks by key gets where there is no answer; 503 or 504 where it is None.
     """
 
     unit: str = ""
     rules: tuple[Rule, ...] = ()
     wait_us: int = 0
     log: float = 1.0
+    fallback: Fallback | None = None
 
 
 class Routing(msgspec.Struct, frozen=True, kw_only=True):

@@ -45,6 +45,8 @@ def distinct_predictions(rows: pl.DataFrame) -> pl.DataFrame:
     """
     if not rows.height:
         return rows if rows.width else pl.DataFrame(schema=SCHEMA)
+    # What a caller got in place of a prediction says nothing of a version; the version's own row is there as well.
+    rows = rows.filter(~pl.col("role").str.starts_with("fallback"))
     asked = [*_ORDER, "at"]
     differing = rows.lazy().unique([*asked, "p"], maintain_order=True).filter(pl.struct(asked).is_duplicated())
     for request, version in differing.select(_PREDICTION).head(1).collect().iter_rows():

@@ -5,7 +5,8 @@ logged and the other version predicts them in shadow, a few at a time, so that n
 
 A version that fails on a request it was to answer is seen to fail: its row of the log has the code of the failure, and
 the caller gets 503 with that code. The other version does not step in, or an error of the version on trial would look
-like an answer of the stable one; it predicts the row in shadow as always.
+like an answer of the stable one; it predicts the row in shadow as always. Where the service declares a fallback, a
+caller by key gets that in place of 503, marked as what it is (`fallback.py`); the version is seen to fail all the same.
 """
 
 import asyncio
@@ -21,11 +22,12 @@ from shipway.core.error import ShipwayError
 from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
 from shipway.serving.encoding import LEAST_BYTES, deflate
+from shipway.serving.fallback import Fallbacks
 from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
 from shipway.serving.request import Answer
-from shipway.serving.shadow import Group, Shadows, log_read, read_feed
+from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.template import write_numbers
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
@@ -34,6 +36,8 @@ INLINE_ROWS: Final = 64
 """Rows of one request that are predicted in the event loop; more would keep others waiting, and go to a thread."""
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
+FALLBACK: Final = "shipway-fallback"
+"""Header of an answer that is none of the version that was to answer."""
 _ENCODE: Final = msgspec.json.Encoder().encode
 _WEIGHT: Final = 0.1
 """Share of the newest batch in what a request is taken to cost."""
@@ -68,6 +72,12 @@ class Batcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self.meters = Meters()
         self._shadows = Shadows(counts, self.meters)
+        self._fallbacks = Fallbacks()
+
+    @property
+    def fallbacks(self) -> dict[str, dict[str, int]]:
+        """Return how often each service fell back on what."""
+        return self._fallbacks.counts
 
     def submit(self, ask: Ask, wait_us: int = 0) -> None:
         """Take a request; it is answered at the end of this turn of the loop, or when it has waited for others.
@@ -147,11 +157,23 @@ class Batcher:
         for ask in asks:
             deadline = ask.call.deadline_ns
             if deadline and deadline <= now + len(kept) * self._cost_ns:
-                ask.call.answer(504, write_refusal(LATE))
                 self._counts.late += 1
+                if not self._fall_back_late(ask):
+                    ask.call.answer(504, write_refusal(LATE))
             else:
                 kept.append(ask)
         return kept
+
+    def _fall_back_late(self, ask: Ask) -> bool:
+        """Answer a request whose time is over with what costs nothing, and tell whether there was anything."""
+        try:
+            served = self._find(ask.service)
+            if ask.sent is not None or served.routing.terms.fallback is None:
+                return False
+            assign(served, ask)
+        except RefusedError:
+            return False
+        return self._fall_back(served, None, ask)
 
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
@@ -185,14 +207,30 @@ class Batcher:
         for version, group in keyed.items():
             outcomes = predict(version, [ask.place for ask in group])
             model, number = version.model, version.variant.version
+            keeps = served.routing.terms.fallback is not None
             for place, ask in enumerate(group):
                 error = outcomes.errors.get(place)
                 if error is None:
                     said = Answer(request=ask.request, model=model, version=number, p=outcomes.p[place], at=ask.at)
                     ask.call.answer(200, _ENCODE(said))
-                else:
+                    if keeps:
+                        self._fallbacks.keep(served, ask.key, outcomes.p[place], number)
+                elif not self._fall_back(served, version, ask):
                     ask.call.answer(503, write_refusal(error))
             self._note(Group(served, version, group, outcomes))
+
+    def _fall_back(self, served: Served, version: Version | None, ask: Ask) -> bool:
+        """Answer with what the service falls back on, and tell whether there was anything."""
+        found = self._fallbacks.find(served, version, ask)
+        if found is None:
+            return False
+        model = served.routing.model
+        said = Answer(request=ask.request, model=model, version=found.version, p=found.p, at=ask.at, fallback=found.way)
+        ask.call.answer(200, _ENCODE(said), headers=[(FALLBACK, found.way)])
+        self._counts.fell_back += 1
+        ask.answer_us = (perf_counter_ns() - ask.call.received_ns) // 1_000
+        log_fallback(served, ask, found.way, found.p, found.version)
+        return True
 
     def _answer_sent(self, served: Served, version: Version, asks: list[Ask]) -> None:
         """Answer vectors that callers sent; those that the candidate cannot read are seen to fail."""

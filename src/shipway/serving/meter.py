@@ -36,6 +36,7 @@ class Counts:
         shadow_dropped: were not predicted by the other version, because too many waited for it.
         inferred: rows predicted from vectors that callers sent.
         looked_up: rows answered with features.
+        fell_back: got what the service falls back to; those that failed are counted there as well.
         shed: requests refused with 503, because the server had as much to answer as it takes.
         limited: refused with 429, because the model or the caller had too many in flight.
         late: refused with 504, because the caller's time was over.
@@ -50,6 +51,7 @@ class Counts:
     shadow_dropped: int = 0
     inferred: int = 0
     looked_up: int = 0
+    fell_back: int = 0
     shed: int = 0
     limited: int = 0
     late: int = 0

@@ -56,7 +56,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     at: int | str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is answered.
 
     Attributes:
@@ -65,6 +65,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
         version: the version that answered.
         p: the probability that the label is true.
         at: the instant the features were known at, microseconds since 1970 UTC.
+        fallback: what was answered in place of that, where the version that was to answer did not; left away if it did.
     """
 
     request: str
@@ -72,6 +73,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     p: float
     at: int
+    fallback: str = ""
 
 
 def read_body(body: bytes, decoder: "msgspec.json.Decoder[Body]", example: str) -> Body:

@@ -271,6 +271,7 @@ class Router:
             faults={name: f"{error.code} {error.fact}" for name, error in self._table.faults.items()},
             bundles=self._loader.bundles,
             counts=self._counts,
+            fallbacks=self._batcher.fallbacks,
             p50_us=p50,
             p99_us=p99,
             window_s=WINDOW_S,

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -126,6 +127,7 @@ class RoutingTable:
                 served = await asyncio.get_running_loop().run_in_executor(self._loader.thread, self._prepare, routing)
             except ShipwayError as error:
                 raise pass_on(error) from error
+            served = replace(served, previous=_find_previous(before, served))
             self._served[service] = served
             self._spoiled.pop(service, None)
             return served
@@ -145,6 +147,15 @@ class RoutingTable:
         return served
 
 
+def _find_previous(before: Served | None, served: Served) -> Version | None:
+    """Return what was stable before a routing, as long as it was another version and could be loaded."""
+    if before is None:
+        return None
+    if before.stable.variant.bundle == served.stable.variant.bundle or before.stable.fault is not None:
+        return before.previous
+    return before.stable
+
+
 def _check_routing(routing: Routing, service: str) -> None:
     """Refuse a routing that no server could put in force."""
     if routing.service != service:
@@ -161,6 +172,9 @@ def _check_routing(routing: Routing, service: str) -> None:
 
 
 def _check_terms(terms: Terms) -> None:
+    fallback = terms.fallback
+    if fallback is not None and fallback.score is not None and not 0.0 <= fallback.score <= 1.0:
+        raise refuse(422, f"fallback's score {fallback.score} is no probability", "send one from 0 to 1")
     if not 0.0 <= terms.log <= 1.0:
         raise refuse(422, f"log {terms.log} is no share", "send one from 0 to 1")
     if not 0 <= terms.wait_us <= LONGEST_WAIT_US:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.service import Role
 from shipway.serving.ask import NO_VECTOR, Ask, stack
+from shipway.serving.fallback import Way
 from shipway.serving.log import Predictions
 from shipway.serving.meter import Counts, Meters
 from shipway.serving.refusal import RefusedError
@@ -42,6 +43,11 @@ GATHER_S: Final = 0.005
 """How long what follows an answer waits for that of others, since nobody waits for it: many rows are cheap together."""
 MERGED_ROWS: Final = 64
 """Rows that are put together at most, so that a caller who comes meanwhile does not wait for long."""
+_FALLBACK_ROLES: Final[dict[Way, Role]] = {
+    "last": "fallback last",
+    "previous": "fallback previous",
+    "score": "fallback score",
+}
 WAITING_ROWS: Final = 8_192
 """Rows that may wait for their shadow; those beyond have none, and are counted."""
 
@@ -249,6 +255,29 @@ def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcom
         rows = rows.take([place for place, ask in enumerate(asks) if ask.kept])
     if rows.request:
         group.served.log.add_predictions(rows)
+
+
+def log_fallback(served: Served, ask: Ask, way: Way, p: float, version: int) -> None:
+    """Log what a caller got in place of a prediction."""
+    if not ask.kept:
+        return
+    served.log.add_predictions(
+        Predictions(
+            version=version,
+            role=_FALLBACK_ROLES[way],
+            token=served.routing.token,
+            online="",
+            request=[ask.request],
+            row=[ask.key],
+            at=[ask.at],
+            unit=[ask.unit],
+            weight=[ask.weight],
+            answer_us=[ask.answer_us],
+            p=[p],
+            error={},
+            latency_us=[0],
+        )
+    )
 
 
 def _list_rows(asks: Sequence[Ask]) -> tuple[Sequence[Ask], list[str], list[str | None]]:

@@ -51,6 +51,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         faults: what cannot be served, and why.
         bundles: digests of the bundles in memory.
         counts: requests since the start.
+        fallbacks: how often each service fell back on what: `last`, `previous` or `score`.
         p50_us: half of the callers of the window waited no longer, within 2 %; None without callers.
         p99_us: all but one in a hundred waited no longer.
         window_s: seconds that the quantiles look back.
@@ -63,6 +64,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     faults: dict[str, str]
     bundles: list[str]
     counts: Counts
+    fallbacks: dict[str, dict[str, int]]
     p50_us: int | None
     p99_us: int | None
     window_s: int

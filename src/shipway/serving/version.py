@@ -83,12 +83,14 @@ class Served:
         stable: answers what the candidate does not.
         candidate: the version on trial.
         log: takes what they predict.
+        previous: what was stable before, since the server started; it answers only as a fallback.
     """
 
     routing: Routing
     stable: Version
     candidate: Version | None
     log: PredictionLog
+    previous: Version | None = None
 
     @property
     def versions(self) -> tuple[Version, ...]:
