@@ -344,3 +344,16 @@ def test_pieces_of_files_of_several_schemas_are_the_rows_in_order(shared):
     pieces = list(shared.read_parts(table, ["z", "id"], rows=3))
     assert [piece.height for piece in pieces] == [3, 3, 1, 0, 2]
     assert_frame_equal(pl.concat(pieces), shared.read(table, ["z", "id"]))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 0), (0, 3), (2, 9), (5, 12), (7, 7), (0, 12)])
+def test_a_span_is_those_rows_whatever_files_they_lie_in(start, stop):
+    files = TableFiles(MemoryBlobs())
+    frame = pl.DataFrame({"id": range(12), "text": [f"t{n}" for n in range(12)]})
+    snapshot = files.append(files.append(files.write(frame.head(5)), frame.slice(5, 2)), frame.slice(7))
+    assert_frame_equal(files.read_span(snapshot, start, stop), frame.slice(start, stop - start))
+    assert_frame_equal(
+        files.read_span(snapshot, start, stop, ["text"]), frame.slice(start, stop - start).select("text")
+    )
+    with pytest.raises(ShipwayError, match="SW-202"):
+        files.read_span(snapshot, start, stop, ["txet"])

@@ -23,6 +23,7 @@ from shipway.app.score.work import Unseen, assemble, count_failed, list_unseen, 
 from shipway.app.target import check_target
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
+from shipway.core.error import ShipwayError
 from shipway.core.gate import Outcome
 from shipway.core.table import MAIN, Commit
 from shipway.data.batch import PIECE_ROWS
@@ -135,13 +136,14 @@ def score(
 
 def _find_commit(workspace: Workspace, since: str, branch: str) -> Commit | None:
     """Return the version of the lake that is read: of a branch that is yet to be begun that of main; None for none."""
-    if not workspace.has_data or not (known := workspace.tables.branches()):
+    if not workspace.has_data:
         if since:
-            workspace.main_commit()
+            raise ShipwayError("SW-209", f"there is no {since!r}, for no data was ever committed", "leave --from out")
         return None
     lake = workspace.tables
-    name = since or (branch if branch in known else MAIN)
-    return lake.get(lake.refs.find(name))
+    known = lake.branches()
+    name = since or next((each for each in (branch, MAIN) if each in known), "")
+    return lake.get(lake.refs.find(name)) if name else None
 
 
 def _report(

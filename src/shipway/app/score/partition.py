@@ -179,13 +179,13 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
         The outputs and `ERROR` by column, how many rows have no prediction, and what training did not see.
     """
     manifest = job.manifest
-    beyond: dict[str, Beyond] = {}
     if manifest.reads == "matrix":
         x = encode_frame(frame, manifest.inputs)
-        beyond = find_beyond(manifest.inputs, frame, x)
         tensors: dict[str, NDArray[Any]] = {MATRIX: x}
+        beyond = find_beyond(frame, [(column, x[:, place]) for place, column in enumerate(manifest.inputs)])
     else:
-        tensors = {column.name: _write_tensor(frame[column.name], column) for column in manifest.inputs}
+        tensors = {column.name: write_tensor(frame[column.name], column) for column in manifest.inputs}
+        beyond = find_beyond(frame, [(column, tensors[column.name]) for column in manifest.inputs])
     predictor = open_runtime(manifest.runtime, threads=THREADS, providers=job.providers).load(job.model)
     # A graph is not asked about nothing: some have a shape that needs a row.
     found = predictor.infer(tensors) if frame.height else {}
@@ -203,13 +203,12 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     return pl.DataFrame([*columns, error]), failed, beyond
 
 
-def find_beyond(inputs: Sequence[InputColumn], frame: pl.DataFrame, x: NDArray[np.float64]) -> dict[str, Beyond]:
+def find_beyond(frame: pl.DataFrame, inputs: Sequence[tuple[InputColumn, NDArray[Any]]]) -> dict[str, Beyond]:
     """Return in how many rows a column is beyond what training saw of it: its range, or its texts."""
     found: dict[str, Beyond] = {}
-    for place, column in enumerate(inputs):
-        values = x[:, place]
+    for column, values in inputs:
         if column.kind == "category":
-            unseen = frame[column.name].is_not_null() & pl.Series(np.isnan(values), dtype=pl.Boolean)
+            unseen = frame[column.name].is_not_null() & ~frame[column.name].is_in(column.categories)
             if rows := int(unseen.sum()):
                 text = str(frame[column.name].filter(unseen)[0])
                 like = nearest(text, column.categories)
@@ -220,6 +219,34 @@ def find_beyond(inputs: Sequence[InputColumn], frame: pl.DataFrame, x: NDArray[n
                 example = values[int(np.argmax(outside))]
                 found[column.name] = Beyond(rows, f"{example:g}, not from {column.low:g} to {column.high:g}")
     return found
+
+
+def write_tensor(series: pl.Series, column: InputColumn) -> NDArray[Any]:
+    """Return a column as the tensor that a model is handed.
+
+    Raises:
+        ShipwayError: SW-203 for values of another type or length, and for none where the datatype has no word for that.
+    """
+    dtype, inner = DATATYPES[column.datatype], series.dtype
+    while isinstance(inner, pl.List | pl.Array):
+        series = series.explode()
+        inner = series.dtype
+    texts = dtype.kind == "O"
+    fits = inner == pl.String if texts else inner.is_numeric() or inner == pl.Boolean
+    lost = dtype.kind not in "Of" and series.null_count() > 0
+    if not fits or lost:
+        said = f"{series.null_count():,} values are missing" if lost and fits else f"it is {inner}"
+        hint = "give it in the type that shipway models show says"
+        raise ShipwayError("SW-203", f"column {column.name!r} is read as {column.datatype}, and {said}", hint)
+    if texts:
+        values = np.array([*series.to_list(), None], dtype=object)[:-1]
+    else:
+        values = (series.fill_null(np.nan) if dtype.kind == "f" else series).to_numpy().astype(dtype)
+    try:
+        return values.reshape(-1, *(size for size in column.shape[1:])) if len(column.shape) > 1 else values
+    except ValueError as error:
+        fact = f"column {column.name!r} does not have {list(column.shape[1:])} values in each row"
+        raise ShipwayError("SW-203", fact, "give lists of that length") from error
 
 
 def cut_rows(rows: int, size: int) -> Iterator[Span]:
@@ -243,17 +270,6 @@ def _build_within(job: Job, asked: pl.DataFrame) -> pl.DataFrame:
     heights = {name: job.tables[name].rows for name in job.blank} | {ASKED: asked.height}
     with TemporaryDirectory(dir=job.store.folder / "scratch", prefix="score-") as folder:
         return pl.concat(list(build_within(plan, Stock(tables, heights), Room(job.memory_bytes, Path(folder)))))
-
-
-def _write_tensor(series: pl.Series, column: InputColumn) -> NDArray[Any]:
-    """Return a column as the tensor that a model is handed."""
-    dtype = DATATYPES[column.datatype]
-    if dtype.kind == "O":
-        return np.array([*series.cast(pl.String).to_list(), None], dtype=object)[:-1].reshape(-1, *column.shape[1:])
-    if dtype.kind == "f":
-        series = series.fill_null(np.nan) if series.dtype.is_numeric() else series
-    values = np.asarray(series.to_list() if isinstance(series.dtype, pl.List) else series.to_numpy())
-    return values.astype(dtype).reshape(series.len(), *(size for size in column.shape[1:]))
 
 
 def _read_output(names: Sequence[str], values: NDArray[Any]) -> list[pl.Series]:
