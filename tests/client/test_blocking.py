@@ -74,6 +74,7 @@ def test_the_server_tells_of_itself(real):
     assert real.ready()
     assert real.ready("fraud")
     assert real.server().name == "shipway"
+    assert all(entry.name and entry.state in ("READY", "UNAVAILABLE", "LOADING", "") for entry in real.index())
     model = real.model("fraud", version=2)
     assert model.name == "fraud"
     assert {"1", "2"} <= set(model.versions)

@@ -25,7 +25,7 @@ from shipway.core.standing import (
     apply_saying,
     point_of,
 )
-from shipway.core.tenure import Share, list_tenures
+from shipway.core.tenure import Share
 from shipway.kit.canonical import digest_value
 
 LAYOUT = 8
@@ -227,13 +227,12 @@ class State(msgspec.Struct, kw_only=True):
 
     def serving(self, model: str, number: int) -> dict[str, float]:
         """Return the services that route to a version now, each with the share of its requests that it answers."""
-        lasting = (
-            tenure
-            for service in self.services.values()
-            if service.model == model
-            for tenure in list_tenures(service.name, service.shares)
-        )
-        return {each.service: each.weight for each in lasting if each.number == number and each.ended_at is None}
+        found = {
+            name: service.shares[-1].weights.get(number)
+            for name, service in self.services.items()
+            if service.model == model and service.shares
+        }
+        return {name: weight for name, weight in found.items() if weight is not None}
 
 
 def fold(state: State, entries: Iterable[Entry]) -> State:

@@ -24,6 +24,13 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     release: str = ""
     reason: str = ""
 
+    @property
+    def weights(self) -> dict[int, float]:
+        """Return the share of each version, by its number."""
+        if self.candidate is None:
+            return {self.stable: 1.0}
+        return {self.stable: 1.0 - self.weight, self.candidate: self.weight}
+
 
 class Tenure(msgspec.Struct, frozen=True, kw_only=True):
     """One span for which a version had the same share of a service.
@@ -56,9 +63,7 @@ def list_tenures(service: str, shares: Sequence[Share]) -> list[Tenure]:
     spans: list[Tenure] = []
     running: dict[int, Tenure] = {}
     for share in shares:
-        weights = {share.stable: 1.0 - share.weight if share.candidate is not None else 1.0}
-        if share.candidate is not None:
-            weights[share.candidate] = share.weight
+        weights = share.weights
         for number, tenure in list(running.items()):
             if weights.get(number) != tenure.weight:
                 spans.append(msgspec.structs.replace(running.pop(number), ended_at=share.at))
