@@ -34,6 +34,7 @@ from shipway.serving.status import Status
 
 PATH: Final = "/openapi.json"
 _JSON: Final = "application/json"
+_TEXT: Final = "text/plain"
 _BYTES: Final = "application/octet-stream"
 _PARAMETERS: Final[dict[str, Any]] = {"version": {"type": "integer", "minimum": 0}}
 """What stands in a path where it is no text of any kind."""
@@ -92,6 +93,7 @@ class Operation:
         reads: what the body is; None where there is none.
         optional: whether it may be left away.
         binary: whether tensors may follow the JSON in binary, in what is sent and answered.
+        kind: media type of the answer.
         statuses: how it can be refused, beside what anything can be refused for.
     """
 
@@ -103,6 +105,7 @@ class Operation:
     reads: Any = None
     optional: bool = False
     binary: bool = False
+    kind: str = _JSON
     statuses: tuple[int, ...] = ()
 
 
@@ -153,6 +156,7 @@ OPERATIONS: Final = (
     ),
     Operation("post", "/v1/log/flush", "flush", "Wait until the log is on the disk", LogState, statuses=(507,)),
     Operation("get", "/v1/status", "status", "Say everything that the server knows of itself", Status),
+    Operation("get", "/metrics", "metrics", "Tell Prometheus what every version did", str, kind=_TEXT),
     Operation("get", PATH, "document", "Say all of this", dict[str, Any]),
 )  # fmt: skip
 
@@ -198,7 +202,7 @@ def _unindent(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _describe(one: Operation, answers: Any, reads: Any) -> dict[str, Any]:
-    content: dict[str, Any] = {_JSON: {"schema": answers}}
+    content: dict[str, Any] = {one.kind: {"schema": answers}}
     if one.binary:
         content[_BYTES] = {"schema": {"description": "the JSON, and after it the tensors wanted in binary"}}
     said: dict[str, Any] = {
