@@ -2,11 +2,11 @@
 
 usage: split.py [--units N]     a million by default
 
-A million units are assigned by `Routing.choose` at the weights of a walk, 1 %, 2 %, 5 %, 10 %, 25 %, 50 %, 90 % and 100 %,
-under 20 salts of 50,000 units each and under one salt for all of them. Exits with 0 if every share is within five standard
-errors of its weight, no unit that the candidate answered once goes back while weights grow, assignments under two salts
-are independent (their overlap is within five standard errors of chance), tenants of rules never leave their version
-whatever the weight, and the share of the log holds and only grows likewise.
+A million units are assigned by `Routing.choose` at the weights of a walk, 1 %, 2 %, 5 %, 10 %, 25 %, 50 %, 90 % and
+100 %, under 20 salts of 50,000 units each and under one salt for all of them. Exits with 0 if every share is within
+five standard errors of its weight, no unit that the candidate answered once goes back while weights grow, assignments
+under two salts are independent (their overlap is within five standard errors of chance), tenants of rules never leave
+their version whatever the weight, and the share of the log holds and only grows likewise.
 """
 
 import argparse
