@@ -26,7 +26,7 @@ from shipway.training.frame import encode_frame, prepare_frame, refer_inputs
 
 P = "_p"
 """The column of a prediction table that holds the probability."""
-FORMATS = ("lightgbm", "xgboost", "sklearn")
+FORMATS = ("lightgbm", "xgboost", "torch", "sklearn")
 """Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
 

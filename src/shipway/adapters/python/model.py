@@ -12,6 +12,7 @@ import inspect
 import pickle
 import pickletools
 import sys
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import packages_distributions
 from types import FunctionType, ModuleType
@@ -164,10 +165,14 @@ class PythonFormat:
             )
 
 
-def _method_of(estimator: Any) -> Any:
+def _method_of(estimator: Any) -> Callable[[NDArray[np.float64]], Any]:
     if isinstance(estimator, FunctionType):
         return estimator
-    return lambda x: np.asarray(estimator.predict_proba(x))[:, 1]
+
+    def predict(x: NDArray[np.float64]) -> Any:
+        return np.asarray(estimator.predict_proba(x))[:, 1]
+
+    return predict
 
 
 def _check_classes(estimator: object) -> None:
