@@ -35,6 +35,8 @@ _WORDS = {
         ),
         "shipway.core.canary",
     ),
+    "AsyncClient": "shipway.client.awaiting",
+    "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
     "features": "shipway.app.asking",
@@ -43,6 +45,8 @@ _WORDS = {
 
 if TYPE_CHECKING:
     from shipway.app.asking import features
+    from shipway.client.awaiting import AsyncClient
+    from shipway.client.blocking import Client
     from shipway.core import window as windows
     from shipway.core.canary import (
         drift,
@@ -98,6 +102,8 @@ if TYPE_CHECKING:
     from shipway.training.frame import TrainFrame
 
 __all__ = [
+    "AsyncClient",
+    "Client",
     "ShipwayError",
     "TrainFrame",
     "auc",

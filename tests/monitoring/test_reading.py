@@ -156,6 +156,14 @@ def test_prediction_that_does_not_repeat_is_refused(other):
         assert "'flight 7'" in caught.value.fact
 
 
+def test_a_request_that_its_caller_sent_again_counts_once():
+    rows = [make_row("a", 1), make_row("b", 1), make_row("a", 1, p=0.26, at=make_row("a", 1)["at"] + 5)]
+    for read in (distinct_predictions, served):
+        found = read(make_log(rows))
+        assert found["request"].to_list() == ["a", "b"]
+        assert found["p"].to_list() == [row["p"] for row in rows[:2]]
+
+
 def test_failure_that_repeats_is_one_row():
     failed = make_row("a", 1, p=math.nan, error="SW-206")
     assert distinct_predictions(make_log([failed, failed])).height == 1
@@ -353,6 +361,13 @@ def append_vectors(log, requests, shift=0.0):
     newest = [r - 5 if r % 4 else None for r in requests]
     names = [f"r{r}" for r in requests]
     log.append("features.o", {"request": names, "row": names, "at": at, "x": x, "kind": kinds, "newest s.late": newest})
+
+
+def test_the_vector_of_a_request_that_was_sent_again_is_the_first():
+    log = MemoryLog()
+    for at, x in ((5, 0.5), (7, 0.75)):
+        log.append("features.o", {"request": ["r"], "row": ["r"], "at": np.array([at]), "x": np.array([x])})
+    assert read_vectors(log, "o", ["x"], None, None).rows() == [("r", "r", 5, 0.5)]
 
 
 def test_vectors_are_read_once_each_by_period():

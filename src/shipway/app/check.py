@@ -87,7 +87,9 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
     decisive = list(found.outcomes)
     for versions in state.models.values():
         for version in versions:
-            given = [_judge_version(state, each, version) for each in before_release if gate in (None, each.name)]
+            # What was brought in has no evidence of this project's, and no gate asks about it.
+            guards = [each for each in before_release if gate in (None, each.name) and not version.imported]
+            given = [_judge_version(state, each, version) for each in guards]
             found.verdicts.extend(given)
             if version is versions[-1]:
                 decisive.extend(verdict.outcome for verdict in given)

@@ -125,7 +125,7 @@ def _say(body: Body) -> str:
         case bodies.OverrideCarried():
             return f"version {body.number} was trained by right of override {body.override}"
         case bodies.VersionOpened():
-            return f"version {body.number}"
+            return f"version {body.number}" + (f", imported as {body.imported}" if body.imported else "")
         case bodies.VersionRegistered():
             return f"bundle {body.bundle[:12]}"
         case AliasMoved() | VersionApproved() | VersionRetired() | VersionRestored() | VersionTagged():

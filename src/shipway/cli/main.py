@@ -25,7 +25,7 @@ COMMANDS: Final = {
     "features": ("feature", "Find features, read them, serve them and audit what was served"),
     "frame": ("frame", "Write a model's frame to a file, or as SQL"),
     "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
-    "bundle": ("bundle", "Sign and verify bundles, and exchange them with other systems"),
+    "bundle": ("bundle", "Build, verify, inspect and sign bundles, and exchange them with other systems"),
     "score": ("score", "Score every row of a table, into a table or a file"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),

@@ -136,12 +136,14 @@ class VersionOpened(msgspec.Struct, frozen=True, kw_only=True, tag="version-open
         number: from 1, without gaps.
         key: key of the run that trained it; one key is one version.
         cut: nothing known later was learned from, microseconds since 1970 UTC.
+        imported: what it was brought in as, such as `onnx`; empty for one that was trained here.
     """
 
     model: str
     number: int
     key: str
     cut: int
+    imported: str = ""
 
 
 class VersionRegistered(msgspec.Struct, frozen=True, kw_only=True, tag="version-registered"):

@@ -68,7 +68,8 @@ class VersionState(msgspec.Struct, kw_only=True):
     """One version of a model: how it was made, what its gate said, and whether it may be released.
 
     `overrides` are the ids of those by right of which it was trained, `signature` is the digest of its bundle's,
-    `signed_by` names the key that is by, and `standing` is what people said of it since.
+    `signed_by` names the key that is by, `standing` is what people said of it since, and `imported` says what it was
+    brought in as, where it was not trained here.
     """
 
     model: str
@@ -83,6 +84,7 @@ class VersionState(msgspec.Struct, kw_only=True):
     registered_at: int | None = None
     signature: str = ""
     signed_by: str = ""
+    imported: str = ""
     overrides: list[str] = []
     standing: Standing = msgspec.field(default_factory=Standing)
 
@@ -279,7 +281,14 @@ def _apply(state: State, entry: Entry) -> None:
             if version is not None and body.override not in version.overrides:
                 version.overrides.append(body.override)
         case bodies.VersionOpened():
-            version = VersionState(model=body.model, number=body.number, key=body.key, cut=body.cut, opened_at=entry.at)
+            version = VersionState(
+                model=body.model,
+                number=body.number,
+                key=body.key,
+                cut=body.cut,
+                opened_at=entry.at,
+                imported=body.imported,
+            )
             state.models.setdefault(body.model, []).append(version)
         case bodies.VersionRegistered():
             version = state.version(body.model, body.number)

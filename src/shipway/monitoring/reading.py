@@ -30,7 +30,8 @@ _ORDER: Final = ("request", "version", "role")
 def distinct_predictions(rows: pl.DataFrame) -> pl.DataFrame:
     """Return one row for each request and version, in the order of the log.
 
-    Of rows for the same request and version a live one is kept rather than one in shadow, and of equals the first.
+    Of rows for the same request and version a live one is kept rather than one in shadow, and of equals the first; so
+    does a request count once that its caller sent again, at another instant, because an answer was late or lost.
 
     Args:
         rows: rows of the prediction log; without columns where the log is empty.
@@ -39,12 +40,13 @@ def distinct_predictions(rows: pl.DataFrame) -> pl.DataFrame:
         Some of the rows; with the columns of the log where there are none.
 
     Raises:
-        ShipwayError: SW-605 if a version predicted a request twice in the same role and not the same; two failures are
-            the same.
+        ShipwayError: SW-605 if a version predicted a request twice in the same role, as of the same instant, and not
+            the same; two failures are the same.
     """
     if not rows.height:
         return rows if rows.width else pl.DataFrame(schema=SCHEMA)
-    differing = rows.lazy().unique([*_ORDER, "p"], maintain_order=True).filter(pl.struct(_ORDER).is_duplicated())
+    asked = [*_ORDER, "at"]
+    differing = rows.lazy().unique([*asked, "p"], maintain_order=True).filter(pl.struct(asked).is_duplicated())
     for request, version in differing.select(_PREDICTION).head(1).collect().iter_rows():
         fact = f"version {version} predicted request {request!r} twice and not the same"
         hint = "give every request an id of its own; if it has one, the version's predictions do not repeat"
@@ -157,8 +159,8 @@ def read_vectors(log: Log, online: str, columns: Sequence[str], since: int | Non
         The columns request, row, at, then those wanted, which have no type where there are no rows.
 
     Raises:
-        ShipwayError: SW-605 for a damaged segment, or if a request was logged twice and not with the same vector; null
-            is the same as null and NaN as NaN.
+        ShipwayError: SW-605 for a damaged segment, or if a request was logged twice as of the same instant and not with
+            the same vector; null is the same as null and NaN as NaN.
     """
     wanted = list(dict.fromkeys((*FEATURE_COLUMNS, *columns)))
     rows = log.read(f"{FEATURES}{online}", since=since, until=until, columns=wanted, complete=True)
@@ -169,11 +171,12 @@ def read_vectors(log: Log, online: str, columns: Sequence[str], since: int | Non
     if rows["request"].is_unique().all():
         return rows
     vectors = rows.unique(maintain_order=True)
-    for (request,) in vectors.filter(pl.col("request").is_duplicated()).select("request").head(1).iter_rows():
+    again = vectors.filter(pl.struct("request", "at").is_duplicated())
+    for (request,) in again.select("request").head(1).iter_rows():
         fact = f"request {request!r} was logged twice, and not with the same features"
         hint = "give every request an id of its own; if it has one, the online store was changed behind its instants"
         raise ShipwayError("SW-605", fact, hint)
-    return vectors
+    return vectors.unique("request", keep="first", maintain_order=True)
 
 
 def digest_rows(rows: pl.DataFrame, columns: Sequence[str]) -> str:

@@ -1,6 +1,7 @@
 """The prediction process: from a folder of state to a server that answers, and back to a clean end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -70,6 +71,7 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    unpickle: bool = False,
     bundles: Path | None = None,
     signers: Sequence[Path] = (),
     providers: Sequence[str] = (),
@@ -86,6 +88,7 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        unpickle: whether models that are source and a pickle may be loaded, which runs code that is in them.
         bundles: a folder of exported bundles to serve as well.
         signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
             for.
@@ -126,6 +129,7 @@ def serve(
             replay=replay,
             bundles=bundles,
             signers=signers,
+            unpickle=unpickle,
             providers=providers,
         )
         web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
@@ -154,10 +158,11 @@ async def _serve(
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
     table = RoutingTable(state / FOLDER, loader)
     counts, waits = Counts(), Waits(stopwatch.seconds)
-    batcher = Batcher(table.find, counts, waits)
+    statistics = Statistics(clock.now)
+    batcher = Batcher(table.find, counts, waits, statistics)
 
     repository = Repository(state, loader)
-    desk = Desk(table, repository, Statistics(clock.now))
+    desk = Desk(table, repository, statistics)
     lookup = Lookup(state)
     router = Router(
         table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
@@ -173,10 +178,14 @@ async def _serve(
     )
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)
+    # What is there by now stays: no collection need go through it again, which took callers' time.
+    gc.collect()
+    gc.freeze()
     http = web(
         admission.handle,
         most_bytes=settings.body_bytes,
         most_connections=settings.connections,
+        patience_s=settings.patience_s,
         door=admission,
     )
     bound = await http.listen(settings.host, settings.port, tls=guard.tls)

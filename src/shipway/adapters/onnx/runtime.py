@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, read_matrix
@@ -133,6 +134,12 @@ class OnnxRuntime:
         Raises:
             ShipwayError: SW-502 if the bytes are not such a graph.
         """
+        try:
+            external = find_external(data)
+        except ValueError as error:
+            raise _unreadable(str(error)) from error
+        if external is not None:
+            raise _unreadable(f"the values of its tensor {external!r} are in another file, which is never read")
         options = _onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
