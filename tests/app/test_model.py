@@ -36,9 +36,10 @@ def test_exported_bundle_is_the_registered_one(ran_shop, tmp_path):
     made = export_bundle(ran_shop.project, "returned", tmp_path / "below" / "bundle")
     folder = tmp_path / "below" / "bundle"
     assert made.bundle == ran_shop.run.versions[0].bundle
-    assert made.files == tuple(sorted(path.name for path in folder.iterdir()))
+    written = [path for path in folder.rglob("*") if path.is_file()]
+    assert made.files == tuple(sorted(path.relative_to(folder).as_posix() for path in written))
     assert hashlib.sha256((folder / "manifest.json").read_bytes()).hexdigest() == made.bundle
-    assert made.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
+    assert made.size_bytes == sum(path.stat().st_size for path in written)
     subprocess.run(["sha256sum", "--check", "--strict", "SHA256SUMS"], cwd=folder, check=True, capture_output=True)
 
 

@@ -1,8 +1,11 @@
+import os
+
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shipway.core.attestation import Attestation
 from shipway.core.error import ShipwayError
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.canonical import canonical_json, digest_bytes
@@ -35,7 +38,7 @@ def test_a_whole_bundle_has_no_damage(bundle, folder):
     assert verify_bundle(folder, open_runtime, digest=manifest.digest) == []
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.data())
 def test_any_flipped_bit_is_found_and_named(bundle, data):
     files = dict(bundle[1])
@@ -89,10 +92,32 @@ def test_a_missing_file_is_named(bundle, path):
     assert f"{path} is missing or cannot be read" in verify_bundle(files, open_runtime)
 
 
-def test_a_link_to_nowhere_is_a_missing_file(folder):
+def test_links_and_pipes_are_never_followed(folder, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "CARD.md").write_bytes((folder / "CARD.md").read_bytes())
     (folder / "CARD.md").unlink()
-    (folder / "CARD.md").symlink_to(folder / "nowhere")
-    assert verify_bundle(folder, open_runtime) == ["CARD.md is missing or cannot be read"]
+    (folder / "CARD.md").symlink_to(elsewhere / "CARD.md")
+    (folder / "more").symlink_to(elsewhere)
+    os.mkfifo(folder / "pipe")
+    assert verify_bundle(folder, open_runtime) == [
+        "CARD.md is a link, and is not followed",
+        "more is a link, and is not followed",
+        "pipe is no file, and is not followed",
+        "CARD.md is missing or cannot be read",
+    ]
+
+
+def test_statements_beside_a_bundle_change_nothing_but_must_be_about_it(bundle, folder):
+    manifest, _ = bundle
+    (folder / "attestations").mkdir()
+    (folder / "attestations" / "signature.json").write_bytes(b"of another kind")
+    for about, damage in (
+        (manifest.digest, []),
+        ("ab" * 32, ["attestations/latency.json is about bundle abababababab, not this one"]),
+    ):
+        attestation = Attestation(kind="latency", bundle=about, body={})
+        (folder / "attestations" / "latency.json").write_bytes(canonical_json(attestation))
+        assert verify_bundle(folder, open_runtime, digest=manifest.digest) == damage
 
 
 def test_a_manifest_that_cannot_be_read_is_damage(bundle):

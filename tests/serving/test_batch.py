@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from shipway.core.service import Routing, Variant
-from shipway.serving import batch
-from shipway.serving.batch import Ask, Batcher
+from shipway.serving import batch, shadow
+from shipway.serving.ask import Ask
+from shipway.serving.batch import Batcher
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.meter import Counts, Waits
@@ -94,7 +95,7 @@ def test_one_turn_is_one_read_and_one_run_of_each_version(bench, make_row):
         assert events == []
         await asyncio.sleep(0)
         answered = list(events)
-        await asyncio.sleep(0)
+        batcher.settle()
         return answered
 
     answered = asyncio.run(run())
@@ -109,8 +110,9 @@ def test_one_turn_is_one_read_and_one_run_of_each_version(bench, make_row):
 
 def test_shadows_are_cast_a_few_at_a_time_and_dropped_beyond_a_bound(bench, make_row, monkeypatch):
     batcher, events, counts, _ = bench
-    monkeypatch.setattr(batch, "SHADOW_ROWS", 1)
-    monkeypatch.setattr(batch, "WAITING_ROWS", 3)
+    monkeypatch.setattr(shadow, "SHADOW_ROWS", 1)
+    monkeypatch.setattr(shadow, "MERGED_ROWS", 1)
+    monkeypatch.setattr(shadow, "WAITING_ROWS", 3)
 
     async def run():
         for order in range(6):
@@ -125,7 +127,8 @@ def test_shadows_are_cast_a_few_at_a_time_and_dropped_beyond_a_bound(bench, make
 
 def test_later_requests_are_answered_before_waiting_shadows(bench, make_row, monkeypatch):
     batcher, events, _, _ = bench
-    monkeypatch.setattr(batch, "SHADOW_ROWS", 1)
+    monkeypatch.setattr(shadow, "SHADOW_ROWS", 1)
+    monkeypatch.setattr(shadow, "MERGED_ROWS", 1)
 
     async def run():
         for order in range(4):
@@ -149,7 +152,7 @@ def test_mistake_leaves_no_caller_without_an_answer(bench, make_row, monkeypatch
     def fail(*_):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(batch, "_read", fail)
+    monkeypatch.setattr(batch, "read_feed", fail)
 
     async def run():
         for order in range(3):

@@ -12,10 +12,12 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import tritonclient.grpc
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from tritonclient.utils import InferenceServerException
 
 from shipway.adapters.http.traffic import HttpTraffic
 from shipway.serving.key import make_key
@@ -212,6 +214,27 @@ def test_callers_may_have_to_show_a_certificate(shop, serve, issuer, tmp_path):
     stranger.load_cert_chain(*Issuer(tmp_path, "stranger").sign(tmp_path / "other", "client"))
     with pytest.raises((ssl.SSLError, ConnectionError)):
         ask(port, "/v2", tls=stranger)
+
+
+def test_grpc_asks_for_the_same_keys_over_the_same_tls(shop, serve, keys, issuer, tmp_path):
+    mine = issuer.sign(tmp_path / "server", "server")
+    words = ("--keys", keys, "--certificate", mine[0], "--private-key", mine[1], "--grpc-port", 0)
+    process, _ = start(serve, shop.state, *words)
+    line = process.stdout.readline()
+    assert line.startswith("listening on grpcs://")
+    place = f"localhost:{line.rsplit(':', 1)[1].strip()}"
+    with tritonclient.grpc.InferenceServerClient(place, ssl=True, root_certificates=str(issuer.path)) as client:
+        assert client.is_server_live()
+        with pytest.raises(InferenceServerException) as refusal:
+            client.get_server_metadata()
+        assert refusal.value.status() == "StatusCode.UNAUTHENTICATED"
+        with pytest.raises(InferenceServerException) as refusal:
+            client.get_server_metadata(headers={"authorization": f"Bearer {KEY}"})
+        assert refusal.value.status() == "StatusCode.PERMISSION_DENIED"
+        assert client.get_server_metadata(headers={"authorization": f"Bearer {BOSS}"}).name == "shipway"
+        with pytest.raises(InferenceServerException) as refusal:
+            client.get_model_metadata("fraud", headers={"authorization": f"Bearer {KEY}"})
+        assert refusal.value.status() == "StatusCode.NOT_FOUND"
 
 
 @pytest.mark.parametrize(

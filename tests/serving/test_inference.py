@@ -38,7 +38,7 @@ def expected(by_hand, values, bias):
 
 
 @pytest.mark.parametrize(("path", "version", "bias"), [
-    (PATH, "1", -0.5), ("/v2/models/fraud/versions/2/infer", "2", 0.25), ("/v2/models/fraud/infer", "1", -0.5),
+    (PATH, "1", -0.5), ("/v2/models/fraud/versions/2/infer", "2", 0.25),
 ])  # fmt: skip
 def test_columns(shared, by_hand, path, version, bias):
     answer = infer(shared, tensors(), path, id="mine")

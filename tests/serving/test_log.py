@@ -3,12 +3,13 @@ import threading
 import numpy as np
 import pytest
 
+from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.core.online import make_layout
 from shipway.core.prediction import PREDICTION_COLUMNS
 from shipway.core.window import newest
-from shipway.serving.log import LogWriter, PredictionLog, Segment
+from shipway.serving.log import LogWriter, PredictionLog, Predictions, Segment
 from shipway.serving.reader import Features
 from shipway.serving.vector import pack_vectors
 from shipway.testing.fake import MemoryLog
@@ -28,6 +29,25 @@ LAYOUT = make_layout(
 
 def prediction(number, error=None):
     return (f"r{number}", str(number), number, str(number), 1, "live", 0.0, 7, 0.25, error, 11, 22, "main")
+
+
+def made(*numbers, error=None):
+    """Rows of the same version, as one batch of the server."""
+    return Predictions(
+        version=1,
+        role="live",
+        token=7,
+        online="main",
+        request=[f"r{number}" for number in numbers],
+        row=[str(number) for number in numbers],
+        at=list(numbers),
+        unit=[str(number) for number in numbers],
+        weight=[0.0] * len(numbers),
+        answer_us=[22] * len(numbers),
+        p=[0.25] * len(numbers),
+        error={} if error is None else dict.fromkeys(range(len(numbers)), error),
+        latency_us=[11] * len(numbers),
+    )
 
 
 class Disk(MemoryLog):
@@ -73,7 +93,8 @@ def put(writer, disk, rows, stream="s"):
 
 def test_rows_arrive_in_the_order_of_the_schema(writer, disk):
     log = PredictionLog(disk, writer)
-    log.add_predictions([prediction(1), prediction(2, "SW-801")])
+    log.add_predictions(made(1))
+    log.add_predictions(made(2, error="SW-801"))
     log.seal()
     assert flush(writer) is None
     rows = disk.read("predictions")
@@ -107,12 +128,32 @@ def test_vectors_become_columns(writer, disk):
 
 def test_a_full_segment_leaves_at_once(writer, disk):
     log = PredictionLog(disk, writer, segment_rows=10)
-    log.add_predictions([prediction(number) for number in range(9)])
+    log.add_predictions(made(*range(9)))
     assert flush(writer) is None
     assert disk.streams() == []
-    log.add_predictions([prediction(9)])
+    log.add_predictions(made(9))
     assert flush(writer) is None
     assert disk.read("predictions").height == 10
+
+
+def test_vectors_that_callers_sent_become_columns(writer, disk):
+    log = PredictionLog(disk, writer)
+    inputs = (InputColumn(name="n", kind="number"), InputColumn(name="c", kind="category", categories=("a", "b")))
+    log.add_sent("form", inputs, [("r0", None, 5), ("r1/0", "mine/0", 6)], np.array([[1.5, 1.0], [np.nan, np.nan]]))
+    log.seal()
+    assert flush(writer) is None
+    rows = disk.read("features.")
+    assert rows.columns == ["request", "row", "at", "n", "c"]
+    assert rows["row"].to_list() == [None, "mine/0"]
+    assert rows["c"].to_list() == ["b", None]
+    assert rows["n"][0] == 1.5
+    assert np.isnan(rows["n"][1])
+
+
+def test_some_rows_of_a_batch_may_be_taken():
+    rows = made(0, 1, 2, error="SW-801").take([2, 0])
+    assert (rows.request, rows.at, rows.error) == (["r2", "r0"], [2, 0], {0: "SW-801", 1: "SW-801"})
+    assert rows.list_values("version") == [1, 1]
 
 
 def test_nothing_gathered_is_no_segment(writer, disk):

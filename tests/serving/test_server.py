@@ -41,6 +41,13 @@ def test_process_holds_nothing_of_the_control_plane(shop):
     assert "shipway.adapters.http.server" in late
 
 
+def test_a_provider_that_is_not_there_stops_the_server_before_it_listens(shop):
+    command = [sys.executable, "-m", "shipway.serving", "--state", str(shop.state), "--providers", "abacus,cpu"]
+    said = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "SW-703 the installed onnxruntime has no execution provider 'abacus', and has " in said.stderr
+
+
 def test_address_is_there_while_it_listens(shop, serve):
     server = serve(shop.state)
     place = shop.state / "serving" / "server.json"

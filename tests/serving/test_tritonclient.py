@@ -3,8 +3,10 @@
 import asyncio
 import functools
 import inspect
+import re
 import threading
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -410,6 +412,14 @@ def test_no_method_is_forgotten(kind):
     client = CLIENTS[kind].InferenceServerClient
     methods = {name for name, _ in inspect.getmembers(client, callable) if not name.startswith("_")}
     assert methods == set(CALLS[kind])
+
+
+def test_reference_names_every_call():
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "server.md").read_text()
+    table = page.split("## The calls of tritonclient")[1].split("\n## ")[0]
+    assert set(re.findall(r"`(\w+_\w+|infer|plugin|close)`", table)) == {
+        name for calls in CALLS.values() for name in calls
+    }
 
 
 @pytest.mark.parametrize(("kind", "method"), [(kind, method) for kind, calls in CALLS.items() for method in calls])

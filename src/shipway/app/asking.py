@@ -59,7 +59,7 @@ def ask_features(
         snapshots = workspace.admitted(plan.tables[1:])
         read = stream_columns(plan)
         tables = {name: workspace.tables.read(snapshot, read.get(name)) for name, snapshot in snapshots.items()}
-    spine = _cast_keys(rows, plan, tables)
+    spine = cast_keys(rows, plan, tables)
     try:
         frame = build_frame(plan, {**tables, ASKED: spine})
     except ShipwayError as error:
@@ -138,8 +138,12 @@ def _plan(project: Project, views: Sequence[FeatureView], rows: pl.DataFrame, at
     return plan
 
 
-def _cast_keys(rows: pl.DataFrame, plan: Plan, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Give key columns the types that the tables have, where that changes no value."""
+def cast_keys(rows: pl.DataFrame, plan: Plan, tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Give the key columns of rows that somebody brings the types that the tables have, where that changes no value.
+
+    Raises:
+        ShipwayError: SW-203 for a key of another type.
+    """
     casts: dict[str, pl.DataType] = {}
     for column in plan.columns:
         for event in plan.events.values():

@@ -11,7 +11,7 @@ from shipway.app.packaging import package, register
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import build_digest
 from shipway.app.runner import Runner
-from shipway.app.training import score, train
+from shipway.app.training import Trained, score, train
 from shipway.app.version import current_of, frame_of_version, open_version, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
@@ -85,19 +85,7 @@ def make_candidate(
     day = write_instant(cut, runner.workspace.project.config.project.timezone)
     trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
     version = open_version(runner, model, trained, cut)
-    label = f"{model.name}@{version.number}"
-    predictions = score(runner, frame, trained, period, name=f"score {label}", known=known)
-    baselines: dict[str, tuple[str, Artifact]] = {}
-    for name, views in model.baselines.items():
-        fewer = train(runner, model, frame, cut, name=f"train {name} {day}", columns=columns_of(views))
-        baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}", known=known))
-    current = current or current_of(runner, version)
-    if current is not None:
-        theirs = frame_of_version(runner, model, current, frame)
-        name = f"score {model.name}@{current.number}"
-        scored = score(runner, theirs, trained_of(runner, current), period, name=name, known=known)
-        baselines["current"] = (f"version {current.number}", scored)
-    evaluated = evaluate(runner, model, version.subject, frame, trained, predictions, baselines, known)
+    predictions, evaluated = judge(runner, model, version, frame, trained, period, current=current, known=known)
     bundle = None
     if evaluated.passed:
         bundle = package(runner, model, version, frame, trained, evaluated, period)
@@ -105,6 +93,48 @@ def make_candidate(
     given = runner.workspace.state().overrides
     overrides = [given[name] for name in version.overrides]
     return _report(model, version, trained.facts, predictions, evaluated, bundle, overrides)
+
+
+def judge(
+    runner: Runner,
+    model: Model,
+    version: VersionState,
+    frame: Artifact,
+    trained: Trained,
+    period: tuple[int, int],
+    *,
+    current: VersionState | None = None,
+    known: int | None = None,
+) -> tuple[Artifact, Evaluated]:
+    """Score and evaluate a version beside what it is compared with, and let its gates decide.
+
+    Args:
+        runner: runs and remembers.
+        model: the declaration.
+        version: which one.
+        frame: the model's frame.
+        trained: what was trained.
+        period: from and to (exclusive): the rows it is judged on.
+        current: the version it is compared with as the current one; the registered one it would replace where None.
+        known: no label known later is seen; the domain time of runs where None.
+
+    Returns:
+        Its predictions, and what is known of it.
+    """
+    day = write_instant(version.cut, runner.workspace.project.config.project.timezone)
+    label = f"{model.name}@{version.number}"
+    predictions = score(runner, frame, trained, period, name=f"score {label}", known=known)
+    baselines: dict[str, tuple[str, Artifact]] = {}
+    for name, views in model.baselines.items():
+        fewer = train(runner, model, frame, version.cut, name=f"train {name} {day}", columns=columns_of(views))
+        baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}", known=known))
+    current = current or current_of(runner, version)
+    if current is not None:
+        theirs = frame_of_version(runner, model, current, frame)
+        name = f"score {model.name}@{current.number}"
+        scored = score(runner, theirs, trained_of(runner, current), period, name=name, known=known)
+        baselines["current"] = (f"version {current.number}", scored)
+    return predictions, evaluate(runner, model, version.subject, frame, trained, predictions, baselines, known)
 
 
 def _report(

@@ -8,7 +8,7 @@ import msgspec
 from shipway.app.gate import data_gates
 from shipway.app.ingest import read_contents, tables_before
 from shipway.app.project import Project
-from shipway.app.status import INGEST
+from shipway.app.status import INGEST, is_admitted
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, ask_admission, find_overrides, subject_of
 from shipway.core.check import Evidence
@@ -87,7 +87,9 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
     decisive = list(found.outcomes)
     for versions in state.models.values():
         for version in versions:
-            given = [_judge_version(state, each, version) for each in before_release if gate in (None, each.name)]
+            # What was brought in has no evidence of this project's, and no gate asks about it.
+            guards = [each for each in before_release if gate in (None, each.name) and not version.imported]
+            given = [_judge_version(state, each, version) for each in guards]
             found.verdicts.extend(given)
             if version is versions[-1]:
                 decisive.extend(verdict.outcome for verdict in given)
@@ -125,7 +127,7 @@ def _read_data(workspace: Workspace, *, needed: bool) -> tuple[Commit | None, Co
             None if head is None else workspace.tables.get(head)
             for head in (workspace.tables.head(branch) for branch in (MAIN, INGEST))
         )
-    if main is not None and waiting is not None and main.data == waiting.data:
+    if main is not None and waiting is not None and is_admitted(workspace.tables.refs, waiting.id, main.id):
         waiting = None
     if needed and main is None and waiting is None:
         workspace.main_commit()

@@ -1,6 +1,6 @@
 """The engine that a project says its frames are built by, and the memory it says they may take."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -51,7 +51,7 @@ def build_slices_of(
         else:
             yield build_apart(compute, plan, tables)
         return
-    memory_bytes, stock = parse_size(config.resources.memory), _take_stock(workspace, plan, snapshots)
+    memory_bytes, stock = parse_size(config.resources.memory), take_stock(workspace, columns, snapshots)
     if compute.engine == "here" and fits(plan, stock, memory_bytes):
         streams = {name: lake.read(snapshots[name], names) for name, names in stream_columns(plan).items()}
         rows = size_slices(plan, streams, memory_bytes)
@@ -60,7 +60,7 @@ def build_slices_of(
         return
     with ExitStack() as stack:
         folder = stack.enter_context(TemporaryDirectory(dir=workspace.scratch("frame").parent, prefix="frame-"))
-        engine = None if compute.engine == "here" else stack.enter_context(closing(_load_engine(compute)))
+        engine = None if compute.engine == "here" else stack.enter_context(closing(load_engine(compute)))
         room = Room(memory_bytes, Path(folder), engine, compute.workers, apart=bool(compute.address))
         yield from build_within(plan, stock, room, refuse=refuse, report=report)
 
@@ -73,20 +73,25 @@ def build_apart(compute: ComputeSection, plan: Plan, tables: Mapping[str, pl.Dat
             SW-806 if its processes die, and what building a frame refuses.
     """
     entities = len({column.entity for column in plan.columns}) or 1
-    with closing(_load_engine(compute)) as engine:
+    with closing(load_engine(compute)) as engine:
         # Every piece sorts the streams again, so there are no more than keep all workers busy.
         return build_frame_in_parts(plan, tables, engine, pieces=-(-compute.workers // entities))
 
 
-def _load_engine(compute: ComputeSection) -> Engine:
+def load_engine(compute: ComputeSection) -> Engine:
+    """Return the engine that a project names.
+
+    Raises:
+        ShipwayError: as for `build_apart`.
+    """
     return load_adapter(f"engine.{compute.engine}")(compute.workers, compute.address)
 
 
-def _take_stock(workspace: Workspace, plan: Plan, snapshots: Mapping[str, Snapshot]) -> Stock:
-    """Return the tables of a frame, read in parts and in the columns that count."""
+def take_stock(workspace: Workspace, columns: Mapping[str, Sequence[str]], snapshots: Mapping[str, Snapshot]) -> Stock:
+    """Return the tables of a frame, read in parts and in the columns that count, by the tables' names."""
     lake, tables = workspace.tables, dict[str, Parts]()
-    for name, columns in table_columns(plan).items():
+    for name, read in columns.items():
         types = lake.files.types_of(snapshots[name])
-        schema = pl.Schema({column: types[column] for column in columns if column in types})
+        schema = pl.Schema({column: types[column] for column in read if column in types})
         tables[name] = Parts(schema, partial(lake.read_parts, snapshots[name], rows=PIECE_ROWS))
     return Stock(tables, {name: sum(part.rows for part in snapshots[name].parts) for name in tables})

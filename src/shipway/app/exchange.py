@@ -26,7 +26,7 @@ from shipway.kit.file import write_atomic
 from shipway.kit.suggestion import did_you_mean
 from shipway.kit.version import VERSION
 from shipway.ports.adapter import load_adapter
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 
 Form: TypeAlias = Literal["folder", "oci", "docker", "mlflow", "bento"]
 """The formats a bundle is written in."""
@@ -52,7 +52,7 @@ def export_version(project: Project, ref: str, folder: Path, form: Form) -> Expo
         version = find_version(workspace.peek(), ref)
         bundle, contents = read_contents(workspace, version)
         signature = workspace.blobs.get(version.signature) if version.signature else None
-    return _export(bundle, contents, signature, folder, form)
+    return _export(bundle, contents, signature, folder, form, unpickle=project.config.security.unpickle)
 
 
 def export_folder(source: Path, folder: Path, form: Form) -> ExportedBundle:
@@ -88,9 +88,15 @@ def _is_form(form: str) -> TypeGuard[Form]:
 
 
 def _export(
-    bundle: str, contents: dict[str, bytes], signature: bytes | None, folder: Path, form: Form
+    bundle: str,
+    contents: dict[str, bytes],
+    signature: bytes | None,
+    folder: Path,
+    form: Form,
+    *,
+    unpickle: bool = False,
 ) -> ExportedBundle:
-    damage = verify_bundle(contents, open_runtime, digest=bundle)
+    damage = verify_bundle(contents, runtimes(unpickle=unpickle), digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "fetch the bundle again, or make it again: shipway run --force")
     manifest = msgspec.json.decode(contents[MANIFEST], type=Manifest)

@@ -80,9 +80,9 @@ def merge_data(
                 commit = lake.merge(source, into, expect=head, keys=keys)
                 return MovedData(into=into, commit=commit.id, moved=True, tables=plan.how)
             assert head is not None
-            _stage(lake, head)
+            stage_audit(lake, head)
             commit = lake.merge(source, AUDIT, expect=head, keys=keys)
-            return _offer(workspace, commit, plan.how, watch)
+            return offer_audit(workspace, commit, plan.how, watch)
 
 
 def roll_back_data(project: Project, to: str, branch: str = MAIN, *, watch: Watch = ignore) -> MovedData:
@@ -106,9 +106,9 @@ def roll_back_data(project: Project, to: str, branch: str = MAIN, *, watch: Watc
             if branch != MAIN:
                 commit = lake.refs.rollback(branch, to=target, expect=head)
                 return MovedData(into=branch, commit=commit.id, moved=True, tables=_put_back(before, commit))
-            _stage(lake, head)
+            stage_audit(lake, head)
             commit = lake.refs.rollback(AUDIT, to=target, expect=head)
-            return _offer(workspace, commit, _put_back(before, commit), watch)
+            return offer_audit(workspace, commit, _put_back(before, commit), watch)
 
 
 def _open(workspace: Workspace, branch: str) -> Lake:
@@ -119,13 +119,13 @@ def _open(workspace: Workspace, branch: str) -> Lake:
     return workspace.tables
 
 
-def _stage(lake: Lake, head: str) -> None:
-    """Begin the branch that waits for the gates; one that a killed process left is begun again."""
+def stage_audit(lake: Lake, head: str) -> None:
+    """Begin the branch that waits for main's gates at main's head; one that a killed process left is begun again."""
     lake.drop(AUDIT)
     lake.fork(AUDIT, at=head)
 
 
-def _offer(workspace: Workspace, commit: Commit, tables: dict[str, str], watch: Watch) -> MovedData:
+def offer_audit(workspace: Workspace, commit: Commit, tables: dict[str, str], watch: Watch) -> MovedData:
     """Let main's gates judge what waits; what does not pass stays on its branch, to be looked at."""
     admission = offer_data(make_runner(workspace, watch, force=False), AUDIT, commit)
     if admission.granted:

@@ -1,10 +1,12 @@
 """The registry, a projection: the versions of a project's models, what is known of each, and their bundles."""
 
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
 import msgspec
 
+from shipway.app.attestation import read_attestations
 from shipway.app.project import Project
 from shipway.app.scaffold import stage_target
 from shipway.app.status import VersionLine, line_of
@@ -14,13 +16,13 @@ from shipway.core.check import Evidence
 from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
-from shipway.core.projection import State, VersionState
+from shipway.core.projection import ScoreState, State, VersionState
 from shipway.core.signature import SIGNATURE
 from shipway.core.standing import resolve_alias
 from shipway.delivery.verification import verify_bundle
-from shipway.kit.file import write_atomic
+from shipway.kit.file import make_folder, write_atomic
 from shipway.kit.suggestion import did_you_mean
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 
 
 class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,12 +33,14 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
         evidence: what was measured.
         verdicts: what its gates said.
         bundle: the manifest of its bundle; None if it may not be released.
+        scores: tables and files that it scored last.
     """
 
     version: VersionLine
     evidence: list[Evidence]
     verdicts: list[Verdict]
     bundle: Manifest | None
+    scores: list[ScoreState] = []
 
 
 class ExportedBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,6 +78,7 @@ def show_model(project: Project, ref: str) -> VersionDetail:
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
         bundle=manifest,
+        scores=[each for each in state.scores.values() if each.score.bundle == version.bundle],
     )
 
 
@@ -122,14 +127,32 @@ def export_bundle(project: Project, ref: str, folder: Path) -> ExportedBundle:
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
         bundle, contents = read_contents(workspace, version)
+        contents |= read_attestations(workspace, bundle)
         if version.signature:
             contents[SIGNATURE] = workspace.blobs.get(version.signature)
-    with stage_target(folder) as staged:
-        for path, content in contents.items():
-            write_atomic(staged / path, content)
-        _verify(staged, bundle)
+    write_bundle(folder, contents, bundle, unpickle=project.config.security.unpickle)
     size = sum(len(content) for content in contents.values())
     return ExportedBundle(path=str(folder.absolute()), bundle=bundle, files=tuple(sorted(contents)), size_bytes=size)
+
+
+def write_bundle(folder: Path, contents: Mapping[str, bytes], bundle: str, *, unpickle: bool) -> None:
+    """Write a bundle's files into a folder, which is whole or absent, and read them back.
+
+    Args:
+        folder: where to; it must be empty or absent.
+        contents: every file by its path.
+        bundle: its digest.
+        unpickle: whether its model may run code.
+
+    Raises:
+        ShipwayError: SW-107 if the folder is not empty, SW-502 if what was read back is not the bundle, SW-601 or
+            SW-602 if it cannot be written.
+    """
+    with stage_target(folder) as staged:
+        for path, content in contents.items():
+            make_folder((staged / path).parent)
+            write_atomic(staged / path, content)
+        _verify(staged, bundle, unpickle)
 
 
 def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dict[str, bytes]]:
@@ -152,9 +175,9 @@ def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dic
     return version.bundle, contents
 
 
-def _verify(folder: Path, bundle: str) -> None:
+def _verify(folder: Path, bundle: str, unpickle: bool) -> None:
     """Read a bundle back, recompute its checksums and replay its golden rows."""
-    damage = verify_bundle(folder, open_runtime, digest=bundle)
+    damage = verify_bundle(folder, runtimes(unpickle=unpickle), digest=bundle)
     if damage:
         raise ShipwayError("SW-502", damage[0], "make the bundle again: shipway run --force")
 

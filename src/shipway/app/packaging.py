@@ -6,30 +6,35 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from shipway.app.attestation import attest_speed
 from shipway.app.evaluation import Evaluated
 from shipway.app.frame import admitted, read_rows
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.shelf import stock_shelf
-from shipway.app.training import Trained, read_inputs, threads_of
+from shipway.app.training import Trained, format_of, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
-from shipway.core.bundle import KeyedFeatures
+from shipway.core.bundle import BILL, DRIFT, KeyedFeatures, Manifest, SliceMetric
 from shipway.core.column import read_kinds
 from shipway.core.error import ShipwayError
+from shipway.core.gate import worst_of
 from shipway.core.model import Model
 from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
 from shipway.core.projection import State, VersionState
-from shipway.core.tensor import MATRIX
+from shipway.core.reference import ColumnReference, DriftReference, refer_number
+from shipway.core.tensor import MATRIX, PROBABILITY
 from shipway.data.plan import plan_frame
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.card import write_card
-from shipway.delivery.lock import lock_environment
-from shipway.kit.canonical import digest_bytes
+from shipway.delivery.lock import EXTRAS, lock_environment, read_lock
+from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.maths.expression import render
 from shipway.ports.adapter import load_adapter
+from shipway.ports.bill import Bill
 from shipway.ports.model import ModelFormat, open_runtime
 from shipway.training.frame import encode_frame
 
@@ -60,12 +65,17 @@ def package(
     Raises:
         ShipwayError: SW-501 if its portable form predicts something else, SW-402 if there are too few rows to know.
     """
-    lock, card = lock_environment(), _card(runner, model, version, trained, evaluated)
+    lock, card = lock_for(trained.format), card_of(runner, model, version, trained, evaluated)
     verdicts = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
     outputs = runner.make(
         f"bundle {model.name}@{version.number}",
         partial(_package, runner, model, version, frame, trained, evaluated, period, lock, card),
-        inputs={"frame": frame.digest, "model": trained.model.digest, "inputs": trained.inputs.digest},
+        inputs={
+            "frame": frame.digest,
+            "model": trained.model.digest,
+            "inputs": trained.inputs.digest,
+            "reference": "" if trained.reference is None else trained.reference.digest,
+        },
         params={
             "version": version.number,
             "period": list(period),
@@ -76,7 +86,13 @@ def package(
             "card": digest_bytes(card.encode()),
         },
     )
+    attest_speed(runner.workspace, outputs["bundle"].digest)
     return outputs["bundle"]
+
+
+def lock_for(model_format: str) -> str:
+    """Return the environment that makes and serves models of a format."""
+    return lock_environment(extras=(*EXTRAS, model_format))
 
 
 def overrides_of(state: State, version: VersionState) -> list[Override]:
@@ -106,7 +122,39 @@ def _metrics(evaluated: Evaluated) -> dict[str, tuple[float, float, float]]:
     return {name: (e.value, e.low, e.high) for name, e in evaluated.evidence.items() if e.n}
 
 
-def _card(runner: Runner, model: Model, version: VersionState, trained: Trained, evaluated: Evaluated) -> str:
+def _slices(runner: Runner, evaluated: Evaluated) -> list[SliceMetric]:
+    """Return how a version does on the slices that its gates judged."""
+    found: list[SliceMetric] = []
+    for name, evidence in sorted(evaluated.evidence.items()):
+        if "worst" not in evidence.facts or evidence.detail is None:
+            continue
+        rows: list[dict[str, Any]] = msgspec.json.decode(runner.workspace.blobs.get(evidence.detail))
+        found += [
+            SliceMetric(
+                check=name,
+                name=row["slice"],
+                rows=row["n"],
+                log_loss=row["candidate_log_loss"],
+                baseline=row["baseline_log_loss"],
+                regressed=row["regressed"],
+            )
+            for row in rows
+            if row["decides"]
+        ]
+    return found
+
+
+def _refer(runner: Runner, trained: Trained, form: Form, x: NDArray[np.float64]) -> DriftReference:
+    """Return what training saw of each column, and what the model says of rows it did not learn from."""
+    assert trained.reference is not None, "a version that is packaged was trained here"
+    learned = msgspec.json.decode(
+        runner.workspace.blobs.get(trained.reference.digest), type=tuple[ColumnReference, ...]
+    )
+    return DriftReference(inputs=learned, outputs=(refer_number(PROBABILITY, form.predictor.predict(x)),))
+
+
+def card_of(runner: Runner, model: Model, version: VersionState, trained: Trained, evaluated: Evaluated) -> str:
+    """Return the card of a version, as it is before its forms are compared."""
     project = runner.workspace.project
     return write_card(
         model=model.name,
@@ -134,11 +182,54 @@ def _package(
     card: str,
     report: Callable[[int, int], None],
 ) -> Made:
+    manifest, files = make_bundle(runner, model, version, frame, trained, evaluated, period, lock, card, report)
+    for content in files.values():
+        runner.workspace.blobs.put(content)
+    size = sum(len(content) for content in files.values())
+    facts: dict[str, Any] = {"files": len(files), "bytes": size, "served": manifest.runtime}
+    if manifest.parity is not None:
+        facts |= {"parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
+    said = f"{len(files)} files, {size / 1e6:.1f} MB, {manifest.compared}"
+    return Made({"bundle": ("bundle", manifest.digest, facts)}, said=said)
+
+
+def make_bundle(
+    runner: Runner,
+    model: Model,
+    version: VersionState,
+    frame: Artifact,
+    trained: Trained,
+    evaluated: Evaluated,
+    period: tuple[int, int],
+    lock: str,
+    card: str,
+    report: Callable[[int, int], None],
+) -> tuple[Manifest, dict[str, bytes]]:
+    """Make a version's bundle, and keep none of it.
+
+    Args:
+        runner: reads what it is made of.
+        model: the declaration.
+        version: the version's number and cut.
+        frame: the model's frame, for held-out rows.
+        trained: the model.
+        evaluated: its evidence and verdicts.
+        period: the test period, whose rows are held out.
+        lock: the environment.
+        card: the model card.
+        report: told how much is done.
+
+    Returns:
+        The manifest, and every file by its path.
+
+    Raises:
+        ShipwayError: as `package`.
+    """
     blobs = runner.workspace.blobs
     inputs = read_inputs(runner, trained)
     names = [column.name for column in inputs]
     native = blobs.get(trained.model.digest)
-    model_format: ModelFormat = load_adapter(f"model.{trained.format}")()
+    model_format = format_of(runner, trained)
     portable, because = _convert(model_format, native, len(names), threads_of(runner))
     report(1, 3)
     rows = read_rows(runner, frame, names, period=period)
@@ -150,12 +241,14 @@ def _package(
         msgspec.to_builtins(override) for override in overrides_of(runner.workspace.state(), version)
     ]
     layout = layout_of(runner, model)
-    manifest, files = build_bundle(
+    form = Form(trained.format, native, model_format.load(native))
+    bill: Bill = load_adapter("bill.cyclonedx")()
+    return build_bundle(
         model=model.name,
         version=version.number,
         cut=version.cut,
         ending=model_format.ending,
-        native=Form(trained.format, native, model_format.load(native)),
+        native=form,
         portable=portable,
         because=because,
         inputs=inputs,
@@ -165,18 +258,16 @@ def _package(
         sample={MATRIX: x},
         training={**trained.facts, "frame": frame.digest},
         metrics=_metrics(evaluated),
-        verdict={"outcome": "pass", "gates": verdicts} | ({"overrides": overrides} if overrides else {}),
+        slices=_slices(runner, evaluated),
+        verdict={"outcome": worst_of(verdict.outcome for verdict in evaluated.verdicts), "gates": verdicts}
+        | ({"overrides": overrides} if overrides else {}),
         lock=lock,
         card=card,
+        attached={
+            DRIFT: canonical_json(_refer(runner, trained, form, x)),
+            BILL: bill.write(model.name, str(version.number), read_lock(lock)),
+        },
     )
-    for content in files.values():
-        blobs.put(content)
-    size = sum(len(content) for content in files.values())
-    facts: dict[str, Any] = {"files": len(files), "bytes": size, "served": manifest.runtime}
-    if manifest.parity is not None:
-        facts |= {"parity": manifest.parity.largest, "parity_rows": manifest.parity.rows}
-    said = f"{len(files)} files, {size / 1e6:.1f} MB, {manifest.compared}"
-    return Made({"bundle": ("bundle", manifest.digest, facts)}, said=said)
 
 
 def _convert(model_format: ModelFormat, native: bytes, columns: int, threads: int) -> tuple[Form | None, str]:

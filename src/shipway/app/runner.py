@@ -82,6 +82,19 @@ class Runner:
         """Return the digest of everything a task's result depends on."""
         return digest_value([task.function, task.code, task.inputs, task.params])
 
+    def find(
+        self, function: Callable[..., Any], *, inputs: Mapping[str, str], params: Mapping[str, Any]
+    ) -> dict[str, Artifact] | None:
+        """Return what a task made, or None if it was never made, is not whole any more, or is to be made again.
+
+        Args:
+            function: as for `make`.
+            inputs: as for `make`.
+            params: as for `make`.
+        """
+        task = Task(name="", function=_qualified(function), code=self.code, inputs=dict(inputs), params=dict(params))
+        return None if self.force else self._known(self.key_of(task))
+
     def make(
         self,
         name: str,

@@ -23,7 +23,7 @@ from shipway.delivery.verification import read_folder, verify_bundle
 from shipway.kit.canonical import digest_bytes
 from shipway.kit.file import write_atomic
 from shipway.ports.adapter import load_adapter
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 from shipway.ports.signature import Signer, Verifier
 
 PASSWORD: Final = "SHIPWAY_KEY_PASSWORD"
@@ -66,7 +66,7 @@ def sign_version(project: Project, ref: str, key: Path) -> SignedBundle:
         for path, content in contents.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
-        _require_whole(contents, bundle)
+        _require_whole(contents, bundle, unpickle=project.config.security.unpickle)
         signature = signer.sign(folder, beside=ATTESTATIONS)
         name = _name_signer(signature, contents)
         digest = workspace.blobs.put(signature)
@@ -117,7 +117,7 @@ def verify_version(project: Project, ref: str, keys: Sequence[Path]) -> SignedBu
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
         bundle, contents = read_contents(workspace, version)
-        _require_whole(contents, bundle)
+        _require_whole(contents, bundle, unpickle=project.config.security.unpickle)
         what = f"{version.model}@{version.number}"
         signature = workspace.blobs.get(version.signature) if version.signature else None
         return _verify(what, bundle, contents, signature, keys or project.signers)
@@ -179,9 +179,11 @@ def _name_signer(signature: bytes, contents: Mapping[str, bytes]) -> str:
     return signed.signer
 
 
-def _require_whole(contents: Mapping[str, bytes], bundle: str | None, folder: Path | None = None) -> None:
+def _require_whole(
+    contents: Mapping[str, bytes], bundle: str | None, folder: Path | None = None, *, unpickle: bool = False
+) -> None:
     """Refuse a bundle that is not what its manifest says: who signs or vouches for it would vouch for the damage."""
-    damage = verify_bundle(contents, open_runtime, digest=bundle)
+    damage = verify_bundle(contents, runtimes(unpickle=unpickle), digest=bundle)
     if damage:
         where = "" if folder is None else f"{folder}: "
         hint = "fetch the bundle again, or make it again: shipway run --force"

@@ -11,7 +11,7 @@ from shipway.app.stream import StreamLine, list_streams
 from shipway.app.workspace import Workspace
 from shipway.core.admission import Refusal, recall_admission, subject_of
 from shipway.core.gate import Outcome, Verdict
-from shipway.core.projection import OverrideState, RunState, State, VersionState
+from shipway.core.projection import OverrideState, RunState, ScoreState, State, VersionState
 from shipway.core.standing import Approval, Word
 from shipway.core.table import MAIN, Commit
 from shipway.infra.branch import Branches
@@ -92,6 +92,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         services: every service that is configured, with the version that answers and the one that walks.
         tasks: tasks whose newest run has not ended well.
         streams: where the raw inputs stand that are streams.
+        scores: what scored each table and file last.
     """
 
     project: str
@@ -112,6 +113,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     services: list[ServiceLine]
     tasks: list[TaskLine]
     streams: list[StreamLine] = []
+    scores: list[ScoreState] = []
 
 
 def read_status(project: Project) -> Status:
@@ -127,7 +129,6 @@ def read_status(project: Project) -> Status:
         commits = _read_branches(workspace)
         holder = lock_holder(workspace.folder / "run.lock")
     main, waiting = commits.get(MAIN), commits.get(INGEST)
-    waiting = None if main is not None and waiting is not None and main.data == waiting.data else waiting
     asked = [recall_admission(state, commit.data) for commit in (main, waiting) if commit is not None]
     standing = dict.fromkeys(override.id for admission in asked for override in admission.overrides)
     named = dict.fromkeys([*project.config.models, *state.models])
@@ -150,6 +151,7 @@ def read_status(project: Project) -> Status:
         services=list_services(project, state),
         tasks=_unfinished(state, running=holder is not None),
         streams=list_streams(project),
+        scores=list(state.scores.values()),
     )
 
 
@@ -191,7 +193,16 @@ def _read_branches(workspace: Workspace) -> dict[str, Commit]:
         return {}
     branches = Branches(workspace.catalog)
     heads = branches.branches()
-    return {name: branches.get(heads[name]) for name in (MAIN, INGEST) if name in heads}
+    names = [name for name in (MAIN, INGEST) if name in heads]
+    if len(names) == 2 and is_admitted(branches, heads[INGEST], heads[MAIN]):
+        names.remove(INGEST)
+    return {name: branches.get(heads[name]) for name in names}
+
+
+def is_admitted(branches: Branches, waiting: str, main: str) -> bool:
+    """Tell whether the data of a commit that was to be admitted is on main, or was and something followed it there."""
+    same = branches.get(waiting).data == branches.get(main).data
+    return same or branches.history.contains(main, waiting)
 
 
 def _unfinished(state: State, *, running: bool) -> list[TaskLine]:

@@ -19,15 +19,15 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
-from shipway.kit.canonical import canonical_json, digest_value
-from shipway.ports.adapter import load_adapter
-from shipway.ports.model import ModelFormat, Predictor
+from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
+from shipway.ports.model import ModelFormat, Predictor, open_format
 from shipway.training.fit import fit
-from shipway.training.frame import encode_frame, prepare_frame
+from shipway.training.frame import encode_frame, prepare_frame, refer_inputs
 
 P = "_p"
 """The column of a prediction table that holds the probability."""
-FORMATS = ("lightgbm", "sklearn")
+FORMATS = ("lightgbm", "xgboost", "torch", "sklearn")
+"""Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
 
 
@@ -40,12 +40,14 @@ class Trained:
         model: the native form's artifact.
         inputs: the columns it reads, as an artifact.
         facts: rows, rate and what else training saw.
+        reference: what its columns looked like, as an artifact; None where the version is taken out of its bundle.
     """
 
     format: str
     model: Artifact
     inputs: Artifact
     facts: dict[str, Any]
+    reference: Artifact | None = None
 
     @property
     def key(self) -> str:
@@ -99,7 +101,7 @@ def train(
         user_code=True,
     )
     facts = outputs["model"].facts
-    return Trained(str(facts["format"]), outputs["model"], outputs["inputs"], facts)
+    return Trained(str(facts["format"]), outputs["model"], outputs["inputs"], facts, outputs["reference"])
 
 
 def score(
@@ -159,8 +161,12 @@ def predict_rows(
 
 def load_predictor(runner: Runner, trained: Trained) -> Predictor:
     """Return a model ready to predict, from its native form."""
-    model_format: ModelFormat = load_adapter(f"model.{trained.format}")()
-    return model_format.load(runner.workspace.blobs.get(trained.model.digest))
+    return format_of(runner, trained).load(runner.workspace.blobs.get(trained.model.digest))
+
+
+def format_of(runner: Runner, trained: Trained) -> ModelFormat:
+    """Return the native form of a model, which runs code only if the project allows it."""
+    return open_format(trained.format, unpickle=runner.workspace.project.config.security.unpickle)
 
 
 def read_inputs(runner: Runner, trained: Trained) -> tuple[InputColumn, ...]:
@@ -212,13 +218,21 @@ def _train(
     report(2, 4)
     estimator = fit(workspace.project.registry.function("model", model.name), prepared, model.params)
     report(3, 4)
-    model_format = _format_of(estimator)
+    model_format = _find_format(estimator, unpickle=workspace.project.config.security.unpickle)
     rate = float(prepared.y.mean())
-    facts = {"format": model_format.name, "rows": prepared.rows, "rate": round(rate, 6), "cut": cut}
+    facts = {
+        "format": model_format.name,
+        "rows": prepared.rows,
+        "rate": round(rate, 6),
+        "cut": cut,
+        "fingerprint": digest_bytes(prepared.x.tobytes() + prepared.y.tobytes()),
+    }
+    reference = refer_inputs(inputs, prepared.x)
     return Made(
         {
             "model": ("model", model_format.dump(estimator), facts),
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
+            "reference": ("reference", canonical_json(reference), {}),
         },
         said=f"{prepared.rows:,} rows, {rate:.1%} true",
     )
@@ -245,13 +259,19 @@ def _score(
     return Made({"prediction": ("prediction", write_parquet(runner, rows, "prediction.parquet"), facts)}, said=said)
 
 
-def _format_of(estimator: object) -> ModelFormat:
+def _find_format(estimator: object, *, unpickle: bool) -> ModelFormat:
+    # A library is imported where the estimator is of one of its classes, and not to find that it is none of them.
+    libraries = {each.__module__.partition(".")[0] for each in type(estimator).__mro__}
     for name in FORMATS:
-        model_format: ModelFormat = load_adapter(f"model.{name}")()
-        if model_format.accepts(estimator):
-            return model_format
+        if name in libraries:
+            model_format = open_format(name)
+            if model_format.accepts(estimator):
+                return model_format
+    model_format = open_format("python", unpickle=unpickle)
+    if model_format.accepts(estimator):
+        return model_format
     raise ShipwayError(
         "SW-501",
         f"the training function returned a {type(estimator).__module__}.{type(estimator).__name__}",
-        f"return a fitted estimator of {' or '.join(FORMATS)}",
+        f"return a fitted estimator of {', '.join(FORMATS)}, or an object with predict_proba",
     )

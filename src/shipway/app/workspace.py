@@ -173,13 +173,16 @@ class Workspace:
         return self.state()
 
     @contextmanager
-    def hold(self) -> Generator[None]:
+    def hold(self, name: str = "run.lock") -> Generator[None]:
         """Keep other runs of the project out for the time of the block.
+
+        Args:
+            name: the file that is locked; work that does not get in the way of runs has one of its own.
 
         Raises:
             ShipwayError: SW-603 if another process runs, naming it; SW-602 if the folder cannot be written.
         """
-        lock = self.folder / "run.lock"
+        lock = self.folder / name
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             holding = hold_lock(lock, wait=False)

@@ -125,7 +125,7 @@ def _say(body: Body) -> str:
         case bodies.OverrideCarried():
             return f"version {body.number} was trained by right of override {body.override}"
         case bodies.VersionOpened():
-            return f"version {body.number}"
+            return f"version {body.number}" + (f", imported as {body.imported}" if body.imported else "")
         case bodies.VersionRegistered():
             return f"bundle {body.bundle[:12]}"
         case AliasMoved() | VersionApproved() | VersionRetired() | VersionRestored() | VersionTagged():
@@ -145,3 +145,7 @@ def _say(body: Body) -> str:
         case bodies.RetrainEnded():
             made = "no version" if body.number is None else f"version {body.number}"
             return f"{made}, {body.outcome}: {body.reason}"
+        case bodies.TableScored():
+            score = body.score
+            where = f"{score.into} on {score.branch}" if score.branch else score.into
+            return f"{score.rows:,} rows of {score.rows_of} into {where}, by bundle {score.bundle[:12]}"

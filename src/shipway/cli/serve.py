@@ -42,9 +42,13 @@ def serve(
         words += ["--files", files]
     if online := project.config.online.uri:
         words += ["--online", online]
+    if project.config.security.unpickle:
+        words.append("--unpickle")
     words += list_words(project.config.serving, project.root)
     if grpc_port is not None:
         words += ["--grpc-port", str(grpc_port)]
+    if providers := project.config.resources.providers:
+        words += ["--providers", ",".join(providers)]
     for key in project.signers:
         words += ["--signer", str(key)]
     if replay:

@@ -17,6 +17,7 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
+from shipway.cli.score import show_scores
 from shipway.cli.stream import show_streams
 from shipway.core.gate import Verdict
 
@@ -69,6 +70,9 @@ def _show(console: Console, found: Status, timezone: str) -> None:
         console.print()
         columns = ("service", "version", "since", "walks", "step", "share")
         show_table(console, columns, (_service(line, timezone) for line in found.services))
+    if found.scores:
+        console.print()
+        show_scores(console, found.scores, timezone)
     if found.streams:
         console.print()
         show_streams(console, found.streams, timezone)

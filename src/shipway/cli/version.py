@@ -17,6 +17,8 @@ from shipway.cli.render import (
     write_instant,
     write_interval,
 )
+from shipway.cli.score import show_scores
+from shipway.core.bundle import Manifest
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
@@ -67,8 +69,7 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
     if bundle is not None:
         facts["parity"] = bundle.compared
         facts["inputs"] = write_plural(len(bundle.inputs), "column")
-        rows = write_plural(bundle.training["rows"], "row")
-        facts["training"] = f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
+        facts["training"] = _say_training(bundle)
         facts["files"] = ", ".join(sorted(bundle.files))
     maturity = next((e for e in detail.evidence if e.check == "label_maturity"), None)
     if maturity is not None:
@@ -85,6 +86,9 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
         ("check", "measured", "rows", "clusters"),
         ((e.check, write_interval(e.value, e.low, e.high), f"{e.n:,}", f"{e.clusters:,}") for e in detail.evidence),
     )
+    if detail.scores:
+        console.print()
+        show_scores(console, detail.scores, timezone)
 
 
 def write_standing(line: VersionLine) -> Cell:
@@ -195,3 +199,10 @@ def _list_parts(bundle: "Composition | None") -> dict[str, Cell]:
 
 def _write_share(share: float) -> str:
     return "shadow" if share == 0 else f"{share * 100:.4g} %"
+
+
+def _say_training(bundle: Manifest) -> str:
+    if "imported" in bundle.training:
+        return f"elsewhere, imported as {bundle.training['imported']}"
+    rows = write_plural(bundle.training["rows"], "row")
+    return f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"

@@ -11,6 +11,7 @@ from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import Draft, Entry
 from shipway.core.override import Override
 from shipway.core.release import ReleaseOutcome
+from shipway.core.score import Score
 from shipway.core.service import Step, Variant
 from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
 from shipway.kit.canonical import canonical_json
@@ -135,12 +136,14 @@ class VersionOpened(msgspec.Struct, frozen=True, kw_only=True, tag="version-open
         number: from 1, without gaps.
         key: key of the run that trained it; one key is one version.
         cut: nothing known later was learned from, microseconds since 1970 UTC.
+        imported: what it was brought in as, such as `onnx`; empty for one that was trained here.
     """
 
     model: str
     number: int
     key: str
     cut: int
+    imported: str = ""
 
 
 class VersionRegistered(msgspec.Struct, frozen=True, kw_only=True, tag="version-registered"):
@@ -294,6 +297,12 @@ class RetrainEnded(msgspec.Struct, frozen=True, kw_only=True, tag="retrain-ended
     reason: str
 
 
+class TableScored(msgspec.Struct, frozen=True, kw_only=True, tag="table-scored"):
+    """A bundle scored every row of a table into another one, or into a file."""
+
+    score: Score
+
+
 Body: TypeAlias = (
     RunStarted
     | RunFinished
@@ -319,6 +328,7 @@ Body: TypeAlias = (
     | ReleaseMoved
     | RetrainAsked
     | RetrainEnded
+    | TableScored
 )
 
 _DECODER: msgspec.json.Decoder[Body] = msgspec.json.Decoder(Body)

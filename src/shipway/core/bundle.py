@@ -22,6 +22,11 @@ PORTABLE: Final = "model.onnx"
 NATIVE: Final = "native"
 """The native form's file, before the ending its library gives it."""
 GOLDEN: Final = "golden.json"
+FEATURES: Final = "features.json"
+LOCK: Final = "lock.txt"
+CARD: Final = "CARD.md"
+BILL: Final = "sbom.cdx.json"
+DRIFT: Final = "drift.json"
 TOLERANCE: Final = 1e-4
 """How far a number may be from what it was when the model was packaged: of itself where it is above one, as it is
 where it is below."""
@@ -201,6 +206,26 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         return ""
 
 
+class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model does on one slice of the rows it was judged on.
+
+    Attributes:
+        check: which check of slices measured it.
+        name: of the slice, such as `carrier=AA`.
+        rows: how many rows it has.
+        log_loss: of the model.
+        baseline: of what it is compared with.
+        regressed: whether the check found that the model does worse there.
+    """
+
+    check: str
+    name: str
+    rows: int
+    log_loss: float
+    baseline: float
+    regressed: bool
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The table of contents of a bundle; its digest is the bundle's name.
 
@@ -222,6 +247,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         parity: native against portable form; None where there is no portable one.
         training: rows, rate of the label and digests of the frame and of the code that trained.
         metrics: check name to value, low and high.
+        slices: how it does on the slices that a gate judged.
         verdict: `outcome`, the `gates` with what each said, and the `overrides` where people let data be trained on
             that a gate did not pass.
         files: path inside the bundle to SHA-256, without the manifest itself.
@@ -243,6 +269,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None = None
     training: dict[str, Any]
     metrics: dict[str, tuple[float, float, float]]
+    slices: tuple[SliceMetric, ...] = ()
     verdict: dict[str, Any]
     files: dict[str, str]
 

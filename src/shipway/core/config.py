@@ -60,11 +60,13 @@ class ResourceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
         threads: threads a library may use; more than there are quiet cores stalls gradient boosting for minutes.
         seed: where randomness starts.
         memory: about how much memory a frame may be built in, such as `2GB`; empty for as much as it takes at once.
+        providers: what runs ONNX models, in order of preference, such as `cuda` and `cpu`; the CPU where it is empty.
     """
 
     threads: Annotated[int, msgspec.Meta(ge=1)] = 1
     seed: Annotated[int, msgspec.Meta(ge=0)] = 1
     memory: str = ""
+    providers: tuple[Annotated[str, msgspec.Meta(pattern="^[a-z0-9]+$")], ...] = ()
 
 
 class StepSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -48,10 +48,13 @@ CODES: Final[dict[str, str]] = {
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
+    "SW-503": "bundle would run code",
     "SW-511": "bundle is not signed",
     "SW-512": "signature is not of this bundle",
     "SW-513": "bundle is signed by another key",
     "SW-514": "key cannot be used",
+    "SW-515": "loading it would run a program",
+    "SW-516": "model cannot be imported",
     # storage and processes
     "SW-601": "disk is full",
     "SW-602": "folder cannot be written",
@@ -71,6 +74,7 @@ CODES: Final[dict[str, str]] = {
     # installation
     "SW-701": "an extra is not installed",
     "SW-702": "unknown adapter",
+    "SW-703": "execution provider is not there",
 }
 """Every code with what it stands for; codes are stable, the sentences may be improved."""
 

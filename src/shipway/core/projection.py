@@ -12,6 +12,7 @@ from shipway.core.gate import Outcome, Verdict
 from shipway.core.ledger import GENESIS, Entry
 from shipway.core.override import Override
 from shipway.core.release import Release, routing_of
+from shipway.core.score import Score
 from shipway.core.service import Routing, Variant
 from shipway.core.standing import (
     AliasMove,
@@ -27,7 +28,7 @@ from shipway.core.standing import (
 from shipway.core.tenure import Share
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 7
+LAYOUT = 8
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -67,7 +68,8 @@ class VersionState(msgspec.Struct, kw_only=True):
     """One version of a model: how it was made, what its gate said, and whether it may be released.
 
     `overrides` are the ids of those by right of which it was trained, `signature` is the digest of its bundle's,
-    `signed_by` names the key that is by, and `standing` is what people said of it since.
+    `signed_by` names the key that is by, `standing` is what people said of it since, and `imported` says what it was
+    brought in as, where it was not trained here.
     """
 
     model: str
@@ -82,6 +84,7 @@ class VersionState(msgspec.Struct, kw_only=True):
     registered_at: int | None = None
     signature: str = ""
     signed_by: str = ""
+    imported: str = ""
     overrides: list[str] = []
     standing: Standing = msgspec.field(default_factory=Standing)
 
@@ -168,6 +171,13 @@ class ServiceState(msgspec.Struct, kw_only=True):
         return routing_of(self.name, self.model, self.stable, self.walking, self.token)
 
 
+class ScoreState(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest scoring of a table or file, and when it was."""
+
+    score: Score
+    at: int
+
+
 class State(msgspec.Struct, kw_only=True):
     """Everything projected from a project's ledger up to one entry.
 
@@ -184,6 +194,7 @@ class State(msgspec.Struct, kw_only=True):
         leaks: leak name to what became of it.
         services: service name to what was decided about it.
         overrides: id to every override that was ever given.
+        scores: `branch:table`, or `:file`, to what scored it last.
     """
 
     layout: int = LAYOUT
@@ -198,6 +209,7 @@ class State(msgspec.Struct, kw_only=True):
     leaks: dict[str, LeakState] = {}
     services: dict[str, ServiceState] = {}
     overrides: dict[str, OverrideState] = {}
+    scores: dict[str, ScoreState] = {}
 
     @property
     def digest(self) -> str:
@@ -268,7 +280,14 @@ def _apply(state: State, entry: Entry) -> None:
             if version is not None and body.override not in version.overrides:
                 version.overrides.append(body.override)
         case bodies.VersionOpened():
-            version = VersionState(model=body.model, number=body.number, key=body.key, cut=body.cut, opened_at=entry.at)
+            version = VersionState(
+                model=body.model,
+                number=body.number,
+                key=body.key,
+                cut=body.cut,
+                opened_at=entry.at,
+                imported=body.imported,
+            )
             state.models.setdefault(body.model, []).append(version)
         case bodies.VersionRegistered():
             version = state.version(body.model, body.number)
@@ -308,6 +327,9 @@ def _apply(state: State, entry: Entry) -> None:
             for retrain in state.services[body.service].retrains:
                 if retrain.asked_at == body.asked_at:
                     retrain.number, retrain.outcome, retrain.ended = body.number, body.outcome, body.reason
+        case bodies.TableScored():
+            place = f"{body.score.branch}:{body.score.into}"
+            state.scores[place] = ScoreState(score=body.score, at=entry.at)
 
 
 def _keep_signature(state: State, body: bodies.BundleSigned, seq: int) -> None:

@@ -1,5 +1,6 @@
 """Services: a name that callers know, the versions behind it, and how its requests are shared between them."""
 
+from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -45,6 +46,37 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     signature: str = ""
 
 
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """Callers whose version is not left to chance, such as a tenant that waits for the end of a release.
+
+    Attributes:
+        header: name of a header of the request, in lower case.
+        value: what it has to say.
+        to: whose version answers; the stable one where no candidate is on trial.
+    """
+
+    header: str
+    value: str
+    to: Literal["stable", "candidate"]
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """How a service answers, whichever versions are behind it.
+
+    Attributes:
+        unit: what is assigned to a version as a whole: a column of the row where requests come by key, a parameter of
+            the request where they bring vectors. Without a name it is the row's key, or the request's id.
+        rules: callers whose version is not left to chance; the first that fits decides.
+        wait_us: how long a request may wait for others to be predicted with it.
+        log: share of the units whose requests are logged, from 0 to 1.
+    """
+
+    unit: str = ""
+    rules: tuple[Rule, ...] = ()
+    wait_us: int = 0
+    log: float = 1.0
+
+
 class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """How a service's requests are shared; every process derives the same share from the same request.
 
@@ -57,6 +89,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
             stable version predicts in shadow what the candidate answers, so that every request is a pair.
         salt: what makes this split independent of every other; the release's id.
         token: place of the decision in the ledger: a greater one is the newer.
+        terms: how it answers.
     """
 
     service: str
@@ -66,7 +99,20 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     weight: float = 0.0
     salt: str = ""
     token: int = 0
+    terms: Terms = Terms()
 
     def choose(self, unit: str) -> bool:
         """Tell whether the candidate answers a unit; who was in a smaller share stays in every greater one."""
         return self.candidate is not None and self.weight > 0 and place_unit(self.salt, unit) < self.weight
+
+    def find_rule(self, headers: Mapping[str, str]) -> Rule | None:
+        """Return the rule that a request's headers fit, by name in lower case; None if they fit none."""
+        for rule in self.terms.rules:
+            if headers.get(rule.header) == rule.value:
+                return rule
+        return None
+
+    def keeps(self, unit: str) -> bool:
+        """Tell whether the requests of a unit are logged; who was in a smaller share stays in every greater one."""
+        share = self.terms.log
+        return share >= 1 or (share > 0 and place_unit(f"{self.service} log", unit) < share)

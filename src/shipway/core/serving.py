@@ -22,11 +22,12 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         clients: the file with the certificates that callers' own are signed by; without one, callers need none.
         socket: the Unix socket to listen on as well.
         queue: requests that may wait at a time.
-        wait: for how long one may be expected to wait, such as `50ms`; `0s` for any time.
+        wait: for how long one may be expected to wait, such as `100ms`; `0s` for any time.
         per_model: those of one model or service; 0 for no bound of its own.
         timeout: how long a caller waits that does not say so, such as `500ms`; empty for ever.
         body: size of a request's body at most, such as `8MB`.
         connections: how many may be open.
+        patience: how long sending one request may take, and reading an answer, such as `30s`.
         grace: how long the server says that it is not ready before it stops to listen, such as `5s`.
     """
 
@@ -36,11 +37,12 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     clients: str = ""
     socket: str = ""
     queue: Count = 4_096
-    wait: str = "50ms"
+    wait: str = "100ms"
     per_model: Annotated[int, msgspec.Meta(ge=0)] = 0
     timeout: str = ""
     body: str = "8MB"
     connections: Count = 16_384
+    patience: str = "30s"
     grace: str = "0s"
 
 
@@ -50,7 +52,12 @@ def check_serving(section: ServingSection) -> None:
     Raises:
         ShipwayError: SW-102, naming the field.
     """
-    for name, text in (("wait", section.wait), ("timeout", section.timeout), ("grace", section.grace)):
+    for name, text in (
+        ("wait", section.wait),
+        ("timeout", section.timeout),
+        ("patience", section.patience),
+        ("grace", section.grace),
+    ):
         try:
             us = parse_duration(text or "0s")
         except ValueError as error:
@@ -84,7 +91,7 @@ def list_words(section: ServingSection, root: Path) -> list[str]:
     for name in ("keys", "certificate", "private_key", "clients", "socket"):
         if path := getattr(section, name):
             words += [f"--{name.replace('_', '-')}", str(root / path)]
-    for name in ("queue", "per_model", "connections", "wait", "timeout", "body", "grace"):
+    for name in ("queue", "per_model", "connections", "wait", "timeout", "body", "patience", "grace"):
         value = getattr(section, name)
         if value != getattr(ServingSection(), name):
             words += [f"--{name.replace('_', '-')}", str(value)]

@@ -13,9 +13,12 @@ import numpy as np
 
 from shipway.core.bundle import (
     BINARY,
+    CARD,
     CHECKSUMS,
+    FEATURES,
     GOLDEN,
     LAYOUT,
+    LOCK,
     MANIFEST,
     NATIVE,
     PORTABLE,
@@ -23,6 +26,7 @@ from shipway.core.bundle import (
     KeyedFeatures,
     Manifest,
     OutputColumn,
+    SliceMetric,
 )
 from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
@@ -64,9 +68,11 @@ def build_bundle(
     sample: Tensors,
     training: Mapping[str, Any],
     metrics: Mapping[str, tuple[float, float, float]],
+    slices: Sequence[SliceMetric] = (),
     verdict: Mapping[str, Any],
     lock: str,
     card: str,
+    attached: Mapping[str, bytes] | None = None,
 ) -> tuple[Manifest, dict[str, bytes]]:
     """Build a bundle after measuring that its forms of the model agree.
 
@@ -85,9 +91,11 @@ def build_bundle(
         sample: held-out rows as the model is given them.
         training: what training saw.
         metrics: check name to value, low and high.
+        slices: how it does on the slices that a gate judged.
         verdict: what the gates said.
         lock: the environment, one requirement a line.
         card: the model card, Markdown; how the two forms compare is added to it.
+        attached: further files by their path, such as the bill of materials.
 
     Returns:
         The manifest, and every file of the bundle by its path, the manifest and the checksums included.
@@ -109,13 +117,14 @@ def build_bundle(
     files = {
         native_path: native.content,
         GOLDEN: canonical_json(golden),
-        "lock.txt": lock.encode(),
-        "CARD.md": f"{card.rstrip()}\n\n{write_parity(parity, because)}".encode(),
+        LOCK: lock.encode(),
+        CARD: f"{card.rstrip()}\n\n{write_parity(parity, because)}".encode(),
     }
     if portable is not None:
         files[PORTABLE] = portable.content
     if features is not None:
-        files["features.json"] = canonical_json({"at": features.at, "views": features.views, "inputs": inputs})
+        files[FEATURES] = canonical_json({"at": features.at, "views": features.views, "inputs": inputs})
+    files |= attached or {}
     manifest = Manifest(
         layout=LAYOUT,
         model=model,
@@ -133,6 +142,7 @@ def build_bundle(
         parity=parity,
         training=dict(training),
         metrics=dict(metrics),
+        slices=tuple(slices),
         verdict=dict(verdict),
         files={path: digest_bytes(content) for path, content in sorted(files.items())},
     )

@@ -63,6 +63,12 @@ def lock_environment(root: str = "shipway", extras: Sequence[str] = EXTRAS) -> s
     return "\n".join([f"# Python {platform.python_version()}", *lines]) + "\n"
 
 
+def read_lock(lock: str) -> dict[str, str]:
+    """Return the version of each distribution in a lock."""
+    lines = (line.partition("==") for line in lock.splitlines() if "==" in line)
+    return {name: version for name, _, version in lines}
+
+
 def evaluate_marker(marker: str, extras: Sequence[str] = ()) -> bool:
     """Tell whether a requirement's condition holds here (PEP 508, section "Environment Markers").
 

@@ -34,7 +34,7 @@ def measure_parity(native: Predictor, portable: Predictor, sample: Tensors, tole
             greater, or no number, or the forms do not say the same things.
     """
     rows = count_rows(sample)
-    if rows < (FEWEST_ROWS if MATRIX in sample else 1):
+    if rows < (FEWEST_ROWS if is_matrix(sample) else 1):
         raise ShipwayError(
             "SW-402",
             f"{rows:,} rows cannot show that both forms of the model agree: it takes {FEWEST_ROWS:,}",
@@ -86,7 +86,12 @@ def complete_rows(x: NDArray[np.float64], rows: int = FEWEST_ROWS, *, seed: int 
 
 def complete_sample(sample: Tensors) -> Tensors:
     """Add recombined rows to a small sample of a matrix (`complete_rows`); anything else is left as it is."""
-    return {MATRIX: complete_rows(sample[MATRIX])} if list(sample) == [MATRIX] else sample
+    return {MATRIX: complete_rows(sample[MATRIX])} if is_matrix(sample) else sample
+
+
+def is_matrix(sample: Tensors) -> bool:
+    """Tell whether a sample is one matrix of numbers, `x`: a tensor of texts or images may be called so too."""
+    return list(sample) == [MATRIX] and sample[MATRIX].ndim == 2 and sample[MATRIX].dtype.kind == "f"
 
 
 def choose_golden(native: Predictor, sample: Tensors, columns: Sequence[str]) -> Golden:

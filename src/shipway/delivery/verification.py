@@ -1,12 +1,15 @@
 """Whether a bundle is what it was: every file, the manifest, and what the portable model still predicts."""
 
+import os
 import re
-from collections.abc import Callable, Mapping
+import stat
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from shipway.core.attestation import read_attestation
 from shipway.core.bundle import CHECKSUMS, GOLDEN, LAYOUT, MANIFEST, Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.signature import ATTESTATIONS
@@ -36,17 +39,19 @@ def verify_bundle(
     Raises:
         ShipwayError: SW-502 if there is neither a manifest nor checksums, so that this is no bundle.
     """
-    files = read_folder(read) if isinstance(read, Path) else read
+    files, odd = (read_folder(read), find_odd(read)) if isinstance(read, Path) else (read, [])
     if MANIFEST not in files and CHECKSUMS not in files:
         where = str(read) if isinstance(read, Path) else "this"
         hint = f"a bundle has the files {MANIFEST} and {CHECKSUMS}: export it again with shipway models export"
         raise ShipwayError("SW-502", f"{where} is not a bundle", hint)
-    damage: list[str] = []
+    damage = odd
     manifest = _read_manifest(files, digest, damage)
     claims = {CHECKSUMS: _read_checksums(files, damage)}
     if manifest is not None:
         claims[MANIFEST] = manifest.files
     damage += _compare_files(files, claims)
+    if isinstance(read, Path) and MANIFEST in files:
+        damage += check_attestations(read_beside(read), digest_bytes(files[MANIFEST]))
     if manifest is not None and all(_is_whole(files, path, manifest) for path in (manifest.served, GOLDEN)):
         damage += _replay(files, manifest, open_runtime)
     return damage
@@ -55,17 +60,44 @@ def verify_bundle(
 def read_folder(folder: Path) -> dict[str, bytes]:
     """Return every file of the bundle in a folder by its path, without what lies beside its content.
 
-    What cannot be read is left out, and so is found to be missing.
+    Links are not followed, and what is no file is not opened. What cannot be read is left out, and so is found to be
+    missing.
     """
-    files: dict[str, bytes] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.relative_to(folder).parts[0] in ATTESTATIONS:
-            continue
+    return {place: data for place, data in _read_files(folder) if place.partition("/")[0] not in ATTESTATIONS}
+
+
+def read_beside(folder: Path) -> dict[str, bytes]:
+    """Return every file that lies beside the content of the bundle in a folder, by its path."""
+    return {place: data for place, data in _read_files(folder) if place.partition("/")[0] in ATTESTATIONS}
+
+
+def find_odd(folder: Path) -> list[str]:
+    """Return what is neither a file nor a folder, one sentence each: a link may lead anywhere and a pipe to nothing."""
+    found: list[str] = []
+    for path in _walk(folder):
+        kind = path.lstat().st_mode
+        if not stat.S_ISREG(kind):
+            said = "a link" if stat.S_ISLNK(kind) else "no file"
+            found.append(f"{path.relative_to(folder).as_posix()} is {said}, and is not followed")
+    return found
+
+
+def _read_files(folder: Path) -> Iterator[tuple[str, bytes]]:
+    for path in _walk(folder):
         try:
-            files[path.relative_to(folder).as_posix()] = path.read_bytes()
+            if stat.S_ISREG(path.lstat().st_mode):
+                yield path.relative_to(folder).as_posix(), path.read_bytes()
         except OSError:
             continue
-    return files
+
+
+def _walk(folder: Path) -> list[Path]:
+    """Return what is below a folder and is no folder itself; links to folders are not gone into."""
+    found: list[Path] = []
+    for above, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(above, name).is_symlink()]
+        found += [Path(above, name) for name in (*links, *names)]
+    return sorted(found)
 
 
 def _is_whole(files: Mapping[str, bytes], path: str, manifest: Manifest) -> bool:
@@ -115,6 +147,21 @@ def _compare_files(files: Mapping[str, bytes], claims: Mapping[str, Mapping[str,
                 damage.append(f"{path} is not named in {source}")
             elif claimed != actual:
                 damage.append(f"{path} is not what {source} says it is")
+    return damage
+
+
+def check_attestations(beside: Mapping[str, bytes], bundle: str) -> list[str]:
+    """Find statements beside a bundle that are about another one; a signature is for who has the key to check.
+
+    Args:
+        beside: what lies beside it, by path.
+        bundle: its digest.
+    """
+    damage: list[str] = []
+    for path, content in sorted(beside.items()):
+        attestation = read_attestation(content)
+        if attestation is not None and attestation.bundle != bundle:
+            damage.append(f"{path} is about bundle {attestation.bundle[:12]}, not this one")
     return damage
 
 

@@ -72,16 +72,38 @@ class TableFiles:
         Raises:
             ShipwayError: as for `read`.
         """
-        for name in columns or ():
-            if name not in snapshot.columns:
-                raise ShipwayError("SW-202", f"there is no column {name!r}", did_you_mean(name, snapshot.columns))
-        fields = {field.name: field for field in snapshot.fields}
-        wanted = snapshot.fields if columns is None else tuple(fields[name] for name in columns)
         chosen = snapshot.parts if parts is None else parts
-        last = len(snapshot.schemas) - 1
-        types = self.types_of(snapshot) if any(part.schema != last for part in chosen) else pl.Schema()
+        wanted, types = self._choose(snapshot, columns, chosen)
         for part in chosen:
-            yield from self._read_part(part, snapshot, wanted, types, rows or max(part.rows, 1))
+            size = rows or max(part.rows, 1)
+            takes = (slice(start, min(start + size, part.rows)) for start in range(0, max(part.rows, 1), size))
+            yield from self._read_part(part, snapshot, wanted, types, takes)
+
+    def read_span(
+        self, snapshot: Snapshot, start: int, stop: int, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Return some of a snapshot's rows, counted from its first; only the files that hold them are read.
+
+        Args:
+            snapshot: which version of the table.
+            start: the first of the rows.
+            stop: the row after the last.
+            columns: these columns in this order; all where None.
+
+        Raises:
+            ShipwayError: as for `read`.
+        """
+        wanted, types = self._choose(snapshot, columns, snapshot.parts)
+        found: list[pl.DataFrame] = []
+        first = 0
+        for part in snapshot.parts:
+            taken = slice(max(start - first, 0), min(stop - first, part.rows))
+            first += part.rows
+            if taken.start < taken.stop:
+                found += self._read_part(part, snapshot, wanted, types, [taken])
+        if found:
+            return pl.concat(found)
+        return next(self.read_parts(snapshot, columns, rows=1)).clear()
 
     def types_of(self, snapshot: Snapshot) -> pl.Schema:
         """Return the types of a table's present columns; SW-605 if the file that states them is gone or damaged."""
@@ -200,27 +222,46 @@ class TableFiles:
 
     def write_part(self, frame: pl.DataFrame, *, schema: int) -> Part:
         """Store a frame as one file; SW-203 for a type that Parquet cannot keep."""
-        buffer = io.BytesIO()
-        try:
-            frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=GROUP_ROWS)
-        except pl.exceptions.PolarsError as fault:
-            hint = "cast the column to a plain type before it is stored"
-            raise ShipwayError("SW-203", f"a column's type cannot be stored ({fault})", hint) from fault
-        data = buffer.getvalue()
-        return Part(digest=self._blobs.put(data), rows=frame.height, size_bytes=len(data), schema=schema)
+        return self.keep_part(encode_rows(frame), frame.height, schema=schema)
+
+    def keep_part(self, data: bytes, rows: int, *, schema: int) -> Part:
+        """Store a file that `encode_rows` made of so many rows."""
+        return Part(digest=self._blobs.put(data), rows=rows, size_bytes=len(data), schema=schema)
+
+    def _choose(
+        self, snapshot: Snapshot, columns: Sequence[str] | None, chosen: Sequence[Part]
+    ) -> tuple[Sequence[Field], pl.Schema]:
+        """Return the columns that are read, and the table's types where a file of an earlier schema is among those."""
+        for name in columns or ():
+            if name not in snapshot.columns:
+                raise ShipwayError("SW-202", f"there is no column {name!r}", did_you_mean(name, snapshot.columns))
+        fields = {field.name: field for field in snapshot.fields}
+        wanted = snapshot.fields if columns is None else tuple(fields[name] for name in columns)
+        last = len(snapshot.schemas) - 1
+        return wanted, self.types_of(snapshot) if any(part.schema != last for part in chosen) else pl.Schema()
 
     def _read_part(
-        self, part: Part, snapshot: Snapshot, wanted: Sequence[Field], types: pl.Schema, rows: int
+        self, part: Part, snapshot: Snapshot, wanted: Sequence[Field], types: pl.Schema, takes: Iterable[slice]
     ) -> Iterator[pl.DataFrame]:
         # Whole files are read even for few columns: only then can their digest be checked, and a flipped bit of a value
         # that Parquet would return without a word.
         data = self._blobs.get(part.digest)
-        for start in range(0, max(part.rows, 1), rows):
-            taken = slice(start, min(start + rows, part.rows))
+        for taken in takes:
             if part.schema == len(snapshot.schemas) - 1:
                 yield _read_rows(data, [field.name for field in wanted], taken)
             else:
                 yield _read_older(data, snapshot.schemas[part.schema], wanted, types, taken)
+
+
+def encode_rows(frame: pl.DataFrame) -> bytes:
+    """Return a frame as the bytes of one file; SW-203 for a type that Parquet cannot keep."""
+    buffer = io.BytesIO()
+    try:
+        frame.write_parquet(buffer, compression="zstd", statistics=True, row_group_size=GROUP_ROWS)
+    except pl.exceptions.PolarsError as fault:
+        hint = "cast the column to a plain type before it is stored"
+        raise ShipwayError("SW-203", f"a column's type cannot be stored ({fault})", hint) from fault
+    return buffer.getvalue()
 
 
 def check_key(rows: pl.DataFrame, key: Sequence[str]) -> None:

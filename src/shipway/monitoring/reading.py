@@ -40,7 +40,7 @@ def distinct_predictions(rows: pl.DataFrame) -> pl.DataFrame:
         Some of the rows; with the columns of the log where there are none.
 
     Raises:
-        ShipwayError: SW-605 if a version predicted a request twice in the same role as of the same instant, and not
+        ShipwayError: SW-605 if a version predicted a request twice in the same role, as of the same instant, and not
             the same; two failures are the same.
     """
     if not rows.height:

@@ -1,5 +1,7 @@
 """The ports of model libraries: a format turns an estimator into bytes and back, a runtime runs the portable form."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -48,8 +50,10 @@ class ModelFormat(Protocol):
     Contract (the conformance suite `shipway.testing.model` checks it):
         * `load(dump(e))` predicts what `e` predicts: to the bit where the native form is the library's own, within
           single precision where it is the portable graph. `dump` gives equal bytes for equal estimators.
-        * `load` runs no code from the bytes: no pickle.
-        * `to_onnx` gives a graph with one float32 input of shape (rows, columns); equal bytes for equal input.
+        * `load` runs no code from the bytes: no pickle. A format that cannot do without says so by a true `runs_code`,
+          takes the argument `unpickle`, and refuses with SW-503 unless that is true.
+        * `to_onnx` refuses with SW-501 what does not convert; else it gives a graph with one float32 input of shape
+          (rows, columns); equal bytes for equal input.
     """
 
     name: str
@@ -94,14 +98,36 @@ class Runtime(Protocol):
         ...
 
 
-def open_runtime(name: str, *, threads: int = 1) -> Runtime:
+def open_runtime(name: str, *, threads: int = 1, unpickle: bool = False, providers: Sequence[str] = ()) -> Runtime:
     """Return the runtime that a manifest names.
 
     Args:
         name: such as `onnx`.
         threads: how many threads one prediction may use.
+        unpickle: whether a runtime that runs code from the bytes may do so.
+        providers: what runs graphs, in order of preference (`resources.providers`); native forms have none.
 
     Raises:
-        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed.
+        ShipwayError: SW-702 for a name nobody registered, SW-701 if the library it needs is not installed, SW-703 for
+            an execution provider that is not there.
     """
-    return load_adapter(f"runtime.{name}")(threads=threads)
+    chosen = {"providers": tuple(providers)} if providers and name == "onnx" else {}
+    return _open(f"runtime.{name}", threads, unpickle, **chosen)
+
+
+def runtimes(*, unpickle: bool, providers: Sequence[str] = ()) -> Callable[[str], Runtime]:
+    """Return what opens runtimes by name; arguments as `open_runtime`."""
+    return partial(open_runtime, unpickle=unpickle, providers=tuple(providers))
+
+
+def open_format(name: str, *, threads: int = 1, unpickle: bool = False) -> ModelFormat:
+    """Return a native form of models by its name; arguments and errors as `open_runtime`."""
+    return _open(f"model.{name}", threads, unpickle)
+
+
+def _open(name: str, threads: int, unpickle: bool, **chosen: Any) -> Any:
+    adapter = load_adapter(name)
+    # Only what runs code has to be told whether it may.
+    if getattr(adapter, "runs_code", False):
+        chosen["unpickle"] = unpickle
+    return adapter(threads=threads, **chosen)

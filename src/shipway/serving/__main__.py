@@ -30,8 +30,10 @@ def main(words: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--online", default="", help="where online stores are kept if not there, such as redis://host/0"
     )
+    parser.add_argument("--unpickle", action="store_true", help="load models that are source and a pickle, and run it")
     said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
     parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
+    parser.add_argument("--providers", default="", help="what runs ONNX models, in order of preference: cuda,cpu")
     _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -50,6 +52,7 @@ def main(words: Sequence[str] | None = None) -> int:
         timeout_ms=given.timeout // 1_000,
         body_bytes=given.body,
         connections=given.connections,
+        patience_s=given.patience / 1e6,
         grace_s=given.grace / 1e6,
     )
     try:
@@ -67,6 +70,8 @@ def main(words: Sequence[str] | None = None) -> int:
                 online=given.online,
                 bundles=given.bundles,
                 signers=given.signer,
+                unpickle=given.unpickle,
+                providers=tuple(name for name in given.providers.split(",") if name),
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")
@@ -92,6 +97,7 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--timeout", type=_span, default=0, help="how long a caller waits that does not say so, such as 500ms")
     add("--body", type=_size, default=usual.body_bytes, help="size of a request's body at most, such as 8MB")
     add("--connections", type=_count, default=usual.connections, help="how many may be open")
+    add("--patience", type=_span, default=30_000_000, help="how long sending a request may take, or reading an answer")
     add("--grace", type=_span, default=0, help="how long it says that it is not ready before it stops, such as 5s")
 
 

@@ -65,7 +65,7 @@ class Admission:
         counts: Counts,
         *,
         queue: int = 4_096,
-        wait_ms: int = 50,
+        wait_ms: int = 100,
         per_model: int = 0,
         timeout_ms: int = 0,
         keys: Keys | None = None,

@@ -1,7 +1,7 @@
 """Micro-batches: what arrived in one turn of the event loop is read, predicted and answered together.
 
-First the callers get their answers, each from the version its row belongs to. Then, in later turns, the rows are logged
-and the other version predicts them in shadow, a few at a time, so that no caller waits for it.
+First the callers get their answers, each from the version its unit belongs to. Then, in later turns, the rows are
+logged and the other version predicts them in shadow, a few at a time, so that no caller waits for it (`shadow.py`).
 
 A version that fails on a request it was to answer is seen to fail: its row of the log has the code of the failure, and
 the caller gets 503 with that code. The other version does not step in, or an error of the version on trial would look
@@ -10,142 +10,135 @@ like an answer of the stable one; it predicts the row in shadow as always.
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Final
 
 import msgspec
+import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.online import Scalar
-from shipway.core.service import Role
-from shipway.serving.call import Call
+from shipway.core.tensor import PROBABILITY
+from shipway.serving.ask import Ask, assign, stack
+from shipway.serving.encoding import LEAST_BYTES, deflate
+from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Waits
-from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, pass_on, refuse, write_refusal
-from shipway.serving.request import Answer, check_row, name_row
-from shipway.serving.version import Feed, Outcome, Place, Served, Version, predict, read_places
+from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
+from shipway.serving.request import Answer
+from shipway.serving.shadow import Group, Shadows, log_read, read_feed
+from shipway.serving.statistic import Statistics
+from shipway.serving.template import write_numbers
+from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
-SHADOW_ROWS: Final = 32
-"""Rows predicted in shadow in one turn."""
-WAITING_ROWS: Final = 8_192
-"""Rows that may wait for their shadow; those beyond have none, and are counted."""
+INLINE_ROWS: Final = 64
+"""Rows of one request that are predicted in the event loop; more would keep others waiting, and go to a thread."""
+MOST_ROWS: Final = 256
+"""Requests that wait for one another at most, where they are told to wait."""
 _ENCODE: Final = msgspec.json.Encoder().encode
 _WEIGHT: Final = 0.1
 """Share of the newest batch in what a request is taken to cost."""
-_NONE: Final = ShipwayError("SW-801", "no vector was read", "ask again")
+_SMOOTH: Final = 3
+"""The time between requests is smoothed over about two to the power of this many of them."""
 
 logger: Final = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Ask:
-    """One request on its way through.
-
-    Attributes:
-        call: where the answer goes.
-        service: who is asked.
-        request: its id.
-        row: the row as the caller sent it.
-        at: the instant asked for.
-        key: the row's key, joined; also what is assigned to a version.
-        checked: the columns that the version reads; None where it cannot read any.
-        feed: where its vector was read from.
-        place: its vector, or why there is none.
-        answer_us: what the caller waited.
-    """
-
-    call: Call
-    service: str
-    request: str
-    row: Mapping[str, Any]
-    at: int
-    key: str = ""
-    checked: dict[str, Scalar] | None = None
-    feed: Feed | None = None
-    place: Place | ShipwayError = _NONE
-    answer_us: int = 0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Group:
-    """Requests of one service that one version answered together."""
-
-    served: Served
-    version: Version
-    asks: list[Ask]
-    outcomes: list[Outcome]
-
-    @property
-    def other(self) -> Version | None:
-        """Return the version that predicts these requests in shadow."""
-        return self.served.stable if self.version is self.served.candidate else self.served.candidate
 
 
 class Batcher:
     """Collects requests, answers them, and looks after what follows."""
 
-    def __init__(self, find: Callable[[str], Served], counts: Counts, waits: Waits) -> None:
+    def __init__(
+        self, find: Callable[[str], Served], counts: Counts, waits: Waits, statistics: Statistics | None = None
+    ) -> None:
         """Start with nothing to do.
 
         Args:
             find: returns the routing in force of a service, or raises a RefusedError.
             counts: is told of every request.
             waits: is told how long callers waited.
+            statistics: are told what each version did with vectors.
         """
         self._find = find
         self._counts = counts
         self._waits = waits
-        self._pending: list[Ask] = []
-        self._answered: deque[_Group] = deque()
-        self._shadows: deque[tuple[_Group, Version]] = deque()
-        self._waiting_rows = 0
-        self._following = False
+        self._statistics = statistics
         self._cost_ns = 0.0
+        self._pending: dict[str, list[Ask]] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._gaps: dict[str, tuple[int, int]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._shadows = Shadows(counts)
 
-    def submit(self, ask: Ask) -> None:
-        """Take a request; it is answered at the end of this turn of the loop."""
-        if not self._pending:
-            asyncio.get_running_loop().call_soon(self.answer)
-        self._pending.append(ask)
+    def submit(self, ask: Ask, wait_us: int = 0) -> None:
+        """Take a request; it is answered at the end of this turn of the loop, or when it has waited for others.
+
+        Args:
+            ask: the request.
+            wait_us: how long it may wait. It does so only while requests follow one another more closely than that,
+                for nobody comes to join it otherwise.
+        """
+        pending = self._pending.get(ask.service)
+        if pending is None:
+            pending = self._pending[ask.service] = []
+        pending.append(ask)
+        joined = wait_us and self._expect(ask, wait_us)
+        if len(pending) == 1:
+            loop = asyncio.get_running_loop()
+            if joined:
+                self._timers[ask.service] = loop.call_later(wait_us / 1e6, self._answer_service, ask.service)
+            else:
+                loop.call_soon(self._answer_service, ask.service)
+        elif len(pending) >= MOST_ROWS and ask.service in self._timers:
+            self._answer_service(ask.service)
 
     def settle(self) -> None:
         """Answer, log and shadow everything that was submitted, before returning."""
         self.answer()
-        self._log_answered()
-        while self._shadows:
-            self._cast_shadows()
+        self._shadows.settle()
 
     def answer(self) -> None:
         """Answer everything that was submitted."""
-        started = perf_counter_ns()
-        pending, self._pending = self._drop_late(self._pending, started), []
-        by_service: dict[str, list[Ask]] = {}
-        for ask in pending:
-            by_service.setdefault(ask.service, []).append(ask)
-        for service, asks in by_service.items():
-            try:
-                served = self._find(service)
-            except RefusedError as refusal:
-                for ask in asks:
-                    self._refuse(ask, refusal)
-                continue
-            try:
-                self._answer_service(served, asks)
-            except Exception:
-                # A mistake here must not leave callers, or those of other services, without an answer.
-                logger.exception("a batch of service %s was not foreseen", service)
-                for ask in asks:
-                    if not ask.call.answered:
-                        ask.call.answer(500, write_refusal(UNFORESEEN))
-        if pending:
-            self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(pending) - self._cost_ns)
+        for service in list(self._pending):
+            self._answer_service(service)
 
-    def _drop_late(self, pending: list[Ask], now: int) -> list[Ask]:
+    def _expect(self, ask: Ask, wait_us: int) -> bool:
+        """Tell whether another request is likely to come in time, by how closely they followed one another lately."""
+        now = ask.call.received_ns
+        last, gap = self._gaps.get(ask.service, (now, wait_us * 1_000))
+        gap += (min(now - last, wait_us * 8_000) - gap) >> _SMOOTH
+        self._gaps[ask.service] = now, gap
+        return gap < wait_us * 1_000
+
+    def _answer_service(self, service: str) -> None:
+        asks = self._pending.pop(service, None)
+        timer = self._timers.pop(service, None)
+        if timer is not None:
+            timer.cancel()
+        started = perf_counter_ns()
+        asks = self._drop_late(asks or [], started)
+        if not asks:
+            return
+        try:
+            served = self._find(service)
+        except RefusedError as refusal:
+            for ask in asks:
+                self._refuse(ask, refusal)
+            return
+        try:
+            self._answer(served, asks)
+        except Exception:
+            # A mistake here must not leave callers, or those of other services, without an answer.
+            logger.exception("a batch of service %s was not foreseen", service)
+            for ask in asks:
+                if not ask.call.answered:
+                    ask.call.answer(500, write_refusal(UNFORESEEN))
+        self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(asks) - self._cost_ns)
+
+    def _drop_late(self, asks: list[Ask], now: int) -> list[Ask]:
         """Answer those whose time will be over before their turn with 504, and return the others."""
+        if not any(ask.call.deadline_ns for ask in asks):
+            return asks
         kept: list[Ask] = []
-        for ask in pending:
+        for ask in asks:
             deadline = ask.call.deadline_ns
             if deadline and deadline <= now + len(kept) * self._cost_ns:
                 ask.call.answer(504, write_refusal(LATE))
@@ -154,168 +147,131 @@ class Batcher:
                 kept.append(ask)
         return kept
 
-    def _answer_service(self, served: Served, asks: list[Ask]) -> None:
-        live: dict[Version, list[Ask]] = {}
+    def _answer(self, served: Served, asks: list[Ask]) -> None:
+        keyed: dict[Version, list[Ask]] = {}
+        sent: dict[Version, list[Ask]] = {}
         for ask in asks:
             try:
-                live.setdefault(_assign(served, ask), []).append(ask)
+                version = assign(served, ask)
             except RefusedError as refusal:
                 self._refuse(ask, refusal)
+                continue
+            if ask.sent is None:
+                keyed.setdefault(version, []).append(ask)
+            elif ask.rows > INLINE_ROWS:
+                self._answer_later(served, version, ask)
+            else:
+                sent.setdefault(version, []).append(ask)
+        if keyed:
+            self._answer_keyed(served, keyed)
+        for version, group in sent.items():
+            self._answer_sent(served, version, group)
+
+    def _answer_keyed(self, served: Served, keyed: dict[Version, list[Ask]]) -> None:
         by_feed: dict[Feed, list[Ask]] = {}
-        for version, group in live.items():
+        for version, group in keyed.items():
             readable = [ask for ask in group if ask.checked is not None]
             if version.feed is not None and readable:
                 by_feed.setdefault(version.feed, []).extend(readable)
         for feed, group in by_feed.items():
-            _read(feed, group)
-            _log_vectors(served, feed, group)
-        for version, group in live.items():
+            read_feed(feed, group)
+            log_read(served, feed, group)
+        for version, group in keyed.items():
             outcomes = predict(version, [ask.place for ask in group])
-            self._reply(version, group, outcomes)
-            self._answered.append(_Group(served, version, group, outcomes))
-        if self._answered:
-            self._follow()
+            model, number = version.model, version.variant.version
+            for place, ask in enumerate(group):
+                error = outcomes.errors.get(place)
+                if error is None:
+                    said = Answer(request=ask.request, model=model, version=number, p=outcomes.p[place], at=ask.at)
+                    ask.call.answer(200, _ENCODE(said))
+                else:
+                    ask.call.answer(503, write_refusal(error))
+            self._note(Group(served, version, group, outcomes))
 
-    def _reply(self, version: Version, asks: Sequence[Ask], outcomes: Sequence[Outcome]) -> None:
-        model, number = version.model, version.variant.version
-        for ask, outcome in zip(asks, outcomes, strict=True):
-            if outcome.error is None:
-                said = Answer(request=ask.request, model=model, version=number, p=outcome.p, at=ask.at)
-                ask.call.answer(200, _ENCODE(said))
-                self._counts.answered += 1
-            else:
-                ask.call.answer(503, write_refusal(outcome.error))
-                self._counts.failed += 1
-            ask.answer_us = (perf_counter_ns() - ask.call.received_ns) // 1_000
-        self._waits.add([ask.answer_us for ask in asks])
+    def _answer_sent(self, served: Served, version: Version, asks: list[Ask]) -> None:
+        """Answer vectors that callers sent; those that the candidate cannot read are seen to fail."""
+        readable = [ask for ask in asks if ask.sent is not None and ask.sent.form == version.form]
+        x = stack(readable, len(version.usual.names)) if version.usual is not None and readable else np.empty((0, 0))
+        if len(readable) == len(asks):
+            self._reply(Group(served, version, asks, predict_matrix(version, x), x))
+            return
+        if readable:
+            self._reply(Group(served, version, readable, predict_matrix(version, x), x))
+        for ask in asks:
+            if ask not in readable:
+                error = version.fault or ask.place
+                assert isinstance(error, ShipwayError)
+                self._reply(Group(served, version, [ask], fail_rows(ask.rows, error)))
+
+    def _answer_later(self, served: Served, version: Version, ask: Ask) -> None:
+        """Answer a request of many rows from a thread."""
+
+        async def answer() -> None:
+            try:
+                x = stack([ask], len(version.usual.names) if version.usual is not None else 0)
+                outcomes = await asyncio.to_thread(predict_matrix, version, x)
+                self._reply(Group(served, version, [ask], outcomes, x))
+            except Exception:
+                logger.exception("a request of service %s was not foreseen", ask.service)
+                if not ask.call.answered:
+                    ask.call.answer(500, write_refusal(UNFORESEEN))
+
+        if ask.sent is None or ask.sent.form != version.form:
+            self._answer_sent(served, version, [ask])
+            return
+        task = asyncio.get_running_loop().create_task(answer())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _reply(self, group: Group) -> None:
+        served, version, outcomes = group.served, group.version, group.outcomes
+        said = write_numbers(outcomes.p)
+        first, errors = 0, outcomes.errors
+        for ask in group.asks:
+            last = first + ask.rows
+            error = _find_error(errors, first, last) if errors else None
+            if error is not None:
+                ask.call.answer(503, write_refusal(error))
+            elif ask.sent is not None and ask.sent.question is not None and version.bundle is not None:
+                p = {PROBABILITY: np.array(outcomes.p[first:last])}
+                body, headers = write_answer(ask.sent.question, p, served.routing.service, version.bundle)
+                kind = "application/octet-stream" if headers else "application/json"
+                body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
+                ask.call.answer(200, body, kind=kind, headers=[*headers, *more])
+            elif ask.sent is not None and version.template is not None:
+                body = version.template.write(ask.sent.id, said[first:last])
+                if len(body) < LEAST_BYTES:
+                    ask.call.answer(200, body)
+                else:
+                    body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
+                    ask.call.answer(200, body, headers=more)
+            first = last
+        self._note(group)
+
+    def _note(self, group: Group) -> None:
+        """Count what was answered, and see to what follows."""
+        now = perf_counter_ns()
+        failed = len(group.outcomes.errors)
+        self._counts.failed += failed
+        if group.asks[0].sent is None:
+            self._counts.answered += group.rows - failed
+        else:
+            self._counts.inferred += group.rows - failed
+            if self._statistics is not None:
+                variant = group.version.variant
+                self._statistics.of(group.version.model, variant.version).add(
+                    [ask.call.received_ns for ask in group.asks], group.rows, failed, group.predicted_ns, now
+                )
+        waits = [(now - ask.call.received_ns) // 1_000 for ask in group.asks]
+        for ask, wait in zip(group.asks, waits, strict=True):
+            ask.answer_us = wait
+        self._waits.add(waits)
+        self._shadows.follow(group)
 
     def _refuse(self, ask: Ask, refusal: RefusedError) -> None:
         ask.call.answer(refusal.status, write_refusal(refusal.error), headers=refusal.headers)
         self._counts.refused += 1
 
-    def _follow(self) -> None:
-        if not self._following:
-            self._following = True
-            # The answers leave at the end of this turn; what follows has to wait for the next.
-            asyncio.get_running_loop().call_soon(self._follow_up)
 
-    def _follow_up(self) -> None:
-        self._following = False
-        self._log_answered()
-        self._cast_shadows()
-        if self._shadows:
-            self._follow()
-
-    def _log_answered(self) -> None:
-        while self._answered:
-            group = self._answered.popleft()
-            _log_predictions(group, group.version, "live", group.outcomes)
-            if group.other is None:
-                continue
-            if self._waiting_rows + len(group.asks) > WAITING_ROWS:
-                self._counts.shadow_dropped += len(group.asks)
-                continue
-            self._waiting_rows += len(group.asks)
-            self._shadows.append((group, group.other))
-
-    def _cast_shadows(self) -> None:
-        done = 0
-        while self._shadows and done < SHADOW_ROWS:
-            group, version = self._shadows.popleft()
-            outcomes = _predict_shadow(group, version)
-            _log_predictions(group, version, "shadow", outcomes)
-            done += len(group.asks)
-            self._waiting_rows -= len(group.asks)
-            self._counts.shadowed += len(group.asks)
-            self._counts.shadow_failed += sum(outcome.error is not None for outcome in outcomes)
-
-
-def _assign(served: Served, ask: Ask) -> Version:
-    """Return the version that answers a request, after checking that the row has what the version reads.
-
-    A row that lacks something only for the candidate is no mistake of the caller's: there, the candidate fails.
-    """
-    layout = served.layout
-    if layout is None:
-        fault = served.stable.fault
-        if fault is None:
-            hint = "send it vectors: POST /v2/models/NAME/infer"
-            raise refuse(422, f"{served.routing.service!r} has no features, so it reads none by key", hint)
-        raise pass_on(fault)
-    ask.key = name_row(ask.row, layout)
-    version = served.stable
-    if served.candidate is not None and served.routing.choose(ask.key):
-        version = served.candidate
-    if version.feed is not None:
-        try:
-            ask.checked = check_row(ask.row, version.feed.layout)
-        except RefusedError as refused:
-            if version is served.stable or served.stable.feed is None:
-                raise
-            check_row(ask.row, served.stable.feed.layout)
-            ask.place = refused.error
-    return version
-
-
-def _read(feed: Feed, asks: list[Ask]) -> None:
-    places = read_places(feed, [ask.checked or {} for ask in asks], [ask.at for ask in asks])
-    for ask, place in zip(asks, places, strict=True):
-        ask.feed, ask.place = feed, place
-
-
-def _predict_shadow(group: _Group, version: Version) -> list[Outcome]:
-    """Predict what another version answered, from the same vectors if both read the same."""
-    feed, asks = version.feed, group.asks
-    if feed is None or feed is group.version.feed:
-        return predict(version, [ask.place for ask in asks])
-    shadows: list[Ask] = []
-    places: dict[Ask, Place | ShipwayError] = {}
-    for ask in asks:
-        try:
-            checked = check_row(ask.row, feed.layout)
-        except RefusedError as refusal:
-            places[ask] = refusal.error
-            continue
-        shadows.append(Ask(ask.call, ask.service, ask.request, ask.row, ask.at, ask.key, checked))
-        places[ask] = _NONE
-    if shadows:
-        _read(feed, shadows)
-        _log_vectors(group.served, feed, shadows)
-        read = iter(shadows)
-        places = {ask: next(read).place if place is _NONE else place for ask, place in places.items()}
-    return predict(version, list(places.values()))
-
-
-def _log_vectors(served: Served, feed: Feed, asks: Sequence[Ask]) -> None:
-    groups: dict[int, tuple[Any, list[tuple[str, str, int]]]] = {}
-    for ask in asks:
-        if not isinstance(ask.place, ShipwayError):
-            vectors = ask.place[0]
-            groups.setdefault(id(vectors), (vectors, []))[1].append((ask.request, ask.key, ask.at))
-    for vectors, asked in groups.values():
-        served.log.add_vectors(feed.online, feed.layout, feed.texts, asked, vectors)
-
-
-def _log_predictions(group: _Group, version: Version, role: Role, outcomes: Sequence[Outcome]) -> None:
-    routing, variant = group.served.routing, version.variant
-    weight = routing.weight if routing.candidate is not None else 0.0
-    group.served.log.add_predictions(
-        [
-            (
-                ask.request,
-                ask.key,
-                ask.at,
-                ask.key,
-                variant.version,
-                role,
-                weight,
-                routing.token,
-                outcome.p,
-                None if outcome.error is None else outcome.error.code,
-                outcome.latency_us,
-                ask.answer_us,
-                variant.online,
-            )
-            for ask, outcome in zip(group.asks, outcomes, strict=True)
-        ]
-    )
+def _find_error(errors: dict[int, ShipwayError], first: int, last: int) -> ShipwayError | None:
+    return next((errors[place] for place in range(first, last) if place in errors), None)

@@ -13,15 +13,14 @@ from shipway.serving.encoding import deflate, inflate
 from shipway.serving.inference import read_question
 from shipway.serving.meter import Counts
 from shipway.serving.refusal import pass_on, refuse
-from shipway.serving.reply import Answers, Tasks, require_json, say
 from shipway.serving.request import read_body
+from shipway.serving.response import Answers, Tasks, require_json, say
+from shipway.serving.sent import MOST_BYTES
 
 INLINE_ROWS: Final = 64
 """Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
 INLINE_BYTES: Final = 256 << 10
 """Bodies read in the event loop; larger ones go to a thread."""
-MOST_BYTES: Final = 8 << 20
-"""What a compressed body may become."""
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
 _ABSENT: Final = {
@@ -113,8 +112,6 @@ class Dialogue:
     def _infer(self, call: Call, name: str, number: int | None) -> None:
         headers = call.headers
         require_json(call, binary=True, encoded=True)
-        # What is not served is said before a large body is read.
-        require_bundle(self._desk.find(name, number))
 
         def ask() -> Inquiry:
             body = inflate(call.body, headers.get("content-encoding", ""), self._most_bytes)
@@ -126,6 +123,8 @@ class Dialogue:
             self._answer(call, inquiry, *await asyncio.to_thread(inquiry.answer))
 
         if len(call.body) > INLINE_BYTES:
+            # What is not served is said before a large body is read.
+            require_bundle(self._desk.find(name, number))
             self._tasks.start(call, answer_later(None))
             return
         inquiry = ask()

@@ -40,7 +40,7 @@ _DECODER: Final = msgspec.json.Decoder(Inference)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _DEEPEST: Final = 8
 """Places a shape may have; no model known to us has more."""
-_STATEFUL: Final = ("sequence_id", "sequence_start", "sequence_end")
+STATEFUL: Final = ("sequence_id", "sequence_start", "sequence_end")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,12 +52,14 @@ class Question:
         rows: how many there are.
         id: the caller's id.
         outputs: places of the outputs among the model's, and whether each follows the JSON in binary.
+        parameters: of the request.
     """
 
     tensors: Mapping[str, NDArray[Any]]
     rows: int
     id: str | None
     outputs: tuple[tuple[int, bool], ...]
+    parameters: Mapping[str, Any]
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -115,7 +117,7 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
     head, rest = _split(body, headers)
     asked = read_body(head, _DECODER, _EXAMPLE)
     manifest = bundle.manifest
-    for name in _STATEFUL:
+    for name in STATEFUL:
         if asked.parameters.get(name):
             raise refuse(422, f"parameter {name!r} is sent, and no model here keeps a sequence", "leave it away")
     outputs = _choose(asked, manifest)
@@ -129,7 +131,7 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
         raise refuse(400, f"{len(rest):,} bytes follow the last tensor", "state the size of each in binary_data_size")
     arrays = (_assemble if manifest.reads == "matrix" else _gather)(tensors, manifest.inputs)
     rows = next((len(array) for array in arrays.values()), 0)
-    return Question(arrays, rows, asked.id, outputs)
+    return Question(arrays, rows, asked.id, outputs, asked.parameters)
 
 
 def write_answer(

@@ -2,16 +2,18 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing, Variant
 from shipway.kit.canonical import digest_value
+from shipway.kit.priority import give_way
 from shipway.ports.adapter import load_adapter
 from shipway.ports.blobs import open_blobs
 from shipway.ports.log import Log
-from shipway.ports.model import open_runtime
+from shipway.ports.model import runtimes
 from shipway.ports.online import Online, open_online
 from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
@@ -20,14 +22,18 @@ from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
 from shipway.serving.signature import check_signature
-from shipway.serving.version import Feed, Served, Version
+from shipway.serving.version import Feed, Served, Version, make_version
 
 KEPT_BUNDLES: Final = 4
 """Bundles kept in memory that no routing names any more, so that a way back is quick."""
 
 
 class Loader:
-    """Loads what routings name; one thread at a time may load for them, and any by name."""
+    """Loads what routings name; one thread at a time may load for them, and any by name.
+
+    Attributes:
+        thread: loads while the server answers, and gives way to the thread that answers.
+    """
 
     def __init__(
         self,
@@ -37,8 +43,10 @@ class Loader:
         files: str = "",
         online: str = "",
         replay: bool = False,
+        unpickle: bool = False,
         bundles: Path | None = None,
         signers: Sequence[Path] = (),
+        providers: Sequence[str] = (),
     ) -> None:
         """Open what every version needs.
 
@@ -49,22 +57,28 @@ class Loader:
             online: where online stores are kept if not there, such as `redis://host:6379/0`.
             replay: whether every version reads its own store, as a replay fills it; if not, one whose store was never
                 written to reads the store that the project keeps current.
+            unpickle: whether a model that is source and a pickle may be loaded, which runs code that is in it.
             bundles: a folder of exported bundles that are served beside those of the project.
             signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
                 signatures are not asked for.
+            providers: what runs ONNX models, in order of preference; the CPU where there is none.
 
         Raises:
-            ShipwayError: SW-514 if a key cannot be used.
+            ShipwayError: SW-514 if a key cannot be used, SW-703 if a provider is not there.
         """
         self._state = state
         self._replay = replay
         self._online = online
+        self._open_runtime = runtimes(unpickle=unpickle, providers=providers)
+        if providers:
+            self._open_runtime("onnx")  # one that is not there is refused at once, and not with the first bundle
         self._writer = writer
         self._blobs = Exported(bundles, open_blobs(state, files))
         self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None
         self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._turn = threading.Lock()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=give_way)
         self._stores: dict[str, Online] = {}
         self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
@@ -102,10 +116,10 @@ class Loader:
             ShipwayError: if strict, what is wrong with a bundle (SW-502, SW-605, SW-606), with its signature (SW-511 to
                 SW-513) or with its online store.
         """
-        stable = self._load_version(routing.model, routing.stable, strict=strict)
+        stable = self._load_version(routing, routing.stable, strict=strict)
         candidate = None
         if routing.candidate is not None:
-            candidate = self._load_version(routing.model, routing.candidate, strict=strict)
+            candidate = self._load_version(routing, routing.candidate, strict=strict)
         log = self._logs.get(routing.service)
         if log is None:
             opened = self._open_log(self._state / "log" / routing.service)
@@ -132,15 +146,17 @@ class Loader:
 
     def close(self) -> None:
         """Close the online stores."""
+        self.thread.shutdown(wait=False, cancel_futures=True)
         for reader in self._current:
             reader.close()
         for store in self._stores.values():
             store.close()
 
-    def _load_version(self, model: str, variant: Variant, *, strict: bool) -> Version:
+    def _load_version(self, routing: Routing, variant: Variant, *, strict: bool) -> Version:
+        model = routing.model
         try:
             bundle = self._load_bundle(model, variant)
-            return Version(variant, model, bundle, self._open_feed(variant.online, bundle))
+            return make_version(routing.service, model, variant, bundle, self._open_feed(variant.online, bundle))
         except ShipwayError as error:
             if strict:
                 raise
@@ -150,7 +166,9 @@ class Loader:
         with self._turn:
             if self._verifier is not None and variant.bundle not in self._bundles:
                 check_signature(variant.bundle, variant.signature, self._blobs, self._verifier)
-            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(variant.bundle, self._blobs, open_runtime)
+            bundle = self._bundles.pop(variant.bundle, None) or load_bundle(
+                variant.bundle, self._blobs, self._open_runtime
+            )
             self._bundles[variant.bundle] = bundle
         manifest = bundle.manifest
         if (manifest.model, manifest.version) != (model, variant.version):

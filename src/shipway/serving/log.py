@@ -13,10 +13,13 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
+from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.online import Layout
 from shipway.core.prediction import FEATURE_COLUMNS, FEATURES, NEWEST, PREDICTION_COLUMNS, PREDICTIONS
+from shipway.core.service import Role
 from shipway.ports.log import Log
 from shipway.serving.vector import Vectors
 
@@ -27,6 +30,8 @@ KEPT_ROWS: Final = 65_536
 RETRY_S: Final = 1.0
 """Pause after a disk refused a segment."""
 _TRANSIENT: Final = frozenset({"SW-601", "SW-602"})
+_SHARED: Final = frozenset({"version", "role", "token", "online"})
+"""Columns in which all rows of one batch have the same value."""
 _NUMBERS: Final = {"int": np.int64, "float": np.float64}
 
 logger: Final = logging.getLogger(__name__)
@@ -191,15 +196,106 @@ def _append(segment: Segment) -> ShipwayError | None:
     return None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What one version said of some rows, as columns of the log; the names are theirs.
+
+    Attributes:
+        version: the same for all rows, as are `role`, `token` and `online`.
+        request: one value for each row, as in what follows.
+        error: codes by place, of those that have one.
+    """
+
+    version: int
+    role: Role
+    token: int
+    online: str
+    request: list[str]
+    row: list[str | None]
+    at: list[int]
+    unit: list[str]
+    weight: list[float]
+    answer_us: list[int]
+    p: list[float]
+    error: dict[int, str]
+    latency_us: list[int]
+
+    def take(self, places: Sequence[int]) -> "Predictions":
+        """Return some of the rows."""
+
+        def of(values: list[Any]) -> list[Any]:
+            return [values[place] for place in places]
+
+        return Predictions(
+            self.version,
+            self.role,
+            self.token,
+            self.online,
+            of(self.request),
+            of(self.row),
+            of(self.at),
+            of(self.unit),
+            of(self.weight),
+            of(self.answer_us),
+            of(self.p),
+            {at: self.error[place] for at, place in enumerate(places) if place in self.error},
+            of(self.latency_us),
+        )
+
+    def list_values(self, column: str) -> list[Any]:
+        """Return a column's value for each row."""
+        values: Any = getattr(self, column)
+        rows = len(self.request)
+        if column == "error":
+            return [self.error.get(place) for place in range(rows)] if self.error else [None] * rows
+        return values if column not in _SHARED else [values] * rows
+
+
 @dataclass(slots=True)
-class _Batch:
-    """Vectors of one store, on their way."""
+class _Read:
+    """Vectors read from one store, on their way."""
 
     columns: tuple[str, ...]
     texts: tuple[int, ...]
     streams: tuple[str, ...]
     asked: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     vectors: list[Vectors] = field(default_factory=list[Vectors])
+
+    def build(self) -> Columns:
+        """Return the columns of the log."""
+        columns = _name_rows(self.asked)
+        numbers = np.concatenate([vectors.numbers for vectors in self.vectors]).T.copy()
+        for place, name in enumerate(self.columns):
+            if place in self.texts:
+                text = self.texts.index(place)
+                columns[name] = [said for vectors in self.vectors for said in vectors.texts[text]]
+            else:
+                columns[name] = numbers[place]
+        newest = zip(*(row for vectors in self.vectors for row in vectors.newest), strict=True)
+        for stream, instants in zip(self.streams, newest, strict=True):
+            columns[NEWEST + stream] = list(instants)
+        return columns
+
+
+@dataclass(slots=True)
+class _Sent:
+    """Vectors that callers sent to bundles of one form, on their way."""
+
+    inputs: Sequence[InputColumn]
+    asked: list[tuple[str, str | None, int]] = field(default_factory=list[tuple[str, str | None, int]])
+    vectors: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
+
+    def build(self) -> Columns:
+        """Return the columns of the log."""
+        columns = _name_rows(self.asked)
+        numbers = np.concatenate(self.vectors).T.copy()
+        for column, values in zip(self.inputs, numbers, strict=True):
+            if column.kind == "category":
+                texts = dict(enumerate(column.categories))
+                columns[column.name] = [texts.get(code) for code in values.tolist()]
+            else:
+                columns[column.name] = values
+        return columns
 
 
 class PredictionLog:
@@ -216,13 +312,16 @@ class PredictionLog:
         self._log = log
         self._writer = writer
         self._segment_rows = segment_rows
-        self._predictions: list[tuple[Any, ...]] = []
-        self._features: dict[tuple[str, tuple[str, ...]], _Batch] = {}
+        self._predictions: list[Predictions] = []
+        self._rows = 0
+        self._read: dict[tuple[str, tuple[str, ...]], _Read] = {}
+        self._sent: dict[str, _Sent] = {}
 
-    def add_predictions(self, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Take rows of the stream of predictions, their values in the order of its columns."""
-        self._predictions += rows
-        if len(self._predictions) >= self._segment_rows:
+    def add_predictions(self, rows: Predictions) -> None:
+        """Take rows of the stream of predictions."""
+        self._predictions.append(rows)
+        self._rows += len(rows.request)
+        if self._rows >= self._segment_rows:
             self.seal()
 
     def add_vectors(
@@ -242,43 +341,59 @@ class PredictionLog:
             asked: request, row and instant of each vector.
             vectors: as many.
         """
-        batch = self._features.get((online, layout.columns))
-        if batch is None:
-            batch = self._features[online, layout.columns] = _Batch(layout.columns, texts, layout.streams)
-        batch.asked += asked
-        batch.vectors.append(vectors)
-        if len(batch.asked) >= self._segment_rows:
+        read = self._read.get((online, layout.columns))
+        if read is None:
+            read = self._read[online, layout.columns] = _Read(layout.columns, texts, layout.streams)
+        read.asked += asked
+        read.vectors.append(vectors)
+        if len(read.asked) >= self._segment_rows:
+            self.seal()
+
+    def add_sent(
+        self,
+        form: str,
+        inputs: Sequence[InputColumn],
+        asked: Sequence[tuple[str, str | None, int]],
+        x: NDArray[np.float64],
+    ) -> None:
+        """Take vectors that callers sent.
+
+        Args:
+            form: of the bundle that they were read for.
+            inputs: of that bundle.
+            asked: request, row and instant of each vector.
+            x: as many, a category as its code.
+        """
+        sent = self._sent.get(form)
+        if sent is None:
+            sent = self._sent[form] = _Sent(inputs)
+        sent.asked += asked
+        sent.vectors.append(x)
+        if len(sent.asked) >= self._segment_rows:
             self.seal()
 
     def seal(self) -> None:
         """Hand everything gathered to the writer; vectors first, so that a prediction that is read has its own."""
-        features, self._features = self._features, {}
-        for (online, _), batch in features.items():
-            self._writer.put(Segment(self._log, FEATURES + online, len(batch.asked), lambda b=batch: _build_vectors(b)))
+        read, self._read = self._read, {}
+        for (online, _), batch in read.items():
+            self._writer.put(Segment(self._log, FEATURES + online, len(batch.asked), batch.build))
+        sent, self._sent = self._sent, {}
+        for batch in sent.values():
+            self._writer.put(Segment(self._log, FEATURES, len(batch.asked), batch.build))
         rows, self._predictions = self._predictions, []
-        if rows:
-            self._writer.put(Segment(self._log, PREDICTIONS, len(rows), lambda: _build_predictions(rows)))
+        number, self._rows = self._rows, 0
+        if number:
+            self._writer.put(Segment(self._log, PREDICTIONS, number, lambda: _build_predictions(rows)))
 
 
-def _build_predictions(rows: list[tuple[Any, ...]]) -> Columns:
+def _build_predictions(rows: Sequence[Predictions]) -> Columns:
     columns: Columns = {}
-    for (name, kind), values in zip(PREDICTION_COLUMNS.items(), zip(*rows, strict=True), strict=True):
-        columns[name] = np.array(values, dtype=_NUMBERS[kind]) if kind in _NUMBERS else list(values)
+    for name, kind in PREDICTION_COLUMNS.items():
+        values = [value for one in rows for value in one.list_values(name)]
+        columns[name] = np.array(values, dtype=_NUMBERS[kind]) if kind in _NUMBERS else values
     return columns
 
 
-def _build_vectors(batch: _Batch) -> Columns:
-    requests, rows, instants = zip(*batch.asked, strict=True)
-    named = (list(requests), list(rows), np.array(instants, dtype=np.int64))
-    columns: Columns = dict(zip(FEATURE_COLUMNS, named, strict=True))
-    numbers = np.concatenate([vectors.numbers for vectors in batch.vectors]).T.copy()
-    for place, name in enumerate(batch.columns):
-        if place in batch.texts:
-            text = batch.texts.index(place)
-            columns[name] = [said for vectors in batch.vectors for said in vectors.texts[text]]
-        else:
-            columns[name] = numbers[place]
-    newest = zip(*(row for vectors in batch.vectors for row in vectors.newest), strict=True)
-    for stream, instants in zip(batch.streams, newest, strict=True):
-        columns[NEWEST + stream] = list(instants)
-    return columns
+def _name_rows(asked: Sequence[tuple[str, str | None, int]]) -> Columns:
+    requests, rows, instants = zip(*asked, strict=True)
+    return dict(zip(FEATURE_COLUMNS, (list(requests), list(rows), np.array(instants, dtype=np.int64)), strict=True))

@@ -5,9 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 WINDOW_S: Final = 300
 """Seconds that quantiles look back, and at most one slot more."""
 _SLOT_S: Final = 60
+_FRESH: Final = 1_024
+"""Waits that are counted together."""
 _RATIO: Final = math.log(1.02)
 _BINS: Final = 932
 """Bins of 2 % from 1 microsecond to 100 seconds."""
@@ -50,30 +55,44 @@ class Counts:
 class Waits:
     """How long callers waited, as counts in bins whose edges grow by 2 %, one set for each minute.
 
+    Waits are kept as they come, and counted many at a time.
+
     Attributes:
         seconds: real time.
     """
 
     seconds: Callable[[], float]
-    _slots: dict[int, list[int]] = field(default_factory=dict[int, list[int]])
+    _fresh: list[int] = field(default_factory=list[int])
+    _slot: int = 0
+    _slots: dict[int, NDArray[np.int64]] = field(default_factory=dict[int, NDArray[np.int64]])
 
     def add(self, waits_us: list[int]) -> None:
         """Count what some callers waited, in microseconds."""
         slot = int(self.seconds()) // _SLOT_S
-        bins = self._slots.get(slot)
-        if bins is None:
-            bins = self._slots[slot] = [0] * _BINS
-            for old in [at for at in self._slots if at <= slot - 1 - WINDOW_S // _SLOT_S]:
-                del self._slots[old]
-        for wait in waits_us:
-            bins[min(int(math.log(wait) / _RATIO), _BINS - 1) if wait > 1 else 0] += 1
+        if slot != self._slot or len(self._fresh) >= _FRESH:
+            self._count()
+            self._slot = slot
+        self._fresh += waits_us
 
     def quantiles(self, shares: tuple[float, ...]) -> list[int | None]:
         """Return for each share the wait in microseconds that it did not exceed, within 2 %; None without callers."""
+        self._count()
         oldest = int(self.seconds()) // _SLOT_S - WINDOW_S // _SLOT_S
-        bins = [sum(column) for column in zip(*(b for at, b in self._slots.items() if at >= oldest), strict=True)]
+        bins = sum((b for at, b in self._slots.items() if at >= oldest), start=np.zeros(_BINS, dtype=np.int64)).tolist()
         total = sum(bins)
         return [_quantile(bins, share * total) if total else None for share in shares]
+
+    def _count(self) -> None:
+        """Count the waits that were not counted yet."""
+        if not self._fresh:
+            return
+        waits, self._fresh = np.array(self._fresh), []
+        places = np.minimum((np.log(np.maximum(waits, 1)) / _RATIO).astype(np.int64), _BINS - 1)
+        counted = np.bincount(places, minlength=_BINS)
+        before = self._slots.get(self._slot)
+        self._slots[self._slot] = counted if before is None else before + counted
+        for old in [at for at in self._slots if at <= self._slot - 1 - WINDOW_S // _SLOT_S]:
+            del self._slots[old]
 
 
 def _quantile(bins: list[int], rank: float) -> int:

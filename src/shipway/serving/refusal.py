@@ -17,6 +17,22 @@ LATE: Final = ShipwayError("SW-801", "the caller's time is over", "give it more 
 """What is answered where nobody waits for the answer any more, or will not when it is there."""
 
 
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a refusal.
+
+    Attributes:
+        code: what is wrong, as stable as the table of errors.
+        fact: one sentence.
+        hint: what to do about it.
+        error: the first two in one, where the Open Inference Protocol looks for the message.
+    """
+
+    code: str
+    fact: str
+    hint: str
+    error: str
+
+
 class RefusedError(Exception):
     """A request that is not answered with what was asked for.
 
@@ -45,6 +61,6 @@ def pass_on(error: ShipwayError) -> RefusedError:
 
 
 def write_refusal(error: ShipwayError) -> bytes:
-    """Return the body of a refusal; `error` is where the Open Inference Protocol looks for the message."""
+    """Return the body of a refusal."""
     said = f"{error.code} {error.fact}"
-    return _ENCODE({"code": error.code, "fact": error.fact, "hint": error.hint, "error": said})
+    return _ENCODE(Refusal(code=error.code, fact=error.fact, hint=error.hint, error=said))

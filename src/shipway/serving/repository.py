@@ -113,7 +113,8 @@ class Repository:
             )
         numbers = _choose(name, known, parameters)
         async with self._turn:
-            versions = [await asyncio.to_thread(self._load, name, known[number]) for number in numbers]
+            loop, thread = asyncio.get_running_loop(), self._loader.thread
+            versions = [await loop.run_in_executor(thread, self._load, name, known[number]) for number in numbers]
             for version in versions:
                 if version.fault is not None:
                     raise pass_on(version.fault)

@@ -16,6 +16,8 @@ from shipway.serving.refusal import refuse
 
 LONGEST_ID: Final = 200
 """Characters a request's id may have."""
+_LONGEST_NAME: Final = 100
+"""Characters of a caller's column that is named in a refusal."""
 _EPOCH: Final = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _US: Final = dt.timedelta(microseconds=1)
 _INT64: Final = 1 << 63
@@ -163,7 +165,7 @@ def name_row(row: Mapping[str, Any], layout: Layout) -> str:
 
 
 def _suggest(name: str, row: Mapping[str, Any], layout: Layout) -> str:
-    extra = [column for column in row if column not in layout.request]
+    extra = [column for column in row if column not in layout.request and len(column) <= _LONGEST_NAME]
     if extra:
         return f"{name!r}: {did_you_mean(name, extra)}"
     return f"send {', '.join(layout.request)}; null where there is no value"

@@ -13,24 +13,30 @@ import msgspec
 from shipway.core.error import ShipwayError
 from shipway.core.service import Routing
 from shipway.kit.version import VERSION
-from shipway.serving.batch import Ask, Batcher
+from shipway.serving.ask import Ask
+from shipway.serving.batch import Batcher
 from shipway.serving.call import Call
-from shipway.serving.desk import Desk
-from shipway.serving.dialogue import Dialogue
+from shipway.serving.desk import Desk, require_bundle
+from shipway.serving.dialogue import INLINE_BYTES, Dialogue
+from shipway.serving.inference import HEADER
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup, Wanted
 from shipway.serving.meter import WINDOW_S, Counts, Waits
+from shipway.serving.openapi import PATH, write_openapi
 from shipway.serving.refusal import RefusedError, pass_on, refuse
-from shipway.serving.reply import Answers, Tasks, require_json, say, say_no, wrong_method
 from shipway.serving.request import LONGEST_ID, Question, read_body, read_instant
+from shipway.serving.response import Answers, Tasks, require_json, say, say_no, wrong_method
 from shipway.serving.routing import RoutingTable
+from shipway.serving.sent import Sent, read_sent
 from shipway.serving.status import Status, describe_service
+from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)
 _ROUTING: Final = msgspec.json.Decoder(Routing)
 _EXAMPLE: Final = '{"row": {"column": 1, "other": "text"}, "at": "2013-07-01T12:00:00Z"}'
 _PREDICT: Final = "/v1/predict/"
+_MODELS: Final = "/v2/models/"
 _FEATURES: Final = msgspec.json.Decoder(Wanted)
 _KEYS: Final = '{"rows": [{"column": 1, "other": "text"}]}'
 _PATHS: Final = (
@@ -47,6 +53,7 @@ _PATHS: Final = (
     "/v1/services/SERVICE/routing",
     "/v1/log/flush",
     "/v1/status",
+    PATH,
 )
 
 
@@ -98,8 +105,11 @@ class Router:
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""
         try:
-            if call.path.startswith(_PREDICT):
+            path = call.path
+            if path.startswith(_PREDICT):
                 self._take_prediction(call)
+            elif path.startswith(_MODELS) and (served := self._table.match(path[len(_MODELS) :])) is not None:
+                self._take_vectors(call, served)
             else:
                 self._find(call)(call)
         except RefusedError as refusal:
@@ -119,6 +129,8 @@ class Router:
         match parts:
             case ["v2", *rest]:
                 return self._dialogue.list_answers(rest)
+            case ["openapi.json"]:
+                return {"GET": lambda call: call.answer(200, write_openapi())}
             case ["v1", "services", service, "routing"]:
                 return {
                     "GET": lambda call: say(call, self._table.find(service).routing),
@@ -141,7 +153,7 @@ class Router:
         service = unquote(call.path[len(_PREDICT) :])
         if call.method != "POST":
             raise wrong_method(call, ["POST"])
-        self._table.find(service)
+        served = self._table.find(service)
         try:
             require_json(call)
             asked = read_body(call.body, _QUESTION, _EXAMPLE)
@@ -154,7 +166,37 @@ class Router:
         except RefusedError:
             self._counts.refused += 1
             raise
-        self._batcher.submit(Ask(call, service, request, asked.row, at))
+        self._batcher.submit(Ask(call, service, request, asked.row, at), served.routing.terms.wait_us)
+
+    def _take_vectors(self, call: Call, served: Served) -> None:
+        """Take vectors that are sent to a service by its name; a large body is read in a thread."""
+        if call.method != "POST":
+            raise wrong_method(call, ["POST"])
+        stable, headers = served.stable, call.headers
+
+        async def read_later() -> None:
+            self._submit(call, served, await asyncio.to_thread(read_sent, call, require_bundle(stable), stable.form))
+
+        try:
+            bundle = require_bundle(stable)
+            require_json(call, binary=True, encoded=True)
+            if len(call.body) > INLINE_BYTES:
+                self._tasks.start(call, read_later())
+                return
+            sent = None
+            if stable.usual is not None and HEADER not in headers and "content-encoding" not in headers:
+                sent = stable.usual.read(call.body)
+            if sent is None:
+                sent = read_sent(call, bundle, stable.form)
+        except RefusedError:
+            self._counts.refused += 1
+            raise
+        self._submit(call, served, sent)
+
+    def _submit(self, call: Call, served: Served, sent: Sent) -> None:
+        routing = served.routing
+        ask = Ask(call, routing.service, f"{self._start}-{next(self._number)}", {}, self._now(), sent)
+        self._batcher.submit(ask, routing.terms.wait_us)
 
     def _read_at(self, at: int | str | None) -> int:
         if at is None:

@@ -5,11 +5,12 @@ import errno
 import re
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 import msgspec
 
 from shipway.core.error import ShipwayError
-from shipway.core.service import Routing
+from shipway.core.service import Routing, Terms
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -19,6 +20,8 @@ from shipway.serving.version import Served, Version
 
 ADDRESS: Final = "server.json"
 """The one file among the routings that is none: where the server listens."""
+LONGEST_WAIT_US: Final = 1_000_000
+"""How long a request may wait for others at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -62,6 +65,14 @@ class RoutingTable:
                 raise pass_on(self._spoiled[service])
             raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
         return served
+
+    def match(self, rest: str) -> Served | None:
+        """Return the service that `NAME/infer` asks, None where none is called so or it says no probabilities."""
+        name, _, action = rest.partition("/")
+        if action != "infer":
+            return None
+        served = self._served.get(unquote(name) if "%" in name else name)
+        return served if served is not None and (served.stable.form or served.stable.fault is not None) else None
 
     def list_models(self) -> dict[str, dict[int, Version]]:
         """Return the versions that are routed to by model and number; the stable ones come first."""
@@ -112,7 +123,7 @@ class RoutingTable:
                 if routing == before.routing and not any(version.fault for version in before.versions):
                     return before
             try:
-                served = await asyncio.to_thread(self._prepare, routing)
+                served = await asyncio.get_running_loop().run_in_executor(self._loader.thread, self._prepare, routing)
             except ShipwayError as error:
                 raise pass_on(error) from error
             self._served[service] = served
@@ -144,5 +155,17 @@ def _check_routing(routing: Routing, service: str) -> None:
     for variant in (routing.stable, routing.candidate):
         if variant is not None and not _NAME.fullmatch(variant.online):
             raise refuse(422, f"an online store cannot be called {variant.online!r}", "name one that was filled")
+    _check_terms(routing.terms)
     if not 0.0 <= routing.weight <= 1.0:
         raise refuse(422, f"weight {routing.weight} is no share", "send one from 0 to 1")
+
+
+def _check_terms(terms: Terms) -> None:
+    if not 0.0 <= terms.log <= 1.0:
+        raise refuse(422, f"log {terms.log} is no share", "send one from 0 to 1")
+    if not 0 <= terms.wait_us <= LONGEST_WAIT_US:
+        said = f"a request cannot wait {terms.wait_us:,} us for others"
+        raise refuse(422, said, f"send at most {LONGEST_WAIT_US:,}, or 0")
+    for rule in terms.rules:
+        if rule.header != rule.header.lower() or not rule.header:
+            raise refuse(422, f"rule's header {rule.header!r} is not in lower case", "write it so")

@@ -1,6 +1,7 @@
 """The prediction process: from a folder of state to a server that answers, and back to a clean end."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -70,8 +71,10 @@ def serve(
     watch_stdin: bool = False,
     files: str = "",
     online: str = "",
+    unpickle: bool = False,
     bundles: Path | None = None,
     signers: Sequence[Path] = (),
+    providers: Sequence[str] = (),
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -85,15 +88,17 @@ def serve(
         watch_stdin: whether to stop when standard input ends, so as not to outlive a parent.
         files: where bundles are kept if not in the folder of state, such as `s3://bucket/prefix`.
         online: where online stores are kept if not there, such as `redis://host:6379/0`.
+        unpickle: whether models that are source and a pickle may be loaded, which runs code that is in them.
         bundles: a folder of exported bundles to serve as well.
         signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
             for.
+        providers: what runs ONNX models, in order of preference, such as `cuda` and `cpu`.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
             SW-201 or SW-502 for a folder of bundles that cannot be read, SW-514 for a public key that cannot be used,
             SW-602 if the folder of state cannot be written, SW-603 if another server serves it, SW-701 if a library is
-            not installed, SW-801 if an address is taken.
+            not installed, SW-703 if an execution provider is not there, SW-801 if an address is taken.
     """
     folder = state / FOLDER
     if not state.is_dir():
@@ -116,7 +121,17 @@ def serve(
             hint = "check that this user may write there"
             raise ShipwayError("SW-602", f"cannot write {folder} ({fault.strerror})", hint) from fault
         writer = LogWriter()
-        loader = Loader(state, writer, files=files, online=online, replay=replay, bundles=bundles, signers=signers)
+        loader = Loader(
+            state,
+            writer,
+            files=files,
+            online=online,
+            replay=replay,
+            bundles=bundles,
+            signers=signers,
+            unpickle=unpickle,
+            providers=providers,
+        )
         web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
 
 
@@ -143,10 +158,11 @@ async def _serve(
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
     table = RoutingTable(state / FOLDER, loader)
     counts, waits = Counts(), Waits(stopwatch.seconds)
-    batcher = Batcher(table.find, counts, waits)
+    statistics = Statistics(clock.now)
+    batcher = Batcher(table.find, counts, waits, statistics)
 
     repository = Repository(state, loader)
-    desk = Desk(table, repository, Statistics(clock.now))
+    desk = Desk(table, repository, statistics)
     lookup = Lookup(state)
     router = Router(
         table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
@@ -162,10 +178,14 @@ async def _serve(
     )
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)
+    # What is there by now stays: no collection need go through it again, which took callers' time.
+    gc.collect()
+    gc.freeze()
     http = web(
         admission.handle,
         most_bytes=settings.body_bytes,
         most_connections=settings.connections,
+        patience_s=settings.patience_s,
         door=admission,
     )
     bound = await http.listen(settings.host, settings.port, tls=guard.tls)

@@ -29,6 +29,7 @@ class Settings:
         timeout_ms: how long a caller waits that does not say so; 0 for ever.
         body_bytes: size of a request's body at most.
         connections: how many may be open.
+        patience_s: how long sending one request may take, and reading an answer.
         grace_s: how long the server says that it is not ready before it stops to listen.
     """
 
@@ -41,11 +42,12 @@ class Settings:
     private_key: Path | None = None
     clients: Path | None = None
     queue: int = 4_096
-    wait_ms: int = 50
+    wait_ms: int = 100
     per_model: int = 0
     timeout_ms: int = 0
     body_bytes: int = 8 << 20
     connections: int = 16_384
+    patience_s: float = 30.0
     grace_s: float = 0.0
 
     def find_socket(self, folder: Path) -> Path | None:

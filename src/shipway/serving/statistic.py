@@ -1,7 +1,7 @@
 """What each version did since it was loaded: requests, rows, and where their time went."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Final
@@ -17,8 +17,8 @@ class _Sum:
     count: int = 0
     ns: int = 0
 
-    def add(self, ns: int) -> None:
-        self.count += 1
+    def add(self, ns: int, count: int = 1) -> None:
+        self.count += count
         self.ns += ns
 
     @property
@@ -74,6 +74,36 @@ class Tally:
                 part.input.add(read - came)
                 part.infer.add(predicted - read)
                 part.output.add(written - predicted)
+
+    def add(self, came_ns: Sequence[int], rows: int, failed: int, predicted_ns: int, written_ns: int) -> None:
+        """Count requests that were predicted together.
+
+        Args:
+            came_ns: when each came.
+            rows: how many they had in all.
+            failed: how many of the rows failed; where some did, all requests count as not answered.
+            predicted_ns: when they had been predicted.
+            written_ns: when their answers had been written.
+        """
+        requests, waited = len(came_ns), written_ns * len(came_ns) - sum(came_ns)
+        read, written = predicted_ns * requests - sum(came_ns), (written_ns - predicted_ns) * requests
+        size = rows if rows <= _EXACT else 1 << (rows - 1).bit_length()
+        with self._turn:
+            self._last_us = self.now()
+            if failed:
+                self._fail.add(waited, requests)
+                return
+            self._success.add(waited, requests)
+            self._queue.count += requests
+            self._rows += rows
+            self._runs += 1
+            batch = self._sizes.get(size)
+            if batch is None:
+                batch = self._sizes[size] = _Batch()
+            for part, count in ((self._whole, requests), (batch, 1)):
+                part.infer.add(read, count)
+                part.input.count += count
+                part.output.add(written, count)
 
     def fail(self, came_ns: int) -> None:
         """Count a request that was not, and when it came."""

@@ -29,6 +29,11 @@ class Vectors:
         """Return how many rows there are."""
         return len(self.numbers)
 
+    def take(self, rows: Sequence[int]) -> "Vectors":
+        """Return some of the rows."""
+        texts = tuple([column[row] for row in rows] for column in self.texts)
+        return Vectors(self.numbers[list(rows)], texts, tuple(self.newest[row] for row in rows))
+
 
 @dataclass(frozen=True, slots=True)
 class Category:

@@ -13,15 +13,18 @@ from shipway.core.error import ShipwayError
 from shipway.core.online import Layout, Scalar
 from shipway.core.service import Routing, Variant
 from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
+from shipway.kit.canonical import digest_value
 from shipway.serving.current import CurrentReader
 from shipway.serving.log import PredictionLog
 from shipway.serving.model import LoadedBundle
 from shipway.serving.reader import FeatureReader
 from shipway.serving.refusal import pass_on, refuse
+from shipway.serving.template import Template, make_template
+from shipway.serving.usual import Usual, make_usual
 from shipway.serving.vector import Vectors, pack_vectors
 
 logger: Final = logging.getLogger(__name__)
-
+_NAN: Final = float("nan")
 _ASK_OTHER: Final = "look at the row's features; another version may answer it"
 
 Place = tuple[Vectors, int]
@@ -55,6 +58,10 @@ class Version:
         bundle: what predicts; None where it could not be loaded.
         feed: where its vectors come from; None where it could not be loaded, or answers by vector only.
         fault: why it could not be loaded, which is then what it says to every request.
+        form: what its inputs are, as a digest; vectors that were read for one version do for another of its form. Empty
+            for a model that does not say one probability for each row of a matrix, which has none of what follows.
+        usual: reads the usual requests that bring vectors.
+        template: writes the usual answers to them.
     """
 
     variant: Variant
@@ -62,6 +69,9 @@ class Version:
     bundle: LoadedBundle | None = None
     feed: Feed | None = None
     fault: ShipwayError | None = None
+    form: str = ""
+    usual: Usual | None = None
+    template: Template | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -91,19 +101,29 @@ class Served:
         return next((version.feed.layout for version in self.versions if version.feed is not None), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What a version said of one request.
+@dataclass(slots=True, eq=False)
+class Outcomes:
+    """What a version said of some rows.
 
     Attributes:
-        p: the probability; NaN where it failed.
-        error: why it failed.
-        latency_us: real time from the vectors to the probabilities of the whole batch.
+        p: the probabilities; NaN where it failed.
+        errors: why it failed, by place.
+        latency_us: real time from the vectors to the probabilities of the whole batch; 0 where there was no vector.
     """
 
-    p: float
-    error: ShipwayError | None
-    latency_us: int
+    p: list[float]
+    errors: dict[int, ShipwayError]
+    latency_us: list[int]
+
+
+def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
+    """Return a version that was loaded, ready to answer under a service's name."""
+    inputs = bundle.manifest.inputs
+    if not bundle.manifest.binary:
+        return Version(variant, model, bundle, feed)
+    form = digest_value([[column.name, column.kind, column.categories] for column in inputs])
+    template = make_template(service, variant.version, bundle.digest, PROBABILITY)
+    return Version(variant, model, bundle, feed, form=form, usual=make_usual(form, inputs), template=template)
 
 
 def read_places(
@@ -127,44 +147,99 @@ def read_places(
     return [(vectors, place) for place in range(len(rows))]
 
 
-def predict(version: Version, places: Sequence[Place | ShipwayError]) -> list[Outcome]:
+def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcomes:
     """Predict some rows; what fails for one of them leaves the others alone.
 
     Args:
         version: what predicts.
         places: the rows' vectors, or why there is none.
     """
-    outcomes = [Outcome(np.nan, place, 0) if isinstance(place, ShipwayError) else None for place in places]
     if version.bundle is None:
-        return [Outcome(np.nan, version.fault, 0) for _ in places]
+        assert version.fault is not None
+        return fail_rows(len(places), version.fault)
+    errors: dict[int, ShipwayError] = {}
     groups: dict[int, tuple[Vectors, list[int], list[int]]] = {}
     for at, place in enumerate(places):
-        if not isinstance(place, ShipwayError):
-            vectors, row = place
-            _, ats, rows = groups.setdefault(id(vectors), (vectors, [], []))
-            ats.append(at)
-            rows.append(row)
-    for vectors, ats, rows in groups.values():
-        for at, outcome in zip(ats, _predict_rows(version, version.bundle, vectors, rows), strict=True):
-            outcomes[at] = outcome
-    return [outcome for outcome in outcomes if outcome is not None]
+        if isinstance(place, ShipwayError):
+            errors[at] = place
+            continue
+        vectors, row = place
+        _, rows, ats = groups.setdefault(id(vectors), (vectors, [], []))
+        rows.append(row)
+        ats.append(at)
+    if not groups:
+        return Outcomes([_NAN] * len(places), errors, [0] * len(places))
+    order = [at for _, _, ats in groups.values() for at in ats]
+    assert version.bundle.encoder is not None, "vectors are read for a bundle with features"
+    encode = version.bundle.encoder.encode
+    try:
+        parts = [encode(vectors, rows) for vectors, rows, _ in groups.values()]
+        found = _run(version, version.bundle, parts[0] if len(parts) == 1 else np.concatenate(parts))
+    except Exception as error:
+        logger.exception("vectors for %s@%d cannot be encoded", version.model, version.variant.version)
+        said = _explain(error, f"{version.model}@{version.variant.version}")
+        return Outcomes([_NAN] * len(places), errors | dict.fromkeys(order, said), [0] * len(places))
+    if len(order) == len(places) and len(groups) == 1:
+        return found
+    # What was predicted stands vectors by vectors.
+    spread = Outcomes([_NAN] * len(places), errors, [0] * len(places))
+    for row, at in enumerate(order):
+        spread.p[at], spread.latency_us[at] = found.p[row], found.latency_us[row]
+        if row in found.errors:
+            spread.errors[at] = found.errors[row]
+    return spread
 
 
-def _predict_rows(version: Version, bundle: LoadedBundle, vectors: Vectors, rows: list[int]) -> list[Outcome]:
-    assert bundle.encoder is not None, "vectors are read for a bundle with features"
+def predict_matrix(version: Version, x: NDArray[np.float64]) -> Outcomes:
+    """Predict vectors that callers sent; any thread may. What fails for one of them leaves the others alone.
+
+    Args:
+        version: what predicts.
+        x: what its model reads, shape (rows, inputs).
+    """
+    if version.bundle is None:
+        assert version.fault is not None
+        return fail_rows(len(x), version.fault)
+    return _run(version, version.bundle, x)
+
+
+def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
+    """Return what was said of some rows and of others after them."""
+    if len(parts) == 1:
+        return parts[0]
+    joined = Outcomes([], {}, [])
+    for part in parts:
+        rows = len(joined.p)
+        if part.errors:
+            joined.errors |= {rows + place: error for place, error in part.errors.items()}
+        joined.p += part.p
+        joined.latency_us += part.latency_us
+    return joined
+
+
+def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64], *, told: bool = False) -> Outcomes:
+    """Predict rows together, and each by itself where that fails, of which the server's log is told once."""
+    if not len(x):
+        return Outcomes([], {}, [])
     start = perf_counter_ns()
     try:
-        found: list[float] = bundle.predictor.predict(bundle.encoder.encode(vectors, rows)).tolist()
+        found: list[float] = bundle.predictor.predict(x).tolist()
     except Exception as error:
-        if len(rows) > 1:
-            return [_predict_rows(version, bundle, vectors, [row])[0] for row in rows]
-        logger.exception("%s@%d failed", version.model, version.variant.version)
-        return [Outcome(np.nan, _explain(error, f"{version.model}@{version.variant.version}"), _since(start))]
+        if not told:
+            logger.exception("%s@%d failed", version.model, version.variant.version)
+        if len(x) > 1:
+            return join_outcomes([_run(version, bundle, x[row : row + 1], told=True) for row in range(len(x))])
+        return Outcomes([_NAN], {0: _explain(error, f"{version.model}@{version.variant.version}")}, [_since(start)])
     latency_us = _since(start)
-    return [
-        Outcome(p, None, latency_us) if 0.0 <= p <= 1.0 else Outcome(np.nan, _deny(version, p), latency_us)
-        for p in found
-    ]
+    errors = {place: _deny(version, p) for place, p in enumerate(found) if not 0.0 <= p <= 1.0}
+    for place in errors:
+        found[place] = _NAN
+    return Outcomes(found, errors, [latency_us] * len(found))
+
+
+def fail_rows(rows: int, error: ShipwayError) -> Outcomes:
+    """Return what is said of rows that cannot be predicted."""
+    return Outcomes([_NAN] * rows, dict.fromkeys(range(rows), error), [0] * rows)
 
 
 def predict_vectors(version: Version, x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories
 
@@ -146,6 +147,21 @@ def encode_frame(frame: pl.DataFrame, inputs: Sequence[InputColumn]) -> NDArray[
             raise ShipwayError("SW-203", f"column {column.name!r} is {series.dtype}, not a {column.kind}", hint)
         x[:, at] = _encode_text(series, column.categories) if column.kind == "category" else _encode_number(series)
     return np.ascontiguousarray(x)
+
+
+def refer_inputs(inputs: Sequence[InputColumn], x: NDArray[np.float64]) -> tuple[ColumnReference, ...]:
+    """Count what each column holds, as the reference that drift is measured against.
+
+    Args:
+        inputs: the columns, as `prepare_frame` describes them.
+        x: what was learned from, shape (rows, inputs).
+    """
+    return tuple(
+        refer_number(column.name, x[:, at])
+        if column.kind == "number"
+        else refer_category(column.name, x[:, at], column.categories)
+        for at, column in enumerate(inputs)
+    )
 
 
 def _encode_text(series: pl.Series, categories: Sequence[str]) -> NDArray[np.float64]:

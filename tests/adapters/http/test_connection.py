@@ -66,6 +66,13 @@ def test_pipelined_requests_are_answered_in_order(echo):
     assert [headers.get("connection") for _, headers, _ in found[:-1]] == [None] * 49
 
 
+def test_many_requests_at_once_are_no_large_one(echo):
+    """What came together is larger than a head may be, and no head in it is."""
+    requests = [GET % str(number).encode() for number in range(500)]
+    found = answers(echo.speak(b"".join(requests)[:-10], requests[-1][-10:]))
+    assert [status for status, _, _ in found] == [200] * 500
+
+
 def test_answers_wait_for_those_before_them(own_echo):
     with own_echo.connect() as connection:
         for name in (b"a", b"b", b"c"):

@@ -1,5 +1,6 @@
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
@@ -78,3 +79,37 @@ def test_numbers_beyond_single_precision_are_infinite():
     predictor = OnnxRuntime().load(make_graph())
     huge = predictor.predict(np.asarray([[1e300, 0.0, -1e300]]))
     assert huge[0] == pytest.approx(predict(np.asarray([[3.0, 0.0, -3.0]]))[0], abs=1e-6)
+
+
+def test_the_providers_that_are_named_run_the_graph():
+    x, _ = make_rows(3)
+    usual = OnnxRuntime().load(make_graph()).predict(x)
+    assert np.array_equal(OnnxRuntime(providers=("cpu", "cpu")).load(make_graph()).predict(x), usual)
+
+
+@pytest.mark.parametrize(("name", "near"), [("cdua", None), ("cqu", "cpu"), ("CPUExecutionProvider", None)])
+def test_a_provider_that_is_not_there_is_refused_with_those_that_are(name, near):
+    with pytest.raises(ShipwayError) as refused:
+        OnnxRuntime(providers=(name, "cpu"))
+    assert refused.value.code == "SW-703"
+    assert f"no execution provider {name!r}, and has " in refused.value.fact
+    assert "cpu" in refused.value.fact
+    assert near is None or f"did you mean {near!r}?" in refused.value.hint
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="this machine's ONNX Runtime has CUDA"
+)
+def test_a_gpu_that_is_not_there_is_no_silent_cpu():
+    with pytest.raises(ShipwayError, match="SW-703"):
+        OnnxRuntime(providers=("cuda", "cpu"))
+
+
+@pytest.mark.skipif(
+    "CUDAExecutionProvider" not in onnxruntime.get_available_providers(),
+    reason="needs a GPU and onnxruntime-gpu, and this machine's ONNX Runtime has no CUDA",
+)
+def test_a_gpu_predicts_what_the_cpu_does():
+    x, _ = make_rows(3, 5_000)
+    found = OnnxRuntime(providers=("cuda", "cpu")).load(make_graph()).predict(x)
+    assert np.allclose(found, OnnxRuntime().load(make_graph()).predict(x), atol=1e-4)

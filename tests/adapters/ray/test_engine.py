@@ -6,6 +6,7 @@ from importlib import import_module
 import polars as pl
 import pytest
 
+from shipway.app.score import score
 from shipway.core import window as w
 from shipway.core.feature import Entity, FeatureView, Source
 from shipway.data.frame import build_frame
@@ -71,3 +72,11 @@ def test_a_frame_on_ray_is_that_of_this_process(started):
     )
     plan, tables = plan_views(trips, trips.asked, views, {"trips": trips}), {"trips": rows}
     assert build_frame_in_parts(plan, tables, RayEngine(2), pieces=3).equals(build_frame(plan, tables))
+
+
+def test_a_table_that_is_scored_on_ray_is_that_of_this_process(started, shop, tmp_path):
+    score(shop.project, "returned", "orders", to=tmp_path / "here.parquet")
+    with (shop.root / "shipway.toml").open("a") as toml:
+        toml.write('\n[compute]\nengine = "ray"\n')
+    score(shop.project, "returned", "orders", to=tmp_path / "ray.parquet", force=True)
+    assert pl.read_parquet(tmp_path / "ray.parquet").equals(pl.read_parquet(tmp_path / "here.parquet"))

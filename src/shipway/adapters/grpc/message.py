@@ -130,6 +130,11 @@ class Messages:
             name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in table
         }
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return what the messages are called."""
+        return tuple(self._classes)
+
     def __getitem__(self, name: str) -> Any:
         """Return a message's class."""
         return self._classes[name]

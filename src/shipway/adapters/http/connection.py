@@ -78,6 +78,7 @@ class Connection(asyncio.Protocol):
         self._reading = False
         self._in_head = False
         self._seen_bytes = 0
+        self._begun = 0
         self._since = state.now
         self._refused: tuple[int, str, str] | None = None
         self._deaf = False
@@ -116,9 +117,10 @@ class Connection(asyncio.Protocol):
         ):
             self._pass_over(data)
             return
+        self._begun = int(self._reading)
         self._feed(data)
         if self._refused is None and self._reading:
-            self._seen_bytes += len(data)
+            self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data)
             self._check_size()
         ready, self._ready = self._ready, []
         self._calls.extend(ready)
@@ -154,6 +156,7 @@ class Connection(asyncio.Protocol):
         """Begin a request."""
         self._reading = self._in_head = True
         self._seen_bytes = 0
+        self._begun += 1
         self._since = self._state.now
         self._forget()
 
@@ -306,6 +309,15 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         return b"".join((*head, b"\r\n"))
 
+    def _measure_last(self, data: bytes) -> int:
+        """Return how much of a piece belongs to the last of several requests in it; rather less than too much.
+
+        Its head, if it is not whole, begins after the blank line before the last whole request's body, and that body.
+        """
+        if not self._in_head or not self._ready:
+            return 0
+        return max(len(data) - data.rfind(b"\r\n\r\n") - 4 - len(self._ready[-1].body), 0)
+
     def _check_size(self) -> None:
         limits = self._state.limits
         if self._in_head and self._seen_bytes > limits.head_bytes:
@@ -384,4 +396,5 @@ def _describe(error: Exception) -> str:
 
 
 def _write_refusal(code: str, fact: str, hint: str) -> bytes:
-    return msgspec.json.encode({"code": code, "fact": fact, "hint": hint})
+    # As the routes write theirs; `error` is where clients of the Open Inference Protocol look.
+    return msgspec.json.encode({"code": code, "fact": fact, "hint": hint, "error": f"{code} {fact}"})

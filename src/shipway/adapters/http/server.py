@@ -43,6 +43,7 @@ class AsyncioHttp:
         limits: Limits | None = None,
         most_bytes: int | None = None,
         most_connections: int | None = None,
+        patience_s: float | None = None,
         door: Door | None = None,
     ) -> None:
         """Keep what answers; nothing listens yet.
@@ -52,6 +53,7 @@ class AsyncioHttp:
             limits: sizes and times that a client has to keep to.
             most_bytes: size of a request's body, in place of that in the limits.
             most_connections: how many connections may be open, in place of that in the limits.
+            patience_s: how long a request or an answer may take, in place of that in the limits.
             door: whether the server can take more; it always can without one.
         """
         limits = limits or Limits()
@@ -59,6 +61,8 @@ class AsyncioHttp:
             limits = replace(limits, body_bytes=most_bytes)
         if most_connections is not None:
             limits = replace(limits, connections=most_connections)
+        if patience_s is not None:
+            limits = replace(limits, request_s=patience_s)
         self._state = State(handle, limits, OpenDoor() if door is None else door)
         self._servers: list[asyncio.Server] = []
         self._ticking: asyncio.Task[None] | None = None

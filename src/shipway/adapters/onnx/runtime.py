@@ -1,14 +1,17 @@
 """ONNX Runtime as the engine for portable models."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, read_matrix
+from shipway.kit.suggestion import nearest
 
 # The library has no types for what its binary part defines.
 _onnxruntime: Final[Any] = onnxruntime
@@ -23,6 +26,7 @@ _UNREADABLE: Final[tuple[type[Exception], ...]] = (
     _fault.Fail,
 )
 _ONLY_ERRORS: Final = 3
+_SUFFIX: Final = "ExecutionProvider"
 _TYPES: Final = {
     "tensor(bool)": "BOOL", "tensor(uint8)": "UINT8", "tensor(uint16)": "UINT16", "tensor(uint32)": "UINT32",
     "tensor(uint64)": "UINT64", "tensor(int8)": "INT8", "tensor(int16)": "INT16", "tensor(int32)": "INT32",
@@ -106,13 +110,23 @@ class OnnxPredictor:
 
 
 class OnnxRuntime:
-    """ONNX Runtime on the CPU; it answers the port `Runtime`."""
+    """ONNX Runtime, on the CPU unless other execution providers are named; it answers the port `Runtime`."""
 
     name = "onnx"
 
-    def __init__(self, *, threads: int = 1) -> None:
-        """Keep the number of threads one prediction may use; a batch of a few rows gains nothing from more than one."""
+    def __init__(self, *, threads: int = 1, providers: Sequence[str] = ()) -> None:
+        """Decide what runs graphs.
+
+        Args:
+            threads: how many threads one prediction may use; a batch of a few rows gains nothing from more than one.
+            providers: execution providers in order of preference, such as `cuda` and `cpu`: what one of them cannot
+                compute goes to the next. The CPU alone where none is named.
+
+        Raises:
+            ShipwayError: SW-703 for one that the installed ONNX Runtime does not have.
+        """
         self._threads = threads
+        self._providers = find_providers(providers or ("cpu",))
 
     def load(self, data: bytes) -> OnnxPredictor:
         """Return a predictor for a graph of tensors.
@@ -120,6 +134,12 @@ class OnnxRuntime:
         Raises:
             ShipwayError: SW-502 if the bytes are not such a graph.
         """
+        try:
+            external = find_external(data)
+        except ValueError as error:
+            raise _unreadable(str(error)) from error
+        if external is not None:
+            raise _unreadable(f"the values of its tensor {external!r} are in another file, which is never read")
         options = _onnxruntime.SessionOptions()
         options.intra_op_num_threads = self._threads
         options.inter_op_num_threads = 1
@@ -127,10 +147,38 @@ class OnnxRuntime:
         # A waiting thread that spins takes the core from the others of a shared machine.
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            session = _onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            session = _onnxruntime.InferenceSession(data, options, providers=self._providers)
         except _UNREADABLE as error:
             raise _unreadable(str(error)) from error
+        # A provider whose own libraries do not load is left out with a line in the log, and all runs on the next one.
+        for provider in self._providers:
+            if provider not in session.get_providers():
+                name = provider.removesuffix(_SUFFIX).lower()
+                fact = f"execution provider {name!r} is part of the installed onnxruntime and cannot be started here"
+                raise ShipwayError("SW-703", fact, "look at its driver and libraries, or take it out of the list")
         return OnnxPredictor(session)
+
+
+def find_providers(names: Sequence[str]) -> list[str]:
+    """Return execution providers as ONNX Runtime calls them.
+
+    Args:
+        names: as people write them: its own names without "ExecutionProvider", in small letters.
+
+    Raises:
+        ShipwayError: SW-703 for one that is not there, with those that are.
+    """
+    known = {each.removesuffix(_SUFFIX).lower(): each for each in _onnxruntime.get_available_providers()}
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            hint = "" if near is None else f"did you mean {near!r}? "
+            raise ShipwayError(
+                "SW-703",
+                f"the installed onnxruntime has no execution provider {name!r}, and has {', '.join(sorted(known))}",
+                f"{hint}A distribution such as onnxruntime-gpu brings others, in place of onnxruntime",
+            )
+    return [known[name] for name in dict.fromkeys(names)]
 
 
 def _datatype(declared: Any) -> str:

@@ -57,7 +57,7 @@ def find_uses(state: State) -> list[Use]:
                 key = version.model, version.number
                 found.setdefault(key, Use(version, f"{verb} service {service.name}"))
     for versions in state.models.values():
-        registered = [version for version in versions if version.bundle is not None]
+        registered = [version for version in versions if version.bundle is not None and not version.imported]
         if registered:
             newest = registered[-1]
             found.setdefault((newest.model, newest.number), Use(newest, "is the newest that may be released"))

@@ -134,6 +134,7 @@ def _serve(workspace: Workspace) -> list[str]:
         "--watch-stdin",
         *(("--files", files) if files else ()),
         *(("--online", online) if online else ()),
+        *(("--unpickle",) if config.security.unpickle else ()),
         *(word for key in workspace.project.signers for word in ("--signer", str(key))),
     ]
 

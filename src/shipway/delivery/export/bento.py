@@ -7,6 +7,7 @@ from typing import Any, Final
 from shipway.core.bundle import PORTABLE
 from shipway.core.error import ShipwayError
 from shipway.delivery.export.parcel import Parcel
+from shipway.delivery.lock import read_lock
 from shipway.kit.yaml import write_yaml
 
 BENTOML: Final = "1.4.0"
@@ -92,10 +93,10 @@ def write_bento(parcel: Parcel) -> dict[str, bytes]:
         "version": manifest.version,
         "portable": PORTABLE,
     }
-    lock = parcel.contents["lock.txt"].decode().splitlines()
-    pinned = {line.partition("==")[0]: line for line in lock if "==" in line}
+    lock = parcel.contents["lock.txt"].decode()
+    pinned = {name: f"{name}=={version}" for name, version in read_lock(lock).items()}
     needed = "".join(f"{line}\n" for line in [f"bentoml>={BENTOML}", *(pinned.get(name, name) for name in _NEEDED)])
-    python = ".".join(lock[0].removeprefix("# Python ").split(".")[:2])
+    python = ".".join(lock.splitlines()[0].removeprefix("# Python ").split(".")[:2])
     home = f"models/{manifest.model}/{manifest.version}"
     return {
         "bento.yaml": write_yaml(_describe(parcel, needed, python)),

@@ -6,6 +6,7 @@ from typing import Final
 
 from shipway.core.error import ShipwayError
 from shipway.delivery.export.parcel import Parcel
+from shipway.delivery.lock import read_lock
 
 BASE: Final = "python:3.11-slim"
 """The image that the server's is built from, unless the build names another one, such as one pinned by digest."""
@@ -74,11 +75,10 @@ def pin_requirements(parcel: Parcel, needed: Sequence[str], shipway: str) -> str
     Raises:
         ShipwayError: SW-501 if the bundle's lock has no version of one that is needed.
     """
-    lines = parcel.contents[_LOCK].decode().splitlines()
-    pinned = {line.partition("==")[0]: line for line in lines if "==" in line}
+    pinned = read_lock(parcel.contents[_LOCK].decode())
     missing = [name for name in needed if name not in pinned]
     if missing:
         fact = f"the environment {parcel.name} was made in lacked {missing[0]}, which a server needs"
         raise ShipwayError("SW-501", fact, "install shipway[serve] where bundles are made, and run again with --force")
-    served = [f"shipway=={shipway}", *(pinned[name] for name in sorted(needed))]
+    served = [f"shipway=={shipway}", *(f"{name}=={pinned[name]}" for name in sorted(needed))]
     return "".join(f"{line}\n" for line in served)

@@ -10,6 +10,7 @@ import msgspec
 from shipway.core.bundle import GOLDEN, PORTABLE, Golden, InputColumn, Manifest, OutputColumn
 from shipway.core.tensor import DATATYPES, MATRIX
 from shipway.delivery.export.parcel import Parcel
+from shipway.delivery.lock import read_lock
 from shipway.kit.canonical import canonical_json
 from shipway.kit.yaml import write_yaml
 
@@ -36,9 +37,9 @@ def write_mlflow(parcel: Parcel, single: Callable[[bytes], bytes]) -> dict[str, 
     """
     manifest, graph = parcel.manifest, parcel.portable("MLflow")
     golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
-    lock = parcel.contents["lock.txt"].decode().splitlines()
-    python = lock[0].removeprefix("# Python ")
-    pinned = {line.partition("==")[0]: line for line in lock if "==" in line}
+    lock = parcel.contents["lock.txt"].decode()
+    python = lock.splitlines()[0].removeprefix("# Python ")
+    pinned = {name: f"{name}=={version}" for name, version in read_lock(lock).items()}
     needed = [f"mlflow>={MLFLOW}", *(pinned.get(name, name) for name in _NEEDED)]
     example, kind = _write_example(manifest, golden)
     document = {

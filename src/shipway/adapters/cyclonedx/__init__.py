@@ -1,0 +1,1 @@
+"""CycloneDX: the bill of materials that a bundle carries."""

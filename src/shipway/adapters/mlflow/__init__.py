@@ -1,0 +1,1 @@
+"""MLflow's models on disk, read without MLflow."""

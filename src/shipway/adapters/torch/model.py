@@ -1,0 +1,169 @@
+"""PyTorch's modules, kept as ONNX graphs.
+
+Every form that PyTorch 2.13 writes asks for trust when it is read: `torch.save` is a pickle, `torch.export.save` an
+archive whose own configuration says what of it is one, TorchScript is deprecated and gives other bytes each time. So
+the native form is the portable one, as with scikit-learn: the graph, which `dump` compares with the module and refuses
+if they disagree. The exporter used is the one that needs no library beyond PyTorch.
+"""
+
+import copy
+import io
+import warnings
+from typing import Any, Final, cast
+
+import numpy as np
+import onnx
+import torch as library
+from numpy.typing import NDArray
+
+from shipway.adapters.onnx.graph import INPUT, cut_graph
+from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
+from shipway.core.error import ShipwayError
+
+# The library's own types are partial.
+_torch: Final[Any] = library
+_onnx: Final[Any] = onnx
+_OPSET: Final = 18
+_PROBES: Final = 2_000
+_TOLERANCE: Final = 1e-4
+
+
+class TorchFormat:
+    """PyTorch modules of a matrix; it answers the port `ModelFormat`, predicting alike in single precision.
+
+    A module takes float32 of shape (rows, columns), with NaN where a value is missing, and gives a probability for each
+    row, of shape (rows,) or (rows, 1). How many columns it reads is its `n_features_in_`, or the first layer's.
+    """
+
+    name = "torch"
+    ending = "torch.onnx"
+
+    def __init__(self, *, threads: int = 1) -> None:
+        """Keep the number of threads a prediction may use."""
+        self._runtime = OnnxRuntime(threads=threads)
+
+    def accepts(self, estimator: object) -> bool:
+        """Tell whether an estimator is a module."""
+        return isinstance(estimator, library.nn.Module)
+
+    def dump(self, estimator: object) -> bytes:
+        """Return the module as an ONNX graph that was seen to predict what it predicts.
+
+        Raises:
+            ShipwayError: SW-501 if it was never run, gives anything but one probability for each row, does not convert,
+                or predicts something else once converted.
+        """
+        module, columns = _check_module(estimator)
+        probes = _make_probes(columns)
+        expected = _predict(module, probes)
+        data = _convert(module, columns)
+        found = self._runtime.load(data).predict(probes.astype(np.float64))
+        off = int(np.sum(~(np.abs(found - expected) <= _TOLERANCE)))
+        if off:
+            raise _refused(
+                f"predicts something else as ONNX on {off:,} of {len(probes):,} made-up rows",
+                "keep what it does to a row in tensors: a branch in Python is fixed when it is converted",
+            )
+        return data
+
+    def load(self, data: bytes) -> OnnxPredictor:
+        """Return a predictor from the graph; SW-502 if the bytes are not one."""
+        return self._runtime.load(data)
+
+    def to_onnx(self, data: bytes, columns: int) -> bytes:
+        """Return the graph, which is ONNX already.
+
+        Raises:
+            ShipwayError: SW-501 if it reads another number of columns, SW-502 if the bytes are not a graph.
+        """
+        reads = self.load(data).columns
+        if reads != columns:
+            raise _refused(f"reads {reads} columns, not {columns}", "train it on every column of frame.x")
+        return data
+
+
+def _check_module(estimator: object) -> tuple[Any, int]:
+    if not isinstance(estimator, library.nn.Module):
+        raise _refused(f"is a {type(estimator).__name__}", "return a torch.nn.Module")
+    module: Any = cast("Any", copy.deepcopy(estimator)).eval().to(device="cpu", dtype=_torch.float32)
+    if any(_torch.nn.parameter.is_lazy(each) for each in (*module.parameters(), *module.buffers())):
+        raise _refused("has layers that never saw a row", "return it after it was trained")
+    layers = (getattr(layer, "in_features", getattr(layer, "num_features", None)) for layer in module.modules())
+    columns = getattr(module, "n_features_in_", next((count for count in layers if count), None))
+    if columns is None:
+        raise _refused("does not say how many columns it reads", "set self.n_features_in_ = frame.x.shape[1]")
+    return module, int(columns)
+
+
+def _predict(module: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    try:
+        with _torch.no_grad():
+            found: Any = module(_torch.from_numpy(rows)).numpy()
+    # A module fails in every way there is.
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        fact = f"fails on {rows.shape[1]} columns ({said})"
+        raise _refused(
+            fact, "let forward take float32 of shape (rows, columns), NaN where a value is missing"
+        ) from error
+    p = np.asarray(found, dtype=np.float64)
+    if p.shape not in ((len(rows),), (len(rows), 1)):
+        hint = "let forward end in a sigmoid of one number for each row"
+        raise _refused(f"gives shape {p.shape} for {len(rows)} rows", hint)
+    if not ((p >= 0.0) & (p <= 1.0)).all():
+        hint = "let it fill what is missing, such as with torch.nan_to_num, and end in a sigmoid"
+        raise _refused("gives what is no probability for made-up rows, some values of which are missing", hint)
+    return p.reshape(-1)
+
+
+def _give_both(module: Any) -> Any:
+    """Return a module that gives the probabilities of both outcomes, as every portable model does."""
+
+    class Both(library.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.module = module
+
+        def forward(self, x: Any) -> Any:
+            p = self.module(x).reshape(-1, 1)
+            return _torch.cat([1 - p, p], dim=1)
+
+    return Both().eval()
+
+
+def _convert(module: Any, columns: int) -> bytes:
+    written = io.BytesIO()
+    rows = {0: "rows"}
+    try:
+        with warnings.catch_warnings():
+            # It says that it is not the newest exporter; that one needs a library more.
+            warnings.simplefilter("ignore")
+            _torch.onnx.export(
+                _give_both(module),
+                (_torch.zeros(2, columns),),
+                written,
+                input_names=[INPUT],
+                output_names=["both"],
+                dynamic_axes={INPUT: rows, "both": rows},
+                opset_version=_OPSET,
+                dynamo=False,
+            )
+        return cut_graph(_onnx.load_from_string(written.getvalue()), "both")
+    # The exporter fails in every way there is.
+    except Exception as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        fact = f"does not convert to ONNX ({said})"
+        raise _refused(fact, "use operators that ONNX has, and no branches in Python") from error
+
+
+def _make_probes(columns: int) -> NDArray[np.float32]:
+    """Return rows of small and of wide numbers, a tenth of the values missing."""
+    random = np.random.default_rng(20)
+    shape = (_PROBES, columns)
+    wide = random.normal(size=shape) * 10.0 ** random.integers(-2, 5, size=shape)
+    wide[random.random(shape) < 0.1] = np.nan
+    return wide.astype(np.float32)
+
+
+def _refused(fact: str, hint: str) -> ShipwayError:
+    return ShipwayError("SW-501", f"the PyTorch module {fact}", hint)

@@ -1,0 +1,1 @@
+"""XGBoost: its binary models as JSON, and as ONNX trees."""

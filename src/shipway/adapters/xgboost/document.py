@@ -1,0 +1,182 @@
+"""XGBoost's model document: read whole and checked before the library sees it.
+
+The library trusts what it loads: of no bytes at all it ends the process, and a child that does not exist is read from
+memory that is not the model's (XGBoost 3.2). So every reference inside of a tree is followed here first. The fields are
+those of `doc/model.schema` in its source.
+"""
+
+from typing import Final
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+
+BINARY: Final = "binary:logistic"
+_NONE: Final = 2**31 - 1
+"""What stands for the parent of a root."""
+
+
+class TreeParam(msgspec.Struct):
+    """How large a tree says it is; its numbers are written as texts."""
+
+    num_nodes: str
+    num_feature: str
+    size_leaf_vector: str
+
+
+class Tree(msgspec.Struct):
+    """One tree as columns over its nodes; a child of -1 is none."""
+
+    left_children: list[int]
+    right_children: list[int]
+    parents: list[int]
+    split_indices: list[int]
+    split_conditions: list[float]
+    split_type: list[int]
+    default_left: list[int]
+    base_weights: list[float]
+    loss_changes: list[float]
+    sum_hessian: list[float]
+    categories: list[int]
+    categories_nodes: list[int]
+    categories_segments: list[int]
+    categories_sizes: list[int]
+    tree_param: TreeParam
+
+
+class TreesParam(msgspec.Struct):
+    """How many trees there are."""
+
+    num_trees: str
+    num_parallel_tree: str
+
+
+class Trees(msgspec.Struct):
+    """The trees, the class each votes for, and where each round begins."""
+
+    trees: list[Tree]
+    tree_info: list[int]
+    iteration_indptr: list[int]
+    gbtree_model_param: TreesParam
+
+
+class Booster(msgspec.Struct):
+    """What was learned; `model` is there for plain trees alone."""
+
+    name: str
+    model: Trees | None = None
+
+
+class Objective(msgspec.Struct):
+    """What was learned for."""
+
+    name: str
+
+
+class LearnerParam(msgspec.Struct):
+    """What the trees read and give."""
+
+    base_score: str
+    num_class: str
+    num_feature: str
+    num_target: str
+
+
+class Learner(msgspec.Struct):
+    """The model without the library's version."""
+
+    gradient_booster: Booster
+    learner_model_param: LearnerParam
+    objective: Objective
+
+
+class Document(msgspec.Struct):
+    """The whole document."""
+
+    learner: Learner
+    version: list[int]
+
+    @property
+    def columns(self) -> int:
+        """Return how many columns the model reads."""
+        return int(self.learner.learner_model_param.num_feature)
+
+    @property
+    def trees(self) -> list[Tree]:
+        """Return its trees; none where it has something else."""
+        model = self.learner.gradient_booster.model
+        return [] if model is None else model.trees
+
+
+_DECODER: Final = msgspec.json.Decoder(Document)
+
+
+def read_document(data: bytes) -> Document:
+    """Return a binary model of trees from its JSON.
+
+    Raises:
+        ShipwayError: SW-502 if the bytes are not one, or one of its trees refers to what is not there.
+    """
+    try:
+        document = _DECODER.decode(data)
+        _check(document)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
+        hint = "fetch the bundle again, or make it again with --force"
+        raise ShipwayError("SW-502", f"these bytes are not an XGBoost model ({error})", hint) from error
+    return document
+
+
+def _check(document: Document) -> None:
+    learner = document.learner
+    model = learner.gradient_booster.model
+    if learner.gradient_booster.name != "gbtree" or model is None or learner.objective.name != BINARY:
+        raise ValueError(f"it is a {learner.gradient_booster.name} for {learner.objective.name}")
+    param = learner.learner_model_param
+    if int(param.num_class) != 0 or int(param.num_target) != 1 or not 0 < document.columns < 2**31:
+        raise ValueError("it gives more than one number")
+    base = msgspec.json.decode(param.base_score, type=list[float])
+    if len(base) != 1 or not 0.0 < base[0] < 1.0:
+        raise ValueError(f"it starts from {param.base_score}")
+    count = len(model.trees)
+    rounds = model.iteration_indptr
+    if int(model.gbtree_model_param.num_trees) != count or model.tree_info != [0] * count:
+        raise ValueError("its number of trees is not what it says")
+    if not rounds or rounds[0] != 0 or rounds[-1] != count or sorted(rounds) != rounds:
+        raise ValueError("its rounds are not over its trees")
+    for tree in model.trees:
+        _check_tree(tree, document.columns)
+
+
+def _check_tree(tree: Tree, columns: int) -> None:
+    count = len(tree.left_children)
+    each = (
+        tree.right_children, tree.parents, tree.split_indices, tree.split_conditions, tree.split_type,
+        tree.default_left, tree.base_weights, tree.loss_changes, tree.sum_hessian,
+    )  # fmt: skip
+    if count == 0 or any(len(column) != count for column in each) or int(tree.tree_param.num_nodes) != count:
+        raise ValueError("a tree has columns of different lengths")
+    if int(tree.tree_param.num_feature) != columns or int(tree.tree_param.size_leaf_vector) > 1:
+        raise ValueError("a tree reads other columns than the model")
+    for node, (left, right) in enumerate(zip(tree.left_children, tree.right_children, strict=True)):
+        # Children follow their parent, so that there is no way round in a circle.
+        if (left, right) != (-1, -1) and not (node < left < count and node < right < count):
+            raise ValueError(f"node {node} of a tree has children {left} and {right} of {count}")
+        if not 0 <= tree.split_indices[node] < columns or tree.split_type[node] not in (0, 1):
+            raise ValueError(f"node {node} of a tree reads column {tree.split_indices[node]} of {columns}")
+        if not (tree.parents[node] == _NONE or -1 <= tree.parents[node] < count):
+            raise ValueError(f"node {node} of a tree has parent {tree.parents[node]}")
+    _check_categories(tree)
+
+
+def _check_categories(tree: Tree) -> None:
+    starts, sizes = tree.categories_segments, tree.categories_sizes
+    split = [node for node, kind in enumerate(tree.split_type) if kind == 1]
+    if tree.categories_nodes != split or len(starts) != len(split) or len(sizes) != len(split):
+        raise ValueError("a tree has categories for nodes that do not read any")
+    end = 0
+    for start, size in zip(starts, sizes, strict=True):
+        if start != end or size < 0:
+            raise ValueError("the categories of a tree overlap")
+        end = start + size
+    if end != len(tree.categories) or any(not 0 <= code < 2**24 for code in tree.categories):
+        raise ValueError("the categories of a tree are not what its nodes say")

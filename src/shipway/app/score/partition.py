@@ -1,0 +1,263 @@
+"""Partitions: so many rows of what is scored, each a task of its own whose result is a file of the table.
+
+A partition depends on the rows, the bundle and the tables that features are read from, all by digest, and on nothing
+else. So what was scored before a process died is found, and is the same whoever scored it.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.app.asking import cast_keys
+from shipway.app.score.question import Question, name_columns
+from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.error import ShipwayError
+from shipway.core.score import BUNDLE, ERROR, ROW, VERSION
+from shipway.core.table import Snapshot
+from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY
+from shipway.data.batch import PIECE_ROWS, Parts
+from shipway.data.frame import build_frame
+from shipway.data.plan import AT
+from shipway.data.room import Room, Stock, build_within
+from shipway.data.spine import ASKED
+from shipway.infra.table import TableFiles, encode_rows
+from shipway.kit.suggestion import nearest
+from shipway.ports.blobs import open_blobs
+from shipway.ports.model import open_runtime
+from shipway.training.frame import encode_frame
+
+THREADS: Final = 1
+"""Threads of one prediction. It is what the server has: more of them add up the trees of a forest in another order, and
+an answer may differ in its last bit. Partitions are what work is shared by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A partition: the rows from one place to before another; `rows` holds them where who scores cannot read them."""
+
+    start: int
+    stop: int
+    rows: pl.DataFrame | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where files are read from: the project's folder of state, and the address where they are kept if not there."""
+
+    folder: Path
+    files: str = ""
+
+    def open(self) -> TableFiles:
+        """Return what reads the files of tables."""
+        return TableFiles(open_blobs(self.folder, self.files))
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What all partitions share.
+
+    Attributes:
+        name: what people call the rows.
+        store: where files are read from.
+        question: what is asked of the rows.
+        snapshot: the rows.
+        manifest: the bundle's.
+        bundle: the bundle's name.
+        model: the form that is served.
+        tables: the tables that features are read from, in the columns that count.
+        blank: the same without rows.
+        streams: those tables in memory; None where they do not fit.
+        memory_bytes: how much memory who scores may take where they do not.
+        providers: what runs the model, in order of preference; the CPU where there is none.
+    """
+
+    name: str
+    store: Store
+    question: Question
+    snapshot: Snapshot
+    manifest: Manifest
+    bundle: str
+    model: bytes
+    tables: Mapping[str, Snapshot] = field(default_factory=dict[str, Snapshot])
+    blank: Mapping[str, pl.DataFrame] = field(default_factory=dict[str, pl.DataFrame])
+    streams: Mapping[str, pl.DataFrame] | None = None
+    memory_bytes: int = 0
+    providers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Rows in which a column has what training did not see, and an example."""
+
+    rows: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What a partition came to.
+
+    Attributes:
+        content: the file.
+        columns: its columns and their types.
+        rows: how many rows it has.
+        failed: those without a prediction.
+        beyond: column to the rows in which it has what training did not see.
+    """
+
+    content: bytes
+    columns: dict[str, str]
+    rows: int
+    failed: int
+    beyond: dict[str, Beyond]
+
+
+def score_span(job: Job, span: Span) -> Scored:
+    """Score a partition; a function of what it is given alone.
+
+    Raises:
+        ShipwayError: SW-301 for a value read before it is known, and what building a frame and predicting refuse.
+    """
+    rows = read_span(job, span) if span.rows is None else span.rows
+    frame = build_rows(job, rows)
+    scored, failed, beyond = predict_rows(job, frame)
+    key = rows.select(job.question.key) if job.question.key else pl.DataFrame({ROW: np.arange(span.start, span.stop)})
+    at = frame.select(AT) if AT in frame.columns else pl.DataFrame()
+    made = pl.concat([key, at, scored], how="horizontal").with_columns(
+        pl.lit(job.manifest.version, pl.Int64).alias(VERSION), pl.lit(job.bundle).alias(BUNDLE)
+    )
+    made = made.select(*(name for name in made.columns if name != ERROR), ERROR)
+    columns = {name: str(dtype) for name, dtype in made.schema.items()}
+    return Scored(encode_rows(made), columns, made.height, failed, beyond)
+
+
+def score_blank(job: Job) -> None:
+    """Score no rows at all, which refuses columns of the wrong type before rows are looked at.
+
+    Raises:
+        ShipwayError: SW-203 for one.
+    """
+    rows = job.store.open().read_span(job.snapshot, 0, 0, list(job.question.read))
+    predict_rows(job, build_rows(replace(job, streams=dict(job.blank)), rows))
+
+
+def read_span(job: Job, span: Span) -> pl.DataFrame:
+    """Read the rows of a partition."""
+    return job.store.open().read_span(job.snapshot, span.start, span.stop, list(job.question.read))
+
+
+def build_rows(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
+    """Return what the bundle's columns are for rows: their features as known at each one's instant, or themselves."""
+    plan = job.question.plan
+    if plan is None:
+        at = job.question.at
+        return rows.with_columns(pl.col(at).alias(AT)) if at else rows
+    try:
+        asked = cast_keys(rows, plan, job.blank)
+        if job.streams is not None:
+            return build_frame(plan, {**job.streams, ASKED: asked})
+        return _build_within(job, asked)
+    except ShipwayError as error:
+        fact = error.fact.replace(f"{ASKED}.", f"{job.name}.").replace(ASKED, job.name)
+        raise ShipwayError(error.code, fact, error.hint) from error
+
+
+def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict[str, Beyond]]:
+    """Predict rows.
+
+    Args:
+        job: what predicts.
+        frame: with the bundle's inputs.
+
+    Returns:
+        The outputs and `ERROR` by column, how many rows have no prediction, and what training did not see.
+    """
+    manifest = job.manifest
+    beyond: dict[str, Beyond] = {}
+    if manifest.reads == "matrix":
+        x = encode_frame(frame, manifest.inputs)
+        beyond = find_beyond(manifest.inputs, frame, x)
+        tensors: dict[str, NDArray[Any]] = {MATRIX: x}
+    else:
+        tensors = {column.name: _write_tensor(frame[column.name], column) for column in manifest.inputs}
+    predictor = open_runtime(manifest.runtime, threads=THREADS, providers=job.providers).load(job.model)
+    # A graph is not asked about nothing: some have a shape that needs a row.
+    found = predictor.infer(tensors) if frame.height else {}
+    columns: list[pl.Series] = []
+    error = pl.Series(ERROR, [None], dtype=pl.String).new_from_index(0, frame.height)
+    failed = 0
+    for output in manifest.outputs:
+        values = found.get(output.name, np.empty((0, *(max(size, 0) for size in output.shape[1:]))))
+        columns += _read_output(name_columns(output), values)
+        if output.name == PROBABILITY and manifest.binary:
+            wrong = pl.Series(~((values >= 0.0) & (values <= 1.0)))
+            failed = int(wrong.sum())
+            columns[-1] = columns[-1].set(wrong, None)
+            error = error.set(wrong, "SW-801") if failed else error
+    return pl.DataFrame([*columns, error]), failed, beyond
+
+
+def find_beyond(inputs: Sequence[InputColumn], frame: pl.DataFrame, x: NDArray[np.float64]) -> dict[str, Beyond]:
+    """Return in how many rows a column is beyond what training saw of it: its range, or its texts."""
+    found: dict[str, Beyond] = {}
+    for place, column in enumerate(inputs):
+        values = x[:, place]
+        if column.kind == "category":
+            unseen = frame[column.name].is_not_null() & pl.Series(np.isnan(values), dtype=pl.Boolean)
+            if rows := int(unseen.sum()):
+                text = str(frame[column.name].filter(unseen)[0])
+                like = nearest(text, column.categories)
+                found[column.name] = Beyond(rows, repr(text) + (f", near {like!r}" if like else ""))
+        elif column.low is not None and column.high is not None:
+            outside = (values < column.low) | (values > column.high)
+            if rows := int(np.count_nonzero(outside)):
+                example = values[int(np.argmax(outside))]
+                found[column.name] = Beyond(rows, f"{example:g}, not from {column.low:g} to {column.high:g}")
+    return found
+
+
+def cut_rows(rows: int, size: int) -> Iterator[Span]:
+    """Yield the partitions of so many rows; one without rows where there are none."""
+    for start in range(0, max(rows, 1), size):
+        yield Span(start, min(start + size, rows))
+
+
+def _build_within(job: Job, asked: pl.DataFrame) -> pl.DataFrame:
+    """Build features whose streams are more than memory holds."""
+    plan, files = job.question.plan, job.store.open()
+    assert plan is not None, "only features read streams"
+
+    def read(name: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
+        return files.read_parts(job.tables[name], columns, rows=PIECE_ROWS)
+
+    tables = {
+        name: Parts(rows.schema, lambda columns, name=name: read(name, columns)) for name, rows in job.blank.items()
+    }
+    tables[ASKED] = Parts(asked.schema, lambda columns: [asked.select(columns)])
+    heights = {name: job.tables[name].rows for name in job.blank} | {ASKED: asked.height}
+    with TemporaryDirectory(dir=job.store.folder / "scratch", prefix="score-") as folder:
+        return pl.concat(list(build_within(plan, Stock(tables, heights), Room(job.memory_bytes, Path(folder)))))
+
+
+def _write_tensor(series: pl.Series, column: InputColumn) -> NDArray[Any]:
+    """Return a column as the tensor that a model is handed."""
+    dtype = DATATYPES[column.datatype]
+    if dtype.kind == "O":
+        return np.array([*series.cast(pl.String).to_list(), None], dtype=object)[:-1].reshape(-1, *column.shape[1:])
+    if dtype.kind == "f":
+        series = series.fill_null(np.nan) if series.dtype.is_numeric() else series
+    values = np.asarray(series.to_list() if isinstance(series.dtype, pl.List) else series.to_numpy())
+    return values.astype(dtype).reshape(series.len(), *(size for size in column.shape[1:]))
+
+
+def _read_output(names: Sequence[str], values: NDArray[Any]) -> list[pl.Series]:
+    """Return an output by the columns that it has in the result."""
+    if len(names) > 1 or (values.ndim == 2 and values.shape[1] == 1):
+        return [pl.Series(name, np.ascontiguousarray(values[:, place])) for place, name in enumerate(names)]
+    return [pl.Series(names[0], np.ascontiguousarray(values))]

@@ -1,0 +1,83 @@
+"""Models that were made elsewhere, on their way to a bundle."""
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from shipway.core.bundle import BINARY, InputColumn, OutputColumn
+from shipway.core.error import ShipwayError
+from shipway.core.tensor import Tensors
+from shipway.delivery.bundle import Form
+from shipway.ports.model import Predictor
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrival:
+    """A model that was made elsewhere, in the forms that a bundle holds.
+
+    Attributes:
+        kind: what it was brought in as, such as `onnx` or `mlflow/lightgbm`.
+        ending: how a file with its native form ends.
+        native: its native form.
+        portable: its ONNX form.
+        inputs: what it reads.
+        outputs: what it gives.
+        reads: how it is given its inputs.
+    """
+
+    kind: str
+    ending: str
+    native: Form
+    portable: Form
+    inputs: tuple[InputColumn, ...]
+    outputs: tuple[OutputColumn, ...] = BINARY
+    reads: Literal["matrix", "tensors"] = "matrix"
+
+
+def write_arrival_card(*, model: str, version: int, kind: str, source: str, sample: str, cut: int, owner: str) -> str:
+    """Return the card of a model that was made elsewhere, as Markdown; it says what nobody here knows.
+
+    Args:
+        model: the name it is given here.
+        version: its number.
+        kind: what it was brought in as.
+        source: SHA-256 of what was brought in.
+        sample: where its golden rows come from, as a clause.
+        cut: until when it may have learned, microseconds since 1970 UTC.
+        owner: who answers for it.
+    """
+    until = (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(microseconds=cut)).isoformat()
+    lines = [
+        f"# {model}@{version}",
+        "",
+        f"Made elsewhere and imported as {kind}; nothing was measured of it here.",
+        "",
+        f"- source: `{source}`",
+        f"- may have learned from what was known until {until}",
+        f"- golden rows: {sample}",
+        *([f"- owner: {owner}"] if owner else []),
+    ]
+    return "\n".join(lines)
+
+
+def try_sample(predictor: Predictor, sample: Tensors, outputs: Sequence[OutputColumn], *, drawn: bool) -> None:
+    """Refuse a model that does not predict a sample, with SW-516.
+
+    Args:
+        predictor: the model.
+        sample: rows as it is given them.
+        outputs: what it declares to give.
+        drawn: whether the sample was drawn, so that rows which the model meets may be what is missing.
+    """
+    rows = len(next(iter(sample.values())))
+    hint = "give rows that the model meets in service: --sample FILE" if drawn else "look at the rows of the sample"
+    try:
+        found = predictor.infer(sample)
+    except ShipwayError as error:
+        raise ShipwayError("SW-516", f"the model does not predict {rows:,} rows: {error.fact}", hint) from error
+    for column in outputs:
+        shape = found[column.name].shape
+        if not shape or shape[0] != rows:
+            fact = f"the model gives {column.name!r} in shape {list(shape)} for {rows:,} rows"
+            raise ShipwayError("SW-516", fact, "export it with a free first axis, which is the rows, on every output")

@@ -1,0 +1,295 @@
+"""What follows the answers: rows of the log, and what the other version says of the same requests.
+
+What was answered within a few milliseconds is logged as columns, in one step, and predicted by the other version in one
+step, from the same vectors where both read the same. That version never writes to a caller. Where more rows wait for it
+than may, they are not predicted, and counted.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from time import perf_counter_ns
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.service import Role
+from shipway.serving.ask import NO_VECTOR, Ask, stack
+from shipway.serving.log import Predictions
+from shipway.serving.meter import Counts
+from shipway.serving.refusal import RefusedError
+from shipway.serving.request import check_row
+from shipway.serving.sent import read_sent
+from shipway.serving.version import (
+    Feed,
+    Outcomes,
+    Place,
+    Served,
+    Version,
+    fail_rows,
+    join_outcomes,
+    predict,
+    predict_matrix,
+    read_places,
+)
+
+SHADOW_ROWS: Final = 32
+"""Rows predicted in shadow in one turn, and at which it is not waited for more."""
+GATHER_S: Final = 0.005
+"""How long what follows an answer waits for that of others, since nobody waits for it: many rows are cheap together."""
+MERGED_ROWS: Final = 64
+"""Rows that are put together at most, so that a caller who comes meanwhile does not wait for long."""
+WAITING_ROWS: Final = 8_192
+"""Rows that may wait for their shadow; those beyond have none, and are counted."""
+
+
+@dataclass(slots=True, eq=False)
+class Group:
+    """Requests of one service that one version answered together.
+
+    Attributes:
+        served: the routing that was in force.
+        version: what answered.
+        asks: the requests, all by key or all with vectors.
+        outcomes: what it said of their rows, one after the other.
+        x: the vectors that callers sent, rounded; None where the requests came by key or could not be read.
+        predicted_ns: when it had been predicted.
+    """
+
+    served: Served
+    version: Version
+    asks: Sequence[Ask]
+    outcomes: Outcomes
+    x: NDArray[np.float64] | None = None
+    predicted_ns: int = field(default_factory=perf_counter_ns)
+
+    @property
+    def rows(self) -> int:
+        """Return how many rows it has."""
+        return len(self.outcomes.p)
+
+    @property
+    def other(self) -> Version | None:
+        """Return the version that predicts these requests in shadow."""
+        return self.served.stable if self.version is self.served.candidate else self.served.candidate
+
+
+class Shadows:
+    """Logs groups that were answered, and has them predicted by the other version, in turns of the loop after that."""
+
+    def __init__(self, counts: Counts) -> None:
+        """Start with nothing to do.
+
+        Args:
+            counts: is told of every row predicted in shadow.
+        """
+        self._counts = counts
+        self._answered: list[Group] = []
+        self._answered_rows = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._waiting: deque[tuple[Group, Version]] = deque()
+        self._waiting_rows = 0
+        self._following = False
+
+    def follow(self, group: Group) -> None:
+        """Take a group whose callers have their answers; the answers leave first."""
+        self._answered.append(group)
+        self._answered_rows += group.rows
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._go_on)
+        if self._answered_rows >= SHADOW_ROWS and not self._following:
+            self._plan()
+
+    def settle(self) -> None:
+        """Log and predict in shadow everything that was taken, before returning."""
+        self._log_answered()
+        while self._waiting:
+            self._cast()
+
+    def _plan(self) -> None:
+        self._following = True
+        # The answers leave at the end of this turn; what follows has to wait for the next.
+        asyncio.get_running_loop().call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        self._following = False
+        self._log_answered()
+        self._cast()
+        if self._waiting:
+            self._plan()
+
+    def _log_answered(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        groups, self._answered, self._answered_rows = self._answered, [], 0
+        for group in _merge(groups):
+            if group.x is not None:
+                log_sent(group, group.version, group.x)
+            log_predictions(group, group.version, "live", group.outcomes)
+            if group.other is None:
+                continue
+            if self._waiting_rows + group.rows > WAITING_ROWS:
+                self._counts.shadow_dropped += group.rows
+                continue
+            self._waiting_rows += group.rows
+            self._waiting.append((group, group.other))
+
+    def _cast(self) -> None:
+        done = 0
+        while self._waiting and done < SHADOW_ROWS:
+            group, version = self._waiting.popleft()
+            outcomes = _predict_shadow(group, version)
+            log_predictions(group, version, "shadow", outcomes)
+            done += group.rows
+            self._waiting_rows -= group.rows
+            self._counts.shadowed += group.rows
+            self._counts.shadow_failed += len(outcomes.errors)
+
+
+def _merge(groups: Sequence[Group]) -> list[Group]:
+    """Put groups together that one version answered, and of one kind, a few rows at a time."""
+    alike: dict[tuple[Served, Version, bool, bool], list[Group]] = {}
+    for group in groups:
+        alike.setdefault((group.served, group.version, group.asks[0].sent is None, group.x is None), []).append(group)
+    return [_join(some) for many in alike.values() for some in _cut(many)]
+
+
+def _cut(groups: list[Group]) -> list[list[Group]]:
+    """Cut a list of groups where one has enough rows."""
+    pieces: list[list[Group]] = [[]]
+    rows = 0
+    for group in groups:
+        if rows and rows + group.rows > MERGED_ROWS:
+            pieces.append([])
+            rows = 0
+        pieces[-1].append(group)
+        rows += group.rows
+    return pieces
+
+
+def _join(groups: list[Group]) -> Group:
+    first = groups[0]
+    if len(groups) == 1:
+        return first
+    parts = [group.x for group in groups if group.x is not None]
+    return Group(
+        first.served,
+        first.version,
+        [ask for group in groups for ask in group.asks],
+        join_outcomes([group.outcomes for group in groups]),
+        np.concatenate(parts) if parts else None,
+    )
+
+
+def read_feed(feed: Feed, asks: Sequence[Ask]) -> None:
+    """Read the vectors of requests that come by key."""
+    places = read_places(feed, [ask.checked or {} for ask in asks], [ask.at for ask in asks])
+    for ask, place in zip(asks, places, strict=True):
+        ask.feed, ask.place = feed, place
+
+
+def log_read(served: Served, feed: Feed, asks: Sequence[Ask]) -> None:
+    """Log vectors that were read."""
+    groups: dict[int, tuple[Any, list[int], list[tuple[str, str, int]]]] = {}
+    for ask in asks:
+        if ask.kept and not isinstance(ask.place, ShipwayError):
+            vectors, row = ask.place
+            _, rows, asked = groups.setdefault(id(vectors), (vectors, [], []))
+            rows.append(row)
+            asked.append((ask.request, ask.key or "", ask.at))
+    for vectors, rows, asked in groups.values():
+        kept = vectors if len(rows) == vectors.rows else vectors.take(rows)
+        served.log.add_vectors(feed.online, feed.layout, feed.texts, asked, kept)
+
+
+def log_sent(group: Group, version: Version, x: NDArray[np.float64]) -> None:
+    """Log vectors that callers sent, as they were read for a version."""
+    asks, requests, keys = _list_rows(group.asks)
+    kept = [place for place, ask in enumerate(asks) if ask.kept]
+    if version.bundle is None or not kept:
+        return
+    asked = [(requests[place], keys[place], asks[place].at) for place in kept]
+    vectors = x if len(kept) == len(x) else x[kept]
+    group.served.log.add_sent(version.form, version.bundle.manifest.inputs, asked, vectors)
+
+
+def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcomes) -> None:
+    """Log what a version said of a group's rows."""
+    asks, requests, keys = _list_rows(group.asks)
+    rows = Predictions(
+        version=version.variant.version,
+        role=role,
+        token=group.served.routing.token,
+        online=version.variant.online if group.asks[0].sent is None else "",
+        request=requests,
+        row=keys,
+        at=[ask.at for ask in asks],
+        unit=[ask.unit for ask in asks],
+        weight=[ask.weight for ask in asks],
+        answer_us=[ask.answer_us for ask in asks],
+        p=outcomes.p,
+        error={place: error.code for place, error in outcomes.errors.items()},
+        latency_us=outcomes.latency_us,
+    )
+    if group.served.routing.terms.log < 1:
+        rows = rows.take([place for place, ask in enumerate(asks) if ask.kept])
+    if rows.request:
+        group.served.log.add_predictions(rows)
+
+
+def _list_rows(asks: Sequence[Ask]) -> tuple[Sequence[Ask], list[str], list[str | None]]:
+    """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
+    if all(ask.rows == 1 for ask in asks):
+        return asks, [ask.request for ask in asks], [ask.key for ask in asks]
+    flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
+    requests = [ask.request + number for ask, number in flat]
+    keys = [None if ask.key is None else ask.key + number for ask, number in flat]
+    return [ask for ask, _ in flat], requests, keys
+
+
+def _predict_shadow(group: Group, version: Version) -> Outcomes:
+    """Predict what another version answered, from the same vectors if both read the same."""
+    if group.asks[0].sent is not None:
+        return _predict_sent(group, version)
+    feed, asks = version.feed, group.asks
+    if feed is None or feed is group.version.feed:
+        return predict(version, [ask.place for ask in asks])
+    shadows: list[Ask] = []
+    places: dict[Ask, Place | ShipwayError] = {}
+    for ask in asks:
+        try:
+            checked = check_row(ask.row, feed.layout)
+        except RefusedError as refusal:
+            places[ask] = refusal.error
+            continue
+        shadow = Ask(ask.call, ask.service, ask.request, ask.row, ask.at, key=ask.key, kept=ask.kept, checked=checked)
+        shadows.append(shadow)
+        places[ask] = NO_VECTOR
+    if shadows:
+        read_feed(feed, shadows)
+        log_read(group.served, feed, shadows)
+        read = iter(shadows)
+        places = {ask: next(read).place if place is NO_VECTOR else place for ask, place in places.items()}
+    return predict(version, list(places.values()))
+
+
+def _predict_sent(group: Group, version: Version) -> Outcomes:
+    if version.bundle is None or (group.x is not None and version.form == group.version.form):
+        return predict_matrix(version, np.empty((group.rows, 0)) if group.x is None else group.x)
+    if not version.form:
+        fact = f"{version.model}@{version.variant.version} says something else than a probability"
+        return fail_rows(group.rows, ShipwayError("SW-801", fact, "serve it under a name of its own"))
+    found: list[Outcomes] = []
+    for ask in group.asks:
+        try:
+            sent = read_sent(ask.call, version.bundle, version.form)
+        except RefusedError as refusal:
+            found.append(fail_rows(ask.rows, refusal.error))
+        else:
+            again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=sent)
+            found.append(predict_matrix(version, stack([again], len(version.bundle.manifest.inputs))))
+    return join_outcomes(found)

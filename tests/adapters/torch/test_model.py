@@ -1,0 +1,102 @@
+import numpy as np
+import pytest
+
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core.error import ShipwayError
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_rows
+
+torch = pytest.importorskip("torch", reason="needs PyTorch (pip install torch), which is not installed")
+
+from shipway.adapters.torch.model import TorchFormat  # noqa: E402
+
+
+class Net(torch.nn.Module):
+    """A small network that fills what is missing itself."""
+
+    def __init__(self, columns, outputs=1):
+        super().__init__()
+        self.first = torch.nn.Linear(columns, 8)
+        self.last = torch.nn.Linear(8, outputs)
+
+    def forward(self, x):
+        filled = torch.nan_to_num(x, nan=0.0).clamp(-10, 10)
+        score = self.last(torch.relu(self.first(filled)))
+        return torch.sigmoid(score).squeeze(1)
+
+
+class Steps(torch.nn.Module):
+    """A module with whatever forward it is given."""
+
+    def __init__(self, forward, columns=3):
+        super().__init__()
+        self.step = forward
+        if columns:
+            self.n_features_in_ = columns
+
+    def forward(self, x):
+        return self.step(torch.nan_to_num(x))
+
+
+def fit(x, y, seed):
+    torch.manual_seed(seed)
+    net = Net(x.shape[1], max(1, len(np.unique(y)) - 1) if len(np.unique(y)) > 2 else 1)
+    given, due = torch.tensor(x, dtype=torch.float32), torch.tensor(y > 0, dtype=torch.float32)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(5):
+        said = net(given)
+        loss = torch.nn.functional.binary_cross_entropy(said if said.ndim == 1 else said[:, 0], due)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return net
+
+
+def predict(net, x):
+    with torch.no_grad():
+        return net.eval()(torch.tensor(x, dtype=torch.float32)).numpy().astype(np.float64)
+
+
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_torch_conforms(case):
+    case(
+        lambda: FormatSample(
+            model_format=TorchFormat(),
+            runtime=OnnxRuntime(),
+            fit=fit,
+            unfitted=torch.nn.Sequential(torch.nn.LazyLinear(1), torch.nn.Sigmoid()),
+            predict=predict,
+            tolerance=1e-5,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (lambda x: x[:, 0], "no probability"),
+        (lambda x: torch.sigmoid(x), "gives shape"),
+        (lambda x: torch.sigmoid(x[:, 7]), "fails on 3 columns"),
+        (lambda x: torch.sigmoid(x[:, 0] if float(x.sum()) == 0 else x[:, 1]), "predicts something else"),
+    ],
+    ids=["logits", "too many", "other columns", "a branch in Python"],
+)
+def test_what_gives_no_probability_is_refused(forward, said):
+    with pytest.raises(ShipwayError, match=said) as refused:
+        TorchFormat().dump(Steps(forward))
+    assert refused.value.code == "SW-501"
+
+
+def test_dropout_is_off_and_the_module_is_left_as_it_was():
+    net = torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.Dropout(0.5), torch.nn.Linear(3, 1), torch.nn.Sigmoid())
+    module = Steps(net)
+    module.add_module("net", net)
+    module.train()
+    x = np.nan_to_num(make_rows(1, 50)[0])
+    found = TorchFormat().load(TorchFormat().dump(module)).predict(x)
+    assert module.training
+    np.testing.assert_allclose(found, predict(module, x)[:, 0], atol=1e-5)
+
+
+def test_a_module_that_does_not_say_its_columns_is_refused():
+    with pytest.raises(ShipwayError, match="how many columns"):
+        TorchFormat().dump(Steps(lambda x: torch.sigmoid(x[:, 0]), columns=0))

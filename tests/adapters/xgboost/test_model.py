@@ -1,0 +1,159 @@
+import json
+
+import numpy as np
+import pytest
+import xgboost
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.adapters.xgboost.document import read_document
+from shipway.adapters.xgboost.model import XgboostFormat
+from shipway.core.error import ShipwayError
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_odd_rows, make_rows
+
+QUIET = {"nthread": 1, "seed": 0}
+
+
+def fit_booster(x, y, seed, rounds=5, **params):
+    classes = len(np.unique(y))
+    due = {"objective": "binary:logistic"} if classes == 2 else {"objective": "multi:softprob", "num_class": classes}
+    return xgboost.train({**due, **QUIET, "seed": seed, **params}, xgboost.DMatrix(x, y), rounds)
+
+
+def fit_classifier(x, y, seed):
+    return xgboost.XGBClassifier(n_estimators=5, max_depth=4, n_jobs=1, random_state=seed).fit(x, y)
+
+
+def make_booster():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), fit=fit_booster, unfitted=xgboost.Booster(),
+        predict=lambda booster, x: booster.inplace_predict(x),
+    )  # fmt: skip
+
+
+def make_classifier():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), fit=fit_classifier, unfitted=xgboost.XGBClassifier(),
+        predict=lambda classifier, x: classifier.predict_proba(x)[:, 1],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [make_booster, make_classifier])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_xgboost_conforms(case, make):
+    case(make)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return XgboostFormat().dump(fit_booster(*make_rows(1, 300), 0, rounds=2, max_depth=3))
+
+
+def refuse(code, call, *args):
+    with pytest.raises(ShipwayError) as refused:
+        call(*args)
+    assert refused.value.code == code
+    return refused.value.fact
+
+
+def test_a_classifier_that_stopped_early_predicts_with_its_best_round():
+    x, y = make_rows(1)
+    classifier = xgboost.XGBClassifier(n_estimators=60, learning_rate=0.9, early_stopping_rounds=3, n_jobs=1)
+    classifier.fit(x[:1000], y[:1000], eval_set=[(x[1000:], y[1000:])], verbose=False)
+    assert classifier.best_iteration + 1 < classifier.get_booster().num_boosted_rounds()
+    loaded = XgboostFormat().load(XgboostFormat().dump(classifier))
+    np.testing.assert_array_equal(loaded.predict(x), classifier.predict_proba(x)[:, 1])
+
+
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"objective": "reg:squarederror"}, "reg:squarederror"),
+        ({"booster": "dart"}, "is a dart"),
+        ({"booster": "gblinear"}, "is a gblinear"),
+    ],
+)
+def test_what_gives_no_probability_or_no_trees_is_refused(params, said):
+    x, y = make_rows(1, 300)
+    assert said in refuse("SW-501", XgboostFormat().dump, fit_booster(np.nan_to_num(x), y, 0, **params))
+
+
+def test_sets_of_categories_stay_native():
+    x, y = make_rows(1)
+    rows = xgboost.DMatrix(x, y, feature_types=["q", "c", "q"], enable_categorical=True)
+    booster = xgboost.train({"objective": "binary:logistic", "max_cat_to_onehot": 1, **QUIET}, rows, 5)
+    form = XgboostFormat().dump(booster)
+    assert any(1 in tree.split_type for tree in read_document(form).trees)
+    np.testing.assert_array_equal(XgboostFormat().load(form).predict(x), booster.predict(rows))
+    assert "sets of categories" in refuse("SW-501", XgboostFormat().to_onnx, form, 3)
+
+
+def test_infinite_values_go_the_way_of_the_greatest():
+    form = XgboostFormat().dump(fit_booster(*make_rows(1), 0))
+    x = make_odd_rows(3)
+    x[::3, 0], x[1::3, 0] = np.inf, -np.inf
+    native, portable = XgboostFormat().load(form), OnnxRuntime().load(XgboostFormat().to_onnx(form, 3))
+    np.testing.assert_allclose(native.predict(x), portable.predict(x), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("left_children", 0), 10_000),
+        (("right_children", 0), -5),
+        (("left_children", 0), 0),
+        (("split_indices", 0), 3),
+        (("split_indices", 0), -1),
+        (("split_type", 0), 1),
+        (("parents", 1), 77),
+        (("categories",), [1]),
+        (("split_conditions",), [0.5]),
+        (("tree_param", "num_nodes"), "4"),
+        (("tree_param", "num_feature"), "2"),
+        (("tree_param", "size_leaf_vector"), "8"),
+    ],
+)
+def test_a_tree_that_refers_to_what_is_not_there_never_reaches_the_library(data, path, value):
+    document = json.loads(data)
+    place = document["learner"]["gradient_booster"]["model"]["trees"][0]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    refuse("SW-502", XgboostFormat().load, json.dumps(document).encode())
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("learner_model_param", "num_class"), "3"),
+        (("learner_model_param", "num_target"), "2"),
+        (("learner_model_param", "num_feature"), "many"),
+        (("learner_model_param", "base_score"), "[5E-1,5E-1]"),
+        (("learner_model_param", "base_score"), "[2]"),
+        (("objective", "name"), "reg:squarederror"),
+        (("gradient_booster", "name"), "dart"),
+        (("gradient_booster", "model", "tree_info"), [0]),
+        (("gradient_booster", "model", "iteration_indptr"), [0, 9]),
+        (("gradient_booster", "model", "gbtree_model_param", "num_trees"), "7"),
+    ],
+)
+def test_a_document_that_contradicts_itself_is_refused(data, path, value):
+    document = json.loads(data)
+    place = document["learner"]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    refuse("SW-502", XgboostFormat().load, json.dumps(document).encode())
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_no_flipped_byte_ends_the_process(data, draw):
+    spoiled = bytearray(data)
+    spoiled[draw.draw(st.integers(0, len(data) - 1))] ^= 1 << draw.draw(st.integers(0, 7))
+    try:
+        loaded = XgboostFormat().load(bytes(spoiled))
+    except ShipwayError:
+        return
+    assert loaded.predict(make_rows(2, 20)[0]).shape == (20,)
