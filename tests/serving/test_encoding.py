@@ -28,6 +28,7 @@ def test_body_comes_back(body, encoding):
         (gzip.compress(b"x" * 101), "gzip", 413),
         (zlib.compress(b"\0" * (1 << 30 >> 4)), "deflate", 413),
     ],
+    ids=("unknown", "none of gzip", "none of deflate", "cut off", "followed", "too long", "far too long"),
 )
 def test_what_is_no_whole_body_is_refused(body, encoding, status):
     with pytest.raises(RefusedError) as refusal:

@@ -90,6 +90,7 @@ def test_the_file_is_read_again(keys, tmp_path):
         f'[keys.a]\nsha256 = "{FIRST_DIGEST}"\n[keys.b]\nsha256 = "{FIRST_DIGEST}"',
         "keys = 1",
     ],
+    ids=("no TOML", "no digest", "short", "no hexadecimal", "unknown field", "twice", "no table"),
 )
 def test_a_file_that_is_not_valid_leaves_the_callers_before(keys, tmp_path, wrong):
     (tmp_path / "keys.toml").write_text(wrong)
