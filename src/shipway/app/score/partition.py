@@ -75,6 +75,7 @@ class Job:
         streams: those tables in memory; None where they do not fit.
         memory_bytes: how much memory who scores may take where they do not.
         providers: what runs the model, in order of preference; the CPU where there is none.
+        unpickle: whether the project lets bundles unpickle.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Job:
     streams: Mapping[str, pl.DataFrame] | None = None
     memory_bytes: int = 0
     providers: tuple[str, ...] = ()
+    unpickle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +188,8 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     else:
         tensors = {column.name: write_tensor(frame[column.name], column) for column in manifest.inputs}
         beyond = find_beyond(frame, [(column, tensors[column.name]) for column in manifest.inputs])
-    predictor = open_runtime(manifest.runtime, threads=THREADS, providers=job.providers).load(job.model)
+    runtime = open_runtime(manifest.runtime, threads=THREADS, unpickle=job.unpickle, providers=job.providers)
+    predictor = runtime.load(job.model)
     # A graph is not asked about nothing: some have a shape that needs a row.
     found = predictor.infer(tensors) if frame.height else {}
     columns: list[pl.Series] = []

@@ -80,7 +80,8 @@ def open_scorer(workspace: Workspace, ref: str) -> Scorer:
     if manifest.layout != LAYOUT:
         fact = f"bundle {digest[:12]} has layout {manifest.layout}, and this shipway reads layout {LAYOUT}"
         raise ShipwayError("SW-606", fact, "install the shipway that made it, or make it again: shipway run --force")
-    runtime = partial(open_runtime, providers=workspace.project.config.resources.providers)
+    config = workspace.project.config
+    runtime = partial(open_runtime, unpickle=config.security.unpickle, providers=config.resources.providers)
     damage = verify_bundle(contents, runtime, digest=digest)
     if damage:
         raise ShipwayError("SW-502", f"bundle {digest[:12]}: {damage[0]}", "make it again: shipway run --force")

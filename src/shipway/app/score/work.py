@@ -58,6 +58,7 @@ def make_job(workspace: Workspace, scorer: Scorer, rows: Rows, question: Questio
         model=scorer.model,
         memory_bytes=memory_bytes,
         providers=config.resources.providers,
+        unpickle=config.security.unpickle,
     )
     if question.plan is not None:
         columns = stream_columns(question.plan)
