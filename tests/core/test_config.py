@@ -9,6 +9,7 @@ import pytest
 from shipway.core.config import instant_of, read_config
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw
+from shipway.core.service import Fallback, Rule, Terms
 
 GOOD = """
 [project]
@@ -154,6 +155,43 @@ def test_a_wrong_service_or_replay_is_refused_by_its_place(old: str, new: str, s
     assert old in LIVE
     with pytest.raises(ShipwayError, match="SW-102") as refusal:
         read(GOOD + LIVE.replace(old, new))
+    assert said in refusal.value.fact + refusal.value.hint
+
+
+TERMS = """
+[services.delay]
+model = "delay"
+unit = "tailnum"
+rules = [{ header = "X-Tenant", value = "gold", to = "stable" }]
+wait = "2ms"
+log = 0.25
+fallback = { last = "1h", previous = true, score = 0.2 }
+"""
+
+
+def test_how_a_service_answers_is_typed() -> None:
+    assert read(GOOD + LIVE).services["delay"].terms == Terms()
+    terms = read(GOOD + TERMS).services["delay"].terms
+    assert (terms.unit, terms.wait_us, terms.log) == ("tailnum", 2_000, 0.25)
+    assert terms.rules == (Rule(header="x-tenant", value="gold", to="stable"),)
+    assert terms.fallback == Fallback(last_us=3_600_000_000, previous=True, score=0.2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("0.25", "1.5", "log"),
+        ('"2ms"', '"2 moons"', "services.delay.wait"),
+        ('"1h"', '"-1h"', "services.delay.fallback.last"),
+        ('"stable"', '"other"', "to"),
+        ("score = 0.2", "score = 2", "score"),
+        ("previous", "previos", "previos"),
+    ],
+)
+def test_how_no_service_answers_is_refused_by_its_place(old: str, new: str, said: str) -> None:
+    assert old in TERMS
+    with pytest.raises(ShipwayError, match="SW-102") as refusal:
+        read(GOOD + TERMS.replace(old, new))
     assert said in refusal.value.fact + refusal.value.hint
 
 

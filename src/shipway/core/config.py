@@ -11,9 +11,10 @@ from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.security import SecuritySection
-from shipway.core.service import Step
+from shipway.core.service import Step, Terms
 from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
+from shipway.core.terms import FallbackSection, RuleSection
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
 from shipway.kit.suggestion import did_you_mean
@@ -100,6 +101,12 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         tick: how often releases and live windows are looked at, in domain time.
         rehearsal: how much of the newest history a retrained version is not trained on but judged on.
         rest: how long after a retrain was asked for, and after a version came into service, none is asked for.
+        unit: the column, or the parameter of a request with vectors, whose values keep to one version while one is on
+            trial; without it the row's key, or the request's id.
+        rules: callers whose version is not left to chance; the first that fits decides.
+        wait: how long a request may wait for others to be predicted with it, real time.
+        log: share of the units whose requests are logged.
+        fallback: what a caller gets where there is no answer.
     """
 
     model: str
@@ -107,6 +114,22 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     tick: str = "1m"
     rehearsal: str = "28d"
     rest: str = "28d"
+    unit: str = ""
+    rules: tuple[RuleSection, ...] = ()
+    wait: str = "0s"
+    log: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    fallback: FallbackSection | None = None
+
+    @property
+    def terms(self) -> Terms:
+        """Return how the service answers, as a routing knows it."""
+        return Terms(
+            unit=self.unit,
+            rules=tuple(rule.rule for rule in self.rules),
+            wait_us=parse_duration(self.wait),
+            log=self.log,
+            fallback=None if self.fallback is None else self.fallback.fallback,
+        )
 
     @property
     def tick_us(self) -> int:
@@ -312,7 +335,9 @@ def _check_service(config: Config, name: str, section: ServiceSection) -> None:
             f"{place} answers with {section.model!r}, which is no model",
             did_you_mean(section.model, config.models),
         )
-    spans = [("tick", section.tick), ("rehearsal", section.rehearsal), ("rest", section.rest)]
+    spans = [("tick", section.tick), ("rehearsal", section.rehearsal), ("rest", section.rest), ("wait", section.wait)]
+    if section.fallback is not None:
+        spans.append(("fallback.last", section.fallback.last))
     for field, text in [*spans, *((f"walk[{i}].hold", step.hold) for i, step in enumerate(section.walk))]:
         _check_span(f"{place}.{field}", text, positive=field == "tick")
     weights = [step.weight for step in section.walk]

@@ -15,6 +15,7 @@ from shipway.core.body import RetrainEnded
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
+from shipway.core.service import Fallback, Terms
 from shipway.kit.duration import DAY
 
 START = 18_262 * DAY
@@ -416,6 +417,21 @@ def test_a_server_that_lost_its_routing_is_routed_again(gated):
     routing = gated.traffic.routings.pop("desk")
     live(gated, [1])
     assert gated.traffic.routings["desk"] == routing
+
+
+def test_what_a_project_says_of_how_it_answers_goes_with_every_routing(gated):
+    path = gated.root / "shipway.toml"
+    path.write_text(path.read_text().replace('rest = "4d"', 'rest = "4d"\nlog = 0.5\nfallback = { score = 0.2 }'))
+    live(gated, range(4))
+    told = [routing.terms for routing in gated.traffic.applied]
+    assert len(told) > 1
+    assert all(terms == Terms(log=0.5, fallback=Fallback(score=0.2)) for terms in told)
+    # Another word in the file is another routing, with no decision in between.
+    path.write_text(path.read_text().replace("log = 0.5", "log = 0.1"))
+    token = gated.traffic.routings["desk"].token
+    live(gated, [3])
+    assert gated.traffic.routings["desk"].terms.log == 0.1
+    assert gated.traffic.routings["desk"].token == token
 
 
 def test_a_version_that_cannot_be_loaded_is_taken_back(gated):

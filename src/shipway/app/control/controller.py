@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+import msgspec
+
 from shipway.app.control.decision import is_due, judge_live, judge_step, live_gates, step_gates
 from shipway.app.progress import Event, Watch, ignore
 from shipway.app.release import (
@@ -122,7 +124,8 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
     service = controller.workspace.peek().services.get(name)
     if service is None:
         return True
-    wanted, release = service.routing, service.walking
+    terms = controller.workspace.project.config.services[name].terms
+    wanted, release = msgspec.structs.replace(service.routing, terms=terms), service.walking
     try:
         if controller.traffic.current(name) != wanted:
             controller.traffic.apply(wanted)

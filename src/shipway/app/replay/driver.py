@@ -276,8 +276,11 @@ class Driver:
                 f"the controller has not opened service {self._service!r}",
                 f"see what it says in {self._controller.said}",
             )
-        routed = self._server.routing(self._service)
-        if routed != service.routing:
+        routed, terms = (
+            self._server.routing(self._service),
+            self._workspace.project.config.services[self._service].terms,
+        )
+        if routed != msgspec.structs.replace(service.routing, terms=terms):
             had = "nothing" if routed is None else f"decision {routed.token}"
             raise ShipwayError(
                 "SW-805",
