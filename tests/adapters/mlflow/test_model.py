@@ -1,6 +1,7 @@
 """MLflow's folders: what they name is read inside of them only, and nothing is unpickled."""
 
 import pickle
+import zipfile
 
 import pytest
 
@@ -78,6 +79,16 @@ def test_skops_with_a_type_that_nobody_knows_is_refused(tmp_path):
     path.write_bytes(b"no zip")
     with expect_refusal("SW-502"):
         load_skops(path)
+
+
+def test_skops_that_would_fill_the_memory_is_refused_unread(tmp_path):
+    path = tmp_path / "model.skops"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for member in range(40):
+            archive.writestr(f"{member}.npy", bytes(8 << 20))
+    with expect_refusal("SW-502") as refusals:
+        load_skops(path)
+    assert "would come to 335,544,320" in refusals[0].fact
 
 
 @pytest.mark.parametrize(("flavor", "name"), [("lightgbm", "model.lgb"), ("onnx", "model.onnx"), ("xgboost", "m.ubj")])

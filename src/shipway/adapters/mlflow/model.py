@@ -11,6 +11,7 @@ import msgspec
 import yaml
 
 from shipway.core.error import ShipwayError
+from shipway.kit.archive import check_archive
 
 DESCRIPTION: Final = "MLmodel"
 _MOST_BYTES: Final = 1 << 20
@@ -103,6 +104,7 @@ def load_skops(path: Path) -> object:
         raise ShipwayError("SW-701", f"{path} is read by skops, which is not installed", hint) from error
     library: Any = skops
     try:
+        check_archive(path)
         unknown: list[str] = library.get_untrusted_types(file=path)
         odd = sorted(set(unknown) - _TYPES)
         if odd:
