@@ -115,7 +115,7 @@ def test_a_removed_alias_is_gone_and_remembered(three):
     [
         ("lat@champion", "late@1", "r", "SW-104", "did you mean 'late'?"),
         ("late@champion", "late@9", "r", "SW-104", "there is late@1, late@2, late@3"),
-        ("late@champion", "late@champignon", "r", "SW-104", "there is 1, 2, 3"),
+        ("late@champion", "late@champignon", "r", "SW-104", "there is late@1, late@2, late@3"),
         ("late@latest", "late@1", "r", "SW-106", "a model's name alone"),
         ("late@2", "late@1", "r", "SW-106", "write up to 63"),
         ("late", "late@1", "r", "SW-106", "write such as late@champion"),

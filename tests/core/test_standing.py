@@ -60,7 +60,7 @@ def test_a_name_points_where_it_was_moved_last():
     assert resolve_alias({"champion": moves[:2]}, "m", "champion", [1, 2]) == 2
     with pytest.raises(ShipwayError, match="SW-104 there is no version m@champion") as refused:
         resolve_alias({"champion": moves, "champions": moves[:1]}, "m", "champion", [1, 2])
-    assert refused.value.hint == "did you mean 'champions'?"
+    assert refused.value.hint == "did you mean 'm@champions'?"
 
 
 @pytest.mark.parametrize("name", ["latest", "newest", "", "1", "1st", "Champion", "a b", "a" * 64, "-x", "a@b"])

@@ -313,9 +313,12 @@ def start_alone():
             process.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def protocol(stored_shop, exported, tmp_path_factory):
-    """A server of both doors: `fraud` is routed to, `mirror` comes from a folder, `spare` 1 to 3 can be loaded."""
+    """A server of both doors: `fraud` is routed to, `mirror` comes from a folder, `spare` 1 to 3 can be loaded.
+
+    Each module has its own: whoever asks for anything at all may also let go of what the others ask for.
+    """
     state = tmp_path_factory.mktemp("protocol") / ".shipway"
     subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
     shop, spare = Shop(state, dict(stored_shop.bundles)), Shop(state)

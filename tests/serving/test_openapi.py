@@ -23,7 +23,7 @@ CONFIG = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def document(protocol):
     answer = protocol.ask("GET", "/openapi.json")
     assert answer.status == 200

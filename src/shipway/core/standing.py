@@ -269,6 +269,6 @@ def resolve_alias(aliases: Mapping[str, Sequence[AliasMove]], model: str, name: 
     number = point_of(aliases.get(name, ()))
     if number is None:
         names = [each for each, moves in aliases.items() if point_of(moves) is not None]
-        hint = did_you_mean(name, [*names, *map(str, numbers)])
+        hint = did_you_mean(f"{model}@{name}", [f"{model}@{each}" for each in (*names, *numbers)])
         raise ShipwayError("SW-104", f"there is no version {model}@{name}", hint)
     return number

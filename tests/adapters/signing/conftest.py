@@ -17,11 +17,11 @@ def write_pair(folder, name, key, password=None):
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory):
-    """A folder with NAME.pem and NAME.pub for p256, p384, p521, other, locked (by "open") and two that cannot sign."""
+    """A folder with NAME.pem and NAME.pub for p256, p384, p521, other, locked (by "sesame") and two that cannot sign."""
     folder = tmp_path_factory.mktemp("keys")
     for name, curve in CURVES.items():
         write_pair(folder, name, ec.generate_private_key(curve))
-    write_pair(folder, "locked", ec.generate_private_key(ec.SECP256R1()), b"open")
+    write_pair(folder, "locked", ec.generate_private_key(ec.SECP256R1()), b"sesame")
     write_pair(folder, "odd", ec.generate_private_key(ec.SECP256K1()))
     write_pair(folder, "edwards", ed25519.Ed25519PrivateKey.generate())
     return folder

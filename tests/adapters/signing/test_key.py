@@ -25,17 +25,17 @@ def test_what_is_no_public_key_of_ours_is_refused(keys, name):
 @pytest.mark.parametrize(
     ("name", "password"),
     [("odd.pem", None), ("edwards.pem", None), ("p256.pub", None), ("none.pem", None), ("locked.pem", None),
-     ("locked.pem", b"wrong"), ("p256.pem", b"open")],
+     ("locked.pem", b"wrong"), ("p256.pem", b"sesame")],
 )  # fmt: skip
 def test_what_cannot_sign_is_refused(keys, name, password):
     with expect_refusal("SW-514") as refusals:
         check_private_key(keys / name, password)
     assert name in refusals[0].fact
-    assert "open" not in refusals[0].fact
+    assert "sesame" not in refusals[0].fact
 
 
 def test_locked_key_is_unlocked(keys):
-    check_private_key(keys / "locked.pem", b"open")
+    check_private_key(keys / "locked.pem", b"sesame")
 
 
 def test_verifying_wakes_no_library_but_cryptography():

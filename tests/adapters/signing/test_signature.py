@@ -75,7 +75,7 @@ def test_what_the_library_signs_is_verified(folder, keys):
 
 
 def test_locked_key_signs(folder, keys):
-    signature = KeySigner(keys / "locked.pem", password="open").sign(folder, beside=ATTESTATIONS)
+    signature = KeySigner(keys / "locked.pem", password="sesame").sign(folder, beside=ATTESTATIONS)
     assert KeyVerifier([keys / "locked.pub"]).verify(signature, digests_of(folder))
 
 
