@@ -17,7 +17,7 @@ def write_pair(folder, name, key, password=None):
 
 @pytest.fixture(scope="session")
 def keys(tmp_path_factory):
-    """A folder with NAME.pem and NAME.pub for p256, p384, p521, other, locked (by "sesame") and two that cannot sign."""
+    """A folder with NAME.pem and NAME.pub: p256, p384, p521, other, locked (by "sesame"), and two that cannot sign."""
     folder = tmp_path_factory.mktemp("keys")
     for name, curve in CURVES.items():
         write_pair(folder, name, ec.generate_private_key(curve))
