@@ -15,6 +15,12 @@ def test_what_is_written_is_read(document):
     assert yaml.safe_load(write_yaml(document)) == document
 
 
+def test_long_keys_are_read_too():
+    long = "é" * 600
+    document = {long: {long: [1, {long: None}]}, "short": [{long: "x"}]}
+    assert yaml.safe_load(write_yaml(document)) == document
+
+
 def test_keys_keep_their_order_and_blocks_are_plain():
     document = {"b": [{"x": 1, "z": []}, "text"], "a": {}, "no": None, "on": {"off": "yes"}}
     lines = ["b:", "  - x: 1", "    z: []", '  - "text"', "a: {}", '"no": null', '"on":', '  "off": "yes"', ""]

@@ -9,6 +9,8 @@ from typing import Any, Final, cast
 _PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _WORDS: Final = frozenset(["true", "false", "null", "yes", "no", "on", "off", "y", "n"])
 _WIDEST: Final = 0xFFFF
+_LONGEST_KEY: Final = 1_000
+"""Characters of a key that stands before a colon; YAML allows 1,024, and longer ones only after a question mark."""
 
 
 def write_yaml(value: Mapping[str, Any]) -> bytes:
@@ -30,9 +32,10 @@ def _block(value: Any) -> list[str]:
 
 def _under(key: str, value: Any) -> list[str]:
     lines = _block(value)
+    before, named = ([], key) if len(key) <= _LONGEST_KEY else ([f"? {key}"], "")
     if not isinstance(value, str) and isinstance(value, Mapping | Sequence) and value:
-        return [f"{key}:", *(f"  {line}" for line in lines)]
-    return [f"{key}: {lines[0]}"]
+        return [*before, f"{named}:", *(f"  {line}" for line in lines)]
+    return [*before, f"{named}: {lines[0]}"]
 
 
 def _item(value: Any) -> list[str]:

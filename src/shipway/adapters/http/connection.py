@@ -244,7 +244,9 @@ class Connection(asyncio.Protocol):
         """End what took too long."""
         waited, limits = now - self._since, self._state.limits
         if self._deaf:
-            if not self._calls and waited > limits.linger_s:
+            # The last answer may be on its way still, and whoever reads it has as long for that as for any other.
+            most = limits.request_s if self._transport.get_write_buffer_size() else limits.linger_s
+            if not self._calls and waited > most:
                 self._transport.abort()
         elif self._clogged:
             if waited > limits.request_s:
