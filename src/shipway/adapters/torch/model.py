@@ -9,19 +9,19 @@ if they disagree. The exporter used is the one that needs no library beyond PyTo
 import copy
 import io
 import warnings
+from importlib import import_module
 from typing import Any, Final, cast
 
 import numpy as np
 import onnx
-import torch as library
 from numpy.typing import NDArray
 
 from shipway.adapters.onnx.graph import INPUT, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.error import ShipwayError
 
-# The library's own types are partial.
-_torch: Final[Any] = library
+# The library's own types are partial, and whoever checks ours need not have it.
+_torch: Final[Any] = import_module("torch")
 _onnx: Final[Any] = onnx
 _OPSET: Final = 18
 _PROBES: Final = 2_000
@@ -44,7 +44,7 @@ class TorchFormat:
 
     def accepts(self, estimator: object) -> bool:
         """Tell whether an estimator is a module."""
-        return isinstance(estimator, library.nn.Module)
+        return isinstance(estimator, _torch.nn.Module)
 
     def dump(self, estimator: object) -> bytes:
         """Return the module as an ONNX graph that was seen to predict what it predicts.
@@ -83,7 +83,7 @@ class TorchFormat:
 
 
 def _check_module(estimator: object) -> tuple[Any, int]:
-    if not isinstance(estimator, library.nn.Module):
+    if not isinstance(estimator, _torch.nn.Module):
         raise _refused(f"is a {type(estimator).__name__}", "return a torch.nn.Module")
     module: Any = cast("Any", copy.deepcopy(estimator)).eval().to(device="cpu", dtype=_torch.float32)
     if any(_torch.nn.parameter.is_lazy(each) for each in (*module.parameters(), *module.buffers())):
@@ -119,9 +119,9 @@ def _predict(module: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
 def _give_both(module: Any) -> Any:
     """Return a module that gives the probabilities of both outcomes, as every portable model does."""
 
-    class Both(library.nn.Module):
+    class Both(_torch.nn.Module):
         def __init__(self) -> None:
-            super().__init__()
+            _torch.nn.Module.__init__(self)
             self.module = module
 
         def forward(self, x: Any) -> Any:
