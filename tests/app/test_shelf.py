@@ -4,7 +4,8 @@ from contextlib import closing
 
 from shipway.app.shelf import list_shelf, stock_shelf
 from shipway.app.workspace import Workspace
-from shipway.core.shelf import SHELF, Shelved, read_shelf
+from shipway.core.shelf import SHELF, Shelved
+from shipway.serving.repository import read_shelf
 
 
 def test_registered_version_is_on_the_shelf(ran_shop):

@@ -21,8 +21,8 @@ from shipway.app.standing import (
 from shipway.app.workspace import Workspace
 from shipway.core.body import VersionRegistered
 from shipway.core.error import ShipwayError
-from shipway.core.shelf import read_shelf
 from shipway.kit.duration import DAY
+from shipway.serving.repository import read_shelf
 from shipway.testing.refusal import expect_refusal
 
 START = 18_262 * DAY

@@ -4,6 +4,10 @@ import signal
 
 import pytest
 
+from shipway.core.error import ShipwayError
+from shipway.core.shelf import SHELF, Shelf
+from shipway.serving.repository import read_shelf
+
 MIRROR = "/v2/models/mirror"
 
 
@@ -105,3 +109,13 @@ def test_shelf_that_is_damaged_is_said(shop, serve):
     server = serve(shop.state)
     answer = server.ask("POST", "/v2/repository/index")
     assert (answer.status, answer.document["code"]) == (503, "SW-605")
+
+
+def test_no_file_is_an_empty_shelf(tmp_path):
+    assert read_shelf(tmp_path) == Shelf()
+
+
+def test_damaged_file_is_refused(tmp_path):
+    (tmp_path / SHELF).write_bytes(b'{"versions": 1}')
+    with pytest.raises(ShipwayError, match="SW-605"):
+        read_shelf(tmp_path)

@@ -9,7 +9,7 @@ import msgspec
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Variant
-from shipway.core.shelf import read_shelf
+from shipway.core.shelf import SHELF, Shelf
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.loader import Loader
 from shipway.serving.refusal import pass_on, refuse
@@ -133,6 +133,24 @@ class Repository:
         else:
             self._faults[name, variant.version] = version.fault
         return version
+
+
+def read_shelf(state: Path) -> Shelf:
+    """Return a project's shelf, an empty one where nothing was registered yet.
+
+    Args:
+        state: its folder of state.
+
+    Raises:
+        ShipwayError: SW-605 if its file cannot be read.
+    """
+    path = state / SHELF
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Shelf)
+    except FileNotFoundError:
+        return Shelf()
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise ShipwayError("SW-605", f"{path} is damaged ({error})", "write it again with shipway run") from error
 
 
 def _choose(name: str, known: Mapping[int, Variant], parameters: Mapping[str, Any]) -> list[int]:
