@@ -1,6 +1,6 @@
 """`[services.NAME]`'s part on how a service answers, as shipway.toml spells it."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -19,12 +19,12 @@ class RuleSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     header: Annotated[str, msgspec.Meta(min_length=1)]
     value: str
-    to: Annotated[str, msgspec.Meta(pattern="^(stable|candidate)$")]
+    to: Literal["stable", "candidate"]
 
     @property
     def rule(self) -> Rule:
         """Return the rule as a routing knows it."""
-        return Rule(header=self.header.lower(), value=self.value, to="stable" if self.to == "stable" else "candidate")
+        return Rule(header=self.header.lower(), value=self.value, to=self.to)
 
 
 class FallbackSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

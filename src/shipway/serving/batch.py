@@ -27,13 +27,12 @@ from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
 from shipway.serving.request import Answer
+from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.template import write_numbers
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
-INLINE_ROWS: Final = 64
-"""Rows of one request that are predicted in the event loop; more would keep others waiting, and go to a thread."""
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
 FALLBACK: Final = "shipway-fallback"

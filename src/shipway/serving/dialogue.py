@@ -15,16 +15,12 @@ from shipway.serving.meter import Counts
 from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.request import read_body
 from shipway.serving.response import Answers, Tasks, require_json, say
-from shipway.serving.sent import MOST_BYTES
+from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, MOST_BYTES
 
-INLINE_ROWS: Final = 64
-"""Rows predicted in the event loop; more of them would keep others waiting, and go to a thread."""
-INLINE_BYTES: Final = 256 << 10
-"""Bodies read in the event loop; larger ones go to a thread."""
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
 _ABSENT: Final = {
-    "trace": "requests are traced by OpenTelemetry, and not set over this protocol",
+    "trace": "requests are not traced",
     "logging": "the server's log is not set over this protocol",
     "systemsharedmemory": "no memory is shared with callers",
     "cudasharedmemory": "no memory is shared with callers",

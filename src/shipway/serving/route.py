@@ -17,7 +17,7 @@ from shipway.serving.ask import Ask
 from shipway.serving.batch import Batcher
 from shipway.serving.call import Call
 from shipway.serving.desk import Desk, require_bundle
-from shipway.serving.dialogue import INLINE_BYTES, Dialogue
+from shipway.serving.dialogue import Dialogue
 from shipway.serving.inference import HEADER
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
@@ -29,7 +29,7 @@ from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.request import LONGEST_ID, Question, read_body, read_instant
 from shipway.serving.response import Answers, Tasks, require_json, say, say_no, wrong_method
 from shipway.serving.routing import RoutingTable
-from shipway.serving.sent import Sent, read_sent
+from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
 from shipway.serving.version import Served
 

@@ -14,6 +14,10 @@ from shipway.serving.model import LoadedBundle
 
 MOST_BYTES: Final = 8 << 20
 """What a compressed body may become."""
+INLINE_ROWS: Final = 64
+"""Rows of one request that are predicted in the event loop; more would keep others waiting, and go to a thread."""
+INLINE_BYTES: Final = 256 << 10
+"""Bodies read in the event loop; larger ones go to a thread."""
 Numbers: TypeAlias = list[float | None] | NDArray[np.float64]
 
 
