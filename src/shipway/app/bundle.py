@@ -126,7 +126,7 @@ def build_version(project: Project, ref: str, folder: Path | None = None, *, wat
         else tuple(sorted(path for path in {*files, *registered} if files.get(path) != registered.get(path)))
     )
     return BuiltBundle(
-        version=f"{version.model}@{version.number}",
+        version=version.ref,
         bundle=manifest.digest,
         registered=version.bundle,
         differs=differs,
@@ -196,7 +196,7 @@ def inspect_bundle(project: Project | None, what: str) -> InspectedBundle:
 def _build(runner: Runner, version: VersionState) -> tuple[Manifest, dict[str, bytes]]:
     project = runner.workspace.project
     model, section = project.registry.models.get(version.model), project.config.models.get(version.model)
-    ref = f"{version.model}@{version.number}"
+    ref = version.ref
     if version.imported:
         hint = "import it again: the same model gives the same bundle"
         raise ShipwayError("SW-501", f"{ref} was made elsewhere and imported as {version.imported}", hint)

@@ -165,8 +165,8 @@ def read_contents(workspace: Workspace, version: VersionState) -> tuple[str, dic
     if version.bundle is None:
         raise ShipwayError(
             "SW-404",
-            f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
-            f"shipway models show {version.model}@{version.number} says why",
+            f"{version.ref} has no bundle: its gates said {version.outcome or 'nothing yet'}",
+            f"shipway models show {version.ref} says why",
         )
     manifest = _read_manifest(workspace, version.bundle)
     digests = {**manifest.files, MANIFEST: version.bundle}

@@ -114,7 +114,7 @@ def register(runner: Runner, version: VersionState, bundle: Artifact) -> None:
         body = VersionRegistered(model=version.model, number=version.number, bundle=bundle.digest)
         runner.workspace.remember((version.subject, body))
     stock_shelf(runner.workspace)
-    said = f"{version.model}@{version.number} is bundle {bundle.digest[:12]}"
+    said = f"{version.ref} is bundle {bundle.digest[:12]}"
     runner.watch(Event(stage="note", step="registered", said=said))
 
 

@@ -278,8 +278,8 @@ def manifest_of(workspace: Workspace, version: VersionState) -> Manifest:
     if version.bundle is None:
         raise ShipwayError(
             "SW-804",
-            f"{version.model}@{version.number} has no bundle: its gates said {version.outcome or 'nothing yet'}",
-            f"shipway models show {version.model}@{version.number} says why",
+            f"{version.ref} has no bundle: its gates said {version.outcome or 'nothing yet'}",
+            f"shipway models show {version.ref} says why",
         )
     try:
         return msgspec.json.decode(workspace.blobs.get(version.bundle), type=Manifest)

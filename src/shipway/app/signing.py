@@ -62,7 +62,7 @@ def sign_version(project: Project, ref: str, key: Path) -> SignedBundle:
     with closing(Workspace(project)) as workspace, TemporaryDirectory() as place:
         version = find_version(workspace.peek(), ref)
         bundle, contents = read_contents(workspace, version)
-        folder = Path(place, f"{version.model}@{version.number}")
+        folder = Path(place, version.ref)
         for path, content in contents.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(content)
@@ -74,7 +74,7 @@ def sign_version(project: Project, ref: str, key: Path) -> SignedBundle:
         workspace.remember((version.subject, body))
         workspace.store_state()
         stock_shelf(workspace)
-    return SignedBundle(what=f"{version.model}@{version.number}", bundle=bundle, key=name, files=len(contents))
+    return SignedBundle(what=version.ref, bundle=bundle, key=name, files=len(contents))
 
 
 def sign_folder(folder: Path, key: Path) -> SignedBundle:
@@ -118,7 +118,7 @@ def verify_version(project: Project, ref: str, keys: Sequence[Path]) -> SignedBu
         version = find_version(workspace.peek(), ref)
         bundle, contents = read_contents(workspace, version)
         _require_whole(contents, bundle, unpickle=project.config.security.unpickle)
-        what = f"{version.model}@{version.number}"
+        what = version.ref
         signature = workspace.blobs.get(version.signature) if version.signature else None
         return _verify(what, bundle, contents, signature, keys or project.signers)
 
@@ -149,7 +149,7 @@ def require_signature(workspace: Workspace, version: VersionState) -> None:
     keys = workspace.project.signers
     if not keys:
         return
-    what = f"{version.model}@{version.number}"
+    what = version.ref
     if not version.signature:
         raise refuse_unsigned(what)
     bundle, contents = read_contents(workspace, version)

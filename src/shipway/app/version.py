@@ -92,7 +92,7 @@ def frame_of_version(runner: Runner, model: Model, version: VersionState, frame:
     if all(now.get(name) == then for name, then in _definitions(views).items()):
         return frame
     then = msgspec.structs.replace(model, features=views, rising=(), falling=(), baselines={})
-    return frame_of(runner, then, name=f"frame {version.model}@{version.number}")[0]
+    return frame_of(runner, then, name=f"frame {version.ref}")[0]
 
 
 def _is_lost(runner: Runner, version: VersionState) -> bool:
@@ -102,7 +102,7 @@ def _is_lost(runner: Runner, version: VersionState) -> bool:
     except ShipwayError as error:
         if error.code != "SW-605":
             raise
-        said = f"{version.model}@{version.number} is not compared with: {error.fact}"
+        said = f"{version.ref} is not compared with: {error.fact}"
         runner.watch(Event(stage="note", step="bundle lost", said=said))
         return True
     return False

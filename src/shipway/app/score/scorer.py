@@ -59,7 +59,7 @@ def choose_version(state: State, ref: str) -> VersionState:
         return usable[-1] if usable else state.models[name][-1]
     version = find_version(state, ref)
     if (word := version.standing.retired) is not None:
-        hint = f"shipway models restore {version.model}@{version.number} takes that back"
+        hint = f"shipway models restore {version.ref} takes that back"
         raise ShipwayError("SW-407", f"{version.ref} was retired by {word.by}: {word.said}", hint)
     return version
 
