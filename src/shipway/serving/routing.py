@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 
@@ -67,12 +66,9 @@ class RoutingTable:
             raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
         return served
 
-    def match(self, rest: str) -> Served | None:
-        """Return the service that `NAME/infer` asks, None where none is called so or it says no probabilities."""
-        name, _, action = rest.partition("/")
-        if action != "infer":
-            return None
-        served = self._served.get(unquote(name) if "%" in name else name)
+    def match(self, name: str) -> Served | None:
+        """Return the service of a name, None where none is called so or it says no probabilities."""
+        served = self._served.get(name)
         return served if served is not None and (served.stable.form or served.stable.fault is not None) else None
 
     def list_models(self) -> dict[str, dict[int, Version]]:
