@@ -10,6 +10,7 @@ from shipway.adapters.http.head import Head
 _REASONS: Final = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
 _JSON: Final = "application/json"
 _OK: Final = 200
+_NONE: Final = (0, b"", "", ())
 
 
 class Opening:
@@ -33,6 +34,8 @@ class Call:
 
     Attributes:
         head: what stood before its body.
+        answered: whether the answer is there, sent or waiting for those before it.
+        final: whether the connection ends with it.
         body: the content.
         received_ns: when the request was whole, by `time.perf_counter_ns`.
         deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
@@ -40,7 +43,18 @@ class Call:
         then: called once, after the answer was given.
     """
 
-    __slots__ = ("_reply", "_send", "body", "deadline_ns", "head", "received_ns", "then", "trusted")
+    __slots__ = (
+        "_reply",
+        "_send",
+        "answered",
+        "body",
+        "deadline_ns",
+        "final",
+        "head",
+        "received_ns",
+        "then",
+        "trusted",
+    )
 
     def __init__(self, send: Callable[[], None], head: Head, body: bytes, *, trusted: bool = False) -> None:
         """Take a whole request.
@@ -52,13 +66,15 @@ class Call:
             trusted: whether it came over a Unix socket that only this user may open.
         """
         self.head = head
+        self.answered = False
+        self.final = not head.keep
         self.body = body
         self.received_ns = perf_counter_ns()
         self.deadline_ns = 0
         self.trusted = trusted
         self.then: Callable[[], None] | None = None
         self._send = send
-        self._reply: tuple[int, bytes, str, Sequence[tuple[str, str]]] | None = None
+        self._reply: tuple[int, bytes, str, Sequence[tuple[str, str]]] = _NONE
 
     @property
     def method(self) -> str:
@@ -84,16 +100,6 @@ class Call:
     def known(self, known: Any) -> None:
         self.head.known = known
 
-    @property
-    def answered(self) -> bool:
-        """Tell whether the answer is there, sent or waiting for those before it."""
-        return self._reply is not None
-
-    @property
-    def final(self) -> bool:
-        """Tell whether the connection ends with this answer."""
-        return not self.head.keep
-
     def answer(self, status: int, body: bytes, *, kind: str = _JSON, headers: Sequence[tuple[str, str]] = ()) -> None:
         """Answer the request; a client that went away meanwhile is no error.
 
@@ -106,8 +112,9 @@ class Call:
         Raises:
             RuntimeError: if it was answered before.
         """
-        if self._reply is not None:
+        if self.answered:
             raise RuntimeError(f"{self.method} {self.path} is answered twice")
+        self.answered = True
         self._reply = (status, body, kind, headers)
         self._send()
         if self.then is not None:
@@ -120,7 +127,6 @@ class Call:
             opening: how answers begin now.
             last: whether the connection ends after it.
         """
-        assert self._reply is not None
         status, body, kind, headers = self._reply
         head = self.head
         if status == _OK and kind is _JSON and not headers and not last and head.plain:

@@ -228,16 +228,21 @@ class Connection(asyncio.Protocol):
 
     def send(self) -> None:
         """Write the answers that are due: each one that has none before it that is still open."""
-        calls, parts, last = self._calls, list[bytes](), False
+        calls, state = self._calls, self._state
+        ends = self._ended or state.draining
+        said, size, last = b"", 0, False
         while calls and calls[0].answered and not last:
             call = calls.popleft()
-            last = call.final or (not calls and not self._reading and (self._state.draining or self._ended))
-            parts.append(call.compose(self._state.opening, last=last))
-            self._let_go(len(call.body))
-        if not parts:
+            last = call.final or (ends and not calls and not self._reading)
+            # Nearly always there is one; a client that sends many at once has to wait for them anyhow.
+            said += call.compose(state.opening, last=last)
+            size += len(call.body)
+        if not said:
             return
-        self._since = self._state.now
-        self._transport.write(b"".join(parts) if len(parts) > 1 else parts[0])
+        self._held_bytes -= size
+        state.held_bytes -= size
+        self._since = state.now
+        self._transport.write(said)
         if last:
             self._finish()
         elif self._paused:
@@ -305,7 +310,6 @@ class Connection(asyncio.Protocol):
             if last > len(data) or head.length > room:
                 break
             room -= head.length
-            self._since = state.now
             self._held_bytes += head.length
             state.held_bytes += head.length
             call = Call(self.send, head, data[begin:last], trusted=self._trusted)
@@ -315,6 +319,7 @@ class Connection(asyncio.Protocol):
             if first == len(data) or self._deaf:
                 break
         if first:
+            self._since = state.now
             self._steer()
         return b"" if self._deaf else data[first:]
 
@@ -406,7 +411,7 @@ class Connection(asyncio.Protocol):
 
     def _steer(self) -> None:
         """Read on, or not for now."""
-        pause = not self._deaf and (self._clogged or len(self._calls) >= self._state.limits.pipelined)
+        pause = (self._clogged or len(self._calls) >= self._state.limits.pipelined) and not self._deaf
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             if pause:
