@@ -171,8 +171,9 @@ def _check_terms(terms: Terms) -> None:
     fallback = terms.fallback
     if fallback is not None and fallback.score is not None and not 0.0 <= fallback.score <= 1.0:
         raise refuse(422, f"fallback's score {fallback.score} is no probability", "send one from 0 to 1")
-    if not 0.0 <= terms.log <= 1.0:
-        raise refuse(422, f"log {terms.log} is no share", "send one from 0 to 1")
+    for name, share in (("log", terms.log), ("shadow", terms.shadow)):
+        if not 0.0 <= share <= 1.0:
+            raise refuse(422, f"{name} {share} is no share", "send one from 0 to 1")
     if not 0 <= terms.wait_us <= LONGEST_WAIT_US:
         said = f"a request cannot wait {terms.wait_us:,} us for others"
         raise refuse(422, said, f"send at most {LONGEST_WAIT_US:,}, or 0")

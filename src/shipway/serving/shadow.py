@@ -183,13 +183,19 @@ class Shadows:
         if group.x is not None:
             log_sent(group, group.version, group.x)
         log_predictions(group, group.version, "live", group.outcomes)
-        if group.other is None:
+        other = group.other
+        if other is None:
             return
+        if group.served.routing.terms.shadow < 1:
+            whole, group = group.rows, _spare(group)
+            self._counts.shadow_spared += whole - group.rows
+            if not group.rows:
+                return
         if self._waiting_rows + group.rows > WAITING_ROWS:
             self._counts.shadow_dropped += group.rows
             return
         self._waiting_rows += group.rows
-        self._waiting.append((group, group.other))
+        self._waiting.append((group, other))
 
     def _cast(self) -> None:
         done = 0
@@ -239,6 +245,16 @@ def _join(groups: list[Group]) -> Group:
         join_outcomes([group.outcomes for group in groups]),
         np.concatenate(parts) if parts else None,
     )
+
+
+def _spare(group: Group) -> Group:
+    """Return the part of a group whose units both versions predict."""
+    shadows = group.served.routing.shadows
+    asks = [ask for ask in group.asks if shadows(ask.unit)]
+    rows = [place for place, ask in enumerate(_list_rows(group.asks)[0]) if shadows(ask.unit)]
+    said = group.outcomes
+    outcomes = Outcomes([said.p[row] for row in rows], {}, [said.latency_us[row] for row in rows])
+    return Group(group.served, group.version, asks, outcomes, None if group.x is None else group.x[rows])
 
 
 def read_feed(feed: Feed, asks: Sequence[Ask]) -> None:

@@ -1,5 +1,7 @@
 """A request whose head was read before is cut out unread, and nobody can tell."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -93,7 +95,7 @@ def talk(pieces, heads, *, later):
 
 def cut(data, places):
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return [data[first:last] for first, last in zip(edges, edges[1:], strict=False)]
+    return [data[first:last] for first, last in pairwise(edges)]
 
 
 @given(
