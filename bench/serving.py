@@ -81,7 +81,7 @@ PEERS: Final = {
 }
 BOUND_US: Final = {"shipway": 40.0, "shipway by key": 80.0}
 TIMES: Final = {"fastapi": 4.0, "mlserver": 15.0, "litserve": 30.0, "bentoml": 30.0, "mlflow": 30.0}
-INFER: Final = "/v2/models/%s/infer"
+INFER: Final = "/v2/models/delay/infer"
 SHARES: Final = {"delay": 0.0, "pairs": 1.0}
 """Services of shipway, and the share of their requests that both versions predict."""
 PARITY: Final = 1e-6
@@ -374,7 +374,9 @@ def start_shipway(stack: ExitStack, scratch: Path, model: Model) -> list[Server]
     servers: list[Server] = []
     for service in SHARES:
         name = "shipway" if service == "delay" else f"shipway {service}"
-        servers.append(Server(name, process, port, INFER % service, write_bodies(model.x), read_v2, settle))
+        servers.append(
+            Server(name, process, port, INFER.replace("delay", service), write_bodies(model.x), read_v2, settle)
+        )
         by_key = f"/v1/predict/{service}"
         servers.append(Server(f"{name} by key", process, port, by_key, users, lambda said: said["p"], settle))
     until = time.monotonic() + 60
@@ -416,7 +418,7 @@ def start_peer(stack: ExitStack, scratch: Path, model: Model, name: str, venv: P
         "BENTOML_HOME": str(folder),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'runs.db'}",
     }
-    path, bodies, read = INFER % "delay", write_bodies(model.x), read_v2
+    path, bodies, read = INFER, write_bodies(model.x), read_v2
     match name:
         case "fastapi":
             words = [python, "-m", "uvicorn", "fastapi_server:app", "--port", str(port), "--loop", "uvloop"]
