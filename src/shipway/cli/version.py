@@ -180,7 +180,7 @@ def show_comparison(console: Console, found: "Comparison", timezone: str) -> Non
     parts = [_list_parts(bundle) for bundle in found.bundles]
     names = dict.fromkeys(name for part in parts for name in part)
     rows += [(name, *(part.get(name, "") for part in parts)) for name in names]
-    first = found.latencies[0]
+    first = next((each for each in found.latencies if each is not None), None)
     rows += [
         (f"latency of {write_plural(size, 'row')}", *(_say_latency(each, first, size) for each in found.latencies))
         for size in list_sizes(found.latencies)
@@ -200,7 +200,7 @@ def _list_latency(latency: Latency) -> tuple[str, ...]:
 
 
 def _say_latency(profile: LatencyProfile | None, first: LatencyProfile | None, rows: int) -> Cell:
-    """Return what calls of a size took, where that may stand beside the first version's."""
+    """Return what calls of a size took, where that may stand beside the first that were measured."""
     if profile is None:
         return word("none")
     if profile is not first and not are_alike(first, profile):
