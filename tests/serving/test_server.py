@@ -37,9 +37,9 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 sys.exit(code)
 """
 HEAVY = {
-    "altair", "cryptography", "cyclonedx", "cyclopts", "duckdb", "google", "grpc", "lightgbm", "mlflow", "model_signing",
-    "nats", "obstore", "onnx", "onnxmltools", "opentelemetry", "pandas", "polars", "psycopg", "pyarrow", "ray", "redis",
-    "rich", "scipy", "skl2onnx", "sklearn", "skops", "torch", "xgboost", "yaml",
+    "altair", "cryptography", "cyclonedx", "cyclopts", "duckdb", "google", "grpc", "lightgbm", "mlflow",
+    "model_signing", "nats", "obstore", "onnx", "onnxmltools", "opentelemetry", "pandas", "polars", "psycopg",
+    "pyarrow", "ray", "redis", "rich", "scipy", "skl2onnx", "sklearn", "skops", "torch", "xgboost", "yaml",
 }  # fmt: skip
 """Libraries that shipway can use, and that a server which needs none of them starts and answers without."""
 LIMITED = """
