@@ -260,6 +260,7 @@ class Asked:
         self.method, self.path, self.headers, self.body, self.rpc = "GET", path, headers or {}, b"12", rpc
         self.received_ns, self.deadline_ns, self.trusted, self.then = 5, 9, True, None
         self.said = []
+        self.known = None
 
     @property
     def answered(self):
@@ -340,6 +341,8 @@ def test_a_traced_call_stands_for_the_one_that_came():
     assert fresh.said == [(422, b"no", "text/plain", [("x", "y")])]
     assert then == [True]
     assert told == [traced.trace]
+    traced.known = "lane"
+    assert fresh.known == traced.known == "lane"
     assert (traced.trace.status, traced.trace.said, traced.trace.more) == (422, b"no", [("x", "y")])
     with pytest.raises(RuntimeError):
         traced.answer(200, b"again")

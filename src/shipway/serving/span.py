@@ -1,6 +1,6 @@
 """What was noted of a request as spans, in the words of OpenTelemetry's semantic conventions.
 
-https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../rpc/grpc/, version 1.43; what they have no word for
+https://opentelemetry.io/docs/specs/semconv/http/http-spans/ and .../rpc/grpc/, version 1.44; what they have no word for
 begins with `shipway.`.
 """
 

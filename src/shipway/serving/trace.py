@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import getrandbits
 from time import perf_counter_ns
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from shipway.core.span import Attribute, Link
 from shipway.serving.call import Call
@@ -173,6 +173,15 @@ class Traced:
     def answered(self) -> bool:
         """Tell whether the answer was given."""
         return self._call.answered
+
+    @property
+    def known(self) -> Any:
+        """Return what was worked out of the head; None where nothing was."""
+        return self._call.known
+
+    @known.setter
+    def known(self, known: Any) -> None:
+        self._call.known = known
 
     def answer(
         self, status: int, body: bytes, *, kind: str = "application/json", headers: Sequence[tuple[str, str]] = ()

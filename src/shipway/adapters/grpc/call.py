@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
-from typing import Final
+from typing import Any, Final
 
 from shipway.adapters.grpc.translation import Asked, Said
 
@@ -24,9 +24,22 @@ class Call:
         trusted: always false.
         rpc: the full name of the method, such as `package.Service/Method`.
         then: called once, after the answer was given.
+        known: what was worked out of the path and the headers.
     """
 
-    __slots__ = ("_said", "body", "deadline_ns", "headers", "method", "path", "received_ns", "rpc", "then", "trusted")
+    __slots__ = (
+        "_said",
+        "body",
+        "deadline_ns",
+        "headers",
+        "known",
+        "method",
+        "path",
+        "received_ns",
+        "rpc",
+        "then",
+        "trusted",
+    )
 
     def __init__(self, asked: Asked, metadata: Mapping[str, str], remaining_s: float | None, *, rpc: str = "") -> None:
         """Take a request.
@@ -48,6 +61,7 @@ class Call:
         self.trusted = False
         self.rpc = rpc
         self.then: Callable[[], None] | None = None
+        self.known: Any = None
         self._said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
 
     @property

@@ -19,6 +19,7 @@ _ERROR: Final = 2
 _LOCAL, _REMOTE = b"\x85\x01\x00\x01\x00\x00", b"\x85\x01\x00\x03\x00\x00"
 """Field 16, flags: it is known whether the parent is of another process, and whether it is."""
 _LINK_FLAGS: Final = b"\x35\x00\x01\x00\x00"
+_REPEATED: Final = (str, bool, int)
 _64_BITS: Final = (1 << 64) - 1
 _VARINT, _FIXED_64, _BYTES, _FIXED_32 = 0, 1, 2, 5
 
@@ -76,13 +77,19 @@ def _write_link(link: Link) -> bytes:
 
 def _write_attributes(number: int, attributes: Mapping[str, Attribute]) -> bytes:
     return b"".join(
-        [_field(number, _write_key(name) + _field(2, _write_value(value))) for name, value in attributes.items()]
+        [
+            _write_often(number, name, value) if type(value) in _REPEATED else _write_attribute(number, name, value)
+            for name, value in attributes.items()
+        ]
     )
 
 
-@lru_cache(maxsize=256)
-def _write_key(name: str) -> bytes:
-    return _text(1, name)
+def _write_attribute(number: int, name: str, value: Attribute) -> bytes:
+    return _field(number, _text(1, name) + _field(2, _write_value(value)))
+
+
+_write_often: Final = lru_cache(maxsize=4_096, typed=True)(_write_attribute)
+"""What most spans say alike is written once; a truth and a number that are equal are told apart."""
 
 
 def _write_value(value: Attribute) -> bytes:
