@@ -42,7 +42,10 @@ FOLDER: Final = "serving"
 SEAL_S: Final = 2.0
 """How long a row waits in memory before it is on its way to the log."""
 GRACE_S: Final = 5.0
-"""How long a stopping server waits for clients in the middle of something, and then for its log."""
+"""How long a stopping server waits for clients in the middle of something, and for a collector of traces."""
+LOG_GRACE_S: Final = 25.0
+"""How long it waits for its log, where the disk is slow: who stops it waits about as long. One that refuses rows is not
+waited for."""
 
 _SWITCH_S: Final = 0.0005
 
@@ -251,7 +254,7 @@ async def _serve(
         sealing.cancel()
         batcher.settle()
         loader.seal()
-        if not await asyncio.to_thread(writer.stop, GRACE_S):
+        if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
         if exporter is not None and not await asyncio.to_thread(exporter.stop, GRACE_S):
             logger.error("%d spans could not be sent", exporter.state.failed + exporter.state.waiting)
