@@ -193,6 +193,8 @@ async def _serve(
     if unix is not None:
         await http.listen_unix(unix)
     grpc = None if rpc is None else rpc(admission.handle, most_bytes=settings.body_bytes, **guard.read_files())
+    if grpc is not None:
+        guard.follow(grpc.renew)
     spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
