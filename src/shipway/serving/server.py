@@ -237,6 +237,8 @@ async def _serve(
     if unix is not None:
         await http.listen_unix(unix)
     grpc = None if rpc is None else rpc(handle_rpc, most_bytes=settings.body_bytes, **guard.read_files())
+    if grpc is not None:
+        guard.follow(grpc.renew)
     spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
     door.grpc = spoken or 0
     sealing = loop.create_task(_seal_always(loader))
