@@ -40,7 +40,7 @@ SEAL_S: Final = 2.0
 GRACE_S: Final = 5.0
 """How long a stopping server waits for clients in the middle of something, and then for its log."""
 
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 
 logger: Final = logging.getLogger(__name__)
 
@@ -106,7 +106,7 @@ def serve(
     guard = Guard(settings)
     web = load_adapter("http.asyncio")
     rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
-    # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
+    # Whatever else runs gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     raise_file_limit()
     with ExitStack() as stack:
