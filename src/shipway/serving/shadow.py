@@ -249,7 +249,10 @@ def _join(groups: list[Group]) -> Group:
 
 def _spare(group: Group) -> Group:
     """Return the part of a group whose units both versions predict."""
-    shadows = group.served.routing.shadows
+    routing = group.served.routing
+    if not routing.terms.shadow:
+        return Group(group.served, group.version, (), Outcomes([], {}, []))
+    shadows = routing.shadows
     asks = [ask for ask in group.asks if shadows(ask.unit)]
     rows = [place for place, ask in enumerate(_list_rows(group.asks)[0]) if shadows(ask.unit)]
     said = group.outcomes
