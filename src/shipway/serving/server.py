@@ -47,7 +47,7 @@ LOG_GRACE_S: Final = 25.0
 """How long it waits for its log, where the disk is slow: who stops it waits about as long. One that refuses rows is not
 waited for."""
 
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 
 logger: Final = logging.getLogger(__name__)
 
@@ -115,7 +115,7 @@ def serve(
     spans = None if sampling is None else load_adapter("spans.otlp")(find_collector(settings))
     web = load_adapter("http.asyncio")
     rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
-    # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
+    # Whatever else runs gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     raise_file_limit()
     with ExitStack() as stack:
