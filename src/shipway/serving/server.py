@@ -32,6 +32,7 @@ from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
 from shipway.serving.setting import Settings, raise_file_limit
 from shipway.serving.statistic import Statistics
+from shipway.serving.teller import Teller
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
@@ -160,12 +161,13 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     statistics = Statistics(clock.now)
     batcher = Batcher(table.find, counts, waits, statistics)
+    teller = Teller(table.find, counts, waits, batcher.meters, statistics, batcher.substitutes)
 
     repository = Repository(state, loader)
     desk = Desk(table, repository, statistics)
     lookup = Lookup(state)
     router = Router(
-        table, batcher, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
+        table, batcher, teller, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
     )
     admission = Admission(
         router.handle,
@@ -208,6 +210,8 @@ async def _serve(
         await asyncio.gather(*(door.close(grace_s=GRACE_S) for door in (http, grpc) if door is not None))
         sealing.cancel()
         batcher.settle()
+        teller.settle()
+        teller.close()
         loader.seal()
         if not await asyncio.to_thread(writer.stop, GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
