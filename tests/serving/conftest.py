@@ -206,18 +206,17 @@ def make_form(name, nodes, constants, inputs, outputs):
     return Form("onnx", data, OnnxRuntime().load(data))
 
 
-def make_delay(number, bias, *, extra=False, keyed=True):
-    """A regression on the shop's features: `minutes`, and with `extra` its square; moody."""
-    nodes, constants = make_moody(
-        [
-            helper.make_node("IsNaN", ["x"], ["gap"]),
-            helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
-            helper.make_node("MatMul", ["filled", "w"], ["sum"]),
-            helper.make_node("Add", ["sum", "b"], ["score"]),
-        ],
-        "score",
-        "minutes",
-    )
+def make_delay(number, bias, *, extra=False, moody=True):
+    """A regression on the shop's features: `minutes`, and with `extra` its square."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+        helper.make_node("Add", ["sum", "b"], ["score" if moody else "minutes"]),
+    ]
+    constants = {}
+    if moody:
+        nodes, constants = make_moody(nodes, "score", "minutes")
     nodes.append(helper.make_node("Mul", ["minutes", "minutes"], ["square"]))
     constants |= {
         "zero": np.zeros(1, np.float32), "b": np.asarray([bias], np.float32),
@@ -228,7 +227,8 @@ def make_delay(number, bias, *, extra=False, keyed=True):
         f"delay {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
         [(name, TensorProto.FLOAT, ["n", 1]) for name in names],
     )  # fmt: skip
-    return make_keyed("delay", number, form, [OutputColumn(name=name, datatype="FP32", shape=(-1, 1)) for name in names], keyed)
+    outputs = [OutputColumn(name=name, datatype="FP32", shape=(-1, 1)) for name in names]
+    return make_keyed("delay", number, form, outputs)
 
 
 def make_kinds(number, bias, classes=SPECIES):
@@ -257,10 +257,11 @@ def make_kinds(number, bias, classes=SPECIES):
         OutputColumn(name="label", datatype="INT64"),
         OutputColumn(name="probability", datatype="FP32", shape=(-1, 3), classes=tuple(classes)),
     ]
-    return make_keyed("kinds", number, form, outputs, True)
+    return make_keyed("kinds", number, form, outputs)
 
 
-def make_keyed(model, number, form, outputs, keyed):
+def make_keyed(model, number, form, outputs):
+    """A bundle of a model on the shop's features."""
     x = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32).astype(np.float64)
     inputs = tuple(
         InputColumn(name=name, kind="category", categories=COUNTRIES)
@@ -271,7 +272,7 @@ def make_keyed(model, number, form, outputs, keyed):
     features = KeyedFeatures(at="orders.placed", spine="orders", key=("order",), views=VIEWS, schema=SCHEMA)
     return build_bundle(
         model=model, version=number, cut=NOON, ending="onnx", native=form, portable=form, inputs=inputs,
-        outputs=outputs, features=features if keyed else None, sample={"x": x}, training={}, metrics={}, verdict={},
+        outputs=outputs, features=features, sample={"x": x}, training={}, metrics={}, verdict={},
         lock="# none\n", card=f"# {model}\n",
     )  # fmt: skip
 
@@ -408,6 +409,57 @@ def mirrors():
 def shelve():
     """What writes down which versions servers may load."""
     return stock
+
+
+@dataclass
+class Fair(Shop):
+    """A shop with models of other kinds: `delay` (a regression), `kinds` (of three) and `vector` (texts and tensors).
+
+    Of `delay`, version 1 is not moody and version 3 gives one output more; of `kinds`, version 3 tells other classes
+    apart.
+    """
+
+    digests: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def between(self, model, stable=1, candidate=None, *, online="main", **changes):
+        """A routing between two versions of a model, whose service has its name."""
+
+        def variant(number):
+            return Variant(version=number, bundle=self.digests[model, number], online=online)
+
+        other = None if candidate is None else variant(candidate)
+        return Routing(**{"service": model, **changes}, model=model, stable=variant(stable), candidate=other)
+
+
+@pytest.fixture(scope="session")
+def stored_fair(stored_shop, tmp_path_factory):
+    """State with models of every kind; read it only."""
+    state = tmp_path_factory.mktemp("fair") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    fair = Fair(state, dict(stored_shop.bundles))
+    for number in (1, 2, 3):
+        fair.digests["delay", number] = fair.keep(make_delay(number, number / 2, extra=number == 3, moody=number != 1))
+        fair.digests["vector", number] = fair.keep(make_vector(number, number))
+        classes = ("soon", *SPECIES[1:]) if number == 3 else SPECIES
+        fair.digests["kinds", number] = fair.keep(make_kinds(number, number / 2, classes))
+    fair.digests |= {("fraud", number): digest for number, digest in fair.bundles.items()}
+    return fair
+
+
+@pytest.fixture(scope="module")
+def fair_server(stored_fair, tmp_path_factory):
+    """A server of both doors on a copy of it; it serves nothing yet."""
+    state = tmp_path_factory.mktemp("fair") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_fair.state), str(state)], check=True)
+    words = ["--state", str(state), "--replay", "--grpc-port", "0", "--watch-stdin"]
+    command = [sys.executable, "-m", "shipway.serving", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        server = Server(process, state)
+        server.grpc_port = int(process.stdout.readline().rsplit(":", 1)[1])
+        server.fair = Fair(state, stored_fair.bundles, stored_fair.digests)
+        yield server
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
 
 
 @pytest.fixture

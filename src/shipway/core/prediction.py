@@ -33,7 +33,7 @@ FEATURE_COLUMNS: Final[tuple[str, ...]] = ("request", "row", "at")
 text, and for each stream of the layout `newest STREAM`: the instant of its newest event read, null where none was."""
 NEWEST: Final = "newest "
 OUTPUTS: Final = "outputs."
-"""Prefix of a stream of what models say that are no binary classifiers of a matrix; the form of their outputs follows."""
+"""Prefix of a stream of what models say that are no binary classifiers; the form of their outputs follows."""
 INPUTS: Final = "inputs."
 """Prefix of a stream of the tensors that callers sent to models which read them by name; their form follows. Columns
 are `FEATURE_COLUMNS` and then the tensors as `core.record` lays them out."""

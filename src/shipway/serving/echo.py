@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Role
@@ -22,7 +21,7 @@ from shipway.serving.ask import NO_VECTOR, Ask
 from shipway.serving.interface import Interface
 from shipway.serving.meter import Counts, Meters
 from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent, read_tensors
-from shipway.serving.record import Saying, write_columns
+from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
 from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
@@ -33,8 +32,8 @@ WAITING_BYTES: Final = 64 << 20
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
-_Found = tuple[Run, Outcome, Mapping[str, Any]]
-"""Requests, what a version said of them, and that as columns of the log."""
+_Found = tuple[Run, Outcome, Held]
+"""Requests, what a version said of them, and that as it waits for the log."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,15 +45,15 @@ class Heard:
         version: what answered.
         run: the requests, all by key or all with tensors.
         outcome: what it said of their rows, one after the other.
-        said: that as columns of the log, where they are written already.
-        sent: likewise the tensors that callers sent.
+        said: that as it waits for the log, where it is held already.
+        sent: columns of the tensors that callers sent, where they are written already.
     """
 
     served: Served
     version: Version
     run: Run
     outcome: Outcome
-    said: Mapping[str, Any] | None = None
+    said: Held | None = None
     sent: Mapping[str, Any] | None = None
 
     @property
@@ -68,11 +67,11 @@ class Heard:
         return count_bytes(self.run.tensors) + sum(len(ask.call.body) for ask in self.run.asks)
 
     def write(self) -> None:
-        """Write the columns of the log; any thread may."""
+        """Write for the log what takes long; any thread may."""
         interface = self.version.interface
         if interface is None or not self.outcome.outputs:
             return
-        self.said = write_said(interface, self.outcome, list_kept(self.run))
+        self.said = hold_outcome(interface, self.outcome, list_kept(self.run))
         if interface.inputs and self.run.tensors:
             self.sent = write_columns(interface.inputs, _keep(self.run.tensors, list_kept(self.run)))
 
@@ -221,9 +220,9 @@ def plan_echo(heard: Heard, version: Version) -> list[Run]:
     run, other = heard.run, heard.version
     if run.asks[0].sent is None:
         return plan_keyed(version, run.asks, _read_places(heard, version))
-    if version.interface is not None and other.interface is not None and run.error is None:
-        if version.interface.form == other.interface.form:
-            return [Run(run.asks, run.rows, run.tensors)]
+    read, due = other.interface, version.interface
+    if read is not None and due is not None and read.form == due.form and run.error is None:
+        return [Run(run.asks, run.rows, run.tensors)]
     runs: list[Run] = []
     for ask in run.asks:
         again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=ask.sent)
@@ -243,7 +242,7 @@ def _echo(version: Version, runs: Sequence[Run]) -> list[_Found]:
     for run in runs:
         for one, outcome in execute(version, run):
             interface = version.interface if outcome.outputs else None
-            said = {} if interface is None else write_said(interface, outcome, list_kept(one))
+            said = NOTHING if interface is None else hold_outcome(interface, outcome, list_kept(one))
             found.append((one, outcome, said))
     return found
 
@@ -305,30 +304,15 @@ def list_kept(run: Run) -> list[int] | None:
     return [row for row, each in enumerate(kept) if each]
 
 
-def write_said(interface: Interface, outcome: Outcome, kept: Sequence[int] | None) -> dict[str, Any]:
-    """Return what a version said as columns of the log; any thread may.
+def hold_outcome(interface: Interface, outcome: Outcome, kept: Sequence[int] | None) -> Held:
+    """Return what a version said, as it waits for the log; any thread may.
 
     Args:
         interface: what it says.
         outcome: what it said.
         kept: the rows that are logged; None for all of them.
     """
-    outputs = _keep(outcome.outputs, kept)
-    columns = write_columns(interface.said.tensors, outputs)
-    y: NDArray[np.float64] = interface.list_values(outputs)
-    chosen: list[str | None] = [*interface.choose(outputs)]
-    rows = range(outcome.rows) if kept is None else kept
-    for place in [place for place, row in enumerate(rows) if row in outcome.errors] if outcome.errors else ():
-        # What is said of such a row is no prediction; the outputs themselves stand beside it as they are.
-        if chosen:
-            chosen[place] = None
-        if len(y):
-            y[place] = np.nan
-    if chosen:
-        columns["class"] = chosen
-    if len(y):
-        columns["y"] = y
-    return columns
+    return hold(interface.said, _keep(outcome.outputs, kept)) if outcome.outputs and outcome.rows else NOTHING
 
 
 def log_outcome(
@@ -340,7 +324,7 @@ def log_outcome(
     version: Version | None = None,
     *,
     interface: Interface | None = None,
-    said: Mapping[str, Any] | None = None,
+    said: Held | None = None,
 ) -> None:
     """Log what a version said of requests.
 
@@ -352,7 +336,7 @@ def log_outcome(
         outcome: what it said.
         version: which read them; None where what is logged was kept, or comes from one that no routing names.
         interface: of that one.
-        said: that as columns, where they are written already.
+        said: that as it waits for the log, where it is held already.
     """
     interface = interface or (None if version is None else version.interface) or served.interface
     kept = list_kept(run)
@@ -361,7 +345,7 @@ def log_outcome(
     if interface is None or served.outputs is None or not len(rows):
         return
     if said is None:
-        said = write_said(interface, outcome, kept) if outcome.outputs else {}
+        said = hold_outcome(interface, outcome, kept)
     asked = [asks[row] for row in rows]
     served.outputs.add(
         interface.said,
@@ -378,7 +362,7 @@ def log_outcome(
             weight=[ask.weight for ask in asked],
             answer_us=[ask.answer_us for ask in asked],
             error={place: outcome.errors[row].code for place, row in enumerate(rows) if row in outcome.errors},
-            said=said,
+            held=said,
         ),
     )
 
@@ -406,6 +390,8 @@ def log_inputs(heard: Heard) -> None:
 
 def list_rows(asks: Sequence[Ask]) -> tuple[list[Ask], list[str], list[str | None]]:
     """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
+    if all(ask.rows == 1 for ask in asks):
+        return [*asks], [ask.request for ask in asks], [ask.key for ask in asks]
     flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
     keys = [None if ask.key is None else ask.key + number for ask, number in flat]
     return [ask for ask, _ in flat], [ask.request + number for ask, number in flat], keys

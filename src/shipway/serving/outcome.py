@@ -184,7 +184,7 @@ def predict_tensors(version: Version, tensors: Tensors, rows: int) -> Outcome:
         outputs = infer(version, tensors, rows)
     except RefusedError as refusal:
         now, error = perf_counter_ns(), refusal.error
-        if interface is None or interface.matrix:
+        if refusal.status == 422 and (interface is None or interface.matrix):
             # The shape of a matrix was looked at when it was read, so what is wrong is not what was sent.
             error = ShipwayError("SW-801", error.fact, error.hint)
         return Outcome(rows, _NOTHING, dict.fromkeys(range(rows), error), (now - start) // 1_000, now)

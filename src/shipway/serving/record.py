@@ -7,6 +7,7 @@ bytes, whatever callers send and models say.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 import numpy as np
@@ -31,15 +32,37 @@ _SHARED: Final = frozenset({"version", "role", "token", "online", "latency_us"})
 _WHOLE: Final = {"int": np.int64, "bool": np.bool_}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
+class Held:
+    """What a version said of some rows, until it is written.
+
+    Attributes:
+        plain: numbers and truths as they are, by output.
+        written: what had to be written at once: texts, digests and shapes, by column.
+    """
+
+    plain: Tensors
+    written: Mapping[str, Any]
+
+    @property
+    def bytes(self) -> int:
+        """Return about how many bytes it takes."""
+        return sum(values.nbytes for values in self.plain.values()) + weigh(self.written)
+
+
+NOTHING: Final = Held({}, {})
+"""What is held of rows of which a version said nothing."""
+
+
+@dataclass(slots=True, eq=False)
 class Saying:
     """What one version said of some rows, as columns of the log; the names are theirs.
 
     Attributes:
         version: the same for all rows, as are `role`, `token`, `online` and `latency_us`.
         request: one value for each row, as in what follows.
-        error: codes by place, of those that have one.
-        said: the prediction and the outputs by column; empty where the version said nothing of any of the rows.
+        error: codes by place, of those that have one, and so no prediction.
+        held: what was said of them.
     """
 
     version: int
@@ -54,34 +77,76 @@ class Saying:
     weight: list[float]
     answer_us: list[int]
     error: Mapping[int, str]
-    said: Mapping[str, Any]
+    held: Held
 
-    def list_values(self, column: str) -> Any:
-        """Return a column's value for each row; None where the version said nothing."""
+    def list_values(self, column: str) -> list[Any]:
+        """Return a column's value for each row."""
         rows = len(self.request)
-        if column in _SHARED:
-            return [getattr(self, column)] * rows
         if column == "error":
-            return [self.error.get(place) for place in range(rows)]
-        return getattr(self, column) if column in OUTPUT_COLUMNS and column not in ("y", "class") else (
-            self.said.get(column)
-        )
+            return [self.error.get(place) for place in range(rows)] if self.error else [None] * rows
+        return [getattr(self, column)] * rows if column in _SHARED else getattr(self, column)
 
 
 @dataclass(slots=True)
 class _Said:
-    kinds: dict[str, str]
+    """Rows of one form on their way."""
+
+    records: Records
     rows: int = 0
     bytes: int = 0
     parts: list[Saying] = field(default_factory=list[Saying])
 
     def build(self) -> Columns:
         """Return the columns of the log."""
-        counts = [len(part.request) for part in self.parts]
-        return {
-            name: _join([part.list_values(name) for part in self.parts], counts, kind)
-            for name, kind in self.kinds.items()
-        }
+        parts, records = self.parts, self.records
+        counts = [len(part.request) for part in parts]
+        columns: Columns = {}
+        for name, kind in OUTPUT_COLUMNS.items():
+            if name == "y":
+                columns[name] = self._list_numbers(counts)
+            elif name == "class":
+                columns[name] = self._list_classes(counts)
+            else:
+                columns[name] = _join([part.list_values(name) for part in parts], counts, kind)
+        for record in records.tensors:
+            if not record.digest:
+                columns |= _spread(record, [part.held.plain.get(record.name) for part in parts], counts)
+                continue
+            for name, kind in list_kinds([record]).items():
+                columns[name] = _join([part.held.written.get(name) for part in parts], counts, kind)
+        return columns
+
+    def _find_failed(self, counts: Sequence[int]) -> list[int]:
+        first, failed = 0, list[int]()
+        for part, rows in zip(self.parts, counts, strict=True):
+            failed += [first + place for place in part.error]
+            first += rows
+        return failed
+
+    def _list_numbers(self, counts: Sequence[int]) -> NDArray[np.float64]:
+        """Return the prediction of each row that is a number, NaN where it is none."""
+        name = self.records.y
+        found = [part.held.plain.get(name) for part in self.parts]
+        y = _join([None if values is None else values.reshape(-1) for values in found], counts, "float")
+        y[self._find_failed(counts)] = np.nan
+        return y
+
+    def _list_classes(self, counts: Sequence[int]) -> list[str | None]:
+        """Return the class that is predicted for each row, None where none is."""
+        name, classes = self.records.chosen, self.records.classes
+        found: list[Any] = [part.held.plain.get(name) for part in self.parts]
+        there = [values for values in found if values is not None]
+        places: list[int] = np.concatenate(there).argmax(axis=1).tolist() if there else []
+        chosen = iter(places)
+        column: list[str | None] = []
+        for part, values, rows in zip(self.parts, found, counts, strict=True):
+            if values is not None:
+                column += [classes[place] for place in islice(chosen, rows)]
+            else:
+                column += part.held.written.get("class") or [None] * rows
+        for place in self._find_failed(counts):
+            column[place] = None
+        return column
 
 
 @dataclass(slots=True)
@@ -128,10 +193,10 @@ class OutputLog:
         """
         said = self._said.get(records.form)
         if said is None:
-            said = self._said[records.form] = _Said({**OUTPUT_COLUMNS, **list_kinds(records.tensors)})
+            said = self._said[records.form] = _Said(records)
         said.parts.append(saying)
         said.rows += len(saying.request)
-        said.bytes += len(saying.request) * _ROW_BYTES + weigh(saying.said)
+        said.bytes += len(saying.request) * _ROW_BYTES + saying.held.bytes
         if said.rows >= SEGMENT_ROWS or said.bytes >= SEGMENT_BYTES:
             self.seal()
 
@@ -169,6 +234,23 @@ class OutputLog:
         said, self._said = self._said, {}
         for form, batch in said.items():
             self._writer.put(Segment(self._log, OUTPUTS + form, batch.rows, batch.build, batch.bytes))
+
+
+def hold(records: Records, outputs: Tensors) -> Held:
+    """Return what a version said, as it waits for the log: what has no bound of its own is digested. Any thread may.
+
+    Args:
+        records: how the outputs are logged.
+        outputs: by name, of at least one row.
+    """
+    plain = {record.name: outputs[record.name] for record in records.tensors if not record.digest}
+    if len(plain) == len(records.tensors):
+        return Held(plain, {})
+    written = write_columns([record for record in records.tensors if record.digest], outputs)
+    if records.chosen and records.chosen not in plain:
+        places: list[int] = outputs[records.chosen].argmax(axis=1).tolist()
+        written["class"] = [records.classes[place] for place in places]
+    return Held(plain, written)
 
 
 def list_kinds(records: Sequence[Record]) -> dict[str, str]:
@@ -228,6 +310,20 @@ def _write_texts(record: Record, values: NDArray[Any]) -> dict[str, list[str | N
             rows[place] = [None if text is None or len(text) > LONGEST_TEXT else text for text in row]
     columns = {name: [row[at] for row in rows] for at, name in enumerate(record.columns)}
     return columns | {record.digest: digests, record.extent: extents}
+
+
+def _spread(record: Record, parts: Sequence[NDArray[Any] | None], counts: Sequence[int]) -> Columns:
+    """Return the columns of a tensor of numbers or truths, NaN or null where nothing was said."""
+    dtype, width = _WHOLE.get(record.kind, np.float64), len(record.columns)
+    there = [values.reshape(-1, width) for values in parts if values is not None]
+    if len(there) == len(parts):
+        places = np.concatenate(there).T.astype(dtype, order="C")
+        return dict(zip(record.columns, places, strict=True))
+    columns: Columns = {}
+    for at, name in enumerate(record.columns):
+        column = [None if values is None else values.reshape(-1, width)[:, at] for values in parts]
+        columns[name] = _join(column, counts, record.kind)
+    return columns
 
 
 def _digest(raw: bytes) -> str:

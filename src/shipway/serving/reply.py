@@ -39,7 +39,14 @@ class KeyedReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def write_keyed(
-    request: str, model: str, version: int, interface: Interface, outputs: Tensors, row: int, at: int, fallback: str = ""
+    request: str,
+    model: str,
+    version: int,
+    interface: Interface,
+    outputs: Tensors,
+    row: int,
+    at: int,
+    fallback: str = "",
 ) -> bytes:
     """Return the body of an answer.
 

@@ -190,9 +190,7 @@ def ask_previous(served: Served, version: Version, ask: Ask) -> StandIn | None:
     if outcome.errors:
         return None
     bundle = previous.bundle
-    return StandIn(
-        "previous", ask.rows, outcome.outputs, previous.variant.version, bundle.digest, previous.interface
-    )
+    return StandIn("previous", ask.rows, outcome.outputs, previous.variant.version, bundle.digest, previous.interface)
 
 
 def _read_for(version: Version, ask: Ask) -> Tensors | None:

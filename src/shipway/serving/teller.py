@@ -234,7 +234,8 @@ class Teller:
 
     def _write(self, heard: Heard, ask: Ask, first: int, last: int) -> None:
         version, outcome, interface = heard.version, heard.outcome, heard.version.interface
-        assert version.bundle is not None and interface is not None, "what was predicted was loaded"
+        assert version.bundle is not None, "what was predicted was loaded"
+        assert interface is not None, "and it is what the service says"
         if ask.sent is None or ask.sent.question is None:
             number, outputs = version.variant.version, outcome.outputs
             body = write_keyed(ask.request, version.model, number, interface, outputs, first, ask.at)
