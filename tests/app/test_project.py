@@ -80,10 +80,12 @@ def test_the_digest_of_the_sources_follows_them_and_nothing_else(tmp_path: Path)
 @pytest.mark.parametrize("name", sorted(BUILT_IN))
 def test_every_adapter_of_ours_loads(name: str) -> None:
     try:
-        assert callable(load_adapter(name))
+        adapter = load_adapter(name)
     except ShipwayError as refused:
-        assert refused.code == "SW-701" and refused.hint.startswith("pip install 'shipway[")
+        if refused.code != "SW-701" or not refused.hint.startswith("pip install 'shipway["):
+            raise
         pytest.skip(refused.fact)
+    assert callable(adapter)
 
 
 def test_an_unknown_adapter_is_answered_with_the_nearest() -> None:

@@ -68,6 +68,8 @@ def noise():
     """A predictor that is off by what it is told, in the rows it is told."""
 
     class Noise:
+        single = False
+
         def __init__(self, predictor, shift, rows=slice(None)):
             self.predictor, self.shift, self.rows = predictor, shift, rows
 

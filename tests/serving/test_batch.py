@@ -20,6 +20,8 @@ from shipway.serving.version import Served, Version
 class Spy:
     """A predictor that notes when it is asked for how many rows."""
 
+    single = False
+
     def __init__(self, predictor, name, events):
         self.predictor, self.name, self.events = predictor, name, events
 

@@ -77,7 +77,7 @@ class Bench:
         call = Call(self.events, **options)
         self.requests += 1
         sent = read_tensors(call, self.served.stable)
-        self.teller.submit(Ask(call, "delay", f"r{self.requests}", {}, NOON, sent))
+        self.teller.submit(Ask(call, "delay", f"r{self.requests}", {}, NOON, sent, sent.rows))
         return call
 
     def close(self):

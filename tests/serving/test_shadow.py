@@ -72,6 +72,23 @@ def test_failing_candidate_is_seen_and_stays_paired(shop, serve):
     assert rows.filter(rows["role"] == "shadow")["error"].to_list() == [None] * 3
 
 
+def test_both_versions_predict_a_share_of_the_units(shop, serve):
+    server = serve(shop.state, "--replay")
+    routing = shop.route(1, 2, weight=0.5, salt="s", terms=Terms(shadow=0.5))
+    assert server.apply(routing).status == 200
+    units = [f"u{number}" for number in range(20)]
+    paired = {unit for unit in units if routing.shadows(unit)}
+    assert 0 < len(paired) < 20
+    for unit in units:
+        assert ask(server, id=unit).status == 200
+    server.flush()
+    rows = shop.log()
+    assert set(rows.filter(rows["role"] == "live")["row"]) == set(units)
+    assert set(rows.filter(rows["role"] == "shadow")["row"]) == paired
+    counts = server.status()["counts"]
+    assert (counts["shadowed"], counts["shadow_spared"]) == (len(paired), 20 - len(paired))
+
+
 def test_share_of_units_is_logged_and_requests_wait_for_one_another(shop, serve):
     server = serve(shop.state, "--replay")
     routing = shop.route(1, 2, weight=0.5, salt="s", terms=Terms(log=0.5, wait_us=2_000))
@@ -86,5 +103,10 @@ def test_share_of_units_is_logged_and_requests_wait_for_one_another(shop, serve)
     assert set(rows["row"]) == kept
     assert rows.height == 2 * len(kept)
     assert set(shop.log("features.")["row"]) == kept
-    for terms in (Terms(log=2.0), Terms(wait_us=-1), Terms(rules=(Rule(header="X", value="", to="stable"),))):
+    for terms in (
+        Terms(log=2.0),
+        Terms(shadow=-0.1),
+        Terms(wait_us=-1),
+        Terms(rules=(Rule(header="X", value="", to="stable"),)),
+    ):
         assert server.apply(shop.route(1, 2, token=1, terms=terms)).status == 422

@@ -290,6 +290,20 @@ def test_a_share_of_units_is_logged(fair_server, route):
     assert set(rows_of(fair_server, routing.service, "features.")["row"]) == kept
 
 
+def test_a_share_of_units_is_shadowed(fair_server, route):
+    routing = route("delay", 1, 2, weight=0.5, salt="s", terms=Terms(shadow=0.5))
+    names = [f"u{number}" for number in range(20)]
+    both = {unit for unit in names if routing.shadows(unit)}
+    assert 0 < len(both) < 20
+    before = fair_server.status()["counts"]["shadow_spared"]
+    for unit in names:
+        assert ask(fair_server, routing.service, 2, id=unit).status == 200
+    rows = rows_of(fair_server, routing.service)
+    assert set(rows.filter(rows["role"] == "shadow")["unit"]) == both
+    assert set(rows.filter(rows["role"] == "live")["unit"]) == set(names)
+    assert fair_server.status()["counts"]["shadow_spared"] == before + 2 * (20 - len(both))
+
+
 def test_everything_is_counted(fair_server, route, make_row):
     service = route("kinds", 1, 2, token=1).service
     before, done = fair_server.status()["counts"], fair_server.ask("GET", "/v2/models/kinds/versions/1/stats").document

@@ -82,7 +82,7 @@ def test_both_ways_read_and_answer_the_same(inputs, data):
     if quick is None:
         return
     assert (quick.rows, quick.id, quick.parameters) == (exact.rows, exact.id, exact.parameters)
-    x = stack([Ask(None, "s", "r", {}, 0, quick)], len(inputs))
+    x = stack([Ask(None, "s", "r", {}, 0, quick, quick.rows)], len(inputs))
     assert np.array_equal(x, exact.x, equal_nan=True)
     p = np.random.default_rng(quick.rows).random(quick.rows)
     written = make_template("s", 7, loaded.digest, "probability").write(quick.id, write_numbers(p.tolist()))

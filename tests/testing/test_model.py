@@ -53,6 +53,8 @@ def make_runtime(make, runtime=None):
 class Shifted:
     """A predictor that is a little off."""
 
+    single = False
+
     def __init__(self, predictor, shift):
         self.predictor, self.shift = predictor, shift
 

@@ -106,6 +106,7 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         rules: callers whose version is not left to chance; the first that fits decides.
         wait: how long a request may wait for others to be predicted with it, real time.
         log: share of the units whose requests are logged.
+        shadow: share of the units whose requests both versions predict while one is on trial.
         fallback: what a caller gets where there is no answer.
     """
 
@@ -118,6 +119,7 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     rules: tuple[RuleSection, ...] = ()
     wait: str = "0s"
     log: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
+    shadow: Annotated[float, msgspec.Meta(ge=0, le=1)] = 1.0
     fallback: FallbackSection | None = None
 
     @property
@@ -128,6 +130,7 @@ class ServiceSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             rules=tuple(rule.rule for rule in self.rules),
             wait_us=parse_duration(self.wait),
             log=self.log,
+            shadow=self.shadow,
             fallback=None if self.fallback is None else self.fallback.fallback,
         )
 

@@ -84,6 +84,8 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         rules: callers whose version is not left to chance; the first that fits decides.
         wait_us: how long a request may wait for others to be predicted with it.
         log: share of the units whose requests are logged, from 0 to 1.
+        shadow: share of the units whose requests the other version predicts as well, while one is on trial. Evidence is
+            gathered from these pairs; a model that costs much may be asked about fewer.
         fallback: what a caller who asks by key gets where there is no answer; 503 or 504 where it is None.
     """
 
@@ -91,6 +93,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[Rule, ...] = ()
     wait_us: int = 0
     log: float = 1.0
+    shadow: float = 1.0
     fallback: Fallback | None = None
 
 
@@ -103,7 +106,8 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
         stable: the version that answers whatever the candidate does not.
         candidate: the version on trial; None where none is.
         weight: share of the units that the candidate answers, from 0 to 1; the others it predicts in shadow, and the
-            stable version predicts in shadow what the candidate answers, so that every request is a pair.
+            stable version predicts in shadow what the candidate answers, so that every request is a pair, or as many of
+            them as the terms say.
         salt: what makes this split independent of every other; the release's id.
         token: place of the decision in the ledger: a greater one is the newer.
         terms: how it answers.
@@ -133,3 +137,8 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
         """Tell whether the requests of a unit are logged; who was in a smaller share stays in every greater one."""
         share = self.terms.log
         return share >= 1 or (share > 0 and place_unit(f"{self.service} log", unit) < share)
+
+    def shadows(self, unit: str) -> bool:
+        """Tell whether both versions predict what a unit asks; who was in a smaller share stays in a greater one."""
+        share = self.terms.shadow
+        return share >= 1 or (share > 0 and place_unit(f"{self.service} shadow", unit) < share)

@@ -12,7 +12,14 @@ from shipway.ports.adapter import load_adapter
 
 
 class Predictor(Protocol):
-    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row."""
+    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row.
+
+    Attributes:
+        single: whether it computes in single precision: a matrix of that precision is then predicted as it is, and to
+            the bit like its values in double precision.
+    """
+
+    single: bool
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
         """Return what the model says.
@@ -29,11 +36,12 @@ class Predictor(Protocol):
         """
         ...
 
-    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true.
 
         Args:
-            x: features, shape (rows, columns); a missing value is NaN, a category is its integer code.
+            x: features, shape (rows, columns); a missing value is NaN, a category is its integer code. Float64, or
+                float32 where the model says `single`.
 
         Returns:
             Probabilities of shape (rows,).

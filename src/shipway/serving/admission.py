@@ -8,7 +8,6 @@ the caller gives is over.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Final
 from urllib.parse import unquote
@@ -37,7 +36,6 @@ _FULL: Final = ShipwayError("SW-801", "the server has as much to answer as it ta
 _STOPPING: Final = ShipwayError("SW-801", "the server is about to stop", "ask another one")
 
 
-@dataclass(slots=True, eq=False)
 class Gate:
     """What one model, or one caller, has in flight.
 
@@ -45,11 +43,29 @@ class Gate:
         name: whose.
         most: how many requests may be open; 0 for no bound.
         open: how many are.
+        leave: notes that one was answered.
     """
 
-    name: str
-    most: int
-    open: int = 0
+    __slots__ = ("leave", "most", "name", "open")
+
+    def __init__(self, name: str, most: int, left: Callable[[], None] | None = None) -> None:
+        """Start with none.
+
+        Args:
+            name: whose.
+            most: how many may be open.
+            left: is called after each.
+        """
+        self.name = name
+        self.most = most
+        self.open = 0
+
+        def leave() -> None:
+            self.open -= 1
+            if left is not None:
+                left()
+
+        self.leave: Final = leave
 
 
 class Admission:
@@ -154,14 +170,14 @@ class Admission:
             self._since_ns, self._left = call.received_ns, 0
         self._open += 1
         gate.open += 1
-        if caller is not None:
-            caller.open += 1
+        if caller is None:
+            call.then = gate.leave
+            return
+        caller.open += 1
 
         def leave() -> None:
-            gate.open -= 1
-            if caller is not None:
-                caller.open -= 1
-            self._leave()
+            caller.open -= 1
+            gate.leave()
 
         call.then = leave
 
@@ -204,7 +220,7 @@ class Admission:
         if predicts and name is not None:
             gate = self._gates.get(name)
             if gate is None:
-                gate = Gate(f"{name[:100]!r}", self._per_model)
+                gate = Gate(f"{name[:100]!r}", self._per_model, self._leave)
                 self._gates[name] = gate
         if len(self._paths) >= _KNOWN:
             self._paths.clear()

@@ -1,9 +1,9 @@
 """Requests on their way through the server: who is asked what, and which version is to answer."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,14 +16,12 @@ from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.request import check_row, name_row
 from shipway.serving.sent import Sent, read_sent
-from shipway.serving.vector import round_single
 from shipway.serving.version import Feed, Place, Served, Version
 
 NO_VECTOR: Final = ShipwayError("SW-801", "no vector was read", "ask again")
 
 
-@dataclass(slots=True, eq=False)
-class Ask:
+class Ask(msgspec.Struct, eq=False, gc=False):
     """One request on its way through.
 
     Attributes:
@@ -33,6 +31,7 @@ class Ask:
         row: the row as the caller sent it, where the request comes by key.
         at: the instant asked for.
         sent: what the caller sent, where the request brings vectors.
+        rows: how many rows are asked about.
         key: what the log calls the row: its key, joined; for vectors the caller's id, None without one.
         unit: what is assigned to a version.
         weight: the candidate's share when it was assigned; 0 or 1 where a rule decided.
@@ -49,6 +48,7 @@ class Ask:
     row: Mapping[str, Any]
     at: int
     sent: Sent | None = None
+    rows: int = 1
     key: str | None = None
     unit: str = ""
     weight: float = 0.0
@@ -57,11 +57,6 @@ class Ask:
     feed: Feed | None = None
     place: Place | ShipwayError = NO_VECTOR
     answer_us: int = 0
-
-    @property
-    def rows(self) -> int:
-        """Return how many rows are asked about."""
-        return 1 if self.sent is None else self.sent.rows
 
 
 def assign(served: Served, ask: Ask) -> Version:
@@ -94,7 +89,7 @@ def assign(served: Served, ask: Ask) -> Version:
     return version
 
 
-def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float64]:
+def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float32]:
     """Return the vectors of some requests as one matrix, rounded to single precision.
 
     Args:
@@ -102,7 +97,7 @@ def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float64]:
         columns: how many columns such a bundle reads.
     """
     plain: list[float | None] = []
-    parts: list[NDArray[np.float64]] = []
+    parts: list[NDArray[np.float32]] = []
     for ask in asks:
         assert ask.sent is not None
         numbers = ask.sent.numbers
@@ -112,15 +107,16 @@ def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float64]:
         if plain:
             parts.append(_round(plain, columns))
             plain = []
-        parts.append(numbers)
+        parts.append(numbers.astype(np.float32))
     if plain:
         parts.append(_round(plain, columns))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _round(plain: list[float | None], columns: int) -> NDArray[np.float64]:
-    # NumPy reads None as NaN.
-    return round_single(np.array(plain, dtype=np.float64).reshape(-1, columns))
+def _round(plain: list[float | None], columns: int) -> NDArray[np.float32]:
+    # NumPy reads None as NaN, and what is beyond the range of single precision as infinite.
+    with np.errstate(over="ignore"):
+        return np.array(plain, dtype=np.float32).reshape(-1, columns)
 
 
 def _name_unit(served: Served, ask: Ask) -> str:

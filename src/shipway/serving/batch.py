@@ -62,15 +62,13 @@ class Batcher:
         """
         self._find = find
         self._counts = counts
-        self._waits = waits
-        self._statistics = statistics
         self._cost_ns = 0.0
         self._pending: dict[str, list[Ask]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.meters = Meters()
-        self._shadows = Shadows(counts, self.meters)
+        self._shadows = Shadows(counts, self.meters, waits, statistics)
         self._fallbacks = Fallbacks()
         self.substitutes = Substitutes(counts, self._fallbacks.counts)
 
@@ -110,6 +108,10 @@ class Batcher:
         """Answer, log and shadow everything that was submitted, before returning."""
         self.answer()
         self._shadows.settle()
+
+    def count(self) -> None:
+        """Count everything that was answered, which otherwise is done a few milliseconds later."""
+        self._shadows.count()
 
     def answer(self) -> None:
         """Answer everything that was submitted."""
@@ -218,7 +220,7 @@ class Batcher:
                         self._fallbacks.keep(served, ask.key, outcomes.p[place], number)
                 elif not self._fall_back(served, version, ask):
                     ask.call.answer(503, write_refusal(error))
-            self._note(Group(served, version, group, outcomes))
+            self._shadows.follow(Group(served, version, group, outcomes))
 
     def _fall_back(self, served: Served, version: Version | None, ask: Ask) -> bool:
         """Answer with what the service falls back on, and tell whether there was anything."""
@@ -236,7 +238,8 @@ class Batcher:
     def _answer_sent(self, served: Served, version: Version, asks: list[Ask]) -> None:
         """Answer vectors that callers sent; those that the candidate cannot read are seen to fail."""
         readable = [ask for ask in asks if ask.sent is not None and ask.sent.form == version.form]
-        x = stack(readable, len(version.usual.names)) if version.usual is not None and readable else np.empty((0, 0))
+        columns = 0 if version.usual is None else len(version.usual.names)
+        x = stack(readable, columns) if columns and readable else np.empty((0, columns), dtype=np.float32)
         if len(readable) == len(asks):
             self._reply(Group(served, version, asks, predict_matrix(version, x), x))
             return
@@ -271,7 +274,7 @@ class Batcher:
     def _reply(self, group: Group) -> None:
         served, version, outcomes = group.served, group.version, group.outcomes
         said = write_numbers(outcomes.p)
-        first, errors = 0, outcomes.errors
+        first, errors, template = 0, outcomes.errors, version.template
         keeps = served.routing.terms.fallback is not None
         for ask in group.asks:
             last = first + ask.rows
@@ -286,36 +289,14 @@ class Batcher:
                 kind = "application/octet-stream" if headers else "application/json"
                 body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
                 ask.call.answer(200, body, kind=kind, headers=[*headers, *more])
-            elif ask.sent is not None and version.template is not None:
-                body = version.template.write(ask.sent.id, said[first:last])
+            elif ask.sent is not None and template is not None:
+                body = template.write(ask.sent.id, said[first:last])
                 if len(body) < LEAST_BYTES:
                     ask.call.answer(200, body)
                 else:
                     body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
                     ask.call.answer(200, body, headers=more)
             first = last
-        self._note(group)
-
-    def _note(self, group: Group) -> None:
-        """Count what was answered, and see to what follows."""
-        now = perf_counter_ns()
-        failed = len(group.outcomes.errors)
-        self._counts.failed += failed
-        if group.asks[0].sent is None:
-            self._counts.answered += group.rows - failed
-        else:
-            self._counts.inferred += group.rows - failed
-            if self._statistics is not None:
-                self._statistics.of(group.version.model, group.version.variant.version).add(
-                    [ask.call.received_ns for ask in group.asks], group.rows, failed, group.predicted_ns, now
-                )
-        waits = [(now - ask.call.received_ns) // 1_000 for ask in group.asks]
-        for ask, wait in zip(group.asks, waits, strict=True):
-            ask.answer_us = wait
-        self._waits.add(waits)
-        variant = group.version.variant
-        meter = self.meters.of(group.served.routing.service, group.version.model, variant.version)
-        meter.add(group.rows, failed, waits)
         self._shadows.follow(group)
 
     def _refuse(self, ask: Ask, refusal: RefusedError) -> None:

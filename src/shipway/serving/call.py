@@ -1,7 +1,7 @@
 """What a web server hands on: one request, and the way to answer it."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class Call(Protocol):
@@ -15,6 +15,8 @@ class Call(Protocol):
         received_ns: when the request was whole, by `time.perf_counter_ns`.
         deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
         then: called once, after the answer was given.
+        known: what was worked out of the method, the path and the headers before, None where nothing was. It may be
+            shared by requests in which all of these are the same.
     """
 
     method: str
@@ -24,6 +26,7 @@ class Call(Protocol):
     received_ns: int
     deadline_ns: int
     then: Callable[[], None] | None
+    known: Any
 
     @property
     def trusted(self) -> bool:

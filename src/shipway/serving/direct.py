@@ -1,9 +1,10 @@
 """The short way to features that are all stored in one pack: one key, one value, its numbers as they stand.
 
-A row takes it if everything is in its pack, was known at the instant asked for and is young enough; any other is left
-to the reader that knows every case. Many rows are read as one matrix.
+A row takes it if what its pack has was known at the instant asked for and is young enough; any other is left to the
+reader that knows every case. Members and values that the pack does not have are null. Many rows are read as one matrix.
 """
 
+import math
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
@@ -26,9 +27,26 @@ from shipway.serving.stored import Stored
 MATRIX_ROWS: Final = 8
 """Rows from which on a matrix is quicker than one after the other."""
 _STORED_AT: Final = (INSTANT,)
-_Limit: TypeAlias = tuple[Pick, NDArray[np.int64], int]
-"""What takes the instants of some members from a value's fields, where these are in a matrix, and from what age on they
-are too old."""
+_NAN: Final = math.nan
+_Limit: TypeAlias = tuple[Pick, NDArray[np.int64], "_Bits", int]
+"""What takes the instants of some members from a value's fields, where these are in a matrix, the bits that say whether
+they are there, and from what age on they are too old."""
+_WORDS: Final = 2
+"""Fields before the words of bits; in a matrix of eight bytes it is one less."""
+
+
+class _Bits:
+    """Tells of some bits of a value whether they are set."""
+
+    def __init__(self, bits: Sequence[int]) -> None:
+        """Keep which, by their places among all bits."""
+        self.places = tuple((_WORDS + (bit >> 6), 1 << (bit & 63)) for bit in bits)
+        self._columns = np.array([_WORDS - 1 + (bit >> 6) for bit in bits])
+        self._shifts = np.array([bit & 63 for bit in bits], dtype=np.uint64)
+
+    def look(self, whole: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Return for each value of a matrix of them which are set, shape (values, bits)."""
+        return (whole.view(np.uint64)[:, self._columns] >> self._shifts & np.uint64(1)).astype(np.bool_)
 
 
 class Features(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +87,7 @@ class DirectReader:
         self._name = _choose_naming(layout)
         self._prefix, self._fixed = first.prefix, first.fixed
         # What a value begins with in which everything is there.
+        self._head = first.head
         self._lead = first.head + struct.pack(f"<{len(first.words)}Q", *first.words)
         self._leads = np.frombuffer(self._lead, dtype=np.int64)
         # For each of the plan's cells after the row's own its field, and how: a number, a condition, an age.
@@ -81,10 +100,14 @@ class DirectReader:
         self._fields = np.array(fields) - 1
         floats = {place for place, (_, column, _, kind) in enumerate(order) if kind == "float" and column is not None}
         self._whole = tuple(place for place in range(len(order)) if place not in floats)
+        # Of each of these cells the bit of its member, and that of its column; an age has that of its member alone.
+        self._members = _Bits([one.bits[0] for one, *_ in order])
+        self._columns = _Bits([one.bits[0 if column is None else 1 + column] for one, column, *_ in order])
         self._limits = _group_limits(stored)
-        streams = {block.stream: one.instant for block, one in zip(plan.blocks, stored, strict=True)}
-        seen = [streams[stream] for stream in range(plan.streams)]
+        streams = {block.stream: one for block, one in zip(plan.blocks, stored, strict=True)}
+        seen = [streams[stream].instant for stream in range(plan.streams)]
         self._seen, self._seen_fields = make_pick(seen), np.array(seen) - 1
+        self._seen_bits = _Bits([streams[stream].bits[0] for stream in range(plan.streams)])
         self._told: bytes | None = None
         self._marks: tuple[int | None, ...] = ()
 
@@ -115,17 +138,28 @@ class DirectReader:
         return answers, [place for place, each in enumerate(answers) if each is None]
 
     def _read_one(self, value: bytes, at: int) -> Features | None:
-        if not value.startswith(self._lead):
+        full = value.startswith(self._lead)
+        if not full and not value.startswith(self._head):
             return None
         fields = self._fixed.unpack_from(value)
-        for take, _, width in self._limits:
+        for take, _, bits, width in self._limits:
             instants = take(fields)
-            if max(instants) > at or at - min(instants) >= width:
+            if not full:
+                instants = [each for each, here in zip(instants, _look(bits, fields), strict=True) if here]
+            if instants and (max(instants) > at or at - min(instants) >= width):
                 return None
         values = list(self._take(fields))
         for place in self._ages:
             values[place] = at - values[place]
-        return Features(values, self._seen(fields), self._marks)
+        seen: tuple[int | None, ...] = self._seen(fields)
+        if not full:
+            here = zip(_look(self._members, fields), _look(self._columns, fields), strict=True)
+            values = [
+                value if member and column else _NAN for value, (member, column) in zip(values, here, strict=True)
+            ]
+            newest = zip(seen, _look(self._seen_bits, fields), strict=True)
+            seen = tuple([instant if member else None for instant, member in newest])
+        return Features(values, seen, self._marks)
 
     def _read_matrix(
         self, found: Sequence[bytes | None], at: Sequence[int]
@@ -138,20 +172,33 @@ class DirectReader:
         whole = np.frombuffer(joined, dtype=np.int64).reshape(count, -1)
         # Most often all are asked as of one instant.
         when = np.array(at[:1] if at.count(at[0]) == count else at, dtype=np.int64)[:, None]
-        good = (whole[:, : len(self._leads)] == self._leads).all(axis=1)
-        for _, slots, width in self._limits:
+        leads = whole[:, : len(self._leads)] == self._leads
+        full, good = bool(leads.all()), leads[:, 0]
+        for _, slots, bits, width in self._limits:
             instants = whole[:, slots]
-            good &= (instants <= when).all(axis=1)
+            right = instants <= when
             if width < ANY_AGE:
                 # No age of 64 bits is negative here, and as it stands there is room for the greatest.
-                good &= ((when - instants).view(np.uint64) < np.uint64(width)).all(axis=1)
-        rows: list[list[Any]] = whole.view(np.float64)[:, self._fields].tolist()
+                right &= (when - instants).view(np.uint64) < np.uint64(width)
+            if not full:
+                right |= ~bits.look(whole)
+            good &= right.all(axis=1)
+        there = None if full else self._members.look(whole) & self._columns.look(whole)
+        floats = whole.view(np.float64)[:, self._fields]
+        if there is not None:
+            floats[~there] = _NAN
+        rows: list[list[Any]] = floats.tolist()
         for place in self._whole:
             column = whole[:, self._fields[place]]
-            numbers = (when[:, 0] - column if place in self._ages else column).tolist()
-            for row, number in zip(rows, numbers, strict=True):
-                row[place] = number
-        seen: Iterator[tuple[int, ...]] = zip(*whole.T[self._seen_fields].tolist(), strict=True)
+            numbers: list[int] = (when[:, 0] - column if place in self._ages else column).tolist()
+            known = None if there is None else there[:, place].tolist()
+            for number, row in enumerate(rows):
+                row[place] = numbers[number] if known is None or known[number] else _NAN
+        seen: Iterator[tuple[int | None, ...]] = zip(*whole.T[self._seen_fields].tolist(), strict=True)
+        if not full:
+            members = self._seen_bits.look(whole).tolist()
+            pairs = zip(seen, members, strict=True)
+            seen = (tuple([at if here else None for at, here in zip(*each, strict=True)]) for each in pairs)
         marks = self._marks
         answers: list[Features | None] = [Features(row, newest, marks) for row, newest in zip(rows, seen, strict=True)]
         rest: list[int] = np.flatnonzero(~good).tolist()
@@ -169,7 +216,10 @@ def find_direct(layout: Layout, plan: Plan, stored: Sequence[Stored | None], loo
         return None
     if len({one.prefix for one in known}) > 1 or any(pack.texts for pack in packs if pack.prefix == known[0].prefix):
         return None
-    if len({block.stream for block in plan.blocks}) != plan.streams or any(block.entity for block in plan.blocks):
+    # Each stream's newest event is that of its only block.
+    if sorted(block.stream for block in plan.blocks) != list(range(plan.streams)):
+        return None
+    if any(block.entity for block in plan.blocks):
         return None
     return DirectReader(look, layout, plan, known)
 
@@ -184,7 +234,16 @@ def _choose_naming(layout: Layout) -> Callable[[bytes, Sequence[tuple[Scalar, ..
 
 def _group_limits(stored: Sequence[Stored]) -> tuple[_Limit, ...]:
     """Return which instants of members may be how old at most, those of equal ages together."""
-    groups: dict[int, list[int]] = {}
+    groups: dict[int, list[Stored]] = {}
     for one in stored:
-        groups.setdefault(min(width for *_, width in one.recent), []).append(one.instant)
-    return tuple((make_pick(slots), np.array(slots) - 1, width) for width, slots in groups.items())
+        groups.setdefault(min(width for *_, width in one.recent), []).append(one)
+    limits: list[_Limit] = []
+    for width, some in groups.items():
+        slots = [one.instant for one in some]
+        limits.append((make_pick(slots), np.array(slots) - 1, _Bits([one.bits[0] for one in some]), width))
+    return tuple(limits)
+
+
+def _look(bits: _Bits, fields: Sequence[Any]) -> list[bool]:
+    """Return which bits are set in the fields of one value."""
+    return [bool(fields[word] & mask) for word, mask in bits.places]

@@ -148,7 +148,12 @@ class Echoes:
                 self._take(heard, heard.other)
 
     def _take(self, heard: Heard, version: Version) -> None:
-        """Let requests wait for their shadow, if there is room."""
+        """Let requests wait for their shadow, as far as they are to have one and there is room."""
+        if heard.served.routing.terms.shadow < 1:
+            whole, heard = heard.run.rows, _spare(heard)
+            self._counts.shadow_spared += whole - heard.run.rows
+            if not heard.run.asks:
+                return
         rows, size = heard.run.rows, heard.bytes
         if self._waiting_rows + rows > WAITING_ROWS or self._waiting_bytes + size > WAITING_BYTES:
             self._counts.shadow_dropped += rows
@@ -225,10 +230,10 @@ def plan_echo(heard: Heard, version: Version) -> list[Run]:
         return [Run(run.asks, run.rows, run.tensors)]
     runs: list[Run] = []
     for ask in run.asks:
-        again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=ask.sent)
+        again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=ask.sent, rows=ask.rows)
         try:
             if version.bundle is not None:
-                again.sent = read_tensors(ask.call, version)
+                again.sent = read_tensors(ask.call, version, ask.rows)
         except RefusedError as refusal:
             again.place, again.sent = refusal.error, ask.sent
         # What is logged belongs to the request itself.
@@ -284,6 +289,16 @@ def _alike(heard: Heard, version: Version, other: Heard, another: Version) -> bo
         and (other.run.error or heard.run.error) is None
         and (other.run.asks[0].sent is None) == (heard.run.asks[0].sent is None)
     )
+
+
+def _spare(heard: Heard) -> Heard:
+    """Return the part of what was answered whose units both versions predict."""
+    run, shadows = heard.run, heard.served.routing.shadows
+    chosen = [shadows(ask.unit) for ask in run.asks]
+    rows = [row for row, ask in enumerate(list_rows(run.asks)[0]) if shadows(ask.unit)]
+    asks = [ask for ask, each in zip(run.asks, chosen, strict=True) if each]
+    part = Run(asks, len(rows), _keep(run.tensors, rows), run.error)
+    return heard if all(chosen) else Heard(heard.served, heard.version, part, heard.outcome)
 
 
 def _join(some: Sequence[Heard]) -> Heard:
@@ -381,7 +396,9 @@ def log_inputs(heard: Heard) -> None:
         return
     tensors = _keep(run.tensors, kept)
     if interface.matrix:
-        heard.served.log.add_sent(interface.read, version.bundle.manifest.inputs, asked, tensors[MATRIX])
+        heard.served.log.add_sent(
+            interface.read, version.bundle.manifest.inputs, asked, tensors[MATRIX].astype(np.float32)
+        )
     else:
         outputs.add_inputs(interface.read, interface.inputs, asked, heard.sent or write_columns(
             interface.inputs, tensors

@@ -291,12 +291,12 @@ class _Sent:
 
     inputs: Sequence[InputColumn]
     asked: list[tuple[str, str | None, int]] = field(default_factory=list[tuple[str, str | None, int]])
-    vectors: list[NDArray[np.float64]] = field(default_factory=list[NDArray[np.float64]])
+    vectors: list[NDArray[np.float32]] = field(default_factory=list[NDArray[np.float32]])
 
     def build(self) -> Columns:
         """Return the columns of the log."""
         columns = _name_rows(self.asked)
-        numbers = np.concatenate(self.vectors).T.copy()
+        numbers = np.concatenate(self.vectors).T.astype(np.float64, order="C")
         for column, values in zip(self.inputs, numbers, strict=True):
             if column.kind == "category":
                 texts = dict(enumerate(column.categories))
@@ -362,7 +362,7 @@ class PredictionLog:
         form: str,
         inputs: Sequence[InputColumn],
         asked: Sequence[tuple[str, str | None, int]],
-        x: NDArray[np.float64],
+        x: NDArray[np.float32],
     ) -> None:
         """Take vectors that callers sent.
 

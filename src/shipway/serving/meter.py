@@ -34,6 +34,7 @@ class Counts:
         shadowed: were also predicted by the other version.
         shadow_failed: the other version failed on.
         shadow_dropped: were not predicted by the other version, because too many waited for it.
+        shadow_spared: were not, because the service has it predict a share of its units only.
         inferred: rows predicted from vectors that callers sent.
         looked_up: rows answered with features.
         fell_back: got what the service falls back to; those that failed are counted there as well.
@@ -49,6 +50,7 @@ class Counts:
     shadowed: int = 0
     shadow_failed: int = 0
     shadow_dropped: int = 0
+    shadow_spared: int = 0
     inferred: int = 0
     looked_up: int = 0
     fell_back: int = 0

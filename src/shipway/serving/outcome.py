@@ -71,20 +71,25 @@ class Run:
     error: ShipwayError | None = None
 
 
-def read_tensors(call: Call, version: Version) -> Sent:
+def read_tensors(call: Call, version: Version, rows: int | None = None) -> Sent:
     """Read what a request brings for a version that is no binary classifier; any thread may.
 
     Args:
         call: the request.
         version: one that was loaded.
+        rows: how many it has for the version that it was read for first; None where this is the first.
 
     Raises:
-        RefusedError: as `read_question` does, and 422 for a version that is a binary classifier.
+        RefusedError: as `read_question` does, and 422 for a version that is a binary classifier, or reads another
+            number of rows.
     """
     if version.bundle is None or version.interface is None:
         raise refuse(422, f"{version.model}@{version.variant.version} says a probability alone", _SAYS_ELSE)
     body = inflate(call.body, call.headers.get("content-encoding", ""), MOST_BYTES)
     question = replace(read_question(body, call.headers, version.bundle), form=version.interface.form)
+    if rows is not None and question.rows != rows:
+        said = f"{version.model}@{version.variant.version} reads {question.rows} rows where {rows} were sent"
+        raise refuse(422, said, _SAYS_ELSE)
     # The form of such a version is empty, and so is that of what is read for it.
     return Sent("", question.rows, [], question.id, question.parameters, question)
 

@@ -73,10 +73,21 @@ def require_json(call: Call, *, binary: bool = False, encoded: bool = False) -> 
     """
     if not encoded and call.headers.get("content-encoding", "identity").lower() != "identity":
         raise refuse(415, f"the body is encoded as {call.headers['content-encoding'][:50]!r}", "send it as it is")
-    kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind in ("", "application/json") or kind.endswith("+json") or (binary and kind == "application/octet-stream"):
+    said = call.headers.get("content-type", "")
+    kind = _read_kind(said)
+    if is_json(said) or (binary and kind == "application/octet-stream"):
         return
     raise refuse(415, f"the body is {kind[:50]!r}", "send JSON, with the header content-type: application/json")
+
+
+def is_json(said: str) -> bool:
+    """Tell whether a header content-type names JSON, or nothing."""
+    kind = _read_kind(said)
+    return kind in ("", "application/json") or kind.endswith("+json")
+
+
+def _read_kind(said: str) -> str:
+    return said.partition(";")[0].strip().lower()
 
 
 def wrong_method(call: Call, allowed: list[str]) -> RefusedError:

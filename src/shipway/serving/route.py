@@ -18,7 +18,7 @@ from shipway.serving.batch import Batcher
 from shipway.serving.call import Call
 from shipway.serving.desk import Desk, require_bundle
 from shipway.serving.dialogue import Dialogue
-from shipway.serving.inference import HEADER
+from shipway.serving.lane import Lane, find_lane
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.lookup import Lookup, Wanted
@@ -37,8 +37,6 @@ from shipway.serving.version import Served
 _QUESTION: Final = msgspec.json.Decoder(Question)
 _ROUTING: Final = msgspec.json.Decoder(Routing)
 _EXAMPLE: Final = '{"row": {"column": 1, "other": "text"}, "at": "2013-07-01T12:00:00Z"}'
-_PREDICT: Final = "/v1/predict/"
-_MODELS: Final = "/v2/models/"
 _FEATURES: Final = msgspec.json.Decoder(Wanted)
 _KEYS: Final = '{"rows": [{"column": 1, "other": "text"}]}'
 _PATHS: Final = (
@@ -111,11 +109,17 @@ class Router:
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""
         try:
-            path = call.path
-            if path.startswith(_PREDICT):
-                self._take_prediction(call)
-            elif path.startswith(_MODELS) and (served := self._table.match(path[len(_MODELS) :])) is not None:
-                self._take_vectors(call, served)
+            lane: Lane | None = call.known
+            if lane is None:
+                lane = call.known = find_lane(call)
+            if not lane.service:
+                # Whoever asks how the server does hears of every answer given before.
+                self._batcher.count()
+                self._find(call)(call)
+            elif lane.keyed:
+                self._take_prediction(call, lane)
+            elif (served := self._table.match(lane.service)) is not None:
+                self._take_vectors(call, lane, served)
             else:
                 self._find(call)(call)
         except RefusedError as refusal:
@@ -157,13 +161,14 @@ class Router:
 
     # predictions
 
-    def _take_prediction(self, call: Call) -> None:
-        service = unquote(call.path[len(_PREDICT) :])
+    def _take_prediction(self, call: Call, lane: Lane) -> None:
         if call.method != "POST":
             raise wrong_method(call, ["POST"])
+        service = lane.service
         served = self._table.find(service)
         try:
-            require_json(call)
+            if not lane.usual:
+                require_json(call)
             asked = read_body(call.body, _QUESTION, _EXAMPLE)
             at = self._read_at(asked.at)
             request = asked.request
@@ -175,16 +180,21 @@ class Router:
             self._counts.refused += 1
             raise
         ask = Ask(call, service, request, asked.row, at)
-        if served.interface is not None:
+        if not served.stable.form and served.interface is not None:
             self._teller.submit(ask)
             return
         self._batcher.submit(ask, served.routing.terms.wait_us)
 
-    def _take_vectors(self, call: Call, served: Served) -> None:
+    def _take_vectors(self, call: Call, lane: Lane, served: Served) -> None:
         """Take vectors that are sent to a service by its name; a large body is read in a thread."""
+        stable = served.stable
+        if lane.usual and stable.usual is not None and len(call.body) <= INLINE_BYTES:
+            sent = stable.usual.read(call.body)
+            if sent is not None:
+                self._submit(call, served, sent)
+                return
         if call.method != "POST":
             raise wrong_method(call, ["POST"])
-        stable, headers = served.stable, call.headers
 
         async def read_later() -> None:
             self._submit(call, served, await asyncio.to_thread(read_sent, call, require_bundle(stable), stable.form))
@@ -195,11 +205,7 @@ class Router:
             if len(call.body) > INLINE_BYTES:
                 self._tasks.start(call, read_later())
                 return
-            sent = None
-            if stable.usual is not None and HEADER not in headers and "content-encoding" not in headers:
-                sent = stable.usual.read(call.body)
-            if sent is None:
-                sent = read_sent(call, bundle, stable.form)
+            sent = read_sent(call, bundle, stable.form)
         except RefusedError:
             self._counts.refused += 1
             raise
@@ -211,13 +217,13 @@ class Router:
         service = served.routing.service
 
         def make(sent: Sent) -> Ask:
-            return Ask(call, service, f"{self._start}-{next(self._number)}", {}, self._now(), sent)
+            return Ask(call, service, f"{self._start}-{next(self._number)}", {}, self._now(), sent, sent.rows)
 
         self._teller.take(call, served, make)
 
     def _submit(self, call: Call, served: Served, sent: Sent) -> None:
         routing = served.routing
-        ask = Ask(call, routing.service, f"{self._start}-{next(self._number)}", {}, self._now(), sent)
+        ask = Ask(call, routing.service, f"{self._start}-{next(self._number)}", {}, self._now(), sent, sent.rows)
         self._batcher.submit(ask, routing.terms.wait_us)
 
     def _read_at(self, at: int | str | None) -> int:

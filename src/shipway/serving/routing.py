@@ -6,7 +6,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
-from urllib.parse import unquote
 
 import msgspec
 
@@ -72,12 +71,9 @@ class RoutingTable:
         """Return what is served under a name; None where nothing is."""
         return self._served.get(service)
 
-    def match(self, rest: str) -> Served | None:
-        """Return the service that `NAME/infer` asks, None where none is called so or it says no probabilities."""
-        name, _, action = rest.partition("/")
-        if action != "infer":
-            return None
-        served = self._served.get(unquote(name) if "%" in name else name)
+    def match(self, name: str) -> Served | None:
+        """Return the service of a name, None where none is called so or it says no probabilities."""
+        served = self._served.get(name)
         return served if served is not None and (served.stable.form or served.stable.fault is not None) else None
 
     def list_models(self) -> dict[str, dict[int, Version]]:
@@ -200,8 +196,9 @@ def _check_terms(terms: Terms) -> None:
     fallback = terms.fallback
     if fallback is not None and fallback.score is not None and not 0.0 <= fallback.score <= 1.0:
         raise refuse(422, f"fallback's score {fallback.score} is no probability", "send one from 0 to 1")
-    if not 0.0 <= terms.log <= 1.0:
-        raise refuse(422, f"log {terms.log} is no share", "send one from 0 to 1")
+    for name, share in (("log", terms.log), ("shadow", terms.shadow)):
+        if not 0.0 <= share <= 1.0:
+            raise refuse(422, f"{name} {share} is no share", "send one from 0 to 1")
     if not 0 <= terms.wait_us <= LONGEST_WAIT_US:
         said = f"a request cannot wait {terms.wait_us:,} us for others"
         raise refuse(422, said, f"send at most {LONGEST_WAIT_US:,}, or 0")

@@ -1,9 +1,9 @@
 """Vectors that callers sent, however they wrote them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +21,7 @@ INLINE_BYTES: Final = 256 << 10
 Numbers: TypeAlias = list[float | None] | NDArray[np.float64]
 
 
-@dataclass(slots=True, eq=False)
-class Sent:
+class Sent(msgspec.Struct, eq=False, gc=False):
     """Vectors that a caller sent.
 
     Attributes:
@@ -39,7 +38,7 @@ class Sent:
     rows: int
     numbers: Numbers
     id: str | None = None
-    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    parameters: Mapping[str, Any] = {}
     question: Question | None = None
 
 

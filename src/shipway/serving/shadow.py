@@ -1,6 +1,6 @@
-"""What follows the answers: rows of the log, and what the other version says of the same requests.
+"""What follows the answers: they are counted and logged, and the other version says what it makes of the requests.
 
-What was answered within a few milliseconds is logged as columns, in one step, and predicted by the other version in one
+What was answered within a few milliseconds is counted and logged in one step, and predicted by the other version in one
 step, from the same vectors where both read the same. That version never writes to a caller. Where more rows wait for it
 than may, they are not predicted, and counted.
 """
@@ -8,10 +8,10 @@ than may, they are not predicted, and counted.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from time import perf_counter_ns
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,10 +20,11 @@ from shipway.core.service import Role
 from shipway.serving.ask import NO_VECTOR, Ask, stack
 from shipway.serving.fallback import Way
 from shipway.serving.log import Predictions
-from shipway.serving.meter import Counts, Meters
+from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
 from shipway.serving.sent import read_sent
+from shipway.serving.statistic import Run, Statistics
 from shipway.serving.version import (
     Feed,
     Outcomes,
@@ -53,8 +54,7 @@ WAITING_ROWS: Final = 8_192
 """Rows that may wait for their shadow; those beyond have none, and are counted."""
 
 
-@dataclass(slots=True, eq=False)
-class Group:
+class Group(msgspec.Struct, eq=False, gc=False):
     """Requests of one service that one version answered together.
 
     Attributes:
@@ -64,14 +64,16 @@ class Group:
         outcomes: what it said of their rows, one after the other.
         x: the vectors that callers sent, rounded; None where the requests came by key or could not be read.
         predicted_ns: when it had been predicted.
+        written_ns: when the answers had been written.
     """
 
     served: Served
     version: Version
     asks: Sequence[Ask]
     outcomes: Outcomes
-    x: NDArray[np.float64] | None = None
-    predicted_ns: int = field(default_factory=perf_counter_ns)
+    x: NDArray[np.float32] | None = None
+    predicted_ns: int = msgspec.field(default_factory=perf_counter_ns)
+    written_ns: int = 0
 
     @property
     def rows(self) -> int:
@@ -85,17 +87,21 @@ class Group:
 
 
 class Shadows:
-    """Logs groups that were answered, and has them predicted by the other version, in turns of the loop after that."""
+    """Counts and logs what was answered, and has the other version predict it, in turns of the loop after that."""
 
-    def __init__(self, counts: Counts, meters: Meters) -> None:
+    def __init__(self, counts: Counts, meters: Meters, waits: Waits, statistics: Statistics | None = None) -> None:
         """Start with nothing to do.
 
         Args:
-            counts: is told of every row predicted in shadow.
+            counts: is told of every row.
             meters: are told of them by version.
+            waits: is told how long callers waited.
+            statistics: are told what each version did with vectors.
         """
         self._counts = counts
         self._meters = meters
+        self._waits = waits
+        self._statistics = statistics
         self._answered: list[Group] = []
         self._answered_rows = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +116,7 @@ class Shadows:
 
     def follow(self, group: Group) -> None:
         """Take a group whose callers have their answers; the answers leave first."""
+        group.written_ns = perf_counter_ns()
         self._answered.append(group)
         self._answered_rows += group.rows
         if self._timer is None:
@@ -117,9 +124,20 @@ class Shadows:
         if self._answered_rows >= SHADOW_ROWS and not self._following:
             self._plan()
 
+    def count(self) -> None:
+        """Count and log everything that was taken, before returning."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        groups, self._answered, self._answered_rows = self._answered, [], 0
+        for alike in _sort(groups):
+            self._tell(alike)
+            for some in _cut(alike):
+                self._log(_join(some))
+
     def settle(self) -> None:
-        """Log and predict in shadow everything that was taken, before returning."""
-        self._log_answered()
+        """Count, log and predict in shadow everything that was taken, before returning."""
+        self.count()
         while self._waiting:
             self._cast()
 
@@ -130,27 +148,55 @@ class Shadows:
 
     def _go_on(self) -> None:
         self._following = False
-        self._log_answered()
+        self.count()
         self._cast()
         if self._waiting:
             self._plan()
 
-    def _log_answered(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        groups, self._answered, self._answered_rows = self._answered, [], 0
-        for group in _merge(groups):
-            if group.x is not None:
-                log_sent(group, group.version, group.x)
-            log_predictions(group, group.version, "live", group.outcomes)
-            if group.other is None:
-                continue
-            if self._waiting_rows + group.rows > WAITING_ROWS:
-                self._counts.shadow_dropped += group.rows
-                continue
-            self._waiting_rows += group.rows
-            self._waiting.append((group, group.other))
+    def _tell(self, alike: Sequence[Group]) -> None:
+        """Count what one version answered, and work out what each caller waited."""
+        version, served = alike[0].version, alike[0].served
+        model, number = version.model, version.variant.version
+        meter = self._meters.of(served.routing.service, model, number)
+        runs: list[Run] = []
+        waits: list[int] = []
+        for group in alike:
+            asks, written, failed, rows = group.asks, group.written_ns, len(group.outcomes.errors), group.rows
+            came = [ask.call.received_ns for ask in asks]
+            waited = [(written - each) // 1_000 for each in came]
+            for ask, wait in zip(asks, waited, strict=True):
+                ask.answer_us = wait
+            meter.add(rows, failed, waited)
+            waits += waited
+            runs.append((len(asks), sum(came), rows, failed, group.predicted_ns, written))
+        self._waits.add(waits)
+        rows, failed = sum(run[2] for run in runs), sum(run[3] for run in runs)
+        self._counts.failed += failed
+        if alike[0].asks[0].sent is None:
+            self._counts.answered += rows - failed
+            return
+        self._counts.inferred += rows - failed
+        if self._statistics is not None:
+            self._statistics.of(model, number).add(runs)
+
+    def _log(self, group: Group) -> None:
+        """Log a group, and have it predicted by the other version later."""
+        if group.x is not None:
+            log_sent(group, group.version, group.x)
+        log_predictions(group, group.version, "live", group.outcomes)
+        other = group.other
+        if other is None:
+            return
+        if group.served.routing.terms.shadow < 1:
+            whole, group = group.rows, _spare(group)
+            self._counts.shadow_spared += whole - group.rows
+            if not group.rows:
+                return
+        if self._waiting_rows + group.rows > WAITING_ROWS:
+            self._counts.shadow_dropped += group.rows
+            return
+        self._waiting_rows += group.rows
+        self._waiting.append((group, other))
 
     def _cast(self) -> None:
         done = 0
@@ -167,16 +213,16 @@ class Shadows:
             meter.shadow_failed += len(outcomes.errors)
 
 
-def _merge(groups: Sequence[Group]) -> list[Group]:
-    """Put groups together that one version answered, and of one kind, a few rows at a time."""
+def _sort(groups: Sequence[Group]) -> list[list[Group]]:
+    """Put groups together that one version answered, and of one kind."""
     alike: dict[tuple[Served, Version, bool, bool], list[Group]] = {}
     for group in groups:
         alike.setdefault((group.served, group.version, group.asks[0].sent is None, group.x is None), []).append(group)
-    return [_join(some) for many in alike.values() for some in _cut(many)]
+    return list(alike.values())
 
 
 def _cut(groups: list[Group]) -> list[list[Group]]:
-    """Cut a list of groups where one has enough rows."""
+    """Cut a list of groups into some that have a few rows together."""
     pieces: list[list[Group]] = [[]]
     rows = 0
     for group in groups:
@@ -202,6 +248,16 @@ def _join(groups: list[Group]) -> Group:
     )
 
 
+def _spare(group: Group) -> Group:
+    """Return the part of a group whose units both versions predict."""
+    shadows = group.served.routing.shadows
+    asks = [ask for ask in group.asks if shadows(ask.unit)]
+    rows = [place for place, ask in enumerate(_list_rows(group.asks)[0]) if shadows(ask.unit)]
+    said = group.outcomes
+    outcomes = Outcomes([said.p[row] for row in rows], {}, [said.latency_us[row] for row in rows])
+    return Group(group.served, group.version, asks, outcomes, None if group.x is None else group.x[rows])
+
+
 def read_feed(feed: Feed, asks: Sequence[Ask]) -> None:
     """Read the vectors of requests that come by key."""
     places = read_places(feed, [ask.checked or {} for ask in asks], [ask.at for ask in asks])
@@ -223,7 +279,7 @@ def log_read(served: Served, feed: Feed, asks: Sequence[Ask]) -> None:
         served.log.add_vectors(feed.online, feed.layout, feed.texts, asked, kept)
 
 
-def log_sent(group: Group, version: Version, x: NDArray[np.float64]) -> None:
+def log_sent(group: Group, version: Version, x: NDArray[np.float32]) -> None:
     """Log vectors that callers sent, as they were read for a version."""
     asks, requests, keys = _list_rows(group.asks)
     kept = [place for place, ask in enumerate(asks) if ask.kept]
@@ -319,7 +375,7 @@ def _predict_shadow(group: Group, version: Version) -> Outcomes:
 
 def _predict_sent(group: Group, version: Version) -> Outcomes:
     if version.bundle is None or (group.x is not None and version.form == group.version.form):
-        return predict_matrix(version, np.empty((group.rows, 0)) if group.x is None else group.x)
+        return predict_matrix(version, np.empty((group.rows, 0), dtype=np.float32) if group.x is None else group.x)
     if not version.form:
         fact = f"{version.model}@{version.variant.version} says something else than a probability"
         return fail_rows(group.rows, ShipwayError("SW-801", fact, "serve it under a name of its own"))
@@ -330,6 +386,6 @@ def _predict_sent(group: Group, version: Version) -> Outcomes:
         except RefusedError as refusal:
             found.append(fail_rows(ask.rows, refusal.error))
         else:
-            again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=sent)
+            again = Ask(ask.call, ask.service, ask.request, {}, ask.at, sent=sent, rows=sent.rows)
             found.append(predict_matrix(version, stack([again], len(version.bundle.manifest.inputs))))
     return join_outcomes(found)

@@ -4,12 +4,17 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Final
+from typing import Final, TypeAlias
 
 from shipway.core.inference import BatchStatistics, Duration, InferStatistics, ModelStatistics
 
 _EXACT: Final = 64
 """Sizes of predictions that are counted each by itself; larger ones by the next power of two."""
+
+
+Run: TypeAlias = tuple[int, int, int, int, int, int]
+"""A prediction of several requests together: how many; the sum of the instants at which they came, nanoseconds; how
+many rows they had, and how many of these failed; when they had been predicted, and when their answers were written."""
 
 
 @dataclass(slots=True)
@@ -75,35 +80,28 @@ class Tally:
                 part.infer.add(predicted - read)
                 part.output.add(written - predicted)
 
-    def add(self, came_ns: Sequence[int], rows: int, failed: int, predicted_ns: int, written_ns: int) -> None:
-        """Count requests that were predicted together.
-
-        Args:
-            came_ns: when each came.
-            rows: how many they had in all.
-            failed: how many of the rows failed; where some did, all requests count as not answered.
-            predicted_ns: when they had been predicted.
-            written_ns: when their answers had been written.
-        """
-        requests, waited = len(came_ns), written_ns * len(came_ns) - sum(came_ns)
-        read, written = predicted_ns * requests - sum(came_ns), (written_ns - predicted_ns) * requests
-        size = rows if rows <= _EXACT else 1 << (rows - 1).bit_length()
+    def add(self, runs: Sequence[Run]) -> None:
+        """Count requests that were predicted together, run by run; one in which rows failed counts as not answered."""
         with self._turn:
             self._last_us = self.now()
-            if failed:
-                self._fail.add(waited, requests)
-                return
-            self._success.add(waited, requests)
-            self._queue.count += requests
-            self._rows += rows
-            self._runs += 1
-            batch = self._sizes.get(size)
-            if batch is None:
-                batch = self._sizes[size] = _Batch()
-            for part, count in ((self._whole, requests), (batch, 1)):
-                part.infer.add(read, count)
-                part.input.count += count
-                part.output.add(written, count)
+            for requests, came_ns, rows, failed, predicted_ns, written_ns in runs:
+                waited = written_ns * requests - came_ns
+                if failed:
+                    self._fail.add(waited, requests)
+                    continue
+                self._success.add(waited, requests)
+                self._queue.count += requests
+                self._rows += rows
+                self._runs += 1
+                size = rows if rows <= _EXACT else 1 << (rows - 1).bit_length()
+                batch = self._sizes.get(size)
+                if batch is None:
+                    batch = self._sizes[size] = _Batch()
+                read, written = predicted_ns * requests - came_ns, (written_ns - predicted_ns) * requests
+                for part, count in ((self._whole, requests), (batch, 1)):
+                    part.infer.add(read, count)
+                    part.input.count += count
+                    part.output.add(written, count)
 
     def fail(self, came_ns: int) -> None:
         """Count a request that was not, and when it came."""

@@ -206,7 +206,7 @@ def _read_for(version: Version, ask: Ask) -> Tensors | None:
     if version.interface is None:
         sent = read_sent(ask.call, version.bundle, version.form)
     else:
-        sent = read_tensors(ask.call, version)
+        sent = read_tensors(ask.call, version, ask.rows)
     return None if sent.question is None else sent.question.tensors
 
 

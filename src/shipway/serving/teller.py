@@ -259,9 +259,9 @@ class Teller:
             self._counts.answered += run.rows - failed
         else:
             self._counts.inferred += run.rows - failed
-            came = [ask.call.received_ns for ask in run.asks]
+            came = sum(ask.call.received_ns for ask in run.asks)
             tally = self._statistics.of(version.model, version.variant.version)
-            tally.add(came, run.rows, failed, outcome.predicted_ns, now)
+            tally.add([(len(run.asks), came, run.rows, failed, outcome.predicted_ns, now)])
         waits = [(now - ask.call.received_ns) // 1_000 for ask in run.asks]
         for ask, wait in zip(run.asks, waits, strict=True):
             ask.answer_us = wait
@@ -290,7 +290,7 @@ def assign_tensors(served: Served, ask: Ask) -> Version:
         return version
     if sent.question.form != version.interface.form:
         try:
-            ask.sent = read_tensors(ask.call, version)
+            ask.sent = read_tensors(ask.call, version, ask.rows)
         except RefusedError as refused:
             if version is served.stable or served.stable.bundle is None:
                 raise

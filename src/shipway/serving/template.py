@@ -16,11 +16,13 @@ class Template:
     Attributes:
         head: an answer up to the place of the caller's id.
         middle: from there to the number of rows.
+        single: an answer for one row and without an id, up to its probability.
         tail: what follows the probabilities.
     """
 
     head: bytes
     middle: bytes
+    single: bytes
     tail: bytes
 
     def write(self, id: str | None, said: Sequence[bytes]) -> bytes:  # noqa: A002 - as the protocol calls it
@@ -30,9 +32,10 @@ class Template:
             id: the caller's.
             said: the probabilities as JSON, at least one.
         """
+        if id is None and len(said) == 1:
+            return b"%b%b%b" % (self.single, said[0], self.tail)
         named = b"" if id is None else b'"id":%b,' % _ENCODE(id)
-        p = said[0] if len(said) == 1 else b",".join(said)
-        return b'%b%b%b%d],"data":[%b%b' % (self.head, named, self.middle, len(said), p, self.tail)
+        return b'%b%b%b%d],"data":[%b%b' % (self.head, named, self.middle, len(said), b",".join(said), self.tail)
 
 
 def make_template(name: str, version: int, bundle: str, output: str) -> Template:
@@ -46,7 +49,7 @@ def make_template(name: str, version: int, bundle: str, output: str) -> Template
     """
     head = b'{"model_name":%b,"model_version":%b,' % (_ENCODE(name), _ENCODE(str(version)))
     middle = b'"outputs":[{"name":%b,"datatype":"FP64","shape":[' % _ENCODE(output)
-    return Template(head, middle, b']}],"parameters":{"bundle":%b}}' % _ENCODE(bundle))
+    return Template(head, middle, head + middle + b'1],"data":[', b']}],"parameters":{"bundle":%b}}' % _ENCODE(bundle))
 
 
 def write_numbers(numbers: list[float]) -> list[bytes]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -116,8 +117,7 @@ class Served:
         return next((version.feed.layout for version in self.versions if version.feed is not None), None)
 
 
-@dataclass(slots=True, eq=False)
-class Outcomes:
+class Outcomes(msgspec.Struct, eq=False, gc=False):
     """What a version said of some rows.
 
     Attributes:
@@ -206,16 +206,18 @@ def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcome
     return spread
 
 
-def predict_matrix(version: Version, x: NDArray[np.float64]) -> Outcomes:
+def predict_matrix(version: Version, x: NDArray[np.float32]) -> Outcomes:
     """Predict vectors that callers sent; any thread may. What fails for one of them leaves the others alone.
 
     Args:
         version: what predicts.
-        x: what its model reads, shape (rows, inputs).
+        x: what its model reads, shape (rows, inputs), in single precision.
     """
     if version.bundle is None:
         assert version.fault is not None
         return fail_rows(len(x), version.fault)
+    if not version.bundle.predictor.single:
+        return _run(version, version.bundle, x.astype(np.float64))
     return _run(version, version.bundle, x)
 
 
@@ -233,7 +235,9 @@ def join_outcomes(parts: Sequence[Outcomes]) -> Outcomes:
     return joined
 
 
-def _run(version: Version, bundle: LoadedBundle, x: NDArray[np.float64], *, told: bool = False) -> Outcomes:
+def _run(
+    version: Version, bundle: LoadedBundle, x: NDArray[np.float64] | NDArray[np.float32], *, told: bool = False
+) -> Outcomes:
     """Predict rows together, and each by itself where that fails, of which the server's log is told once."""
     if not len(x):
         return Outcomes([], {}, [])

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
-from typing import Final
+from typing import Any, Final
 
 from shipway.adapters.grpc.translation import Asked, Said
 
@@ -23,9 +23,10 @@ class Call:
         deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
         trusted: always false.
         then: called once, after the answer was given.
+        known: what was worked out of the path and the headers.
     """
 
-    __slots__ = ("_said", "body", "deadline_ns", "headers", "method", "path", "received_ns", "then", "trusted")
+    __slots__ = ("_said", "body", "deadline_ns", "headers", "known", "method", "path", "received_ns", "then", "trusted")
 
     def __init__(self, asked: Asked, metadata: Mapping[str, str], remaining_s: float | None) -> None:
         """Take a request.
@@ -45,6 +46,7 @@ class Call:
             self.deadline_ns = self.received_ns + int(max(remaining_s, 0.0) * 1e9)
         self.trusted = False
         self.then: Callable[[], None] | None = None
+        self.known: Any = None
         self._said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()
 
     @property

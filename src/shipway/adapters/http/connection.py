@@ -10,8 +10,9 @@ from typing import Final, cast
 import httptools
 import msgspec
 
-from shipway.adapters.http.call import Call
+from shipway.adapters.http.call import Call, Opening
 from shipway.adapters.http.glance import Glance, Refusal, Refused
+from shipway.adapters.http.head import BREAK, Head, Heads
 from shipway.adapters.http.limit import Door, Limits
 
 logger: Final = logging.getLogger(__name__)
@@ -34,7 +35,8 @@ class State:
         held_bytes: size of the bodies in memory.
         draining: whether the server is about to stop.
         now: the loop's time at the last tick, seconds.
-        date: the present for the header of that name.
+        opening: how answers begin at present.
+        heads: of requests that were read before.
     """
 
     def __init__(self, handle: Callable[[Call], None], limits: Limits, door: Door) -> None:
@@ -47,13 +49,14 @@ class State:
         self.connections: set[Connection] = set()
         self.draining = False
         self.now = 0.0
-        self.date = b""
+        self.heads = Heads()
+        self.opening = Opening(b"")
         self.tick(0.0)
 
     def tick(self, now: float) -> None:
         """Move time on, and end what took too long."""
         self.now = now
-        self.date = formatdate(usegmt=True).encode("ascii")
+        self.opening = Opening(formatdate(usegmt=True).encode("ascii"))
         for connection in list(self.connections):
             connection.expire(now)
 
@@ -117,12 +120,18 @@ class Connection(asyncio.Protocol):
         ):
             self._pass_over(data)
             return
+        if not self._reading:
+            data = self._recall(data)
+            if not data:
+                return
         self._begun = int(self._reading)
         self._feed(data)
         if self._refused is None and self._reading:
             self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data)
             self._check_size()
         ready, self._ready = self._ready, []
+        if len(ready) == self._begun == 1 and self._refused is None:
+            self._state.heads.learn(data, ready[0].head)
         self._calls.extend(ready)
         for call in ready:
             self._hand_on(call)
@@ -204,32 +213,36 @@ class Connection(asyncio.Protocol):
             return
         self._reading = False
         path, _, _ = self._target.partition(b"?")
-        call = Call(
-            self.send,
+        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        head = Head(
             self._parser.get_method().decode("ascii"),
             path.decode("latin-1"),
             self._headers,
-            self._body[0] if len(self._body) == 1 else b"".join(self._body),
+            length=len(body),
             keep=self._parser.should_keep_alive(),
             old=self._parser.get_http_version() == "1.0",
-            trusted=self._trusted,
         )
-        self._ready.append(call)
+        self._ready.append(Call(self.send, head, body, trusted=self._trusted))
 
     # the server
 
     def send(self) -> None:
         """Write the answers that are due: each one that has none before it that is still open."""
-        calls, parts, last = self._calls, list[bytes](), False
+        calls, state = self._calls, self._state
+        ends = self._ended or state.draining
+        said, size, last = b"", 0, False
         while calls and calls[0].answered and not last:
             call = calls.popleft()
-            last = call.final or (not calls and not self._reading and (self._state.draining or self._ended))
-            parts.append(call.compose(self._state.date, last=last))
-            self._let_go(len(call.body))
-        if not parts:
+            last = call.final or (ends and not calls and not self._reading)
+            # Nearly always there is one; a client that sends many at once has to wait for them anyhow.
+            said += call.compose(state.opening, last=last)
+            size += len(call.body)
+        if not said:
             return
-        self._since = self._state.now
-        self._transport.write(b"".join(parts) if len(parts) > 1 else parts[0])
+        self._held_bytes -= size
+        state.held_bytes -= size
+        self._since = state.now
+        self._transport.write(said)
         if last:
             self._finish()
         elif self._paused:
@@ -283,6 +296,32 @@ class Connection(asyncio.Protocol):
         if self._refused is not None and not self._deaf:
             self._refuse(*self._refused)
         self._steer()
+
+    def _recall(self, data: bytes) -> bytes:
+        """Hand on the requests at the beginning whose heads are known, and return what follows them."""
+        state, first = self._state, 0
+        known, room = state.heads.known, state.limits.held_bytes - state.held_bytes
+        while True:
+            end = data.find(BREAK, first)
+            head = known.get(data[first:end]) if end > 0 else None
+            if head is None:
+                break
+            begin, last = end + len(BREAK), end + len(BREAK) + head.length
+            if last > len(data) or head.length > room:
+                break
+            room -= head.length
+            self._held_bytes += head.length
+            state.held_bytes += head.length
+            call = Call(self.send, head, data[begin:last], trusted=self._trusted)
+            self._calls.append(call)
+            self._hand_on(call)
+            first = last
+            if first == len(data) or self._deaf:
+                break
+        if first:
+            self._since = state.now
+            self._steer()
+        return b"" if self._deaf else data[first:]
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -343,7 +382,7 @@ class Connection(asyncio.Protocol):
         self._since = self._state.now
         self._let_go(self._body_bytes)
         self._forget()
-        call = Call(self.send, "", "", {}, b"", keep=False, old=False)
+        call = Call(self.send, Head("", "", {}, keep=False), b"")
         self._calls.append(call)
         if status == _BUSY:
             later = [("retry-after", str(self._state.door.retry_s))]
@@ -372,7 +411,7 @@ class Connection(asyncio.Protocol):
 
     def _steer(self) -> None:
         """Read on, or not for now."""
-        pause = not self._deaf and (self._clogged or len(self._calls) >= self._state.limits.pipelined)
+        pause = (self._clogged or len(self._calls) >= self._state.limits.pipelined) and not self._deaf
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             if pause:

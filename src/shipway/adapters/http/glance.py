@@ -9,6 +9,8 @@ from typing import Final
 
 import httptools
 
+from shipway.adapters.http.call import Opening
+
 _HEAD: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: %d\r\nretry-after: %d\r\n"
 )
@@ -56,11 +58,11 @@ class Refused:
         self.count = len(said)
         self.final = final
 
-    def compose(self, date: bytes, *, last: bool) -> bytes:  # noqa: ARG002
+    def compose(self, opening: Opening, *, last: bool) -> bytes:  # noqa: ARG002
         """Return the answers as bytes.
 
         Args:
-            date: the present, which need not stand in them.
+            opening: how others begin; the date need not stand in these.
             last: whether the connection ends after them.
         """
         if last:

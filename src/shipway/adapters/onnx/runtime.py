@@ -42,6 +42,7 @@ class OnnxPredictor:
         inputs: the tensors the graph reads, as it declares them.
         outputs: the tensors it gives, as it declares them.
         columns: how many columns it reads, where it reads one matrix; else 0.
+        single: whether that matrix is of single precision.
     """
 
     def __init__(self, session: Any) -> None:
@@ -58,13 +59,15 @@ class OnnxPredictor:
         matrix = only is not None and only.datatype in ("FP32", "FP64") and len(only.shape) == 2 and only.shape[1] > 0
         self.columns: Final[int] = self.inputs[0].shape[1] if matrix else 0
         self._dtypes: Final = {column.name: DATATYPES[column.datatype] for column in self.inputs}
+        self._input: Final = self.inputs[0].name if self.inputs else ""
+        self.single: bool = matrix and self._dtypes[self._input] == np.float32
         last = self.outputs[-1]
         self._output: Final = last.name
         # The last output is both outcomes' probabilities, as converters write a classifier of two classes.
         self._binary: Final = matrix and last.datatype in ("FP32", "FP64") and last.shape[1:] == (2,)
         self._named: Final = self._binary and len(self.outputs) == 1 and last.name == PROBABILITY
 
-    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true; the values are rounded to single precision first.
 
         Raises:
@@ -77,10 +80,11 @@ class OnnxPredictor:
         if x.ndim != 2 or x.shape[1] != self.columns:
             hint = "give one row for each prediction, with the columns of the bundle's manifest in their order"
             raise ShipwayError("SW-202", f"the model reads {self.columns} columns and was given shape {x.shape}", hint)
-        with np.errstate(over="ignore"):
-            single = np.ascontiguousarray(x, dtype=self._dtypes[self.inputs[0].name])
-        answer = self._session.run([self._output], {self.inputs[0].name: single})[0]
-        return np.asarray(answer[:, 1], dtype=np.float64)
+        if x.dtype != np.float32 or not self.single:
+            with np.errstate(over="ignore"):
+                x = x.astype(self._dtypes[self._input])
+        answer = self._session.run([self._output], {self._input: np.ascontiguousarray(x)})[0]
+        return answer[:, 1].astype(np.float64)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
         """Return what the graph gives, by name; of a graph with the one output `probability` that of being true.

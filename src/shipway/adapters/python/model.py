@@ -54,12 +54,14 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class PythonPredictor:
     """A loaded object or function; any number of threads may call it at once, if it allows that itself."""
 
+    single: Final = False
+
     def __init__(self, estimator: Any, columns: int) -> None:
         """Wrap what predicts, and the number of columns it reads; 0 where it does not say."""
         self._predict = _method_of(estimator)
         self._columns = columns
 
-    def predict(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true.
 
         Raises:

@@ -132,11 +132,12 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     failed: int
     shadowed: int
     shadow_dropped: int
+    shadow_spared: int = 0
 
     @property
     def open(self) -> int:
         """Return how many more requests were answered than have their shadow."""
-        return self.answered + self.failed - self.shadowed - self.shadow_dropped
+        return self.answered + self.failed - self.shadowed - self.shadow_dropped - self.shadow_spared
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,78 @@
+"""The heads of requests: what the parser read of one, and which were read before.
+
+A client sends the same head again and again: its path and its headers do not change between requests, and lengths of
+bodies repeat. What the parser made of some bytes, it makes of the same bytes the next time. So heads are remembered by
+their bytes, and a request whose head is known is cut out of what arrived without being parsed. Only heads are kept that
+leave no question open: HTTP/1.1, the connection stays open, the body has a length, and nothing else is wished for.
+"""
+
+from typing import Any, Final
+
+BREAK: Final = b"\r\n\r\n"
+"""Between the head of a request and its body."""
+MOST_HEADS: Final = 1_024
+"""Heads remembered at a time; with more of them, as where each has a number of its own, all are forgotten."""
+MOST_BYTES: Final = 2_048
+"""Size of a head that is remembered."""
+_OPEN: Final = frozenset({"transfer-encoding", "upgrade", "expect"})
+"""Headers that say how the request is to be read, or that something else is wished for."""
+
+
+class Head:
+    """What stands before the body of a request.
+
+    Attributes:
+        method: in capitals, such as `GET`.
+        path: as it was sent, without the query.
+        headers: by name in lower case; of several with one name the last. Nobody changes them.
+        length: size of the body as announced.
+        keep: whether the connection stays open after the answer.
+        old: whether the client speaks HTTP/1.0.
+        plain: whether it is answered in HTTP/1.1 with a body.
+        known: what those who answer worked out of it; requests with equal heads share it.
+    """
+
+    __slots__ = ("headers", "keep", "known", "length", "method", "old", "path", "plain")
+
+    def __init__(
+        self, method: str, path: str, headers: dict[str, str], *, length: int = 0, keep: bool = True, old: bool = False
+    ) -> None:
+        """Keep what was read."""
+        self.method = method
+        self.path = path
+        self.headers = headers
+        self.length = length
+        self.keep = keep
+        self.old = old
+        self.plain = not old and method != "HEAD"
+        self.known: Any = None
+
+
+class Heads:
+    """Remembers heads by their bytes.
+
+    Attributes:
+        known: the heads; whoever looks one up takes the bytes before the empty line.
+    """
+
+    __slots__ = ("known",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self.known: dict[bytes, Head] = {}
+
+    def learn(self, data: bytes, head: Head) -> None:
+        """Remember a head, if a request that begins with its bytes can only be read in one way.
+
+        Args:
+            data: one whole request and nothing else, which was read by a parser between two requests.
+            head: what the parser made of it.
+        """
+        end = data.find(BREAK)
+        if not head.keep or head.old or not 0 < end <= MOST_BYTES or end + len(BREAK) + head.length != len(data):
+            return
+        if not _OPEN.isdisjoint(head.headers):
+            return
+        if len(self.known) >= MOST_HEADS:
+            self.known.clear()
+        self.known[bytes(data[:end])] = head

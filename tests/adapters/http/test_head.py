@@ -1,0 +1,169 @@
+"""A request whose head was read before is cut out unread, and nobody can tell."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from shipway.adapters.http import head as module
+from shipway.adapters.http.call import Opening
+from shipway.adapters.http.connection import Connection, State
+from shipway.adapters.http.head import Head, Heads
+from shipway.adapters.http.limit import Limits, OpenDoor
+
+LIMITS = Limits(body_bytes=64, head_bytes=400, held_bytes=200, pipelined=3)
+POST = b"POST /v2/models/a/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
+WHOLE = [
+    POST,
+    POST.replace(b"abc", b"xyz"),
+    POST.replace(b"abc", b"\r\n\r"),
+    b"POST /v2/models/a/infer HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nX-Key: k\r\n\r\n12345",
+    b"GET /v2 HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"\r\nGET /v2?a=b HTTP/1.1\r\nhost: x\r\n\r\n",
+    b"HEAD /v2 HTTP/1.1\r\nhost: x\r\nconnection: keep-alive\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\na",
+    b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n",
+]
+LAST = [
+    b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+    b"GET / HTTP/1.0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 65\r\n\r\n" + b"a" * 65,
+    b"POST / HTTP/1.1\r\ncontent-length: 1\r\n\r\na",
+    b"nonsense\r\n\r\n",
+    POST[:-1],
+]
+
+
+class Transport:
+    """Keeps what is written."""
+
+    def __init__(self):
+        self.said, self.closed, self.reading = b"", False, True
+
+    def write(self, data):
+        self.said += data
+
+    def close(self):
+        self.closed = True
+
+    def write_eof(self):
+        self.closed = True
+
+    def can_write_eof(self):
+        return True
+
+    def is_closing(self):
+        return self.closed
+
+    def pause_reading(self):
+        self.reading = False
+
+    def resume_reading(self):
+        self.reading = True
+
+    def abort(self):
+        self.closed = True
+
+
+def talk(pieces, heads, *, later):
+    """Return what a connection hands on and answers, for a client that sends some bytes."""
+    seen, calls = [], []
+
+    def handle(call):
+        seen.append((call.method, call.path, call.headers, call.body))
+        if later:
+            calls.append(call)
+        else:
+            call.answer(200, call.body)
+
+    state = State(handle, LIMITS, OpenDoor())
+    state.heads, state.opening = heads, Opening(b"now")
+    transport, connection = Transport(), Connection(state)
+    connection.connection_made(transport)
+    for piece in pieces:
+        if not transport.closed:
+            connection.data_received(piece)
+    for call in reversed(calls):
+        call.answer(200, call.body)
+    # Who sent its body unasked may be told to go on, or not.
+    said = transport.said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"")
+    return seen, said, transport.closed, transport.reading, state.held_bytes
+
+
+def cut(data, places):
+    edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
+    return [data[first:last] for first, last in pairwise(edges)]
+
+
+@given(
+    st.lists(st.sampled_from(WHOLE), max_size=8),
+    st.sampled_from([b"", *LAST]),
+    st.lists(st.integers(0, 2_000), max_size=6),
+    st.booleans(),
+)
+@example([POST] * 8, b"", [], True)
+@example([POST] * 2, LAST[2], [len(POST)], False)
+@settings(max_examples=300)
+def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
+    pieces = cut(b"".join([*whole, last]), places)
+    known = Heads()
+    for each in WHOLE + LAST:
+        talk([each], known, later=False)
+    assert known.known
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Heads, "learn", lambda self, data, head: None)
+        expected = talk(pieces, Heads(), later=later)
+    assert talk(pieces, known, later=later) == expected
+    assert talk(pieces, Heads(), later=later) == expected
+
+
+def test_a_head_is_read_once():
+    heads = Heads()
+    read = []
+    state = State(lambda call: (read.append(call.head), call.answer(200, b"{}")), LIMITS, OpenDoor())
+    state.heads = heads
+    for _ in range(3):
+        connection = Connection(state)
+        connection.connection_made(Transport())
+        connection.data_received(POST)
+        connection.data_received(POST.replace(b"abc", b"def"))
+    assert len(read) == 6
+    assert len(set(map(id, read))) == 1
+    assert list(heads.known) == [POST[: POST.index(b"\r\n\r\n")]]
+
+
+@pytest.mark.parametrize("data", [*WHOLE[7:], *LAST])
+def test_what_leaves_a_question_open_is_not_remembered(data):
+    heads = Heads()
+    talk([data], heads, later=False)
+    assert not heads.known
+
+
+def test_what_was_worked_out_of_a_head_goes_with_it():
+    heads, known = Heads(), []
+
+    def handle(call):
+        known.append(call.known)
+        call.known = "worked out"
+        call.answer(200, b"{}")
+
+    state = State(handle, LIMITS, OpenDoor())
+    state.heads = heads
+    connection = Connection(state)
+    connection.connection_made(Transport())
+    for data in (POST, POST, WHOLE[3]):
+        connection.data_received(data)
+    assert known == [None, "worked out", None]
+
+
+def test_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MOST_HEADS", 3)
+    heads = Heads()
+    for number in range(10):
+        heads.learn(b"GET /%d HTTP/1.1\r\nhost: x\r\n\r\n" % number, Head("GET", f"/{number}", {}))
+        assert len(heads.known) <= 3
+    heads.learn(b"GET / HTTP/1.1\r\nhost: x\r\nx: " + b"a" * 2_048 + b"\r\n\r\n", Head("GET", "/", {}))
+    assert all(len(head) <= 2_048 for head in heads.known)
