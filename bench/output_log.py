@@ -6,8 +6,8 @@ Rows come one by one, as a server's requests do, and end as a segment on the dis
 prediction as the log of predictions keeps it; a regression, ten classes and sixty-four numbers as columns of the log of
 outputs; an embedding of 384 numbers by digest and shape, as that log keeps it, and as a column for each number, and as
 one JSON text, which it does not do. Prints processor microseconds and bytes a row, medians of the rounds. Exits with 0
-if a regression costs at most three times what a binary prediction does, and an embedding no more time than its columns would
-and at most a third of their bytes.
+if a regression costs at most three times what a binary prediction does, and an embedding no more time than its columns
+would and at most a third of their bytes.
 """
 
 import argparse
