@@ -81,14 +81,14 @@ def as_text(values: Numbers) -> Callable[..., None]:
     return log_outputs(records, lambda row: Held({}, {name: [json.dumps(values[row].tolist())]}))
 
 
-def measure(log_one: Callable[..., None], p: Numbers, folder: Path) -> tuple[float, float]:
+def measure(log_one: Callable[..., None], p: list[float], folder: Path) -> tuple[float, float]:
     """Return microseconds of processor time and bytes on the disk for each row."""
     log = ParquetLog(folder)
     writer = LogWriter()
     predictions = PredictionLog(log, writer)
     outputs = OutputLog(log, writer, predictions)
     start = time.process_time()
-    for row, each in enumerate(p.tolist()):
+    for row, each in enumerate(p):
         log_one(predictions, outputs, row, each)
     outputs.seal()
     if not writer.stop(60):
@@ -105,7 +105,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
     draw = np.random.default_rng(1)
-    p: Numbers = draw.random(given.rows)
+    p: list[float] = draw.random(given.rows).tolist()
     long = draw.normal(size=(given.rows, 384)).astype(np.float32)
     declared = [
         OutputColumn(name="minutes", datatype="FP32"),
