@@ -35,6 +35,7 @@ from shipway.serving.sampling import Sampling, find_collector, read_sampling
 from shipway.serving.setting import Settings, raise_file_limit
 from shipway.serving.span import Door
 from shipway.serving.statistic import Statistics
+from shipway.serving.teller import Teller
 from shipway.serving.trace import Tracer
 
 FOLDER: Final = "serving"
@@ -189,6 +190,7 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     statistics = Statistics(clock.now)
     batcher = Batcher(table.find, counts, waits, statistics)
+    teller = Teller(table.find, counts, waits, batcher.meters, statistics, batcher.substitutes)
 
     repository = Repository(state, loader)
     desk = Desk(table, repository, statistics)
@@ -196,6 +198,7 @@ async def _serve(
     router = Router(
         table,
         batcher,
+        teller,
         loader,
         writer,
         lookup,
@@ -255,6 +258,8 @@ async def _serve(
         await asyncio.gather(*(server.close(grace_s=GRACE_S) for server in (http, grpc) if server is not None))
         sealing.cancel()
         batcher.settle()
+        teller.settle()
+        teller.close()
         loader.seal()
         if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
