@@ -104,7 +104,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=4_096)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    draw = np.random.default_rng(1)
+    draw: Any = np.random.default_rng(1)
     p: list[float] = draw.random(given.rows).tolist()
     long = draw.normal(size=(given.rows, 384)).astype(np.float32)
     declared = [
