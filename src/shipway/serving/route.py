@@ -32,7 +32,7 @@ from shipway.serving.response import Answers, Tasks, require_json, say, say_no, 
 from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
-from shipway.serving.trace import READ, Part, note_part
+from shipway.serving.trace import READ, Part, Tracer, note_part
 from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)
@@ -106,6 +106,11 @@ class Router:
         self._number = count(1)
         self._tasks = Tasks()
         self._dialogue = Dialogue(desk, counts, self._tasks)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced, and let callers set which are."""
+        self._batcher.trace(tracer)
+        self._dialogue.trace(tracer)
 
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""
