@@ -245,6 +245,8 @@ def name_asked(path: str) -> tuple[str | None, bool]:
     match [unquote(part) for part in path.split("/")[1:]]:
         case ["v1", "predict" | "features", name]:
             return name, True
+        case ["v2", "models", _, "trace", "setting"]:
+            return None, False
         case ["v2", "models", name, *rest]:
             return name, rest[-1:] == ["infer"]
         case _:
