@@ -75,15 +75,19 @@ def show_model(project: Project, ref: str) -> VersionDetail:
     with closing(Workspace(project)) as workspace:
         state = workspace.peek()
         version = find_version(state, ref)
-        manifest = None if version.bundle is None else _read_manifest(workspace, version.bundle)
-        latency = None if version.bundle is None else read_latency(workspace, version.bundle)
+        return detail_of(workspace, state, version)
+
+
+def detail_of(workspace: Workspace, state: State, version: VersionState) -> VersionDetail:
+    """Return everything known of a version; SW-605 if its bundle is damaged."""
+    bundle = version.bundle
     return VersionDetail(
         version=line_of(state, version),
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
-        bundle=manifest,
-        scores=[each for each in state.scores.values() if each.score.bundle == version.bundle],
-        latency=latency,
+        bundle=None if bundle is None else _read_manifest(workspace, bundle),
+        scores=[each for each in state.scores.values() if each.score.bundle == bundle],
+        latency=None if bundle is None else read_latency(workspace, bundle),
     )
 
 

@@ -89,7 +89,8 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
     )
     if detail.latency is not None:
         console.print()
-        show_title(console, "latency without a server", f"on {detail.latency.machine.said}")
+        show_title(console, "latency without a server")
+        show_facts(console, {"measured on": detail.latency.machine.said})
         show_table(
             console, ("rows of a call", "median", "p99", "processor"), map(_list_latency, detail.latency.batches)
         )
