@@ -90,10 +90,18 @@ def kill_once(target: Target, callers: list[Caller], seconds: float) -> float:
     return killed
 
 
+def read_kill(log: ParquetLog, stream: str, kill: int) -> pl.DataFrame:
+    """Return the rows of a stream that came of what was asked before one kill."""
+    rows = log.read(stream)
+    if not rows.height:
+        return pl.DataFrame(schema={"request": pl.String, "p": pl.Float64})
+    return rows.filter(pl.col("request").str.starts_with(f"{kill}/"))
+
+
 def hold(rows: pl.DataFrame, callers: list[Caller], killed: float) -> Loss:
     """Hold a log against what was answered."""
     said = {request: answer for caller in callers for request, answer in caller.said.items()}
-    found = dict(zip(rows["request"], rows["p"], strict=True)) if rows.height else {}
+    found = dict(zip(rows["request"], rows["p"], strict=True))
     missing = [killed - when for request, (_, when) in said.items() if request not in found]
     wrong = sum(found[request] != p for request, (p, _) in said.items() if request in found)
     return Loss(
@@ -123,10 +131,9 @@ def main() -> int:
                 body = json.loads(target.bodies.read_bytes().splitlines()[0])
                 callers = [Caller(target.port, f"{kill}/{number}", body) for number in range(given.callers)]
                 killed = kill_once(target, callers, chance.uniform(0.3, given.seconds))
-            rows = log.read("predictions").filter(pl.col("request").str.starts_with(f"{kill}/"))
-            vectors = log.read("features").filter(pl.col("request").str.starts_with(f"{kill}/"))
+            rows, vectors = read_kill(log, "predictions", kill), read_kill(log, "features", kill)
             loss = hold(rows, callers, killed)
-            bare = rows.join(vectors, on="request", how="anti").height if rows.height else 0
+            bare = rows.join(vectors, on="request", how="anti").height
             failed |= bool(loss.torn or loss.twice or loss.late or bare)
             losses.append(loss)
             print(

@@ -142,7 +142,8 @@ class GrpcInference:
 
         async def tell(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
             # Whoever may read the document of the routes may know of these.
-            said = await self._ask(Asked("GET", "/openapi.json"), context)
+            asked = Asked("GET", "/openapi.json")
+            said = await self._ask(asked, context, "ServerReflectionInfo", service=messages.service)
             if said.status != HTTPStatus.OK:
                 await _abort(said, context)
             async for request in requests:
