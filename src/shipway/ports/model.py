@@ -12,14 +12,15 @@ from shipway.ports.adapter import load_adapter
 
 
 class Predictor(Protocol):
-    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row.
+    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row."""
 
-    Attributes:
-        single: whether it computes in single precision: a matrix of that precision is then predicted as it is, and to
-            the bit like its values in double precision.
-    """
+    @property
+    def single(self) -> bool:
+        """Tell whether it computes in single precision.
 
-    single: bool
+        A matrix of that precision is then predicted as it is, and to the bit like its values in double precision.
+        """
+        ...
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
         """Return what the model says.

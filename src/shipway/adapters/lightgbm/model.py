@@ -19,13 +19,12 @@ _NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE
 class LightgbmPredictor:
     """A loaded booster."""
 
-    single: Final = False
-
     def __init__(self, booster: lightgbm.Booster, threads: int) -> None:
         """Wrap a booster and the number of threads it may use."""
         # Its type for a prediction depends on libraries that need not be there.
         self._booster: Final[Any] = booster
         self._threads = threads
+        self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true.

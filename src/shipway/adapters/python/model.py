@@ -54,12 +54,11 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class PythonPredictor:
     """A loaded object or function; any number of threads may call it at once, if it allows that itself."""
 
-    single: Final = False
-
     def __init__(self, estimator: Any, columns: int) -> None:
         """Wrap what predicts, and the number of columns it reads; 0 where it does not say."""
         self._predict = _method_of(estimator)
         self._columns = columns
+        self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true.
@@ -73,7 +72,7 @@ class PythonPredictor:
             raise ShipwayError("SW-202", f"the model reads {self._columns} columns and was given shape {x.shape}", hint)
         if not len(x):
             return np.empty(0)
-        found = np.asarray(self._predict(x), dtype=np.float64)
+        found = np.asarray(self._predict(np.asarray(x, dtype=np.float64)), dtype=np.float64)
         if found.shape != (len(x),) or not ((found >= 0.0) & (found <= 1.0)).all():
             said = f"shape {found.shape}" if found.shape != (len(x),) else "what is no probability"
             hint = "return an array of one number from 0 to 1 for each row"

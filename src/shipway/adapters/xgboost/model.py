@@ -22,12 +22,11 @@ _xgboost: Final[Any] = xgboost
 class XgboostPredictor:
     """A loaded booster; any number of threads may call it at once."""
 
-    single: Final = False
-
     def __init__(self, booster: Any, columns: int) -> None:
         """Wrap a booster and the number of columns it reads."""
         self._booster = booster
         self._columns = columns
+        self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the probability that the label is true; the values are rounded to single precision first.
