@@ -19,7 +19,7 @@ from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.repository import Repository
 from shipway.serving.routing import RoutingTable
 from shipway.serving.statistic import Statistics, Tally
-from shipway.serving.version import Version, infer
+from shipway.serving.version import Served, Version, infer
 
 READY: Final = "READY"
 UNAVAILABLE: Final = "UNAVAILABLE"
@@ -119,6 +119,11 @@ class Desk:
             known = [str(each) for each in versions]
             raise refuse(404, f"{name}@{number} is not served", did_you_mean(str(number), known), code="SW-104")
         return versions[number]
+
+    def find_service(self, name: str) -> Served | None:
+        """Return the service of a name whose model is no binary classifier; None where there is none."""
+        served = self._table.get(name)
+        return None if served is None or served.interface is None else served
 
     def ask(self, name: str, number: int | None, read: Callable[[LoadedBundle], Question]) -> Inquiry:
         """Take a question.

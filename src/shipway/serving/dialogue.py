@@ -17,6 +17,7 @@ from shipway.serving.request import read_body
 from shipway.serving.response import Answers, Tasks, require_json, say
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, MOST_BYTES
 from shipway.serving.trace import note_inquiry
+from shipway.serving.version import Served
 
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
@@ -32,15 +33,25 @@ _ABSENT: Final = {
 class Dialogue:
     """Answers calls below `/v2`."""
 
-    def __init__(self, desk: Desk, counts: Counts, tasks: Tasks, *, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        counts: Counts,
+        tasks: Tasks,
+        take: Callable[[Call, Served], None],
+        *,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:
         """Keep what answers.
 
         Args:
             desk: knows the models.
             counts: rows predicted since the start.
             tasks: takes what is answered later.
+            take: takes what a service is asked whose model is no binary classifier.
             most_bytes: what a compressed body may become.
         """
+        self._take = take
         self._desk = desk
         self._counts = counts
         self._tasks = tasks
@@ -108,6 +119,10 @@ class Dialogue:
 
     def _infer(self, call: Call, name: str, number: int | None) -> None:
         headers = call.headers
+        served = self._desk.find_service(name) if number is None else None
+        if served is not None:
+            self._take(call, served)
+            return
         require_json(call, binary=True, encoded=True)
 
         def ask() -> Inquiry:
