@@ -4,11 +4,18 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
 
+# Compiled code is kept, whatever the shell says of that: tests start hundreds of processes, each of which would compile
+# the same modules. Nothing is compiled that nobody imports.
+export PYTHONDONTWRITEBYTECODE :=
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench docs clean
+.PHONY: help install demo test check bench docs clean
 
 help: ## say what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+install: $(STAMP)-dev ## install with everything that development needs
 
 demo: $(STAMP)-demo ## install and run the flights example to its report
 	@$(BIN)/shipway demo
@@ -37,10 +44,10 @@ $(BIN)/python:
 
 $(STAMP)-demo: pyproject.toml | $(BIN)/python
 	@echo "installing shipway with its demo"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	@$(PIP) --editable '.[demo]'
 	@touch $@
 
 $(STAMP)-dev: pyproject.toml | $(BIN)/python
 	@echo "installing shipway with its development tools"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(PIP) --editable '.[dev]'
 	@touch $@ $(STAMP)-demo

@@ -15,6 +15,7 @@ from shipway.app.project import Project, find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.scaffold import init_project
 from shipway.cli.main import main
+from shipway.testing.collector import run_collector
 from shipway.testing.postgres import run_postgres
 from shipway.testing.redis import find_redis, run_redis
 
@@ -112,3 +113,10 @@ def redis():
         pytest.skip("needs redis-server (Debian package redis-server), which is not installed")
     with run_redis() as server:
         yield server
+
+
+@pytest.fixture
+def collector():
+    """Return a real collector of spans, with nothing in it."""
+    with run_collector() as found:
+        yield found

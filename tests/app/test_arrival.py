@@ -78,6 +78,9 @@ def test_bare_graph_becomes_a_version_that_is_served_and_exported(project, tmp_p
     made = import_model(project, source, "scorer", cut=1_000_000)
     assert (made.version, made.kind, made.unchanged) == ("scorer@1", "onnx", False)
     assert (made.inputs, made.outputs) == (("x", "place", "name"), ("scores", "said"))
+    latency = show_model(project, "scorer").latency
+    assert latency is not None
+    assert [batch.rows for batch in latency.batches] == [1, 16, 256]
     manifest = manifest_of(project, "scorer")
     assert manifest.features is None
     assert manifest.reads == "tensors"
@@ -136,6 +139,9 @@ def test_graph_of_a_fixed_number_of_rows_is_taken_over(project, tmp_path):
     (tmp_path / "scorer.onnx").write_bytes(make_graph(fixed=4))
     import_model(project, tmp_path / "scorer.onnx", "scorer")
     assert manifest_of(project, "scorer").inputs[0].shape == (4, 2)
+    latency = show_model(project, "scorer").latency
+    assert latency is not None
+    assert [batch.rows for batch in latency.batches] == [4]
 
 
 @pytest.mark.parametrize("strange", [b"", b"no graph", make_graph()[:200]])

@@ -1,5 +1,7 @@
 """A project that cannot be loaded says which file and line, and what would be right."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +66,17 @@ def test_what_cannot_be_loaded_is_named(tmp_path: Path, toml: str, module: str |
 def test_two_loads_do_not_meet(tmp_path: Path) -> None:
     project(tmp_path)
     assert find_project(tmp_path).registry.sources == find_project(tmp_path).registry.sources
+
+
+def test_what_runs_is_the_file_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the same size, changed within the same second, is not mistaken for what it was."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    folder = project(tmp_path)
+    for name in ("trips", "rides"):
+        (folder / "project.py").write_text(SOURCE.replace("trips", name))
+        os.utime(folder / "project.py", (1_700_000_000,) * 2)
+        (folder / "shipway.toml").write_text(TOML.replace("trips", name))
+        assert list(find_project(folder).registry.sources) == [name]
 
 
 def test_the_digest_of_the_sources_follows_them_and_nothing_else(tmp_path: Path) -> None:

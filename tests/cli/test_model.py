@@ -76,6 +76,10 @@ def test_versions_are_searched_and_compared(shipway, root):
     assert "- the model is the same to the byte" in compared.out
     (line,) = [line for line in compared.out.splitlines() if line.startswith("size")]
     assert line.count("MB") == 2
+    (line,) = [line for line in compared.out.splitlines() if line.startswith("latency of 256 rows")]
+    assert line.count("p50") == line.count("p99") == 2
+    shown = shipway("models", "show", "returned@2", cwd=root).out
+    assert "latency without a server" in shown
 
 
 def test_answers_are_documents_with_instants_as_text(shipway, root):

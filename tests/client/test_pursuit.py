@@ -151,6 +151,30 @@ def test_a_kept_connection_that_was_closed_tells_nothing_of_the_server():
     world.ask(fails(stale=True), says(200))
     assert world.pauses == []
     assert world.shared.endpoints.all[0].failures == 0
+    assert [step.fresh for step in world.steps] == [False, True]
+
+
+def test_kept_connections_that_were_closed_spend_neither_attempts_nor_retries():
+    world = World(urls=("http://a:1",), policy=Policy(attempts=2, retry_share=0.0, retry_burst=1.0))
+    for _ in range(20):
+        world.ask(fails(stale=True), says(200))
+    world.ask(fails(stale=True), fails(), says(200))
+    assert len(world.asked) == 43
+
+
+@pytest.mark.parametrize(
+    ("policy", "question", "outcome"),
+    [
+        (Policy(attempts=1), ASK, fails(stale=True)),
+        (Policy(), ONCE_ONLY, fails(stale=True)),
+        (Policy(retry_share=0.0, retry_burst=0.0), ASK, fails()),
+    ],
+)
+def test_what_may_not_be_sent_again_is_not(policy, question, outcome):
+    world = World(urls=("http://a:1",), policy=policy)
+    with pytest.raises(ShipwayError, match="it broke"):
+        world.ask(outcome, question=question)
+    assert len(world.asked) == 1
 
 
 def test_retries_stay_within_their_budget_whatever_fails():

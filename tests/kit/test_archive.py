@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from shipway.kit.archive import HARMLESS_BYTES, check_archive
+from shipway.kit.archive import HARMLESS_BYTES, bound_bytes, check_archive, check_members
 
 
 def make_bomb(members, size=8 << 20):
@@ -35,3 +35,16 @@ def test_file_that_is_no_archive_is_refused(tmp_path):
     (tmp_path / "x").write_bytes(b"PK")
     with pytest.raises(ValueError, match="no zip file"):
         check_archive(tmp_path / "x")
+
+
+def test_archive_in_memory_is_judged_as_one_on_the_disk():
+    data = make_bomb(HARMLESS_BYTES // (8 << 20) + 1)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with pytest.raises(ValueError, match="would come to 276,824,064"):
+            check_members(archive, len(data))
+        check_members(archive, HARMLESS_BYTES)
+
+
+def test_what_may_come_of_something_large_grows_with_it():
+    assert bound_bytes(0) == bound_bytes(HARMLESS_BYTES // 100) == HARMLESS_BYTES
+    assert bound_bytes(HARMLESS_BYTES) == 100 * HARMLESS_BYTES

@@ -31,6 +31,7 @@ from shipway.core.service import Routing, Variant
 from shipway.core.shelf import SHELF, Shelf, Shelved
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.kit.canonical import canonical_json
+from shipway.testing.collector import run_collector
 
 NOON = 1_700_000_000_000_000
 HOUR = 3_600_000_000
@@ -535,6 +536,33 @@ def protocol(stored_shop, exported, tmp_path_factory):
         yield server
         process.stdin.close()
         assert process.wait(timeout=30) == 0
+
+
+@pytest.fixture(scope="module")
+def traced(stored_shop, exported, tmp_path_factory):
+    """A server of both doors that sends spans, those of callers that say so alone, to a collector.
+
+    `fraud` is routed to, with version 2 on trial, and `moody` to version 3.
+    """
+    state = tmp_path_factory.mktemp("traced") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    shop = Shop(state, dict(stored_shop.bundles))
+    with run_collector() as collector:
+        words = ["--state", str(state), "--bundles", str(exported), "--grpc-port", "0", "--watch-stdin", "--replay"]
+        words += ["--traces", collector.url, "--traces-share", "0", "--traces-name", "till"]
+        words += ["--traces-baggage", "tenant"]
+        command = [sys.executable, "-m", "shipway.serving", *words]
+        environment = os.environ | {"OTEL_BSP_SCHEDULE_DELAY": "20"}
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
+            server = Server(process, state)
+            server.grpc_port = int(process.stdout.readline().rsplit(":", 1)[1])
+            server.shop, server.collector = shop, collector
+            assert server.apply(shop.route(1, 2, weight=0.0, salt="a", token=1)).status == 200
+            assert server.apply(shop.route(3, service="moody", token=1)).status == 200
+            yield server
+            process.stdin.close()
+            assert process.wait(timeout=30) == 0
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """The process as a whole: how it starts, what it holds, how it ends, and what it does when the disk is full."""
 
+import contextlib
+import http.client
 import json
 import os
 import resource
@@ -11,6 +13,8 @@ import threading
 import time
 
 import pytest
+
+from shipway.kit.canonical import canonical_json
 
 FORBIDDEN = ("app", "cli", "data", "training", "validation", "delivery", "monitoring")
 HELD = """
@@ -25,6 +29,19 @@ load_adapter("http.asyncio")
 Loader(Path(sys.argv[1]), LogWriter())
 print(json.dumps([before, sorted(name for name in sys.modules if name.startswith("shipway"))]))
 """
+ENDED = """
+import json, sys
+from shipway.serving.__main__ import main
+code = main(sys.argv[1:])
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+sys.exit(code)
+"""
+HEAVY = {
+    "altair", "cryptography", "cyclonedx", "cyclopts", "duckdb", "google", "grpc", "lightgbm", "mlflow",
+    "model_signing", "nats", "obstore", "onnx", "onnxmltools", "opentelemetry", "pandas", "polars", "psycopg",
+    "pyarrow", "ray", "redis", "rich", "scipy", "skl2onnx", "sklearn", "skops", "torch", "xgboost", "yaml",
+}  # fmt: skip
+"""Libraries that shipway can use, and that a server which needs none of them starts and answers without."""
 LIMITED = """
 import os, resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
@@ -39,6 +56,49 @@ def test_process_holds_nothing_of_the_control_plane(shop):
         assert not any(name == f"shipway.{room}" or name.startswith(f"shipway.{room}.") for room in FORBIDDEN), name
     assert [name for name in early if not name.startswith("shipway")] == []
     assert "shipway.adapters.http.server" in late
+
+
+def list_libraries(*words, ask=lambda port: None):
+    """Run a server, ask it something, stop it, and return what it had imported by its end."""
+    command = [sys.executable, "-c", ENDED, *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        ask(int(process.stdout.readline().rsplit(":", 1)[1]))
+        process.terminate()
+        said = process.stdout.read().splitlines()
+    assert process.returncode == 0
+    return set(json.loads(said[-1]))
+
+
+def test_a_server_of_models_holds_nothing_heavy(exported):
+    """What a library costs at the start is not timed here, bench/start.py does that: none is there."""
+
+    def ask(port):
+        said = send(port, "POST", "/v2/models/mirror/infer", {"inputs": []})
+        assert b"SW-802" in said
+
+    found = list_libraries("--bundles", exported, ask=ask)
+    assert found & HEAVY == set()
+    assert {"onnxruntime", "uvloop"} <= found
+
+
+def test_a_server_of_services_holds_what_their_log_needs_and_no_more(shop, make_row):
+    def ask(port):
+        send(port, "PUT", "/v1/services/fraud/routing", shop.route(1, 2, weight=0.5))
+        assert b'"p":' in send(port, "POST", "/v1/predict/fraud", {"row": make_row()})
+
+    assert list_libraries("--state", shop.state, ask=ask) & HEAVY == {"polars"}
+
+
+def test_grpc_is_there_where_it_is_spoken(exported):
+    assert list_libraries("--bundles", exported, "--grpc-port", 0) & HEAVY == {"google", "grpc"}
+
+
+def send(port, method, path, document):
+    """One request."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    with contextlib.closing(connection):
+        connection.request(method, path, canonical_json(document))
+        return connection.getresponse().read()
 
 
 def test_a_provider_that_is_not_there_stops_the_server_before_it_listens(shop):

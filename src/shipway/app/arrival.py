@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.app.attestation import attest_speed
 from shipway.app.candidate import make_runner
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
@@ -91,6 +92,7 @@ def import_model(
         if version is None or not unchanged:
             number = len(workspace.state().models.get(name, [])) + 1 if version is None else version.number
             artifact = _make(make_runner(workspace, watch), arrival, digest, name, number, sample, rows, cut)
+            attest_speed(workspace, artifact.digest)
             _register(workspace, arrival, name, number, key, cut, artifact, known=version is not None)
             version = workspace.state().version(name, number)
             stock_shelf(workspace)

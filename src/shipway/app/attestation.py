@@ -8,9 +8,10 @@ from typing import Final
 import msgspec
 
 from shipway.app.workspace import Workspace
-from shipway.core.attestation import ATTESTED, Attestation
+from shipway.core.attestation import ATTESTED, Attestation, read_attestation
 from shipway.core.bundle import GOLDEN, Golden, Manifest
-from shipway.delivery.latency import LATENCY, attest_latency
+from shipway.core.latency import LATENCY, LatencyProfile, read_profile
+from shipway.delivery.latency import attest_latency
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, write_atomic
 from shipway.ports.model import open_runtime
@@ -42,7 +43,14 @@ def attest_speed(workspace: Workspace, bundle: str) -> None:
     predictor = open_runtime(manifest.runtime, unpickle=unpickle).load(
         workspace.blobs.get(manifest.files[manifest.served])
     )
-    keep_attestation(workspace, attest_latency(bundle, predictor, golden))
+    keep_attestation(workspace, attest_latency(manifest, predictor, golden))
+
+
+def read_latency(workspace: Workspace, bundle: str) -> LatencyProfile | None:
+    """Return how fast a machine ran a bundle's model; None where nobody measured that."""
+    path = _place(workspace, bundle, LATENCY)
+    said = read_attestation(path.read_bytes()) if path.is_file() else None
+    return None if said is None or said.bundle != bundle else read_profile(said)
 
 
 def _list(folder: Path, bundle: str) -> Iterator[Path]:

@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import dataclass
 
 import msgspec
 
+from shipway.app.attestation import read_latency
 from shipway.app.model import find_version
 from shipway.app.project import Project
 from shipway.app.release import manifest_of
 from shipway.app.status import VersionLine, line_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
-from shipway.core.comparison import Difference, compare_bundles, compare_inputs, compare_metrics
+from shipway.core.comparison import Difference, InputChange, compare_bundles, compare_inputs, compare_metrics
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Outcome
-from shipway.core.projection import State, VersionState
+from shipway.core.latency import LatencyProfile, compare_machines
+from shipway.core.projection import VersionState
 
 
 class Composition(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +52,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         metrics: check to value, low and high of each version; None where it was not measured.
         gates: gate to what it said of each version; None where it said nothing.
         bundles: what each is made of; None for a version without a bundle.
+        latencies: how fast a machine ran each, and which machine; None where that was not measured.
         differences: how each version after the first differs from the first.
     """
 
@@ -56,6 +60,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, list[tuple[float, float, float] | None]]
     gates: dict[str, list[Outcome | None]]
     bundles: list[Composition | None]
+    latencies: list[LatencyProfile | None]
     differences: list[Difference]
 
 
@@ -78,36 +83,47 @@ def compare_models(project: Project, refs: Sequence[str]) -> Comparison:
             raise ShipwayError("SW-106", fact, "name two or more, such as delay@1 delay@2")
         manifests = [None if version.bundle is None else manifest_of(workspace, version) for version in versions]
         bundles = [None if manifest is None else _compose(workspace, manifest) for manifest in manifests]
+        latencies = [None if each.bundle is None else read_latency(workspace, each.bundle) for each in versions]
     lines = [line_of(state, version) for version in versions]
     checks = dict.fromkeys(name for line in lines for name in line.metrics)
     verdicts = [state.verdicts.get(version.subject, {}) for version in versions]
     gates = dict.fromkeys(name for given in verdicts for name in given)
+    first, *others = (_Side(*each) for each in zip(lines, versions, manifests, latencies, strict=True))
     return Comparison(
         versions=lines,
         metrics={name: [line.metrics.get(name) for line in lines] for name in checks},
         gates={name: [given[name].outcome if name in given else None for given in verdicts] for name in gates},
         bundles=bundles,
-        differences=[
-            _compare(state, versions[0], version, manifests[0], manifest)
-            for version, manifest in list(zip(versions, manifests, strict=True))[1:]
-        ],
+        latencies=latencies,
+        differences=[_compare(first, other) for other in others],
     )
 
 
-def _compare(
-    state: State, first: VersionState, other: VersionState, before: Manifest | None, after: Manifest | None
-) -> Difference:
-    old, new = line_of(state, first).metrics, line_of(state, other).metrics
-    found = first.evidence, other.evidence
-    same = {name: found[0][name].n == found[1][name].n for name in old.keys() & new.keys()}
-    said = compare_metrics(old, new, same_rows=same)
-    inputs = () if before is None or after is None else compare_inputs(before, after)
-    if before is not None and after is not None:
-        said += compare_bundles(before, after)
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """One of two versions that are compared."""
+
+    line: VersionLine
+    version: VersionState
+    manifest: Manifest | None
+    latency: LatencyProfile | None
+
+
+def _compare(first: _Side, other: _Side) -> Difference:
+    old, new = first.line, other.line
+    found = first.version.evidence, other.version.evidence
+    same = {name: found[0][name].n == found[1][name].n for name in old.metrics.keys() & new.metrics.keys()}
+    said = compare_metrics(old.metrics, new.metrics, same_rows=same)
+    inputs: tuple[InputChange, ...] = ()
+    if first.manifest is not None and other.manifest is not None:
+        inputs = compare_inputs(first.manifest, other.manifest)
+        said += compare_bundles(first.manifest, other.manifest)
+        why = compare_machines(first.latency, other.latency, ref=new.ref, against=old.ref)
+        said += [why] if why else []
     else:
-        lacking = [version.ref for version in (first, other) if version.bundle is None]
+        lacking = [side.line.ref for side in (first, other) if side.manifest is None]
         said.append(f"{' and '.join(lacking)} {'have' if len(lacking) > 1 else 'has'} no bundle to compare")
-    return Difference(ref=other.ref, against=first.ref, inputs=inputs, said=tuple(said))
+    return Difference(ref=new.ref, against=old.ref, inputs=inputs, said=tuple(said))
 
 
 def _compose(workspace: Workspace, manifest: Manifest) -> Composition:

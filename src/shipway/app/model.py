@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from shipway.app.attestation import read_attestations
+from shipway.app.attestation import read_attestations, read_latency
 from shipway.app.project import Project
 from shipway.app.scaffold import stage_target
 from shipway.app.status import VersionLine, line_of
@@ -16,6 +16,7 @@ from shipway.core.check import Evidence
 from shipway.core.checksum import write_checksums
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Verdict
+from shipway.core.latency import LatencyProfile
 from shipway.core.projection import ScoreState, State, VersionState
 from shipway.core.signature import SIGNATURE
 from shipway.core.standing import resolve_alias
@@ -34,6 +35,7 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
         verdicts: what its gates said.
         bundle: the manifest of its bundle; None if it may not be released.
         scores: tables and files that it scored last.
+        latency: how fast a machine ran it, and which machine; None where that was not measured.
     """
 
     version: VersionLine
@@ -41,6 +43,7 @@ class VersionDetail(msgspec.Struct, frozen=True, kw_only=True):
     verdicts: list[Verdict]
     bundle: Manifest | None
     scores: list[ScoreState] = []
+    latency: LatencyProfile | None = None
 
 
 class ExportedBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,13 +75,19 @@ def show_model(project: Project, ref: str) -> VersionDetail:
     with closing(Workspace(project)) as workspace:
         state = workspace.peek()
         version = find_version(state, ref)
-        manifest = None if version.bundle is None else _read_manifest(workspace, version.bundle)
+        return detail_of(workspace, state, version)
+
+
+def detail_of(workspace: Workspace, state: State, version: VersionState) -> VersionDetail:
+    """Return everything known of a version; SW-605 if its bundle is damaged."""
+    bundle = version.bundle
     return VersionDetail(
         version=line_of(state, version),
         evidence=list(version.evidence.values()),
         verdicts=list(state.verdicts.get(version.subject, {}).values()),
-        bundle=manifest,
-        scores=[each for each in state.scores.values() if each.score.bundle == version.bundle],
+        bundle=None if bundle is None else _read_manifest(workspace, bundle),
+        scores=[each for each in state.scores.values() if each.score.bundle == bundle],
+        latency=None if bundle is None else read_latency(workspace, bundle),
     )
 
 

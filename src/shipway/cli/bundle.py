@@ -20,6 +20,7 @@ from shipway.app.exchange import check_form, export_folder, export_version
 from shipway.app.model import ExportedBundle
 from shipway.app.signing import SignedBundle, sign_folder, sign_version, verify_folder, verify_version
 from shipway.cli.door import Door, Given, read_time
+from shipway.cli.failure import UsageError
 from shipway.cli.render import (
     Cell,
     Console,
@@ -46,6 +47,7 @@ Examples:
   shipway bundle build delay@2              build it again: it is the same, to the last byte
   shipway bundle verify delay@2 --public-key release.pub
   shipway bundle inspect ./bundle --json
+  shipway bundle drift delay@2 --log delay --since 2024-06-01
   shipway bundle sign delay@2 --key release.pem
   shipway bundle export delay@2 image --as oci
   shipway bundle import scorer.onnx --as scorer""",
@@ -160,6 +162,46 @@ def import_(
     project = door.project()
     made = import_model(project, source, name, sample=sample, cut=read_time(cut, "--cut", project))
     door.answer(made, _show_imported)
+
+
+@app.command(name="drift", help="Compare rows, or what a service was asked, with what training saw")
+def drift(
+    what: str,
+    /,
+    *,
+    rows: str | None = None,
+    log: str | None = None,
+    since: str | None = None,
+    until: str | None = None,
+    door: Given,
+) -> None:
+    """Compare rows, or what a service was asked, with what training saw.
+
+    Args:
+        what: the version, such as delay@2, or the folder of an exported bundle
+        rows: a table or a file that has the columns the model reads
+        log: a service, whose log of requests to this version is compared
+        since: with --log, only what was asked about from then on, such as 2013-06-01
+        until: with --log, only what was asked about before then
+        door: how to answer
+    """
+    from shipway.app.drift import compare_log, compare_rows
+    from shipway.cli.drift import show_drift
+
+    folder = _folder(what)
+    if (rows is None) == (log is None):
+        raise UsageError("it is not said what to compare", "give either --rows TABLE_OR_FILE or --log SERVICE")
+    if rows is not None:
+        if since is not None or until is not None:
+            raise UsageError("rows have no instants to choose by", "leave out --since and --until, or give --log")
+        project = door.project() if folder is None else _project_here(door)
+        door.answer(compare_rows(project, what, rows, registered=folder is None), show_drift)
+        return
+    if folder is not None or log is None:
+        raise UsageError(f"{what} is a folder, and logs tell versions", "name the version, such as delay@2")
+    project = door.project()
+    period = read_time(since, "--since", project), read_time(until, "--until", project)
+    door.answer(compare_log(project, what, log, *period), show_drift)
 
 
 def _folder(what: str) -> Path | None:

@@ -9,6 +9,7 @@ from cyclopts.validators import Number
 from shipway.app.model import export_bundle, list_models, show_model
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import UsageError
+from shipway.cli.render import show_facts
 from shipway.cli.version import (
     show_aliases,
     show_comparison,
@@ -35,6 +36,7 @@ Examples:
   shipway models alias delay@champion delay@3 --reason "better on short flights"
   shipway models approve delay@3 --by ana --reason "looked at the slices"
   shipway models history delay
+  shipway models page
   shipway models export delay@2 bundle""",
 )
 
@@ -255,6 +257,21 @@ def history(subject: str, /, *, door: Given) -> None:
     project = door.project()
     timezone = project.config.project.timezone
     door.answer(read_history(project, subject), lambda console, found: show_history(console, found, timezone))
+
+
+@app.command(name="page", help="Write the whole registry as one HTML page")
+def page(*, out: Path | None = None, door: Given) -> None:
+    """Write the whole registry as one HTML page.
+
+    Args:
+        out: the folder that gets index.html; by default docs/models in the project
+        door: how to answer
+    """
+    from shipway.app.report.registry import write_registry
+
+    project = door.project()
+    written = write_registry(project, project.root / "docs" / "models" if out is None else out)
+    door.answer({"page": str(written)}, show_facts)
 
 
 @app.command(name="export", help="Write a version's bundle into a folder, and read it back")

@@ -32,6 +32,8 @@ STYLES: Final = {
     "bad": "bold red",
     "refused": "bold yellow",
     "hold": "yellow",
+    "moved": "bold yellow",
+    "little": "yellow",
     "note": "yellow",
     "overridden": "bold yellow",
     "revoked": "bold yellow",
@@ -39,6 +41,7 @@ STYLES: Final = {
     "interrupted": "yellow",
     "unchanged": "dim",
     "none": "dim",
+    "still": "dim",
 }
 """Word to how it looks; colour never says anything that the word does not."""
 _SHOWN: Final = 4

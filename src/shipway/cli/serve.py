@@ -45,6 +45,7 @@ def serve(
     if project.config.security.unpickle:
         words.append("--unpickle")
     words += list_words(project.config.serving, project.root)
+    words += ["--traces-name", project.config.project.name]
     if grpc_port is not None:
         words += ["--grpc-port", str(grpc_port)]
     if providers := project.config.resources.providers:

@@ -19,6 +19,7 @@ from shipway.cli.render import (
 )
 from shipway.cli.score import show_scores
 from shipway.core.bundle import Manifest
+from shipway.core.latency import Latency, LatencyProfile, are_alike, list_sizes, write_time
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
@@ -86,6 +87,13 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
         ("check", "measured", "rows", "clusters"),
         ((e.check, write_interval(e.value, e.low, e.high), f"{e.n:,}", f"{e.clusters:,}") for e in detail.evidence),
     )
+    if detail.latency is not None:
+        console.print()
+        show_title(console, "latency without a server")
+        show_facts(console, {"measured on": detail.latency.machine.said})
+        show_table(
+            console, ("rows of a call", "median", "p99", "processor"), map(_list_latency, detail.latency.batches)
+        )
     if detail.scores:
         console.print()
         show_scores(console, detail.scores, timezone)
@@ -173,6 +181,11 @@ def show_comparison(console: Console, found: "Comparison", timezone: str) -> Non
     parts = [_list_parts(bundle) for bundle in found.bundles]
     names = dict.fromkeys(name for part in parts for name in part)
     rows += [(name, *(part.get(name, "") for part in parts)) for name in names]
+    first = next((each for each in found.latencies if each is not None), None)
+    rows += [
+        (f"latency of {write_plural(size, 'row')}", *(_say_latency(each, first, size) for each in found.latencies))
+        for size in list_sizes(found.latencies)
+    ]
     show_table(console, ("", *(line.ref for line in found.versions)), rows)
     for difference in found.differences:
         console.print()
@@ -180,6 +193,21 @@ def show_comparison(console: Console, found: "Comparison", timezone: str) -> Non
         for said in difference.said:
             show_text(console, f"- {said}")
         show_table(console, (), ((each.change, each.name, each.said) for each in difference.inputs))
+
+
+def _list_latency(latency: Latency) -> tuple[str, ...]:
+    times = (latency.p50_us, latency.p99_us, latency.cpu_us)
+    return f"{latency.rows:,}", *map(write_time, times)
+
+
+def _say_latency(profile: LatencyProfile | None, first: LatencyProfile | None, rows: int) -> Cell:
+    """Return what calls of a size took, where that may stand beside the first that were measured."""
+    if profile is None:
+        return word("none")
+    if profile is not first and not are_alike(first, profile):
+        return word("not compared")
+    found = profile.find(rows)
+    return "" if found is None else found.said
 
 
 def _list_parts(bundle: "Composition | None") -> dict[str, Cell]:

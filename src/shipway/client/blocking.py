@@ -25,6 +25,7 @@ from shipway.client.asking import (
     read_prediction,
     read_server,
 )
+from shipway.client.context import add_context
 from shipway.client.link import Links
 from shipway.client.opening import open_shared, open_tls
 from shipway.client.policy import Policy
@@ -176,6 +177,7 @@ class Client:
         self._links.close()
 
     def _ask(self, question: Question, timeout_s: float | None) -> Reply:
+        question = add_context(question)
         pursuit = pursue(question, self._shared, self._shared.policy.timeout_s if timeout_s is None else timeout_s)
         outcome: Outcome = None
         while True:

@@ -96,7 +96,7 @@ class Links:
     def run(self, question: Question, attempt: Attempt) -> Answered | Fault:
         """Make an attempt, and return what became of it."""
         begun = monotonic()
-        first = self._begin(question, attempt.endpoint, attempt.deadline)
+        first = self._begin(question, attempt.endpoint, attempt.deadline, fresh=attempt.fresh)
         if isinstance(first, Fault):
             return first
         racing, faults = [first], list[Fault]()
@@ -143,9 +143,9 @@ class Links:
             if isinstance(second, Link):
                 racing.append(second)
 
-    def _begin(self, question: Question, endpoint: Endpoint, deadline: float) -> Link | Fault:
-        """Send a question, on a kept connection if there is one."""
-        link = self._take(endpoint)
+    def _begin(self, question: Question, endpoint: Endpoint, deadline: float, *, fresh: bool = False) -> Link | Fault:
+        """Send a question, on a kept connection if there is one and it may be."""
+        link = None if fresh else self._take(endpoint)
         sent = False
         try:
             if link is None:

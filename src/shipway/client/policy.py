@@ -23,7 +23,8 @@ class Policy:
 
     Attributes:
         timeout_s: how long a call may take in all; the server is told what is left of it.
-        attempts: how often a question is sent at most; 1 to never send it again.
+        attempts: how often a question is sent at most, one that only found a kept connection closed not counted; 1 to
+            never send it again, not even then.
         backoff_s: the longest pause before the second attempt; it doubles with each. A pause is drawn evenly between
             nothing and that (full jitter), so that clients that failed together do not come back together.
         longest_s: the longest pause.

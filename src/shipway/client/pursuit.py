@@ -70,12 +70,14 @@ class Attempt:
         deadline: until when, by the stopwatch.
         hedge_s: after how many seconds without an answer to ask `other`; None for never.
         other: returns whom to ask as well, None where that may not be; asking it spends of the budget.
+        fresh: whether to ask on a new connection, whatever is kept.
     """
 
     endpoint: Endpoint
     deadline: float
     hedge_s: float | None
     other: Callable[[], Endpoint | None]
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,6 +143,10 @@ def pursue(question: Question, shared: Shared, timeout_s: float) -> Generator[St
     while True:
         attempt += 1
         outcome = yield _make_attempt(question, shared, endpoint, deadline)
+        if _was_idle(question, outcome) and policy.attempts > 1:
+            # No attempt and no retry, RFC 9112 9.3.1: a server that was started anew has closed all that was kept, and
+            # however much that is, none of it tells that the server has too much to do.
+            outcome = yield _make_attempt(question, shared, endpoint, deadline, fresh=True)
         assert outcome is not None
         reply = outcome.reply if isinstance(outcome, Answered) else None
         following = None
@@ -159,7 +165,9 @@ def pursue(question: Question, shared: Shared, timeout_s: float) -> Generator[St
         endpoint = following
 
 
-def _make_attempt(question: Question, shared: Shared, endpoint: Endpoint, deadline: float) -> Attempt:
+def _make_attempt(
+    question: Question, shared: Shared, endpoint: Endpoint, deadline: float, *, fresh: bool = False
+) -> Attempt:
     hedge = shared.policy.hedge
     after = shared.latencies.p95_s if hedge == "p95" else hedge
     if after is not None and (not question.repeats or shared.now() + after >= deadline):
@@ -168,7 +176,12 @@ def _make_attempt(question: Question, shared: Shared, endpoint: Endpoint, deadli
     def other() -> Endpoint | None:
         return shared.endpoints.choose(but=endpoint) if shared.hedges.spend() else None
 
-    return Attempt(endpoint, deadline, after, other)
+    return Attempt(endpoint, deadline, after, other, fresh)
+
+
+def _was_idle(question: Question, outcome: Outcome) -> bool:
+    """Tell whether only a kept connection failed, of a question that may be asked once more."""
+    return isinstance(outcome, Fault) and outcome.stale and (question.repeats or not outcome.sent)
 
 
 def _judge(question: Question, shared: Shared, outcome: Answered | Fault) -> bool:

@@ -109,7 +109,7 @@ class Streams:
     async def run(self, question: Question, attempt: Attempt) -> Answered | Fault:
         """Make an attempt, and return what became of it."""
         begun = monotonic()
-        first = await self._begin(question, attempt.endpoint, attempt.deadline)
+        first = await self._begin(question, attempt.endpoint, attempt.deadline, fresh=attempt.fresh)
         if isinstance(first, Fault):
             return first
         racing, faults = dict([first]), list[Fault]()
@@ -158,10 +158,10 @@ class Streams:
                 racing[second[0]] = second[1]
 
     async def _begin(
-        self, question: Question, endpoint: Endpoint, deadline: float
+        self, question: Question, endpoint: Endpoint, deadline: float, *, fresh: bool = False
     ) -> "tuple[asyncio.Future[Reply], Stream] | Fault":
-        """Send a question, on a kept connection if there is one."""
-        stream = self._take(endpoint)
+        """Send a question, on a kept connection if there is one and it may be."""
+        stream = None if fresh else self._take(endpoint)
         if stream is None:
             try:
                 stream = await self._connect(endpoint, deadline)

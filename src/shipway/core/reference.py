@@ -1,5 +1,7 @@
 """What a model was trained on and what it said, as counts: the reference of drift where no training row is at hand."""
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +37,16 @@ class ColumnReference(msgspec.Struct, frozen=True, kw_only=True):
     quantiles: tuple[float, ...] = ()
     mean: float | None = None
     deviation: float | None = None
+
+    @property
+    def kind(self) -> Literal["number", "category"]:
+        """Return which of the two it is: a number has a bin also where it has no value."""
+        return "number" if self.counts and not self.levels else "category"
+
+    @property
+    def bins(self) -> NDArray[np.int64]:
+        """Return its counts, and behind them that of rows without a value."""
+        return np.array([*self.counts, self.missing], dtype=np.int64)
 
 
 class DriftReference(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,7 @@
 """How a project is served: the section of shipway.toml, and what is refused in it."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
@@ -9,6 +9,8 @@ from shipway.core.error import ShipwayError
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
 
+_COUNTS: Final = ("queue", "connections")
+_TIMES: Final = ("wait", "timeout", "patience", "grace")
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -29,6 +31,10 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         connections: how many may be open.
         patience: how long sending one request may take, and reading an answer, such as `30s`.
         grace: how long the server says that it is not ready before it stops to listen, such as `5s`.
+        traces: the collector that spans are sent to, such as `http://127.0.0.1:4318`; `environment` for the one that
+            OpenTelemetry's variables name; empty for none.
+        traces_share: share of the requests that are traced whose caller says nothing of it.
+        traces_baggage: entries of callers' baggage that become attributes.
     """
 
     keys: str = ""
@@ -44,6 +50,9 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     connections: Count = 16_384
     patience: str = "30s"
     grace: str = "0s"
+    traces: str = ""
+    traces_share: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    traces_baggage: tuple[str, ...] = ()
 
 
 def check_serving(section: ServingSection) -> None:
@@ -52,12 +61,8 @@ def check_serving(section: ServingSection) -> None:
     Raises:
         ShipwayError: SW-102, naming the field.
     """
-    for name, text in (
-        ("wait", section.wait),
-        ("timeout", section.timeout),
-        ("patience", section.patience),
-        ("grace", section.grace),
-    ):
+    for name in _TIMES:
+        text = getattr(section, name)
         try:
             us = parse_duration(text or "0s")
         except ValueError as error:
@@ -74,6 +79,12 @@ def check_serving(section: ServingSection) -> None:
         raise ShipwayError(
             "SW-102", "shipway.toml: serving has half of what TLS needs", "name certificate and private_key"
         )
+    if section.traces not in ("", "environment") and not section.traces.startswith(("http://", "https://")):
+        raise ShipwayError(
+            "SW-102", f"shipway.toml: serving.traces is {section.traces!r}", "write such as http://collector:4318"
+        )
+    if any(not name or "," in name for name in section.traces_baggage):
+        raise ShipwayError("SW-102", "shipway.toml: serving.traces_baggage has a name that is none", "name an entry")
     if section.clients and not section.certificate:
         raise ShipwayError(
             "SW-102", "shipway.toml: serving.clients without TLS", "name certificate and private_key too"
@@ -91,8 +102,10 @@ def list_words(section: ServingSection, root: Path) -> list[str]:
     for name in ("keys", "certificate", "private_key", "clients", "socket"):
         if path := getattr(section, name):
             words += [f"--{name.replace('_', '-')}", str(root / path)]
-    for name in ("queue", "per_model", "connections", "wait", "timeout", "body", "patience", "grace"):
+    for name in (*_COUNTS, "per_model", *_TIMES, "body", "traces", "traces_share"):
         value = getattr(section, name)
         if value != getattr(ServingSection(), name):
             words += [f"--{name.replace('_', '-')}", str(value)]
+    if section.traces_baggage:
+        words += ["--traces-baggage", ",".join(section.traces_baggage)]
     return words

@@ -2,71 +2,64 @@
 
 import os
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 from time import perf_counter_ns, process_time_ns
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
 
 from shipway.core.attestation import Attestation
-from shipway.core.bundle import Golden
+from shipway.core.bundle import Golden, Manifest
+from shipway.core.latency import LATENCY, UNKNOWN, Latency, LatencyProfile, Machine
 from shipway.core.tensor import Tensors
 from shipway.ports.model import Predictor
 
-LATENCY: Final = "latency"
-"""The kind of attestation."""
 BATCHES: Final = (1, 16, 256)
 """Rows that are asked for at once."""
+CPUINFO: Final = Path("/proc/cpuinfo")
+"""What Linux says of the processors."""
 _WARM: Final = 3
 _MOST_CALLS: Final = 200
 _BUDGET_NS: Final = 100_000_000
 """Real time that is spent on each size of batch, at most by one call more."""
 
 
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """What calls of one size took, without a server around them.
-
-    Attributes:
-        rows: rows of a call.
-        calls: how many there were.
-        p50_us: median of real time.
-        p99_us: 99th percentile of real time.
-        cpu_us: processor time of a call, on average over all threads.
-    """
-
-    rows: int
-    calls: int
-    p50_us: float
-    p99_us: float
-    cpu_us: float
-
-
-def measure_latency(predictor: Predictor, golden: Golden) -> list[Latency]:
+def measure_latency(predictor: Predictor, golden: Golden, sizes: Sequence[int] = BATCHES) -> list[Latency]:
     """Measure how long a model takes for its golden rows, repeated until there are enough.
 
     Args:
         predictor: the model in the form that is served.
         golden: rows to ask about.
+        sizes: rows of a call.
     """
     tensors = golden.tensors
-    return [_measure(predictor, _repeat(tensors, golden.rows, rows), rows) for rows in BATCHES]
+    return [_measure(predictor, _repeat(tensors, golden.rows, rows), rows) for rows in sizes]
 
 
-def attest_latency(bundle: str, predictor: Predictor, golden: Golden) -> Attestation:
-    """Return how fast this machine runs a bundle's model, and which machine that is."""
-    body: dict[str, Any] = {"machine": describe_machine(), "batches": measure_latency(predictor, golden)}
-    return Attestation(kind=LATENCY, bundle=bundle, body=msgspec.to_builtins(body))
+def attest_latency(manifest: Manifest, predictor: Predictor, golden: Golden) -> Attestation:
+    """Return how fast this machine runs a bundle's model, and which machine that is.
+
+    Args:
+        manifest: the bundle's.
+        predictor: the model in the form that is served; one that takes a fixed number of rows is asked about as many.
+        golden: rows to ask about.
+    """
+    fixed = any(column.shape[0] != -1 for column in manifest.inputs)
+    batches = measure_latency(predictor, golden, (golden.rows,) if fixed else BATCHES)
+    profile = LatencyProfile(machine=describe_machine(), batches=tuple(batches))
+    return Attestation(kind=LATENCY, bundle=manifest.digest, body=msgspec.to_builtins(profile))
 
 
-def describe_machine() -> dict[str, Any]:
-    """Return what a latency depends on and no name: processor, cores, system, and the Python that ran."""
-    return {
-        "processor": _processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-    }
+def describe_machine() -> Machine:
+    """Return the machine that this process runs on."""
+    return Machine(
+        processor=_processor(),
+        cores=os.cpu_count(),
+        system=f"{platform.system()} {platform.machine()}",
+        python=platform.python_version(),
+    )
 
 
 def _measure(predictor: Predictor, tensors: Tensors, rows: int) -> Latency:
@@ -95,9 +88,14 @@ def _repeat(tensors: Tensors, there: int, rows: int) -> Tensors:
 
 
 def _processor() -> str:
+    """Return what the processor is called: by its name, or by its maker's number and its own where it has no name."""
     try:
-        with Path("/proc/cpuinfo").open(encoding="utf-8") as lines:
-            names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-            return next(names, "") or platform.processor() or "unknown"
+        lines = CPUINFO.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
-        return platform.processor() or "unknown"
+        lines = []
+    said = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in reversed(lines))}
+    if "model name" in said:
+        return said["model name"]
+    if "CPU part" in said:
+        return f"implementer {said.get('CPU implementer', UNKNOWN)} part {said['CPU part']}"
+    return platform.processor() or UNKNOWN

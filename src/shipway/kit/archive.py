@@ -26,9 +26,30 @@ def check_archive(path: Path) -> None:
     """
     try:
         with ZipFile(path) as archive:
-            whole = sum(member.file_size for member in archive.infolist())
+            check_members(archive, path.stat().st_size)
     except BadZipFile as error:
         raise ValueError(f"it is no zip file: {error}") from error
-    size = path.stat().st_size
-    if whole > HARMLESS_BYTES and whole > MOST_TIMES * size:
+
+
+def check_members(archive: ZipFile, size: int) -> None:
+    """Refuse an open zip file as `check_archive` does.
+
+    Args:
+        archive: it.
+        size: its bytes.
+
+    Raises:
+        ValueError: if it would come to too much; the message is a clause.
+    """
+    whole = sum(member.file_size for member in archive.infolist())
+    if whole > bound_bytes(size):
         raise ValueError(f"its {size:,} bytes would come to {whole:,}")
+
+
+def bound_bytes(size: int) -> int:
+    """Return how many bytes may come of an archive or a compressed stream.
+
+    Args:
+        size: its own bytes.
+    """
+    return max(HARMLESS_BYTES, MOST_TIMES * size)

@@ -1,4 +1,4 @@
-"""How far a live sample is from a reference, as effect sizes: they say how much, whatever the number of rows.
+"""How far a live sample is from a reference, as effect sizes that say how much, and as a p-value: may it be chance.
 
 Throughout, a sample is float64 with NaN for a missing value. The distances of Wasserstein and of Kolmogorov and Smirnov
 are of the values that are there; the stability index counts missing ones as a bin of their own.
@@ -33,10 +33,7 @@ def stability_index(reference: Counts, live: Counts) -> float:
     Raises:
         ValueError: if the counts differ in length, there is no bin, or a count is negative.
     """
-    if reference.shape != live.shape or reference.ndim != 1 or not reference.size:
-        raise ValueError(f"counts of bins differ in length: {reference.shape}, {live.shape}")
-    if (reference < 0).any() or (live < 0).any():
-        raise ValueError("a count is negative")
+    _check(reference, live)
     if not (reference.any() and live.any()):
         return 0.0
     held = reference + live > 0
@@ -57,6 +54,49 @@ def chance_index(reference: Counts, live: Counts) -> float:
     if not (reference.any() and live.any()):
         return 0.0
     return float((np.count_nonzero(reference + live) - 1) * (1 / reference.sum() + 1 / live.sum()))
+
+
+def homogeneity_p(reference: Counts, live: Counts) -> float:
+    """Return how likely two counts of the same bins would differ so much if their rows were drawn alike.
+
+    Pearson's chi-squared of the two samples, referred to the gamma distribution that has its exact mean and variance
+    given both margins (Haldane 1940, "The mean and variance of chi-squared, when used as a test of homogeneity, when
+    expectations are small"; Dawson 1954). Where every bin holds many rows that is the usual test on k - 1 degrees;
+    where bins are many and hold a row or two, the usual one is wrong by far and this one is not.
+
+    It holds for rows that are independent of each other. Bins that were cut at a reference's own quantiles count as
+    given from some 500 reference rows on; from 200, a p-value of .05 comes up 7 times in a hundred.
+
+    Args:
+        reference: int64[k], rows in each bin, such as levels of a category.
+        live: int64[k], rows in the same bins.
+
+    Returns:
+        The p-value, 0 to 1; 1 where nothing can be told: a side without rows, or rows of one bin only.
+
+    Raises:
+        ValueError: if the counts differ in length, there is no bin, or a count is negative.
+    """
+    _check(reference, live)
+    held = reference + live > 0
+    a, b = reference[held].astype(np.float64), live[held].astype(np.float64)
+    n, m, bins = a.sum(), b.sum(), a.size
+    rows = n + m
+    if bins < 2 or rows < 4 or not (n and m):
+        return 1.0
+    both = a + b
+    # With the margins given, the squares of both samples add up to this (n b - m a is the same for both but its sign).
+    found = float((np.square(n * b - m * a) / both).sum() / (n * m))
+    mean = rows * (bins - 1) / (rows - 1)
+    sides = (rows * (1 / n + 1 / m) - 4) / (rows - 2)
+    rare = (rows * float((1 / both).sum()) - bins * bins) / (rows - 2)
+    free = (rows - 2) / (rows - 1) - sides, (rows - bins) * (bins - 1) / (rows - 1) - rare
+    variance = 2 * rows / (rows - 3) * free[0] * free[1] + rows * rows / (rows - 1) * sides * rare
+    if variance <= 1e-9 * mean * mean:
+        return 1.0
+    from scipy.special import gammaincc
+
+    return float(gammaincc(mean * mean / variance, found * mean / variance))
 
 
 def bin_edges(reference: Floats, bins: int = BINS) -> Floats:
@@ -133,6 +173,13 @@ def standardised_distance(reference: Floats, live: Floats) -> float:
     if spread == 0:
         return 0.0 if distance == 0 else float("inf")
     return distance / spread
+
+
+def _check(reference: Counts, live: Counts) -> None:
+    if reference.shape != live.shape or reference.ndim != 1 or not reference.size:
+        raise ValueError(f"counts of bins differ in length: {reference.shape}, {live.shape}")
+    if (reference < 0).any() or (live < 0).any():
+        raise ValueError("a count is negative")
 
 
 def _between(reference: Floats, live: Floats) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Categories as integer codes, the way a bundle carries them."""
+"""What a model reads, the way a bundle carries it: categories as integer codes, numbers in single precision."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -21,3 +21,9 @@ def encode_categories(values: NDArray[Any], valid: NDArray[np.bool_], categories
     codes = {text: float(code) for code, text in enumerate(categories)}
     found = [codes.get(text, np.nan) if ok else np.nan for text, ok in zip(values, valid, strict=True)]
     return np.asarray(found, dtype=np.float64)
+
+
+def round_single(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return numbers as single precision holds them; one beyond its range becomes infinite."""
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32).astype(np.float64)

@@ -141,13 +141,18 @@ def _describe(both: pl.DataFrame, name: str, here: NDArray[np.bool_]) -> ColumnS
     return ColumnSkew(column=name, rows=int(here.sum()), row=str(first["row"]), online=online, offline=offline)
 
 
+def is_text(values: pl.Series) -> bool:
+    """Tell whether a column is text."""
+    return any(values.dtype == text for text in _TEXTS)
+
+
 def both_text(left: pl.Series, right: pl.Series) -> bool:
     """Tell whether two columns of one feature are text; a column without any value is of either kind.
 
     Raises:
         ShipwayError: SW-203 if one is text and the other not.
     """
-    texts = [any(side.dtype == text for text in _TEXTS) for side in (left, right)]
+    texts = [is_text(side) for side in (left, right)]
     empty = [side.null_count() == len(side) for side in (left, right)]
     if any(texts) and not all(text or none for text, none in zip(texts, empty, strict=True)):
         fact = f"{right.name!r} is {left.dtype} on one side and {right.dtype} on the other"

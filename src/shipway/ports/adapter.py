@@ -60,6 +60,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
     "rpc.grpc": "shipway.adapters.grpc.server:GrpcInference",
+    "spans.otlp": "shipway.adapters.otlp.delivery:OtlpSpans",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",

@@ -54,6 +54,10 @@ def main(words: Sequence[str] | None = None) -> int:
         connections=given.connections,
         patience_s=given.patience / 1e6,
         grace_s=given.grace / 1e6,
+        traces=given.traces,
+        traces_share=given.traces_share,
+        traces_baggage=tuple(name for name in given.traces_baggage.split(",") if name),
+        traces_name=given.traces_name,
     )
     try:
         with ExitStack() as stack:
@@ -99,6 +103,19 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
     add("--connections", type=_count, default=usual.connections, help="how many may be open")
     add("--patience", type=_span, default=30_000_000, help="how long sending a request may take, or reading an answer")
     add("--grace", type=_span, default=0, help="how long it says that it is not ready before it stops, such as 5s")
+
+    said = "the collector of OpenTelemetry that traces are sent to; environment for the one its variables name"
+    add("--traces", default="", help=said)
+    add("--traces-share", type=_share, help="share of the requests that are traced whose callers do not decide it")
+    add("--traces-baggage", default="", help="entries of callers' baggage that become attributes: tenant,region")
+    add("--traces-name", default=usual.traces_name, help="what this server is called in traces")
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0.0 <= share <= 1.0:
+        raise argparse.ArgumentTypeError(f"{text} is no share from 0 to 1")
+    return share
 
 
 def _count(text: str) -> int:

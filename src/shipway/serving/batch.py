@@ -33,6 +33,7 @@ from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.template import write_numbers
+from shipway.serving.trace import Tracer
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
 MOST_ROWS: Final = 256
@@ -63,6 +64,8 @@ class Batcher:
         self._find = find
         self._counts = counts
         self._cost_ns = 0.0
+        self._began_ns = 0
+        self._tracer: Tracer | None = None
         self._pending: dict[str, list[Ask]] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._gaps: dict[str, tuple[int, int]] = {}
@@ -71,6 +74,11 @@ class Batcher:
         self._shadows = Shadows(counts, self.meters, waits, statistics)
         self._fallbacks = Fallbacks()
         self.substitutes = Substitutes(counts, self._fallbacks.counts)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced."""
+        self._tracer = tracer
+        self._shadows.note = tracer.note_shadow
 
     @property
     def fallbacks(self) -> dict[str, dict[str, int]]:
@@ -131,7 +139,7 @@ class Batcher:
         timer = self._timers.pop(service, None)
         if timer is not None:
             timer.cancel()
-        started = perf_counter_ns()
+        started = self._began_ns = perf_counter_ns()
         asks = self._drop_late(asks or [], started)
         if not asks:
             return
@@ -205,10 +213,14 @@ class Batcher:
             if version.feed is not None and readable:
                 by_feed.setdefault(version.feed, []).extend(readable)
         for feed, group in by_feed.items():
+            began_ns = perf_counter_ns()
             read_feed(feed, group)
+            if self._tracer is not None and self._tracer.open:
+                self._tracer.note_read(group, feed.online, began_ns)
             log_read(served, feed, group)
         for version, group in keyed.items():
             outcomes = predict(version, [ask.place for ask in group])
+            predicted_ns = perf_counter_ns()
             model, number = version.model, version.variant.version
             keeps = served.routing.terms.fallback is not None
             for place, ask in enumerate(group):
@@ -220,7 +232,7 @@ class Batcher:
                         self._fallbacks.keep(served, ask.key, outcomes.p[place], number)
                 elif not self._fall_back(served, version, ask):
                     ask.call.answer(503, write_refusal(error))
-            self._shadows.follow(Group(served, version, group, outcomes))
+            self._follow(Group(served, version, group, outcomes, predicted_ns=predicted_ns))
 
     def _fall_back(self, served: Served, version: Version | None, ask: Ask) -> bool:
         """Answer with what the service falls back on, and tell whether there was anything."""
@@ -297,6 +309,12 @@ class Batcher:
                     body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
                     ask.call.answer(200, body, headers=more)
             first = last
+        self._follow(group)
+
+    def _follow(self, group: Group) -> None:
+        """See to what follows an answer."""
+        if self._tracer is not None and self._tracer.open:
+            self._tracer.note_answers(group, self._began_ns)
         self._shadows.follow(group)
 
     def _refuse(self, ask: Ask, refusal: RefusedError) -> None:

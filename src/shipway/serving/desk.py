@@ -25,7 +25,7 @@ READY: Final = "READY"
 UNAVAILABLE: Final = "UNAVAILABLE"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Inquiry:
     """A question that was read, on its way to its answer.
 
@@ -37,6 +37,8 @@ class Inquiry:
         tally: where it is counted.
         came_ns: when it came, by `time.perf_counter_ns`.
         read_ns: when it was read.
+        began_ns: when its prediction began; 0 where it has not.
+        predicted_ns: when it was there; 0 where it is not.
     """
 
     name: str
@@ -46,6 +48,8 @@ class Inquiry:
     tally: Tally
     came_ns: int
     read_ns: int
+    began_ns: int = 0
+    predicted_ns: int = 0
 
     def answer(self) -> tuple[bytes, list[tuple[str, str]]]:
         """Predict, and return the body of the answer and its headers; any thread may.
@@ -53,14 +57,15 @@ class Inquiry:
         Raises:
             RefusedError: 503 with SW-801 if the version fails.
         """
+        self.began_ns = perf_counter_ns()
         try:
             outputs = infer(self.version, self.question.tensors, self.question.rows)
         except RefusedError:
             self.tally.fail(self.came_ns)
             raise
-        predicted_ns = perf_counter_ns()
+        self.predicted_ns = perf_counter_ns()
         answer = write_answer(self.question, outputs, self.name, self.bundle)
-        self.tally.succeed(self.question.rows, (self.came_ns, self.read_ns, predicted_ns, perf_counter_ns()))
+        self.tally.succeed(self.question.rows, (self.came_ns, self.read_ns, self.predicted_ns, perf_counter_ns()))
         return answer
 
 

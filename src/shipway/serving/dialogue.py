@@ -16,12 +16,13 @@ from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.request import read_body
 from shipway.serving.response import Answers, Tasks, require_json, say
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, MOST_BYTES
+from shipway.serving.trace import note_inquiry
 from shipway.serving.version import Served
 
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
 _ABSENT: Final = {
-    "trace": "requests are not traced",
+    "trace": "what is traced is not set over this protocol",
     "logging": "the server's log is not set over this protocol",
     "systemsharedmemory": "no memory is shared with callers",
     "cudasharedmemory": "no memory is shared with callers",
@@ -128,10 +129,16 @@ class Dialogue:
             body = inflate(call.body, headers.get("content-encoding", ""), self._most_bytes)
             return self._desk.ask(name, number, lambda bundle: read_question(body, headers, bundle))
 
+        def predict(inquiry: Inquiry) -> tuple[bytes, list[tuple[str, str]]]:
+            try:
+                return inquiry.answer()
+            finally:
+                note_inquiry(call, inquiry)
+
         async def answer_later(inquiry: Inquiry | None) -> None:
             if inquiry is None:
                 inquiry = await asyncio.to_thread(ask)
-            self._answer(call, inquiry, *await asyncio.to_thread(inquiry.answer))
+            self._answer(call, inquiry, *await asyncio.to_thread(predict, inquiry))
 
         if len(call.body) > INLINE_BYTES:
             # What is not served is said before a large body is read.
@@ -140,7 +147,7 @@ class Dialogue:
             return
         inquiry = ask()
         if inquiry.question.rows <= INLINE_ROWS:
-            self._answer(call, inquiry, *inquiry.answer())
+            self._answer(call, inquiry, *predict(inquiry))
         else:
             self._tasks.start(call, answer_later(inquiry))
 

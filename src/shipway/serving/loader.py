@@ -76,7 +76,6 @@ class Loader:
         self._writer = writer
         self._blobs = Exported(bundles, open_blobs(state, files))
         self._verifier: Verifier | None = load_adapter("verifier.key")(signers) if signers else None
-        self._open_log: Callable[[Path], Log] = load_adapter("log.parquet")
         self._bundles: dict[str, LoadedBundle] = {}
         self._turn = threading.Lock()
         self.thread = ThreadPoolExecutor(1, thread_name_prefix="load", initializer=give_way)
@@ -122,7 +121,9 @@ class Loader:
         if routing.candidate is not None:
             candidate = self._load_version(routing, routing.candidate, strict=strict)
         if routing.service not in self._logs:
-            opened = self._open_log(self._state / "log" / routing.service)
+            # Frames come with it, which a server of models alone has no use for.
+            open_log: Callable[[Path], Log] = load_adapter("log.parquet")
+            opened = open_log(self._state / "log" / routing.service)
             log = PredictionLog(opened, self._writer)
             self._logs[routing.service] = log, OutputLog(opened, self._writer, log)
         log, outputs = self._logs[routing.service]

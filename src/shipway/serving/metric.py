@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from shipway.kit.version import VERSION
+from shipway.serving.exporter import SpanState
 from shipway.serving.log import LogState
 from shipway.serving.meter import BOUNDS_US, SIZES, Counts, Meters
 
@@ -26,7 +27,9 @@ Sample = tuple[str, Mapping[str, str], float]
 """What a sample is called beyond its family, its labels and its value."""
 
 
-def write_metrics(counts: Counts, meters: Meters, log: LogState, waiting_rows: int) -> bytes:
+def write_metrics(
+    counts: Counts, meters: Meters, log: LogState, waiting_rows: int, spans: SpanState | None = None
+) -> bytes:
     """Return everything that is counted.
 
     Args:
@@ -34,6 +37,7 @@ def write_metrics(counts: Counts, meters: Meters, log: LogState, waiting_rows: i
         meters: what each version did.
         log: how the prediction log stands.
         waiting_rows: rows that wait for their shadow.
+        spans: how the sending of traces stands; None where nothing is traced.
     """
     parts: list[str] = []
 
@@ -73,6 +77,11 @@ def write_metrics(counts: Counts, meters: Meters, log: LogState, waiting_rows: i
     write("log_written_rows_total", "counter", "Rows of the log on the disk.", [("", {}, log.written_rows)])
     write("log_dropped_rows_total", "counter", "Rows of the log that were lost.", [("", {}, log.dropped_rows)])
     write("log_failures_total", "counter", "Attempts to write the log that the disk refused.", [("", {}, log.failures)])
+    if spans is not None:
+        write("spans_total", "counter", "Spans of traces by what became of them.", [
+            ("", {"result": name}, getattr(spans, name)) for name in ("sent", "dropped", "failed")
+        ])  # fmt: skip
+        write("spans_waiting", "gauge", "Spans that are not sent yet.", [("", {}, spans.waiting)])
     used = resource.getrusage(resource.RUSAGE_SELF)
     parts.append(
         "# HELP process_cpu_seconds_total User and system time.\n# TYPE process_cpu_seconds_total counter\n"

@@ -18,6 +18,7 @@ from shipway.serving.batch import Batcher
 from shipway.serving.call import Call
 from shipway.serving.desk import Desk, require_bundle
 from shipway.serving.dialogue import Dialogue
+from shipway.serving.exporter import Exporter
 from shipway.serving.lane import Lane, find_lane
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
@@ -32,6 +33,7 @@ from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
 from shipway.serving.teller import Teller
+from shipway.serving.trace import READ, Part, note_part
 from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)
@@ -75,6 +77,7 @@ class Router:
         waits: Waits,
         now: Callable[[], int],
         replay: bool,
+        exporter: Exporter | None = None,
     ) -> None:
         """Keep what answers.
 
@@ -90,6 +93,7 @@ class Router:
             waits: how long callers waited.
             now: tells the present, microseconds since 1970 UTC.
             replay: whether callers may name the instant.
+            exporter: sends traces; None where nothing is traced.
         """
         self._table = table
         self._batcher = batcher
@@ -100,6 +104,7 @@ class Router:
         self._waits = waits
         self._now = now
         self._replay = replay
+        self._exporter = exporter
         self._start = secrets.token_hex(6)
         self._number = count(1)
         self._tasks = Tasks()
@@ -243,7 +248,11 @@ class Router:
             require_json(call)
             asked = read_body(call.body, _FEATURES, _KEYS)
             rows = [asked.rows] if isinstance(asked.rows, dict) else asked.rows
+            began_ns = perf_counter_ns()
             answer = self._lookup.read(name, rows, self._read_at(asked.at))
+            note_part(
+                call, Part(READ, began_ns, perf_counter_ns(), {"shipway.batch.rows": len(rows)}), {"shipway.set": name}
+            )
         except RefusedError:
             self._counts.refused += 1
             raise
@@ -284,8 +293,9 @@ class Router:
 
     def _tell_metrics(self, call: Call) -> None:
         batcher = self._batcher
+        spans = None if self._exporter is None else self._exporter.state
         waiting = batcher.waiting_rows + self._teller.waiting_rows
-        said = write_metrics(self._counts, batcher.meters, self._writer.state, waiting)
+        said = write_metrics(self._counts, batcher.meters, self._writer.state, waiting, spans)
         call.answer(200, said, kind=KIND)
 
     def _describe(self) -> Status:
@@ -302,4 +312,5 @@ class Router:
             p99_us=p99,
             window_s=WINDOW_S,
             log=self._writer.state,
+            spans=None if self._exporter is None else self._exporter.state,
         )

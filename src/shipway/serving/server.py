@@ -22,6 +22,7 @@ from shipway.ports.clock import Clock, Stopwatch
 from shipway.serving.admission import Admission
 from shipway.serving.batch import Batcher
 from shipway.serving.desk import Desk
+from shipway.serving.exporter import Exporter
 from shipway.serving.guard import Guard
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
@@ -30,16 +31,22 @@ from shipway.serving.meter import Counts, Waits
 from shipway.serving.repository import Repository
 from shipway.serving.route import Router
 from shipway.serving.routing import ADDRESS, RoutingTable
+from shipway.serving.sampling import Sampling, find_collector, read_sampling
 from shipway.serving.setting import Settings, raise_file_limit
+from shipway.serving.span import Door
 from shipway.serving.statistic import Statistics
 from shipway.serving.teller import Teller
+from shipway.serving.trace import Tracer
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""
 SEAL_S: Final = 2.0
 """How long a row waits in memory before it is on its way to the log."""
 GRACE_S: Final = 5.0
-"""How long a stopping server waits for clients in the middle of something, and then for its log."""
+"""How long a stopping server waits for clients in the middle of something, and for a collector of traces."""
+LOG_GRACE_S: Final = 25.0
+"""How long it waits for its log, where the disk is slow: who stops it waits about as long. One that refuses rows is not
+waited for."""
 
 _SWITCH_S: Final = 0.0005
 
@@ -105,6 +112,8 @@ def serve(
     if not state.is_dir():
         raise ShipwayError("SW-101", f"there is no folder {state}", "name the .shipway folder of a project that ran")
     guard = Guard(settings)
+    sampling = read_sampling(settings)
+    spans = None if sampling is None else load_adapter("spans.otlp")(find_collector(settings))
     web = load_adapter("http.asyncio")
     rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
     # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
@@ -133,7 +142,24 @@ def serve(
             unpickle=unpickle,
             providers=providers,
         )
-        web.run(_serve(web, rpc, loader, writer, state, settings, guard, replay=replay, watch_stdin=watch_stdin))
+        door = Door("http" if guard.tls is None else "https", settings.host)
+        exporter = None if sampling is None or spans is None else Exporter(spans, sampling, door)
+        web.run(
+            _serve(
+                web,
+                rpc,
+                loader,
+                writer,
+                state,
+                settings,
+                guard,
+                sampling,
+                exporter,
+                door,
+                replay=replay,
+                watch_stdin=watch_stdin,
+            )
+        )
 
 
 async def _serve(
@@ -144,6 +170,9 @@ async def _serve(
     state: Path,
     settings: Settings,
     guard: Guard,
+    sampling: Sampling | None,
+    exporter: Exporter | None,
+    door: Door,
     *,
     replay: bool,
     watch_stdin: bool,
@@ -167,7 +196,18 @@ async def _serve(
     desk = Desk(table, repository, statistics)
     lookup = Lookup(state)
     router = Router(
-        table, batcher, teller, loader, writer, lookup, desk, counts=counts, waits=waits, now=clock.now, replay=replay
+        table,
+        batcher,
+        teller,
+        loader,
+        writer,
+        lookup,
+        desk,
+        counts=counts,
+        waits=waits,
+        now=clock.now,
+        replay=replay,
+        exporter=exporter,
     )
     admission = Admission(
         router.handle,
@@ -178,13 +218,19 @@ async def _serve(
         timeout_ms=settings.timeout_ms,
         keys=guard.keys,
     )
+    handle, handle_rpc = admission.handle, admission.handle
+    if sampling is not None and exporter is not None:
+        tracer = Tracer(admission.handle, sampling, exporter.put)
+        batcher.trace(tracer)
+        teller.trace(tracer)
+        handle, handle_rpc = tracer.handle, tracer.handle_rpc
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)
     # What is there by now stays: no collection need go through it again, which took callers' time.
     gc.collect()
     gc.freeze()
     http = web(
-        admission.handle,
+        handle,
         most_bytes=settings.body_bytes,
         most_connections=settings.connections,
         patience_s=settings.patience_s,
@@ -194,8 +240,9 @@ async def _serve(
     unix = settings.find_socket(state / FOLDER)
     if unix is not None:
         await http.listen_unix(unix)
-    grpc = None if rpc is None else rpc(admission.handle, most_bytes=settings.body_bytes, **guard.read_files())
+    grpc = None if rpc is None else rpc(handle_rpc, most_bytes=settings.body_bytes, **guard.read_files())
     spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
+    door.grpc = spoken or 0
     sealing = loop.create_task(_seal_always(loader))
     place = state / FOLDER / ADDRESS
     try:
@@ -207,14 +254,16 @@ async def _serve(
             await asyncio.sleep(settings.grace_s)
     finally:
         _withdraw(place, unix)
-        await asyncio.gather(*(door.close(grace_s=GRACE_S) for door in (http, grpc) if door is not None))
+        await asyncio.gather(*(server.close(grace_s=GRACE_S) for server in (http, grpc) if server is not None))
         sealing.cancel()
         batcher.settle()
         teller.settle()
         teller.close()
         loader.seal()
-        if not await asyncio.to_thread(writer.stop, GRACE_S):
+        if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
+        if exporter is not None and not await asyncio.to_thread(exporter.stop, GRACE_S):
+            logger.error("%d spans could not be sent", exporter.state.failed + exporter.state.waiting)
         loader.close()
         lookup.close()
 

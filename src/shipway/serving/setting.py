@@ -31,6 +31,12 @@ class Settings:
         connections: how many may be open.
         patience_s: how long sending one request may take, and reading an answer.
         grace_s: how long the server says that it is not ready before it stops to listen.
+        traces: the collector that spans are sent to, `environment` for the one OpenTelemetry's variables name; empty
+            for none.
+        traces_share: share of the requests that are traced whose caller says nothing of it; None for what
+            OpenTelemetry's variables say, which is all of them if they say nothing.
+        traces_baggage: entries of callers' baggage that become attributes.
+        traces_name: what this server is called in traces.
     """
 
     host: str = "127.0.0.1"
@@ -49,6 +55,10 @@ class Settings:
     connections: int = 16_384
     patience_s: float = 30.0
     grace_s: float = 0.0
+    traces: str = ""
+    traces_share: float | None = None
+    traces_baggage: tuple[str, ...] = ()
+    traces_name: str = "shipway"
 
     def find_socket(self, folder: Path) -> Path | None:
         """Return the Unix socket to listen on.

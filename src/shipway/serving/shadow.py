@@ -7,9 +7,9 @@ than may, they are not predicted, and counted.
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -86,6 +86,10 @@ class Group(msgspec.Struct, eq=False, gc=False):
         return self.served.stable if self.version is self.served.candidate else self.served.candidate
 
 
+Note: TypeAlias = Callable[[Group, Version, Outcomes, int], None]
+"""Told what a version predicted in shadow, and when it began."""
+
+
 class Shadows:
     """Counts and logs what was answered, and has the other version predict it, in turns of the loop after that."""
 
@@ -108,6 +112,7 @@ class Shadows:
         self._waiting: deque[tuple[Group, Version]] = deque()
         self._waiting_rows = 0
         self._following = False
+        self.note: Note | None = None
 
     @property
     def waiting_rows(self) -> int:
@@ -202,7 +207,10 @@ class Shadows:
         done = 0
         while self._waiting and done < SHADOW_ROWS:
             group, version = self._waiting.popleft()
+            began_ns = perf_counter_ns()
             outcomes = _predict_shadow(group, version)
+            if self.note is not None:
+                self.note(group, version, outcomes, began_ns)
             log_predictions(group, version, "shadow", outcomes)
             done += group.rows
             self._waiting_rows -= group.rows
@@ -250,7 +258,10 @@ def _join(groups: list[Group]) -> Group:
 
 def _spare(group: Group) -> Group:
     """Return the part of a group whose units both versions predict."""
-    shadows = group.served.routing.shadows
+    routing = group.served.routing
+    if not routing.terms.shadow:
+        return Group(group.served, group.version, (), Outcomes([], {}, []))
+    shadows = routing.shadows
     asks = [ask for ask in group.asks if shadows(ask.unit)]
     rows = [place for place, ask in enumerate(_list_rows(group.asks)[0]) if shadows(ask.unit)]
     said = group.outcomes

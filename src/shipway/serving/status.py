@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shipway.serving.exporter import SpanState
 from shipway.serving.log import LogState
 from shipway.serving.meter import Counts
 from shipway.serving.version import Served
@@ -56,6 +57,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         p99_us: all but one in a hundred waited no longer.
         window_s: seconds that the quantiles look back.
         log: how the prediction log stands.
+        spans: how the sending of traces stands; None where nothing is traced.
     """
 
     version: str
@@ -69,6 +71,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     p99_us: int | None
     window_s: int
     log: LogState
+    spans: SpanState | None
 
 
 def describe_service(served: Served) -> ServiceStatus:

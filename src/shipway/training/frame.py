@@ -17,7 +17,7 @@ from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.encoding import encode_categories
+from shipway.maths.encoding import encode_categories, round_single
 
 FEWEST_ROWS: Final = 100
 """Training on fewer rows than this is refused."""
@@ -174,9 +174,7 @@ def _encode_text(series: pl.Series, categories: Sequence[str]) -> NDArray[np.flo
 
 
 def _encode_number(series: pl.Series) -> NDArray[np.float64]:
-    single = series.cast(pl.Float64).fill_null(np.nan).to_numpy()
-    with np.errstate(over="ignore"):
-        return single.astype(np.float32).astype(np.float64)
+    return round_single(series.cast(pl.Float64).fill_null(np.nan).to_numpy())
 
 
 def _kind_of(series: pl.Series) -> str:

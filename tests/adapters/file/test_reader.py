@@ -15,6 +15,7 @@ from polars.testing import assert_frame_equal
 from shipway.adapters.file.reader import FileReader
 from shipway.core.error import ShipwayError
 from shipway.core.raw import START, Raw
+from shipway.kit import archive
 from shipway.testing.reader import CASES, Shelf
 
 
@@ -281,6 +282,33 @@ def test_a_damaged_container_is_refused(tmp_path, name, data, fact):
     refusal = refuse(tmp_path, data, name)
     assert refusal.code == "SW-201"
     assert fact in refusal.fact
+
+
+@pytest.mark.parametrize(
+    ("name", "packed", "fact"),
+    [
+        ("x.csv.zip", lambda text: write_zip(text, "x.csv"), "would come to 3,000,002"),
+        ("x.csv.gz", lambda text: gzip.compress(text, mtime=0), "would come to more than 1,048,576"),
+        (
+            "x.csv.gz",
+            lambda text: gzip.compress(text[:6], mtime=0) * 2 + gzip.compress(text[6:]),
+            "more than 1,048,576",
+        ),
+    ],
+)
+def test_a_container_that_would_come_to_far_more_than_it_is_is_refused(tmp_path, monkeypatch, name, packed, fact):
+    data = packed(b"a\n" + b"1\n" * 1_500_000)
+    assert refuse(tmp_path, data[:-1], name).code == "SW-201"
+    monkeypatch.setattr(archive, "HARMLESS_BYTES", 1 << 20)
+    refusal = refuse(tmp_path, data, name)
+    assert refusal.code == "SW-201"
+    assert fact in refusal.fact
+
+
+def test_streams_that_follow_one_another_are_one_file(tmp_path):
+    parts = [gzip.compress(part, mtime=0) for part in (b"a,b\n", b"1,2\n", b"3,4\n")]
+    data = parts[0] + parts[1] + b"\x00" * 9 + parts[2] + b"\x00" * 512
+    assert_frame_equal(read(tmp_path, data, "x.csv.gz"), read(tmp_path, b"a,b\n1,2\n3,4\n", "x.csv"))
 
 
 LONG = pl.DataFrame({"n": range(300), "text": [f'{n} "q", {n * n}\nnext' for n in range(300)], "x": [0.5] * 300})

@@ -1,7 +1,6 @@
 """Formats of files: bytes become frames, or a ValueError says where they are damaged."""
 
 import codecs
-import gzip
 import io
 import zipfile
 import zlib
@@ -12,6 +11,7 @@ import msgspec
 import polars as pl
 
 from shipway.adapters.file.delimited import check_csv, check_json_lines, check_utf8
+from shipway.kit.archive import bound_bytes, check_members
 
 NULLS: Final = ("NA", "")
 """Fields of a CSV that stand for a missing value."""
@@ -21,6 +21,8 @@ BATCH_ROWS: Final = 1 << 19
 
 _PACKED: Final = ("", ".gz", ".zip", ".zst")
 _NEVER: Final = "\x00"
+_GZIP: Final = 16 + zlib.MAX_WBITS
+"""Tells zlib that a stream has gzip's head and tail, whose sum it checks."""
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _OBJECTS: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 
@@ -115,10 +117,22 @@ def _slice_parquet(data: bytes, first: int) -> pl.DataFrame:
 
 
 def _unpack_gzip(data: bytes) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as fault:
-        raise ValueError(f"the gzip stream cannot be unpacked ({fault})") from fault
+    """Unpack one stream after the other, up to what may come of them: no stream says truly how long it is."""
+    most, room = bound_bytes(len(data)), bound_bytes(len(data))
+    parts, rest = list[bytes](), data
+    while rest:
+        stream = zlib.decompressobj(_GZIP)
+        try:
+            parts.append(stream.decompress(rest, room + 1))
+        except zlib.error as fault:
+            raise ValueError(f"the gzip stream cannot be unpacked ({fault})") from fault
+        room -= len(parts[-1])
+        if room < 0:
+            raise ValueError(f"its {len(data):,} bytes would come to more than {most:,}")
+        if not stream.eof:
+            raise ValueError("the gzip stream cannot be unpacked (it ends too early)")
+        rest = stream.unused_data.lstrip(b"\x00")  # streams may be filled up with zeros
+    return b"".join(parts)
 
 
 def _unpack_zip(data: bytes) -> bytes:
@@ -127,6 +141,7 @@ def _unpack_zip(data: bytes) -> bytes:
             members = [member for member in archive.infolist() if not member.is_dir()]
             if len(members) != 1:
                 raise ValueError(f"the archive holds {len(members)} files, not one")
+            check_members(archive, len(data))
             return archive.read(members[0])
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as fault:
         raise ValueError(f"the archive cannot be unpacked ({fault})") from fault

@@ -22,19 +22,33 @@ class Call:
         received_ns: when the request was whole, by `time.perf_counter_ns`.
         deadline_ns: when an answer comes too late, on the same clock; 0 where it never does.
         trusted: always false.
+        rpc: the full name of the method, such as `package.Service/Method`.
         then: called once, after the answer was given.
         known: what was worked out of the path and the headers.
     """
 
-    __slots__ = ("_said", "body", "deadline_ns", "headers", "known", "method", "path", "received_ns", "then", "trusted")
+    __slots__ = (
+        "_said",
+        "body",
+        "deadline_ns",
+        "headers",
+        "known",
+        "method",
+        "path",
+        "received_ns",
+        "rpc",
+        "then",
+        "trusted",
+    )
 
-    def __init__(self, asked: Asked, metadata: Mapping[str, str], remaining_s: float | None) -> None:
+    def __init__(self, asked: Asked, metadata: Mapping[str, str], remaining_s: float | None, *, rpc: str = "") -> None:
         """Take a request.
 
         Args:
             asked: what it would be over HTTP.
             metadata: what came with it, by name in lower case.
             remaining_s: how long the caller waits; None for ever.
+            rpc: the full name of the method.
         """
         self.method = asked.method
         self.path = asked.path
@@ -45,6 +59,7 @@ class Call:
         if remaining_s is not None:
             self.deadline_ns = self.received_ns + int(max(remaining_s, 0.0) * 1e9)
         self.trusted = False
+        self.rpc = rpc
         self.then: Callable[[], None] | None = None
         self.known: Any = None
         self._said: asyncio.Future[Said] = asyncio.get_running_loop().create_future()

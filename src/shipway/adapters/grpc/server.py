@@ -16,6 +16,7 @@ from shipway.adapters.grpc.call import Call
 from shipway.adapters.grpc.message import METHODS, PACKAGE, make_health, make_messages
 from shipway.adapters.grpc.translation import Asked, Said, read_inferred, read_reply, write_inference, write_request
 from shipway.core.error import ShipwayError
+from shipway.core.inference import RPC_CODES
 
 SERVICE: Final = f"{PACKAGE}.GRPCInferenceService"
 HEALTH: Final = "grpc.health.v1.Health"
@@ -26,12 +27,7 @@ _SERVING, _NOT_SERVING = 1, 2
 _ROUND: Final = ("ModelInfer", "ModelStreamInfer")
 _grpc: Final[Any] = grpc
 _Code: Final[Any] = _grpc.StatusCode
-_CODES: Final = {
-    400: _Code.INVALID_ARGUMENT, 401: _Code.UNAUTHENTICATED, 403: _Code.PERMISSION_DENIED, 404: _Code.NOT_FOUND,
-    408: _Code.DEADLINE_EXCEEDED, 409: _Code.FAILED_PRECONDITION, 413: _Code.RESOURCE_EXHAUSTED,
-    415: _Code.INVALID_ARGUMENT, 422: _Code.INVALID_ARGUMENT, 429: _Code.RESOURCE_EXHAUSTED, 500: _Code.INTERNAL,
-    501: _Code.UNIMPLEMENTED, 503: _Code.UNAVAILABLE, 504: _Code.DEADLINE_EXCEEDED, 507: _Code.RESOURCE_EXHAUSTED,
-}  # fmt: skip
+_CODES: Final = {status: getattr(_Code, name) for status, name in RPC_CODES.items()}
 """What statuses of HTTP are called here."""
 
 
@@ -127,7 +123,7 @@ class GrpcInference:
 
     def _make_answer(self, method: str) -> Callable[[Any, Any], Any]:
         async def answer(message: Any, context: Any) -> Any:
-            said = await self._ask(write_request(method, message), context)
+            said = await self._ask(write_request(method, message), context, method)
             if method in ("ServerReady", "ModelReady") and said.status in (200, 404, 503):
                 return self._messages[f"{method}Response"](ready=said.status == HTTPStatus.OK)
             if said.status != HTTPStatus.OK:
@@ -137,7 +133,7 @@ class GrpcInference:
         return answer
 
     async def _infer(self, message: Any, context: Any) -> Any:
-        said = await self._ask_inference(message, context)
+        said = await self._ask_inference(message, context, "ModelInfer")
         if said.status != HTTPStatus.OK:
             await _abort(said, context)
         return read_inferred(said, self._messages, typed=not message.raw_input_contents)
@@ -145,7 +141,7 @@ class GrpcInference:
     async def _infer_stream(self, requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
         """Answer each request of a stream in its turn; one that is refused is told why, and the next is taken."""
         async for message in requests:
-            said = await self._ask_inference(message, context)
+            said = await self._ask_inference(message, context, "ModelStreamInfer")
             answer = self._messages["ModelStreamInferResponse"]()
             if said.status == HTTPStatus.OK:
                 raw = bool(message.raw_input_contents)
@@ -158,13 +154,13 @@ class GrpcInference:
             answer.infer_response.parameters["triton_final_response"].bool_param = True
             yield answer
 
-    async def _ask_inference(self, message: Any, context: Any) -> Said:
+    async def _ask_inference(self, message: Any, context: Any, method: str) -> Said:
         try:
             asked = write_inference(message)
         except ValueError as error:
             refusal = {"error": f"SW-802 {error}"}
             return Said(HTTPStatus.UNPROCESSABLE_ENTITY, msgspec.json.encode(refusal), {})
-        return await self._ask(asked, context)
+        return await self._ask(asked, context, method)
 
     async def _check(self, message: Any, context: Any) -> Any:
         if message.service not in ("", SERVICE, HEALTH):
@@ -181,12 +177,15 @@ class GrpcInference:
             await asyncio.sleep(_WATCH_S)
 
     async def _look(self, context: Any) -> int:
-        said = await self._ask(Asked("GET", "/v2/health/ready"), context, endless=True)
+        said = await self._ask(Asked("GET", "/v2/health/ready"), context, "Check", service=HEALTH, endless=True)
         return _SERVING if said.status == HTTPStatus.OK else _NOT_SERVING
 
-    async def _ask(self, asked: Asked, context: Any, *, endless: bool = False) -> Said:
+    async def _ask(
+        self, asked: Asked, context: Any, method: str, *, service: str = SERVICE, endless: bool = False
+    ) -> Said:
         metadata = {name: value for name, value in context.invocation_metadata() or () if isinstance(value, str)}
-        call = Call(asked, metadata, None if endless else context.time_remaining())
+        remaining_s = None if endless else context.time_remaining()
+        call = Call(asked, metadata, remaining_s, rpc=f"{service}/{method}")
         self._handle(call)
         return await call.wait()
 

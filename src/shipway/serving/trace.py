@@ -1,0 +1,401 @@
+"""Traces: which requests are recorded, and when what was done for each of them.
+
+A request that is not traced is asked one question and goes on as it came. One that is goes on as a call of the same
+kind, which notes when it was answered; those that read features and predict note when they did, by the stopwatch. Spans
+are made of these marks later, in a thread of their own (`span.py`, `exporter.py`): nobody waits for them.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import getrandbits
+from time import perf_counter_ns
+from typing import Any, Final, Protocol
+
+from shipway.core.span import Attribute, Link
+from shipway.serving.call import Call
+from shipway.serving.desk import Inquiry
+from shipway.serving.parent import Parent, read_baggage, read_parent
+from shipway.serving.sampling import Sampling
+from shipway.serving.sent import INLINE_ROWS
+from shipway.serving.shadow import Group
+from shipway.serving.version import Outcomes, Version
+
+WAIT: Final = "shipway.wait"
+READ: Final = "shipway.read"
+PREDICT: Final = "shipway.predict"
+SHADOW: Final = "shipway.shadow"
+_PROBES: Final = ("/v2/health/", "/metrics")
+"""What is asked all the time by those that watch the server; it begins no trace."""
+_MOST_LINKS: Final = 128
+_WHOLE: Final = 1 << 64
+
+
+class Rpc(Call, Protocol):
+    """A call that came over gRPC.
+
+    Attributes:
+        rpc: the full name of the method, such as `package.Service/Method`.
+    """
+
+    rpc: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What took time.
+
+    Attributes:
+        name: what was done.
+        began_ns: when, by `time.perf_counter_ns`.
+        ended_ns: until when.
+        attributes: what is known of it.
+        error: why it failed; None if it did not.
+    """
+
+    name: str
+    began_ns: int
+    ended_ns: int
+    attributes: dict[str, Attribute]
+    error: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Trace:
+    """What was noted of one request.
+
+    Attributes:
+        id: of the trace, 16 bytes.
+        span: id of the span of the request.
+        parent: where the request was sent from; None where nobody says.
+        method: of HTTP.
+        path: that was asked.
+        rpc: the full name of the method, where it was asked over gRPC.
+        headers: by name in lower case.
+        received_ns: when the request was whole, by `time.perf_counter_ns`.
+        received_bytes: size of its body.
+        attributes: what is known of it.
+        parts: what took time.
+        answered_ns: when it was answered.
+        status: of the answer.
+        answered_bytes: size of its body.
+        said: the body of a refusal.
+        more: headers of the answer.
+    """
+
+    id: bytes
+    span: bytes
+    parent: Parent | None
+    method: str
+    path: str
+    rpc: str
+    headers: Mapping[str, str]
+    received_ns: int
+    received_bytes: int
+    attributes: dict[str, Attribute]
+    parts: list[Part] = field(default_factory=list[Part])
+    answered_ns: int = 0
+    status: int = 0
+    answered_bytes: int = 0
+    said: bytes = b""
+    more: Sequence[tuple[str, str]] = ()
+
+    @property
+    def link(self) -> Link:
+        """Return what others point to it with."""
+        return Link(self.id, self.span, "" if self.parent is None else self.parent.state)
+
+    @property
+    def count(self) -> int:
+        """Return how many spans it makes."""
+        return 1 + len(self.parts)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Aside:
+    """What was done for several requests when they had been answered; it is a trace of its own.
+
+    Attributes:
+        part: what.
+        links: the requests, those that are traced.
+    """
+
+    part: Part
+    links: tuple[Link, ...]
+
+    @property
+    def count(self) -> int:
+        """Return how many spans it makes."""
+        return 1
+
+
+class Traced:
+    """A call that is traced; it stands in the place of the one that came."""
+
+    __slots__ = (
+        "_call",
+        "_tell",
+        "body",
+        "deadline_ns",
+        "headers",
+        "method",
+        "path",
+        "received_ns",
+        "then",
+        "trace",
+    )
+
+    def __init__(self, call: Call, trace: Trace, tell: Callable[[Trace], None]) -> None:
+        """Stand in for a call.
+
+        Args:
+            call: that came.
+            trace: takes what is noted.
+            tell: is given the trace when the call was answered.
+        """
+        self.method = call.method
+        self.path = call.path
+        self.headers = call.headers
+        self.body = call.body
+        self.received_ns = call.received_ns
+        self.deadline_ns = call.deadline_ns
+        self.then: Callable[[], None] | None = None
+        self.trace = trace
+        self._call = call
+        self._tell = tell
+
+    @property
+    def trusted(self) -> bool:
+        """Tell whether the call came over a way that only this user can take, and needs no key."""
+        return self._call.trusted
+
+    @property
+    def answered(self) -> bool:
+        """Tell whether the answer was given."""
+        return self._call.answered
+
+    @property
+    def known(self) -> Any:
+        """Return what was worked out of the head; None where nothing was."""
+        return self._call.known
+
+    @known.setter
+    def known(self, known: Any) -> None:
+        self._call.known = known
+
+    def answer(
+        self, status: int, body: bytes, *, kind: str = "application/json", headers: Sequence[tuple[str, str]] = ()
+    ) -> None:
+        """Answer as the call does, and note it."""
+        self._call.answer(status, body, kind=kind, headers=headers)
+        then, self.then = self.then, None
+        if then is not None:
+            then()
+        trace = self.trace
+        if trace.status:
+            return
+        trace.status, trace.answered_bytes, trace.more = status, len(body), headers
+        trace.answered_ns = perf_counter_ns()
+        if status >= 400:
+            trace.said = body
+        self._tell(trace)
+
+
+class Tracer:
+    """Decides which requests are traced, and takes the marks of those that are.
+
+    Attributes:
+        open: how many traces are not closed; while there are none, no mark is of use.
+        share: of the requests whose caller says nothing of it that are traced.
+    """
+
+    def __init__(
+        self, answer: Callable[[Call], None], sampling: Sampling, put: Callable[[Trace | Aside], None]
+    ) -> None:
+        """Stand before what answers.
+
+        Args:
+            answer: is given each call.
+            sampling: which are traced.
+            put: takes what was noted; it does not wait.
+        """
+        self._answer = answer
+        self._sampling = sampling
+        self._put = put
+        self.open = 0
+        self.share = sampling.share
+
+    @property
+    def share(self) -> float:
+        """Return the share of the requests whose caller says nothing of it that are traced."""
+        return self._bound / _WHOLE
+
+    @share.setter
+    def share(self, share: float) -> None:
+        self._bound = round(share * _WHOLE)
+
+    def handle(self, call: Call) -> None:
+        """Answer a call, and trace it if it is to be."""
+        # As OpenTelemetry's sampler does it: the last eight bytes of a trace's id say whether it is sampled.
+        low = getrandbits(64)
+        if "traceparent" not in call.headers and low >= self._bound:
+            self._answer(call)
+        else:
+            self._decide(call, "", low)
+
+    def handle_rpc(self, call: Rpc) -> None:
+        """Answer a call that came over gRPC, and trace it if it is to be."""
+        self._decide(call, call.rpc, getrandbits(64))
+
+    def _decide(self, call: Call, rpc: str, low: int) -> None:
+        sampling, headers = self._sampling, call.headers
+        parent = None
+        if sampling.reads_parents and "traceparent" in headers:
+            parent = read_parent(headers["traceparent"], headers.get("tracestate", ""))
+        if parent is not None:
+            low = int.from_bytes(parent.trace[8:], "big")
+        if parent is not None and sampling.follows:
+            sampled = parent.sampled
+        else:
+            sampled = low < self._bound and not call.path.startswith(_PROBES)
+        if sampled:
+            self._trace(call, rpc, parent, low)
+        else:
+            self._answer(call)
+
+    def _trace(self, call: Call, rpc: str, parent: Parent | None, low: int) -> None:
+        trace = Trace(
+            parent.trace if parent is not None else ((getrandbits(64) << 64 | low) or 1).to_bytes(16, "big"),
+            make_span_id(),
+            parent,
+            call.method,
+            call.path,
+            rpc,
+            call.headers,
+            call.received_ns,
+            len(call.body),
+            {},
+        )
+        if self._sampling.baggage and "baggage" in call.headers:
+            trace.attributes.update(read_baggage(call.headers["baggage"], self._sampling.baggage))
+        self.open += 1
+        self._answer(Traced(call, trace, self._close))
+
+    def _close(self, trace: Trace) -> None:
+        # What is answered in this turn of the loop is noted in this turn, and some of that after the answer.
+        asyncio.get_running_loop().call_soon(self._hand_on, trace)
+
+    def _hand_on(self, trace: Trace) -> None:
+        self.open -= 1
+        self._put(trace)
+
+    # marks
+
+    def note_read(self, group: Sequence["HasCall"], online: str, began_ns: int) -> None:
+        """Note that the features of some requests were read together, and just now are there."""
+        part = Part(READ, began_ns, perf_counter_ns(), {"shipway.online": online, "shipway.batch.rows": len(group)})
+        for ask in group:
+            if isinstance(ask.call, Traced):
+                ask.call.trace.parts.append(part)
+
+    def note_answers(self, group: Group, began_ns: int) -> None:
+        """Note what a version answered together.
+
+        Args:
+            group: the requests.
+            began_ns: when their batch began.
+        """
+        if not any(isinstance(ask.call, Traced) for ask in group.asks):
+            return
+        routing, version, outcomes = group.served.routing, group.version, group.outcomes
+        variant = "candidate" if version is group.served.candidate else "stable"
+        whole = _describe(version, group.rows, len(group.asks)) | {"shipway.variant": variant, "shipway.role": "live"}
+        row = 0
+        for ask in group.asks:
+            rows = ask.rows
+            if isinstance(ask.call, Traced):
+                trace = ask.call.trace
+                trace.attributes |= {
+                    "shipway.service": routing.service,
+                    "shipway.request": ask.request,
+                    "shipway.rows": rows,
+                    "shipway.logged": ask.kept,
+                    "shipway.unit": ask.unit,
+                }
+                taken_ns = max(outcomes.latency_us[row : row + rows], default=0) * 1_000
+                # What is predicted in a thread has waited until then.
+                until_ns = began_ns if rows <= INLINE_ROWS else group.predicted_ns - taken_ns
+                trace.parts.append(Part(WAIT, ask.call.received_ns, until_ns, {}))
+                if taken_ns:
+                    error = _find_error(outcomes, row, row + rows)
+                    predicted_ns = group.predicted_ns
+                    trace.parts.append(Part(PREDICT, predicted_ns - taken_ns, predicted_ns, whole, error))
+            row += rows
+
+    def note_shadow(self, group: Group, version: Version, outcomes: Outcomes, began_ns: int) -> None:
+        """Note what another version just now said of requests that had been answered."""
+        links = [ask.call.trace.link for ask in group.asks if isinstance(ask.call, Traced)]
+        if not links:
+            return
+        attributes = _describe(version, group.rows, len(group.asks)) | {
+            "shipway.service": group.served.routing.service,
+            "shipway.variant": "stable" if version is group.served.stable else "candidate",
+            "shipway.role": "shadow",
+        }
+        part = Part(SHADOW, began_ns, perf_counter_ns(), attributes, _find_error(outcomes, 0, group.rows))
+        self._put(Aside(part, tuple(links[:_MOST_LINKS])))
+
+
+class HasCall(Protocol):
+    """A request on its way."""
+
+    @property
+    def call(self) -> Call:
+        """Return where the answer goes."""
+        ...
+
+
+def make_span_id() -> bytes:
+    """Return a new id; those of 64 random bits are taken to be different."""
+    return (getrandbits(64) or 1).to_bytes(8, "big")
+
+
+def make_trace_id() -> bytes:
+    """Return the id of a new trace."""
+    return (getrandbits(128) or 1).to_bytes(16, "big")
+
+
+def note_part(call: Call, part: Part, attributes: Mapping[str, Attribute]) -> None:
+    """Note what took time in a call, if that is traced, and what is known of the call."""
+    if isinstance(call, Traced):
+        call.trace.parts.append(part)
+        call.trace.attributes.update(attributes)
+
+
+def note_inquiry(call: Call, inquiry: Inquiry) -> None:
+    """Note what a version by its own name was asked, if that is traced; a prediction without an end has failed."""
+    if not isinstance(call, Traced):
+        return
+    rows, version = inquiry.question.rows, inquiry.version
+    trace, ended_ns = call.trace, inquiry.predicted_ns or perf_counter_ns()
+    trace.attributes["shipway.rows"] = rows
+    trace.parts.append(Part(WAIT, call.received_ns, inquiry.began_ns, {}))
+    error = None if inquiry.predicted_ns else "SW-801 the prediction failed"
+    trace.parts.append(Part(PREDICT, inquiry.began_ns, ended_ns, _describe(version, rows, 1), error))
+
+
+def _describe(version: Version, rows: int, requests: int) -> dict[str, Attribute]:
+    return {
+        "shipway.model": version.model,
+        "shipway.version": version.variant.version,
+        "shipway.bundle": version.variant.bundle,
+        "shipway.batch.rows": rows,
+        "shipway.batch.requests": requests,
+    }
+
+
+def _find_error(outcomes: Outcomes, first: int, last: int) -> str | None:
+    if not outcomes.errors:
+        return None
+    found = next((outcomes.errors[place] for place in range(first, last) if place in outcomes.errors), None)
+    return None if found is None else f"{found.code} {found.fact}"
