@@ -12,7 +12,6 @@ would and at most a third of their bytes.
 
 import argparse
 import json
-import random
 import statistics
 import sys
 import tempfile
@@ -105,9 +104,8 @@ def main() -> int:
     parser.add_argument("--rows", type=int, default=4_096)
     parser.add_argument("--rounds", type=int, default=5)
     given = parser.parse_args()
-    draw = np.random.default_rng(1)
-    chance = random.Random(1)
-    p = [chance.random() for _ in range(given.rows)]
+    draw: Any = np.random.default_rng(1)
+    p: list[float] = draw.random(given.rows).tolist()
     long = draw.normal(size=(given.rows, 384)).astype(np.float32)
     declared = [
         OutputColumn(name="minutes", datatype="FP32"),

@@ -11,6 +11,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import grpc
 import pytest
 import tritonclient.grpc
 from cryptography import x509
@@ -235,6 +236,46 @@ def test_grpc_asks_for_the_same_keys_over_the_same_tls(shop, serve, keys, issuer
         with pytest.raises(InferenceServerException) as refusal:
             client.get_model_metadata("fraud", headers={"authorization": f"Bearer {KEY}"})
         assert refusal.value.status() == "StatusCode.NOT_FOUND"
+
+
+def test_grpc_shows_the_new_certificate_to_new_connections(shop, serve, issuer, tmp_path):
+    mine = issuer.sign(tmp_path / "server", "first")
+    words = ("--certificate", mine[0], "--private-key", mine[1], "--clients", issuer.path, "--grpc-port", 0)
+    process, _ = start(serve, shop.state, *words)
+    port = int(process.stdout.readline().rsplit(":", 1)[1])
+    theirs = issuer.sign(tmp_path / "client", "client")
+
+    def serial():
+        context = trust(issuer)
+        context.set_alpn_protocols(["h2"])
+        context.load_cert_chain(*theirs)
+        stream = socket.create_connection(("localhost", port), timeout=30)
+        with context.wrap_socket(stream, server_hostname="localhost") as secure:
+            return secure.getpeercert()["serialNumber"]
+
+    pem, key, chain = issuer.path.read_bytes(), theirs[1].read_bytes(), theirs[0].read_bytes()
+    trusted = {"root_certificates": pem, "private_key": key, "certificate_chain": chain}
+    with grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(**trusted)) as channel:
+        check = channel.unary_unary("/grpc.health.v1.Health/Check")
+        assert check(b"", timeout=30) == b"\x08\x01"
+        before = serial()
+        assert serial() == before
+        issuer.sign(tmp_path / "server", "second")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: serial() != before)
+        after = serial()
+        assert check(b"", timeout=30) == b"\x08\x01", "who was there before stays connected"
+        mine[0].write_text("nothing")
+        process.send_signal(signal.SIGHUP)
+        assert "SW-102" in "".join(process.stderr.readline() for _ in range(2))
+        assert serial() == after
+        stranger = Issuer(tmp_path, "stranger").sign(tmp_path / "other", "client")
+        other = trusted | {"private_key": stranger[1].read_bytes(), "certificate_chain": stranger[0].read_bytes()}
+        with (
+            grpc.secure_channel(f"localhost:{port}", grpc.ssl_channel_credentials(**other)) as refused,
+            pytest.raises(grpc.RpcError),
+        ):
+            refused.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=30)
 
 
 @pytest.mark.parametrize(

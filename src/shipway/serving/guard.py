@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +34,15 @@ class Guard:
             raise ShipwayError("SW-102", "callers show a certificate over TLS only", "name the server's own too")
         self.keys = None if settings.keys is None else Keys(settings.keys)
         self.tls = self._make_context()
+        self._renew: Callable[..., None] | None = None
+
+    def follow(self, renew: Callable[..., None]) -> None:
+        """Have a server that takes the files as bytes told of new ones.
+
+        Args:
+            renew: is given what `read_files` returns, each time they were read again.
+        """
+        self._renew = renew
 
     def reload(self) -> None:
         """Read the files again; what cannot be used leaves what was there before in force, and is logged."""
@@ -43,7 +53,10 @@ class Guard:
             if self.tls is not None:
                 # Whether the files can be used is found out with a context that nobody speaks with.
                 self._make_context()
+                files = self.read_files()
                 self._fill(self.tls)
+                if self._renew is not None:
+                    self._renew(**files)
                 logger.warning("new connections see the new certificate")
         except ShipwayError as error:
             logger.error("%s %s; what was in force before still is", error.code, error.fact)
@@ -51,11 +64,19 @@ class Guard:
     def read_files(self) -> dict[str, bytes]:
         """Return the certificate, its key and whom callers' own are signed by, for a server that takes them as bytes.
 
-        They are read once: a gRPC server goes on with the certificate it was started with.
+        Raises:
+            ShipwayError: SW-102 if one of them cannot be read.
         """
         names = ("certificate", "private_key", "clients")
         paths: dict[str, Path | None] = {name: getattr(self._settings, name) for name in names}
-        return {name: path.read_bytes() for name, path in paths.items() if path is not None}
+        files: dict[str, bytes] = {}
+        for name, path in paths.items():
+            if path is not None:
+                try:
+                    files[name] = path.read_bytes()
+                except OSError as error:
+                    raise _unusable(path, error) from error
+        return files
 
     def _make_context(self) -> ssl.SSLContext | None:
         if self._settings.certificate is None:

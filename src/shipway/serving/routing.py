@@ -136,8 +136,8 @@ class RoutingTable:
     def _prepare(self, routing: Routing) -> Served:
         served = self._loader.load(routing, strict=True)
         _check_versions(served)
-        used = {version.variant.bundle for other in [*self._served.values(), served] for version in other.versions}
-        self._loader.forget(used)
+        named = [(*other.versions, other.previous) for other in (*self._served.values(), served)]
+        self._loader.forget({version.variant.bundle for each in named for version in each if version is not None})
         path = self._folder / f"{routing.service}.json"
         try:
             make_folder(self._folder)

@@ -48,7 +48,7 @@ LOG_GRACE_S: Final = 25.0
 """How long it waits for its log, where the disk is slow: who stops it waits about as long. One that refuses rows is not
 waited for."""
 
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 
 logger: Final = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def serve(
     spans = None if sampling is None else load_adapter("spans.otlp")(find_collector(settings))
     web = load_adapter("http.asyncio")
     rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
-    # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
+    # Whatever else runs gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     raise_file_limit()
     with ExitStack() as stack:
@@ -241,6 +241,8 @@ async def _serve(
     if unix is not None:
         await http.listen_unix(unix)
     grpc = None if rpc is None else rpc(handle_rpc, most_bytes=settings.body_bytes, **guard.read_files())
+    if grpc is not None:
+        guard.follow(grpc.renew)
     spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
     door.grpc = spoken or 0
     sealing = loop.create_task(_seal_always(loader))

@@ -1,9 +1,9 @@
 """The messages of the services, made at start of a table: no generated file has to fit an installed protobuf.
 
 https://github.com/kserve/open-inference-protocol, specification/protocol/open_inference_grpc.proto, with the extensions
-of its clients for statistics, configuration, settings and shared memory; and https://grpc.io/docs/guides/health-checking.
-A field is written as `number name type`; a type is a scalar, the name of a message, `[]` of one, or `{}` for a map from
-text to one. A bar before the number says that the field is one of a choice.
+of its clients for statistics, configuration, settings and shared memory; https://grpc.io/docs/guides/health-checking
+and https://grpc.io/docs/guides/reflection. A field is written as `number name type`; a type is a scalar, the name of a
+message, `[]` of one, or `{}` for a map from text to one. A bar before the number says that the field is of a choice.
 """
 
 from collections.abc import Mapping
@@ -102,18 +102,54 @@ METHODS: Final[tuple[str, ...]] = (
 )  # fmt: skip
 """The methods of the service; each takes a message called as itself and Request, and answers with one."""
 _HEALTH: Final = {"HealthCheckRequest": "1 service string", "HealthCheckResponse": "1 status enum"}
+_REFLECTION: Final = {
+    "ExtensionRequest": "1 containing_type string, 2 extension_number int32",
+    "ServerReflectionRequest": "1 host string, |3 file_by_filename string, |4 file_containing_symbol string, "
+    "|5 file_containing_extension ExtensionRequest, |6 all_extension_numbers_of_type string, |7 list_services string",
+    "FileDescriptorResponse": "1 file_descriptor_proto []bytes",
+    "ExtensionNumberResponse": "1 base_type_name string, 2 extension_number []int32",
+    "ServiceResponse": "1 name string",
+    "ListServiceResponse": "1 service []ServiceResponse",
+    "ErrorResponse": "1 error_code int32, 2 error_message string",
+    "ServerReflectionResponse": "1 valid_host string, 2 original_request ServerReflectionRequest, "
+    "|4 file_descriptor_response FileDescriptorResponse, "
+    "|5 all_extension_numbers_response ExtensionNumberResponse, |6 list_services_response ListServiceResponse, "
+    "|7 error_response ErrorResponse",
+}
+_STREAM: Final = "stream "
+"""Stands before a message of which a method takes or gives any number."""
+_INFERENCE_METHODS: Final = {
+    **{method: (f"{method}Request", f"{method}Response") for method in METHODS},
+    "ModelStreamInfer": (f"{_STREAM}ModelInferRequest", f"{_STREAM}ModelStreamInferResponse"),
+}
+_HEALTH_METHODS: Final = {
+    "Check": ("HealthCheckRequest", "HealthCheckResponse"),
+    "Watch": ("HealthCheckRequest", f"{_STREAM}HealthCheckResponse"),
+}
+_REFLECTION_METHODS: Final = {
+    "ServerReflectionInfo": (f"{_STREAM}ServerReflectionRequest", f"{_STREAM}ServerReflectionResponse"),
+}
 
 
 class Messages:
-    """The classes of a package's messages, by name."""
+    """The classes of a package's messages, by name, and what the package is to those who ask.
 
-    def __init__(self, package: str, table: Mapping[str, str]) -> None:
+    Attributes:
+        service: the name of its service.
+    """
+
+    def __init__(
+        self, package: str, table: Mapping[str, str], service: str, methods: Mapping[str, tuple[str, str]]
+    ) -> None:
         """Make them of a table, in a pool of their own.
 
         Args:
             package: whose messages they are.
             table: fields by name of the message; a dot says in which one it lies, and the inner one comes first.
+            service: the name of its service.
+            methods: the message that each takes and the one that it gives, by its name.
         """
+        self.service = f"{package}.{service}"
         file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
         outer: dict[str, Any] = {}
         for name in table:
@@ -124,8 +160,22 @@ class Messages:
             message = outer[where].nested_type.add(name=inner) if where else outer[name]
             for field in filter(None, fields.split(", ")):
                 _add_field(message, f".{package}.{name}", f".{package}.", field)
+        described = file.service.add(name=service)
+        for method, ends in methods.items():
+            takes, gives = (f".{package}.{end.removeprefix(_STREAM)}" for end in ends)
+            several = [end.startswith(_STREAM) for end in ends]
+            method_ends = described.method.add(name=method, input_type=takes, output_type=gives)
+            method_ends.client_streaming, method_ends.server_streaming = several
+        self._file = file.SerializeToString()
+        self._name = file.name
+        # A pool of protobuf's finds neither methods nor fields.
+        inner = [*(f"{service}.{method}" for method in methods), *table]
+        inner += [
+            f"{name}.{field.split()[1]}" for name, fields in table.items() for field in fields.split(", ") if field
+        ]
+        self._symbols = {f"{package}.{name}" for name in (service, *inner)}
         pool = descriptor_pool.DescriptorPool()
-        pool.AddSerializedFile(file.SerializeToString())
+        pool.AddSerializedFile(self._file)
         self._classes: dict[str, Any] = {
             name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}")) for name in table
         }
@@ -135,6 +185,17 @@ class Messages:
         """Return what the messages are called."""
         return tuple(self._classes)
 
+    def find_file(self, *, name: str = "", symbol: str = "") -> bytes | None:
+        """Return the file that describes the package, serialized, if it is the one that is looked for.
+
+        Args:
+            name: of the file.
+            symbol: whole name of a message, a field, the service or a method of it.
+        """
+        if name:
+            return self._file if name == self._name else None
+        return self._file if symbol in self._symbols else None
+
     def __getitem__(self, name: str) -> Any:
         """Return a message's class."""
         return self._classes[name]
@@ -142,12 +203,20 @@ class Messages:
 
 def make_messages() -> Messages:
     """Return the messages of `inference.GRPCInferenceService`."""
-    return Messages(PACKAGE, _MESSAGES)
+    return Messages(PACKAGE, _MESSAGES, "GRPCInferenceService", _INFERENCE_METHODS)
 
 
 def make_health() -> Messages:
     """Return the messages of `grpc.health.v1.Health`."""
-    return Messages("grpc.health.v1", _HEALTH)
+    return Messages("grpc.health.v1", _HEALTH, "Health", _HEALTH_METHODS)
+
+
+def make_reflections() -> tuple[Messages, ...]:
+    """Return the messages of `ServerReflection`: of the version in force, and of the one that older clients speak."""
+    return tuple(
+        Messages(f"grpc.reflection.{version}", _REFLECTION, "ServerReflection", _REFLECTION_METHODS)
+        for version in ("v1", "v1alpha")
+    )
 
 
 def _add_field(message: Any, path: str, prefix: str, written: str) -> None:

@@ -1,7 +1,7 @@
 """A gRPC server on the loop of the web server: what it is asked goes the way of every other request.
 
-It answers `inference.GRPCInferenceService` and `grpc.health.v1.Health`. A handler is given a call as the web server's
-is, with the path that asks the same over HTTP.
+It answers `inference.GRPCInferenceService` and `grpc.health.v1.Health`, and tells clients what these are. A handler is
+given a call as the web server's is, with the path that asks the same over HTTP.
 """
 
 import asyncio
@@ -13,7 +13,8 @@ import grpc
 import msgspec
 
 from shipway.adapters.grpc.call import Call
-from shipway.adapters.grpc.message import METHODS, PACKAGE, make_health, make_messages
+from shipway.adapters.grpc.message import METHODS, PACKAGE, Messages, make_health, make_messages, make_reflections
+from shipway.adapters.grpc.reflection import describe
 from shipway.adapters.grpc.translation import Asked, Said, read_inferred, read_reply, write_inference, write_request
 from shipway.core.error import ShipwayError
 from shipway.core.inference import RPC_CODES
@@ -55,13 +56,27 @@ class GrpcInference:
         self._handle = handle
         self._messages = make_messages()
         self._checks = make_health()
+        self._reflections = make_reflections()
         self._most_bytes = most_bytes
         self._credentials: Any = None
+        self._renewed: Any = None
         if certificate:
-            self._credentials = _grpc.ssl_server_credentials(
-                [(private_key, certificate)], clients or None, require_client_auth=bool(clients)
+            self._credentials = _grpc.dynamic_ssl_server_credentials(
+                _make_certificates(certificate, private_key, clients),
+                self._take_renewed,
+                require_client_authentication=bool(clients),
             )
         self._server: Any = None
+
+    def renew(self, *, certificate: bytes, private_key: bytes, clients: bytes = b"") -> None:
+        """Let new connections see other certificates; those that are open stay as they are.
+
+        Args:
+            certificate: the server's, PEM.
+            private_key: its key.
+            clients: callers need a certificate that one of these signed, if they needed one before.
+        """
+        self._renewed = _make_certificates(certificate, private_key, clients)
 
     async def listen(self, host: str, port: int) -> int:
         """Start to listen and return the port.
@@ -79,7 +94,8 @@ class GrpcInference:
             ("grpc.so_reuseport", 0),
         ]
         server = self._server = _grpc.aio.server(options=limits)
-        server.add_generic_rpc_handlers((self._list_handlers(), self._list_checks()))
+        reflections = [self._list_reflections(messages) for messages in self._reflections]
+        server.add_generic_rpc_handlers((self._list_handlers(), self._list_checks(), *reflections))
         place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         try:
             if self._credentials is None:
@@ -120,6 +136,30 @@ class GrpcInference:
             self._watch, request_deserializer=read, response_serializer=_serialize
         )
         return _grpc.method_handlers_generic_handler(HEALTH, {"Check": _answer_one(self._check, read), "Watch": watch})
+
+    def _list_reflections(self, messages: Messages) -> Any:
+        packages = (self._messages, self._checks, *self._reflections)
+
+        async def tell(requests: AsyncIterator[Any], context: Any) -> AsyncIterator[Any]:
+            # Whoever may read the document of the routes may know of these.
+            asked = Asked("GET", "/openapi.json")
+            said = await self._ask(asked, context, "ServerReflectionInfo", service=messages.service)
+            if said.status != HTTPStatus.OK:
+                await _abort(said, context)
+            async for request in requests:
+                yield describe(request, messages, packages)
+
+        handler = _grpc.stream_stream_rpc_method_handler(
+            tell,
+            request_deserializer=messages["ServerReflectionRequest"].FromString,
+            response_serializer=_serialize,
+        )
+        return _grpc.method_handlers_generic_handler(messages.service, {"ServerReflectionInfo": handler})
+
+    def _take_renewed(self) -> Any:
+        """Return certificates that came since the last connection, None where there are none; any thread may ask."""
+        renewed, self._renewed = self._renewed, None
+        return renewed
 
     def _make_answer(self, method: str) -> Callable[[Any, Any], Any]:
         async def answer(message: Any, context: Any) -> Any:
@@ -188,6 +228,10 @@ class GrpcInference:
         call = Call(asked, metadata, remaining_s, rpc=f"{service}/{method}")
         self._handle(call)
         return await call.wait()
+
+
+def _make_certificates(certificate: bytes, private_key: bytes, clients: bytes) -> Any:
+    return _grpc.ssl_server_certificate_configuration([(private_key, certificate)], clients or None)
 
 
 def _answer_one(answer: Callable[[Any, Any], Any], read: Callable[[bytes], Any]) -> Any:
