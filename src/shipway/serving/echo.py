@@ -24,14 +24,24 @@ from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent
 from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
-from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
-from shipway.serving.version import Place, Served, Version
+from shipway.serving.shadow import (
+    GATHER_S,
+    MERGED_ROWS,
+    SHADOW_ROWS,
+    WAITING_ROWS,
+    Group,
+    Note,
+    log_read,
+    read_feed,
+)
+from shipway.serving.version import Outcomes, Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
 """Bytes of tensors and bodies that may wait for their shadow."""
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
+_NAN: Final = float("nan")
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
 
@@ -60,6 +70,11 @@ class Heard:
     def other(self) -> Version | None:
         """Return the version that predicts these requests in shadow."""
         return self.served.stable if self.version is self.served.candidate else self.served.candidate
+
+    @property
+    def group(self) -> Group:
+        """Return the requests as those that trace them know them."""
+        return group_outcome(self.served, self.version, self.run, self.outcome)
 
     @property
     def bytes(self) -> int:
@@ -96,6 +111,7 @@ class Echoes:
         self._waiting: deque[tuple[Heard, Version]] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
+        self.note: Note | None = None
         self._pending: tuple[Heard, Version, Future[list[_Found]]] | None = None
 
     @property
@@ -149,7 +165,11 @@ class Echoes:
 
     def _take(self, heard: Heard, version: Version) -> None:
         """Let requests wait for their shadow, as far as they are to have one and there is room."""
-        if heard.served.routing.terms.shadow < 1:
+        share = heard.served.routing.terms.shadow
+        if share <= 0:
+            self._counts.shadow_spared += heard.run.rows
+            return
+        if share < 1:
             whole, heard = heard.run.rows, _spare(heard)
             self._counts.shadow_spared += whole - heard.run.rows
             if not heard.run.asks:
@@ -210,6 +230,9 @@ class Echoes:
     def _note(self, heard: Heard, version: Version, found: Sequence[_Found]) -> None:
         failed = sum(len(outcome.errors) for _, outcome, _ in found)
         for run, outcome, said in found:
+            if self.note is not None:
+                group = group_outcome(heard.served, version, run, outcome)
+                self.note(group, version, group.outcomes, outcome.predicted_ns - outcome.latency_us * 1_000)
             log_outcome(heard.served, version.variant.version, "shadow", run, outcome, version, said=said)
         rows = heard.run.rows
         self._waiting_rows -= rows
@@ -218,6 +241,13 @@ class Echoes:
         meter = self._meters.of(heard.served.routing.service, version.model, version.variant.version)
         meter.shadowed += rows
         meter.shadow_failed += failed
+
+
+def group_outcome(served: Served, version: Version, run: Run, outcome: Outcome) -> Group:
+    """Return what a version said as those that trace requests know it: with no probability in it."""
+    rows = run.rows
+    outcomes = Outcomes([_NAN] * rows, outcome.errors, [outcome.latency_us] * rows)
+    return Group(served, version, run.asks, outcomes, predicted_ns=outcome.predicted_ns)
 
 
 def plan_echo(heard: Heard, version: Version) -> list[Run]:

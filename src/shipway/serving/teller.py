@@ -27,6 +27,7 @@ from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, Sent
 from shipway.serving.shadow import log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
+from shipway.serving.trace import Tracer
 from shipway.serving.version import Feed, Served, Version
 
 INLINE_NS: Final = 3_000_000
@@ -65,11 +66,17 @@ class Teller:
         self._meters = meters
         self._statistics = statistics
         self._substitutes = substitutes
+        self._tracer: Tracer | None = None
         self._costs_ns: dict[str, float] = {}
         self._pending: dict[str, list[Ask]] = {}
         self._tasks = Tasks()
         self._threads: set[asyncio.Task[None]] = set()
         self._echoes = Echoes(counts, meters, self.is_heavy)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced."""
+        self._tracer = tracer
+        self._echoes.note = tracer.note_shadow
 
     @property
     def waiting_rows(self) -> int:
@@ -180,7 +187,10 @@ class Teller:
             if version.feed is not None and readable:
                 by_feed.setdefault(version.feed, []).extend(readable)
         for feed, group in by_feed.items():
+            began_ns = perf_counter_ns()
             read_feed(feed, group)
+            if self._tracer is not None and self._tracer.open:
+                self._tracer.note_read(group, feed.online, began_ns)
             log_read(served, feed, group)
         for version, group in keyed.items():
             for run in plan_keyed(version, group, [ask.place for ask in group]):
@@ -230,6 +240,8 @@ class Teller:
                 if keeps:
                     self._substitutes.keep(served, version, ask, outcome.take(first, last))
             first = last
+        if self._tracer is not None and self._tracer.open:
+            self._tracer.note_answers(heard.group, outcome.predicted_ns - outcome.latency_us * 1_000)
         self._note(heard)
 
     def _write(self, heard: Heard, ask: Ask, first: int, last: int) -> None:
