@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
 from shipway.core.span import Attribute, Link
+from shipway.serving.admission import name_asked
 from shipway.serving.call import Call
 from shipway.serving.desk import Inquiry
 from shipway.serving.parent import Parent, read_baggage, read_parent
@@ -39,6 +40,26 @@ class Rpc(Call, Protocol):
     """
 
     rpc: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Share:
+    """How many requests are traced.
+
+    Attributes:
+        on: whether any is.
+        share: of those whose caller says nothing of it.
+        left: how many more; None for all that there are.
+    """
+
+    on: bool = True
+    share: float
+    left: int | None = None
+
+    @property
+    def bound(self) -> int:
+        """Return what the last eight bytes of a trace's id have to be below."""
+        return round(self.share * _WHOLE) if self.on and self.left != 0 else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +227,7 @@ class Tracer:
 
     Attributes:
         open: how many traces are not closed; while there are none, no mark is of use.
-        share: of the requests whose caller says nothing of it that are traced.
+        first: how many were traced when the server started.
     """
 
     def __init__(
@@ -223,16 +244,27 @@ class Tracer:
         self._sampling = sampling
         self._put = put
         self.open = 0
-        self.share = sampling.share
+        self.first = Share(share=sampling.share)
+        self._shares = {"": self.first}
+        self._bound = self.first.bound
 
-    @property
-    def share(self) -> float:
-        """Return the share of the requests whose caller says nothing of it that are traced."""
-        return self._bound / _WHOLE
+    def find_share(self, name: str) -> Share:
+        """Return how many requests to a model or a service are traced; of all others where the name is empty."""
+        return self._shares.get(name) or self._shares[""]
 
-    @share.setter
-    def share(self, share: float) -> None:
-        self._bound = round(share * _WHOLE)
+    def set_share(self, name: str, share: Share | None) -> None:
+        """Trace so many requests from now on.
+
+        Args:
+            name: of a model or a service; empty for all that have no share of their own.
+            share: how many; None for as many as of all others.
+        """
+        if share is None:
+            self._shares.pop(name, None)
+        else:
+            self._shares[name] = share
+        # No more than this is asked of a request that goes on untraced.
+        self._bound = max(each.bound for each in self._shares.values())
 
     def handle(self, call: Call) -> None:
         """Answer a call, and trace it if it is to be."""
@@ -254,14 +286,21 @@ class Tracer:
             parent = read_parent(headers["traceparent"], headers.get("tracestate", ""))
         if parent is not None:
             low = int.from_bytes(parent.trace[8:], "big")
-        if parent is not None and sampling.follows:
+        share = self._shares[""]
+        if len(self._shares) > 1:
+            share = self.find_share(name_asked(call.path)[0] or "")
+        if not share.on or share.left == 0:
+            sampled = False
+        elif parent is not None and sampling.follows:
             sampled = parent.sampled
         else:
-            sampled = low < self._bound and not call.path.startswith(_PROBES)
-        if sampled:
-            self._trace(call, rpc, parent, low)
-        else:
+            sampled = low < share.bound and not call.path.startswith(_PROBES)
+        if not sampled:
             self._answer(call)
+            return
+        if share.left is not None:
+            share.left -= 1
+        self._trace(call, rpc, parent, low)
 
     def _trace(self, call: Call, rpc: str, parent: Parent | None, low: int) -> None:
         trace = Trace(
