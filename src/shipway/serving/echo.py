@@ -32,6 +32,8 @@ WAITING_BYTES: Final = 64 << 20
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
+Note = Callable[[Served, Version, Sequence[Ask], Outcome], None]
+"""Told what a version predicted in shadow."""
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
 
@@ -93,6 +95,7 @@ class Echoes:
         self._answered: list[Heard] = []
         self._timer: asyncio.TimerHandle | None = None
         self._planned = False
+        self.note: Note | None = None
         self._waiting: deque[tuple[Heard, Version]] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
@@ -210,6 +213,8 @@ class Echoes:
     def _note(self, heard: Heard, version: Version, found: Sequence[_Found]) -> None:
         failed = sum(len(outcome.errors) for _, outcome, _ in found)
         for run, outcome, said in found:
+            if self.note is not None:
+                self.note(heard.served, version, run.asks, outcome)
             log_outcome(heard.served, version.variant.version, "shadow", run, outcome, version, said=said)
         rows = heard.run.rows
         self._waiting_rows -= rows

@@ -114,6 +114,7 @@ class Router:
     def trace(self, tracer: Tracer) -> None:
         """Tell of what is done for requests that are traced, and let callers set which are."""
         self._batcher.trace(tracer)
+        self._teller.trace(tracer)
         self._dialogue.trace(tracer)
 
     def handle(self, call: Call) -> None:
