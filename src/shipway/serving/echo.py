@@ -29,19 +29,18 @@ from shipway.serving.shadow import (
     MERGED_ROWS,
     SHADOW_ROWS,
     WAITING_ROWS,
-    Group,
-    Note,
     log_read,
     read_feed,
 )
-from shipway.serving.version import Outcomes, Place, Served, Version
+from shipway.serving.version import Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
 """Bytes of tensors and bodies that may wait for their shadow."""
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
-_NAN: Final = float("nan")
+Note = Callable[[Served, Version, Sequence[Ask], Outcome], None]
+"""Told what a version predicted in shadow."""
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
 
@@ -70,11 +69,6 @@ class Heard:
     def other(self) -> Version | None:
         """Return the version that predicts these requests in shadow."""
         return self.served.stable if self.version is self.served.candidate else self.served.candidate
-
-    @property
-    def group(self) -> Group:
-        """Return the requests as those that trace them know them."""
-        return group_outcome(self.served, self.version, self.run, self.outcome)
 
     @property
     def bytes(self) -> int:
@@ -108,10 +102,10 @@ class Echoes:
         self._answered: list[Heard] = []
         self._timer: asyncio.TimerHandle | None = None
         self._planned = False
+        self.note: Note | None = None
         self._waiting: deque[tuple[Heard, Version]] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
-        self.note: Note | None = None
         self._pending: tuple[Heard, Version, Future[list[_Found]]] | None = None
 
     @property
@@ -231,8 +225,7 @@ class Echoes:
         failed = sum(len(outcome.errors) for _, outcome, _ in found)
         for run, outcome, said in found:
             if self.note is not None:
-                group = group_outcome(heard.served, version, run, outcome)
-                self.note(group, version, group.outcomes, outcome.predicted_ns - outcome.latency_us * 1_000)
+                self.note(heard.served, version, run.asks, outcome)
             log_outcome(heard.served, version.variant.version, "shadow", run, outcome, version, said=said)
         rows = heard.run.rows
         self._waiting_rows -= rows
@@ -241,13 +234,6 @@ class Echoes:
         meter = self._meters.of(heard.served.routing.service, version.model, version.variant.version)
         meter.shadowed += rows
         meter.shadow_failed += failed
-
-
-def group_outcome(served: Served, version: Version, run: Run, outcome: Outcome) -> Group:
-    """Return what a version said as those that trace requests know it: with no probability in it."""
-    rows = run.rows
-    outcomes = Outcomes([_NAN] * rows, outcome.errors, [outcome.latency_us] * rows)
-    return Group(served, version, run.asks, outcomes, predicted_ns=outcome.predicted_ns)
 
 
 def plan_echo(heard: Heard, version: Version) -> list[Run]:
