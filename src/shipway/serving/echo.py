@@ -24,7 +24,14 @@ from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent
 from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
-from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
+from shipway.serving.shadow import (
+    GATHER_S,
+    MERGED_ROWS,
+    SHADOW_ROWS,
+    WAITING_ROWS,
+    log_read,
+    read_feed,
+)
 from shipway.serving.version import Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
@@ -152,7 +159,11 @@ class Echoes:
 
     def _take(self, heard: Heard, version: Version) -> None:
         """Let requests wait for their shadow, as far as they are to have one and there is room."""
-        if heard.served.routing.terms.shadow < 1:
+        share = heard.served.routing.terms.shadow
+        if share <= 0:
+            self._counts.shadow_spared += heard.run.rows
+            return
+        if share < 1:
             whole, heard = heard.run.rows, _spare(heard)
             self._counts.shadow_spared += whole - heard.run.rows
             if not heard.run.asks:

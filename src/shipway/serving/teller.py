@@ -66,13 +66,13 @@ class Teller:
         self._meters = meters
         self._statistics = statistics
         self._substitutes = substitutes
+        self._tracer: Tracer | None = None
         self._costs_ns: dict[str, float] = {}
         self._pending: dict[str, list[Ask]] = {}
         self._tasks = Tasks()
         self._threads: set[asyncio.Task[None]] = set()
         self._echoes = Echoes(counts, meters, self.is_heavy)
         self._began_ns = 0
-        self._tracer: Tracer | None = None
 
     def trace(self, tracer: Tracer) -> None:
         """Tell of what is done for requests that are traced."""
