@@ -159,6 +159,14 @@ def test_what_was_worked_out_of_a_head_goes_with_it():
     assert known == [None, "worked out", None]
 
 
+def test_a_head_that_does_not_come_again_takes_no_room():
+    heads = Heads()
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    data = f"GET / HTTP/1.1\r\nhost: x\r\ntraceparent: {trace}\r\n\r\n".encode()
+    heads.learn(data, Head("GET", "/", {"host": "x", "traceparent": trace}))
+    assert not heads.known
+
+
 def test_memory_is_bounded(monkeypatch):
     monkeypatch.setattr(module, "MOST_HEADS", 3)
     heads = Heads()

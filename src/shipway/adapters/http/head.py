@@ -16,6 +16,8 @@ MOST_BYTES: Final = 2_048
 """Size of a head that is remembered."""
 _OPEN: Final = frozenset({"transfer-encoding", "upgrade", "expect"})
 """Headers that say how the request is to be read, or that something else is wished for."""
+_ONCE: Final = "traceparent"
+"""A header that no two requests have alike: to remember it would only make room of what others send again."""
 
 
 class Head:
@@ -71,7 +73,7 @@ class Heads:
         end = data.find(BREAK)
         if not head.keep or head.old or not 0 < end <= MOST_BYTES or end + len(BREAK) + head.length != len(data):
             return
-        if not _OPEN.isdisjoint(head.headers):
+        if _ONCE in head.headers or not _OPEN.isdisjoint(head.headers):
             return
         if len(self.known) >= MOST_HEADS:
             self.known.clear()
