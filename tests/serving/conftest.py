@@ -171,6 +171,147 @@ def make_mirror(number=1, model="mirror"):
     )  # fmt: skip
 
 
+SPECIES = ("early", "late", "never")
+
+
+def make_moody(nodes, last, name):
+    """Nodes that break on one amount and give NaN for another, after those that give numbers of shape (rows, n)."""
+    return [
+        *nodes,
+        helper.make_node("Gather", ["x", "first"], ["amount"], axis=1),
+        helper.make_node("Equal", ["amount", "odd"], ["is_odd"]),
+        helper.make_node("Equal", ["amount", "broken"], ["is_broken"]),
+        helper.make_node("Where", ["is_broken", "far", "near"], ["where"]),
+        helper.make_node("Gather", ["table", "where"], ["nothing"]),
+        helper.make_node("Add", [last, "nothing"], ["added"]),
+        helper.make_node("Where", ["is_odd", "nan", "added"], [name]),
+    ], {
+        "first": np.asarray([0]), "odd": np.asarray([ODD], np.float32), "broken": np.asarray([BROKEN], np.float32),
+        "nan": np.asarray([np.nan], np.float32), "table": np.asarray([0.0, 0.0], np.float32),
+        "far": np.asarray([99]), "near": np.asarray([0]),
+    }  # fmt: skip
+
+
+def make_form(name, nodes, constants, inputs, outputs):
+    """A graph as the form of a model."""
+    values = [numpy_helper.from_array(value, key) for key, value in constants.items()]
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info(key, kind, shape) for key, kind, shape in inputs],
+        [helper.make_tensor_value_info(key, kind, shape) for key, kind, shape in outputs],
+        values,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    data = model.SerializeToString()
+    return Form("onnx", data, OnnxRuntime().load(data))
+
+
+def make_delay(number, bias, *, extra=False, moody=True):
+    """A regression on the shop's features: `minutes`, and with `extra` its square."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+        helper.make_node("Add", ["sum", "b"], ["score" if moody else "minutes"]),
+    ]
+    constants = {}
+    if moody:
+        nodes, constants = make_moody(nodes, "score", "minutes")
+    nodes.append(helper.make_node("Mul", ["minutes", "minutes"], ["square"]))
+    constants |= {
+        "zero": np.zeros(1, np.float32), "b": np.asarray([bias], np.float32),
+        "w": np.asarray(WEIGHTS, np.float32)[:, None],
+    }  # fmt: skip
+    names = ("minutes", "square") if extra else ("minutes",)
+    form = make_form(
+        f"delay {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
+        [(name, TensorProto.FLOAT, ["n", 1]) for name in names],
+    )  # fmt: skip
+    outputs = [OutputColumn(name=name, datatype="FP32", shape=(-1, 1)) for name in names]
+    return make_keyed("delay", number, form, outputs)
+
+
+def make_kinds(number, bias, classes=SPECIES):
+    """A classifier of three on the shop's features: `label` as a number, and `probability` of each; moody."""
+    nodes, constants = make_moody(
+        [
+            helper.make_node("IsNaN", ["x"], ["gap"]),
+            helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+            helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+            helper.make_node("Add", ["sum", "b"], ["score"]),
+            helper.make_node("Softmax", ["score"], ["plain"], axis=1),
+        ],
+        "plain",
+        "probability",
+    )
+    nodes.append(helper.make_node("ArgMax", ["probability"], ["label"], axis=1, keepdims=0))
+    constants |= {
+        "zero": np.zeros(1, np.float32), "b": np.asarray([bias, 0.5, -0.5], np.float32),
+        "w": np.outer(WEIGHTS, [1, -1, 0.5]).astype(np.float32),
+    }  # fmt: skip
+    form = make_form(
+        f"kinds {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
+        [("label", TensorProto.INT64, ["n"]), ("probability", TensorProto.FLOAT, ["n", 3])],
+    )  # fmt: skip
+    outputs = [
+        OutputColumn(name="label", datatype="INT64"),
+        OutputColumn(name="probability", datatype="FP32", shape=(-1, 3), classes=tuple(classes)),
+    ]
+    return make_keyed("kinds", number, form, outputs)
+
+
+def make_keyed(model, number, form, outputs):
+    """A bundle of a model on the shop's features."""
+    x = np.random.default_rng(1).normal(size=(200, 7)).astype(np.float32).astype(np.float64)
+    inputs = tuple(
+        InputColumn(name=name, kind="category", categories=COUNTRIES)
+        if name == "row_country"
+        else InputColumn(name=name, kind="number")
+        for name in LAYOUT.columns
+    )
+    features = KeyedFeatures(at="orders.placed", spine="orders", key=("order",), views=VIEWS, schema=SCHEMA)
+    return build_bundle(
+        model=model, version=number, cut=NOON, ending="onnx", native=form, portable=form, inputs=inputs,
+        outputs=outputs, features=features, sample={"x": x}, training={}, metrics={}, verdict={},
+        lock="# none\n", card=f"# {model}\n",
+    )  # fmt: skip
+
+
+def make_vector(number, scale):
+    """A model of texts and numbers: gives the text back, a vector of four and one of a hundred; it reads tensors."""
+    nodes = [
+        helper.make_node("Identity", ["text"], ["said"]),
+        helper.make_node("MatMul", ["number", "four"], ["short"]),
+        helper.make_node("MatMul", ["number", "hundred"], ["long"]),
+    ]
+    constants = {
+        "four": np.arange(4, dtype=np.float32)[None] * np.float32(scale),
+        "hundred": np.arange(100, dtype=np.float32)[None] * np.float32(scale),
+    }
+    form = make_form(
+        f"vector {number}", nodes, constants,
+        [("text", TensorProto.STRING, ["n"]), ("number", TensorProto.FLOAT, ["n", 1])],
+        [("said", TensorProto.STRING, ["n"]), ("short", TensorProto.FLOAT, ["n", 4]),
+         ("long", TensorProto.FLOAT, ["n", 100])],
+    )  # fmt: skip
+    return build_bundle(
+        model="vector", version=number, cut=NOON, ending="onnx", native=form, portable=form, reads="tensors",
+        inputs=[
+            InputColumn(name="text", kind="tensor", datatype="BYTES"),
+            InputColumn(name="number", kind="tensor", datatype="FP32", shape=(-1, 1)),
+        ],
+        outputs=[
+            OutputColumn(name="said", datatype="BYTES"),
+            OutputColumn(name="short", datatype="FP32", shape=(-1, 4)),
+            OutputColumn(name="long", datatype="FP32", shape=(-1, 100)),
+        ],
+        features=None,
+        sample={"text": np.array(["a", "b", "c"], dtype=object), "number": np.ones((3, 1), np.float32)},
+        training={}, metrics={}, verdict={}, lock="# none\n", card="# vector\n",
+    )  # fmt: skip
+
+
 def export(folder, manifest, files):
     """Write a bundle into a folder, as an export does."""
     place = folder / f"{manifest.model}-{manifest.version}"
@@ -204,6 +345,14 @@ class Shop:
             blobs.put(content)
         self.bundles[number] = manifest.digest
         return manifest
+
+    def keep(self, built):
+        """Keep a bundle of another model, and return its digest."""
+        manifest, files = built
+        blobs = FileBlobs(self.state / "blobs")
+        for content in files.values():
+            blobs.put(content)
+        return manifest.digest
 
     def variant(self, number, online="main"):
         return Variant(version=number, bundle=self.bundles[number], online=online)
@@ -261,6 +410,57 @@ def mirrors():
 def shelve():
     """What writes down which versions servers may load."""
     return stock
+
+
+@dataclass
+class Fair(Shop):
+    """A shop with models of other kinds: `delay` (a regression), `kinds` (of three) and `vector` (texts and tensors).
+
+    Of `delay`, version 1 is not moody and version 3 gives one output more; of `kinds`, version 3 tells other classes
+    apart.
+    """
+
+    digests: dict[tuple[str, int], str] = field(default_factory=dict)
+
+    def between(self, model, stable=1, candidate=None, *, online="main", **changes):
+        """A routing between two versions of a model, whose service has its name."""
+
+        def variant(number):
+            return Variant(version=number, bundle=self.digests[model, number], online=online)
+
+        other = None if candidate is None else variant(candidate)
+        return Routing(**{"service": model, **changes}, model=model, stable=variant(stable), candidate=other)
+
+
+@pytest.fixture(scope="session")
+def stored_fair(stored_shop, tmp_path_factory):
+    """State with models of every kind; read it only."""
+    state = tmp_path_factory.mktemp("fair") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    fair = Fair(state, dict(stored_shop.bundles))
+    for number in (1, 2, 3):
+        fair.digests["delay", number] = fair.keep(make_delay(number, number / 2, extra=number == 3, moody=number != 1))
+        fair.digests["vector", number] = fair.keep(make_vector(number, number))
+        classes = ("soon", *SPECIES[1:]) if number == 3 else SPECIES
+        fair.digests["kinds", number] = fair.keep(make_kinds(number, number / 2, classes))
+    fair.digests |= {("fraud", number): digest for number, digest in fair.bundles.items()}
+    return fair
+
+
+@pytest.fixture(scope="module")
+def fair_server(stored_fair, tmp_path_factory):
+    """A server of both doors on a copy of it; it serves nothing yet."""
+    state = tmp_path_factory.mktemp("fair") / ".shipway"
+    subprocess.run(["cp", "-r", str(stored_fair.state), str(state)], check=True)
+    words = ["--state", str(state), "--replay", "--grpc-port", "0", "--watch-stdin"]
+    command = [sys.executable, "-m", "shipway.serving", *words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        server = Server(process, state)
+        server.grpc_port = int(process.stdout.readline().rsplit(":", 1)[1])
+        server.fair = Fair(state, stored_fair.bundles, stored_fair.digests)
+        yield server
+        process.stdin.close()
+        assert process.wait(timeout=30) == 0
 
 
 @pytest.fixture
@@ -339,13 +539,13 @@ def protocol(stored_shop, exported, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def traced(stored_shop, exported, tmp_path_factory):
+def traced(stored_shop, stored_fair, exported, tmp_path_factory):
     """A server of both doors that sends spans, those of callers that say so alone, to a collector.
 
-    `fraud` is routed to, with version 2 on trial, and `moody` to version 3.
+    `fraud` is routed to, with version 2 on trial, and `moody` to version 3; `delay`, a regression, as `fraud`.
     """
     state = tmp_path_factory.mktemp("traced") / ".shipway"
-    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    subprocess.run(["cp", "-r", str(stored_fair.state), str(state)], check=True)
     shop = Shop(state, dict(stored_shop.bundles))
     with run_collector() as collector:
         words = ["--state", str(state), "--bundles", str(exported), "--grpc-port", "0", "--watch-stdin", "--replay"]
@@ -360,6 +560,7 @@ def traced(stored_shop, exported, tmp_path_factory):
             server.shop, server.collector = shop, collector
             assert server.apply(shop.route(1, 2, weight=0.0, salt="a", token=1)).status == 200
             assert server.apply(shop.route(3, service="moody", token=1)).status == 200
+            assert server.apply(stored_fair.between("delay", 1, 2, service="delay", token=1)).status == 200
             yield server
             process.stdin.close()
             assert process.wait(timeout=30) == 0

@@ -195,7 +195,10 @@ def test_same_routing_is_tried_again_where_it_could_not_be_loaded(shop, serve):
 
 
 def test_hot_swap_under_load_fails_no_request(shop, serve):
-    """Versions change all the time while four callers ask; each answer is of a version that was in force."""
+    """Versions change all the time while four callers ask; each answer is of a version that was in force.
+
+    Every eighth that is sent is damaged: it is refused, and answers nobody.
+    """
     server = serve(shop.state, "--replay")
     server.apply(shop.route(1, token=0))
     done, failures, versions = threading.Event(), [], set()
@@ -214,6 +217,10 @@ def test_hot_swap_under_load_fails_no_request(shop, serve):
         for token in range(1, 25):
             number = 100 + token
             shop.add(number, token / 10)
+            if token % 8 == 0:
+                damaged = shop.add(900 + token, -token / 10)
+                spoil(shop, damaged.files["golden.json"])
+                refused(server.apply(shop.route(900 + token, token=token)), 503, "SW-605")
             assert (
                 server.apply(shop.route(number, 1 + token % 2, weight=0.5, salt=str(token), token=token)).status == 200
             )
@@ -223,9 +230,11 @@ def test_hot_swap_under_load_fails_no_request(shop, serve):
             thread.join()
     assert failures == []
     assert len(versions) > 3
+    assert max(versions) < 900
     server.flush()
     counts = server.status()["counts"]
     assert counts["failed"] == counts["refused"] == counts["shadow_failed"] == 0
     rows = shop.log()
     assert rows.filter(rows["role"] == "live").height == counts["answered"]
-    assert len(server.status()["bundles"]) <= 8
+    # Two that are in force, two before them, what was stable before that, and the last four beside.
+    assert len(server.status()["bundles"]) <= 9

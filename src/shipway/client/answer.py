@@ -1,11 +1,13 @@
 """What a server answers, typed; fields that a newer server adds are passed over."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+NAN: Final = float("nan")
 
 
 class Prediction(msgspec.Struct, frozen=True, kw_only=True):
@@ -14,16 +16,30 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         request: the id under which it is logged.
         model: the model's name.
-        version: the version that answered.
-        p: the probability that the label is true.
+        version: the version that answered; 0 where none said what was answered.
+        p: the probability that the label is true; NaN of a model that says something else.
+        y: the prediction of a regression; NaN of any other model.
+        chosen: the class that is predicted; empty of a model without classes.
+        outputs: what a model gives that is no binary classifier, by name: a number or a text where that is one for each
+            row, a probability by class, else lists; None for what is no number.
         at: the instant as of which features were read, microseconds since 1970 UTC.
+        fallback: `last`, `previous` or `score`, where the version that was to answer did not; else empty.
     """
 
     request: str
     model: str
     version: int
-    p: float
+    p: float = NAN
+    y: float = NAN
+    chosen: str = msgspec.field(default="", name="class")
+    outputs: dict[str, Any] = {}
     at: int
+    fallback: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse what says nothing at all; ValueError."""
+        if self.p != self.p and not self.outputs:
+            raise ValueError("neither p nor outputs is there")
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
 """The schema of the prediction log: serving writes it, monitoring reads it.
 
 One row of `predictions` for each version that predicted a request, live or in shadow, and one row of `features.STORE`
-for each feature vector that was read from an online store. Columns are in the order given here.
+for each feature vector that was read from an online store. What says anything but one probability has a row of
+`outputs.FORM` in place of one of `predictions`, so that whoever reads probabilities meets nothing else. Columns are in
+the order given here.
 """
 
 from typing import Final
@@ -30,6 +32,19 @@ FEATURE_COLUMNS: Final[tuple[str, ...]] = ("request", "row", "at")
 """Columns of `features.STORE` before the vector: then each feature by its frame name, number (float64, NaN for null) or
 text, and for each stream of the layout `newest STREAM`: the instant of its newest event read, null where none was."""
 NEWEST: Final = "newest "
+OUTPUTS: Final = "outputs."
+"""Prefix of a stream of what models say that are no binary classifiers; the form of their outputs follows."""
+INPUTS: Final = "inputs."
+"""Prefix of a stream of the tensors that callers sent to models which read them by name; their form follows. Columns
+are `FEATURE_COLUMNS` and then the tensors as `core.record` lays them out."""
+OUTPUT_COLUMNS: Final[dict[str, str]] = {
+    name: kind
+    for own, own_kind in PREDICTION_COLUMNS.items()
+    for name, kind in ({"y": "float", "class": "text"} if own == "p" else {own: own_kind}).items()
+}
+"""Columns of `outputs.FORM` before the outputs: those of `predictions`, and in place of `p` the prediction itself. `y`
+is that of a regression, NaN where there is none or the version failed; `class` is the class that has the greatest
+probability, null likewise."""
 
 
 def join_key(values: tuple[object, ...]) -> str:

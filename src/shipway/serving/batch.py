@@ -12,6 +12,7 @@ caller by key gets that in place of 503, marked as what it is (`fallback.py`); t
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from time import perf_counter_ns
 from typing import Final
 
@@ -22,7 +23,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
 from shipway.serving.encoding import LEAST_BYTES, deflate
-from shipway.serving.fallback import Fallbacks
+from shipway.serving.fallback import FALLBACK, Fallbacks
 from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
@@ -30,14 +31,13 @@ from shipway.serving.request import Answer
 from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_feed
 from shipway.serving.statistic import Statistics
+from shipway.serving.substitute import Substitutes
 from shipway.serving.template import write_numbers
 from shipway.serving.trace import Tracer
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
-FALLBACK: Final = "shipway-fallback"
-"""Header of an answer that is none of the version that was to answer."""
 _ENCODE: Final = msgspec.json.Encoder().encode
 _WEIGHT: Final = 0.1
 """Share of the newest batch in what a request is taken to cost."""
@@ -73,6 +73,7 @@ class Batcher:
         self.meters = Meters()
         self._shadows = Shadows(counts, self.meters, waits, statistics)
         self._fallbacks = Fallbacks()
+        self.substitutes = Substitutes(counts, self._fallbacks.counts)
 
     def trace(self, tracer: Tracer) -> None:
         """Tell of what is done for requests that are traced."""
@@ -167,22 +168,23 @@ class Batcher:
             deadline = ask.call.deadline_ns
             if deadline and deadline <= now + len(kept) * self._cost_ns:
                 self._counts.late += 1
-                if not self._fall_back_late(ask):
-                    ask.call.answer(504, write_refusal(LATE))
+                self._answer_late(ask)
             else:
                 kept.append(ask)
         return kept
 
-    def _fall_back_late(self, ask: Ask) -> bool:
-        """Answer a request whose time is over with what costs nothing, and tell whether there was anything."""
-        try:
+    def _answer_late(self, ask: Ask) -> None:
+        """Answer a request whose time is over: with what costs nothing, where there is any such, and else with 504."""
+        with suppress(RefusedError):
             served = self._find(ask.service)
-            if ask.sent is not None or served.routing.terms.fallback is None:
-                return False
-            assign(served, ask)
-        except RefusedError:
-            return False
-        return self._fall_back(served, None, ask)
+            if served.routing.terms.fallback is not None:
+                assign(served, ask)
+                if ask.sent is not None:
+                    self.substitutes.answer(served, None, ask, RefusedError(504, LATE))
+                    return
+                if self._fall_back(served, None, ask):
+                    return
+        ask.call.answer(504, write_refusal(LATE))
 
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
@@ -285,11 +287,14 @@ class Batcher:
         served, version, outcomes = group.served, group.version, group.outcomes
         said = write_numbers(outcomes.p)
         first, errors, template = 0, outcomes.errors, version.template
+        keeps = served.routing.terms.fallback is not None
         for ask in group.asks:
             last = first + ask.rows
             error = _find_error(errors, first, last) if errors else None
+            if keeps and error is None:
+                self.substitutes.keep(served, version, ask, {PROBABILITY: np.array(outcomes.p[first:last])})
             if error is not None:
-                ask.call.answer(503, write_refusal(error))
+                self.substitutes.answer(served, version, ask, RefusedError(503, error))
             elif ask.sent is not None and ask.sent.question is not None and version.bundle is not None:
                 p = {PROBABILITY: np.array(outcomes.p[first:last])}
                 body, headers = write_answer(ask.sent.question, p, served.routing.service, version.bundle)

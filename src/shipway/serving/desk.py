@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Final
 
 from shipway.core.error import ShipwayError
-from shipway.core.inference import ModelConfig, ModelIndex, ModelMetadata, ServerMetadata, StatisticsAnswer
+from shipway.core.inference import EXTENSIONS, ModelConfig, ModelIndex, ModelMetadata, ServerMetadata, StatisticsAnswer
 from shipway.kit.suggestion import did_you_mean
 from shipway.kit.version import VERSION
 from shipway.serving.inference import Question, describe_config, describe_model, write_answer
@@ -19,7 +19,7 @@ from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.repository import Repository
 from shipway.serving.routing import RoutingTable
 from shipway.serving.statistic import Statistics, Tally
-from shipway.serving.version import Version, infer
+from shipway.serving.version import Served, Version, infer
 
 READY: Final = "READY"
 UNAVAILABLE: Final = "UNAVAILABLE"
@@ -120,6 +120,11 @@ class Desk:
             raise refuse(404, f"{name}@{number} is not served", did_you_mean(str(number), known), code="SW-104")
         return versions[number]
 
+    def find_service(self, name: str) -> Served | None:
+        """Return the service of a name whose model is no binary classifier; None where there is none."""
+        served = self._table.get(name)
+        return None if served is None or served.interface is None else served
+
     def ask(self, name: str, number: int | None, read: Callable[[LoadedBundle], Question]) -> Inquiry:
         """Take a question.
 
@@ -144,9 +149,14 @@ class Desk:
 
     # what is told
 
-    def describe_server(self) -> ServerMetadata:
-        """Return what this server is."""
-        return ServerMetadata(name="shipway", version=VERSION)
+    def describe_server(self, *, traces: bool = False) -> ServerMetadata:
+        """Return what this server is.
+
+        Args:
+            traces: whether what is traced can be set.
+        """
+        extensions = (*EXTENSIONS, "trace") if traces else EXTENSIONS
+        return ServerMetadata(name="shipway", version=VERSION, extensions=extensions)
 
     def find_fault(self) -> ShipwayError | None:
         """Return what cannot predict though it should; None where all can."""

@@ -16,6 +16,8 @@ from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
 from shipway.serving.version import Served, Version, predict, read_places
 
+FALLBACK: Final = "shipway-fallback"
+"""Header of an answer that is none of the version that was to answer."""
 KEPT_ANSWERS: Final = 65_536
 """Newest good answers of one service that are kept, one for each row."""
 NO_VERSION: Final = 0

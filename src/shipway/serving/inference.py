@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.bundle import InputColumn, Manifest, OutputColumn
 from shipway.core.inference import (
     ConfigTensor,
     Inference,
@@ -53,6 +53,7 @@ class Question:
         id: the caller's id.
         outputs: places of the outputs among the model's, and whether each follows the JSON in binary.
         parameters: of the request.
+        form: of the version that it was read for, where that is no binary classifier.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -60,6 +61,7 @@ class Question:
     id: str | None
     outputs: tuple[tuple[int, bool], ...]
     parameters: Mapping[str, Any]
+    form: str = ""
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -145,10 +147,32 @@ def write_answer(
         name: who was asked.
         bundle: what predicted.
     """
+    manifest = bundle.manifest
+    return write_outputs(question, outputs, manifest.outputs, name, manifest.version, {"bundle": bundle.digest})
+
+
+def write_outputs(
+    question: Question,
+    outputs: Mapping[str, NDArray[Any]],
+    columns: Sequence[OutputColumn],
+    name: str,
+    version: int,
+    parameters: dict[str, str],
+) -> tuple[bytes, list[tuple[str, str]]]:
+    """Return the body of an answer and its headers, whoever gave the outputs.
+
+    Args:
+        question: what was asked.
+        outputs: what is answered, by name.
+        columns: the outputs that the question was read for.
+        name: who was asked.
+        version: who says so; 0 where no version does.
+        parameters: of the answer.
+    """
     tensors: list[OutputTensor] = []
     raws: list[bytes] = []
     for place, binary in question.outputs:
-        column = bundle.manifest.outputs[place]
+        column = columns[place]
         values = outputs[column.name]
         said: dict[str, Any] = {"name": column.name, "datatype": column.datatype, "shape": values.shape}
         if binary:
@@ -160,10 +184,10 @@ def write_answer(
     head = _ENCODE(
         Inferred(
             model_name=name,
-            model_version=str(bundle.manifest.version),
+            model_version=str(version),
             id=question.id,
             outputs=tuple(tensors),
-            parameters={"bundle": bundle.digest},
+            parameters=parameters,
         )
     )
     return (b"".join([head, *raws]), [(HEADER, str(len(head)))]) if raws else (head, [])

@@ -21,6 +21,7 @@ from shipway.serving.exported import Exported
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
+from shipway.serving.record import OutputLog
 from shipway.serving.signature import check_signature
 from shipway.serving.version import Feed, Served, Version, make_version
 
@@ -81,7 +82,7 @@ class Loader:
         self._stores: dict[str, Online] = {}
         self._current: list[CurrentReader] = []
         self._feeds: dict[tuple[str, str], Feed] = {}
-        self._logs: dict[str, PredictionLog] = {}
+        self._logs: dict[str, tuple[PredictionLog, OutputLog]] = {}
 
     @property
     def bundles(self) -> list[str]:
@@ -101,8 +102,8 @@ class Loader:
 
     def seal(self) -> None:
         """Hand the rows that every service gathered for its log to the writer."""
-        for log in list(self._logs.values()):
-            log.seal()
+        for _, outputs in list(self._logs.values()):
+            outputs.seal()
 
     def load(self, routing: Routing, *, strict: bool) -> Served:
         """Load the versions of a routing.
@@ -119,13 +120,14 @@ class Loader:
         candidate = None
         if routing.candidate is not None:
             candidate = self._load_version(routing, routing.candidate, strict=strict)
-        log = self._logs.get(routing.service)
-        if log is None:
+        if routing.service not in self._logs:
             # Frames come with it, which a server of models alone has no use for.
             open_log: Callable[[Path], Log] = load_adapter("log.parquet")
             opened = open_log(self._state / "log" / routing.service)
-            log = self._logs[routing.service] = PredictionLog(opened, self._writer)
-        return Served(routing, stable, candidate, log)
+            log = PredictionLog(opened, self._writer)
+            self._logs[routing.service] = log, OutputLog(opened, self._writer, log)
+        log, outputs = self._logs[routing.service]
+        return Served(routing, stable, candidate, log, outputs=outputs)
 
     def load_alone(self, model: str, variant: Variant) -> Version:
         """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""

@@ -27,6 +27,8 @@ SEGMENT_ROWS: Final = 8_192
 """Rows that make a segment at once."""
 KEPT_ROWS: Final = 65_536
 """Rows that may wait for the disk."""
+KEPT_BYTES: Final = 256 << 20
+"""Bytes of those rows that say how many they have."""
 RETRY_S: Final = 1.0
 """Pause after a disk refused a segment."""
 _TRANSIENT: Final = frozenset({"SW-601", "SW-602"})
@@ -67,12 +69,14 @@ class Segment:
         stream: its stream.
         rows: how many.
         build: makes the columns, in the writer's thread.
+        bytes: what they take in memory, where a row has no bound of its own that is worth counting.
     """
 
     log: Log
     stream: str
     rows: int
     build: Callable[[], Columns]
+    bytes: int = 0
 
 
 class LogWriter:
@@ -91,6 +95,7 @@ class LogWriter:
         self._turn = threading.Condition()
         self._stopping = False
         self._waiting_rows = self._written_rows = self._dropped_rows = self._failures = 0
+        self._waiting_bytes = 0
         self._told_dropped = 0
         self._error: ShipwayError | None = None
         self._thread = threading.Thread(target=self._write_all, name="log", daemon=True)
@@ -111,10 +116,12 @@ class LogWriter:
     def put(self, segment: Segment) -> None:
         """Take a segment, or drop and count its rows if too many wait."""
         with self._turn:
-            if self._waiting_rows and self._waiting_rows + segment.rows > self._kept_rows:
+            many = self._waiting_rows + segment.rows > self._kept_rows
+            if self._waiting_rows and (many or self._waiting_bytes + segment.bytes > KEPT_BYTES):
                 self._dropped_rows += segment.rows
                 return
             self._waiting_rows += segment.rows
+            self._waiting_bytes += segment.bytes
             self._queue.append(segment)
             self._turn.notify()
 
@@ -181,6 +188,7 @@ class LogWriter:
             self._written_rows += segment.rows
         self._queue.popleft()
         self._waiting_rows -= segment.rows
+        self._waiting_bytes -= segment.bytes
         return False
 
 

@@ -29,7 +29,7 @@ from shipway.serving.log import LogState
 from shipway.serving.lookup import Answer as Features
 from shipway.serving.lookup import Wanted
 from shipway.serving.refusal import Refusal
-from shipway.serving.request import Answer, Question
+from shipway.serving.request import Question
 from shipway.serving.status import Status
 
 PATH: Final = "/openapi.json"
@@ -39,7 +39,7 @@ _BYTES: Final = "application/octet-stream"
 _PARAMETERS: Final[dict[str, Any]] = {"version": {"type": "integer", "minimum": 0}}
 """What stands in a path where it is no text of any kind."""
 _NAMES: Final = {
-    "shipway.serving.request.Answer": "Prediction",
+    "shipway.serving.openapi.Answer": "Prediction",
     "shipway.serving.lookup.Answer": "Features",
     "shipway.serving.lookup.Wanted": "FeaturesWanted",
     "shipway.core.inference.Wanted": "OutputWanted",
@@ -68,6 +68,32 @@ class ModelReady(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     ready: bool
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is answered by key, whichever kind of model it is.
+
+    Attributes:
+        request: the caller's id, or one the server made.
+        model: the model's name.
+        version: the version that answered.
+        p: the probability that the label is true, of a binary classifier alone.
+        y: the prediction of a regression.
+        chosen: the class that is predicted, of a model with classes.
+        outputs: of every other model what it gives, by name.
+        at: the instant the features were known at, microseconds since 1970 UTC.
+        fallback: what was answered in place of that, where the version that was to answer did not.
+    """
+
+    request: str
+    model: str
+    version: int
+    p: float | msgspec.UnsetType = msgspec.UNSET
+    y: float | msgspec.UnsetType = msgspec.UNSET
+    chosen: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="class")
+    outputs: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    at: int
+    fallback: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Sets(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,7 +32,8 @@ from shipway.serving.response import Answers, Tasks, require_json, say, say_no, 
 from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
-from shipway.serving.trace import READ, Part, note_part
+from shipway.serving.teller import Teller
+from shipway.serving.trace import READ, Part, Tracer, note_part
 from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)
@@ -66,6 +67,7 @@ class Router:
         self,
         table: RoutingTable,
         batcher: Batcher,
+        teller: Teller,
         loader: Loader,
         writer: LogWriter,
         lookup: Lookup,
@@ -82,6 +84,7 @@ class Router:
         Args:
             table: the routings in force.
             batcher: answers predictions.
+            teller: answers for services whose models are no binary classifiers.
             loader: has the bundles and the logs.
             writer: writes the logs.
             lookup: answers with features.
@@ -105,7 +108,14 @@ class Router:
         self._start = secrets.token_hex(6)
         self._number = count(1)
         self._tasks = Tasks()
-        self._dialogue = Dialogue(desk, counts, self._tasks)
+        self._teller = teller
+        self._dialogue = Dialogue(desk, counts, self._tasks, self._take_tensors)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced, and let callers set which are."""
+        self._batcher.trace(tracer)
+        self._teller.trace(tracer)
+        self._dialogue.trace(tracer)
 
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""
@@ -180,7 +190,11 @@ class Router:
         except RefusedError:
             self._counts.refused += 1
             raise
-        self._batcher.submit(Ask(call, service, request, asked.row, at), served.routing.terms.wait_us)
+        ask = Ask(call, service, request, asked.row, at)
+        if not served.stable.form and served.interface is not None:
+            self._teller.submit(ask)
+            return
+        self._batcher.submit(ask, served.routing.terms.wait_us)
 
     def _take_vectors(self, call: Call, lane: Lane, served: Served) -> None:
         """Take vectors that are sent to a service by its name; a large body is read in a thread."""
@@ -207,6 +221,16 @@ class Router:
             self._counts.refused += 1
             raise
         self._submit(call, served, sent)
+
+    def _take_tensors(self, call: Call, served: Served) -> None:
+        """Take what is sent to a service by its name whose model is no binary classifier."""
+        require_bundle(served.stable)
+        service = served.routing.service
+
+        def make(sent: Sent) -> Ask:
+            return Ask(call, service, f"{self._start}-{next(self._number)}", {}, self._now(), sent, sent.rows)
+
+        self._teller.take(call, served, make)
 
     def _submit(self, call: Call, served: Served, sent: Sent) -> None:
         routing = served.routing
@@ -267,6 +291,7 @@ class Router:
                 say_no(call, pass_on(error))
 
         self._batcher.settle()
+        self._teller.settle()
         self._loader.seal()
         self._writer.flush(told)
 
@@ -275,7 +300,8 @@ class Router:
     def _tell_metrics(self, call: Call) -> None:
         batcher = self._batcher
         spans = None if self._exporter is None else self._exporter.state
-        said = write_metrics(self._counts, batcher.meters, self._writer.state, batcher.waiting_rows, spans)
+        waiting = batcher.waiting_rows + self._teller.waiting_rows
+        said = write_metrics(self._counts, batcher.meters, self._writer.state, waiting, spans)
         call.answer(200, said, kind=KIND)
 
     def _describe(self) -> Status:

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.record import find_odd_outputs
 from shipway.core.service import Routing, Terms
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
@@ -65,6 +66,10 @@ class RoutingTable:
                 raise pass_on(self._spoiled[service])
             raise refuse(404, f"there is no service {service!r}", did_you_mean(service, self._served), code="SW-104")
         return served
+
+    def get(self, service: str) -> Served | None:
+        """Return what is served under a name; None where nothing is."""
+        return self._served.get(service)
 
     def match(self, name: str) -> Served | None:
         """Return the service of a name, None where none is called so or it says no probabilities."""
@@ -130,8 +135,9 @@ class RoutingTable:
 
     def _prepare(self, routing: Routing) -> Served:
         served = self._loader.load(routing, strict=True)
-        used = {version.variant.bundle for other in [*self._served.values(), served] for version in other.versions}
-        self._loader.forget(used)
+        _check_versions(served)
+        named = [(*other.versions, other.previous) for other in (*self._served.values(), served)]
+        self._loader.forget({version.variant.bundle for each in named for version in each if version is not None})
         path = self._folder / f"{routing.service}.json"
         try:
             make_folder(self._folder)
@@ -165,6 +171,25 @@ def _check_routing(routing: Routing, service: str) -> None:
     _check_terms(routing.terms)
     if not 0.0 <= routing.weight <= 1.0:
         raise refuse(422, f"weight {routing.weight} is no share", "send one from 0 to 1")
+
+
+def _check_versions(served: Served) -> None:
+    """Refuse versions that callers could not take for one another, and terms that their model has no use for."""
+    routing, known = served.routing, served.interface
+    fallback = routing.terms.fallback
+    if known is not None and fallback is not None and fallback.score is not None:
+        said = f"{routing.model}@{routing.stable.version} says something else than a probability"
+        raise refuse(422, f"{said}, which fallback's score is", "fall back on last or previous")
+    if served.candidate is None:
+        return
+    other = served.candidate.interface
+    if (known is None) != (other is None):
+        odd = "says a probability alone" if other is None else "says something else than a probability"
+    else:
+        odd = "" if known is None or other is None else find_odd_outputs(known.outputs, other.outputs)
+    if odd:
+        said = f"{routing.model}@{served.candidate.variant.version} {odd}, and callers know {routing.stable.version}"
+        raise refuse(422, said, "serve it under a name of its own")
 
 
 def _check_terms(terms: Terms) -> None:

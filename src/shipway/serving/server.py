@@ -35,6 +35,7 @@ from shipway.serving.sampling import Sampling, find_collector, read_sampling
 from shipway.serving.setting import Settings, raise_file_limit
 from shipway.serving.span import Door
 from shipway.serving.statistic import Statistics
+from shipway.serving.teller import Teller
 from shipway.serving.trace import Tracer
 
 FOLDER: Final = "serving"
@@ -47,7 +48,7 @@ LOG_GRACE_S: Final = 25.0
 """How long it waits for its log, where the disk is slow: who stops it waits about as long. One that refuses rows is not
 waited for."""
 
-_SWITCH_S: Final = 0.0005
+_SWITCH_S: Final = 0.0001
 
 logger: Final = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ def serve(
     spans = None if sampling is None else load_adapter("spans.otlp")(find_collector(settings))
     web = load_adapter("http.asyncio")
     rpc = None if settings.grpc_port is None else load_adapter("rpc.grpc")
-    # The log's thread gives way to a request within this time; the default of 5 ms is what callers would wait.
+    # Whatever else runs gives way to a request within this time; the default of 5 ms is what callers would wait.
     sys.setswitchinterval(_SWITCH_S)
     raise_file_limit()
     with ExitStack() as stack:
@@ -189,6 +190,7 @@ async def _serve(
     counts, waits = Counts(), Waits(stopwatch.seconds)
     statistics = Statistics(clock.now)
     batcher = Batcher(table.find, counts, waits, statistics)
+    teller = Teller(table.find, counts, waits, batcher.meters, statistics, batcher.substitutes)
 
     repository = Repository(state, loader)
     desk = Desk(table, repository, statistics)
@@ -196,6 +198,7 @@ async def _serve(
     router = Router(
         table,
         batcher,
+        teller,
         loader,
         writer,
         lookup,
@@ -218,7 +221,7 @@ async def _serve(
     handle, handle_rpc = admission.handle, admission.handle
     if sampling is not None and exporter is not None:
         tracer = Tracer(admission.handle, sampling, exporter.put)
-        batcher.trace(tracer)
+        router.trace(tracer)
         handle, handle_rpc = tracer.handle, tracer.handle_rpc
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)
@@ -255,6 +258,8 @@ async def _serve(
         await asyncio.gather(*(server.close(grace_s=GRACE_S) for server in (http, grpc) if server is not None))
         sealing.cancel()
         batcher.settle()
+        teller.settle()
+        teller.close()
         loader.seal()
         if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
             logger.error("%d rows of the log could not be written", writer.state.dropped_rows)

@@ -44,11 +44,12 @@ GATHER_S: Final = 0.005
 """How long what follows an answer waits for that of others, since nobody waits for it: many rows are cheap together."""
 MERGED_ROWS: Final = 64
 """Rows that are put together at most, so that a caller who comes meanwhile does not wait for long."""
-_FALLBACK_ROLES: Final[dict[Way, Role]] = {
+ROLES: Final[dict[Way, Role]] = {
     "last": "fallback last",
     "previous": "fallback previous",
     "score": "fallback score",
 }
+"""What the log calls an answer that is none of the version that was to answer."""
 WAITING_ROWS: Final = 8_192
 """Rows that may wait for their shadow; those beyond have none, and are counted."""
 
@@ -331,7 +332,7 @@ def log_fallback(served: Served, ask: Ask, way: Way, p: float, version: int) -> 
     served.log.add_predictions(
         Predictions(
             version=version,
-            role=_FALLBACK_ROLES[way],
+            role=ROLES[way],
             token=served.routing.token,
             online="",
             request=[ask.request],

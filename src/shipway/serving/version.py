@@ -16,9 +16,11 @@ from shipway.core.service import Routing, Variant
 from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
 from shipway.kit.canonical import digest_value
 from shipway.serving.current import CurrentReader
+from shipway.serving.interface import Interface, make_interface
 from shipway.serving.log import PredictionLog
 from shipway.serving.model import LoadedBundle
 from shipway.serving.reader import FeatureReader
+from shipway.serving.record import OutputLog
 from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.template import Template, make_template
 from shipway.serving.usual import Usual, make_usual
@@ -63,6 +65,7 @@ class Version:
             for a model that does not say one probability for each row of a matrix, which has none of what follows.
         usual: reads the usual requests that bring vectors.
         template: writes the usual answers to them.
+        interface: what a model reads and says that is no binary classifier of a matrix; None for one that is.
     """
 
     variant: Variant
@@ -73,6 +76,7 @@ class Version:
     form: str = ""
     usual: Usual | None = None
     template: Template | None = None
+    interface: Interface | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,6 +89,7 @@ class Served:
         candidate: the version on trial.
         log: takes what they predict.
         previous: what was stable before, since the server started; it answers only as a fallback.
+        outputs: takes what they predict that are no binary classifiers; it stands behind `log`.
     """
 
     routing: Routing
@@ -92,11 +97,19 @@ class Served:
     candidate: Version | None
     log: PredictionLog
     previous: Version | None = None
+    outputs: OutputLog | None = None
 
     @property
     def versions(self) -> tuple[Version, ...]:
         """Return the versions behind the service."""
         return (self.stable,) if self.candidate is None else (self.stable, self.candidate)
+
+    @property
+    def interface(self) -> Interface | None:
+        """Return what callers know of a service whose model is no binary classifier; None for one that is."""
+        if self.stable.interface is not None or self.stable.bundle is not None or self.candidate is None:
+            return self.stable.interface
+        return self.candidate.interface
 
     @property
     def layout(self) -> Layout | None:
@@ -121,8 +134,9 @@ class Outcomes(msgspec.Struct, eq=False, gc=False):
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
     """Return a version that was loaded, ready to answer under a service's name."""
     inputs = bundle.manifest.inputs
-    if not bundle.manifest.binary:
-        return Version(variant, model, bundle, feed)
+    interface = make_interface(bundle.manifest)
+    if interface is not None:
+        return Version(variant, model, bundle, feed, interface=interface)
     form = digest_value([[column.name, column.kind, column.categories] for column in inputs])
     template = make_template(service, variant.version, bundle.digest, PROBABILITY)
     return Version(variant, model, bundle, feed, form=form, usual=make_usual(form, inputs), template=template)

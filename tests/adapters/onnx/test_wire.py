@@ -73,6 +73,31 @@ def test_a_whole_graph_is_left_alone(nested):
     assert said["said"].tolist() == [[1.0] * 3] * 2
 
 
+def test_a_column_may_be_called_what_the_name_of_a_file_is():
+    """The word alone is no attack; a graph that has it is walked through, numbers and texts of its attributes too."""
+    model = make_graph(numpy_helper.from_array(np.ones(3, np.float32), "secret"))
+    model.graph.input[0].name = "location"
+    model.graph.node[0].attribute.append(helper.make_attribute("modes", ["BRANCH_LEQ", "LEAF"] * 3_000))
+    model.graph.node[0].attribute.append(helper.make_attribute("values", [0.5, -1.0] * 3_000))
+    assert find_external(model.SerializeToString()) is None
+
+
+@given(
+    floats=st.lists(st.floats(width=32), max_size=8),
+    ints=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=8),
+    texts=st.lists(st.binary(max_size=300), max_size=8),
+)
+def test_no_numbers_and_texts_hide_a_file(floats, ints, texts):
+    """What is passed over ends where its fields do, so a tensor beside them is found whatever they are."""
+    tensor = numpy_helper.from_array(np.zeros(3, np.float32), "secret")
+    set_external_data(tensor, "secret.bin")
+    model = make_graph(numpy_helper.from_array(np.ones(3, np.float32), "own"))
+    model.graph.node[0].attribute.append(
+        onnx.AttributeProto(name="a", floats=floats, ints=ints, strings=texts, tensors=[tensor])
+    )
+    assert find_external(model.SerializeToString()) == "secret"
+
+
 @given(st.binary(max_size=200))
 def test_whatever_the_bytes_it_ends(data):
     try:
