@@ -70,8 +70,9 @@ def measure_servers(scratch: Path, rounds: int, seconds: float, rate: float) -> 
     with ExitStack() as stack:
         process = stack.enter_context(subprocess.Popen([sys.executable, "-c", SINK, str(sink)]))
         stack.callback(process.terminate)
-        for _ in range(rounds):
-            for share in SHARES:
+        for turn in range(rounds):
+            # Each has every place in turn: what comes first finds the machine otherwise.
+            for share in SHARES[turn % len(SHARES) :] + SHARES[: turn % len(SHARES)]:
                 words = [] if share is None else ["--traces", f"http://127.0.0.1:{sink}", "--traces-share", str(share)]
                 with ExitStack() as one:
                     target = start_target(one, scratch, model, "vector", *words)

@@ -16,9 +16,11 @@ from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.outcome import read_tensors
+from shipway.serving.sampling import Sampling
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.teller import Teller
+from shipway.serving.trace import Aside, Trace, Tracer
 
 NOON = 1_700_000_000_000_000
 
@@ -37,6 +39,8 @@ class Spy:
 
 class Call:
     """A call that notes its answer."""
+
+    method, path = "POST", "/v2/models/delay/infer"
 
     def __init__(self, events, rows=1, amount=1.0, deadline_ns=0):
         x = np.ones((rows, 7))
@@ -75,10 +79,13 @@ class Bench:
 
     def submit(self, **options):
         call = Call(self.events, **options)
+        self.take(call)
+        return call
+
+    def take(self, call):
         self.requests += 1
         sent = read_tensors(call, self.served.stable)
         self.teller.submit(Ask(call, "delay", f"r{self.requests}", {}, NOON, sent, sent.rows))
-        return call
 
     def close(self):
         self.teller.close()
@@ -87,7 +94,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(stored_fair):
+def bench(stored_fair, monkeypatch):
+    # However slow the machine is, rows are predicted in the loop unless they are many.
+    monkeypatch.setattr(teller, "INLINE_NS", 1 << 62)
     made = []
 
     def make(**options):
@@ -206,6 +215,33 @@ def test_late_requests_are_not_predicted(bench):
     assert last.document["parameters"]["fallback"] == "last"
     assert one.events == [("answer", 200)]
     assert (one.counts.late, one.counts.fell_back) == (2, 1)
+
+
+@pytest.mark.parametrize("rows", [2, 70])
+def test_requests_are_traced_with_what_was_said_in_shadow(bench, rows):
+    one, told = bench(), []
+    tracer = Tracer(one.take, Sampling(share=1.0, resource={}), told.append)
+    one.teller.trace(tracer)
+
+    async def run():
+        tracer.handle(Call(one.events, rows=rows))
+        tracer.handle(Call(one.events, rows=rows, amount=777.0))
+        while tracer.open:
+            await asyncio.sleep(0.001)
+        one.teller.settle()
+
+    asyncio.run(run())
+    traces, asides = [each for each in told if isinstance(each, Trace)], [x for x in told if isinstance(x, Aside)]
+    assert [trace.status for trace in traces] == [200, 200]
+    for trace in traces:
+        assert trace.attributes["shipway.service"] == "delay"
+        assert [part.name for part in trace.parts] == ["shipway.wait", "shipway.predict"]
+        assert all(part.began_ns <= part.ended_ns <= trace.answered_ns for part in trace.parts)
+        assert trace.parts[1].attributes["shipway.version"] == 1
+    links = {link for aside in asides for link in aside.links}
+    assert links == {trace.link for trace in traces}
+    # The candidate breaks on the second of them, in shadow.
+    assert {aside.part.error is None for aside in asides} == {True, False}
 
 
 def test_mistake_leaves_no_caller_without_an_answer(bench, monkeypatch):

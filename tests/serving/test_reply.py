@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from shipway.client.asking import read_prediction
+from shipway.client.asking import ask_prediction
 from shipway.client.wire import Reply
 from shipway.core.bundle import OutputColumn
 from shipway.core.record import plan_outputs
@@ -16,7 +16,7 @@ def read(outputs, said, **more):
     """What the client makes of the second of two rows."""
     face = Interface(form="", matrix=True, outputs=outputs, said=plan_outputs(outputs), inputs=(), read="")
     body = write_keyed("r", "m", 2, face, said, 1, 5, **more)
-    return read_prediction(Reply(200, b"", body, keeps=True))
+    return ask_prediction("s", {}, "r", None).read(Reply(200, b"", body, keeps=True))
 
 
 def output(name, datatype="FP32", shape=(-1,), classes=()):
@@ -52,4 +52,4 @@ def test_vectors_are_lists_and_what_is_no_number_is_null():
 @pytest.mark.parametrize("body", [b'{"request":"r","model":"m","version":1,"at":1}', b'{"p":0.5}'])
 def test_an_answer_that_says_nothing_is_none(body):
     with expect_refusal("SW-801"):
-        read_prediction(Reply(200, b"", body, keeps=True))
+        ask_prediction("s", {}, "r", None).read(Reply(200, b"", body, keeps=True))

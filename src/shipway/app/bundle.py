@@ -11,7 +11,7 @@ from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data
 from shipway.app.instant import write_instant
 from shipway.app.model import find_version, read_contents, write_bundle
-from shipway.app.packaging import card_of, lock_for, make_bundle
+from shipway.app.packaging import gather, make_bundle
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
 from shipway.app.run import period_of
@@ -212,8 +212,7 @@ def _build(runner: Runner, version: VersionState) -> tuple[Manifest, dict[str, b
         raise ShipwayError("SW-501", f"{ref} cannot be built again: the project trains another model by now", hint)
     period = period_of(project, section)
     _, evaluated = judge(runner, model, version, frame, trained, period)
-    lock, card = lock_for(trained.format), card_of(runner, model, version, trained, evaluated)
-    return make_bundle(runner, model, version, frame, trained, evaluated, period, lock, card, _ignore)
+    return make_bundle(runner, gather(runner, model, version, frame, trained, evaluated, period), _ignore)
 
 
 def _ignore(done: int, of: int) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from shipway.app.evaluation import Evaluated, evaluate
 from shipway.app.instant import write_instant
-from shipway.app.packaging import package, register
+from shipway.app.packaging import gather, package, register
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import build_digest
 from shipway.app.runner import Runner
@@ -88,7 +88,7 @@ def make_candidate(
     predictions, evaluated = judge(runner, model, version, frame, trained, period, current=current, known=known)
     bundle = None
     if evaluated.passed:
-        bundle = package(runner, model, version, frame, trained, evaluated, period)
+        bundle = package(runner, gather(runner, model, version, frame, trained, evaluated, period))
         register(runner, version, bundle)
     given = runner.workspace.state().overrides
     overrides = [given[name] for name in version.overrides]

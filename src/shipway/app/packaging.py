@@ -1,6 +1,7 @@
 """From a version that passed its gate to a bundle, and from a bundle to a registered version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
@@ -17,7 +18,7 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.training import Trained, format_of, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
-from shipway.core.bundle import BILL, DRIFT, KeyedFeatures, Manifest, SliceMetric
+from shipway.core.bundle import BILL, DRIFT, InputColumn, KeyedFeatures, Manifest, SliceMetric
 from shipway.core.column import read_kinds
 from shipway.core.error import ShipwayError
 from shipway.core.gate import worst_of
@@ -42,7 +43,32 @@ PARITY_ROWS: Final = 20_000
 """Held-out rows on which the portable form of a model is compared with the native one."""
 
 
-def package(
+@dataclass(frozen=True, slots=True, eq=False)
+class Makings:
+    """What a version's bundle is made of.
+
+    Attributes:
+        model: the declaration.
+        version: the version's number and cut.
+        frame: the model's frame, for held-out rows.
+        trained: the model.
+        evaluated: its evidence and verdicts.
+        period: the test period, whose rows are held out.
+        lock: the environment.
+        card: the model card, before its forms are compared.
+    """
+
+    model: Model
+    version: VersionState
+    frame: Artifact
+    trained: Trained
+    evaluated: Evaluated
+    period: tuple[int, int]
+    lock: str
+    card: str
+
+
+def gather(
     runner: Runner,
     model: Model,
     version: VersionState,
@@ -50,49 +76,56 @@ def package(
     trained: Trained,
     evaluated: Evaluated,
     period: tuple[int, int],
-) -> Artifact:
+) -> Makings:
+    """Return what a version's bundle is made of, with the environment and the card that it has now."""
+    lock = lock_environment(extras=(*EXTRAS, trained.format))
+    card = write_card(
+        model=model.name,
+        version=version.number,
+        purpose=runner.workspace.project.registry.function("model", model.name).__doc__ or "",
+        label=render(model.label.value),
+        at=render(model.at),
+        training=trained.facts,
+        evidence=evaluated.evidence,
+        verdicts=evaluated.verdicts,
+        owner=runner.workspace.project.config.project.owner,
+        overrides=overrides_of(runner.workspace.state(), version),
+    )
+    return Makings(model, version, frame, trained, evaluated, period, lock, card)
+
+
+def package(runner: Runner, makings: Makings) -> Artifact:
     """Build a version's bundle, or find it built.
 
     Args:
         runner: runs and remembers.
-        model: the declaration.
-        version: the version's number and cut.
-        frame: the model's frame, for held-out rows.
-        trained: the model.
-        evaluated: its evidence and verdicts.
-        period: the test period, whose rows are held out.
+        makings: what it is made of.
 
     Raises:
         ShipwayError: SW-501 if its portable form predicts something else, SW-402 if there are too few rows to know.
     """
-    lock, card = lock_for(trained.format), card_of(runner, model, version, trained, evaluated)
-    verdicts = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
+    trained, version = makings.trained, makings.version
     outputs = runner.make(
-        f"bundle {model.name}@{version.number}",
-        partial(_package, runner, model, version, frame, trained, evaluated, period, lock, card),
+        f"bundle {version.ref}",
+        partial(_package, runner, makings),
         inputs={
-            "frame": frame.digest,
+            "frame": makings.frame.digest,
             "model": trained.model.digest,
             "inputs": trained.inputs.digest,
             "reference": "" if trained.reference is None else trained.reference.digest,
         },
         params={
             "version": version.number,
-            "period": list(period),
-            "verdicts": verdicts,
-            "metrics": _metrics(evaluated),
-            "lock": lock,
-            "layout": msgspec.to_builtins(layout_of(runner, model)),
-            "card": digest_bytes(card.encode()),
+            "period": list(makings.period),
+            "verdicts": [msgspec.to_builtins(verdict) for verdict in makings.evaluated.verdicts],
+            "metrics": _metrics(makings.evaluated),
+            "lock": makings.lock,
+            "layout": msgspec.to_builtins(layout_of(runner, makings.model)),
+            "card": digest_bytes(makings.card.encode()),
         },
     )
     attest_speed(runner.workspace, outputs["bundle"].digest)
     return outputs["bundle"]
-
-
-def lock_for(model_format: str) -> str:
-    """Return the environment that makes and serves models of a format."""
-    return lock_environment(extras=(*EXTRAS, model_format))
 
 
 def overrides_of(state: State, version: VersionState) -> list[Override]:
@@ -153,36 +186,8 @@ def _refer(runner: Runner, trained: Trained, form: Form, x: NDArray[np.float64])
     return DriftReference(inputs=learned, outputs=(refer_number(PROBABILITY, form.predictor.predict(x)),))
 
 
-def card_of(runner: Runner, model: Model, version: VersionState, trained: Trained, evaluated: Evaluated) -> str:
-    """Return the card of a version, as it is before its forms are compared."""
-    project = runner.workspace.project
-    return write_card(
-        model=model.name,
-        version=version.number,
-        purpose=project.registry.function("model", model.name).__doc__ or "",
-        label=render(model.label.value),
-        at=render(model.at),
-        training=trained.facts,
-        evidence=evaluated.evidence,
-        verdicts=evaluated.verdicts,
-        owner=project.config.project.owner,
-        overrides=overrides_of(runner.workspace.state(), version),
-    )
-
-
-def _package(
-    runner: Runner,
-    model: Model,
-    version: VersionState,
-    frame: Artifact,
-    trained: Trained,
-    evaluated: Evaluated,
-    period: tuple[int, int],
-    lock: str,
-    card: str,
-    report: Callable[[int, int], None],
-) -> Made:
-    manifest, files = make_bundle(runner, model, version, frame, trained, evaluated, period, lock, card, report)
+def _package(runner: Runner, makings: Makings, report: Callable[[int, int], None]) -> Made:
+    manifest, files = make_bundle(runner, makings, report)
     for content in files.values():
         runner.workspace.blobs.put(content)
     size = sum(len(content) for content in files.values())
@@ -194,29 +199,13 @@ def _package(
 
 
 def make_bundle(
-    runner: Runner,
-    model: Model,
-    version: VersionState,
-    frame: Artifact,
-    trained: Trained,
-    evaluated: Evaluated,
-    period: tuple[int, int],
-    lock: str,
-    card: str,
-    report: Callable[[int, int], None],
+    runner: Runner, makings: Makings, report: Callable[[int, int], None]
 ) -> tuple[Manifest, dict[str, bytes]]:
     """Make a version's bundle, and keep none of it.
 
     Args:
         runner: reads what it is made of.
-        model: the declaration.
-        version: the version's number and cut.
-        frame: the model's frame, for held-out rows.
-        trained: the model.
-        evaluated: its evidence and verdicts.
-        period: the test period, whose rows are held out.
-        lock: the environment.
-        card: the model card.
+        makings: what that is.
         report: told how much is done.
 
     Returns:
@@ -225,22 +214,13 @@ def make_bundle(
     Raises:
         ShipwayError: as `package`.
     """
-    blobs = runner.workspace.blobs
-    inputs = read_inputs(runner, trained)
-    names = [column.name for column in inputs]
-    native = blobs.get(trained.model.digest)
-    model_format = format_of(runner, trained)
-    portable, because = _convert(model_format, native, len(names), threads_of(runner))
+    model, version, trained = makings.model, makings.version, makings.trained
+    inputs, model_format = read_inputs(runner, trained), format_of(runner, trained)
+    native = runner.workspace.blobs.get(trained.model.digest)
+    portable, because = _convert(model_format, native, len(inputs), threads_of(runner))
     report(1, 3)
-    rows = read_rows(runner, frame, names, period=period)
-    spread = np.unique(np.linspace(0, rows.height - 1, min(PARITY_ROWS, rows.height)).astype(np.int64))
-    x = encode_frame(rows[spread], inputs)
+    x = _hold_out(runner, makings, inputs)
     report(2, 3)
-    verdicts: list[dict[str, Any]] = [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]
-    overrides: list[dict[str, Any]] = [
-        msgspec.to_builtins(override) for override in overrides_of(runner.workspace.state(), version)
-    ]
-    layout = layout_of(runner, model)
     form = Form(trained.format, native, model_format.load(native))
     bill: Bill = load_adapter("bill.cyclonedx")()
     return build_bundle(
@@ -252,22 +232,39 @@ def make_bundle(
         portable=portable,
         because=because,
         inputs=inputs,
-        features=KeyedFeatures(
-            at=render(model.at), spine=model.on.name, key=model.on.key, views=model.features, schema=layout.schema
-        ),
+        features=_key_features(runner, model),
         sample={MATRIX: x},
-        training={**trained.facts, "frame": frame.digest},
-        metrics=_metrics(evaluated),
-        slices=_slices(runner, evaluated),
-        verdict={"outcome": worst_of(verdict.outcome for verdict in evaluated.verdicts), "gates": verdicts}
-        | ({"overrides": overrides} if overrides else {}),
-        lock=lock,
-        card=card,
+        training={**trained.facts, "frame": makings.frame.digest},
+        metrics=_metrics(makings.evaluated),
+        slices=_slices(runner, makings.evaluated),
+        verdict=_say_verdict(makings.evaluated, overrides_of(runner.workspace.state(), version)),
+        lock=makings.lock,
+        card=makings.card,
         attached={
             DRIFT: canonical_json(_refer(runner, trained, form, x)),
-            BILL: bill.write(model.name, str(version.number), read_lock(lock)),
+            BILL: bill.write(model.name, str(version.number), read_lock(makings.lock)),
         },
     )
+
+
+def _hold_out(runner: Runner, makings: Makings, inputs: Sequence[InputColumn]) -> NDArray[np.float64]:
+    """Return rows of the test period as the model reads them, spread evenly over it."""
+    rows = read_rows(runner, makings.frame, [column.name for column in inputs], period=makings.period)
+    spread = np.unique(np.linspace(0, rows.height - 1, min(PARITY_ROWS, rows.height)).astype(np.int64))
+    return encode_frame(rows[spread], inputs)
+
+
+def _key_features(runner: Runner, model: Model) -> KeyedFeatures:
+    schema = layout_of(runner, model).schema
+    return KeyedFeatures(
+        at=render(model.at), spine=model.on.name, key=model.on.key, views=model.features, schema=schema
+    )
+
+
+def _say_verdict(evaluated: Evaluated, overrides: Sequence[Override]) -> dict[str, Any]:
+    outcome = worst_of(verdict.outcome for verdict in evaluated.verdicts)
+    said = {"outcome": outcome, "gates": [msgspec.to_builtins(verdict) for verdict in evaluated.verdicts]}
+    return said | ({"overrides": [msgspec.to_builtins(each) for each in overrides]} if overrides else {})
 
 
 def _convert(model_format: ModelFormat, native: bytes, columns: int, threads: int) -> tuple[Form | None, str]:

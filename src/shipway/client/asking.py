@@ -1,15 +1,16 @@
 """The questions a client asks, and how their answers are read: the same for the client that blocks and the other."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from shipway.client.answer import Features, IndexEntry, Inference, ModelInfo, Prediction, ServerInfo
-from shipway.client.pursuit import Question
+from shipway.client.pursuit import Outcome, Question, Shared, Step, pursue
 from shipway.client.tensor import HEADER, read_tensors, write_tensors
 from shipway.client.wire import Reply
 from shipway.core.error import CODES, ShipwayError
@@ -28,11 +29,6 @@ _SERVER: Final = msgspec.json.Decoder(ServerInfo)
 _INDEX: Final = msgspec.json.Decoder(list[IndexEntry])
 _HINT: Final = "see what answers at this address: GET /v2 names it"
 
-LIVE: Final = Question("GET", "/v2/health/live", patient=False)
-READY: Final = Question("GET", "/v2/health/ready", patient=False)
-ABOUT: Final = Question("GET", "/v2")
-INDEX: Final = Question("POST", "/v2/repository/index", b"{}", JSON)
-
 
 class _Refusal(msgspec.Struct):
     code: str = ""
@@ -42,6 +38,45 @@ class _Refusal(msgspec.Struct):
 
 
 _REFUSAL: Final = msgspec.json.Decoder(_Refusal)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call(Generic[Said]):
+    """A question, and how its answer is read.
+
+    Attributes:
+        question: what is asked.
+        read: returns what an answer says.
+        silence: what it says that there is no answer; None where that is an error.
+    """
+
+    question: Question
+    read: Callable[[Reply], Said]
+    silence: Said | None = None
+
+
+def follow(
+    call: Call[Said], question: Question, shared: Shared, timeout_s: float | None
+) -> Generator[Step, Outcome, Said]:
+    """Ask until there is an answer, and return what it says; whoever drives this does the waiting.
+
+    Args:
+        call: what is asked.
+        question: its question as it is sent.
+        shared: of the client.
+        timeout_s: how long it may take in all; as long as the policy says where None.
+
+    Raises:
+        ShipwayError: as the server refuses, or SW-801 where there is no answer in time.
+    """
+    given_s = shared.policy.timeout_s if timeout_s is None else timeout_s
+    try:
+        reply = yield from pursue(question, shared, given_s)
+    except ShipwayError:
+        if call.silence is None:
+            raise
+        return call.silence
+    return call.read(reply)
 
 
 class Ids:
@@ -57,16 +92,20 @@ class Ids:
         return f"{self._start}-{next(self._numbers)}"
 
 
-def ask_prediction(service: str, row: Mapping[str, Any], request: str, at: int | str | None) -> Question:
-    """Return the question for a prediction by key."""
+def ask_prediction(service: str, row: Mapping[str, Any], request: str, at: int | str | None) -> Call[Prediction]:
+    """Return the call for a prediction by key."""
     body = {"row": row, "request": request} if at is None else {"row": row, "request": request, "at": at}
-    return Question("POST", f"/v1/predict/{name_path(service)}", _encode(body), JSON)
+    question = Question("POST", f"/v1/predict/{name_path(service)}", _encode(body), JSON)
+    return Call(question, lambda reply: _read(reply, _PREDICTION))
 
 
-def ask_features(name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]], at: int | str | None) -> Question:
-    """Return the question for features by key."""
+def ask_features(
+    name: str, rows: Mapping[str, Any] | Sequence[Mapping[str, Any]], at: int | str | None
+) -> Call[Features]:
+    """Return the call for features by key."""
     body: dict[str, Any] = {"rows": rows} if at is None else {"rows": rows, "at": at}
-    return Question("POST", f"/v1/features/{name_path(name)}", _encode(body), JSON)
+    question = Question("POST", f"/v1/features/{name_path(name)}", _encode(body), JSON)
+    return Call(question, lambda reply: _read(reply, _FEATURES))
 
 
 def ask_inference(
@@ -77,45 +116,42 @@ def ask_inference(
     outputs: Sequence[str],
     request: str,
     binary: bool | None,
-) -> Question:
-    """Return the question for what a model says of tensors."""
+) -> Call[Inference]:
+    """Return the call for what a model says of tensors."""
     body, length = write_tensors(inputs, request=request, outputs=outputs, binary=binary)
     headers = b"" if length is None else f"{HEADER}: {length}\r\n".encode("ascii")
     kind = JSON if length is None else "application/octet-stream"
-    return Question("POST", f"{model_path(model, version)}/infer", body, kind, headers)
+    return Call(Question("POST", f"{model_path(model, version)}/infer", body, kind, headers), _read_inference)
 
 
-def ask_model(model: str, version: int | str | None, what: str = "") -> Question:
-    """Return the question for what a server says of a model; `what` stands behind its path."""
-    return Question("GET", model_path(model, version) + what, patient=not what)
+def ask_live() -> Call[bool]:
+    """Return the call for whether a server answers at all."""
+    return Call(Question("GET", "/v2/health/live", patient=False), _read_health, silence=False)
 
 
-def read_prediction(reply: Reply) -> Prediction:
-    """Return a prediction."""
-    return _read(reply, _PREDICTION)
+def ask_ready(model: str | None) -> Call[bool]:
+    """Return the call for whether a server is ready, or one of its models."""
+    path = "/v2/health/ready" if model is None else f"{model_path(model, None)}/ready"
+    return Call(Question("GET", path, patient=False), _read_health, silence=False)
 
 
-def read_features(reply: Reply) -> Features:
-    """Return features."""
-    return _read(reply, _FEATURES)
+def ask_server() -> Call[ServerInfo]:
+    """Return the call for what a server says of itself."""
+    return Call(Question("GET", "/v2"), lambda reply: _read(reply, _SERVER))
 
 
-def read_model(reply: Reply) -> ModelInfo:
-    """Return what a server says of a model."""
-    return _read(reply, _MODEL)
+def ask_model(model: str, version: int | str | None) -> Call[ModelInfo]:
+    """Return the call for what a server says of a model."""
+    return Call(Question("GET", model_path(model, version)), lambda reply: _read(reply, _MODEL))
 
 
-def read_server(reply: Reply) -> ServerInfo:
-    """Return what a server says of itself."""
-    return _read(reply, _SERVER)
+def ask_index() -> Call[list[IndexEntry]]:
+    """Return the call for the models of a server's repository."""
+    question = Question("POST", "/v2/repository/index", b"{}", JSON)
+    return Call(question, lambda reply: _read(reply, _INDEX))
 
 
-def read_index(reply: Reply) -> list[IndexEntry]:
-    """Return the models of a server's repository."""
-    return _read(reply, _INDEX)
-
-
-def read_health(reply: Reply) -> bool:
+def _read_health(reply: Reply) -> bool:
     """Return whether a server, or a model, is well; an error for whoever may not ask, or asks for what is not there."""
     if reply.status < 300:
         return True
@@ -124,7 +160,7 @@ def read_health(reply: Reply) -> bool:
     return False
 
 
-def read_inference(reply: Reply) -> Inference:
+def _read_inference(reply: Reply) -> Inference:
     """Return what a model says of tensors."""
     if reply.status >= 300:
         raise read_refusal(reply)

@@ -8,31 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 from shipway.client.answer import Features, IndexEntry, Inference, ModelInfo, Prediction, ServerInfo
 from shipway.client.asking import (
-    ABOUT,
-    INDEX,
-    LIVE,
-    READY,
+    Call,
     Ids,
+    Said,
     ask_features,
+    ask_index,
     ask_inference,
+    ask_live,
     ask_model,
     ask_prediction,
-    read_features,
-    read_health,
-    read_index,
-    read_inference,
-    read_model,
-    read_prediction,
-    read_server,
+    ask_ready,
+    ask_server,
+    follow,
 )
 from shipway.client.context import add_context
 from shipway.client.opening import open_shared, open_tls
 from shipway.client.policy import Policy
-from shipway.client.pursuit import Outcome, Pause, Question, pursue
+from shipway.client.pursuit import Outcome, Pause
 from shipway.client.stream import Streams
-from shipway.client.wire import Reply
 from shipway.client.writing import Writer
-from shipway.core.error import ShipwayError
 
 if TYPE_CHECKING:
     import ssl
@@ -99,8 +93,7 @@ class AsyncClient:
         Raises:
             ShipwayError: as the server refuses, or SW-801 where there is no answer in time.
         """
-        question = ask_prediction(service, row, request or self._ids.give(), at)
-        return read_prediction(await self._ask(question, timeout_s))
+        return await self._ask(ask_prediction(service, row, request or self._ids.give(), at), timeout_s)
 
     async def features(
         self,
@@ -121,7 +114,7 @@ class AsyncClient:
         Raises:
             ShipwayError: as for a prediction.
         """
-        return read_features(await self._ask(ask_features(name, rows, at), timeout_s))
+        return await self._ask(ask_features(name, rows, at), timeout_s)
 
     async def infer(
         self,
@@ -149,40 +142,41 @@ class AsyncClient:
             ShipwayError: as for a prediction; SW-802 for values that are no tensor.
         """
         request = request or self._ids.give()
-        question = ask_inference(model, inputs, version=version, outputs=outputs, request=request, binary=binary)
-        return read_inference(await self._ask(question, timeout_s))
+        call = ask_inference(model, inputs, version=version, outputs=outputs, request=request, binary=binary)
+        return await self._ask(call, timeout_s)
 
     async def live(self, *, timeout_s: float | None = None) -> bool:
         """Return whether a server answers at all."""
-        return await self._tell(LIVE, timeout_s)
+        return await self._ask(ask_live(), timeout_s)
 
     async def ready(self, model: str | None = None, *, timeout_s: float | None = None) -> bool:
         """Return whether a server can predict with everything it routes to, or one of its models can."""
-        return await self._tell(READY if model is None else ask_model(model, None, "/ready"), timeout_s)
+        return await self._ask(ask_ready(model), timeout_s)
 
     async def server(self, *, timeout_s: float | None = None) -> ServerInfo:
         """Return what the server says of itself."""
-        return read_server(await self._ask(ABOUT, timeout_s))
+        return await self._ask(ask_server(), timeout_s)
 
     async def model(self, name: str, *, version: int | str | None = None, timeout_s: float | None = None) -> ModelInfo:
         """Return a model's inputs, outputs and versions."""
-        return read_model(await self._ask(ask_model(name, version), timeout_s))
+        return await self._ask(ask_model(name, version), timeout_s)
 
     async def index(self, *, timeout_s: float | None = None) -> list[IndexEntry]:
         """Return the models of the server's repository."""
-        return read_index(await self._ask(INDEX, timeout_s))
+        return await self._ask(ask_index(), timeout_s)
 
     def close(self) -> None:
         """Close the connections that are kept; closing twice does no harm."""
         self._streams.close()
 
-    async def _ask(self, question: Question, timeout_s: float | None) -> Reply:
-        question = add_context(question)
-        pursuit = pursue(question, self._shared, self._shared.policy.timeout_s if timeout_s is None else timeout_s)
+    async def _ask(self, call: Call[Said], timeout_s: float | None) -> Said:
+        """Do what following a call asks for, which is to wait and to send."""
+        question = add_context(call.question)
+        steps = follow(call, question, self._shared, timeout_s)
         outcome: Outcome = None
         while True:
             try:
-                step = pursuit.send(outcome)
+                step = steps.send(outcome)
             except StopIteration as end:
                 return end.value
             if isinstance(step, Pause):
@@ -190,10 +184,3 @@ class AsyncClient:
                 outcome = None
             else:
                 outcome = await self._streams.run(question, step)
-
-    async def _tell(self, question: Question, timeout_s: float | None) -> bool:
-        try:
-            reply = await self._ask(question, timeout_s)
-        except ShipwayError:
-            return False
-        return read_health(reply)

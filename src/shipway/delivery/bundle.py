@@ -22,10 +22,12 @@ from shipway.core.bundle import (
     MANIFEST,
     NATIVE,
     PORTABLE,
+    Golden,
     InputColumn,
     KeyedFeatures,
     Manifest,
     OutputColumn,
+    Parity,
     SliceMetric,
 )
 from shipway.core.checksum import write_checksums
@@ -108,10 +110,7 @@ def build_bundle(
     _require_finite(metrics)
     if (portable is None) != bool(because):
         raise ShipwayError("SW-501", f"{model}@{version} has a form that nobody explains", "say why, or convert it")
-    parity = None
-    if portable is not None:
-        parity = measure_parity(native.predictor, portable.predictor, complete_sample(sample))
-        parity = msgspec.structs.replace(parity, identical=native.content == portable.content)
+    parity = None if portable is None else _compare_forms(native, portable, sample)
     golden = choose_golden(native.predictor, sample, [column.name for column in inputs])
     native_path = f"{NATIVE}.{ending}"
     files = {
@@ -146,14 +145,21 @@ def build_bundle(
         verdict=dict(verdict),
         files={path: digest_bytes(content) for path, content in sorted(files.items())},
     )
-    odd = manifest.find_odd(golden)
-    if odd:
-        raise ShipwayError(
-            "SW-501", f"the golden rows of {model}@{version} have {odd}", "describe what the model reads"
-        )
-    files[MANIFEST] = canonical_json(manifest)
-    files[CHECKSUMS] = write_checksums(manifest.files | {MANIFEST: manifest.digest})
-    return manifest, files
+    return manifest, _seal(manifest, golden, files)
+
+
+def _compare_forms(native: Form, portable: Form, sample: Tensors) -> Parity:
+    parity = measure_parity(native.predictor, portable.predictor, complete_sample(sample))
+    return msgspec.structs.replace(parity, identical=native.content == portable.content)
+
+
+def _seal(manifest: Manifest, golden: Golden, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Return the files with the manifest and the checksums; SW-501 where the golden rows are not what it says."""
+    if odd := manifest.find_odd(golden):
+        fact = f"the golden rows of {manifest.model}@{manifest.version} have {odd}"
+        raise ShipwayError("SW-501", fact, "describe what the model reads")
+    sums = write_checksums(manifest.files | {MANIFEST: manifest.digest})
+    return files | {MANIFEST: canonical_json(manifest), CHECKSUMS: sums}
 
 
 def _require_finite(metrics: Mapping[str, tuple[float, float, float]]) -> None:

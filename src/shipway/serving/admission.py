@@ -152,11 +152,8 @@ class Admission:
         if self._open >= self._room:
             self._counts.shed += 1
             raise RefusedError(503, _FULL, [("retry-after", str(RETRY_S))])
-        for bound in (gate, caller):
-            if bound is not None and bound.most and bound.open >= bound.most:
-                self._counts.limited += 1
-                error = ShipwayError("SW-801", f"{bound.name} has {bound.open} requests in flight", "try again later")
-                raise RefusedError(429, error, [("retry-after", str(RETRY_S))])
+        if gate.most or caller is not None:
+            self._limit(gate, caller)
         timeout_ns = self._timeout_ns
         said = call.headers.get(TIMEOUT)
         if said is not None:
@@ -180,6 +177,14 @@ class Admission:
             gate.leave()
 
         call.then = leave
+
+    def _limit(self, gate: Gate, caller: Gate | None) -> None:
+        """Refuse with 429 what a model or a caller has too much of in flight."""
+        for bound in (gate, caller):
+            if bound is not None and bound.most and bound.open >= bound.most:
+                self._counts.limited += 1
+                error = ShipwayError("SW-801", f"{bound.name} has {bound.open} requests in flight", "try again later")
+                raise RefusedError(429, error, [("retry-after", str(RETRY_S))])
 
     def _leave(self) -> None:
         """Note that a request was answered, and from time to time what that cost and how many more may wait."""
@@ -240,6 +245,8 @@ def name_asked(path: str) -> tuple[str | None, bool]:
     match [unquote(part) for part in path.split("/")[1:]]:
         case ["v1", "predict" | "features", name]:
             return name, True
+        case ["v2", "models", _, "trace", "setting"]:
+            return None, False
         case ["v2", "models", name, *rest]:
             return name, rest[-1:] == ["infer"]
         case _:

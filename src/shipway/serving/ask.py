@@ -67,8 +67,12 @@ def assign(served: Served, ask: Ask) -> Version:
     Raises:
         RefusedError: 422 for a request that lacks its unit or a column, 503 where no version could be loaded.
     """
-    ask.unit = _name_unit(served, ask)
-    routing = served.routing
+    routing, sent = served.routing, ask.sent
+    if sent is not None and not routing.terms.unit:
+        ask.key = sent.id
+        ask.unit = ask.request if sent.id is None else sent.id
+    else:
+        ask.unit = _name_unit(served, ask)
     version = served.stable
     if served.candidate is not None:
         rule = routing.find_rule(ask.call.headers) if routing.terms.rules else None
@@ -82,9 +86,9 @@ def assign(served: Served, ask: Ask) -> Version:
             version = served.candidate
     if routing.terms.log < 1:
         ask.kept = routing.keeps(ask.unit)
-    if ask.sent is None:
+    if sent is None:
         _check(served, version, ask)
-    elif version.bundle is not None and ask.sent.form != version.form:
+    elif version.bundle is not None and sent.form != version.form:
         _read_again(served, version, version.bundle, ask)
     return version
 
@@ -123,8 +127,6 @@ def _name_unit(served: Served, ask: Ask) -> str:
     name = served.routing.terms.unit
     if ask.sent is not None:
         ask.key = ask.sent.id
-        if not name:
-            return ask.request if ask.sent.id is None else ask.sent.id
         value = ask.sent.parameters.get(name)
         if not isinstance(value, str | int | float):
             hint = f"send it as a parameter of the request: {{'parameters': {{{name!r}: ...}}}}"

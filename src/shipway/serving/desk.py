@@ -10,7 +10,7 @@ from time import perf_counter_ns
 from typing import Any, Final
 
 from shipway.core.error import ShipwayError
-from shipway.core.inference import ModelConfig, ModelIndex, ModelMetadata, ServerMetadata, StatisticsAnswer
+from shipway.core.inference import EXTENSIONS, ModelConfig, ModelIndex, ModelMetadata, ServerMetadata, StatisticsAnswer
 from shipway.kit.suggestion import did_you_mean
 from shipway.kit.version import VERSION
 from shipway.serving.inference import Question, describe_config, describe_model, write_answer
@@ -149,9 +149,14 @@ class Desk:
 
     # what is told
 
-    def describe_server(self) -> ServerMetadata:
-        """Return what this server is."""
-        return ServerMetadata(name="shipway", version=VERSION)
+    def describe_server(self, *, traces: bool = False) -> ServerMetadata:
+        """Return what this server is.
+
+        Args:
+            traces: whether what is traced can be set.
+        """
+        extensions = (*EXTENSIONS, "trace") if traces else EXTENSIONS
+        return ServerMetadata(name="shipway", version=VERSION, extensions=extensions)
 
     def find_fault(self) -> ShipwayError | None:
         """Return what cannot predict though it should; None where all can."""

@@ -16,13 +16,15 @@ from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.request import read_body
 from shipway.serving.response import Answers, Tasks, require_json, say
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, MOST_BYTES
-from shipway.serving.trace import note_inquiry
+from shipway.serving.trace import Tracer, note_inquiry
+from shipway.serving.trace_setting import describe_traces, set_traces
 from shipway.serving.version import Served
 
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)
 _CHANGE: Final = msgspec.json.Decoder(RepositoryChange)
+_TRACES: Final = msgspec.json.Decoder(dict[str, str | int | list[str] | None])
 _ABSENT: Final = {
-    "trace": "what is traced is not set over this protocol",
+    "trace": "requests are not traced, because the project says of no collector",
     "logging": "the server's log is not set over this protocol",
     "systemsharedmemory": "no memory is shared with callers",
     "cudasharedmemory": "no memory is shared with callers",
@@ -56,6 +58,7 @@ class Dialogue:
         self._counts = counts
         self._tasks = tasks
         self._most_bytes = most_bytes
+        self._tracer: Tracer | None = None
 
     def list_answers(self, parts: list[str]) -> Answers | None:
         """Return what answers a path by method; None where there is no such path.
@@ -69,7 +72,7 @@ class Dialogue:
         desk = self._desk
         match parts:
             case []:
-                return {"GET": lambda call: say(call, desk.describe_server())}
+                return {"GET": lambda call: say(call, desk.describe_server(traces=self._tracer is not None))}
             case ["health", "live"]:
                 return {"GET": lambda call: say(call, {"live": True})}
             case ["health", "ready"]:
@@ -82,8 +85,10 @@ class Dialogue:
                 return {"POST": lambda call: self._load(call, name)}
             case ["repository", "models", name, "unload"]:
                 return {"POST": lambda call: self._unload(call, name)}
-            case ["models", _, "trace", "setting"] | ["trace", "setting"]:
-                return _lack("trace", "GET", "POST")
+            case ["models", name, "trace", "setting"]:
+                return self._list_trace_answers(name)
+            case ["trace", "setting"]:
+                return self._list_trace_answers("")
             case ["logging"]:
                 return _lack("logging", "GET", "POST")
             case ["systemsharedmemory" | "cudasharedmemory" as kind, *rest]:
@@ -100,6 +105,23 @@ class Dialogue:
                 return self._list_model_answers(name, "", rest)
             case _:
                 return None
+
+    def trace(self, tracer: Tracer) -> None:
+        """Let callers read and set what is traced."""
+        self._tracer = tracer
+
+    def _list_trace_answers(self, name: str) -> Answers:
+        tracer = self._tracer
+        if tracer is None:
+            return _lack("trace", "GET", "POST")
+        if name:
+            self._desk.find(name, None)
+
+        def set_them(call: Call) -> None:
+            set_traces(tracer, _read(call, _TRACES, {}, '{"trace_rate": "100"}'), name)
+            say(call, describe_traces(tracer, name))
+
+        return {"GET": lambda call: say(call, describe_traces(tracer, name)), "POST": set_them}
 
     def _list_model_answers(self, name: str, text: str, rest: list[str]) -> Answers | None:
         desk = self._desk

@@ -24,7 +24,14 @@ from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent
 from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
-from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
+from shipway.serving.shadow import (
+    GATHER_S,
+    MERGED_ROWS,
+    SHADOW_ROWS,
+    WAITING_ROWS,
+    log_read,
+    read_feed,
+)
 from shipway.serving.version import Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
@@ -32,6 +39,8 @@ WAITING_BYTES: Final = 64 << 20
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
+Note = Callable[[Served, Version, Sequence[Ask], Outcome], None]
+"""Told what a version predicted in shadow."""
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
 
@@ -93,6 +102,7 @@ class Echoes:
         self._answered: list[Heard] = []
         self._timer: asyncio.TimerHandle | None = None
         self._planned = False
+        self.note: Note | None = None
         self._waiting: deque[tuple[Heard, Version]] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
@@ -149,7 +159,11 @@ class Echoes:
 
     def _take(self, heard: Heard, version: Version) -> None:
         """Let requests wait for their shadow, as far as they are to have one and there is room."""
-        if heard.served.routing.terms.shadow < 1:
+        share = heard.served.routing.terms.shadow
+        if share <= 0:
+            self._counts.shadow_spared += heard.run.rows
+            return
+        if share < 1:
             whole, heard = heard.run.rows, _spare(heard)
             self._counts.shadow_spared += whole - heard.run.rows
             if not heard.run.asks:
@@ -210,6 +224,8 @@ class Echoes:
     def _note(self, heard: Heard, version: Version, found: Sequence[_Found]) -> None:
         failed = sum(len(outcome.errors) for _, outcome, _ in found)
         for run, outcome, said in found:
+            if self.note is not None:
+                self.note(heard.served, version, run.asks, outcome)
             log_outcome(heard.served, version.variant.version, "shadow", run, outcome, version, said=said)
         rows = heard.run.rows
         self._waiting_rows -= rows

@@ -11,6 +11,7 @@ from shipway.core.bundle import Manifest, OutputColumn
 from shipway.core.record import INPUT, Record, Records, plan_outputs, plan_tensors
 from shipway.core.tensor import Tensors, fits
 from shipway.kit.canonical import digest_value
+from shipway.serving.usual import Usual, make_usual
 
 ROUNDING: Final = 1e-5
 """How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
@@ -32,6 +33,8 @@ class Interface:
         inputs: of one that reads tensors by name, how these are logged; none for a matrix, whose rows are logged as
             those of a binary model are.
         read: what tells the columns of its inputs from others.
+        usual: reads the usual requests to one that reads a matrix; None for any other.
+        whole: all places of its outputs, none of them in binary, as those who do not choose are answered.
     """
 
     form: str
@@ -40,6 +43,8 @@ class Interface:
     said: Records
     inputs: tuple[Record, ...]
     read: str
+    usual: Usual | None = None
+    whole: tuple[tuple[int, bool], ...] = ()
 
     def find_fault(self, outputs: Tensors, rows: int) -> str:
         """Return what outputs are that they should not be, as a clause; empty where nothing is wrong.
@@ -108,4 +113,7 @@ def make_interface(manifest: Manifest) -> Interface | None:
         said=plan_outputs(manifest.outputs),
         inputs=() if matrix else plan_tensors(manifest.inputs, INPUT),
         read=digest_value([manifest.reads, read])[:16],
+        # The form of what is read by it is empty, as that of such a version is.
+        usual=make_usual("", manifest.inputs) if matrix else None,
+        whole=tuple((place, False) for place in range(len(manifest.outputs))),
     )

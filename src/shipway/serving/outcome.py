@@ -13,7 +13,8 @@ from shipway.core.tensor import MATRIX, Tensors
 from shipway.serving.ask import Ask
 from shipway.serving.call import Call
 from shipway.serving.encoding import inflate
-from shipway.serving.inference import read_question
+from shipway.serving.inference import HEADER, Question, read_question
+from shipway.serving.interface import Interface
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import RefusedError, refuse
 from shipway.serving.sent import MOST_BYTES, Sent
@@ -85,13 +86,29 @@ def read_tensors(call: Call, version: Version, rows: int | None = None) -> Sent:
     """
     if version.bundle is None or version.interface is None:
         raise refuse(422, f"{version.model}@{version.variant.version} says a probability alone", _SAYS_ELSE)
-    body = inflate(call.body, call.headers.get("content-encoding", ""), MOST_BYTES)
-    question = replace(read_question(body, call.headers, version.bundle), form=version.interface.form)
+    question = _read_usual(call, version.interface)
+    if question is None:
+        body = inflate(call.body, call.headers.get("content-encoding", ""), MOST_BYTES)
+        question = replace(read_question(body, call.headers, version.bundle), form=version.interface.form)
     if rows is not None and question.rows != rows:
         said = f"{version.model}@{version.variant.version} reads {question.rows} rows where {rows} were sent"
         raise refuse(422, said, _SAYS_ELSE)
     # The form of such a version is empty, and so is that of what is read for it.
     return Sent("", question.rows, [], question.id, question.parameters, question)
+
+
+def _read_usual(call: Call, interface: Interface) -> Question | None:
+    """Return what a usual request asks; None for one that is not usual, which `read_question` reads to the same."""
+    usual, headers = interface.usual, call.headers
+    sent = None
+    if usual is not None and HEADER not in headers and "content-encoding" not in headers:
+        sent = usual.read(call.body)
+    if usual is None or sent is None:
+        return None
+    # NumPy reads None as NaN, and what is beyond the range of single precision as infinite.
+    with np.errstate(over="ignore"):
+        x = np.array(sent.numbers, dtype=np.float32).reshape(sent.rows, len(usual.names)).astype(np.float64)
+    return Question({MATRIX: x}, sent.rows, sent.id, interface.whole, sent.parameters, interface.form)
 
 
 def plan_sent(version: Version, asks: Sequence[Ask]) -> list[Run]:

@@ -33,7 +33,7 @@ from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
 from shipway.serving.teller import Teller
-from shipway.serving.trace import READ, Part, note_part
+from shipway.serving.trace import READ, Part, Tracer, note_part
 from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)
@@ -110,6 +110,12 @@ class Router:
         self._tasks = Tasks()
         self._teller = teller
         self._dialogue = Dialogue(desk, counts, self._tasks, self._take_tensors)
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced, and let callers set which are."""
+        self._batcher.trace(tracer)
+        self._teller.trace(tracer)
+        self._dialogue.trace(tracer)
 
     def handle(self, call: Call) -> None:
         """Answer a call, now or later in the loop."""

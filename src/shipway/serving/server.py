@@ -221,7 +221,7 @@ async def _serve(
     handle, handle_rpc = admission.handle, admission.handle
     if sampling is not None and exporter is not None:
         tracer = Tracer(admission.handle, sampling, exporter.put)
-        batcher.trace(tracer)
+        router.trace(tracer)
         handle, handle_rpc = tracer.handle, tracer.handle_rpc
     await asyncio.to_thread(table.restore)
     await asyncio.to_thread(repository.load_exported)

@@ -27,6 +27,7 @@ from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, Sent
 from shipway.serving.shadow import log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
+from shipway.serving.trace import Tracer
 from shipway.serving.version import Feed, Served, Version
 
 INLINE_NS: Final = 3_000_000
@@ -65,11 +66,18 @@ class Teller:
         self._meters = meters
         self._statistics = statistics
         self._substitutes = substitutes
+        self._tracer: Tracer | None = None
         self._costs_ns: dict[str, float] = {}
         self._pending: dict[str, list[Ask]] = {}
         self._tasks = Tasks()
         self._threads: set[asyncio.Task[None]] = set()
         self._echoes = Echoes(counts, meters, self.is_heavy)
+        self._began_ns = 0
+
+    def trace(self, tracer: Tracer) -> None:
+        """Tell of what is done for requests that are traced."""
+        self._tracer = tracer
+        self._echoes.note = tracer.note_echo
 
     @property
     def waiting_rows(self) -> int:
@@ -154,7 +162,7 @@ class Teller:
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
         sent: dict[Version, list[Ask]] = {}
-        now = perf_counter_ns()
+        now = self._began_ns = perf_counter_ns()
         for ask in asks:
             late = 0 < ask.call.deadline_ns <= now
             try:
@@ -180,7 +188,10 @@ class Teller:
             if version.feed is not None and readable:
                 by_feed.setdefault(version.feed, []).extend(readable)
         for feed, group in by_feed.items():
+            began_ns = perf_counter_ns()
             read_feed(feed, group)
+            if self._tracer is not None and self._tracer.open:
+                self._tracer.note_read(group, feed.online, began_ns)
             log_read(served, feed, group)
         for version, group in keyed.items():
             for run in plan_keyed(version, group, [ask.place for ask in group]):
@@ -252,6 +263,8 @@ class Teller:
     def _note(self, heard: Heard) -> None:
         """Count what was answered."""
         version, run, outcome = heard.version, heard.run, heard.outcome
+        if self._tracer is not None and self._tracer.open:
+            self._tracer.note_outcome(heard, self._began_ns)
         now = perf_counter_ns()
         failed = len(outcome.errors)
         self._counts.failed += failed

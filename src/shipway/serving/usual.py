@@ -87,21 +87,18 @@ class Usual:
             tensor = inputs[0]
             shape = tensor.shape
             if len(shape) == 2 and shape[1] == len(self.names) and tensor.name not in self.names:
-                return self._read_matrix(tensor, asked)
+                numbers: Any = tensor.data
+                rows = shape[0]
+                if (
+                    tensor.datatype not in _FLOATS
+                    or rows < 1
+                    or len(numbers) != rows * shape[1]
+                    or tensor.parameters is not msgspec.UNSET
+                    or (self.mixed and str in map(type, numbers))
+                ):
+                    return None
+                return Sent(self.form, rows, numbers, asked.id, parameters)
         return self._read_columns(inputs, asked) if len(inputs) == len(self.names) else None
-
-    def _read_matrix(self, tensor: _Numbers | _Values, asked: _Matrix | _Mixed) -> Sent | None:
-        data, rows = tensor.data, tensor.shape[0]
-        if (
-            tensor.datatype not in _FLOATS
-            or rows < 1
-            or len(data) != rows * len(self.names)
-            or tensor.parameters is not msgspec.UNSET
-            or (self.mixed and str in map(type, data))
-        ):
-            return None
-        numbers: Any = data
-        return Sent(self.form, rows, numbers, asked.id, asked.parameters)
 
     def _read_columns(self, inputs: list[_Numbers] | list[_Values], asked: _Matrix | _Mixed) -> Sent | None:
         columns: list[list[float | None]] = []

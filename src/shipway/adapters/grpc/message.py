@@ -89,8 +89,10 @@ _MESSAGES: Final[dict[str, str]] = {
     "CudaSharedMemoryRegisterResponse": "",
     "CudaSharedMemoryUnregisterRequest": _REGION,
     "CudaSharedMemoryUnregisterResponse": "",
-    "TraceSettingRequest": "2 model_name string",
-    "TraceSettingResponse": "",
+    "TraceSettingRequest.SettingValue": "1 value []string",
+    "TraceSettingRequest": "1 settings {}TraceSettingRequest.SettingValue, 2 model_name string",
+    "TraceSettingResponse.SettingValue": "1 value []string",
+    "TraceSettingResponse": "1 settings {}TraceSettingResponse.SettingValue",
     "LogSettingsRequest": "",
     "LogSettingsResponse": "",
 }

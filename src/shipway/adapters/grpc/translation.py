@@ -171,7 +171,7 @@ def write_request(method: str, message: Any) -> Asked:
             body = _ENCODE({"parameters": _read_parameters(message.parameters)})
             return Asked("POST", f"/v2/repository/models/{quote(message.model_name, safe='')}/{change}", body)
         case "TraceSetting":
-            return Asked("POST", "/v2/trace/setting")
+            return _write_traces(message)
         case "LogSettings":
             return Asked("POST", "/v2/logging")
         case _:
@@ -199,11 +199,25 @@ def read_reply(method: str, said: Said, messages: Messages) -> Any:
             for tensor in [*answer["input"], *answer["output"]]:
                 tensor["data_type"] = _TYPES.index(tensor["data_type"].removeprefix("TYPE_"))
             answer = {"config": answer}
+        case "TraceSetting":
+            message = messages["TraceSettingResponse"]()
+            for name, value in answer.items():
+                message.settings[name].value.extend(value if isinstance(value, list) else [value])
+            return message
         case _:
             pass
     message = messages[f"{method}Response"]()
     _fill(message, answer)
     return message
+
+
+def _write_traces(message: Any) -> Asked:
+    """Return the request that reads what is traced, or sets it; a setting without a value is given up."""
+    path = find_model(message.model_name, "", "/trace/setting") if message.model_name else "/v2/trace/setting"
+    if not message.settings:
+        return Asked("GET", path)
+    settings = {name: list(setting.value) or None for name, setting in message.settings.items()}
+    return Asked("POST", path, _ENCODE(settings))
 
 
 def _fill(message: Any, answer: Mapping[str, Any]) -> None:

@@ -34,6 +34,8 @@ class Call:
 
     Attributes:
         head: what stood before its body.
+        path: as it was sent, without the query.
+        headers: by name in lower case; of several with one name the last.
         answered: whether the answer is there, sent or waiting for those before it.
         final: whether the connection ends with it.
         body: the content.
@@ -51,6 +53,8 @@ class Call:
         "deadline_ns",
         "final",
         "head",
+        "headers",
+        "path",
         "received_ns",
         "then",
         "trusted",
@@ -66,6 +70,8 @@ class Call:
             trusted: whether it came over a Unix socket that only this user may open.
         """
         self.head = head
+        self.path = head.path
+        self.headers = head.headers
         self.answered = False
         self.final = not head.keep
         self.body = body
@@ -80,16 +86,6 @@ class Call:
     def method(self) -> str:
         """Return the method in capitals, such as `GET`."""
         return self.head.method
-
-    @property
-    def path(self) -> str:
-        """Return the path as it was sent, without the query."""
-        return self.head.path
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Return the headers by name in lower case; of several with one name the last."""
-        return self.head.headers
 
     @property
     def known(self) -> Any:

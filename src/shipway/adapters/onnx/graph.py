@@ -5,6 +5,7 @@ from typing import Final
 
 from onnx import ModelProto, TensorProto, helper
 
+from shipway.core.error import ShipwayError
 from shipway.core.tensor import MATRIX, PROBABILITY
 
 INPUT: Final = MATRIX
@@ -39,6 +40,22 @@ def cut_graph(model: ModelProto, keep: str) -> bytes:
     graph.initializer.extend(initializers)
     graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, 2]))
     return model.SerializeToString(deterministic=True)
+
+
+def check_columns(reads: int, columns: int, what: str) -> None:
+    """Refuse a graph that is a model's native form and its portable one, and does not read what the model is given.
+
+    Args:
+        reads: how many columns the graph reads.
+        columns: how many the model is given.
+        what: the model, as people call it.
+
+    Raises:
+        ShipwayError: SW-501 if the two differ.
+    """
+    if reads != columns:
+        fact = f"{what} reads {reads} columns, not {columns}"
+        raise ShipwayError("SW-501", fact, "train it on every column of frame.x")
 
 
 def _claim(outputs: MutableSequence[str], inputs: MutableSequence[str], needed: set[str]) -> bool:

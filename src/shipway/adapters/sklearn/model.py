@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import validation
 
-from shipway.adapters.onnx.graph import INPUT, cut_graph
+from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.error import ShipwayError
 
@@ -31,6 +31,7 @@ _forest: Final[Any] = random_forest
 _validation: Final[Any] = validation
 _OPSET: Final = {"": 18, "ai.onnx.ml": 3}
 """Operator sets of the graph, held still so that a new converter does not need a new runtime."""
+_WHAT: Final = "the scikit-learn model"
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
 _SHARE: Final = 0.99
@@ -73,9 +74,7 @@ class SklearnFormat:
         Raises:
             ShipwayError: SW-501 if it reads another number of columns, SW-502 if the bytes are not a graph.
         """
-        reads = self.load(data).columns
-        if reads != columns:
-            raise _refused(f"reads {reads} columns, not {columns}", "train it on every column of frame.x")
+        check_columns(self.load(data).columns, columns, _WHAT)
         return data
 
 
@@ -176,4 +175,4 @@ def _make_probes(columns: int, *, holes: bool) -> NDArray[np.float64]:
 
 
 def _refused(fact: str, hint: str) -> ShipwayError:
-    return ShipwayError("SW-501", f"the scikit-learn model {fact}", hint)
+    return ShipwayError("SW-501", f"{_WHAT} {fact}", hint)

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from shipway.adapters.onnx.graph import INPUT, cut_graph
+from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.error import ShipwayError
 
@@ -24,6 +24,7 @@ from shipway.core.error import ShipwayError
 _torch: Final[Any] = import_module("torch")
 _onnx: Final[Any] = onnx
 _OPSET: Final = 18
+_WHAT: Final = "the PyTorch module"
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
 
@@ -76,9 +77,7 @@ class TorchFormat:
         Raises:
             ShipwayError: SW-501 if it reads another number of columns, SW-502 if the bytes are not a graph.
         """
-        reads = self.load(data).columns
-        if reads != columns:
-            raise _refused(f"reads {reads} columns, not {columns}", "train it on every column of frame.x")
+        check_columns(self.load(data).columns, columns, _WHAT)
         return data
 
 
@@ -166,4 +165,4 @@ def _make_probes(columns: int) -> NDArray[np.float32]:
 
 
 def _refused(fact: str, hint: str) -> ShipwayError:
-    return ShipwayError("SW-501", f"the PyTorch module {fact}", hint)
+    return ShipwayError("SW-501", f"{_WHAT} {fact}", hint)
