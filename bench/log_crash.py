@@ -2,7 +2,7 @@
 
 usage: log_crash.py [--kills N] [--callers N] [--seconds S]     by default 10 kills, 4 callers, at most 6 s until each
 
-A server answers a service by vector, a LightGBM model of 200 trees and 20 features, and logs every request. Callers ask
+A server answers a service by key, a LightGBM model of 200 trees and 20 features, and logs every request. Callers ask
 it one question after the other, each with an id of its own, and note when each answer came. At a random instant the
 server is killed with SIGKILL. Then the log is read, every segment against its digest, and held against the answers:
 
@@ -33,7 +33,7 @@ from typing import Any, Final
 import polars as pl
 
 from overload import Target, start_target
-from serving import INFER, train
+from serving import train
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.serving.server import SEAL_S
 from shipway.serving.shadow import GATHER_S
@@ -47,6 +47,7 @@ class Caller:
     """Asks until the server is gone; `said` has the probability and the instant of each answer by the request's id."""
 
     port: int
+    path: str
     name: str
     body: dict[str, Any]
     said: dict[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
@@ -57,9 +58,9 @@ class Caller:
             try:
                 while True:
                     request = f"{self.name}/{len(self.said)}"
-                    connection.request("POST", INFER, json.dumps({**self.body, "id": request}))
+                    connection.request("POST", self.path, json.dumps({**self.body, "request": request}))
                     answer = json.loads(connection.getresponse().read())
-                    self.said[request] = float(answer["outputs"][0]["data"][0]), time.monotonic()
+                    self.said[answer["request"]] = float(answer["p"]), time.monotonic()
             except (OSError, HTTPException):
                 return  # it was killed
 
@@ -127,11 +128,13 @@ def main() -> int:
         log = ParquetLog(model.state / "log" / "delay")
         for kill in range(given.kills):
             with ExitStack() as stack:
-                target = start_target(stack, Path(name), model, "vector")
+                target = start_target(stack, Path(name), model, "key")
                 body = json.loads(target.bodies.read_bytes().splitlines()[0])
-                callers = [Caller(target.port, f"{kill}/{number}", body) for number in range(given.callers)]
+                callers = [
+                    Caller(target.port, target.path, f"{kill}/{number}", body) for number in range(given.callers)
+                ]
                 killed = kill_once(target, callers, chance.uniform(0.3, given.seconds))
-            rows, vectors = read_kill(log, "predictions", kill), read_kill(log, "features", kill)
+            rows, vectors = read_kill(log, "predictions", kill), read_kill(log, "features.main", kill)
             loss = hold(rows, callers, killed)
             bare = rows.join(vectors, on="request", how="anti").height
             failed |= bool(loss.torn or loss.twice or loss.late or bare)

@@ -95,6 +95,9 @@ def test_the_commands_answer(shipway, ran_shop, exported, tmp_path):
     assert "model.onnx by onnx" in said.out
     assert "probability" in said.out
     assert shipway("bundle", "verify", exported, "--json", cwd=tmp_path).document["damage"] == []
+    assert "latency without a server" in said.out
+    gone = shipway("bundle", "verify", tmp_path / "gone", cwd=ran_shop.root)
+    assert (gone.code, "gone" in gone.err, "version" in gone.err) == (1, True, False), gone.err
     folder = shutil.copytree(exported, tmp_path / "copy")
     (folder / "CARD.md").write_text("trust me")
     said = shipway("bundle", "verify", folder, cwd=tmp_path)

@@ -111,3 +111,8 @@ def test_metrics_say_whether_their_intervals_touch():
         "log_loss is lower, 0.45 against 0.5: the intervals overlap, so it may be chance; measured on other rows",
         "old was measured of one of them only",
     ]
+
+
+def test_a_rate_that_reads_the_same_is_no_difference():
+    one, other = (manifest(training={"rows": 9, "rate": rate}) for rate in (0.14655, 0.1466))
+    assert not [said for said in compare_bundles(one, other) if "true" in said]

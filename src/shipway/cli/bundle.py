@@ -21,6 +21,7 @@ from shipway.app.model import ExportedBundle
 from shipway.app.signing import SignedBundle, sign_folder, sign_version, verify_folder, verify_version
 from shipway.cli.door import Door, Given, read_time
 from shipway.cli.failure import UsageError
+from shipway.cli.latency import show_latency
 from shipway.cli.render import (
     Cell,
     Console,
@@ -34,6 +35,7 @@ from shipway.cli.render import (
 )
 from shipway.core.bundle import CHECKSUMS, MANIFEST, InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.latency import read_profile
 
 if TYPE_CHECKING:
     from shipway.app.project import Project
@@ -205,8 +207,10 @@ def drift(
 
 
 def _folder(what: str) -> Path | None:
-    """Return the folder that a word names; None where it names a version."""
+    """Return the folder that a word names, by a bundle in it or because it is a path; None where it is a version."""
     folder = Path(what)
+    if len(folder.parts) != 1 or what.startswith("."):
+        return folder
     return folder if any((folder / name).is_file() for name in (MANIFEST, CHECKSUMS)) else None
 
 
@@ -255,7 +259,9 @@ def _show_inspected(console: Console, found: InspectedBundle) -> None:
         "served": f"{manifest.served} by {manifest.runtime}",
         "compared": manifest.compared,
         "cut": write_instant(manifest.cut, "UTC"),
-        "training": ", ".join(f"{key} {value}" for key, value in sorted(manifest.training.items())),
+        "training": ", ".join(
+            f"{key} {value}" for key, value in sorted(manifest.training.items()) if key not in ("cut", "format")
+        ),
         "gates": word(str(manifest.verdict.get("outcome", "none"))),
         "golden": write_plural(found.golden_rows, "row"),
         "environment": f"{packages}: {', '.join(f'{name} {version}' for name, version in found.packages.items())}",
@@ -281,6 +287,10 @@ def _show_inspected(console: Console, found: InspectedBundle) -> None:
         show_table(console, ("slice", "rows", "log loss", "baseline"), rows)
     for kind, attestation in sorted(found.attestations.items()):
         console.print()
+        profile = read_profile(attestation)
+        if profile is not None:
+            show_latency(console, profile)
+            continue
         show_title(console, f"attestation {kind}")
         show_facts(console, {key: _say(value) for key, value in sorted(attestation.body.items())})
 

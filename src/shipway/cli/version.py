@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 from shipway.app.count import write_plural
 from shipway.app.model import ExportedBundle, VersionDetail
 from shipway.app.status import VersionLine
+from shipway.cli.latency import show_latency
 from shipway.cli.render import (
     Cell,
     Console,
@@ -19,7 +20,7 @@ from shipway.cli.render import (
 )
 from shipway.cli.score import show_scores
 from shipway.core.bundle import Manifest
-from shipway.core.latency import Latency, LatencyProfile, are_alike, list_sizes, write_time
+from shipway.core.latency import LatencyProfile, are_alike, list_sizes
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
@@ -89,11 +90,7 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
     )
     if detail.latency is not None:
         console.print()
-        show_title(console, "latency without a server")
-        show_facts(console, {"measured on": detail.latency.machine.said})
-        show_table(
-            console, ("rows of a call", "median", "p99", "processor"), map(_list_latency, detail.latency.batches)
-        )
+        show_latency(console, detail.latency)
     if detail.scores:
         console.print()
         show_scores(console, detail.scores, timezone)
@@ -193,11 +190,6 @@ def show_comparison(console: Console, found: "Comparison", timezone: str) -> Non
         for said in difference.said:
             show_text(console, f"- {said}")
         show_table(console, (), ((each.change, each.name, each.said) for each in difference.inputs))
-
-
-def _list_latency(latency: Latency) -> tuple[str, ...]:
-    times = (latency.p50_us, latency.p99_us, latency.cpu_us)
-    return f"{latency.rows:,}", *map(write_time, times)
 
 
 def _say_latency(profile: LatencyProfile | None, first: LatencyProfile | None, rows: int) -> Cell:

@@ -118,7 +118,7 @@ def compare_bundles(before: Manifest, after: Manifest) -> list[str]:
         said.append(f"its cut is {abs(days):,.4g} days {'later' if days > 0 else 'earlier'}")
     for fact, words, form in _FACTS:
         old, new = before.training.get(fact), after.training.get(fact)
-        if old != new and old is not None and new is not None:
+        if old is not None and new is not None and form.format(old) != form.format(new):
             said.append(f"{form.format(new)} {words}, against {form.format(old)}")
     if before.training.get("frame") == after.training.get("frame"):
         said.append("both learned from the same frame")

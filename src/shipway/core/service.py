@@ -65,9 +65,10 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
     """What a caller gets where the version that was to answer fails or is too late: the first of these that is there.
 
     Attributes:
-        last_us: how old the newest good answer for the same row may be, real time; 0 for none.
+        last_us: how old the newest good answer for the same row may be, real time; 0 for none. By vector it is the same
+            row where the caller's id is the same, or without one the unit that the terms name.
         previous: whether the version answers that was stable before this one.
-        score: a fixed answer; None for none.
+        score: a fixed answer; None for none, which any model has that says no probability.
     """
 
     last_us: int = 0
@@ -86,7 +87,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
         log: share of the units whose requests are logged, from 0 to 1.
         shadow: share of the units whose requests the other version predicts as well, while one is on trial. Evidence is
             gathered from these pairs; a model that costs much may be asked about fewer.
-        fallback: what a caller who asks by key gets where there is no answer; 503 or 504 where it is None.
+        fallback: what a caller gets where there is no answer; 503 or 504 where it is None.
     """
 
     unit: str = ""

@@ -6,7 +6,8 @@ logged and the other version predicts them in shadow, a few at a time, so that n
 A version that fails on a request it was to answer is seen to fail: its row of the log has the code of the failure, and
 the caller gets 503 with that code. The other version does not step in, or an error of the version on trial would look
 like an answer of the stable one; it predicts the row in shadow as always. Where the service declares a fallback, a
-caller by key gets that in place of 503, marked as what it is (`fallback.py`); the version is seen to fail all the same.
+caller gets that in place of 503, marked as what it is (`fallback.py`, by vector `substitute.py`); the version is seen
+to fail all the same.
 """
 
 import asyncio

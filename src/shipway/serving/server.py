@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -177,13 +178,76 @@ async def _serve(
     replay: bool,
     watch_stdin: bool,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _stop, stop, number)
     loop.add_signal_handler(signal.SIGHUP, guard.reload)
     if watch_stdin:
         threading.Thread(target=_watch_stdin, args=(loop, stop), name="stdin", daemon=True).start()
+    works = _assemble(loader, writer, state, settings, guard, sampling, exporter, replay=replay)
+    await asyncio.to_thread(works.table.restore)
+    await asyncio.to_thread(works.repository.load_exported)
+    # What is there by now stays: no collection need go through it again, which took callers' time.
+    gc.collect()
+    gc.freeze()
+    http = web(
+        works.handle,
+        most_bytes=settings.body_bytes,
+        most_connections=settings.connections,
+        patience_s=settings.patience_s,
+        door=works.admission,
+    )
+    bound = await http.listen(settings.host, settings.port, tls=guard.tls)
+    unix = settings.find_socket(state / FOLDER)
+    if unix is not None:
+        await http.listen_unix(unix)
+    grpc = None if rpc is None else rpc(works.handle_rpc, most_bytes=settings.body_bytes, **guard.read_files())
+    if grpc is not None:
+        guard.follow(grpc.renew)
+    spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
+    door.grpc = spoken or 0
+    sealing = loop.create_task(_seal_always(loader))
+    place = state / FOLDER / ADDRESS
+    try:
+        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix, grpc=spoken)
+        await stop.wait()
+        if settings.grace_s:
+            # Whoever sends requests here has to learn of the end before it comes.
+            works.admission.stopping = True
+            await asyncio.sleep(settings.grace_s)
+    finally:
+        _withdraw(place, unix)
+        await asyncio.gather(*(server.close(grace_s=GRACE_S) for server in (http, grpc) if server is not None))
+        sealing.cancel()
+        await _end(works, loader, writer, exporter)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Works:
+    """What stands behind the doors, from what requests reach first to what answers them."""
+
+    handle: Callable[[Any], None]
+    handle_rpc: Callable[[Any], None]
+    admission: Admission
+    table: RoutingTable
+    repository: Repository
+    batcher: Batcher
+    teller: Teller
+    lookup: Lookup
+
+
+def _assemble(
+    loader: Loader,
+    writer: LogWriter,
+    state: Path,
+    settings: Settings,
+    guard: Guard,
+    sampling: Sampling | None,
+    exporter: Exporter | None,
+    *,
+    replay: bool,
+) -> _Works:
+    """Put together what stands behind the doors; nothing is loaded yet."""
     clock: Clock = load_adapter("clock.system")()
     stopwatch: Stopwatch = load_adapter("stopwatch.system")()
     table = RoutingTable(state / FOLDER, loader)
@@ -223,50 +287,21 @@ async def _serve(
         tracer = Tracer(admission.handle, sampling, exporter.put)
         router.trace(tracer)
         handle, handle_rpc = tracer.handle, tracer.handle_rpc
-    await asyncio.to_thread(table.restore)
-    await asyncio.to_thread(repository.load_exported)
-    # What is there by now stays: no collection need go through it again, which took callers' time.
-    gc.collect()
-    gc.freeze()
-    http = web(
-        handle,
-        most_bytes=settings.body_bytes,
-        most_connections=settings.connections,
-        patience_s=settings.patience_s,
-        door=admission,
-    )
-    bound = await http.listen(settings.host, settings.port, tls=guard.tls)
-    unix = settings.find_socket(state / FOLDER)
-    if unix is not None:
-        await http.listen_unix(unix)
-    grpc = None if rpc is None else rpc(handle_rpc, most_bytes=settings.body_bytes, **guard.read_files())
-    if grpc is not None:
-        guard.follow(grpc.renew)
-    spoken = None if grpc is None else await grpc.listen(settings.host, settings.grpc_port)
-    door.grpc = spoken or 0
-    sealing = loop.create_task(_seal_always(loader))
-    place = state / FOLDER / ADDRESS
-    try:
-        _announce(place, settings.host, bound, tls=guard.tls is not None, unix=unix, grpc=spoken)
-        await stop.wait()
-        if settings.grace_s:
-            # Whoever sends requests here has to learn of the end before it comes.
-            admission.stopping = True
-            await asyncio.sleep(settings.grace_s)
-    finally:
-        _withdraw(place, unix)
-        await asyncio.gather(*(server.close(grace_s=GRACE_S) for server in (http, grpc) if server is not None))
-        sealing.cancel()
-        batcher.settle()
-        teller.settle()
-        teller.close()
-        loader.seal()
-        if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
-            logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
-        if exporter is not None and not await asyncio.to_thread(exporter.stop, GRACE_S):
-            logger.error("%d spans could not be sent", exporter.state.failed + exporter.state.waiting)
-        loader.close()
-        lookup.close()
+    return _Works(handle, handle_rpc, admission, table, repository, batcher, teller, lookup)
+
+
+async def _end(works: _Works, loader: Loader, writer: LogWriter, exporter: Exporter | None) -> None:
+    """Finish what was accepted, and write what was gathered."""
+    works.batcher.settle()
+    works.teller.settle()
+    works.teller.close()
+    loader.seal()
+    if not await asyncio.to_thread(writer.stop, LOG_GRACE_S):
+        logger.error("%d rows of the log could not be written", writer.state.dropped_rows)
+    if exporter is not None and not await asyncio.to_thread(exporter.stop, GRACE_S):
+        logger.error("%d spans could not be sent", exporter.state.failed + exporter.state.waiting)
+    loader.close()
+    works.lookup.close()
 
 
 def _stop(stop: asyncio.Event, number: int) -> None:
