@@ -6,8 +6,9 @@ import pytest
 
 from shipway.serving.refusal import RefusedError
 from shipway.serving.sampling import Sampling
-from shipway.serving.trace import Share, Traced, Tracer
+from shipway.serving.trace import Traced
 from shipway.serving.trace_setting import describe_traces, set_traces
+from shipway.serving.tracer import Share, Tracer
 
 FIXED = {"trace_file": "", "log_frequency": "0", "trace_mode": "opentelemetry"}
 

@@ -34,7 +34,7 @@ from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.template import write_numbers
-from shipway.serving.trace import Tracer
+from shipway.serving.tracer import Tracer
 from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
 
 MOST_ROWS: Final = 256

@@ -16,8 +16,8 @@ from shipway.serving.refusal import pass_on, refuse
 from shipway.serving.request import read_body
 from shipway.serving.response import Answers, Tasks, require_json, say
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, MOST_BYTES
-from shipway.serving.trace import Tracer, note_inquiry
 from shipway.serving.trace_setting import describe_traces, set_traces
+from shipway.serving.tracer import Tracer, note_inquiry
 from shipway.serving.version import Served
 
 _INDEX: Final = msgspec.json.Decoder(IndexWanted)

@@ -33,7 +33,8 @@ from shipway.serving.routing import RoutingTable
 from shipway.serving.sent import INLINE_BYTES, Sent, read_sent
 from shipway.serving.status import Status, describe_service
 from shipway.serving.teller import Teller
-from shipway.serving.trace import READ, Part, Tracer, note_part
+from shipway.serving.trace import READ, Part, note_part
+from shipway.serving.tracer import Tracer
 from shipway.serving.version import Served
 
 _QUESTION: Final = msgspec.json.Decoder(Question)

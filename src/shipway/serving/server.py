@@ -37,7 +37,7 @@ from shipway.serving.setting import Settings, raise_file_limit
 from shipway.serving.span import Door
 from shipway.serving.statistic import Statistics
 from shipway.serving.teller import Teller
-from shipway.serving.trace import Tracer
+from shipway.serving.tracer import Tracer
 
 FOLDER: Final = "serving"
 """Folder of the routings and the address, below the project's folder of state."""

@@ -27,7 +27,7 @@ from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, Sent
 from shipway.serving.shadow import log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
-from shipway.serving.trace import Tracer
+from shipway.serving.tracer import Tracer
 from shipway.serving.version import Feed, Served, Version
 
 INLINE_NS: Final = 3_000_000

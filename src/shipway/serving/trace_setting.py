@@ -11,7 +11,7 @@ import msgspec
 
 from shipway.kit.suggestion import did_you_mean
 from shipway.serving.refusal import refuse
-from shipway.serving.trace import Share, Tracer
+from shipway.serving.tracer import Share, Tracer
 
 Setting: TypeAlias = str | int | list[str] | None
 OFF: Final = "OFF"
