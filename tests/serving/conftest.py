@@ -539,13 +539,13 @@ def protocol(stored_shop, exported, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def traced(stored_shop, exported, tmp_path_factory):
+def traced(stored_shop, stored_fair, exported, tmp_path_factory):
     """A server of both doors that sends spans, those of callers that say so alone, to a collector.
 
-    `fraud` is routed to, with version 2 on trial, and `moody` to version 3.
+    `fraud` is routed to, with version 2 on trial, and `moody` to version 3; `delay`, a regression, as `fraud`.
     """
     state = tmp_path_factory.mktemp("traced") / ".shipway"
-    subprocess.run(["cp", "-r", str(stored_shop.state), str(state)], check=True)
+    subprocess.run(["cp", "-r", str(stored_fair.state), str(state)], check=True)
     shop = Shop(state, dict(stored_shop.bundles))
     with run_collector() as collector:
         words = ["--state", str(state), "--bundles", str(exported), "--grpc-port", "0", "--watch-stdin", "--replay"]
@@ -560,6 +560,7 @@ def traced(stored_shop, exported, tmp_path_factory):
             server.shop, server.collector = shop, collector
             assert server.apply(shop.route(1, 2, weight=0.0, salt="a", token=1)).status == 200
             assert server.apply(shop.route(3, service="moody", token=1)).status == 200
+            assert server.apply(stored_fair.between("delay", 1, 2, service="delay", token=1)).status == 200
             yield server
             process.stdin.close()
             assert process.wait(timeout=30) == 0

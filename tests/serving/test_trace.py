@@ -8,6 +8,7 @@ from itertools import count
 import numpy as np
 import pytest
 import tritonclient.grpc
+import tritonclient.http
 
 from shipway.serving.sampling import Sampling
 from shipway.serving.trace import Traced, Tracer, note_part
@@ -35,6 +36,18 @@ def split(spans):
         assert part.parent == whole.id
         assert whole.began_ns <= part.began_ns <= part.ended_ns <= whole.ended_ns
     return whole, parts
+
+
+def find_shadow(server, whole):
+    """The one span that links to another."""
+
+    def find():
+        return [span for span in server.collector.spans if any(link.id == whole.id for link in span.links)]
+
+    with server.collector.came:
+        assert server.collector.came.wait_for(find, 60)
+    (shadow,) = find()
+    return shadow
 
 
 def ask_infer(server, path, rows=X, *, headers):
@@ -91,13 +104,7 @@ def test_a_shadow_is_a_trace_of_its_own_that_points_to_the_request(traced, make_
     assert traced.ask("POST", "/v1/predict/fraud", body, headers).status == 200
     whole, _ = split(traced.collector.wait(4, trace=trace))
     traced.flush()
-
-    def find_shadows():
-        return [span for span in traced.collector.spans if any(link.id == whole.id for link in span.links)]
-
-    with traced.collector.came:
-        assert traced.collector.came.wait_for(find_shadows, 60)
-    (shadow,) = find_shadows()
+    shadow = find_shadow(traced, whole)
     assert (shadow.name, shadow.parent, shadow.error) == ("shipway.shadow", b"", None)
     assert shadow.trace != trace
     assert shadow.links[0].trace == trace
@@ -115,6 +122,32 @@ def test_a_request_by_vector(traced, path):
     assert parts["shipway.wait"].began_ns == whole.began_ns
     assert whole.attributes["shipway.rows"] == parts["shipway.predict"].attributes["shipway.batch.rows"] == 2
     assert parts["shipway.predict"].attributes["shipway.version"] == (2 if "versions" in path else 1)
+
+
+@pytest.mark.parametrize("rows", [2, 400])
+def test_a_service_of_another_kind_of_model(traced, rows):
+    headers, trace = new_trace()
+    x = np.ones((rows, 7), dtype=np.float32)
+    assert ask_infer(traced, "/v2/models/delay/infer", x, headers=headers).status == 200
+    whole, parts = split(traced.collector.wait(3, trace=trace))
+    assert parts.keys() == {"shipway.wait", "shipway.predict"}
+    assert parts["shipway.wait"].ended_ns <= parts["shipway.predict"].ended_ns
+    assert (whole.attributes["shipway.service"], whole.attributes["shipway.rows"]) == ("delay", rows)
+    assert parts["shipway.predict"].attributes["shipway.model"] == "delay"
+    assert parts["shipway.predict"].attributes["shipway.batch.rows"] == rows
+    traced.flush()
+    shadow = find_shadow(traced, whole)
+    assert (shadow.attributes["shipway.version"], shadow.attributes["shipway.role"]) == (2, "shadow")
+    assert shadow.began_ns >= whole.began_ns
+
+
+def test_a_service_of_another_kind_of_model_by_key(traced, make_row):
+    headers, trace = new_trace()
+    body = {"row": make_row(), "at": NOON, "request": "d-1"}
+    assert traced.ask("POST", "/v1/predict/delay", body, headers).status == 200
+    whole, parts = split(traced.collector.wait(4, trace=trace))
+    assert parts.keys() == {"shipway.wait", "shipway.read", "shipway.predict"}
+    assert whole.attributes["shipway.request"] == "d-1"
 
 
 def test_many_rows_are_predicted_in_a_thread(traced):
@@ -204,6 +237,36 @@ def test_the_server_tells_how_the_sending_stands(traced):
     said = traced.ask("GET", "/metrics").body.decode()
     assert 'shipway_spans_total{result="dropped"} 0' in said
     assert 'shipway_spans_total{result="sent"} ' in said
+
+
+def test_what_is_traced_is_set_over_both_doors(traced):
+    usual = {
+        "trace_level": ["TIMESTAMPS"], "trace_rate": "0", "trace_count": "-1", "trace_file": "", "log_frequency": "0",
+        "trace_mode": "opentelemetry",
+    }  # fmt: skip
+    as_lists = {name: value if isinstance(value, list) else [value] for name, value in usual.items()}
+    with tritonclient.http.InferenceServerClient(f"127.0.0.1:{traced.port}") as client:
+        assert "trace" in client.get_server_metadata()["extensions"]
+        assert client.get_trace_settings() == client.get_trace_settings("fraud") == usual
+        told = client.update_trace_settings("moody", {"trace_level": ["TIMESTAMPS"], "trace_rate": "3"})
+        assert told == usual | {"trace_rate": "3"}
+        assert client.update_trace_settings(settings={"trace_level": ["OFF"]})["trace_level"] == ["OFF"]
+        with pytest.raises(Exception, match="SW-802 trace_rate"):
+            client.update_trace_settings("moody", {"trace_rate": "-1"})
+        with pytest.raises(Exception, match="SW-104"):
+            client.get_trace_settings("nobody")
+    with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{traced.grpc_port}") as client:
+
+        def read(said):
+            return {name: list(value.value) for name, value in said.settings.items()}
+
+        assert read(client.get_trace_settings())["trace_level"] == ["OFF"]
+        assert read(client.get_trace_settings("moody"))["trace_rate"] == ["3"]
+        given_up = {"trace_level": None, "trace_rate": None}
+        assert read(client.update_trace_settings("moody", given_up))["trace_level"] == ["OFF"]
+        assert read(client.update_trace_settings(settings=given_up)) == as_lists
+        with pytest.raises(Exception, match="SW-802 trace_level"):
+            client.update_trace_settings(settings={"trace_level": ["TENSORS"]})
 
 
 # where there is no collector, and at the end

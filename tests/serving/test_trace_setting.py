@@ -3,8 +3,6 @@
 import asyncio
 
 import pytest
-import tritonclient.grpc
-import tritonclient.http
 
 from shipway.serving.refusal import RefusedError
 from shipway.serving.sampling import Sampling
@@ -118,30 +116,3 @@ def test_what_cannot_be_is_refused_and_changes_nothing(wanted, fact):
         set_traces(tracer, {"trace_count": "3"} | wanted)
     assert refused.value.error.fact.startswith(fact)
     assert describe_traces(tracer) == before
-
-
-def test_both_doors(traced):
-    usual = {"trace_level": ["TIMESTAMPS"], "trace_rate": "0", "trace_count": "-1", **FIXED}
-    as_lists = {name: value if isinstance(value, list) else [value] for name, value in usual.items()}
-    with tritonclient.http.InferenceServerClient(f"127.0.0.1:{traced.port}") as client:
-        assert "trace" in client.get_server_metadata()["extensions"]
-        assert client.get_trace_settings() == client.get_trace_settings("fraud") == usual
-        told = client.update_trace_settings("moody", {"trace_level": ["TIMESTAMPS"], "trace_rate": "3"})
-        assert told == usual | {"trace_rate": "3"}
-        assert client.update_trace_settings(settings={"trace_level": ["OFF"]})["trace_level"] == ["OFF"]
-        with pytest.raises(Exception, match="SW-802 trace_rate"):
-            client.update_trace_settings("moody", {"trace_rate": "-1"})
-        with pytest.raises(Exception, match="SW-104"):
-            client.get_trace_settings("nobody")
-    with tritonclient.grpc.InferenceServerClient(f"127.0.0.1:{traced.grpc_port}") as client:
-
-        def read(said):
-            return {name: list(value.value) for name, value in said.settings.items()}
-
-        assert read(client.get_trace_settings())["trace_level"] == ["OFF"]
-        assert read(client.get_trace_settings("moody"))["trace_rate"] == ["3"]
-        given_up = {"trace_level": None, "trace_rate": None}
-        assert read(client.update_trace_settings("moody", given_up))["trace_level"] == ["OFF"]
-        assert read(client.update_trace_settings(settings=given_up)) == as_lists
-        with pytest.raises(Exception, match="SW-802 trace_level"):
-            client.update_trace_settings(settings={"trace_level": ["TENSORS"]})

@@ -18,7 +18,6 @@ from shipway.core.tensor import MATRIX
 from shipway.serving.ask import NO_VECTOR, Ask
 from shipway.serving.heard import (
     Heard,
-    group_outcome,
     hold_outcome,
     keep_rows,
     list_kept,
@@ -31,14 +30,16 @@ from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent
 from shipway.serving.record import NOTHING, Held
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
-from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, Note, log_read, read_feed
-from shipway.serving.version import Place, Version
+from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
+from shipway.serving.version import Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
 """Bytes of tensors and bodies that may wait for their shadow."""
 
 Heavy = Callable[[Version, int], bool]
 """Tells whether a version takes so long for some rows that it is asked in a thread."""
+Note = Callable[[Served, Version, Sequence[Ask], Outcome], None]
+"""Told what a version predicted in shadow."""
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
 
@@ -183,8 +184,7 @@ class Echoes:
         failed = sum(len(outcome.errors) for _, outcome, _ in found)
         for run, outcome, said in found:
             if self.note is not None:
-                group = group_outcome(heard.served, version, run, outcome)
-                self.note(group, version, group.outcomes, outcome.predicted_ns - outcome.latency_us * 1_000)
+                self.note(heard.served, version, run.asks, outcome)
             log_outcome(heard.served, version.variant.version, "shadow", run, outcome, version, said=said)
         rows = heard.run.rows
         self._waiting_rows -= rows

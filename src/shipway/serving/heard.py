@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from shipway.serving.ask import Ask
 from shipway.serving.interface import Interface
 from shipway.serving.outcome import Outcome, Run
 from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
-from shipway.serving.shadow import Group
-from shipway.serving.version import Outcomes, Served, Version
-
-_NAN: Final = float("nan")
+from shipway.serving.version import Served, Version
 
 
 @dataclass(slots=True, eq=False)
@@ -44,11 +41,6 @@ class Heard:
         return self.served.stable if self.version is self.served.candidate else self.served.candidate
 
     @property
-    def group(self) -> Group:
-        """Return the requests as those that trace them know them."""
-        return group_outcome(self.served, self.version, self.run, self.outcome)
-
-    @property
     def bytes(self) -> int:
         """Return what the requests hold in memory."""
         return count_bytes(self.run.tensors) + sum(len(ask.call.body) for ask in self.run.asks)
@@ -61,13 +53,6 @@ class Heard:
         self.said = hold_outcome(interface, self.outcome, list_kept(self.run))
         if interface.inputs and self.run.tensors:
             self.sent = write_columns(interface.inputs, keep_rows(self.run.tensors, list_kept(self.run)))
-
-
-def group_outcome(served: Served, version: Version, run: Run, outcome: Outcome) -> Group:
-    """Return what a version said as those that trace requests know it: with no probability in it."""
-    rows = run.rows
-    outcomes = Outcomes([_NAN] * rows, outcome.errors, [outcome.latency_us] * rows)
-    return Group(served, version, run.asks, outcomes, predicted_ns=outcome.predicted_ns)
 
 
 def list_kept(run: Run) -> list[int] | None:

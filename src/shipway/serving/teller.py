@@ -73,11 +73,12 @@ class Teller:
         self._tasks = Tasks()
         self._threads: set[asyncio.Task[None]] = set()
         self._echoes = Echoes(counts, meters, self.is_heavy)
+        self._began_ns = 0
 
     def trace(self, tracer: Tracer) -> None:
         """Tell of what is done for requests that are traced."""
         self._tracer = tracer
-        self._echoes.note = tracer.note_shadow
+        self._echoes.note = tracer.note_echo
 
     @property
     def waiting_rows(self) -> int:
@@ -162,7 +163,7 @@ class Teller:
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
         sent: dict[Version, list[Ask]] = {}
-        now = perf_counter_ns()
+        now = self._began_ns = perf_counter_ns()
         for ask in asks:
             late = 0 < ask.call.deadline_ns <= now
             try:
@@ -241,8 +242,6 @@ class Teller:
                 if keeps:
                     self._substitutes.keep(served, version, ask, outcome.take(first, last))
             first = last
-        if self._tracer is not None and self._tracer.open:
-            self._tracer.note_answers(heard.group, outcome.predicted_ns - outcome.latency_us * 1_000)
         self._note(heard)
 
     def _write(self, heard: Heard, ask: Ask, first: int, last: int) -> None:
@@ -265,6 +264,8 @@ class Teller:
     def _note(self, heard: Heard) -> None:
         """Count what was answered."""
         version, run, outcome = heard.version, heard.run, heard.outcome
+        if self._tracer is not None and self._tracer.open:
+            self._tracer.note_outcome(heard, self._began_ns)
         now = perf_counter_ns()
         failed = len(outcome.errors)
         self._counts.failed += failed

@@ -12,15 +12,18 @@ from random import getrandbits
 from time import perf_counter_ns
 from typing import Any, Final, Protocol
 
+from shipway.core.error import ShipwayError
 from shipway.core.span import Attribute, Link
 from shipway.serving.admission import name_asked
+from shipway.serving.ask import Ask
 from shipway.serving.call import Call
 from shipway.serving.desk import Inquiry
+from shipway.serving.outcome import Outcome, Run
 from shipway.serving.parent import Parent, read_baggage, read_parent
 from shipway.serving.sampling import Sampling
 from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group
-from shipway.serving.version import Outcomes, Version
+from shipway.serving.version import Outcomes, Served, Version
 
 WAIT: Final = "shipway.wait"
 READ: Final = "shipway.read"
@@ -344,45 +347,112 @@ class Tracer:
             group: the requests.
             began_ns: when their batch began.
         """
-        if not any(isinstance(ask.call, Traced) for ask in group.asks):
+        outcomes = group.outcomes
+
+        def find_taken(first: int, last: int) -> int:
+            return max(outcomes.latency_us[first:last], default=0) * 1_000
+
+        def find_error(first: int, last: int) -> ShipwayError | None:
+            return _find_error(outcomes, first, last)
+
+        self._note(group.served, group.version, group.asks, (began_ns, group.predicted_ns), find_taken, find_error)
+
+    def note_outcome(self, heard: "HasRun", began_ns: int) -> None:
+        """Note what a version of any kind answered together.
+
+        Args:
+            heard: the requests, and what was said of them.
+            began_ns: when their batch began.
+        """
+        outcome = heard.outcome
+        marks = began_ns, outcome.predicted_ns
+
+        def find_taken(first: int, last: int) -> int:  # noqa: ARG001
+            return outcome.latency_us * 1_000
+
+        self._note(heard.served, heard.version, heard.run.asks, marks, find_taken, outcome.find_error)
+
+    def _note(
+        self,
+        served: Served,
+        version: Version,
+        asks: Sequence[Ask],
+        marks: tuple[int, int],
+        find_taken: Callable[[int, int], int],
+        find_error: Callable[[int, int], ShipwayError | None],
+    ) -> None:
+        if not any(isinstance(ask.call, Traced) for ask in asks):
             return
-        routing, version, outcomes = group.served.routing, group.version, group.outcomes
-        variant = "candidate" if version is group.served.candidate else "stable"
-        whole = _describe(version, group.rows, len(group.asks)) | {"shipway.variant": variant, "shipway.role": "live"}
-        row = 0
-        for ask in group.asks:
-            rows = ask.rows
+        began_ns, predicted_ns = marks
+        variant = "candidate" if version is served.candidate else "stable"
+        whole = _describe(version, asks) | {"shipway.variant": variant, "shipway.role": "live"}
+        first = 0
+        for ask in asks:
+            last = first + ask.rows
             if isinstance(ask.call, Traced):
                 trace = ask.call.trace
                 trace.attributes |= {
-                    "shipway.service": routing.service,
+                    "shipway.service": served.routing.service,
                     "shipway.request": ask.request,
-                    "shipway.rows": rows,
+                    "shipway.rows": ask.rows,
                     "shipway.logged": ask.kept,
                     "shipway.unit": ask.unit,
                 }
-                taken_ns = max(outcomes.latency_us[row : row + rows], default=0) * 1_000
-                # What is predicted in a thread has waited until then.
-                until_ns = began_ns if rows <= INLINE_ROWS else group.predicted_ns - taken_ns
-                trace.parts.append(Part(WAIT, ask.call.received_ns, until_ns, {}))
+                taken_ns = find_taken(first, last)
+                # What is predicted in a thread has waited until then, and other batches may have begun meanwhile.
+                later = ask.rows > INLINE_ROWS or began_ns > predicted_ns - taken_ns
+                trace.parts.append(Part(WAIT, ask.call.received_ns, predicted_ns - taken_ns if later else began_ns, {}))
                 if taken_ns:
-                    error = _find_error(outcomes, row, row + rows)
-                    predicted_ns = group.predicted_ns
-                    trace.parts.append(Part(PREDICT, predicted_ns - taken_ns, predicted_ns, whole, error))
-            row += rows
+                    error = find_error(first, last)
+                    trace.parts.append(Part(PREDICT, predicted_ns - taken_ns, predicted_ns, whole, _write_error(error)))
+            first = last
 
     def note_shadow(self, group: Group, version: Version, outcomes: Outcomes, began_ns: int) -> None:
         """Note what another version just now said of requests that had been answered."""
-        links = [ask.call.trace.link for ask in group.asks if isinstance(ask.call, Traced)]
+        error = _find_error(outcomes, 0, group.rows)
+        self._note_aside(group.served, version, group.asks, (began_ns, perf_counter_ns()), error)
+
+    def note_echo(self, served: Served, version: Version, asks: Sequence[Ask], outcome: Outcome) -> None:
+        """Note what another version of any kind said of requests that had been answered."""
+        marks = outcome.predicted_ns - outcome.latency_us * 1_000, outcome.predicted_ns
+        self._note_aside(served, version, asks, marks, outcome.find_error(0, outcome.rows))
+
+    def _note_aside(
+        self, served: Served, version: Version, asks: Sequence[Ask], marks: tuple[int, int], error: ShipwayError | None
+    ) -> None:
+        links = [ask.call.trace.link for ask in asks if isinstance(ask.call, Traced)]
         if not links:
             return
-        attributes = _describe(version, group.rows, len(group.asks)) | {
-            "shipway.service": group.served.routing.service,
-            "shipway.variant": "stable" if version is group.served.stable else "candidate",
+        attributes = _describe(version, asks) | {
+            "shipway.service": served.routing.service,
+            "shipway.variant": "stable" if version is served.stable else "candidate",
             "shipway.role": "shadow",
         }
-        part = Part(SHADOW, began_ns, perf_counter_ns(), attributes, _find_error(outcomes, 0, group.rows))
-        self._put(Aside(part, tuple(links[:_MOST_LINKS])))
+        self._put(Aside(Part(SHADOW, *marks, attributes, _write_error(error)), tuple(links[:_MOST_LINKS])))
+
+
+class HasRun(Protocol):
+    """Requests that a version of any kind answered together."""
+
+    @property
+    def served(self) -> Served:
+        """Return the routing that was in force."""
+        ...
+
+    @property
+    def version(self) -> Version:
+        """Return what answered."""
+        ...
+
+    @property
+    def run(self) -> Run:
+        """Return the requests."""
+        ...
+
+    @property
+    def outcome(self) -> Outcome:
+        """Return what it said of them."""
+        ...
 
 
 class HasCall(Protocol):
@@ -420,21 +490,28 @@ def note_inquiry(call: Call, inquiry: Inquiry) -> None:
     trace.attributes["shipway.rows"] = rows
     trace.parts.append(Part(WAIT, call.received_ns, inquiry.began_ns, {}))
     error = None if inquiry.predicted_ns else "SW-801 the prediction failed"
-    trace.parts.append(Part(PREDICT, inquiry.began_ns, ended_ns, _describe(version, rows, 1), error))
+    attributes = {**_describe_version(version), "shipway.batch.rows": rows, **_count(1)}
+    trace.parts.append(Part(PREDICT, inquiry.began_ns, ended_ns, attributes, error))
 
 
-def _describe(version: Version, rows: int, requests: int) -> dict[str, Attribute]:
-    return {
-        "shipway.model": version.model,
-        "shipway.version": version.variant.version,
-        "shipway.bundle": version.variant.bundle,
-        "shipway.batch.rows": rows,
-        "shipway.batch.requests": requests,
-    }
+def _describe(version: Version, asks: Sequence[Ask]) -> dict[str, Attribute]:
+    return {**_describe_version(version), "shipway.batch.rows": sum(ask.rows for ask in asks), **_count(len(asks))}
 
 
-def _find_error(outcomes: Outcomes, first: int, last: int) -> str | None:
+def _describe_version(version: Version) -> dict[str, Attribute]:
+    variant = version.variant
+    return {"shipway.model": version.model, "shipway.version": variant.version, "shipway.bundle": variant.bundle}
+
+
+def _count(requests: int) -> dict[str, Attribute]:
+    return {"shipway.batch.requests": requests}
+
+
+def _find_error(outcomes: Outcomes, first: int, last: int) -> ShipwayError | None:
     if not outcomes.errors:
         return None
-    found = next((outcomes.errors[place] for place in range(first, last) if place in outcomes.errors), None)
-    return None if found is None else f"{found.code} {found.fact}"
+    return next((outcomes.errors[place] for place in range(first, last) if place in outcomes.errors), None)
+
+
+def _write_error(error: ShipwayError | None) -> str | None:
+    return None if error is None else f"{error.code} {error.fact}"
