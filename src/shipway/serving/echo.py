@@ -7,31 +7,30 @@ counted.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.service import Role
-from shipway.core.tensor import MATRIX, Tensors
+from shipway.core.tensor import MATRIX
 from shipway.serving.ask import NO_VECTOR, Ask
-from shipway.serving.interface import Interface
+from shipway.serving.heard import (
+    Heard,
+    hold_outcome,
+    keep_rows,
+    list_kept,
+    list_rows,
+    log_inputs,
+    log_outcome,
+)
 from shipway.serving.meter import Counts, Meters
 from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent, read_tensors
-from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
+from shipway.serving.record import NOTHING, Held
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
-from shipway.serving.shadow import (
-    GATHER_S,
-    MERGED_ROWS,
-    SHADOW_ROWS,
-    WAITING_ROWS,
-    log_read,
-    read_feed,
-)
+from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
 from shipway.serving.version import Place, Served, Version
 
 WAITING_BYTES: Final = 64 << 20
@@ -43,46 +42,6 @@ Note = Callable[[Served, Version, Sequence[Ask], Outcome], None]
 """Told what a version predicted in shadow."""
 _Found = tuple[Run, Outcome, Held]
 """Requests, what a version said of them, and that as it waits for the log."""
-
-
-@dataclass(slots=True, eq=False)
-class Heard:
-    """Requests of one service that one version answered together.
-
-    Attributes:
-        served: the routing that was in force.
-        version: what answered.
-        run: the requests, all by key or all with tensors.
-        outcome: what it said of their rows, one after the other.
-        said: that as it waits for the log, where it is held already.
-        sent: columns of the tensors that callers sent, where they are written already.
-    """
-
-    served: Served
-    version: Version
-    run: Run
-    outcome: Outcome
-    said: Held | None = None
-    sent: Mapping[str, Any] | None = None
-
-    @property
-    def other(self) -> Version | None:
-        """Return the version that predicts these requests in shadow."""
-        return self.served.stable if self.version is self.served.candidate else self.served.candidate
-
-    @property
-    def bytes(self) -> int:
-        """Return what the requests hold in memory."""
-        return count_bytes(self.run.tensors) + sum(len(ask.call.body) for ask in self.run.asks)
-
-    def write(self) -> None:
-        """Write for the log what takes long; any thread may."""
-        interface = self.version.interface
-        if interface is None or not self.outcome.outputs:
-            return
-        self.said = hold_outcome(interface, self.outcome, list_kept(self.run))
-        if interface.inputs and self.run.tensors:
-            self.sent = write_columns(interface.inputs, _keep(self.run.tensors, list_kept(self.run)))
 
 
 class Echoes:
@@ -102,10 +61,10 @@ class Echoes:
         self._answered: list[Heard] = []
         self._timer: asyncio.TimerHandle | None = None
         self._planned = False
-        self.note: Note | None = None
         self._waiting: deque[tuple[Heard, Version]] = deque()
         self._waiting_rows = self._waiting_bytes = 0
         self._thread: ThreadPoolExecutor | None = None
+        self.note: Note | None = None
         self._pending: tuple[Heard, Version, Future[list[_Found]]] | None = None
 
     @property
@@ -313,7 +272,7 @@ def _spare(heard: Heard) -> Heard:
     chosen = [shadows(ask.unit) for ask in run.asks]
     rows = [row for row, ask in enumerate(list_rows(run.asks)[0]) if shadows(ask.unit)]
     asks = [ask for ask, each in zip(run.asks, chosen, strict=True) if each]
-    part = Run(asks, len(rows), _keep(run.tensors, rows), run.error)
+    part = Run(asks, len(rows), keep_rows(run.tensors, rows), run.error)
     return heard if all(chosen) else Heard(heard.served, heard.version, part, heard.outcome)
 
 
@@ -322,121 +281,3 @@ def _join(some: Sequence[Heard]) -> Heard:
     asks = [ask for one in some for ask in one.run.asks]
     x = np.concatenate([one.run.tensors[MATRIX] for one in some])
     return Heard(first.served, first.version, Run(asks, len(x), {MATRIX: x}), first.outcome)
-
-
-# the log
-
-
-def list_kept(run: Run) -> list[int] | None:
-    """Return the rows that are logged; None for all of them."""
-    if all(ask.kept for ask in run.asks):
-        return None
-    kept = [ask.kept for ask in run.asks for _ in range(ask.rows)]
-    return [row for row, each in enumerate(kept) if each]
-
-
-def hold_outcome(interface: Interface, outcome: Outcome, kept: Sequence[int] | None) -> Held:
-    """Return what a version said, as it waits for the log; any thread may.
-
-    Args:
-        interface: what it says.
-        outcome: what it said.
-        kept: the rows that are logged; None for all of them.
-    """
-    return hold(interface.said, _keep(outcome.outputs, kept)) if outcome.outputs and outcome.rows else NOTHING
-
-
-def log_outcome(
-    served: Served,
-    number: int,
-    role: Role,
-    run: Run,
-    outcome: Outcome,
-    version: Version | None = None,
-    *,
-    interface: Interface | None = None,
-    said: Held | None = None,
-) -> None:
-    """Log what a version said of requests.
-
-    Args:
-        served: the routing that was in force.
-        number: of the version that said it.
-        role: what for.
-        run: the requests.
-        outcome: what it said.
-        version: which read them; None where what is logged was kept, or comes from one that no routing names.
-        interface: of that one.
-        said: that as it waits for the log, where it is held already.
-    """
-    interface = interface or (None if version is None else version.interface) or served.interface
-    kept = list_kept(run)
-    asks, requests, keys = list_rows(run.asks)
-    rows = range(len(asks)) if kept is None else kept
-    if interface is None or served.outputs is None or not len(rows):
-        return
-    if said is None:
-        said = hold_outcome(interface, outcome, kept)
-    asked = [asks[row] for row in rows]
-    served.outputs.add(
-        interface.said,
-        Saying(
-            version=number,
-            role=role,
-            token=served.routing.token,
-            online=version.variant.online if version is not None and run.asks[0].sent is None else "",
-            latency_us=outcome.latency_us,
-            request=[requests[row] for row in rows],
-            row=[keys[row] for row in rows],
-            at=[ask.at for ask in asked],
-            unit=[ask.unit for ask in asked],
-            weight=[ask.weight for ask in asked],
-            answer_us=[ask.answer_us for ask in asked],
-            error={place: outcome.errors[row].code for place, row in enumerate(rows) if row in outcome.errors},
-            held=said,
-        ),
-    )
-
-
-def log_inputs(heard: Heard) -> None:
-    """Log what callers sent, as it was read for the version that answered."""
-    version, run = heard.version, heard.run
-    interface, outputs = version.interface, heard.served.outputs
-    if run.asks[0].sent is None or not run.tensors or interface is None or version.bundle is None or outputs is None:
-        return
-    asks, requests, keys = list_rows(run.asks)
-    kept = list_kept(run)
-    rows = range(len(asks)) if kept is None else kept
-    asked = [(requests[row], keys[row], asks[row].at) for row in rows]
-    if not asked:
-        return
-    tensors = _keep(run.tensors, kept)
-    if interface.matrix:
-        heard.served.log.add_sent(
-            interface.read, version.bundle.manifest.inputs, asked, tensors[MATRIX].astype(np.float32)
-        )
-    else:
-        outputs.add_inputs(interface.read, interface.inputs, asked, heard.sent or write_columns(
-            interface.inputs, tensors
-        ))  # fmt: skip
-
-
-def list_rows(asks: Sequence[Ask]) -> tuple[list[Ask], list[str], list[str | None]]:
-    """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
-    if all(ask.rows == 1 for ask in asks):
-        return [*asks], [ask.request for ask in asks], [ask.key for ask in asks]
-    flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
-    keys = [None if ask.key is None else ask.key + number for ask, number in flat]
-    return [ask for ask, _ in flat], [ask.request + number for ask, number in flat], keys
-
-
-def count_bytes(tensors: Tensors) -> int:
-    """Return about how many bytes tensors take."""
-    return sum(
-        values.nbytes if values.dtype.kind != "O" else sum(60 + len(str(text)) for text in values.flat)
-        for values in tensors.values()
-    )
-
-
-def _keep(tensors: Tensors, kept: Sequence[int] | None) -> Tensors:
-    return tensors if kept is None else {name: values[list(kept)] for name, values in tensors.items()}

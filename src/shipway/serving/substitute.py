@@ -18,9 +18,9 @@ from shipway.core.error import ShipwayError
 from shipway.core.record import find_odd_outputs
 from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
 from shipway.serving.ask import Ask
-from shipway.serving.echo import count_bytes, list_rows, log_outcome
 from shipway.serving.encoding import deflate
 from shipway.serving.fallback import FALLBACK, KEPT_ANSWERS, NO_VERSION, Way
+from shipway.serving.heard import count_bytes, list_rows, log_outcome
 from shipway.serving.inference import Question, write_outputs
 from shipway.serving.interface import Interface
 from shipway.serving.log import Predictions

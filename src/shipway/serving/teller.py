@@ -15,8 +15,9 @@ from typing import Final
 from shipway.core.error import ShipwayError
 from shipway.serving.ask import Ask, assign
 from shipway.serving.call import Call
-from shipway.serving.echo import Echoes, Heard, count_bytes
+from shipway.serving.echo import Echoes
 from shipway.serving.encoding import deflate
+from shipway.serving.heard import Heard, count_bytes
 from shipway.serving.inference import write_outputs
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.outcome import Run, execute, plan_keyed, plan_sent, read_tensors
