@@ -3,7 +3,9 @@
 A client sends the same head again and again: its path and its headers do not change between requests, and lengths of
 bodies repeat. What the parser made of some bytes, it makes of the same bytes the next time. So heads are remembered by
 their bytes, and a request whose head is known is cut out of what arrived without being parsed. Only heads are kept that
-leave no question open: HTTP/1.1, the connection stays open, the body has a length, and nothing else is wished for.
+leave no question open: HTTP/1.1, the connection stays open, the body has a length, and nothing else is wished for. And
+only those that came twice: heads with a number of their own, of a trace or of a time that is left, would push out the
+others.
 """
 
 from typing import Any, Final
@@ -11,13 +13,13 @@ from typing import Any, Final
 BREAK: Final = b"\r\n\r\n"
 """Between the head of a request and its body."""
 MOST_HEADS: Final = 1_024
-"""Heads remembered at a time; with more of them, as where each has a number of its own, all are forgotten."""
+"""Heads remembered at a time; with more of them all are forgotten."""
+MOST_SEEN: Final = 4_096
+"""Heads of which is known that they came once; a number of each."""
 MOST_BYTES: Final = 2_048
 """Size of a head that is remembered."""
 _OPEN: Final = frozenset({"transfer-encoding", "upgrade", "expect"})
 """Headers that say how the request is to be read, or that something else is wished for."""
-_ONCE: Final = "traceparent"
-"""A header that no two requests have alike: to remember it would only make room of what others send again."""
 
 
 class Head:
@@ -57,14 +59,15 @@ class Heads:
         known: the heads; whoever looks one up takes the bytes before the empty line.
     """
 
-    __slots__ = ("known",)
+    __slots__ = ("_seen", "known")
 
     def __init__(self) -> None:
         """Start with none."""
         self.known: dict[bytes, Head] = {}
+        self._seen: set[int] = set()
 
     def learn(self, data: bytes, head: Head) -> None:
-        """Remember a head, if a request that begins with its bytes can only be read in one way.
+        """Remember a head that came before, if a request that begins with its bytes can only be read in one way.
 
         Args:
             data: one whole request and nothing else, which was read by a parser between two requests.
@@ -73,8 +76,15 @@ class Heads:
         end = data.find(BREAK)
         if not head.keep or head.old or not 0 < end <= MOST_BYTES or end + len(BREAK) + head.length != len(data):
             return
-        if _ONCE in head.headers or not _OPEN.isdisjoint(head.headers):
+        if not _OPEN.isdisjoint(head.headers):
+            return
+        said = bytes(data[:end])
+        mark = hash(said)
+        if mark not in self._seen:
+            if len(self._seen) >= MOST_SEEN:
+                self._seen.clear()
+            self._seen.add(mark)
             return
         if len(self.known) >= MOST_HEADS:
             self.known.clear()
-        self.known[bytes(data[:end])] = head
+        self.known[said] = head
