@@ -68,7 +68,22 @@ class Transport:
         self.closed = True
 
 
-def talk(pieces, heads, *, later):
+class FullDoor:
+    """A door that is closed to predictions."""
+
+    unread = (b"POST /v2/models/",)
+    refusal = b'{"error": "full"}'
+    retry_s = 1
+    full = True
+
+    def __init__(self):
+        self.count = 0
+
+    def count_unread(self, requests):
+        self.count += requests
+
+
+def talk(pieces, heads, *, later, door=None):
     """Return what a connection hands on and answers, for a client that sends some bytes."""
     seen, calls = [], []
 
@@ -79,7 +94,7 @@ def talk(pieces, heads, *, later):
         else:
             call.answer(200, call.body)
 
-    state = State(handle, LIMITS, OpenDoor())
+    state = State(handle, LIMITS, door or OpenDoor())
     state.heads, state.opening = heads, Opening(b"now")
     transport, connection = Transport(), Connection(state)
     connection.connection_made(transport)
@@ -108,7 +123,7 @@ def cut(data, places):
 @example([POST] * 2, LAST[2], [len(POST)], False)
 @settings(max_examples=300)
 def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
-    pieces = cut(b"".join([*whole, last]), places)
+    pieces, full, also = cut(b"".join([*whole, last]), places), FullDoor(), FullDoor()
     known = Heads()
     for each in (WHOLE + LAST) * 2:
         talk([each], known, later=False)
@@ -116,8 +131,11 @@ def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Heads, "learn", lambda self, data, head: None)
         expected = talk(pieces, Heads(), later=later)
+        refused = talk(pieces, Heads(), later=later, door=full)
     assert talk(pieces, known, later=later) == expected
     assert talk(pieces, Heads(), later=later) == expected
+    assert talk(pieces, known, later=later, door=also) == refused
+    assert also.count == full.count
 
 
 def test_a_head_that_came_twice_is_not_read_again():

@@ -276,6 +276,12 @@ class Connection(asyncio.Protocol):
 
     def _pass_over(self, data: bytes) -> None:
         """Refuse requests without reading them, each in its place after those before it."""
+        if self._glance is None:
+            data = self._pass_known(data)
+            if not data:
+                self.send()
+                self._steer()
+                return
         glance = self._glance or Glance(self._state.refusal)
         try:
             glance.feed(data)
@@ -296,6 +302,24 @@ class Connection(asyncio.Protocol):
         if self._refused is not None and not self._deaf:
             self._refuse(*self._refused)
         self._steer()
+
+    def _pass_known(self, data: bytes) -> bytes:
+        """Refuse the requests at the beginning whose heads are known, and return what follows them."""
+        state, first, count = self._state, 0, 0
+        known, unread = state.heads.known, state.door.unread
+        while first < len(data) and data.startswith(unread, first):
+            end = data.find(BREAK, first)
+            head = known.get(data[first:end]) if end > 0 else None
+            if head is None or end + len(BREAK) + head.length > len(data):
+                break
+            first = end + len(BREAK) + head.length
+            count += 1
+        if not count:
+            return data
+        self._since = state.now
+        self._calls.append(Refused([state.refusal.whole] * count, final=False))
+        state.door.count_unread(count)
+        return data[first:]
 
     def _recall(self, data: bytes) -> bytes:
         """Hand on the requests at the beginning whose heads are known, and return what follows them."""
