@@ -1,5 +1,7 @@
 """Vectors that are sent to a service, on a real server: split by unit, shadowed, logged with what was sent."""
 
+import time
+
 import pytest
 
 from shipway.core.service import Rule, Terms
@@ -87,6 +89,19 @@ def test_both_versions_predict_a_share_of_the_units(shop, serve):
     assert set(rows.filter(rows["role"] == "shadow")["row"]) == paired
     counts = server.status()["counts"]
     assert (counts["shadowed"], counts["shadow_spared"]) == (len(paired), 20 - len(paired))
+
+
+def test_whoever_looks_right_after_an_answer_keeps_nobody_from_its_shadow(shop, serve):
+    server = serve(shop.state, "--replay")
+    server.apply(shop.route(1, 2, weight=0.5, salt="s"))
+    until = time.monotonic() + 30
+    for number in range(1, 6):
+        assert ask(server).status == 200
+        counts = server.status()["counts"]
+        assert counts["inferred"] == number
+        while counts["shadowed"] < number:
+            assert time.monotonic() < until
+            counts = server.status()["counts"]
 
 
 def test_share_of_units_is_logged_and_requests_wait_for_one_another(shop, serve):

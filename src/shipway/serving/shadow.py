@@ -126,11 +126,17 @@ class Shadows:
         self._answered_rows += group.rows
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(GATHER_S, self._go_on)
-        if self._answered_rows >= SHADOW_ROWS and not self._following:
+        if self._answered_rows >= SHADOW_ROWS:
             self._plan()
 
     def count(self) -> None:
-        """Count and log everything that was taken, before returning."""
+        """Count and log everything that was taken, before returning; it is predicted in shadow after that."""
+        self._take()
+        if self._waiting:
+            self._plan()
+
+    def _take(self) -> None:
+        """Count and log everything that was taken, and let it wait for its shadow."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -142,18 +148,20 @@ class Shadows:
 
     def settle(self) -> None:
         """Count, log and predict in shadow everything that was taken, before returning."""
-        self.count()
+        self._take()
         while self._waiting:
             self._cast()
 
     def _plan(self) -> None:
+        if self._following:
+            return
         self._following = True
         # The answers leave at the end of this turn; what follows has to wait for the next.
         asyncio.get_running_loop().call_soon(self._go_on)
 
     def _go_on(self) -> None:
         self._following = False
-        self.count()
+        self._take()
         self._cast()
         if self._waiting:
             self._plan()
