@@ -20,7 +20,8 @@ from shipway.serving.sampling import Sampling
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.teller import Teller
-from shipway.serving.trace import Aside, Trace, Tracer
+from shipway.serving.trace import Aside, Trace
+from shipway.serving.tracer import Tracer
 
 NOON = 1_700_000_000_000_000
 
