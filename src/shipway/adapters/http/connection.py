@@ -12,7 +12,7 @@ import msgspec
 
 from shipway.adapters.http.call import Call, Opening
 from shipway.adapters.http.glance import Glance, Refusal, Refused
-from shipway.adapters.http.head import BREAK, Head, Heads
+from shipway.adapters.http.head import Head, Heads
 from shipway.adapters.http.limit import Door, Limits
 
 logger: Final = logging.getLogger(__name__)
@@ -306,13 +306,8 @@ class Connection(asyncio.Protocol):
     def _pass_known(self, data: bytes) -> bytes:
         """Refuse the requests at the beginning whose heads are known, and return what follows them."""
         state, first, count = self._state, 0, 0
-        known, unread = state.heads.known, state.door.unread
-        while first < len(data) and data.startswith(unread, first):
-            end = data.find(BREAK, first)
-            head = known.get(data[first:end]) if end > 0 else None
-            if head is None or end + len(BREAK) + head.length > len(data):
-                break
-            first = end + len(BREAK) + head.length
+        while data.startswith(state.door.unread, first) and (found := state.heads.cut(data, first)) is not None:
+            first = found[2]
             count += 1
         if not count:
             return data
@@ -324,14 +319,10 @@ class Connection(asyncio.Protocol):
     def _recall(self, data: bytes) -> bytes:
         """Hand on the requests at the beginning whose heads are known, and return what follows them."""
         state, first = self._state, 0
-        known, room = state.heads.known, state.limits.held_bytes - state.held_bytes
-        while True:
-            end = data.find(BREAK, first)
-            head = known.get(data[first:end]) if end > 0 else None
-            if head is None:
-                break
-            begin, last = end + len(BREAK), end + len(BREAK) + head.length
-            if last > len(data) or head.length > room:
+        room = state.limits.held_bytes - state.held_bytes
+        while (found := state.heads.cut(data, first)) is not None:
+            head, begin, last = found
+            if head.length > room:
                 break
             room -= head.length
             self._held_bytes += head.length

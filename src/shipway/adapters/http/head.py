@@ -56,7 +56,7 @@ class Heads:
     """Remembers heads by their bytes.
 
     Attributes:
-        known: the heads; whoever looks one up takes the bytes before the empty line.
+        known: the heads, by the bytes before the empty line.
     """
 
     __slots__ = ("_seen", "known")
@@ -65,6 +65,24 @@ class Heads:
         """Start with none."""
         self.known: dict[bytes, Head] = {}
         self._seen: set[int] = set()
+
+    def cut(self, data: bytes, first: int) -> tuple[Head, int, int] | None:
+        """Return the head of the request that begins at a place, and where its body begins and ends.
+
+        Args:
+            data: what a client sent.
+            first: where the request begins.
+
+        Returns:
+            None where the head is not known, or the request is not there as a whole.
+        """
+        end = data.find(BREAK, first)
+        head = self.known.get(data[first:end]) if end > 0 else None
+        if head is None:
+            return None
+        begin = end + len(BREAK)
+        last = begin + head.length
+        return None if last > len(data) else (head, begin, last)
 
     def learn(self, data: bytes, head: Head) -> None:
         """Remember a head that came before, if a request that begins with its bytes can only be read in one way.
