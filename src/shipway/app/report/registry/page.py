@@ -8,6 +8,7 @@ from shipway.app.report.element import Child, Markup, code, element, fold, join,
 from shipway.app.report.number import write_instant
 from shipway.app.report.registry.collection import ModelData, RegistryData
 from shipway.app.report.registry.version import (
+    name_machine,
     show_figure,
     show_names,
     show_outcome,
@@ -145,7 +146,7 @@ def _say_machines(machines: list[Machine]) -> Markup | None:
     said = "the median of calls of one row, without a server around the model"
     if len(machines) == 1:
         return element("p", f"Times are {said}, on {machines[0].said}.", class_="why")
-    listed = [f"{mark} {machine.said}" for mark, machine in zip("ABCDEFGH", machines, strict=False)]
+    listed = [f"{name_machine(place)} {machine.said}" for place, machine in enumerate(machines)]
     return element("p", f"Times are {said}, and of different machines: {'; '.join(listed)}.", class_="why")
 
 

@@ -62,8 +62,13 @@ def show_speed(profile: LatencyProfile | None, machines: Sequence[Machine]) -> M
         return element("span", "not measured", class_="soft")
     found = profile.find(1) or profile.batches[0]
     rows = "" if found.rows == 1 else f" for {found.rows:,} rows"
-    mark = f" {chr(ord('A') + machines.index(profile.machine))}" if len(machines) > 1 else ""
+    mark = f" {name_machine(machines.index(profile.machine))}" if len(machines) > 1 else ""
     return join((f"{write_time(found.p50_us)}{rows}", element("span", mark, class_="soft") if mark else None))
+
+
+def name_machine(place: int) -> str:
+    """Return what a machine is called beside others: A, B, and so on; by its number where letters end."""
+    return chr(ord("A") + place) if place < 26 else str(place + 1)
 
 
 def show_version(detail: VersionDetail, timezone: str) -> Markup:
