@@ -154,7 +154,7 @@ def test_mistake_leaves_no_caller_without_an_answer(bench, make_row, monkeypatch
     def fail(*_):
         raise ZeroDivisionError("on purpose")
 
-    monkeypatch.setattr(batch, "read_feed", fail)
+    monkeypatch.setattr(batch, "read_keyed", fail)
 
     async def run():
         for order in range(3):

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.core.bundle import InputColumn
+from shipway.maths.encoding import round_single
 from shipway.serving.reader import Features
-from shipway.serving.vector import find_texts, make_encoder, pack_vectors, round_single
+from shipway.serving.vector import find_texts, make_encoder, pack_vectors
 from shipway.training.frame import encode_frame
 
 INPUTS = (

@@ -93,6 +93,16 @@ def assign(served: Served, ask: Ask) -> Version:
     return version
 
 
+def list_rows(asks: Sequence[Ask]) -> tuple[Sequence[Ask], list[str], list[str | None]]:
+    """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
+    if all(ask.rows == 1 for ask in asks):
+        return asks, [ask.request for ask in asks], [ask.key for ask in asks]
+    flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
+    requests = [ask.request + number for ask, number in flat]
+    keys = [None if ask.key is None else ask.key + number for ask, number in flat]
+    return [ask for ask, _ in flat], requests, keys
+
+
 def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float32]:
     """Return the vectors of some requests as one matrix, rounded to single precision.
 
@@ -109,18 +119,23 @@ def stack(asks: Sequence[Ask], columns: int) -> NDArray[np.float32]:
             plain += numbers
             continue
         if plain:
-            parts.append(_round(plain, columns))
+            parts.append(round_rows(plain, columns))
             plain = []
         parts.append(numbers.astype(np.float32))
     if plain:
-        parts.append(_round(plain, columns))
+        parts.append(round_rows(plain, columns))
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def _round(plain: list[float | None], columns: int) -> NDArray[np.float32]:
-    # NumPy reads None as NaN, and what is beyond the range of single precision as infinite.
+def round_rows(numbers: Sequence[float | None], columns: int) -> NDArray[np.float32]:
+    """Return numbers as they were sent, row by row, as a matrix of single precision.
+
+    Args:
+        numbers: None for what is missing, which becomes NaN; what is beyond the range of single precision, infinite.
+        columns: how many a row has.
+    """
     with np.errstate(over="ignore"):
-        return np.array(plain, dtype=np.float32).reshape(-1, columns)
+        return np.array(numbers, dtype=np.float32).reshape(-1, columns)
 
 
 def _name_unit(served: Served, ask: Ask) -> str:

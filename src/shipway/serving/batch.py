@@ -11,7 +11,6 @@ to fail all the same.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
@@ -25,17 +24,19 @@ from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
 from shipway.serving.encoding import LEAST_BYTES, deflate
 from shipway.serving.fallback import FALLBACK, Fallbacks
+from shipway.serving.feed import read_keyed
 from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
-from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
+from shipway.serving.refusal import LATE, RefusedError, write_refusal
 from shipway.serving.request import Answer
+from shipway.serving.response import leave_nobody
 from shipway.serving.sent import INLINE_ROWS
-from shipway.serving.shadow import Group, Shadows, log_fallback, log_read, read_feed
+from shipway.serving.shadow import Group, Shadows, log_fallback
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.template import write_numbers
 from shipway.serving.tracer import Tracer
-from shipway.serving.version import Feed, Served, Version, fail_rows, predict, predict_matrix
+from shipway.serving.version import Served, Version, fail_rows, find_error, predict, predict_matrix
 
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
@@ -44,8 +45,6 @@ _WEIGHT: Final = 0.1
 """Share of the newest batch in what a request is taken to cost."""
 _SMOOTH: Final = 3
 """The time between requests is smoothed over about two to the power of this many of them."""
-
-logger: Final = logging.getLogger(__name__)
 
 
 class Batcher:
@@ -150,14 +149,9 @@ class Batcher:
             for ask in asks:
                 self._refuse(ask, refusal)
             return
-        try:
+        # A mistake here must not leave callers, or those of other services, without an answer.
+        with leave_nobody((ask.call for ask in asks), f"a batch of service {service}"):
             self._answer(served, asks)
-        except Exception:
-            # A mistake here must not leave callers, or those of other services, without an answer.
-            logger.exception("a batch of service %s was not foreseen", service)
-            for ask in asks:
-                if not ask.call.answered:
-                    ask.call.answer(500, write_refusal(UNFORESEEN))
         self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(asks) - self._cost_ns)
 
     def _drop_late(self, asks: list[Ask], now: int) -> list[Ask]:
@@ -208,17 +202,7 @@ class Batcher:
             self._answer_sent(served, version, group)
 
     def _answer_keyed(self, served: Served, keyed: dict[Version, list[Ask]]) -> None:
-        by_feed: dict[Feed, list[Ask]] = {}
-        for version, group in keyed.items():
-            readable = [ask for ask in group if ask.checked is not None]
-            if version.feed is not None and readable:
-                by_feed.setdefault(version.feed, []).extend(readable)
-        for feed, group in by_feed.items():
-            began_ns = perf_counter_ns()
-            read_feed(feed, group)
-            if self._tracer is not None and self._tracer.open:
-                self._tracer.note_read(group, feed.online, began_ns)
-            log_read(served, feed, group)
+        read_keyed(served, keyed, None if self._tracer is None or not self._tracer.open else self._tracer.note_read)
         for version, group in keyed.items():
             outcomes = predict(version, [ask.place for ask in group])
             predicted_ns = perf_counter_ns()
@@ -245,7 +229,7 @@ class Batcher:
         ask.call.answer(200, _ENCODE(said), headers=[(FALLBACK, found.way)])
         self._counts.fell_back += 1
         ask.answer_us = (perf_counter_ns() - ask.call.received_ns) // 1_000
-        log_fallback(served, ask, found.way, found.p, found.version)
+        log_fallback(served, ask, found.way, [found.p], found.version)
         return True
 
     def _answer_sent(self, served: Served, version: Version, asks: list[Ask]) -> None:
@@ -268,14 +252,10 @@ class Batcher:
         """Answer a request of many rows from a thread."""
 
         async def answer() -> None:
-            try:
+            with leave_nobody([ask.call], f"a request of service {ask.service}"):
                 x = stack([ask], len(version.usual.names) if version.usual is not None else 0)
                 outcomes = await asyncio.to_thread(predict_matrix, version, x)
                 self._reply(Group(served, version, [ask], outcomes, x))
-            except Exception:
-                logger.exception("a request of service %s was not foreseen", ask.service)
-                if not ask.call.answered:
-                    ask.call.answer(500, write_refusal(UNFORESEEN))
 
         if ask.sent is None or ask.sent.form != version.form:
             self._answer_sent(served, version, [ask])
@@ -291,7 +271,7 @@ class Batcher:
         keeps = served.routing.terms.fallback is not None
         for ask in group.asks:
             last = first + ask.rows
-            error = _find_error(errors, first, last) if errors else None
+            error = find_error(errors, first, last)
             if keeps and error is None:
                 self.substitutes.keep(served, version, ask, {PROBABILITY: np.array(outcomes.p[first:last])})
             if error is not None:
@@ -321,7 +301,3 @@ class Batcher:
     def _refuse(self, ask: Ask, refusal: RefusedError) -> None:
         ask.call.answer(refusal.status, write_refusal(refusal.error), headers=refusal.headers)
         self._counts.refused += 1
-
-
-def _find_error(errors: dict[int, ShipwayError], first: int, last: int) -> ShipwayError | None:
-    return next((errors[place] for place in range(first, last) if place in errors), None)

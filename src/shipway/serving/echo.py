@@ -13,15 +13,14 @@ from typing import Final
 
 import numpy as np
 
-from shipway.core.error import ShipwayError
 from shipway.core.tensor import MATRIX
-from shipway.serving.ask import NO_VECTOR, Ask
+from shipway.serving.ask import Ask, list_rows
+from shipway.serving.feed import read_again
 from shipway.serving.heard import (
     Heard,
     hold_outcome,
     keep_rows,
     list_kept,
-    list_rows,
     log_inputs,
     log_outcome,
 )
@@ -29,9 +28,8 @@ from shipway.serving.meter import Counts, Meters
 from shipway.serving.outcome import Outcome, Run, execute, plan_keyed, plan_sent, read_tensors
 from shipway.serving.record import NOTHING, Held
 from shipway.serving.refusal import RefusedError
-from shipway.serving.request import check_row
-from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS, log_read, read_feed
-from shipway.serving.version import Place, Served, Version
+from shipway.serving.shadow import GATHER_S, MERGED_ROWS, SHADOW_ROWS, WAITING_ROWS
+from shipway.serving.version import Served, Version
 
 WAITING_BYTES: Final = 64 << 20
 """Bytes of tensors and bodies that may wait for their shadow."""
@@ -199,7 +197,7 @@ def plan_echo(heard: Heard, version: Version) -> list[Run]:
     """Return what another version is asked of requests, from the same tensors or vectors if both read the same."""
     run, other = heard.run, heard.version
     if run.asks[0].sent is None:
-        return plan_keyed(version, run.asks, _read_places(heard, version))
+        return plan_keyed(version, run.asks, read_again(heard.served, version, other, run.asks))
     read, due = other.interface, version.interface
     if read is not None and due is not None and read.form == due.form and run.error is None:
         return [Run(run.asks, run.rows, run.tensors)]
@@ -225,29 +223,6 @@ def _echo(version: Version, runs: Sequence[Run]) -> list[_Found]:
             said = NOTHING if interface is None else hold_outcome(interface, outcome, list_kept(one))
             found.append((one, outcome, said))
     return found
-
-
-def _read_places(heard: Heard, version: Version) -> list[Place | ShipwayError]:
-    """Return the vectors that a version reads of requests by key."""
-    feed, asks = version.feed, heard.run.asks
-    if feed is None or feed is heard.version.feed:
-        return [ask.place for ask in asks]
-    shadows: list[Ask] = []
-    places: list[Place | ShipwayError] = []
-    for ask in asks:
-        try:
-            checked = check_row(ask.row, feed.layout)
-        except RefusedError as refusal:
-            places.append(refusal.error)
-            continue
-        shadow = Ask(ask.call, ask.service, ask.request, ask.row, ask.at, key=ask.key, kept=ask.kept, checked=checked)
-        shadows.append(shadow)
-        places.append(NO_VECTOR)
-    if shadows:
-        read_feed(feed, shadows)
-        log_read(heard.served, feed, shadows)
-    read = iter(shadows)
-    return [next(read).place if place is NO_VECTOR else place for place in places]
 
 
 def _alike(heard: Heard, version: Version, other: Heard, another: Version) -> bool:

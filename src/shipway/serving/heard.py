@@ -8,7 +8,7 @@ import numpy as np
 
 from shipway.core.service import Role
 from shipway.core.tensor import MATRIX, Tensors
-from shipway.serving.ask import Ask
+from shipway.serving.ask import list_rows
 from shipway.serving.interface import Interface
 from shipway.serving.outcome import Outcome, Run
 from shipway.serving.record import NOTHING, Held, Saying, hold, write_columns
@@ -147,15 +147,6 @@ def log_inputs(heard: Heard) -> None:
         outputs.add_inputs(interface.read, interface.inputs, asked, heard.sent or write_columns(
             interface.inputs, tensors
         ))  # fmt: skip
-
-
-def list_rows(asks: Sequence[Ask]) -> tuple[list[Ask], list[str], list[str | None]]:
-    """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
-    if all(ask.rows == 1 for ask in asks):
-        return [*asks], [ask.request for ask in asks], [ask.key for ask in asks]
-    flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
-    keys = [None if ask.key is None else ask.key + number for ask, number in flat]
-    return [ask for ask, _ in flat], [ask.request + number for ask, number in flat], keys
 
 
 def count_bytes(tensors: Tensors) -> int:

@@ -29,10 +29,11 @@ from shipway.core.inference import (
 from shipway.core.tensor import MATRIX, fits
 from shipway.core.wire import FLOATS, RAW, read_raw, write_raw
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.encoding import round_single
 from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import refuse
 from shipway.serving.request import read_body
-from shipway.serving.vector import name_codes, round_single
+from shipway.serving.vector import name_codes
 
 HEADER: Final = "inference-header-content-length"
 _EXAMPLE: Final = '{"inputs": [{"name": "x", "shape": [1, 3], "datatype": "FP64", "data": [[0.5, 2, null]]}]}'

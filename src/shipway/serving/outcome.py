@@ -6,20 +6,17 @@ from time import perf_counter_ns
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import MATRIX, Tensors
-from shipway.serving.ask import Ask
+from shipway.serving.ask import Ask, round_rows
 from shipway.serving.call import Call
 from shipway.serving.encoding import inflate
 from shipway.serving.inference import HEADER, Question, read_question
 from shipway.serving.interface import Interface
-from shipway.serving.model import LoadedBundle
 from shipway.serving.refusal import RefusedError, refuse
 from shipway.serving.sent import MOST_BYTES, Sent
-from shipway.serving.vector import Vectors
-from shipway.serving.version import Place, Version, infer
+from shipway.serving.version import Place, Version, encode_places, find_error, infer
 
 _ASK_OTHER: Final = "look at what was sent; another version may answer it"
 _NOTHING: Final[Tensors] = {}
@@ -46,9 +43,7 @@ class Outcome:
 
     def find_error(self, first: int, last: int) -> ShipwayError | None:
         """Return why some of the rows have no prediction; None where all have one."""
-        if not self.errors:
-            return None
-        return next((self.errors[row] for row in range(first, last) if row in self.errors), None)
+        return find_error(self.errors, first, last)
 
     def take(self, first: int, last: int) -> Tensors:
         """Return what was said of some of the rows."""
@@ -105,9 +100,8 @@ def _read_usual(call: Call, interface: Interface) -> Question | None:
         sent = usual.read(call.body)
     if usual is None or sent is None:
         return None
-    # NumPy reads None as NaN, and what is beyond the range of single precision as infinite.
-    with np.errstate(over="ignore"):
-        x = np.array(sent.numbers, dtype=np.float32).reshape(sent.rows, len(usual.names)).astype(np.float64)
+    assert isinstance(sent.numbers, list), "what is usual is listed"
+    x = round_rows(sent.numbers, len(usual.names)).astype(np.float64)
     return Question({MATRIX: x}, sent.rows, sent.id, interface.whole, sent.parameters, interface.form)
 
 
@@ -227,23 +221,3 @@ def fail(rows: int, error: ShipwayError) -> Outcome:
 def _deny(version: Version) -> ShipwayError:
     fact = f"{version.model}@{version.variant.version} says something else than the service"
     return ShipwayError("SW-801", fact, _SAYS_ELSE)
-
-
-def encode_places(bundle: LoadedBundle, places: Sequence[Place]) -> NDArray[np.float64]:
-    """Return vectors that were read as the matrix that a model reads.
-
-    Args:
-        bundle: one with features.
-        places: the vectors of the rows.
-    """
-    assert bundle.encoder is not None, "vectors are read for a bundle with features"
-    parts: list[NDArray[np.float64]] = []
-    at = 0
-    while at < len(places):
-        vectors: Vectors = places[at][0]
-        last = at + 1
-        while last < len(places) and places[last][0] is vectors:
-            last += 1
-        parts.append(bundle.encoder.encode(vectors, [row for _, row in places[at:last]]))
-        at = last
-    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
@@ -36,18 +37,32 @@ class Tasks:
         """
 
         async def run() -> None:
-            try:
-                await work
-            except RefusedError as refusal:
-                say_no(call, refusal)
-            except Exception:
-                logger.exception("%s %s was not foreseen", call.method, call.path)
-                if not call.answered:
-                    call.answer(500, write_refusal(UNFORESEEN))
+            with leave_nobody([call], f"{call.method} {call.path}"):
+                try:
+                    await work
+                except RefusedError as refusal:
+                    say_no(call, refusal)
 
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+@contextmanager
+def leave_nobody(calls: Iterable[Call], what: str) -> Generator[None]:
+    """Answer calls that have no answer when a mistake of the server ends the block, of which its log is told.
+
+    Args:
+        calls: those who ask.
+        what: what was not foreseen then, as people call it.
+    """
+    try:
+        yield
+    except Exception:
+        logger.exception("%s was not foreseen", what)
+        for call in calls:
+            if not call.answered:
+                call.answer(500, write_refusal(UNFORESEEN))
 
 
 def say(call: Call, value: Any) -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
@@ -17,25 +17,22 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.service import Role
-from shipway.serving.ask import NO_VECTOR, Ask, stack
+from shipway.serving.ask import Ask, list_rows, stack
 from shipway.serving.fallback import Way
+from shipway.serving.feed import read_again
 from shipway.serving.log import Predictions
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import RefusedError
-from shipway.serving.request import check_row
 from shipway.serving.sent import read_sent
 from shipway.serving.statistic import Run, Statistics
 from shipway.serving.version import (
-    Feed,
     Outcomes,
-    Place,
     Served,
     Version,
     fail_rows,
     join_outcomes,
     predict,
     predict_matrix,
-    read_places,
 )
 
 SHADOW_ROWS: Final = 32
@@ -271,36 +268,15 @@ def _spare(group: Group) -> Group:
         return Group(group.served, group.version, (), Outcomes([], {}, []))
     shadows = routing.shadows
     asks = [ask for ask in group.asks if shadows(ask.unit)]
-    rows = [place for place, ask in enumerate(_list_rows(group.asks)[0]) if shadows(ask.unit)]
+    rows = [place for place, ask in enumerate(list_rows(group.asks)[0]) if shadows(ask.unit)]
     said = group.outcomes
     outcomes = Outcomes([said.p[row] for row in rows], {}, [said.latency_us[row] for row in rows])
     return Group(group.served, group.version, asks, outcomes, None if group.x is None else group.x[rows])
 
 
-def read_feed(feed: Feed, asks: Sequence[Ask]) -> None:
-    """Read the vectors of requests that come by key."""
-    places = read_places(feed, [ask.checked or {} for ask in asks], [ask.at for ask in asks])
-    for ask, place in zip(asks, places, strict=True):
-        ask.feed, ask.place = feed, place
-
-
-def log_read(served: Served, feed: Feed, asks: Sequence[Ask]) -> None:
-    """Log vectors that were read."""
-    groups: dict[int, tuple[Any, list[int], list[tuple[str, str, int]]]] = {}
-    for ask in asks:
-        if ask.kept and not isinstance(ask.place, ShipwayError):
-            vectors, row = ask.place
-            _, rows, asked = groups.setdefault(id(vectors), (vectors, [], []))
-            rows.append(row)
-            asked.append((ask.request, ask.key or "", ask.at))
-    for vectors, rows, asked in groups.values():
-        kept = vectors if len(rows) == vectors.rows else vectors.take(rows)
-        served.log.add_vectors(feed.online, feed.layout, feed.texts, asked, kept)
-
-
 def log_sent(group: Group, version: Version, x: NDArray[np.float32]) -> None:
     """Log vectors that callers sent, as they were read for a version."""
-    asks, requests, keys = _list_rows(group.asks)
+    asks, requests, keys = list_rows(group.asks)
     kept = [place for place, ask in enumerate(asks) if ask.kept]
     if version.bundle is None or not kept:
         return
@@ -311,7 +287,7 @@ def log_sent(group: Group, version: Version, x: NDArray[np.float32]) -> None:
 
 def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcomes) -> None:
     """Log what a version said of a group's rows."""
-    asks, requests, keys = _list_rows(group.asks)
+    asks, requests, keys = list_rows(group.asks)
     rows = Predictions(
         version=version.variant.version,
         role=role,
@@ -333,63 +309,36 @@ def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcom
         group.served.log.add_predictions(rows)
 
 
-def log_fallback(served: Served, ask: Ask, way: Way, p: float, version: int) -> None:
-    """Log what a caller got in place of a prediction."""
+def log_fallback(served: Served, ask: Ask, way: Way, p: list[float], version: int) -> None:
+    """Log what a caller got in place of a prediction, a probability for each row."""
     if not ask.kept:
         return
+    asks, requests, keys = list_rows([ask])
+    rows = len(asks)
     served.log.add_predictions(
         Predictions(
             version=version,
             role=ROLES[way],
             token=served.routing.token,
             online="",
-            request=[ask.request],
-            row=[ask.key],
-            at=[ask.at],
-            unit=[ask.unit],
-            weight=[ask.weight],
-            answer_us=[ask.answer_us],
-            p=[p],
+            request=requests,
+            row=keys,
+            at=[ask.at] * rows,
+            unit=[ask.unit] * rows,
+            weight=[ask.weight] * rows,
+            answer_us=[ask.answer_us] * rows,
+            p=p,
             error={},
-            latency_us=[0],
+            latency_us=[0] * rows,
         )
     )
-
-
-def _list_rows(asks: Sequence[Ask]) -> tuple[Sequence[Ask], list[str], list[str | None]]:
-    """Return for each row its request, and what the log calls that and the row; those of one request are numbered."""
-    if all(ask.rows == 1 for ask in asks):
-        return asks, [ask.request for ask in asks], [ask.key for ask in asks]
-    flat = [(ask, f"/{row}" if ask.rows > 1 else "") for ask in asks for row in range(ask.rows)]
-    requests = [ask.request + number for ask, number in flat]
-    keys = [None if ask.key is None else ask.key + number for ask, number in flat]
-    return [ask for ask, _ in flat], requests, keys
 
 
 def _predict_shadow(group: Group, version: Version) -> Outcomes:
     """Predict what another version answered, from the same vectors if both read the same."""
     if group.asks[0].sent is not None:
         return _predict_sent(group, version)
-    feed, asks = version.feed, group.asks
-    if feed is None or feed is group.version.feed:
-        return predict(version, [ask.place for ask in asks])
-    shadows: list[Ask] = []
-    places: dict[Ask, Place | ShipwayError] = {}
-    for ask in asks:
-        try:
-            checked = check_row(ask.row, feed.layout)
-        except RefusedError as refusal:
-            places[ask] = refusal.error
-            continue
-        shadow = Ask(ask.call, ask.service, ask.request, ask.row, ask.at, key=ask.key, kept=ask.kept, checked=checked)
-        shadows.append(shadow)
-        places[ask] = NO_VECTOR
-    if shadows:
-        read_feed(feed, shadows)
-        log_read(group.served, feed, shadows)
-        read = iter(shadows)
-        places = {ask: next(read).place if place is NO_VECTOR else place for ask, place in places.items()}
-    return predict(version, list(places.values()))
+    return predict(version, read_again(group.served, version, group.version, group.asks))
 
 
 def _predict_sent(group: Group, version: Version) -> Outcomes:

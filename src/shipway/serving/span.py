@@ -13,6 +13,7 @@ import msgspec
 
 from shipway.core.inference import RPC_CODES
 from shipway.core.span import Attribute, Span
+from shipway.serving.fallback import FALLBACK
 from shipway.serving.refusal import Refusal
 from shipway.serving.trace import Aside, Part, Trace, make_span_id, make_trace_id
 
@@ -26,7 +27,6 @@ _TELLS: Final = ("/ServerReady", "/ModelReady", "/Check", "/Watch")
 _NOT_READY: Final = (404, 503)
 _FAULT: Final = 500
 _REFUSAL: Final = msgspec.json.Decoder(Refusal)
-_FALLBACK: Final = "shipway-fallback"
 _FIXED: Final = frozenset({
     "/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/stats", "/v2/repository/index", "/v2/trace/setting",
     "/v2/logging", "/openapi.json", "/v1/features", "/v1/log/flush", "/v1/status", "/metrics",
@@ -145,7 +145,7 @@ def _describe_rpc(trace: Trace, door: Door) -> tuple[str, dict[str, Attribute], 
 def _describe_answer(trace: Trace, attributes: dict[str, Attribute]) -> str | None:
     """Add what an answer says of itself, and return why a refusal says it is one."""
     for name, value in trace.more:
-        if name == _FALLBACK:
+        if name == FALLBACK:
             attributes["shipway.fallback"] = value
     if not trace.said:
         return None

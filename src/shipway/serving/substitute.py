@@ -8,10 +8,9 @@ import asyncio
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from shipway.core.bundle import BINARY, OutputColumn
 from shipway.core.error import ShipwayError
@@ -20,19 +19,18 @@ from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
 from shipway.serving.ask import Ask
 from shipway.serving.encoding import deflate
 from shipway.serving.fallback import FALLBACK, KEPT_ANSWERS, NO_VERSION, Way
-from shipway.serving.heard import count_bytes, list_rows, log_outcome
+from shipway.serving.heard import count_bytes, log_outcome
 from shipway.serving.inference import Question, write_outputs
 from shipway.serving.interface import Interface
-from shipway.serving.log import Predictions
 from shipway.serving.meter import Counts
-from shipway.serving.outcome import Outcome, Run, encode_places, predict_tensors, read_tensors
+from shipway.serving.outcome import Outcome, Run, predict_tensors, read_tensors
 from shipway.serving.refusal import RefusedError, write_refusal
 from shipway.serving.reply import write_keyed
 from shipway.serving.request import check_row
 from shipway.serving.response import Tasks
 from shipway.serving.sent import INLINE_ROWS, read_sent
-from shipway.serving.shadow import ROLES
-from shipway.serving.version import Served, Version, read_places
+from shipway.serving.shadow import ROLES, log_fallback
+from shipway.serving.version import Served, Version, encode_places, read_places
 
 KEPT_BYTES: Final = 64 << 20
 """Bytes of answers of one service that are kept."""
@@ -263,22 +261,4 @@ def _log(served: Served, ask: Ask, found: StandIn) -> None:
         run, outcome = Run([ask], ask.rows, {}), Outcome(found.rows, found.outputs, {}, 0, now)
         log_outcome(served, found.version, ROLES[found.way], run, outcome, interface=found.interface)
         return
-    _, requests, keys = list_rows([ask])
-    p: NDArray[Any] = found.outputs[PROBABILITY]
-    served.log.add_predictions(
-        Predictions(
-            version=found.version,
-            role=ROLES[found.way],
-            token=served.routing.token,
-            online="",
-            request=requests,
-            row=keys,
-            at=[ask.at] * ask.rows,
-            unit=[ask.unit] * ask.rows,
-            weight=[ask.weight] * ask.rows,
-            answer_us=[ask.answer_us] * ask.rows,
-            p=p.tolist(),
-            error={},
-            latency_us=[0] * ask.rows,
-        )
-    )
+    log_fallback(served, ask, found.way, found.outputs[PROBABILITY].tolist(), found.version)

@@ -7,7 +7,6 @@ thread, so that nobody else waits for it.
 """
 
 import asyncio
-import logging
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
@@ -17,26 +16,24 @@ from shipway.serving.ask import Ask, assign
 from shipway.serving.call import Call
 from shipway.serving.echo import Echoes
 from shipway.serving.encoding import deflate
+from shipway.serving.feed import read_keyed
 from shipway.serving.heard import Heard, count_bytes
 from shipway.serving.inference import write_outputs
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.outcome import Run, execute, plan_keyed, plan_sent, read_tensors
-from shipway.serving.refusal import LATE, UNFORESEEN, RefusedError, write_refusal
+from shipway.serving.refusal import LATE, RefusedError, write_refusal
 from shipway.serving.reply import write_keyed
-from shipway.serving.response import Tasks, require_json
+from shipway.serving.response import Tasks, leave_nobody, require_json
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, Sent
-from shipway.serving.shadow import log_read, read_feed
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
 from shipway.serving.tracer import Tracer
-from shipway.serving.version import Feed, Served, Version
+from shipway.serving.version import Served, Version
 
 INLINE_NS: Final = 3_000_000
 """Time that a prediction in the event loop may be expected to take; a longer one goes to a thread."""
 _SHARE: Final = 0.2
 """Share of the newest prediction in what a row is taken to cost."""
-
-logger: Final = logging.getLogger(__name__)
 
 
 class Teller:
@@ -151,14 +148,9 @@ class Teller:
             for ask in asks:
                 self._refuse(ask, refusal)
             return
-        try:
+        # A mistake here must not leave callers, or those of other services, without an answer.
+        with leave_nobody((ask.call for ask in asks), f"a batch of service {service}"):
             self._answer(served, asks)
-        except Exception:
-            # A mistake here must not leave callers, or those of other services, without an answer.
-            logger.exception("requests to service %s were not foreseen", service)
-            for ask in asks:
-                if not ask.call.answered:
-                    ask.call.answer(500, write_refusal(UNFORESEEN))
 
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
@@ -183,17 +175,7 @@ class Teller:
                 self._predict(served, version, run)
 
     def _answer_keyed(self, served: Served, keyed: dict[Version, list[Ask]]) -> None:
-        by_feed: dict[Feed, list[Ask]] = {}
-        for version, group in keyed.items():
-            readable = [ask for ask in group if ask.checked is not None]
-            if version.feed is not None and readable:
-                by_feed.setdefault(version.feed, []).extend(readable)
-        for feed, group in by_feed.items():
-            began_ns = perf_counter_ns()
-            read_feed(feed, group)
-            if self._tracer is not None and self._tracer.open:
-                self._tracer.note_read(group, feed.online, began_ns)
-            log_read(served, feed, group)
+        read_keyed(served, keyed, None if self._tracer is None or not self._tracer.open else self._tracer.note_read)
         for version, group in keyed.items():
             for run in plan_keyed(version, group, [ask.place for ask in group]):
                 self._predict(served, version, run)
@@ -217,15 +199,10 @@ class Teller:
                 heard.write()
             return found
 
-        try:
+        with leave_nobody((ask.call for ask in run.asks), f"a request of service {served.routing.service}"):
             for heard in await asyncio.to_thread(predict):
                 self._reply(heard)
                 self._echoes.follow(heard)
-        except Exception:
-            logger.exception("requests to service %s were not foreseen", served.routing.service)
-            for ask in run.asks:
-                if not ask.call.answered:
-                    ask.call.answer(500, write_refusal(UNFORESEEN))
 
     def _reply(self, heard: Heard) -> None:
         """Give callers their answers, and count them."""

@@ -7,6 +7,7 @@ kind, which notes when it was answered; those that read features and predict tel
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from random import getrandbits
 from time import perf_counter_ns
 from typing import Final, Protocol
@@ -17,13 +18,14 @@ from shipway.serving.admission import name_asked
 from shipway.serving.ask import Ask
 from shipway.serving.call import Call
 from shipway.serving.desk import Inquiry
-from shipway.serving.outcome import Outcome, Run
+from shipway.serving.heard import Heard
+from shipway.serving.outcome import Outcome
 from shipway.serving.parent import Parent, read_baggage, read_parent
 from shipway.serving.sampling import Sampling
 from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group
 from shipway.serving.trace import PREDICT, READ, SHADOW, WAIT, Aside, Part, Trace, Traced, make_span_id
-from shipway.serving.version import Outcomes, Served, Version
+from shipway.serving.version import Outcomes, Served, Version, find_error
 
 _PROBES: Final = ("/v2/health/", "/metrics")
 """What is asked all the time by those that watch the server; it begins no trace."""
@@ -169,7 +171,7 @@ class Tracer:
 
     # marks
 
-    def note_read(self, group: Sequence["HasCall"], online: str, began_ns: int) -> None:
+    def note_read(self, group: Sequence[Ask], online: str, began_ns: int) -> None:
         """Note that the features of some requests were read together, and just now are there."""
         part = Part(READ, began_ns, perf_counter_ns(), {"shipway.online": online, "shipway.batch.rows": len(group)})
         for ask in group:
@@ -188,12 +190,10 @@ class Tracer:
         def find_taken(first: int, last: int) -> int:
             return max(outcomes.latency_us[first:last], default=0) * 1_000
 
-        def find_error(first: int, last: int) -> ShipwayError | None:
-            return _find_error(outcomes, first, last)
+        find = partial(find_error, outcomes.errors)
+        self._note(group.served, group.version, group.asks, (began_ns, group.predicted_ns), find_taken, find)
 
-        self._note(group.served, group.version, group.asks, (began_ns, group.predicted_ns), find_taken, find_error)
-
-    def note_outcome(self, heard: "HasRun", began_ns: int) -> None:
+    def note_outcome(self, heard: Heard, began_ns: int) -> None:
         """Note what a version of any kind answered together.
 
         Args:
@@ -245,7 +245,7 @@ class Tracer:
 
     def note_shadow(self, group: Group, version: Version, outcomes: Outcomes, began_ns: int) -> None:
         """Note what another version just now said of requests that had been answered."""
-        error = _find_error(outcomes, 0, group.rows)
+        error = find_error(outcomes.errors, 0, group.rows)
         self._note_aside(group.served, version, group.asks, (began_ns, perf_counter_ns()), error)
 
     def note_echo(self, served: Served, version: Version, asks: Sequence[Ask], outcome: Outcome) -> None:
@@ -265,39 +265,6 @@ class Tracer:
             "shipway.role": "shadow",
         }
         self._put(Aside(Part(SHADOW, *marks, attributes, _write_error(error)), tuple(links[:_MOST_LINKS])))
-
-
-class HasRun(Protocol):
-    """Requests that a version of any kind answered together."""
-
-    @property
-    def served(self) -> Served:
-        """Return the routing that was in force."""
-        ...
-
-    @property
-    def version(self) -> Version:
-        """Return what answered."""
-        ...
-
-    @property
-    def run(self) -> Run:
-        """Return the requests."""
-        ...
-
-    @property
-    def outcome(self) -> Outcome:
-        """Return what it said of them."""
-        ...
-
-
-class HasCall(Protocol):
-    """A request on its way."""
-
-    @property
-    def call(self) -> Call:
-        """Return where the answer goes."""
-        ...
 
 
 def note_inquiry(call: Call, inquiry: Inquiry) -> None:
@@ -324,12 +291,6 @@ def _describe_version(version: Version) -> dict[str, Attribute]:
 
 def _count(requests: int) -> dict[str, Attribute]:
     return {"shipway.batch.requests": requests}
-
-
-def _find_error(outcomes: Outcomes, first: int, last: int) -> ShipwayError | None:
-    if not outcomes.errors:
-        return None
-    return next((outcomes.errors[place] for place in range(first, last) if place in outcomes.errors), None)
 
 
 def _write_error(error: ShipwayError | None) -> str | None:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
+from shipway.maths.encoding import round_single
 from shipway.serving.reader import Features
 
 
@@ -82,12 +83,6 @@ class Encoder:
             texts, code = vectors.texts[category.text], category.codes.get
             x[:, category.place] = [code(texts[row], np.nan) for row in rows]
         return x
-
-
-def round_single(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Round to single precision, as float64 again; what is beyond its range becomes infinite."""
-    with np.errstate(over="ignore"):
-        return x.astype(np.float32).astype(np.float64)
 
 
 def make_encoder(inputs: Sequence[InputColumn], columns: Sequence[str]) -> Encoder:

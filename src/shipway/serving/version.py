@@ -131,6 +131,17 @@ class Outcomes(msgspec.Struct, eq=False, gc=False):
     latency_us: list[int]
 
 
+def find_error(errors: Mapping[int, ShipwayError], first: int, last: int) -> ShipwayError | None:
+    """Return why some rows have no prediction; None where all have one.
+
+    Args:
+        errors: why rows failed, by place.
+        first: of the rows.
+        last: the one behind them.
+    """
+    return next((errors[place] for place in range(first, last) if place in errors), None) if errors else None
+
+
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
     """Return a version that was loaded, ready to answer under a service's name."""
     inputs = bundle.manifest.inputs
@@ -173,37 +184,46 @@ def predict(version: Version, places: Sequence[Place | ShipwayError]) -> Outcome
     if version.bundle is None:
         assert version.fault is not None
         return fail_rows(len(places), version.fault)
-    errors: dict[int, ShipwayError] = {}
-    groups: dict[int, tuple[Vectors, list[int], list[int]]] = {}
-    for at, place in enumerate(places):
-        if isinstance(place, ShipwayError):
-            errors[at] = place
-            continue
-        vectors, row = place
-        _, rows, ats = groups.setdefault(id(vectors), (vectors, [], []))
-        rows.append(row)
-        ats.append(at)
-    if not groups:
+    errors = {at: place for at, place in enumerate(places) if isinstance(place, ShipwayError)}
+    found = [place for place in places if not isinstance(place, ShipwayError)]
+    order = [at for at in range(len(places)) if at not in errors] if errors else range(len(places))
+    if not found:
         return Outcomes([_NAN] * len(places), errors, [0] * len(places))
-    order = [at for _, _, ats in groups.values() for at in ats]
-    assert version.bundle.encoder is not None, "vectors are read for a bundle with features"
-    encode = version.bundle.encoder.encode
     try:
-        parts = [encode(vectors, rows) for vectors, rows, _ in groups.values()]
-        found = _run(version, version.bundle, parts[0] if len(parts) == 1 else np.concatenate(parts))
+        said = _run(version, version.bundle, encode_places(version.bundle, found))
     except Exception as error:
         logger.exception("vectors for %s@%d cannot be encoded", version.model, version.variant.version)
-        said = _explain(error, f"{version.model}@{version.variant.version}")
-        return Outcomes([_NAN] * len(places), errors | dict.fromkeys(order, said), [0] * len(places))
-    if len(order) == len(places) and len(groups) == 1:
-        return found
-    # What was predicted stands vectors by vectors.
+        why = _explain(error, f"{version.model}@{version.variant.version}")
+        return Outcomes([_NAN] * len(places), errors | dict.fromkeys(order, why), [0] * len(places))
+    if not errors:
+        return said
+    # What was predicted stands without the rows that have no vector.
     spread = Outcomes([_NAN] * len(places), errors, [0] * len(places))
     for row, at in enumerate(order):
-        spread.p[at], spread.latency_us[at] = found.p[row], found.latency_us[row]
-        if row in found.errors:
-            spread.errors[at] = found.errors[row]
+        spread.p[at], spread.latency_us[at] = said.p[row], said.latency_us[row]
+        if row in said.errors:
+            spread.errors[at] = said.errors[row]
     return spread
+
+
+def encode_places(bundle: LoadedBundle, places: Sequence[Place]) -> NDArray[np.float64]:
+    """Return vectors that were read as the matrix that a model reads.
+
+    Args:
+        bundle: one with features.
+        places: the vectors of the rows.
+    """
+    assert bundle.encoder is not None, "vectors are read for a bundle with features"
+    parts: list[NDArray[np.float64]] = []
+    at = 0
+    while at < len(places):
+        vectors: Vectors = places[at][0]
+        last = at + 1
+        while last < len(places) and places[last][0] is vectors:
+            last += 1
+        parts.append(bundle.encoder.encode(vectors, [row for _, row in places[at:last]]))
+        at = last
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def predict_matrix(version: Version, x: NDArray[np.float32]) -> Outcomes:
