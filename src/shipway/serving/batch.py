@@ -11,6 +11,7 @@ to fail all the same.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from time import perf_counter_ns
@@ -29,7 +30,7 @@ from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, RefusedError, write_refusal
 from shipway.serving.request import Answer
-from shipway.serving.response import leave_nobody
+from shipway.serving.response import say_unforeseen
 from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group, Shadows, log_fallback
 from shipway.serving.statistic import Statistics
@@ -45,6 +46,9 @@ _WEIGHT: Final = 0.1
 """Share of the newest batch in what a request is taken to cost."""
 _SMOOTH: Final = 3
 """The time between requests is smoothed over about two to the power of this many of them."""
+
+
+logger: Final = logging.getLogger(__name__)
 
 
 class Batcher:
@@ -149,9 +153,12 @@ class Batcher:
             for ask in asks:
                 self._refuse(ask, refusal)
             return
-        # A mistake here must not leave callers, or those of other services, without an answer.
-        with leave_nobody((ask.call for ask in asks), f"a batch of service {service}"):
+        try:
             self._answer(served, asks)
+        except Exception:
+            # A mistake here must not leave callers, or those of other services, without an answer.
+            logger.exception("a batch of service %s was not foreseen", service)
+            say_unforeseen(ask.call for ask in asks)
         self._cost_ns += _WEIGHT * ((perf_counter_ns() - started) / len(asks) - self._cost_ns)
 
     def _drop_late(self, asks: list[Ask], now: int) -> list[Ask]:
@@ -252,10 +259,13 @@ class Batcher:
         """Answer a request of many rows from a thread."""
 
         async def answer() -> None:
-            with leave_nobody([ask.call], f"a request of service {ask.service}"):
+            try:
                 x = stack([ask], len(version.usual.names) if version.usual is not None else 0)
                 outcomes = await asyncio.to_thread(predict_matrix, version, x)
                 self._reply(Group(served, version, [ask], outcomes, x))
+            except Exception:
+                logger.exception("a request of service %s was not foreseen", ask.service)
+                say_unforeseen([ask.call])
 
         if ask.sent is None or ask.sent.form != version.form:
             self._answer_sent(served, version, [ask])

@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -37,32 +36,24 @@ class Tasks:
         """
 
         async def run() -> None:
-            with leave_nobody([call], f"{call.method} {call.path}"):
-                try:
-                    await work
-                except RefusedError as refusal:
-                    say_no(call, refusal)
+            try:
+                await work
+            except RefusedError as refusal:
+                say_no(call, refusal)
+            except Exception:
+                logger.exception("%s %s was not foreseen", call.method, call.path)
+                say_unforeseen([call])
 
         task = asyncio.get_running_loop().create_task(run())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
 
-@contextmanager
-def leave_nobody(calls: Iterable[Call], what: str) -> Generator[None]:
-    """Answer calls that have no answer when a mistake of the server ends the block, of which its log is told.
-
-    Args:
-        calls: those who ask.
-        what: what was not foreseen then, as people call it.
-    """
-    try:
-        yield
-    except Exception:
-        logger.exception("%s was not foreseen", what)
-        for call in calls:
-            if not call.answered:
-                call.answer(500, write_refusal(UNFORESEEN))
+def say_unforeseen(calls: Iterable[Call]) -> None:
+    """Answer calls that have no answer because the server made a mistake, of which its log is told by the caller."""
+    for call in calls:
+        if not call.answered:
+            call.answer(500, write_refusal(UNFORESEEN))
 
 
 def say(call: Call, value: Any) -> None:

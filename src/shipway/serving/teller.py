@@ -7,6 +7,7 @@ thread, so that nobody else waits for it.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Final
@@ -23,7 +24,7 @@ from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.outcome import Run, execute, plan_keyed, plan_sent, read_tensors
 from shipway.serving.refusal import LATE, RefusedError, write_refusal
 from shipway.serving.reply import write_keyed
-from shipway.serving.response import Tasks, leave_nobody, require_json
+from shipway.serving.response import Tasks, require_json, say_unforeseen
 from shipway.serving.sent import INLINE_BYTES, INLINE_ROWS, Sent
 from shipway.serving.statistic import Statistics
 from shipway.serving.substitute import Substitutes
@@ -34,6 +35,9 @@ INLINE_NS: Final = 3_000_000
 """Time that a prediction in the event loop may be expected to take; a longer one goes to a thread."""
 _SHARE: Final = 0.2
 """Share of the newest prediction in what a row is taken to cost."""
+
+
+logger: Final = logging.getLogger(__name__)
 
 
 class Teller:
@@ -148,9 +152,12 @@ class Teller:
             for ask in asks:
                 self._refuse(ask, refusal)
             return
-        # A mistake here must not leave callers, or those of other services, without an answer.
-        with leave_nobody((ask.call for ask in asks), f"a batch of service {service}"):
+        try:
             self._answer(served, asks)
+        except Exception:
+            # A mistake here must not leave callers, or those of other services, without an answer.
+            logger.exception("a batch of service %s was not foreseen", service)
+            say_unforeseen(ask.call for ask in asks)
 
     def _answer(self, served: Served, asks: list[Ask]) -> None:
         keyed: dict[Version, list[Ask]] = {}
@@ -199,10 +206,13 @@ class Teller:
                 heard.write()
             return found
 
-        with leave_nobody((ask.call for ask in run.asks), f"a request of service {served.routing.service}"):
+        try:
             for heard in await asyncio.to_thread(predict):
                 self._reply(heard)
                 self._echoes.follow(heard)
+        except Exception:
+            logger.exception("a request of service %s was not foreseen", served.routing.service)
+            say_unforeseen(ask.call for ask in run.asks)
 
     def _reply(self, heard: Heard) -> None:
         """Give callers their answers, and count them."""
