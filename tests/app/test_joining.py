@@ -150,6 +150,19 @@ def test_a_change_of_what_is_long_past_builds_another_store(till):
     check(till, 60, 400)
 
 
+def test_changes_of_what_is_long_past_that_come_one_by_one_are_all_in_the_store_at_the_end(till, monkeypatch):
+    send(till, "refunds", refund(1, 400))
+    follow(till)
+    fill(till)
+    # Each is read and applied by itself, so that the second comes right after a store was built because of the first.
+    monkeypatch.setattr("shipway.data.consumer.READ_RECORDS", 1)
+    monkeypatch.setattr("shipway.app.following.ONLINE_S", 0)
+    send(till, "refunds", refund(2, 20), refund(8, 20), refund(11, 21))
+    follow(till)
+    admit(till)
+    check(till, 60, 400)
+
+
 def test_a_stream_may_wait_for_what_runs_admit(till):
     rewrite(till, 'lateness = "6h"', 'lateness = "6h"\nonline = false', "shipway.toml")
     assert fill(till).followed == ("refunds",)

@@ -172,7 +172,7 @@ def _follow(workspace: Workspace, one: _Following) -> None:
                     told_s = time.monotonic()
                     one.tell(say_tally(consumer.tally))
             consumer.flush()
-            if one.stop.is_set() or (drained and not joined.is_over(consumer, lake)):
+            if one.stop.is_set() or (drained and not joined.is_over(consumer, lake, ending=True)):
                 break
         one.tell(say_tally(consumer.tally))
         if one.once:

@@ -71,8 +71,14 @@ class Joined:
             names = ", ".join(sink.source for sink in self.sinks)
             self._tell(f"{names} in online store {self._store.name} goes on from what the lake has")
 
-    def is_over(self, consumer: Consumer, lake: LakeSink) -> bool:
-        """Tell whether the store is to be left once what was read is in the lake, to be joined anew."""
+    def is_over(self, consumer: Consumer, lake: LakeSink, *, ending: bool = False) -> bool:
+        """Tell whether the store is to be left once what was read is in the lake, to be joined anew.
+
+        Args:
+            consumer: what reads the stream.
+            lake: where it goes in any case.
+            ending: whether nothing is read after this, so that nobody would build the store anew later on.
+        """
         if self._retry_s is not None:
             return self._is_time
         if not self._raw.online:
@@ -81,7 +87,9 @@ class Joined:
             return True
         if any(sink.stuck for sink in self.sinks):
             return not consumer.partial
-        return any(sink.late for sink in self.sinks) and time.monotonic() - self._refilled_s >= REFILL_S
+        if not any(sink.late for sink in self.sinks):
+            return False
+        return ending or time.monotonic() - self._refilled_s >= REFILL_S
 
     def refuse(self) -> None:
         """Raise what stands in the way of the store, for somebody who does not wait until it is tried again."""
