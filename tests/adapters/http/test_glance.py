@@ -126,7 +126,7 @@ def test_a_request_that_began_in_a_full_server_is_refused_at_its_end(guarded, do
         (b"POST /ask/ HTTP/1.1\r\ncontent-length: 1\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", [400]),
         (ASK % b"a" + (ASK % b"b")[:-1], [503, 400]),
         (b"POST /ask/ HTTP/1.1\r\ncontent-length: 90000000\r\n\r\n" + b"x" * 20_000, [413]),
-        (b"POST /ask/ HTTP/1.1\r\nx: " + b"x" * 20_000, [413]),
+        (b"POST /ask/ HTTP/1.1\r\nx: " + b"x" * 20_000, [431]),
     ],
 )
 def test_odd_requests_are_told_apart_as_always(guarded, door, data, statuses):

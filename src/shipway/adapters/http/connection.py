@@ -12,7 +12,7 @@ import msgspec
 
 from shipway.adapters.http.call import Call, Opening
 from shipway.adapters.http.glance import Glance, Refusal, Refused
-from shipway.adapters.http.head import Head, Heads
+from shipway.adapters.http.head import BREAK, Head, Heads
 from shipway.adapters.http.limit import Door, Limits
 
 logger: Final = logging.getLogger(__name__)
@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol):
         self._calls: deque[Call | Refused] = deque()
         self._ready: list[Call] = []
         self._glance: Glance | None = None
+        self._passing_bytes = 0
         self._held_bytes = 0
         self._parser = httptools.HttpRequestParser(self)
         self._reading = False
@@ -113,31 +114,21 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came and hand on the requests that are whole."""
-        if self._deaf:
-            return
-        if self._glance is not None or (
-            not self._reading and self._state.door.full and data.startswith(self._state.door.unread)
-        ):
-            self._pass_over(data)
-            return
-        if not self._reading:
-            data = self._recall(data)
-            if not data:
+        state = self._state
+        while data and not self._deaf:
+            if self._glance is not None:
+                self._glance_over(self._glance, data)
                 return
-        self._begun = int(self._reading)
-        self._feed(data)
-        if self._refused is None and self._reading:
-            self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data)
-            self._check_size()
-        ready, self._ready = self._ready, []
-        if len(ready) == self._begun == 1 and self._refused is None:
-            self._state.heads.learn(data, ready[0].head)
-        self._calls.extend(ready)
-        for call in ready:
-            self._hand_on(call)
-        if self._refused is not None:
-            self._refuse(*self._refused)
-        self._steer()
+            if self._passing_bytes:
+                data = self._pass_body(data)
+            elif self._reading:
+                end = self._find_end(data)
+                self._parse(data[:end])
+                data = data[end:]
+            elif state.door.full and data.startswith(state.door.unread):
+                data = self._pass_over(data)
+            else:
+                data = self._recall(data)
 
     def eof_received(self) -> bool:
         """Answer what was asked before the client stopped sending; a request cut off in the middle is refused."""
@@ -187,6 +178,7 @@ class Connection(asyncio.Protocol):
         if version == "1.1" and "host" not in self._headers:
             return self._object(400, "the request has no header host", "send one, as HTTP/1.1 asks for")
         length = int(self._headers.get("content-length", 0))
+        self._length = 0 if "transfer-encoding" in self._headers else length
         if length > self._state.limits.body_bytes:
             return self._object(*self._too_large())
         if self._state.held_bytes + length > self._state.limits.held_bytes:
@@ -274,50 +266,39 @@ class Connection(asyncio.Protocol):
         """End the connection now."""
         self._transport.abort()
 
-    def _pass_over(self, data: bytes) -> None:
-        """Refuse requests without reading them, each in its place after those before it."""
-        if self._glance is None:
-            data = self._pass_known(data)
-            if not data:
-                self.send()
-                self._steer()
-                return
-        glance = self._glance or Glance(self._state.refusal)
-        try:
-            glance.feed(data)
-        except httptools.HttpParserError as error:
-            self._refused = 400, _describe(error), "speak HTTP/1.1"
-        if glance.begun:
-            self._since, self._seen_bytes = self._state.now, 0
-        refused = glance.take()
-        if refused is not None:
-            self._calls.append(refused)
-            self._state.door.count_unread(refused.count)
-        self._reading, self._in_head = glance.inside, False
-        self._glance = glance if glance.inside else None
-        if glance.inside and self._refused is None:
-            self._seen_bytes += len(data)
+    def _find_end(self, data: bytes) -> int:
+        """Return how much of what came belongs to the request that is being read, as far as that can be told.
+
+        The parser is not given more than that, so that what follows need not be parsed where its head is known.
+        """
+        if self._in_head:
+            end = data.find(BREAK)
+            return len(data) if end < 0 else end + len(BREAK)
+        lacking = self._length - self._body_bytes
+        return lacking if 0 < lacking < len(data) else len(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Let the parser read, and hand on the requests that are whole."""
+        self._begun = int(self._reading)
+        self._feed(data)
+        if self._refused is None and self._reading:
+            self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data)
             self._check_size()
-        self.send()
-        if self._refused is not None and not self._deaf:
+        ready, self._ready = self._ready, []
+        if len(ready) == self._begun == 1 and self._refused is None:
+            self._state.heads.learn(data, ready[0].head)
+        self._calls.extend(ready)
+        for call in ready:
+            self._hand_on(call)
+        if self._refused is not None:
             self._refuse(*self._refused)
         self._steer()
 
-    def _pass_known(self, data: bytes) -> bytes:
-        """Refuse the requests at the beginning whose heads are known, and return what follows them."""
-        state, first, count = self._state, 0, 0
-        while data.startswith(state.door.unread, first) and (found := state.heads.cut(data, first)) is not None:
-            first = found[2]
-            count += 1
-        if not count:
-            return data
-        self._since = state.now
-        self._calls.append(Refused([state.refusal.whole] * count, final=False))
-        state.door.count_unread(count)
-        return data[first:]
-
     def _recall(self, data: bytes) -> bytes:
-        """Hand on the requests at the beginning whose heads are known, and return what follows them."""
+        """Hand on the requests at the beginning, and return what follows them.
+
+        Those whose heads are known are cut out; if the first is not known, all are parsed.
+        """
         state, first = self._state, 0
         room = state.limits.held_bytes - state.held_bytes
         while (found := state.heads.cut(data, first)) is not None:
@@ -331,12 +312,77 @@ class Connection(asyncio.Protocol):
             self._calls.append(call)
             self._hand_on(call)
             first = last
-            if first == len(data) or self._deaf:
+            # What is answered at once may have been one too many, and those after it are refused with less ado.
+            if first == len(data) or self._deaf or (call.answered and state.door.full):
                 break
-        if first:
-            self._since = state.now
-            self._steer()
-        return b"" if self._deaf else data[first:]
+        if not first:
+            self._parse(data)
+            return b""
+        self._since = state.now
+        self._steer()
+        return data[first:]
+
+    def _pass_over(self, data: bytes) -> bytes:
+        """Refuse requests without reading them, each in its place after those before it, and return what follows."""
+        data = self._pass_known(data)
+        if not data.startswith(self._state.door.unread):
+            return data
+        if BREAK in data:
+            self._glance_over(Glance(self._state.refusal), data)
+        else:
+            # The one that is cut off in its head is read like any other, so that those after it can be cut out again.
+            self._parse(data)
+        return b""
+
+    def _pass_known(self, data: bytes) -> bytes:
+        """Refuse the requests at the beginning whose heads are known, and return what follows them."""
+        state, first, count = self._state, 0, 0
+        while data.startswith(state.door.unread, first) and (found := state.heads.cut(data, first)) is not None:
+            first = found[2]
+            count += 1
+        if count:
+            self._answer_unread(Refused([state.refusal.whole] * count, final=False))
+        lacking = state.heads.find_lacking(data, first) if data.startswith(state.door.unread, first) else 0
+        if not lacking:
+            return data[first:]
+        self._reading, self._in_head, self._passing_bytes, self._since = True, False, lacking, state.now
+        return b""
+
+    def _pass_body(self, data: bytes) -> bytes:
+        """Pass over the rest of a body, refuse its request once it was all, and return what follows it."""
+        rest = data[self._passing_bytes :]
+        self._passing_bytes = max(self._passing_bytes - len(data), 0)
+        if not self._passing_bytes:
+            self._reading = False
+            self._answer_unread(Refused([self._state.refusal.whole], final=False))
+        return rest
+
+    def _glance_over(self, glance: Glance, data: bytes) -> None:
+        """Refuse requests whose heads are not known."""
+        try:
+            glance.feed(data)
+        except httptools.HttpParserError as error:
+            self._refused = 400, _describe(error), "speak HTTP/1.1"
+        if glance.begun:
+            self._since, self._seen_bytes = self._state.now, 0
+        refused = glance.take()
+        self._reading, self._in_head = glance.inside, False
+        self._glance = glance if glance.inside else None
+        if glance.inside and self._refused is None:
+            self._seen_bytes += len(data)
+            self._check_size()
+        if refused is not None:
+            self._answer_unread(refused)
+        if self._refused is not None and not self._deaf:
+            self._refuse(*self._refused)
+
+    def _answer_unread(self, refused: Refused) -> None:
+        """Answer requests that were passed over, once those before them are answered."""
+        self._since = self._state.now
+        self._calls.append(refused)
+        self._state.door.count_unread(refused.count)
+        self.send()
+        self._steer()
 
     def _feed(self, data: bytes) -> None:
         while True:
@@ -393,7 +439,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, status: int, fact: str, hint: str) -> None:
         """Answer what is no proper request, after all that is still open, and hear no more of this client."""
-        self._deaf, self._reading, self._refused, self._glance = True, False, None, None
+        self._deaf, self._reading, self._refused, self._glance, self._passing_bytes = True, False, None, None, 0
         self._since = self._state.now
         self._let_go(self._body_bytes)
         self._forget()
@@ -443,7 +489,7 @@ class Connection(asyncio.Protocol):
         self._target = b""
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._body_bytes = self._length = 0
 
 
 def _describe(error: Exception) -> str:

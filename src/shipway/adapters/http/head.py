@@ -84,6 +84,20 @@ class Heads:
         last = begin + head.length
         return None if last > len(data) else (head, begin, last)
 
+    def find_lacking(self, data: bytes, first: int) -> int:
+        """Return how many bytes are still to come of the request that begins at a place.
+
+        Args:
+            data: what a client sent.
+            first: where the request begins.
+
+        Returns:
+            0 where its head is not known, or nothing lacks.
+        """
+        end = data.find(BREAK, first)
+        head = self.known.get(data[first:end]) if end > 0 else None
+        return 0 if head is None else max(end + len(BREAK) + head.length - len(data), 0)
+
     def learn(self, data: bytes, head: Head) -> None:
         """Remember a head that came before, if a request that begins with its bytes can only be read in one way.
 
