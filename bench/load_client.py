@@ -193,11 +193,11 @@ class Client:
         data = self.rest[place] + data
         found = list(STATUS.finditer(data))
         statuses = [int(each[1]) for each in found]
-        if found and not is_whole(data, found[-1].start()):
+        end = find_end(data, found[-1].start()) if found else 0
+        if end < 0:
             statuses.pop()
-            self.rest[place] = data[found[-1].start() :]
-        else:
-            self.rest[place] = b"" if found else data
+            end = found[-1].start()
+        self.rest[place] = data[end:]
         first = self.answered[place]
         ids = slice(place + first * self.count, place + (first + len(statuses)) * self.count, self.count)
         self.done[ids] = now
@@ -206,13 +206,12 @@ class Client:
         self.left -= len(statuses)
 
 
-def is_whole(data: bytes, start: int) -> bool:
-    """Tell whether the answer that starts there is all there."""
+def find_end(data: bytes, start: int) -> int:
+    """Return where the answer ends that starts there; -1 if it is not all there."""
     end = data.find(b"\r\n\r\n", start)
-    if end < 0:
-        return False
-    length = LENGTH.search(data, start, end + 2)
-    return length is not None and len(data) >= end + 4 + int(length[1])
+    length = LENGTH.search(data, start, end + 2) if end >= 0 else None
+    last = end + 4 + int(length[1]) if length else -1
+    return last if last <= len(data) else -1
 
 
 def main() -> None:

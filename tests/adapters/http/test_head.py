@@ -129,7 +129,7 @@ def cut(data, places):
 @settings(max_examples=300)
 def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
     pieces, full, also = cut(b"".join([*whole, last]), places), FullDoor(), FullDoor()
-    known = Heads()
+    known = Heads(FullDoor.unread)
     for each in (WHOLE + LAST) * 2:
         talk([each], known, later=False)
     assert known.known
@@ -148,7 +148,7 @@ def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
 
 @pytest.mark.parametrize("door", [None, FullDoor()])
 def test_only_the_request_that_is_cut_off_is_read_by_the_parser(door, monkeypatch):
-    known, parsed, feed = Heads(), [], Connection._feed
+    known, parsed, feed = Heads(FullDoor.unread), [], Connection._feed
     for _ in range(2):
         talk([POST], known, later=False)
     monkeypatch.setattr(Connection, "_feed", lambda self, data: (parsed.append(data), feed(self, data))[1])

@@ -49,7 +49,7 @@ class State:
         self.connections: set[Connection] = set()
         self.draining = False
         self.now = 0.0
-        self.heads = Heads()
+        self.heads = Heads(door.unread)
         self.opening = Opening(b"")
         self.tick(0.0)
 
@@ -279,13 +279,13 @@ class Connection(asyncio.Protocol):
 
     def _parse(self, data: bytes) -> None:
         """Let the parser read, and hand on the requests that are whole."""
-        self._begun = int(self._reading)
+        fresh, self._begun = not self._reading, int(self._reading)
         self._feed(data)
         if self._refused is None and self._reading:
             self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data)
             self._check_size()
         ready, self._ready = self._ready, []
-        if len(ready) == self._begun == 1 and self._refused is None:
+        if fresh and len(ready) == self._begun == 1 and self._refused is None:
             self._state.heads.learn(data, ready[0].head)
         self._calls.extend(ready)
         for call in ready:
@@ -336,13 +336,10 @@ class Connection(asyncio.Protocol):
 
     def _pass_known(self, data: bytes) -> bytes:
         """Refuse the requests at the beginning whose heads are known, and return what follows them."""
-        state, first, count = self._state, 0, 0
-        while data.startswith(state.door.unread, first) and (found := state.heads.cut(data, first)) is not None:
-            first = found[2]
-            count += 1
+        state = self._state
+        count, first, lacking = state.heads.pass_over(data)
         if count:
             self._answer_unread(Refused([state.refusal.whole] * count, final=False))
-        lacking = state.heads.find_lacking(data, first) if data.startswith(state.door.unread, first) else 0
         if not lacking:
             return data[first:]
         self._reading, self._in_head, self._passing_bytes, self._since = True, False, lacking, state.now

@@ -33,10 +33,11 @@ class Head:
         keep: whether the connection stays open after the answer.
         old: whether the client speaks HTTP/1.0.
         plain: whether it is answered in HTTP/1.1 with a body.
+        unread: whether a full server refuses the request unread.
         known: what those who answer worked out of it; requests with equal heads share it.
     """
 
-    __slots__ = ("headers", "keep", "known", "length", "method", "old", "path", "plain")
+    __slots__ = ("headers", "keep", "known", "length", "method", "old", "path", "plain", "unread")
 
     def __init__(
         self, method: str, path: str, headers: dict[str, str], *, length: int = 0, keep: bool = True, old: bool = False
@@ -49,6 +50,7 @@ class Head:
         self.keep = keep
         self.old = old
         self.plain = not old and method != "HEAD"
+        self.unread = False
         self.known: Any = None
 
 
@@ -59,11 +61,16 @@ class Heads:
         known: the heads, by the bytes before the empty line.
     """
 
-    __slots__ = ("_seen", "known")
+    __slots__ = ("_seen", "_unread", "known")
 
-    def __init__(self) -> None:
-        """Start with none."""
+    def __init__(self, unread: tuple[bytes, ...] = ()) -> None:
+        """Start with none.
+
+        Args:
+            unread: how requests begin that a full server refuses unread.
+        """
         self.known: dict[bytes, Head] = {}
+        self._unread = unread
         self._seen: set[int] = set()
 
     def cut(self, data: bytes, first: int) -> tuple[Head, int, int] | None:
@@ -84,19 +91,28 @@ class Heads:
         last = begin + head.length
         return None if last > len(data) else (head, begin, last)
 
-    def find_lacking(self, data: bytes, first: int) -> int:
-        """Return how many bytes are still to come of the request that begins at a place.
+    def pass_over(self, data: bytes) -> tuple[int, int, int]:
+        """Pass over the requests at the beginning that are refused unread and whose heads are known.
+
+        This is all that a full server does with most requests, and so it is one loop.
 
         Args:
             data: what a client sent.
-            first: where the request begins.
 
         Returns:
-            0 where its head is not known, or nothing lacks.
+            How many there are, where the last whole one ends, and how many bytes are still to come of one after that.
         """
-        end = data.find(BREAK, first)
-        head = self.known.get(data[first:end]) if end > 0 else None
-        return 0 if head is None else max(end + len(BREAK) + head.length - len(data), 0)
+        known, size, first, count = self.known, len(data), 0, 0
+        while True:
+            end = data.find(BREAK, first)
+            head = known.get(data[first:end]) if end > 0 else None
+            if head is None or not head.unread:
+                return count, first, 0
+            last = end + 4 + head.length
+            if last > size:
+                return count, first, last - size
+            first = last
+            count += 1
 
     def learn(self, data: bytes, head: Head) -> None:
         """Remember a head that came before, if a request that begins with its bytes can only be read in one way.
@@ -119,4 +135,5 @@ class Heads:
             return
         if len(self.known) >= MOST_HEADS:
             self.known.clear()
+        head.unread = said.startswith(self._unread)
         self.known[said] = head
