@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from shipway.adapters.http import head as module
 from shipway.adapters.http.call import Opening
-from shipway.adapters.http.connection import Connection, State
+from shipway.adapters.http.connection import Connection
 from shipway.adapters.http.head import Head, Heads
 from shipway.adapters.http.limit import Limits, OpenDoor
+from shipway.adapters.http.parser import Parser
+from shipway.adapters.http.state import State
 
 LIMITS = Limits(body_bytes=64, head_bytes=400, held_bytes=200, pipelined=3)
 POST = b"POST /v2/models/a/infer HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\n\r\nabc"
@@ -148,10 +150,10 @@ def test_whether_a_head_is_known_changes_nothing(whole, last, places, later):
 
 @pytest.mark.parametrize("door", [None, FullDoor()])
 def test_only_the_request_that_is_cut_off_is_read_by_the_parser(door, monkeypatch):
-    known, parsed, feed = Heads(FullDoor.unread), [], Connection._feed
+    known, parsed, feed = Heads(FullDoor.unread), [], Parser.read
     for _ in range(2):
         talk([POST], known, later=False)
-    monkeypatch.setattr(Connection, "_feed", lambda self, data: (parsed.append(data), feed(self, data))[1])
+    monkeypatch.setattr(Parser, "read", lambda self, data: (parsed.append(data), feed(self, data))[1])
     many = POST * 60
     for place in range(1, len(POST)):
         parsed.clear()

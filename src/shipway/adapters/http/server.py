@@ -16,8 +16,9 @@ from typing import Any, Final, TypeVar
 import uvloop
 
 from shipway.adapters.http.call import Call
-from shipway.adapters.http.connection import Connection, State
+from shipway.adapters.http.connection import Connection
 from shipway.adapters.http.limit import Door, Limits, OpenDoor
+from shipway.adapters.http.state import State
 from shipway.core.error import ShipwayError
 
 Result = TypeVar("Result")
