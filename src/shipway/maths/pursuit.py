@@ -1,14 +1,14 @@
 """A short explanation of many overlapping slices: the few whose effects together account for the rest.
 
 One cause shows in hundreds of slices: where flights of one carrier at night went wrong, so did the carrier, the night,
-and whatever else those flights have in common. So effects are explained like a signal by few atoms: the mean of a row is
-a background plus the effects of the chosen slices that hold it, all effects are fitted anew whenever a slice is chosen,
+and whatever else those flights have in common. So effects are explained like a signal by few atoms: a row's mean is a
+background plus the effects of the chosen slices that hold it, all effects are fitted anew whenever a slice is chosen,
 and the next one is where what is left is furthest from chance (orthogonal matching pursuit: Pati, Rezaiifar and
 Krishnaprasad 1993; the score is Rao's test of adding one effect to the fitted ones). What a slice shares with those
 chosen is all the fit needs, so a step costs one count of that slice's rows, never a look at the others.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -63,7 +63,7 @@ class Effects:
 
 
 def explain_slices(
-    cube: Cube, codes: list[Codes], effects: Effects, *, most: int = 20, least: float = 3.5, swaps: int = SWAPS
+    cube: Cube, codes: Sequence[Codes], effects: Effects, *, most: int = 20, least: float = 3.5, swaps: int = SWAPS
 ) -> list[Line]:
     """Choose the slices that together account for effects above the background.
 
@@ -104,7 +104,7 @@ def explain_slices(
     return _lines(effects, chosen, within)
 
 
-def _rows_of(cube: Cube, codes: list[Codes], cell: int) -> Ints:
+def _rows_of(cube: Cube, codes: Sequence[Codes], cell: int) -> Ints:
     inside = np.logical_and.reduce([codes[column] == level for column, level in cube.name(cell)])
     return np.flatnonzero(inside)
 
@@ -116,7 +116,7 @@ def _fit(effects: Effects, chosen: list[int], within: Callable[[int], Ints]) -> 
     gram[0, 1:] = gram[1:, 0] = effects.n[chosen]
     for at, cell in enumerate(chosen, start=1):
         gram[at, 1:] = within(cell)[chosen]
-    inverse = np.linalg.pinv(gram, hermitian=True)
+    inverse: Floats = np.linalg.pinv(gram, hermitian=True).astype(np.float64)
     return inverse @ np.concatenate([[effects.overall], effects.total[chosen]]), inverse
 
 
