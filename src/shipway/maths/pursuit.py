@@ -10,7 +10,6 @@ chosen is all the fit needs, so a step costs one count of that slice's rows, nev
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,9 +19,6 @@ from shipway.maths.cube import Codes, Cube, count_rows
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
-
-SWAPS: Final = 3
-"""Times that every chosen slice is given up once, to see whether another explains more beside the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,14 @@ class Line:
     cell: int
     effect: float
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """A short explanation: the mean of rows that no line holds, and the lines, the clearest first."""
+
+    background: float
+    lines: tuple[Line, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,8 +67,8 @@ class Effects:
 
 
 def explain_slices(
-    cube: Cube, codes: Sequence[Codes], effects: Effects, *, most: int = 20, least: float = 3.5, swaps: int = SWAPS
-) -> list[Line]:
+    cube: Cube, codes: Sequence[Codes], effects: Effects, *, most: int = 20, least: float = 3.5
+) -> Explanation:
     """Choose the slices that together account for effects above the background.
 
     Args:
@@ -73,10 +77,9 @@ def explain_slices(
         effects: what is known of each slice.
         most: how many lines at most.
         least: how many standard errors a line must stand out by, the others accounted for.
-        swaps: times that every line is given up once.
 
     Returns:
-        The lines, the clearest first.
+        The lines, the clearest first, and the background that they stand out from.
     """
     shared: dict[int, Ints] = {}
 
@@ -92,16 +95,10 @@ def explain_slices(
         if not score.size or score.max() < least:
             break
         chosen.append(int(places[score.argmax()]))
-    for _ in range(swaps):
-        before = list(chosen)
-        for cell in before:
-            rest = [other for other in chosen if other != cell]
-            score = _score(effects, rest, places, within)
-            best = int(places[score.argmax()])
-            chosen = [*rest, best] if score.max() >= least else rest
-        if set(chosen) == set(before):
-            break
-    return _lines(effects, chosen, within)
+    # A slice that came first may have stood for others, and have nothing of its own once they are there.
+    while (explained := _lines(effects, chosen, within)).lines and explained.lines[-1].score < least:
+        chosen.remove(explained.lines[-1].cell)
+    return explained
 
 
 def _rows_of(cube: Cube, codes: Sequence[Codes], cell: int) -> Ints:
@@ -131,10 +128,10 @@ def _score(effects: Effects, chosen: list[int], places: Ints, within: Callable[[
     return np.where(known, left / np.sqrt(effects.variance[places] * np.where(known, new, 1.0)), -np.inf)
 
 
-def _lines(effects: Effects, chosen: list[int], within: Callable[[int], Ints]) -> list[Line]:
+def _lines(effects: Effects, chosen: list[int], within: Callable[[int], Ints]) -> Explanation:
     fitted, inverse = _fit(effects, chosen, within)
     lines = [
         Line(cell, float(fitted[at]), float(fitted[at] / np.sqrt(effects.variance[cell] * inverse[at, at])))
         for at, cell in enumerate(chosen, start=1)
     ]
-    return sorted(lines, key=lambda line: -line.score)
+    return Explanation(float(fitted[0]), tuple(sorted(lines, key=lambda line: -line.score)))

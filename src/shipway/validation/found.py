@@ -17,7 +17,7 @@ from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slic
 from shipway.maths.interval import Estimate, interval
 from shipway.maths.metric import per_row_log_loss
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli
-from shipway.maths.pursuit import Effects, Line, explain_slices
+from shipway.maths.pursuit import Effects, Explanation, Line, explain_slices
 from shipway.maths.significance import mcnemar_p, one_sided_p
 from shipway.validation.cut import cut_name
 from shipway.validation.reading import NO_ROWS, Reading, Row, read_nothing
@@ -87,8 +87,9 @@ def search_regressions(measure: FoundRegression, sample: Sample) -> Reading:
     if not sample.n:
         return read_nothing(NO_ROWS, (0.0, 0.0), {**facts, "tested": 0, "under_support": 0, "lines": 0}, [])
     search = _search(measure, sample, baseline, groups, clusters)
-    lines = _explain(measure, search)
-    detail = _list(by, groups, search, lines)
+    explained = _explain(measure, search)
+    detail = _list(by, groups, search, explained.lines)
+    facts["background"] = explained.background
     several = 0 if clusters is None else int(np.unique(clusters).size)
     return _summarise(measure, search, detail, facts, sample.n, several)
 
@@ -148,18 +149,17 @@ def _repeats(cube: Cube, n: Ints) -> Bools:
     return repeats
 
 
-def _explain(measure: FoundRegression, search: Search) -> list[Line]:
-    if not search.found.any():
-        return []
+def _explain(measure: FoundRegression, search: Search) -> Explanation:
     first = slice(0, search.cube.cards[0])  # the parts of any one column hold every row once
     total = search.n * search.difference
     error = np.where(np.isfinite(search.standard_error), search.standard_error, 0.0)
     # Of a slice that varies by nothing an effect is certain; a floor keeps its score a number.
-    floor = 1e-12 + 1e-6 * float(np.median((np.square(error) * search.n)[search.tested]))
+    spread = np.square(error) * search.n
+    floor = 1e-12 + 1e-6 * (float(np.median(spread[search.tested])) if search.tested.any() else 0.0)
     effects = Effects(
         n=search.n,
         total=total,
-        variance=np.maximum(np.square(error) * search.n, floor),
+        variance=np.maximum(spread, floor),
         may=search.found,
         rows=int(search.n[first].sum()),
         overall=float(total[first].sum()),
@@ -167,7 +167,7 @@ def _explain(measure: FoundRegression, search: Search) -> list[Line]:
     return explain_slices(search.cube, search.codes, effects, most=measure.lines)
 
 
-def _list(by: Sequence[str], groups: Sequence[Group], search: Search, lines: list[Line]) -> list[Row]:
+def _list(by: Sequence[str], groups: Sequence[Group], search: Search, lines: Sequence[Line]) -> list[Row]:
     """Return a row for each line, then for each other slice found, then for the nearest that were not."""
     of_line = {line.cell: (at, line) for at, line in enumerate(lines, start=1)}
     order = np.lexsort((-search.difference, search.p))
@@ -216,11 +216,14 @@ def _summarise(
     count = f"{found:,} of {tested:,} slices found worse than {facts['baseline']}"
     if found:
         told = "" if found == lines else f", told by {lines} line{'' if lines == 1 else 's'}"
-        said = f"{count}{told}; first {worst}"
+        rest = f"; rows in no line {facts['background']:+.4f}" if lines else ""
+        said = f"{count}{told}; first {worst}{rest}"
     else:
         said = f"none of {tested:,} slices found worse than {facts['baseline']}; nearest to it {worst}"
     said = f"{said}; {search.under_support:,} under support"
     named = {"worst": first["slice"], "worst_difference": first["difference"], "worst_p": first["p"]}
+    if measure.threshold is not None:
+        named = {}  # who reads these takes the difference for log loss
     return Reading(
         value=float(found),
         low=float(found),

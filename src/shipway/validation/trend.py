@@ -1,6 +1,7 @@
 """Whether a candidate's advantage lasts: its change over the test period, and its size in windows that roll over it."""
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -48,7 +49,7 @@ def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
         return read_nothing("labels of fewer than three days tell no change over time", possible, facts, detail)
     estimate = clustered_slope(advantage, day / measure.per_days, day - int(day.min()))
     count = np.unique(day).size
-    return read_estimate(
+    reading = read_estimate(
         estimate,
         possible,
         {**facts, "advantage": float(advantage.mean()), "first": detail[0], "last": detail[-1]},
@@ -56,6 +57,7 @@ def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
         after=f" per {measure.per_days} days over {count:,} days",
         form="+.4f",
     )
+    return replace(reading, detail=detail)
 
 
 def _roll(measure: AdvantageTrend, advantage: Floats, day: Ints) -> list[Row]:
