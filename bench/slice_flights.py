@@ -25,7 +25,7 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import lightgbm
 import numpy as np
@@ -126,8 +126,7 @@ def train(world: World, start: int, cut: int) -> Any:
     """Train on flights asked about from a month on whose label is known by another."""
     rows = (world.asked >= instant(start)) & (world.known < instant(cut))
     data = lightgbm.Dataset(world.x[rows], world.y[rows], categorical_feature=[0, 1, 2], params=PARAMS)
-    fit: Any = lightgbm.train  # pyright: ignore[reportUnknownMemberType]
-    return fit(PARAMS, data, num_boost_round=60)
+    return cast("Any", lightgbm).train(PARAMS, data, num_boost_round=60)
 
 
 def predict_all(world: World) -> dict[str, Floats]:

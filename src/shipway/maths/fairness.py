@@ -131,14 +131,11 @@ def _quantile(covariance: Floats, error: Floats, first: Ints, second: Ints, degr
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     random = np.random.default_rng(seed)
-    greatest = np.empty(DRAWS)
-    batch = max(1, (1 << 20) // max(error.size, 1))
-    for start in range(0, DRAWS, batch):
-        size = min(batch, DRAWS - start)
-        drawn = random.standard_normal((size, covariance.shape[0])) @ root.T
-        apart = np.abs(drawn[:, first[varies]] - drawn[:, second[varies]]) / error[varies]
-        scale = np.sqrt(random.chisquare(degrees, size) / degrees)
-        greatest[start : start + size] = apart.max(axis=1) / scale
+    drawn = root @ random.standard_normal((covariance.shape[0], DRAWS))
+    greatest = np.zeros(DRAWS)
+    for one, other, scale in zip(first[varies], second[varies], error[varies], strict=True):
+        np.maximum(greatest, np.abs(drawn[one] - drawn[other]) / scale, out=greatest)
+    greatest /= np.sqrt(random.chisquare(degrees, DRAWS) / degrees)
     return max(alone, float(np.quantile(greatest, 0.95, method="higher")))
 
 

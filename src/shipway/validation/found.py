@@ -221,15 +221,13 @@ def _summarise(
     else:
         said = f"none of {tested:,} slices found worse than {facts['baseline']}; nearest to it {worst}"
     said = f"{said}; {search.under_support:,} under support"
-    named = {"worst": first["slice"], "worst_difference": first["difference"], "worst_p": first["p"]}
-    if measure.threshold is not None:
-        named = {}  # who reads these takes the difference for log loss
+    told = [{name: row[name] for name in ("slice", "n", "difference")} for row in detail[:lines]]
     return Reading(
         value=float(found),
         low=float(found),
         high=float(found),
         n=n,
         clusters=clusters,
-        facts={"said": said, **facts, **named},
+        facts={"said": said, **facts, "unit": unit, "told": told},
         detail=detail,
     )
