@@ -3,11 +3,11 @@
 The words that build them are in `shipway.core.slice_check`.
 """
 
-from typing import Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-ROW = "row"
+ROW: Final = "row"
 """The cluster of rows that are independent of each other."""
 
 
@@ -83,4 +83,4 @@ class AdvantageTrend(msgspec.Struct, frozen=True, tag="advantage_trend"):
     window_days: int = 28
 
 
-SliceMeasure = FoundRegression | Fairness | AdvantageTrend
+SliceMeasure: TypeAlias = FoundRegression | Fairness | AdvantageTrend
