@@ -35,6 +35,13 @@ _WORDS = {
         ),
         "shipway.core.canary",
     ),
+    **dict.fromkeys(
+        (
+            "advantage_trend", "demographic_parity", "equal_opportunity", "equalised_odds", "found_regressions",
+            "group_calibration",
+        ),
+        "shipway.core.slice_check",
+    ),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -97,6 +104,14 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.error import ShipwayError
+    from shipway.core.slice_check import (
+        advantage_trend,
+        demographic_parity,
+        equal_opportunity,
+        equalised_odds,
+        found_regressions,
+        group_calibration,
+    )
     from shipway.core.word import entity, feature, feature_view, gate, label, leak, model, source, system
     from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
@@ -106,24 +121,30 @@ __all__ = [
     "Client",
     "ShipwayError",
     "TrainFrame",
+    "advantage_trend",
     "auc",
     "brier",
     "calibration_gap",
     "correlation",
     "decision_value",
+    "demographic_parity",
     "distinct",
     "drift",
     "entity",
+    "equal_opportunity",
+    "equalised_odds",
     "failed_answers",
     "feature",
     "feature_lag",
     "feature_skew",
     "feature_view",
     "features",
+    "found_regressions",
     "fresh",
     "fullest_day",
     "gaps",
     "gate",
+    "group_calibration",
     "has_columns",
     "has_rows",
     "holds",

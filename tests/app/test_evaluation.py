@@ -1,12 +1,13 @@
 """A version is judged on what was measured of it, and on nothing where there is nothing to measure."""
 
+import datetime as dt
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 import pytest
 
-from shipway.app.evaluation import code_labels
+from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.workspace import Workspace
@@ -58,6 +59,20 @@ def test_a_test_cannot_take_the_name_of_a_metric(fresh: Path) -> None:
     with pytest.raises(ShipwayError, match="SW-105") as refused:
         run(fresh)
     assert "'log_loss'" in refused.value.fact
+
+
+def test_a_search_of_a_feature_that_is_none_names_the_nearest(fresh: Path) -> None:
+    searched = 'sw.found_regressions("category", "customer.order_90d"),\n    sw.never_lowers('
+    edit(fresh / "project.py", "sw.never_lowers(", searched)
+    with pytest.raises(ShipwayError, match="SW-104") as refused:
+        run(fresh)
+    assert refused.value.fact == "the model has no feature customer.order_90d"
+    assert "customer_orders_90d" in refused.value.hint
+
+
+def test_weeks_are_those_of_the_iso_calendar() -> None:
+    at = pl.Series([dt.datetime(2024, 12, 29), dt.datetime(2024, 12, 30)])
+    assert calendar_part(at, "week").to_list() == ["2024-W52", "2025-W01"]
 
 
 def test_labels_are_coded_in_order_and_nothing_is_coded_as_nothing() -> None:

@@ -108,3 +108,13 @@ def test_a_slice_that_is_no_regression_is_not_called_the_worst(difference, said)
     found = make_evidence("slice_regression", 0.0, 0.0, 0.0, facts=facts)
     line = f"- month=2013-12: {difference:+.4f} log loss against base rate, {said} of `slice_regression`"
     assert line in make_card(evidence={"slice_regression": found}).splitlines()
+
+
+def test_a_search_is_told_by_its_lines() -> None:
+    facts = {"baseline": "version 2", "tested": 4100, "under_support": 0, "unit": "log loss", "told": []}
+    nothing = make_card(evidence={"search": make_evidence("search", 0.0, 0.0, 0.0, facts=facts)})
+    assert "- none of 4,100 slices searched by `search` is worse than version 2" in nothing.splitlines()
+    facts["told"] = [{"slice": "hour_band=04h", "n": 33_881, "difference": 0.0086}]
+    some = make_card(evidence={"search": make_evidence("search", 9.0, 9.0, 9.0, facts=facts)})
+    line = "- hour_band=04h: +0.0086 log loss against version 2 over 33,881 rows, found by `search`"
+    assert line in some.splitlines()

@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
-from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli
+from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli, e_benjamini_hochberg
 
 p_values = st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.02)), min_size=1, max_size=60)
 
@@ -65,3 +65,19 @@ def test_nothing_tested_nothing_rejected(procedure):
 def test_out_of_range_is_refused(procedure, p, q):
     with pytest.raises(ValueError, match=r"false discovery rate|numbers in"):
         procedure(np.array(p), q)
+
+
+@given(st.lists(st.floats(0, 1000), min_size=1, max_size=40), st.floats(0.01, 0.5))
+def test_e_values_are_rejected_by_the_definition(numbers, q):
+    e = np.array(numbers)
+    ordered = sorted(numbers, reverse=True)
+    bounds = [e.size / (k * q) for k in range(1, e.size + 1)]
+    # Exactly at the boundary the two orders of rounding may disagree.
+    assume(all(abs(value - bound) > 1e-9 * bound for value, bound in zip(ordered, bounds, strict=True)))
+    most = max((k for k in range(1, e.size + 1) if ordered[k - 1] >= bounds[k - 1]), default=0)
+    assert e_benjamini_hochberg(e, q).tolist() == [most > 0 and value >= ordered[most - 1] for value in numbers]
+
+
+def test_an_e_value_below_nought_is_refused():
+    with pytest.raises(ValueError, match="0 or more"):
+        e_benjamini_hochberg(np.array([-1.0]), 0.05)

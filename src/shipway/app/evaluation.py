@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from shipway.app.frame import admitted, read_rows, read_table
+from shipway.app.frame import admitted, read_columns, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
 from shipway.app.training import P, Trained, known_by, load_predictor, read_inputs
@@ -18,6 +18,7 @@ from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.candidate import auc, brier, calibration_gap, label_maturity, log_loss
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
+from shipway.core.feature import flatten
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
@@ -31,17 +32,20 @@ from shipway.core.measure import (
     SliceRegression,
 )
 from shipway.core.model import Model
+from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
+from shipway.kit.suggestion import did_you_mean
 from shipway.maths.metric import per_row_log_loss
 from shipway.training.frame import encode_frame
+from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
 from shipway.validation.sample import Group, Sample, make_sample
 
 PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
-CALENDAR: Final = ("day", "month", "weekday", "hour_band")
+CALENDAR: Final = ("day", "week", "month", "weekday", "hour_band")
 """Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
 STANDARD: Final = (auc, log_loss, brier, calibration_gap, label_maturity)
 """What is measured of every version, whether a gate asks for it or not."""
@@ -127,10 +131,12 @@ def evaluate(
 
 
 def calendar_part(at: pl.Series, part: str) -> pl.Series:
-    """Return a part of local instants as text: day, month, weekday 1 (Monday) to 7, or 4-hour band."""
+    """Return a part of local instants as text: day, ISO week, month, weekday 1 (Monday) to 7, or 4-hour band."""
     match part:
         case "day":
             return at.dt.strftime("%Y-%m-%d")
+        case "week":
+            return at.dt.strftime("%G-W%V")
         case "month":
             return at.dt.strftime("%Y-%m")
         case "weekday":
@@ -165,7 +171,7 @@ def _evaluate(
     scored = read_table(runner, predictions)
     maturity = _measure_maturity(runner, frame, scored, limit)
     labelled = scored[LABEL].is_not_null()
-    sample = _sample(runner, model, checks, scored, trained, baselines)
+    sample = _sample(runner, model, checks, scored, trained, baselines, frame)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
@@ -229,6 +235,7 @@ def _sample(
     scored: pl.DataFrame,
     trained: Trained,
     baselines: Mapping[str, tuple[str, Artifact]],
+    frame: Artifact,
 ) -> Sample:
     """Assemble the evaluated rows: those of the test period whose label is known."""
     zone = runner.workspace.project.config.project.timezone
@@ -242,20 +249,29 @@ def _sample(
             )
         known[name] = other.filter(scored[LABEL].is_not_null())[P].to_numpy()
     at = rows[AT].dt.convert_time_zone(zone)
-    wanted = {"month"} | {by for c in checks if isinstance(c.measure, SliceRegression) for by in c.measure.by}
     measures = [check.measure for check in checks]
+    wanted = {"month"} | {by for m in measures if isinstance(m, SliceRegression) for by in m.by}
+    wanted |= {"day"} if any(isinstance(m, AdvantageTrend) for m in measures) else set()
+    searches = [m for m in measures if isinstance(m, FoundRegression | Fairness)]
+    features = {by for m in searches for by in m.by if "." in by}
+    cut = {by for m in searches for by in m.by} - features
     clusters = {"day"} | {
-        m.cluster for m in measures if isinstance(m, Score | Improvement | DecisionValue | SliceRegression)
+        m.cluster
+        for m in measures
+        if isinstance(m, Score | Improvement | DecisionValue | SliceRegression | FoundRegression | Fairness)
     }
-    columns = _columns(runner, model, rows, sorted((wanted | clusters) - set(CALENDAR)))
-    parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters}
+    clusters -= {ROW}
+    columns = _columns(runner, model, rows, sorted((wanted | clusters | cut) - set(CALENDAR)))
+    parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters | cut}
+    read = _features(runner, frame, scored, sorted(features))
+    cuts = {cut_name(by, m.bins): cut_column((read | parts)[by], m.bins) for m in searches for by in m.by}
     return make_sample(
         y=rows[LABEL].to_numpy().astype(np.bool_),
         p=rows[P].to_numpy(),
         baselines=known,
         baseline_names={name: said for name, (said, _) in baselines.items()},
         clusters={name: code_labels(parts[name]).codes for name in clusters},
-        groups={name: code_labels(parts[name]) for name in wanted},
+        groups={name: code_labels(parts[name]) for name in wanted} | cuts,
         scored=scored.height,
         x=np.empty((rows.height, 0), dtype=np.float64),
         columns=(),
@@ -274,6 +290,20 @@ def _columns(runner: Runner, model: Model, rows: pl.DataFrame, names: Sequence[s
     table = runner.workspace.tables.read(snapshot, [*source.key, *(n for n in names if n not in source.key)])
     joined = rows.select(source.key).join(table, on=list(source.key), how="left", maintain_order="left")
     return joined.select(names)
+
+
+def _features(runner: Runner, frame: Artifact, scored: pl.DataFrame, names: Sequence[str]) -> dict[str, pl.Series]:
+    """Return features named `view.name`, of the evaluated rows in their order; SW-104 for one the frame lacks."""
+    if not names:
+        return {}
+    columns = {name: flatten(*name.split(".", maxsplit=1)) for name in names}
+    there = read_columns(runner, frame)
+    for name, column in columns.items():
+        if column not in there:
+            raise ShipwayError("SW-104", f"the model has no feature {name}", did_you_mean(column, there))
+    rows = read_rows(runner, frame, list(columns.values()), period=_period(scored))
+    kept = rows.filter(scored[LABEL].is_not_null())
+    return {name: kept[column] for name, column in columns.items()}
 
 
 def _perturbed(

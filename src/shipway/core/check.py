@@ -36,6 +36,7 @@ from shipway.core.measure import (
     Score,
     Windowed,
 )
+from shipway.core.slice_measure import AdvantageTrend, Fairness
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import quote
 
@@ -54,6 +55,7 @@ _BOUNDS: Final[dict[type, str]] = {
     Distinct: ">= 2",
     Correlation: ">= 0.9",
     Shift: "<= 1",
+    AdvantageTrend: ">= -0.01",
 }
 """What has no natural bound among checks on data, with an example of one."""
 
@@ -279,6 +281,8 @@ def natural_rule(check: Check) -> Rule:
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
         bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"
+    if isinstance(measure, Fairness):
+        bound = ">= 0.8" if measure.metric == "demographic_parity_ratio" else "<= 0.1"
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     if isinstance(measure, Improvement | DecisionValue):

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from shipway.core.data_measure import DataMeasure
+from shipway.core.slice_measure import SliceMeasure
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -256,8 +257,8 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
 CandidateMeasure: TypeAlias = (
-    Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity
+    Score | Improvement | DecisionValue | SliceRegression | SliceMeasure | Directional | Invariance | LabelMaturity
 )
-Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | PairedLoss | Windowed
+Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | SliceMeasure | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure

@@ -133,9 +133,24 @@ def _slices(evidence: Mapping[str, Evidence]) -> list[str]:
             worse = float(found.facts["worst_difference"]) > 0
             difference = f"{found.facts['worst_difference']:+.4f} log loss against {found.facts['baseline']}"
             lines.append(f"- {found.facts['worst']}: {difference}, {_rank(found, worse=worse)} of `{name}`")
+        if "told" in found.facts:
+            lines += _told(name, found)
         if found.facts.get("under_support"):
             lines.append(f"- {found.facts['under_support']:,} slices of `{name}` have too few rows to be judged")
     return lines or ["None was measured."]
+
+
+def _told(name: str, found: Evidence) -> list[str]:
+    """Say what a search for regressions found, in the lines that explain it."""
+    if not found.facts["told"]:
+        return [
+            f"- none of {found.facts['tested']:,} slices searched by `{name}` is worse than {found.facts['baseline']}"
+        ]
+    against = f"{found.facts['unit']} against {found.facts['baseline']}"
+    return [
+        f"- {line['slice']}: {line['difference']:+.4f} {against} over {line['n']:,} rows, found by `{name}`"
+        for line in found.facts["told"]
+    ]
 
 
 def _rank(found: Evidence, *, worse: bool) -> str:

@@ -45,6 +45,28 @@ def benjamini_yekutieli(p: Floats, q: float) -> Bools:
     return _step_up(p, q / max(1.0, float((1 / np.arange(1, p.size + 1)).sum())))
 
 
+def e_benjamini_hochberg(e: Floats, q: float) -> Bools:
+    """Reject hypotheses on e-values so that at most q of the rejections are false on average, under any dependence.
+
+    Wang and Ramdas 2022, "False discovery rate control with e-values", J. R. Statist. Soc. B 84, section 4: up to the
+    greatest k for which the k-th largest e-value is at least m / (k q).
+
+    Args:
+        e: float64[m], one e-value per hypothesis, each 0 or more; infinity is allowed.
+        q: the false discovery rate allowed, between 0 and 1.
+
+    Returns:
+        bool[m], true where rejected.
+
+    Raises:
+        ValueError: if q or an e-value is out of range.
+    """
+    if e.ndim != 1 or not (e >= 0).all():
+        raise ValueError("e is not a column of numbers of 0 or more")
+    with np.errstate(divide="ignore"):
+        return benjamini_hochberg(np.minimum(1.0, 1.0 / e), q)
+
+
 def _step_up(p: Floats, q: float) -> Bools:
     """Reject up to the greatest k for which the k-th smallest p-value is at most k q / m."""
     ordered = np.sort(p)

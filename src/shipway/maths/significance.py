@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.integer[Any]]
 
 
 def one_sided_p(mean: Floats, standard_error: Floats, clusters: NDArray[np.integer[Any]]) -> Floats:
@@ -37,3 +38,59 @@ def one_sided_p(mean: Floats, standard_error: Floats, clusters: NDArray[np.integ
     known = (standard_error > 0) & np.isfinite(standard_error) & (clusters > 1)
     p[known] = stdtr(clusters[known] - 1, -mean[known] / standard_error[known])
     return p
+
+
+def mcnemar_p(worse: Counts, better: Counts) -> Floats:
+    """Return the exact one-sided p-value of "more rows became worse than better" for each pair of counts.
+
+    Of the rows on which two models differ each is worse with probability 1/2 if neither is the better one, so p is
+    P(Bin(worse + better, 1/2) >= worse) (McNemar 1947, Psychometrika 12; the exact form).
+
+    Args:
+        worse: integer[m], rows that only the first model gets wrong.
+        better: integer[m], rows that only the second gets wrong.
+
+    Returns:
+        float64[m]; 1 where no row became worse.
+
+    Raises:
+        ValueError: if the arrays differ in length or a count is negative.
+    """
+    _check_counts(worse, better)
+    from scipy.special import betainc
+
+    p = np.ones(worse.size)
+    some = worse > 0
+    p[some] = betainc(worse[some].astype(np.float64), better[some] + 1.0, 0.5)
+    return p
+
+
+def mcnemar_e(worse: Counts, better: Counts, prior: float = 20.0) -> Floats:
+    """Return the e-value of "more rows became worse than better" for each pair of counts.
+
+    The likelihood of the counts averaged over a Beta(prior, prior) cut to shares above 1/2, against that of 1/2; its
+    expectation is at most 1 where rows become worse no more often than better (Vovk and Wang 2021, Ann. Statist. 49).
+
+    Args:
+        worse: integer[m], rows that only the first model gets wrong.
+        better: integer[m], rows that only the second gets wrong.
+        prior: how near to 1/2 the share is expected.
+
+    Returns:
+        float64[m], 0 or more; infinite where it is above what a float holds.
+    """
+    _check_counts(worse, better)
+    from scipy.special import betainc, betaln
+
+    x, y = worse + prior, better + prior
+    # P(Beta(x, y) > 1/2) = P(Beta(y, x) < 1/2)
+    with np.errstate(over="ignore", divide="ignore"):
+        log_e = (worse + better + 1) * np.log(2.0) + betaln(x, y) - betaln(prior, prior) + np.log(betainc(y, x, 0.5))
+        return np.exp(log_e)
+
+
+def _check_counts(worse: Counts, better: Counts) -> None:
+    if worse.ndim != 1 or worse.shape != better.shape:
+        raise ValueError(f"columns differ in length: {worse.shape}, {better.shape}")
+    if (worse < 0).any() or (better < 0).any():
+        raise ValueError("a count is negative")

@@ -8,12 +8,16 @@ import numpy as np
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, Score, SliceRegression
+from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.maths.interval import clustered_auc, clustered_auc_difference, clustered_mean
 from shipway.maths.metric import auc, per_row_log_loss
 from shipway.validation.behaviour import measure_behaviour
+from shipway.validation.fairness import measure_fairness
+from shipway.validation.found import search_regressions
 from shipway.validation.reading import NO_ROWS, Range, Reading, Row, describe_rows, read_estimate, read_nothing
 from shipway.validation.sample import Bools, Floats, Sample, baseline_of, clusters_of
 from shipway.validation.slices import find_regressions
+from shipway.validation.trend import measure_trend
 from shipway.validation.value import measure_value
 
 _WORST_LOSS: Final = float(per_row_log_loss(np.array([True]), np.array([0.0]))[0])
@@ -78,6 +82,12 @@ def _read(check: Check, sample: Sample) -> Reading:
             return measure_value(value, sample)
         case SliceRegression() as regression:
             return find_regressions(regression, sample)
+        case FoundRegression() as regression:
+            return search_regressions(regression, sample)
+        case Fairness() as fairness:
+            return measure_fairness(fairness, sample)
+        case AdvantageTrend() as trend:
+            return measure_trend(trend, sample)
         case Directional() | Invariance() as behaviour:
             return measure_behaviour(behaviour, sample)
         case _:

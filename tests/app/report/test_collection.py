@@ -52,6 +52,9 @@ sw.gate(
     sw.auc.better_than("bare"),
     sw.decision_value(act_if_true=2, act_if_false=5, skip_if_true=10, skip_if_false=1) > 0,
     sw.slice_regression("shop", "month", support_rows=60),
+    sw.found_regressions("shop", "month", row.x, support_rows=60),
+    sw.demographic_parity("shop", support_rows=50) <= 1,
+    sw.advantage_trend() >= -10,
     sw.never_lowers("more_helps", {row.x: 1.0}),
     sw.never_matters("little_matters", {row.x: 0.001}),
     before="release",
@@ -174,7 +177,7 @@ def test_rules_stand_beside_what_they_were_judged_on(judged):
     assert (rows.text, rows.unit, rows.op, rows.bound) == ("has_rows(visits) >= 100", "count", ">=", 100)
     assert rows.measured == Measured(ROWS, ROWS, ROWS)
     units = [rule.unit for rule in data.gates[2].rules]
-    assert units == ["auc", "loss", "auc", "cost", "count", "share", "share"]
+    assert units == ["auc", "loss", "auc", "cost", "count", "count", "share", "loss", "share", "share"]
     for rule, finding in zip(data.gates[2].rules, run.versions[1].verdicts[0].findings, strict=True):
         evidence = next(each for each in run.versions[1].evidence.values() if each.id == finding.evidence)
         assert (rule.text, rule.outcome, rule.reason) == (finding.rule, finding.outcome, finding.reason)
@@ -238,6 +241,23 @@ def test_slices_keep_their_order_and_get_an_interval(judged):
         of = Estimate(row["difference"], row["standard_error"], row["n"], row["clusters"])
         assert each.interval == interval(of)
         assert each.candidate - each.baseline == pytest.approx(each.difference)
+
+
+def test_searches_fairness_and_trends_are_what_was_measured(judged):
+    project, run, data = judged
+    model, measured = data.models[0], run.versions[1].evidence
+    (search,), (fairness,), (trend,) = model.searches, model.fairness, model.trends
+    found = measured["found_regressions by shop, month, row.x (support_rows=60)"]
+    rows = read_blob(project, found.detail)
+    assert search.check == 'found_regressions("shop", "month", row.x, support_rows=60)'
+    assert (search.baseline, search.tested) == ("version 1", found.facts["tested"])
+    assert [each.slice for each in search.slices] == [row["slice"] for row in rows]
+    assert any("row.x=" in row["slice"] for row in rows)
+    assert search.tested > 20
+    assert {each.group.partition("=")[0] for each in fairness.groups} == {"shop"}
+    assert fairness.said == measured["demographic_parity by shop (support_rows=50)"].facts["said"]
+    assert trend.windows[0].window.startswith("2024-02-01")
+    assert trend.said.endswith("days")
 
 
 def test_behaviours_say_what_is_expected(judged):

@@ -55,6 +55,7 @@ from shipway.core.measure import (
     SlowAnswers,
     Windowed,
 )
+from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 
 STAGES = {
     "ingest": "Ingest",
@@ -99,15 +100,17 @@ def unit_of(measure: Measure) -> Unit:
             return "auc"
         case Windowed(score=score):
             return unit_of(score)
-        case Score() | Improvement() | PairedLoss():
+        case Score() | Improvement() | PairedLoss() | AdvantageTrend():
             return "loss"
         case DecisionValue():
             return "cost"
         case NewestSeen():
             return "duration"
-        case SliceRegression() | Skew():
+        case SliceRegression() | FoundRegression() | Skew():
             return "count"
-        case Directional() | Invariance() | FeatureLag() | FeatureSkew() | LabelMaturity():
+        case Fairness(metric="demographic_parity_ratio" | "group_calibration"):
+            return "number"
+        case Directional() | Invariance() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"

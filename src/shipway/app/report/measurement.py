@@ -24,6 +24,14 @@ from shipway.app.report.data import (
     ValueData,
     VersionData,
 )
+from shipway.app.report.found import (
+    FairnessData,
+    FoundData,
+    FoundSlice,
+    GroupRate,
+    TrendData,
+    TrendWindow,
+)
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_day, write_instant
 from shipway.app.run import RunReport
@@ -32,6 +40,7 @@ from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
 from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, SliceRegression
+from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, interval
 
@@ -78,6 +87,9 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         value=_value(newest, checks, profiles[-1]),
         calibration=tuple(_curves(reports, profiles)),
         slices=tuple(_slices(workspace, newest, checks)),
+        searches=tuple(_searches(workspace, newest, checks)),
+        fairness=tuple(_fairness(workspace, newest, checks)),
+        trends=tuple(_trends(workspace, newest, checks)),
         behaviours=tuple(_behaviours(workspace, newest, checks)),
         maturity=read_maturity(newest.evidence[MATURITY]) if MATURITY in newest.evidence else None,
     )
@@ -226,6 +238,36 @@ def _slice(row: Mapping[str, Any]) -> SliceData:
         p=row["p"],
         regressed=row["regressed"],
     )
+
+
+def _searches(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[FoundData]:
+    for evidence, _ in _measured(version, checks, FoundRegression, also_empty=True):
+        yield FoundData(
+            check=checks[evidence.check].text,
+            baseline=str(evidence.facts["baseline"]),
+            said=str(evidence.facts["said"]),
+            tested=int(evidence.facts["tested"]),
+            under_support=int(evidence.facts["under_support"]),
+            slices=tuple(msgspec.convert(_detail(workspace, evidence), list[FoundSlice])),
+        )
+
+
+def _fairness(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[FairnessData]:
+    for evidence, _ in _measured(version, checks, Fairness, also_empty=True):
+        yield FairnessData(
+            check=checks[evidence.check].text,
+            said=str(evidence.facts["said"]),
+            groups=tuple(msgspec.convert(_detail(workspace, evidence), list[GroupRate])),
+        )
+
+
+def _trends(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[TrendData]:
+    for evidence, _ in _measured(version, checks, AdvantageTrend, also_empty=True):
+        yield TrendData(
+            check=checks[evidence.check].text,
+            said=str(evidence.facts["said"]),
+            windows=tuple(msgspec.convert(_detail(workspace, evidence), list[TrendWindow])),
+        )
 
 
 def _behaviours(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[BehaviourData]:

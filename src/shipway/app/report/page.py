@@ -6,6 +6,7 @@ from shipway.app.report.audit import show_drift, show_skew
 from shipway.app.report.data import ModelData, ReportData, VersionData
 from shipway.app.report.depth import show_behaviours, show_slices, show_versions
 from shipway.app.report.element import Markup, badge, code, element, tile, words
+from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.life import show_life
 from shipway.app.report.live import LiveData
@@ -45,6 +46,9 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
         yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
         yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
+        yield f"found-{at}", f"Regressions searched for{of}", show_found(model.searches)
+        yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.fairness)
+        yield f"trend-{at}", f"Change over time{of}", show_trends(model.trends)
         yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
         yield f"versions-{at}", f"Versions{of}", show_versions(model.versions)
     if data.live is not None:
