@@ -21,6 +21,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
+    ActionValue,
     DecisionValue,
     Directional,
     Improvement,
@@ -29,6 +30,7 @@ from shipway.core.measure import (
     LabelMaturity,
     Score,
     SliceRegression,
+    ValueImprovement,
 )
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
@@ -245,8 +247,12 @@ def _sample(
     wanted = {"month"} | {by for c in checks if isinstance(c.measure, SliceRegression) for by in c.measure.by}
     measures = [check.measure for check in checks]
     clusters = {"day"} | {
-        m.cluster for m in measures if isinstance(m, Score | Improvement | DecisionValue | SliceRegression)
+        m.cluster
+        for m in measures
+        if isinstance(m, Score | Improvement | DecisionValue | ActionValue | SliceRegression)
     }
+    clusters |= {m.value.cluster for m in measures if isinstance(m, ValueImprovement)}
+    wanted |= {m.query for m in measures if isinstance(m, Score | Improvement) and m.query}
     columns = _columns(runner, model, rows, sorted((wanted | clusters) - set(CALENDAR)))
     parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters}
     return make_sample(
