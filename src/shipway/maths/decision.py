@@ -20,39 +20,31 @@ class CostCurve:
     """What a row costs on average if one acts above each of some thresholds.
 
     Attributes:
-        threshold: float64[k], ascending; the last one is never acted on and the first one always.
         cost: float64[k], the mean cost of a row.
         share_acted: float64[k], the share of rows acted on.
     """
 
-    threshold: Floats
     cost: Floats
     share_acted: Floats
 
 
-def cost_curve(y: Bools, p: Floats, costs: Costs, points: int = 101) -> CostCurve:
-    """Return the cost of acting above thresholds that are spread evenly over the ranks of the predictions.
-
-    One sort and running sums give all of them: a threshold t acts on the predictions above t.
+def cost_curve(y: Bools, p: Floats, costs: Costs, thresholds: Floats) -> CostCurve:
+    """Return what acting above each threshold costs; one sort and running sums give all of them.
 
     Args:
         y: what happened.
-        p: what was predicted.
+        p: what was predicted; one equal to a threshold is not acted on.
         costs: what each outcome costs.
-        points: how many thresholds, at least 2; equal ones are one.
+        thresholds: float64[k], in any order.
 
     Raises:
-        ValueError: if there are no rows, the columns differ in length or there are fewer than 2 points.
+        ValueError: if there are no rows or the columns differ in length.
     """
     if y.ndim != 1 or y.shape != p.shape or not y.size:
         raise ValueError(f"y {y.shape} and p {p.shape} are not two columns of one length with rows")
-    if points < 2:
-        raise ValueError(f"{points} thresholds are no curve: ask for at least 2")
     order = np.argsort(p, kind="stable")
     ordered, happened = p[order], np.r_[0, np.cumsum(y[order])]
-    places = np.unique(np.linspace(0, p.size - 1, points - 1).astype(np.int64))
-    threshold = np.r_[-np.inf, np.unique(ordered[places])]
-    skipped: Ints = np.asarray(np.searchsorted(ordered, threshold, side="right"), dtype=np.int64)
+    skipped: Ints = np.asarray(np.searchsorted(ordered, thresholds, side="right"), dtype=np.int64)
     skipped_true = happened[skipped]
     acted_true, acted = happened[-1] - skipped_true, p.size - skipped
     total = (
@@ -61,7 +53,7 @@ def cost_curve(y: Bools, p: Floats, costs: Costs, points: int = 101) -> CostCurv
         + costs.act_if_true * acted_true
         + costs.act_if_false * (acted - acted_true)
     )
-    return CostCurve(np.maximum(threshold, 0.0), total / p.size, acted / p.size)
+    return CostCurve(total / p.size, acted / p.size)
 
 
 def choose_actions(p: Floats, costs: Floats) -> Ints:

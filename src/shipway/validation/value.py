@@ -103,17 +103,24 @@ def measure_value_improvement(measure: ValueImprovement, sample: Sample) -> Read
     return read_estimate(clustered_mean(ours - theirs, clusters), possible, facts, before=said, after=after, form=".4g")
 
 
-def value_curve(y: Bools, p: Floats, measure: DecisionValue, points: int = 101) -> list[Row]:
-    """Return what acting above each of some thresholds saves a row against never acting, ascending.
+def value_curve(y: Bools, p: Floats, measure: DecisionValue, points: int = 51) -> list[Row]:
+    """Return what acting above each of some thresholds saves a row against never acting.
+
+    Args:
+        y: the labels.
+        p: the predictions.
+        measure: what acting costs.
+        points: how many thresholds, evenly from 0 to 1.
 
     Returns:
         One row per threshold: `threshold`, `saved` and `share_acted`; none for no rows.
     """
     if not y.size:
         return []
-    curve = cost_curve(y, p, _costs_of(measure), points)
-    saved = curve.cost[-1] - curve.cost
-    columns = zip(curve.threshold.tolist(), saved.tolist(), curve.share_acted.tolist(), strict=True)
+    thresholds = np.linspace(0.0, 1.0, points)
+    curve = cost_curve(y, p, _costs_of(measure), thresholds)
+    saved = float(_cost_of_nothing(y, p, _costs_of(measure)).mean()) - curve.cost
+    columns = zip(thresholds.tolist(), saved.tolist(), curve.share_acted.tolist(), strict=True)
     return [{"threshold": at, "saved": each, "share_acted": share} for at, each, share in columns]
 
 
