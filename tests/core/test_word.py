@@ -185,7 +185,7 @@ def test_two_gates_of_one_moment_cannot_share_a_name_for_two_checks(registry: Re
 
 
 @pytest.mark.parametrize(
-    ("word", "right"), [("acc", "auc"), ("TrainFrme", "TrainFrame"), ("featureview", "feature_view")]
+    ("word", "right"), [("acu", "auc"), ("TrainFrme", "TrainFrame"), ("featureview", "feature_view")]
 )
 def test_a_wrong_word_is_answered_with_the_nearest(word: str, right: str) -> None:
     with pytest.raises(AttributeError, match=f"did you mean '{right}'"):

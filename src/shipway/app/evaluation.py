@@ -22,6 +22,7 @@ from shipway.core.feature import flatten
 from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
+    ActionValue,
     DecisionValue,
     Directional,
     Improvement,
@@ -30,6 +31,7 @@ from shipway.core.measure import (
     LabelMaturity,
     Score,
     SliceRegression,
+    ValueImprovement,
 )
 from shipway.core.model import Model
 from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
@@ -168,10 +170,60 @@ def _evaluate(
     limit: int | None,
     report: Callable[[int, int], None],
 ) -> Made:
+    sample, evidence = measure_version(
+        runner, model, subject, checks, frame, trained, predictions, baselines, limit, report
+    )
+    value = value_of(checks)
+    profile: dict[str, Any] = {
+        "month": profile_by(sample, "month", value),
+        "calibration": calibration_table(sample.p, sample.y),
+        "baselines": {name: profile_by(replace(sample, p=p), "month", value) for name, p in sample.baselines.items()},
+    }
+    records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
+    outputs: Outputs = {
+        "evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)}),
+        "profile": ("profile", canonical_json(profile), {}),
+    }
+    said = f"{sample.n:,} of {sample.scored:,} rows have a label"
+    return Made(outputs, records, said=said)
+
+
+def measure_version(
+    runner: Runner,
+    model: Model,
+    subject: str,
+    checks: Sequence[Check],
+    frame: Artifact,
+    trained: Trained,
+    predictions: Artifact,
+    baselines: Mapping[str, tuple[str, Artifact]],
+    limit: int | None,
+    report: Callable[[int, int], None],
+    *,
+    also: Sequence[str] = (),
+) -> tuple[Sample, list[Evidence]]:
+    """Measure checks on the predictions of a version; nothing of it is remembered, only the parts are kept.
+
+    Args:
+        runner: reads what it is measured on.
+        model: the declaration.
+        subject: the version, as `model:name@number`.
+        checks: what is measured.
+        frame: the model's frame.
+        trained: the version's model.
+        predictions: what it predicted.
+        baselines: baseline to the name it goes by and its predictions of the same rows.
+        limit: the moment of judging, after which no label is seen; that of the newest label where None.
+        report: told how much is done.
+        also: columns of the source and parts of the calendar that cut the rows further.
+
+    Returns:
+        The rows with a label, and the evidence of each check in order.
+    """
     scored = read_table(runner, predictions)
     maturity = _measure_maturity(runner, frame, scored, limit)
     labelled = scored[LABEL].is_not_null()
-    sample = _sample(runner, model, checks, scored, trained, baselines, frame)
+    sample = _sample(runner, model, checks, scored, trained, baselines, frame, also)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
@@ -186,19 +238,12 @@ def _evaluate(
         measured = msgspec.structs.replace(found.evidence, detail=detail)
         evidence.append(mark_maturity(measured, maturity) if isinstance(check.measure, Labelled) else measured)
         report(done + 1, len(checks) + 1)
-    value = next((c.measure for c in checks if isinstance(c.measure, DecisionValue)), None)
-    profile: dict[str, Any] = {
-        "month": profile_by(sample, "month", value),
-        "calibration": calibration_table(sample.p, sample.y),
-        "baselines": {name: profile_by(replace(sample, p=p), "month", value) for name, p in sample.baselines.items()},
-    }
-    records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
-    outputs: Outputs = {
-        "evidence": ("evidence", canonical_json(evidence), {"checks": len(evidence)}),
-        "profile": ("profile", canonical_json(profile), {}),
-    }
-    said = f"{sample.n:,} of {sample.scored:,} rows have a label"
-    return Made(outputs, records, said=said)
+    return sample, evidence
+
+
+def value_of(checks: Sequence[Check]) -> DecisionValue | None:
+    """Return what acting costs, of the first check that says so."""
+    return next((check.measure for check in checks if isinstance(check.measure, DecisionValue)), None)
 
 
 def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, limit: int | None) -> Maturity:
@@ -236,6 +281,7 @@ def _sample(
     trained: Trained,
     baselines: Mapping[str, tuple[str, Artifact]],
     frame: Artifact,
+    also: Sequence[str] = (),
 ) -> Sample:
     """Assemble the evaluated rows: those of the test period whose label is known."""
     zone = runner.workspace.project.config.project.timezone
@@ -250,7 +296,8 @@ def _sample(
         known[name] = other.filter(scored[LABEL].is_not_null())[P].to_numpy()
     at = rows[AT].dt.convert_time_zone(zone)
     measures = [check.measure for check in checks]
-    wanted = {"month"} | {by for m in measures if isinstance(m, SliceRegression) for by in m.by}
+    wanted = {"month", *also} | {by for m in measures if isinstance(m, SliceRegression) for by in m.by}
+    wanted |= {m.query for m in measures if isinstance(m, Score | Improvement) and m.query}
     wanted |= {"day"} if any(isinstance(m, AdvantageTrend) for m in measures) else set()
     searches = [m for m in measures if isinstance(m, FoundRegression | Fairness)]
     features = {by for m in searches for by in m.by if "." in by}
@@ -258,8 +305,11 @@ def _sample(
     clusters = {"day"} | {
         m.cluster
         for m in measures
-        if isinstance(m, Score | Improvement | DecisionValue | SliceRegression | FoundRegression | Fairness)
+        if isinstance(
+            m, Score | Improvement | DecisionValue | ActionValue | SliceRegression | FoundRegression | Fairness
+        )
     }
+    clusters |= {m.value.cluster for m in measures if isinstance(m, ValueImprovement)}
     clusters -= {ROW}
     columns = _columns(runner, model, rows, sorted((wanted | clusters | cut) - set(CALENDAR)))
     parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters | cut}

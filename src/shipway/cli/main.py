@@ -25,6 +25,7 @@ COMMANDS: Final = {
     "features": ("feature", "Find features, read them, serve them and audit what was served"),
     "frame": ("frame", "Write a model's frame to a file, or as SQL"),
     "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
+    "evaluate": ("evaluate", "Measure a version beside its baselines, on its test period or another"),
     "bundle": ("bundle", "Build, verify, inspect and sign bundles, and exchange them with other systems"),
     "score": ("score", "Score every row of a table, into a table or a file"),
     "serve": ("serve", "Answer requests with a service's versions"),

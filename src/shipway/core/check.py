@@ -24,6 +24,7 @@ from shipway.core.data_measure import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
+    ActionValue,
     DecisionValue,
     Drift,
     FeatureLag,
@@ -34,11 +35,14 @@ from shipway.core.measure import (
     PairedLoss,
     PredictionShift,
     Score,
+    SliceRegression,
+    ValueImprovement,
     Windowed,
 )
+from shipway.core.metric import EVERYWHERE, METRICS
 from shipway.core.slice_measure import AdvantageTrend, Fairness
 from shipway.kit.canonical import digest_value
-from shipway.maths.expression import quote
+from shipway.maths.expression import Column, quote, render
 
 Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
@@ -95,18 +99,23 @@ class Check(msgspec.Struct, frozen=True):
         return _compare(self, "<", bound)
 
     def better_than(self, baseline: str) -> "Rule":
-        """Ask that a metric beats a version of the model on the same rows: `current`, or `base rate`.
+        """Ask that a metric, or a value, beats a version of the model on the same rows: `current`, or `base rate`.
 
         Raises:
-            ShipwayError: SW-106 where the check is not a metric of a candidate.
+            ShipwayError: SW-106 where the check is not a metric of a candidate, or one of which neither more nor less
+                is better.
         """
         baseline = take_name(baseline, f"the baseline of {self.text}")
         score = self.measure
-        if not isinstance(score, Score) or score.metric == "calibration_gap":
+        if isinstance(score, DecisionValue | ActionValue):
+            measure = ValueImprovement(score, baseline)
+        elif isinstance(score, Score) and METRICS[score.metric].better != "none":
+            measure = Improvement(score.metric, baseline, score.cluster, score.at, score.beta, score.query)
+        else:
             raise ShipwayError("SW-106", f"{self.text} cannot be compared between versions", "compare auc or log_loss")
         check = Check(
             f"{self.name} against {baseline}",
-            Improvement(score.metric, baseline, score.cluster),
+            measure,
             "candidate",
             f"{self.text}.better_than({quote(baseline)})",
         )
@@ -138,9 +147,31 @@ class Check(msgspec.Struct, frozen=True):
         score, words = self.measure, "take auc, log_loss, brier, calibration_gap or label_maturity"
         if not isinstance(score, Score | LabelMaturity):
             raise ShipwayError("SW-106", f"{self.text} is no metric", words)
+        if isinstance(score, Score) and (score.metric not in EVERYWHERE or score.cluster != "day"):
+            raise ShipwayError("SW-106", f"{self.text} cannot be measured on what a service answered", words)
         width = take_width(last, f"the window of {self.text}.over")
         measure = Windowed(score, width) if isinstance(score, Score) else LabelMaturity(width)
         return Check(f"{self.name} over {last}", measure, "live", f"{self.text}.over({quote(last)})")
+
+    def clustered(self, by: str | Column) -> "Check":
+        """Return the same check with its interval clustered by something else than the day of the prediction.
+
+        Args:
+            by: a column of the model's source, such as `orders.customer`, or a part of the calendar: `day`, `month`,
+                `weekday` or `hour_band`. Rows that are equal there may depend on each other.
+
+        Raises:
+            ShipwayError: SW-106 where the check is no measurement of a candidate with an interval.
+        """
+        column = by.name if isinstance(by, Column) else take_name(by, f"the clusters of {self.text}")
+        measure = self.measure
+        if not isinstance(measure, Score | DecisionValue | ActionValue | SliceRegression):
+            raise ShipwayError(
+                "SW-106", f"{self.text} has no clusters", "say it of a metric or a value, before a bound"
+            )
+        word = render(by) if isinstance(by, Column) else quote(column)
+        measure = msgspec.structs.replace(measure, cluster=column)
+        return Check(f"{self.name} by {column}", measure, self.subject, f"{self.text}.clustered({word})")
 
     def on(self, rows: Literal["new", "all"]) -> "Check":
         """Return the same check on the new rows of its table alone, those that the main branch does not have.
@@ -280,12 +311,12 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
-        bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"
+        bound = METRICS[measure.metric].example
     if isinstance(measure, Fairness):
         bound = ">= 0.8" if measure.metric == "demographic_parity_ratio" else "<= 0.1"
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
-    if isinstance(measure, Improvement | DecisionValue):
+    if isinstance(measure, Improvement | DecisionValue | ActionValue | ValueImprovement):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
     return Rule(check=check, op="<=", bound=0.0, text=check.text)
 

@@ -45,6 +45,7 @@ CODES: Final[dict[str, str]] = {
     "SW-406": "version is not approved",
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
+    "SW-411": "version cannot be measured again",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from shipway.core.data_measure import DataMeasure
+from shipway.core.metric import Name
 from shipway.core.slice_measure import SliceMeasure
 
 
@@ -15,13 +16,18 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     """Measure a candidate's predictions with a metric, its interval clustered.
 
     Attributes:
-        metric: `auc`, `log_loss`, `brier`, or `calibration_gap` (how far the mean prediction is from the rate
-            observed, either way).
-        cluster: what rows are grouped by because they are not independent.
+        metric: such as `auc`, or `calibration_gap` (how far the mean prediction is from the rate observed, either way).
+        cluster: what rows are grouped by because they are not independent: a part of the calendar, or a column.
+        at: the threshold of a metric that acts above one, or how many places of one that ranks; None for the others.
+        beta: of an F-score, how many times as much recall counts as precision.
+        query: of a metric that ranks, the column whose equal values are ranked among each other.
     """
 
-    metric: Literal["auc", "log_loss", "brier", "calibration_gap"]
+    metric: Name
     cluster: str = "day"
+    at: float | None = None
+    beta: float = 1.0
+    query: str = ""
 
 
 class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
@@ -31,11 +37,17 @@ class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
         metric: what both are measured by.
         baseline: `current`, the registered version it would replace, or where there is none `base rate`.
         cluster: what rows are grouped by.
+        at: as for `Score`.
+        beta: as for `Score`.
+        query: as for `Score`.
     """
 
-    metric: Literal["auc", "log_loss", "brier"]
+    metric: Name
     baseline: str = "current"
     cluster: str = "day"
+    at: float | None = None
+    beta: float = 1.0
+    query: str = ""
 
 
 class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
@@ -61,6 +73,44 @@ class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
         harm = self.act_if_false - self.skip_if_false
         gain = self.skip_if_true - self.act_if_true
         return harm / (harm + gain)
+
+
+class Action(msgspec.Struct, frozen=True):
+    """What can be done about a prediction, and what it costs; a gain is negative.
+
+    Attributes:
+        name: what it is called.
+        if_true: its cost where the label turns out true.
+        if_false: its cost where it turns out false.
+    """
+
+    name: str
+    if_true: float
+    if_false: float
+
+
+class ActionValue(msgspec.Struct, frozen=True, tag="action_value"):
+    """Measure what the action of least expected cost saves a row, against doing nothing, in units of the costs.
+
+    Attributes:
+        actions: what can be done; the first is doing nothing.
+        cluster: what rows are grouped by.
+    """
+
+    actions: tuple[Action, ...]
+    cluster: str = "day"
+
+
+class ValueImprovement(msgspec.Struct, frozen=True, tag="value_improvement"):
+    """Measure what acting on a candidate's predictions saves a row, against acting on a baseline's of the same rows.
+
+    Attributes:
+        value: what acting costs.
+        baseline: as for `Improvement`.
+    """
+
+    value: DecisionValue | ActionValue
+    baseline: str = "current"
 
 
 class SliceRegression(msgspec.Struct, frozen=True, tag="slice_regression"):
@@ -257,8 +307,27 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
 CandidateMeasure: TypeAlias = (
-    Score | Improvement | DecisionValue | SliceRegression | SliceMeasure | Directional | Invariance | LabelMaturity
+    Score
+    | Improvement
+    | DecisionValue
+    | ActionValue
+    | ValueImprovement
+    | SliceRegression
+    | SliceMeasure
+    | Directional
+    | Invariance
+    | LabelMaturity
 )
-Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | SliceMeasure | PairedLoss | Windowed
+Labelled: TypeAlias = (
+    Score
+    | Improvement
+    | DecisionValue
+    | ActionValue
+    | ValueImprovement
+    | SliceRegression
+    | SliceMeasure
+    | PairedLoss
+    | Windowed
+)
 """What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure

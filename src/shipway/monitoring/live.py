@@ -12,10 +12,13 @@ from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import Drift, FeatureSkew, LabelMaturity, NewestSeen, Score, Skew, Windowed
+from shipway.core.metric import METRICS
 from shipway.core.prediction import NEWEST
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.interval import Estimate, clustered_auc, clustered_mean, interval
+from shipway.maths.influence import clustered
+from shipway.maths.interval import Estimate, clustered_auc, interval
 from shipway.maths.metric import auc, per_row_log_loss
+from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
 from shipway.monitoring.drift import ColumnDrift, measure_drift
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
@@ -26,12 +29,6 @@ from shipway.monitoring.window import ORDER, LiveWindow
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-_POSSIBLE: Final = {
-    "auc": (0.0, 1.0),
-    "log_loss": (0.0, float(per_row_log_loss(np.array([True]), np.array([0.0]))[0])),
-    "brier": (0.0, 1.0),
-    "calibration_gap": (-1.0, 1.0),
-}
 _SHOWN: Final = 5
 
 
@@ -152,13 +149,14 @@ def _read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Meas
     rows = _label(answers, window.labels, window.now).filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
     rows = rows.with_columns(day=day_of(window.zone))
     y, p = rows["label"].cast(pl.Boolean).to_numpy(), rows["p"].to_numpy()
-    low, high = _POSSIBLE[score.metric]
+    low, high = _possible(score)
+    scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
     facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
     columns = ("request", "version", "p", "label")
-    if missing := _why_undefined(score.metric, y):
-        folded = max(low, 0.0)
+    if missing := _why_undefined(scoring, y, p):
+        folded = 0.0 if score.metric == "calibration_gap" else low
         return Measurement(value=0.0, low=folded, high=high, n=0, said=missing, facts=facts, rows=rows, columns=columns)
-    estimate = _estimate(score.metric, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
+    estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
     ends = [min(max(end, low), high) for end in interval(estimate)]
     facts |= {"rate": float(y.mean()), "mean_p": float(p.mean())}
     value = estimate.value
@@ -181,16 +179,17 @@ def _read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Meas
     )
 
 
-def _estimate(metric: str, y: Bools, p: Floats, days: NDArray[np.int64]) -> Estimate:
-    match metric:
-        case "auc":
-            return clustered_auc(y, p, days)
-        case "log_loss":
-            return clustered_mean(per_row_log_loss(y, p), days)
-        case "brier":
-            return clustered_mean(np.square(p - y), days)
-        case _:
-            return clustered_mean(p - y, days)
+def _possible(score: Score) -> tuple[float, float]:
+    metric = METRICS[score.metric]
+    if score.metric == "calibration_gap" or metric.low is None or metric.high is None:
+        return -1.0, 1.0  # signed until it is folded; nothing without ends is asked of a live window
+    return metric.low, metric.high
+
+
+def _estimate(scoring: Scoring, y: Bools, p: Floats, days: NDArray[np.int64]) -> Estimate:
+    if scoring.metric == "auc":
+        return clustered_auc(y, p, days)
+    return clustered(influence_of_score(scoring, y, p), days)
 
 
 def _fold(ends: list[float]) -> list[float]:
@@ -203,13 +202,9 @@ def _explain_gap(gap: float) -> str:
     return f"predicts too {'much' if gap > 0 else 'little'} on average, by "
 
 
-def _why_undefined(metric: str, y: Bools) -> str | None:
+def _why_undefined(scoring: Scoring, y: Bools, p: Floats) -> str | None:
     """Return why a metric has no value on these labels, or None where it has one."""
-    if not y.size:
-        return "no answer has a label yet"
-    if metric == "auc" and (y.all() or not y.any()):
-        return f"all {y.size:,} labels are {'true' if y[0] else 'false'}, so there is nothing to rank"
-    return None
+    return why_undefined(scoring, y, p) if y.size else "no answer has a label yet"
 
 
 def _read_drift(window: LiveWindow, vectors: pl.DataFrame, chosen: Sequence[str]) -> Measurement:

@@ -9,11 +9,13 @@ import pytest
 
 from shipway.app.project import find_project
 from shipway.app.report import collect_report, write_report
-from shipway.app.report.collection import STAGES
+from shipway.app.report.collection import STAGES, unit_of
 from shipway.app.report.gate import Measured
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
+from shipway.core.candidate import auc, decision_value
 from shipway.core.error import ShipwayError
+from shipway.core.performance import action, action_value, recall
 from shipway.maths.interval import Estimate, interval
 
 PROJECT = '''
@@ -369,3 +371,18 @@ def test_report_that_cannot_be_written_is_refused(bare, tmp_path):
 
 def number(evidence):
     return Measured(evidence.value, evidence.low, evidence.high)
+
+
+def test_every_measure_of_a_candidate_has_a_unit():
+    offer = decision_value(act_if_true=6, act_if_false=2, skip_if_true=15)
+    rescue = action_value(wait=action(if_true=9, if_false=0), call=action(if_true=5, if_false=2))
+    due = {
+        auc: "auc",
+        auc.better_than("current").check: "auc",
+        recall(at=0.4): "loss",
+        offer: "cost",
+        offer.better_than("current").check: "cost",
+        rescue: "cost",
+        rescue.better_than("current").check: "cost",
+    }
+    assert {check: unit_of(check.measure) for check in due} == due

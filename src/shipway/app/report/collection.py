@@ -36,6 +36,7 @@ from shipway.core.data_measure import (
 )
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
+    ActionValue,
     DecisionValue,
     Directional,
     Drift,
@@ -53,6 +54,7 @@ from shipway.core.measure import (
     Skew,
     SliceRegression,
     SlowAnswers,
+    ValueImprovement,
     Windowed,
 )
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
@@ -102,7 +104,7 @@ def unit_of(measure: Measure) -> Unit:
             return unit_of(score)
         case Score() | Improvement() | PairedLoss() | AdvantageTrend():
             return "loss"
-        case DecisionValue():
+        case DecisionValue() | ActionValue() | ValueImprovement():
             return "cost"
         case NewestSeen():
             return "duration"

@@ -1,0 +1,182 @@
+"""What an assessment of a version comes to: every metric beside its baselines, and what its page shows."""
+
+import msgspec
+
+from shipway.core.gate import Verdict
+
+Figure = tuple[float, float, float]
+"""A value with both ends of its 95 % interval."""
+
+
+class Beside(msgspec.Struct, frozen=True, kw_only=True):
+    """What a baseline gets by one check, and how the version compares with it on the same rows.
+
+    Attributes:
+        baseline: its name, such as `version 1`.
+        figure: what it gets; None where that has no value.
+        better: by how much the version is better, paired; None where neither more nor less is better.
+    """
+
+    baseline: str
+    figure: Figure | None
+    better: Figure | None
+
+
+class ScoreLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric or value of a version.
+
+    Attributes:
+        check: the check as written, without its clusters.
+        unit: how its numbers are written.
+        figure: what the version gets; None where that has no value.
+        n: rows measured.
+        clusters: independent groups among them.
+        said: one clause for a person.
+        beside: its baselines, in their order.
+    """
+
+    check: str
+    unit: str
+    figure: Figure | None
+    n: int
+    clusters: int
+    said: str
+    beside: tuple[Beside, ...]
+
+
+class PartLine(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model does on one part of the rows, such as a month.
+
+    Attributes:
+        label: the part.
+        n: its rows.
+        rate: how often the label is true.
+        mean_p: the mean prediction.
+        auc: None where it is always or never true.
+        log_loss: in nats.
+        value: what acting saves a row against doing nothing; None without costs.
+    """
+
+    label: str
+    n: int
+    rate: float
+    mean_p: float
+    auc: float | None
+    log_loss: float
+    value: float | None
+
+
+class Cut(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model does on the parts of the rows by one column or part of the calendar, in the order of their labels."""
+
+    by: str
+    parts: tuple[PartLine, ...]
+
+
+class BinLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin of predictions: their mean, how often the label is true, and how many there are."""
+
+    mean_p: float
+    rate: float
+    n: int
+
+
+class CurvePoint(msgspec.Struct, frozen=True, kw_only=True):
+    """What acting above a threshold saves a row against doing nothing, and on which share of the rows one acts."""
+
+    threshold: float
+    saved: float
+    share_acted: float
+
+
+class Side(msgspec.Struct, frozen=True, kw_only=True):
+    """One model on the rows of an assessment: the version, or one of its baselines.
+
+    Attributes:
+        name: what it is called.
+        cuts: how it does by month, and by whatever else was asked for.
+        calibration: bins of equal count, ascending.
+        curve: what acting above each threshold saves; empty without costs.
+    """
+
+    name: str
+    cuts: tuple[Cut, ...]
+    calibration: tuple[BinLine, ...]
+    curve: tuple[CurvePoint, ...]
+
+
+class Costs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a row costs on average, in the unit of the project's costs.
+
+    Attributes:
+        check: the check that states the costs.
+        threshold: the prediction above which acting is the cheaper choice on average.
+        model: acting above it.
+        nothing: never acting.
+        always: always acting.
+        oracle: acting exactly where the label turns out true.
+        share_acted: share of the rows acted on.
+    """
+
+    check: str
+    threshold: float
+    model: float
+    nothing: float
+    always: float
+    oracle: float
+    share_acted: float
+
+
+class Assessment(msgspec.Struct, frozen=True, kw_only=True):
+    """A version measured beside its baselines on the rows of a period.
+
+    Attributes:
+        project: its name.
+        owner: who answers for it.
+        timezone: that instants are written in.
+        version: `model@number`.
+        label: what is predicted, as written.
+        cut: nothing known later was learned from, microseconds since 1970 UTC.
+        period: from and to (exclusive), microseconds since 1970 UTC.
+        cluster: what rows are grouped by for intervals.
+        scored: rows predicted.
+        rows: those with a label.
+        rate: how often the label is true.
+        against: names of the baselines.
+        scores: metrics and values.
+        costs: what acting costs; None where no gate says so.
+        sides: the version and then its baselines, for charts.
+        verdicts: what the gates before release say on these rows; they are told and not remembered.
+        notes: what a reader should know before believing a number.
+        checks: check to evidence id, as it was remembered.
+    """
+
+    project: str
+    owner: str
+    timezone: str
+    version: str
+    label: str
+    cut: int
+    period: tuple[int, int]
+    cluster: str
+    scored: int
+    rows: int
+    rate: float
+    against: tuple[str, ...]
+    scores: tuple[ScoreLine, ...]
+    costs: Costs | None
+    sides: tuple[Side, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]
+    checks: dict[str, str]
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """What the task of an assessment keeps beside its evidence; fields as in `Assessment`."""
+
+    scored: int
+    rows: int
+    rate: float
+    scores: tuple[ScoreLine, ...]
+    costs: Costs | None
+    sides: tuple[Side, ...]

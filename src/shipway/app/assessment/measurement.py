@@ -1,0 +1,265 @@
+"""The task of an assessment: checks measured on a version and on each of its baselines, and the tables of its page."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+import msgspec
+
+from shipway.app.assessment.data import (
+    Beside,
+    BinLine,
+    Costs,
+    CurvePoint,
+    Cut,
+    Figure,
+    PartLine,
+    ScoreLine,
+    Side,
+    Taken,
+)
+from shipway.app.evaluation import STANDARD, measure_version, value_of
+from shipway.app.frame import admitted
+from shipway.app.runner import Made, Outputs, Runner
+from shipway.app.training import Trained
+from shipway.core.artifact import Artifact
+from shipway.core.body import Body, EvidenceRecorded
+from shipway.core.check import Check, Evidence
+from shipway.core.gate import Gate, checks_of
+from shipway.core.measure import ActionValue, DecisionValue, Score
+from shipway.core.metric import METRICS
+from shipway.core.model import Model
+from shipway.core.performance import (
+    accuracy,
+    average_precision,
+    calibration_slope,
+    expected_calibration_error,
+    precision,
+    recall,
+)
+from shipway.core.projection import VersionState
+from shipway.kit.canonical import canonical_json
+from shipway.maths.expression import quote
+from shipway.validation.evaluation import measure_candidate
+from shipway.validation.profile import calibration_table, profile_by
+from shipway.validation.sample import Sample
+from shipway.validation.value import value_curve
+
+MORE: Final = (average_precision, accuracy, expected_calibration_error, calibration_slope)
+"""What is measured beside `STANDARD` when somebody asks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is measured.
+
+    Attributes:
+        model: the declaration.
+        version: which one.
+        checks: what is measured.
+        against: the baselines that are shown, of those there are predictions of, and the base rate.
+        by: columns and parts of the calendar that cut the rows.
+        cluster: what rows are grouped by.
+        suffix: what the names of the evidence end with, where it is on other rows than a run's.
+    """
+
+    model: Model
+    version: VersionState
+    checks: Sequence[Check]
+    against: tuple[str, ...]
+    by: tuple[str, ...]
+    cluster: str
+    suffix: str
+
+
+def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str) -> list[Check]:
+    """Return what is measured of a version: the standard metrics, what its gates ask, and both against each baseline.
+
+    Args:
+        gates: those before release, whose rules are asked as well.
+        against: the baselines.
+        cluster: what rows are grouped by in place of the day; what has other clusters, or none, is then left out.
+    """
+    asked = checks_of(gates, also=[*STANDARD, *MORE])
+    value = next((check for check in asked if isinstance(check.measure, DecisionValue)), None)
+    acting = [] if value is None else [precision(at=value), recall(at=value)]
+    asked += [check for check in acting if check.name not in {each.name for each in asked}]
+    if cluster != "day":
+        asked = [each.clustered(cluster) for each in asked if _is_by_day(each)]
+    paired = [each.better_than(baseline).check for each in asked if _is_compared(each) for baseline in against]
+    return list({check.name: check for check in (*asked, *paired)}.values())
+
+
+def measure_again(
+    runner: Runner,
+    asked: Asked,
+    frame: Artifact,
+    trained: Trained,
+    predictions: Artifact,
+    baselines: Mapping[str, tuple[str, Artifact]],
+    limit: int | None,
+    *,
+    name: str,
+) -> dict[str, Artifact]:
+    """Measure, or find it measured.
+
+    Args:
+        runner: runs and remembers.
+        asked: what is measured.
+        frame: the frame that the version reads.
+        trained: the version's model.
+        predictions: what it predicted of the period.
+        baselines: baseline to the name it goes by and its predictions of the same rows.
+        limit: the moment of judging, after which no label is seen.
+        name: what people read.
+
+    Returns:
+        Two artifacts: `evidence`, and `assessment` with a `Taken`.
+    """
+    spine = admitted(runner, (asked.model.on.name,))[asked.model.on.name]
+    return runner.make(
+        name,
+        partial(_measure, runner, asked, frame, trained, predictions, baselines, limit),
+        inputs={
+            "frame": frame.digest,
+            "spine": spine.digest,
+            "model": trained.model.digest,
+            "inputs": trained.inputs.digest,
+            "predictions": predictions.digest,
+            **{f"baseline {each}": artifact.digest for each, (_, artifact) in baselines.items()},
+        },
+        params={
+            "subject": asked.version.subject,
+            "checks": msgspec.to_builtins(asked.checks),
+            "against": list(asked.against),
+            "by": list(asked.by),
+            "cluster": asked.cluster,
+            "suffix": asked.suffix,
+            "names": {each: said for each, (said, _) in baselines.items()},
+            "rate": trained.facts["rate"],
+            "timezone": runner.workspace.project.config.project.timezone,
+            "known_by": limit,
+        },
+    )
+
+
+def _measure(
+    runner: Runner,
+    asked: Asked,
+    frame: Artifact,
+    trained: Trained,
+    predictions: Artifact,
+    baselines: Mapping[str, tuple[str, Artifact]],
+    limit: int | None,
+    report: Callable[[int, int], None],
+) -> Made:
+    subject = asked.version.subject
+    sample, evidence = measure_version(
+        runner, asked.model, subject, asked.checks, frame, trained, predictions, baselines, limit, report, also=asked.by
+    )
+    found = {each.check: each for each in evidence}
+    others = asked.against
+    value = value_of(asked.checks)
+    taken = Taken(
+        scored=sample.scored,
+        rows=sample.n,
+        rate=float(sample.y.mean()) if sample.n else 0.0,
+        scores=tuple(_score_lines(asked, sample, found, others)),
+        costs=_costs(asked.checks, found),
+        sides=tuple(
+            _side(replace(sample, p=p), name, asked.by, value)
+            for name, p in [
+                (f"version {asked.version.number}", sample.p),
+                *((sample.baseline_names.get(each, each), sample.baselines[each]) for each in others),
+            ]
+        ),
+    )
+    named = [msgspec.structs.replace(each, check=each.check + asked.suffix) for each in evidence]
+    records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in named]
+    outputs: Outputs = {
+        "evidence": ("evidence", canonical_json(named), {"checks": len(named)}),
+        "assessment": ("assessment", canonical_json(taken), {}),
+    }
+    return Made(outputs, records, said=f"{sample.n:,} of {sample.scored:,} rows have a label")
+
+
+def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], others: Sequence[str]) -> list[ScoreLine]:
+    lines: list[ScoreLine] = []
+    for check in asked.checks:
+        if not _is_figure(check):
+            continue
+        ours = found[check.name]
+        beside: list[Beside] = []
+        for name in others:
+            as_candidate = replace(sample, p=sample.baselines[name])
+            theirs = measure_candidate(check, as_candidate, subject="", log_digest="").evidence
+            better = found.get(check.better_than(name).check.name) if _is_compared(check) else None
+            beside.append(
+                Beside(
+                    baseline=sample.baseline_names.get(name, name),
+                    figure=_figure(theirs),
+                    better=None if better is None else _figure(better),
+                )
+            )
+        lines.append(
+            ScoreLine(
+                check=check.text.removesuffix(f".clustered({quote(asked.cluster)})"),
+                unit="cost" if isinstance(check.measure, DecisionValue | ActionValue) else "score",
+                figure=_figure(ours),
+                n=ours.n,
+                clusters=ours.clusters,
+                said=str(ours.facts["said"]),
+                beside=tuple(beside),
+            )
+        )
+    return lines
+
+
+def _is_figure(check: Check) -> bool:
+    """Tell whether a check is a number of one model that has an interval."""
+    return isinstance(check.measure, Score | DecisionValue | ActionValue)
+
+
+def _is_by_day(check: Check) -> bool:
+    measure = check.measure
+    return isinstance(measure, Score | DecisionValue | ActionValue) and measure.cluster == "day"
+
+
+def _is_compared(check: Check) -> bool:
+    measure = check.measure
+    return isinstance(measure, DecisionValue | ActionValue) or (
+        isinstance(measure, Score) and METRICS[measure.metric].better != "none"
+    )
+
+
+def _figure(evidence: Evidence) -> Figure | None:
+    return (evidence.value, evidence.low, evidence.high) if evidence.n else None
+
+
+def _costs(checks: Sequence[Check], found: Mapping[str, Evidence]) -> Costs | None:
+    check = next((each for each in checks if isinstance(each.measure, DecisionValue)), None)
+    if check is None or not found[check.name].n:
+        return None
+    facts = found[check.name].facts
+    return Costs(
+        check=check.text,
+        threshold=facts["threshold"],
+        model=facts["cost"],
+        nothing=facts["cost_of_nothing"],
+        always=facts["cost_of_always"],
+        oracle=facts["cost_of_oracle"],
+        share_acted=facts["share_acted"],
+    )
+
+
+def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | None) -> Side:
+    curve = [] if value is None else value_curve(sample.y, sample.p, value)
+    return Side(
+        name=name,
+        cuts=tuple(
+            Cut(by=group, parts=tuple(PartLine(**row) for row in profile_by(sample, group, value))) for group in by
+        ),
+        calibration=tuple(BinLine(**row) for row in calibration_table(sample.p, sample.y)),
+        curve=tuple(CurvePoint(**row) for row in curve),
+    )

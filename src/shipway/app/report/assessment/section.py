@@ -1,0 +1,220 @@
+"""Sections on an assessment: scores with their intervals, value, calibration, parts of the rows, gates."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, ScoreLine, Side
+from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.gate import Measured, Unit
+from shipway.app.report.number import write_interval, write_number, write_share
+from shipway.app.report.whisker import draw_whisker, span_of
+from shipway.ports.chart import Charts, Series
+
+_CURVE: Final = 0.6
+"""Thresholds above this are left out of a chart where nobody acts there."""
+
+
+def show_scores(found: Assessment, charts: Charts) -> Markup | None:
+    """Return every metric with its interval, and beside each baseline the paired difference drawn around zero."""
+    del charts
+    head: list[Child] = ["Check", found.sides[0].name]
+    for name in found.against:
+        head += [name, join(("Better than ", name)), ""]
+    rows = [_score_row(line) for line in found.scores]
+    why = element(
+        "p",
+        "Whiskers show the paired difference: right of the line the version is better, whatever the metric.",
+        class_="why",
+    )
+    return join((why, table(head, rows, numbers=[1, *(2 + 3 * at for at in range(len(found.against)))])))
+
+
+def show_value(found: Assessment, charts: Charts) -> Markup | None:
+    """Return what a row costs by each way of acting, and what acting saves above every threshold."""
+    costs = found.costs
+    if costs is None:
+        return None
+    said = words(
+        f"One acts where the prediction is above {write_share(costs.threshold)}, where it pays on average: on ",
+        element("b", write_share(costs.share_acted)),
+        " of the rows. In the unit of ",
+        code(costs.check),
+        ".",
+    )
+    ways = (("never acting", costs.nothing), ("always acting", costs.always), (found.sides[0].name, costs.model))
+    rows = [(name, write_number(cost, "cost")) for name, cost in (*ways, ("an oracle", costs.oracle))]
+    total = table(("Cost of a row", "all rows"), rows, numbers=(1,), class_="tight narrow")
+    drawn = _draw_curve(found.sides, costs.threshold, charts)
+    return join((said, element("div", drawn, total, class_="charts")))
+
+
+def show_calibration(found: Assessment, charts: Charts) -> Markup | None:
+    """Return predicted against observed frequency of the version and its baselines."""
+    own = found.sides[0]
+    if not own.calibration:
+        return None
+    series = [
+        Series(side.name, [(each.mean_p, each.rate) for each in side.calibration], "plain" if place else "main")
+        for place, side in enumerate(found.sides)
+        if len(side.calibration) > 1 or not place
+    ]
+    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title="how often it was true")
+    rows = [
+        (
+            f"{each.mean_p:.1%}",
+            f"{each.rate:.1%}",
+            write_number(each.mean_p - each.rate, "auc", sign=True),
+            f"{each.n:,}",
+        )
+        for each in own.calibration
+    ]
+    head = ("Mean prediction", "How often it was true", "Difference", "Rows")
+    bins = table(head, rows, numbers=(0, 1, 2, 3), class_="tight")
+    said = words(*_say_calibration(found.scores), "Bins hold equal numbers of rows.")
+    return element("div", _chart(drawn), element("div", said, bins), class_="charts")
+
+
+def show_parts(found: Assessment, charts: Charts) -> Markup | None:
+    """Return how the version and its baselines do month by month, and by whatever else was asked for."""
+    shown: list[Markup] = []
+    for place, cut in enumerate(found.sides[0].cuts):
+        labels = [part.label for part in cut.parts]
+        if len(labels) > 1:
+            drawn = [_draw_parts(found.sides, place, labels, name, charts) for name in _drawn(cut)]
+            shown.append(join((element("h3", f"By {cut.by}"), element("div", *drawn, class_="charts"))))
+        if labels:
+            shown.append(fold(f"The numbers by {cut.by}", _part_table(found, place)))
+    return join(shown) if shown else None
+
+
+def show_gates(found: Assessment, charts: Charts) -> Markup | None:
+    """Return what each gate before release says on these rows."""
+    del charts
+    if not found.verdicts:
+        return None
+    why = element(
+        "p",
+        "Told, not remembered: a version is released by the verdict of its run on its test period.",
+        class_="why",
+    )
+    gates = [
+        join(
+            (
+                element("h3", f"{verdict.gate} ", badge(verdict.outcome)),
+                table(
+                    ("", "Rule", "Because"),
+                    [(badge(each.outcome), code(each.rule), each.reason) for each in verdict.findings],
+                    class_="tight",
+                ),
+            )
+        )
+        for verdict in found.verdicts
+    ]
+    return join((why, *gates))
+
+
+def _score_row(line: ScoreLine) -> list[Child]:
+    unit: Unit = "cost" if line.unit == "cost" else "loss"
+    row: list[Child] = [code(line.check), line.said if line.figure is None else _figure(line.figure, unit)]
+    for each in line.beside:
+        row.append(None if each.figure is None else _figure(each.figure, unit))
+        if each.better is None:
+            row += [None, None]
+            continue
+        better = Measured(*each.better)
+        tone = "pass" if better.low > 0 else "fail" if better.high < 0 else "main"
+        row.append(draw_whisker(better, span_of([better], 0.0), tone=tone, bound=0.0))
+        row.append(_figure(each.better, unit, sign=True))
+    return row
+
+
+def _figure(figure: Figure, unit: Unit, *, sign: bool = False) -> Markup:
+    measured = Measured(*figure)
+    interval = write_interval(measured, unit, sign=sign)
+    return join((write_number(measured.value, unit, sign=sign), element("span", f" {interval}", class_="soft")))
+
+
+def _draw_curve(sides: Sequence[Side], threshold: float, charts: Charts) -> Markup | None:
+    acted = [point.threshold for side in sides for point in side.curve if point.share_acted > 0]
+    last = max([*acted, threshold, _CURVE])
+    labels = [f"{point.threshold:.0%}" for point in sides[0].curve if point.threshold <= last]
+    if not labels:
+        return None
+    series = [
+        Series(
+            side.name,
+            [(f"{point.threshold:.0%}", point.saved) for point in side.curve if point.threshold <= last],
+            "plain" if place else "main",
+        )
+        for place, side in enumerate(sides)
+    ]
+    title = f"Saved per row by threshold, against never acting (chosen: {threshold:.0%})"
+    return _chart(charts.lines(series, labels=labels, title=title))
+
+
+def _say_calibration(scores: Sequence[ScoreLine]) -> list[Child]:
+    """Return what the expected error and the slope say, as far as they were measured."""
+    said: list[Child] = []
+    for line in scores:
+        if line.figure is None:
+            continue
+        if line.check.startswith("expected_calibration_error"):
+            interval = write_interval(Measured(*line.figure), "loss")
+            said += [
+                "Expected calibration error ",
+                element("b", write_number(line.figure[0], "loss")),
+                f" ({interval}). ",
+            ]
+        if line.check.startswith("calibration_slope"):
+            _, low, high = line.figure
+            way = "too sure of itself" if high < 1 else "not sure enough" if low > 1 else "about as sure as it may be"
+            interval = write_interval(Measured(*line.figure), "auc")
+            said += ["Slope ", element("b", write_number(line.figure[0], "auc")), f" ({interval}): {way}. "]
+    return said
+
+
+def _drawn(cut: Cut) -> list[str]:
+    valued = any(part.value is not None for part in cut.parts)
+    return ["auc", "log_loss", *(["value"] if valued else [])]
+
+
+_TITLES: Final = {
+    "auc": "AUC (higher is better)",
+    "log_loss": "Log loss, nats (lower is better)",
+    "value": "Saved per row against doing nothing (higher is better)",
+}
+
+
+def _draw_parts(sides: Sequence[Side], cut: int, labels: Sequence[str], name: str, charts: Charts) -> Markup:
+    series: list[Series] = []
+    for place, side in enumerate(sides):
+        by_label = {part.label: part for part in side.cuts[cut].parts}
+        points = [(label, _read(by_label[label], name)) for label in labels]
+        series.append(Series(side.name, points, "plain" if place else "main"))
+    return _chart(charts.lines(series, labels=labels, title=_TITLES[name]))
+
+
+def _read(part: PartLine, name: str) -> float | None:
+    return part.auc if name == "auc" else part.log_loss if name == "log_loss" else part.value
+
+
+def _part_table(found: Assessment, cut: int) -> Markup:
+    own = found.sides[0].cuts[cut]
+    names = _drawn(own)
+    head: list[Child] = [own.by, "Rows", "Rate", "Mean prediction"]
+    for side in found.sides:
+        head += [f"{side.name}: {name.replace('_', ' ')}" for name in names]
+    rows: list[list[Child]] = []
+    for place, part in enumerate(own.parts):
+        row: list[Child] = [part.label, f"{part.n:,}", write_share(part.rate), write_share(part.mean_p)]
+        for side in found.sides:
+            for name in names:
+                value = _read(side.cuts[cut].parts[place], name)
+                unit: Unit = "auc" if name == "auc" else "loss" if name == "log_loss" else "cost"
+                row.append(None if value is None else write_number(value, unit))
+        rows.append(row)
+    return table(head, rows, numbers=range(1, len(head)), class_="tight")
+
+
+def _chart(svg: str) -> Markup:
+    return element("figure", Markup(svg))

@@ -1,0 +1,102 @@
+"""Metrics of a classifier of several classes, each with the influence of its rows.
+
+Throughout, `y` is int64[n], the class of each row from 0 to k - 1, and `p` is float64[n, k], the probability of each
+class. The predicted class is the one with the greatest probability, the first of equal ones.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.maths.influence import Influence, combine, influence_of_mean, influence_of_ratio
+from shipway.maths.metric import auc, auc_influence
+
+Ints = NDArray[np.integer[Any]]
+Floats = NDArray[np.float64]
+
+_CLIP = 1e-15
+
+
+def accuracy(y: Ints, p: Floats) -> Influence:
+    """Return the share of rows whose class was predicted."""
+    _check(y, p)
+    return influence_of_mean((p.argmax(axis=1) == y).astype(np.float64))
+
+
+def log_loss(y: Ints, p: Floats) -> Influence:
+    """Return the mean of minus the logarithm of the probability given to the class that happened, nats.
+
+    Probabilities of 0 count as 1e-15, as in `shipway.maths.metric`.
+    """
+    _check(y, p)
+    given: Floats = p[np.arange(y.size), y]
+    return influence_of_mean(-np.log(np.maximum(given, _CLIP)))
+
+
+def brier(y: Ints, p: Floats) -> Influence:
+    """Return the mean over rows of the squared differences of all classes, summed: 0 to 2 (Brier 1950)."""
+    _check(y, p)
+    happened = np.eye(p.shape[1], dtype=np.float64)[y]
+    distance: Floats = np.square(p - happened).sum(axis=1)
+    return influence_of_mean(distance)
+
+
+def macro_f1(y: Ints, p: Floats) -> Influence:
+    """Return the mean over classes of their F1; a class that never occurs and is never predicted is left out."""
+    parts = [part for _, part in _f1_by_class(y, p)]
+    return combine(float(np.mean([part.value for part in parts])), [(1 / len(parts), part) for part in parts])
+
+
+def weighted_f1(y: Ints, p: Floats) -> Influence:
+    """Return the mean over classes of their F1, weighted by how often each occurs; the weights vary with the rows."""
+    parts: list[tuple[float, Influence]] = []
+    value = 0.0
+    for code, part in _f1_by_class(y, p):
+        weight = influence_of_mean((y == code).astype(np.float64))
+        value += weight.value * part.value
+        parts += [(weight.value, part), (part.value, weight)]
+    return combine(value, parts)
+
+
+def macro_auc(y: Ints, p: Floats) -> Influence:
+    """Return the mean over the classes that occur of the area under the ROC curve of each against the rest.
+
+    Raises:
+        ValueError: also if one class is all that occurs.
+    """
+    _check(y, p)
+    areas = [
+        Influence(auc(y == code, p[:, code]), auc_influence(y == code, p[:, code])) for code in np.unique(y).tolist()
+    ]
+    return combine(float(np.mean([area.value for area in areas])), [(1 / len(areas), area) for area in areas])
+
+
+def confusion(y: Ints, p: Floats) -> NDArray[np.int64]:
+    """Return how many rows of each class (first place) were predicted as each class (second place), int64[k, k]."""
+    _check(y, p)
+    k = p.shape[1]
+    return np.bincount(y * k + p.argmax(axis=1), minlength=k * k).reshape(k, k).astype(np.int64, copy=False)
+
+
+def _f1_by_class(y: Ints, p: Floats) -> list[tuple[int, Influence]]:
+    _check(y, p)
+    said = p.argmax(axis=1)
+    found: list[tuple[int, Influence]] = []
+    for code in range(p.shape[1]):
+        true, told = y == code, said == code
+        if true.any() or told.any():
+            both = 2.0 * (true & told)
+            found.append((code, influence_of_ratio(both, true.astype(np.float64) + told)))
+    return found
+
+
+def _check(y: Ints, p: Floats) -> None:
+    if y.ndim != 1 or p.ndim != 2 or len(p) != y.size:
+        raise ValueError(f"y {y.shape} and p {p.shape} are not a column and a matrix of equally many rows")
+    if not y.size:
+        raise ValueError("there are no rows")
+    if int(y.min()) < 0 or int(y.max()) >= p.shape[1]:
+        raise ValueError(f"y holds something that is none of the {p.shape[1]} classes")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("p holds something outside [0, 1]")

@@ -1,0 +1,145 @@
+"""A version is measured when somebody asks, beside its baselines, and what a run measured stays as it was."""
+
+import pytest
+
+from shipway.app.assessment import Wanted, assess_version
+from shipway.app.instant import read_instant
+from shipway.app.run import run_project
+from shipway.app.workspace import Workspace
+from shipway.kit.duration import DAY
+from shipway.testing.refusal import expect_refusal
+
+
+def _at(text: str) -> int:
+    return read_instant(text, "UTC")
+
+
+def _evidence(shop):
+    workspace = Workspace(shop.project)
+    try:
+        return dict(workspace.state().version("returned", 1).evidence)
+    finally:
+        workspace.close()
+
+
+def test_on_its_test_period_a_version_gets_what_its_run_measured(priced):
+    before = _evidence(priced)
+    found = assess_version(priced.project, "returned", Wanted(by=("channel",)))
+    assert (found.version, found.against, found.notes) == ("returned@1", ("basket_only",), ())
+    assert found.period == (_at("2024-09-01"), _at("2024-12-01"))
+    assert (found.scored, found.rows) == (6008, 6008)
+    lines = {line.check: line for line in found.scores}
+    for name in ("auc", "log_loss", "brier", "calibration_gap"):
+        run = priced.run.versions[0].evidence[name]
+        assert lines[name].figure == (run.value, run.low, run.high)
+        assert found.checks[name] == run.id
+    gain = priced.run.versions[0].evidence["log_loss against basket_only"]
+    (beside,) = lines["log_loss"].beside
+    assert beside.better == (gain.value, gain.low, gain.high)
+    assert beside.figure[0] == gain.facts["baseline_value"]
+    after = _evidence(priced)
+    assert {name: after[name] for name in before} == before
+    assert {"accuracy", "auc against basket_only", "decision_value against basket_only"} <= set(after)
+
+
+def test_value_and_gates_are_told_and_verdicts_are_not_remembered(priced):
+    before = Workspace(priced.project).state().verdicts
+    found = assess_version(priced.project, "returned@1")
+    assert Workspace(priced.project).state().verdicts == before
+    (verdict,) = found.verdicts
+    assert (verdict.gate, verdict.outcome) == ("quality", "pass")
+    assert found.costs.threshold == pytest.approx(2 / 11)
+    assert found.costs.oracle < found.costs.model < found.costs.nothing < found.costs.always
+    value = next(line for line in found.scores if line.unit == "cost")
+    assert value.figure[0] == pytest.approx(found.costs.nothing - found.costs.model)
+    assert value.beside[0].better[1] > 0
+    assert {"precision(at=0.181818)", "recall(at=0.181818)"} <= {line.check for line in found.scores}
+    own, other = found.sides
+    assert [cut.by for cut in own.cuts] == ["month"]
+    assert [part.label for part in own.cuts[0].parts] == ["2024-09", "2024-10", "2024-11"]
+    assert max(own.curve, key=lambda point: point.saved).saved > max(other.curve, key=lambda point: point.saved).saved
+    assert own.curve[-1].saved == 0
+
+
+def test_another_period_has_evidence_of_its_own(priced):
+    wanted = Wanted(since=_at("2024-10-01"), until=_at("2024-11-01"), against=("base rate",))
+    found = assess_version(priced.project, "returned", wanted)
+    assert found.rows == 2008
+    assert found.against == ("base rate",)
+    kept = _evidence(priced)
+    assert kept["auc"].n == 6008
+    assert kept["auc, 2024-10-01 to 2024-11-01"].n == 2008
+    assert found.verdicts[0].findings[0].rule == "auc >= 0.65"
+    assert found.verdicts[0].outcome in ("pass", "hold")
+
+
+def test_a_period_that_was_learned_from_is_told(priced):
+    found = assess_version(priced.project, "returned", Wanted(since=_at("2024-08-01")))
+    assert found.notes == ("rows before 2024-09-01 were learned from: on them every number is better than it will be",)
+
+
+def test_other_clusters_ask_no_gate(priced):
+    found = assess_version(priced.project, "returned", Wanted(cluster="customer"))
+    assert found.verdicts == ()
+    line = found.scores[0]
+    assert (line.check, found.cluster) == ("auc", "customer")
+    assert 900 < line.clusters < 1000
+    assert any(each.unit == "cost" for each in found.scores)
+    assert "decision_value by customer against basket_only" in found.checks
+    assert "auc by customer" in _evidence(priced)
+
+
+def test_it_is_measured_once(priced):
+    first = assess_version(priced.project, "returned")
+    length = len(list(Workspace(priced.project).ledger.read()))
+    assert assess_version(priced.project, "returned") == first
+    assert len(list(Workspace(priced.project).ledger.read())) == length
+
+
+def test_a_version_without_a_bundle_is_made_again(priced):
+    path = priced.root / "project.py"
+    path.write_text(
+        path.read_text().replace("rounds: int = 80", "rounds: int = 3").replace("auc >= 0.65", "auc >= 0.9")
+    )
+    assert run_project(priced.project).outcome == "fail"
+    found = assess_version(priced.project, "returned@2")
+    assert found.against == ("version 1", "basket_only")
+    assert found.scores[0].beside[0].better[2] < 0
+    assert found.verdicts[0].outcome == "fail"
+    path.write_text(path.read_text().replace("rounds: int = 3", "rounds: int = 4"))
+    with expect_refusal("SW-411"):
+        assess_version(priced.project, "returned@2")
+    assert assess_version(priced.project, "returned@1").version == "returned@1"
+
+
+@pytest.mark.parametrize(
+    ("ref", "wanted", "code"),
+    [
+        ("returned@7", Wanted(), "SW-104"),
+        ("returned", Wanted(against=("basket",)), "SW-104"),
+        ("returned", Wanted(against=("current",)), "SW-104"),
+        ("returned", Wanted(by=("chanel",)), "SW-104"),
+        ("returned", Wanted(cluster="custmer"), "SW-104"),
+        ("returned", Wanted(until=DAY), "SW-106"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused(shop, ref, wanted, code):
+    with expect_refusal(code):
+        assess_version(shop.project, ref, wanted)
+
+
+def test_a_model_that_is_declared_no_longer_is_refused(shop):
+    path = shop.root / "shipway.toml"
+    head, _, rest = path.read_text().partition("[models.returned]")
+    path.write_text(head + "[resources]" + rest.partition("[resources]")[2])
+    with expect_refusal("SW-411"):
+        assess_version(shop.project, "returned@1")
+
+
+def test_an_empty_period_has_no_number_and_says_so(priced):
+    wanted = Wanted(since=_at("2026-01-01"), until=_at("2026-02-01"))
+    found = assess_version(priced.project, "returned", wanted)
+    assert (found.rows, found.costs) == (0, None)
+    assert {line.figure for line in found.scores} == {None}
+    assert found.verdicts[0].outcome == "hold"
+    assert found.sides[0].calibration == ()

@@ -1,0 +1,125 @@
+"""The page of an assessment says what was measured, draws it, and needs nothing else."""
+
+import msgspec
+import pytest
+
+from shipway.app.assessment.data import (
+    Assessment,
+    Beside,
+    BinLine,
+    Costs,
+    CurvePoint,
+    Cut,
+    PartLine,
+    ScoreLine,
+    Side,
+)
+from shipway.app.report.assessment.page import SECTIONS, render_assessment
+from shipway.core.gate import Finding, Verdict
+from shipway.kit.duration import DAY
+from shipway.testing.fake.chart import PlainCharts
+
+START = 18_262 * DAY
+
+
+def _part(label: str, value: float | None) -> PartLine:
+    return PartLine(label=label, n=100, rate=0.2, mean_p=0.21, auc=0.7, log_loss=0.4, value=value)
+
+
+def _side(name: str, value: float | None) -> Side:
+    curve = (
+        [] if value is None else [CurvePoint(threshold=at / 10, saved=1 - at / 10, share_acted=0.5) for at in range(9)]
+    )
+    return Side(
+        name=name,
+        cuts=(Cut(by="month", parts=(_part("2020-01", value), _part("2020-02", value))),),
+        calibration=(BinLine(mean_p=0.1, rate=0.12, n=50), BinLine(mean_p=0.4, rate=0.3, n=50)),
+        curve=tuple(curve),
+    )
+
+
+def _line(check: str, unit: str, figure, better) -> ScoreLine:
+    beside = Beside(baseline="version 1", figure=figure, better=better)
+    return ScoreLine(check=check, unit=unit, figure=figure, n=100, clusters=30, said="said", beside=(beside,))
+
+
+def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
+    """Return an assessment of a version that saves something."""
+    finding = Finding(rule="auc >= 0.6", outcome="pass", reason="0.7 over <100> rows", evidence=None)
+    whole = Assessment(
+        project="shop <b>",
+        owner="crm",
+        timezone="UTC",
+        version="late@2",
+        label="orders.closed.bad",
+        cut=START,
+        period=(START, START + 60 * DAY),
+        cluster="day",
+        scored=120,
+        rows=100,
+        rate=0.2,
+        against=("version 1",),
+        scores=(
+            _line("auc", "score", (0.7, 0.6, 0.8), (0.1, 0.05, 0.15)),
+            _line("brier", "score", (0.2, 0.1, 0.3), (-0.1, -0.15, -0.05)),
+            _line("expected_calibration_error", "score", (0.02, 0.0, 0.05), None),
+            _line("calibration_slope", "score", (0.7, 0.6, 0.8), None),
+            _line("worth", "cost", saved, (0.1, -0.1, 0.3)),
+        ),
+        costs=Costs(check="worth", threshold=0.4, model=9.5, nothing=10, always=20, oracle=6, share_acted=0.3),
+        sides=(_side("version 2", 0.5), _side("version 1", 0.4)),
+        verdicts=(Verdict(gate="quality", subject="model:late@2", outcome="pass", findings=(finding,)),),
+        notes=(),
+        checks={},
+    )
+    return msgspec.structs.replace(whole, **changed)
+
+
+def test_every_section_has_its_place_and_text_is_escaped():
+    page = render_assessment(make(), PlainCharts())
+    places = [page.index(f'<section id="{anchor}"') for anchor, _, _ in SECTIONS]
+    assert places == sorted(places)
+    assert "shop &lt;b&gt;" in page
+    assert "&lt;100&gt; rows" in page
+    assert "<script" not in page
+    assert page.count("<svg") >= 3
+    assert "Told, not remembered" in page
+    assert "too sure of itself" in page
+
+
+@pytest.mark.parametrize(
+    ("saved", "said"),
+    [
+        ((0.5, 0.3, 0.7), "Acting on it saves 0.50 a row against doing nothing (0.30 to 0.70)."),
+        ((-0.5, -0.7, -0.3), "Acting on it costs 0.50 a row more than doing nothing (−0.70 to −0.30)."),
+        ((0.1, -0.1, 0.3), "Acting on it is not shown to be worth more than doing nothing: −0.10 to 0.30 a row."),
+    ],
+)
+def test_the_first_sentence_is_what_it_is_worth(saved, said):
+    assert said in render_assessment(make(saved=saved), PlainCharts())
+
+
+def test_without_costs_the_first_sentence_compares():
+    found = make()
+    bare = make(
+        costs=None,
+        scores=found.scores[:1],
+        verdicts=(),
+        sides=(_side("version 2", None), _side("version 1", None)),
+        notes=("rows before <then> were learned from",),
+    )
+    page = render_assessment(bare, PlainCharts())
+    assert "By auc it is better than version 1." in page
+    assert "Beware" in page
+    assert "&lt;then&gt;" in page
+    assert 'id="value"' not in page
+    assert 'id="gates"' not in page
+
+
+def test_nothing_measured_is_a_page_too():
+    nothing = Side(name="version 2", cuts=(Cut(by="month", parts=()),), calibration=(), curve=())
+    line = ScoreLine(check="auc", unit="score", figure=None, n=0, clusters=0, said="no row has a label yet", beside=())
+    empty = make(rows=0, costs=None, scores=(line,), sides=(nothing,), against=(), verdicts=())
+    page = render_assessment(empty, PlainCharts())
+    assert "Nothing could be measured yet." in page
+    assert "no row has a label yet" in page
