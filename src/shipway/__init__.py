@@ -20,6 +20,7 @@ _WORDS = {
         ),
         "shipway.core.candidate",
     ),
+    **dict.fromkeys(("attribution", "reason_agreement"), "shipway.core.attribution"),
     **dict.fromkeys(
         (
             "correlation", "distinct", "fresh", "fullest_day", "gaps", "has_columns", "has_rows", "holds", "label_rate",
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from shipway.client.awaiting import AsyncClient
     from shipway.client.blocking import Client
     from shipway.core import window as windows
+    from shipway.core.attribution import attribution, reason_agreement
     from shipway.core.canary import (
         drift,
         failed_answers,
@@ -106,6 +108,7 @@ __all__ = [
     "Client",
     "ShipwayError",
     "TrainFrame",
+    "attribution",
     "auc",
     "brier",
     "calibration_gap",
@@ -144,6 +147,7 @@ __all__ = [
     "present",
     "quantile",
     "readable",
+    "reason_agreement",
     "refers",
     "rule",
     "share",

@@ -24,6 +24,7 @@ from shipway.core.data_measure import (
 )
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
+    Attribution,
     DecisionValue,
     Drift,
     FeatureLag,
@@ -33,6 +34,7 @@ from shipway.core.measure import (
     Measure,
     PairedLoss,
     PredictionShift,
+    ReasonAgreement,
     Score,
     Windowed,
 )
@@ -276,6 +278,8 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.001")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
+    if isinstance(measure, Attribution | ReasonAgreement):
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.5")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
         bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"
