@@ -145,10 +145,11 @@ def accumulate_effects(predict: Predict, x: Floats, column: int, clusters: Codes
     values = x[there, column]
     if np.unique(values).size < 2:
         return None
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1), method="inverted_cdf"))
+    cuts = np.quantile(values, np.linspace(0, 1, bins + 1), method="inverted_cdf")
+    edges: Floats = np.unique(np.asarray(cuts, dtype=np.float64))
     if edges.size < 2:
         return None
-    part = np.clip(np.searchsorted(edges, values, side="left"), 1, edges.size - 1) - 1
+    part: NDArray[np.int64] = np.asarray(np.searchsorted(edges[1:-1], values, side="left"), dtype=np.int64)
     low, high = x[there].copy(), x[there].copy()
     low[:, column], high[:, column] = edges[part], edges[part + 1]
     step = predict(high) - predict(low)
