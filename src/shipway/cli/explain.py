@@ -1,18 +1,19 @@
 """`shipway explain`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from shipway.app.explanation import TOP, explain_request, explain_row
-from shipway.app.explanation.summary import Share, Summary, summarise
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import UsageError
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_title, write_instant
-from shipway.core.explanation import Contribution, Explanation
-from shipway.validation.explainer import Wanted
+
+if TYPE_CHECKING:
+    from shipway.app.explanation.summary import Share, Summary
+    from shipway.core.explanation import Contribution, Explanation
+    from shipway.validation.explainer import Wanted
 
 _SHOWN = 12
 """Features of a summary that are shown in a terminal; the document and the page have all."""
@@ -41,7 +42,7 @@ def explain(
     request: Annotated[str, Parameter(show_default=False)] = "",
     global_: Annotated[bool, Parameter(name="--global", show_default=False)] = False,
     at: str | None = None,
-    top: int = TOP,
+    top: int | None = None,
     threshold: float | None = None,
     interventional: Flag = False,
     page: Path | None = None,
@@ -55,12 +56,16 @@ def explain(
         request: a request of the prediction log by its id; features are those that were served
         global_: what the version listens to over the rows that it did not learn from
         at: the instant that the row is asked about; without it, when the model asks
-        top: how many reasons for and against are named
+        top: how many reasons for and against are named; without it, four
         threshold: the probability above which one acts; without it, by the costs in the project's gates
         interventional: hold absent features at held-out rows, also where the library of the trees has its own way
         page: write it as an HTML page to this file
         door: how to answer
     """
+    # A page of help needs none of what explains.
+    from shipway.app.explanation import TOP, explain_request, explain_row
+    from shipway.app.explanation.summary import Summary, summarise
+
     if [row is not None, bool(request), global_].count(True) != 1:
         raise UsageError("one thing is explained at a time", "write --row KEY..., --request ID or --global")
     if at is not None and row is None:
@@ -69,13 +74,14 @@ def explain(
         check_target(page)
     project = door.project()
     wanted: Wanted = "interventional" if interventional else "auto"
+    most = TOP if top is None else top
     if global_:
         found = summarise(project, ref, wanted=wanted)
     elif request:
-        found = explain_request(project, ref, request, top=top, threshold=threshold, wanted=wanted)
+        found = explain_request(project, ref, request, top=most, threshold=threshold, wanted=wanted)
     else:
         us = read_time(at, "--at", project)
-        found = explain_row(project, ref, row or (), at=us, top=top, threshold=threshold, wanted=wanted)
+        found = explain_row(project, ref, row or (), at=us, top=most, threshold=threshold, wanted=wanted)
     if page is not None:
         # What draws charts takes a second to load, and is an extra of its own.
         from shipway.app.report.explanation import write_explanation
@@ -88,7 +94,7 @@ def explain(
         door.answer(found, lambda console, made: _show_explanation(console, made, zone, page))
 
 
-def _show_explanation(console: Console, made: Explanation, zone: str, page: Path | None) -> None:
+def _show_explanation(console: Console, made: "Explanation", zone: str, page: Path | None) -> None:
     request = f", request {made.request}" if made.request else ""
     show_title(console, f"{made.version} on row {made.row}", f"{write_instant(made.at, zone)}{request}")
     acted = (
@@ -122,7 +128,7 @@ def _show_explanation(console: Console, made: Explanation, zone: str, page: Path
         show_facts(console, {"note": "sampling stopped before its errors were as small as asked for"})
 
 
-def _show_reasons(console: Console, made: Explanation, title: str, reasons: tuple[Contribution, ...]) -> None:
+def _show_reasons(console: Console, made: "Explanation", title: str, reasons: "tuple[Contribution, ...]") -> None:
     if not reasons:
         return
     console.print()
@@ -133,7 +139,7 @@ def _show_reasons(console: Console, made: Explanation, title: str, reasons: tupl
     show_table(console, (made.unit, *(() if exact else ("error",)), title, "code"), rows)
 
 
-def _show_summary(console: Console, made: Summary, zone: str, page: Path | None) -> None:
+def _show_summary(console: Console, made: "Summary", zone: str, page: Path | None) -> None:
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
     days = f"{made.rows:,} of {made.of:,} held-out rows on {made.clusters} days, {since} to {until}"
     show_title(console, f"{made.version}: what it listens to", days)
@@ -147,7 +153,7 @@ def _show_summary(console: Console, made: Summary, zone: str, page: Path | None)
         show_facts(console, _page(page))
 
 
-def _row(each: Share) -> tuple[Cell, ...]:
+def _row(each: "Share") -> tuple[Cell, ...]:
     share = f"{each.share:.1%} [{each.share_low:.1%}, {each.share_high:.1%}]"
     size = f"{each.size:.4f} [{each.size_low:.4f}, {each.size_high:.4f}]"
     rise = "" if each.rise is None else f"{each.rise:+.5f} [{each.rise_low:+.5f}, {each.rise_high:+.5f}]"
