@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
+from shipway.app.count import write_plural
 from shipway.app.target import check_target
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import UsageError
@@ -148,7 +149,8 @@ def _show_summary(console: Console, made: "Summary", zone: str, page: Path | Non
         console.print()
         show_table(console, (title, "share", f"mean size, {made.unit}", "log loss without it"), map(_row, shares))
     if len(made.columns) > _SHOWN:
-        show_facts(console, {"more": f"{len(made.columns) - _SHOWN} features, with --json or --page FILE"})
+        more = write_plural(len(made.columns) - _SHOWN, "feature")
+        show_facts(console, {"more": f"{more}, with --json or --page FILE"})
     if page is not None:
         show_facts(console, _page(page))
 

@@ -36,6 +36,7 @@ from shipway.core.data_measure import (
 )
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
+    Attribution,
     DecisionValue,
     Directional,
     Drift,
@@ -49,6 +50,7 @@ from shipway.core.measure import (
     NewestSeen,
     PairedLoss,
     PredictionShift,
+    ReasonAgreement,
     Score,
     Skew,
     SliceRegression,
@@ -108,6 +110,8 @@ def unit_of(measure: Measure) -> Unit:
         case SliceRegression() | Skew():
             return "count"
         case Directional() | Invariance() | FeatureLag() | FeatureSkew() | LabelMaturity():
+            return "share"
+        case Attribution() | ReasonAgreement():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"
