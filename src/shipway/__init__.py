@@ -20,6 +20,7 @@ _WORDS = {
         ),
         "shipway.core.candidate",
     ),
+    **dict.fromkeys(("attribution", "reason_agreement"), "shipway.core.attribution"),
     **dict.fromkeys(
         (
             "accuracy", "action", "action_value", "average_precision", "calibration_slope",
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from shipway.client.awaiting import AsyncClient
     from shipway.client.blocking import Client
     from shipway.core import window as windows
+    from shipway.core.attribution import attribution, reason_agreement
     from shipway.core.canary import (
         drift,
         failed_answers,
@@ -150,6 +152,7 @@ __all__ = [
     "action",
     "action_value",
     "advantage_trend",
+    "attribution",
     "auc",
     "average_precision",
     "brier",
@@ -202,6 +205,7 @@ __all__ = [
     "present",
     "quantile",
     "readable",
+    "reason_agreement",
     "recall",
     "refers",
     "rule",

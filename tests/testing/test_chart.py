@@ -26,6 +26,9 @@ class _Changed:
     def diagonal(self, series, **how):
         return self.change(self.charts.diagonal(series, **how))
 
+    def bars(self, bars, **how):
+        return self.change(self.charts.bars(bars, **how))
+
 
 @both
 @pytest.mark.parametrize(

@@ -98,6 +98,24 @@ class Broken:
         return self.inner.to_onnx(data, 3 if self.promise == "columns" else columns)
 
 
+class Contributed(Shifted):
+    """A predictor whose contributions are spoilt in one way."""
+
+    def __init__(self, predictor, spoil):
+        super().__init__(predictor, 0.0)
+        self.spoil = spoil
+
+    def contribute(self, x):
+        return self.spoil(self.predictor.contribute(x))
+
+
+class Spoilt(Broken):
+    """A format whose models say a little too much of what their columns add."""
+
+    def load(self, data):
+        return Contributed(self.inner.load(data), self.promise)
+
+
 class BrokenRuntime:
     """A runtime whose predictions are a little off."""
 
@@ -141,6 +159,24 @@ def test_a_broken_promise_is_caught(promise, case, make):
     sample = make()
     with pytest.raises(AssertionError):
         case(lambda: replace(sample, model_format=Broken(sample.model_format, promise)))
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda added: added + 1e-3,
+        lambda added: added[:, :-1],
+        lambda added: added.astype(np.float32),
+        lambda added: added + np.arange(len(added))[:, None] * np.array([1e-3, 0, 0, 0, -1e-3]),
+        lambda added: added + np.array([-1e-3, 0, 0, 1e-3, 0]),
+        lambda added: added * np.array([0, 1, 1, 1, 1]) + added[:, :1] * np.array([0, 1, 0, 0, 0]),
+    ],
+)
+def test_contributions_that_are_off_are_caught(spoil):
+    sample = make_booster()
+    suite.check_contributions_add_up(lambda: sample)
+    with pytest.raises((AssertionError, IndexError)):
+        suite.check_contributions_add_up(lambda: replace(sample, model_format=Spoilt(sample.model_format, spoil)))
 
 
 @both

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from shipway.app.attribution import Rival
 from shipway.app.evaluation import Evaluated, evaluate
 from shipway.app.instant import write_instant
 from shipway.app.packaging import gather, package, register
@@ -128,13 +129,15 @@ def judge(
     for name, views in model.baselines.items():
         fewer = train(runner, model, frame, version.cut, name=f"train {name} {day}", columns=columns_of(views))
         baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}", known=known))
-    current = current or current_of(runner, version)
+    current, rival = current or current_of(runner, version), None
     if current is not None:
         theirs = frame_of_version(runner, model, current, frame)
+        rival = Rival(f"version {current.number}", trained_of(runner, current), theirs)
         name = f"score {model.name}@{current.number}"
-        scored = score(runner, theirs, trained_of(runner, current), period, name=name, known=known)
-        baselines["current"] = (f"version {current.number}", scored)
-    return predictions, evaluate(runner, model, version.subject, frame, trained, predictions, baselines, known)
+        scored = score(runner, theirs, rival.trained, period, name=name, known=known)
+        baselines["current"] = (rival.name, scored)
+    measured = (model, version.subject, frame, trained, predictions, baselines, known)
+    return predictions, evaluate(runner, *measured, rival=rival)
 
 
 def _report(

@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.attribution import Rival, asks_for_reasons, explain_sample, list_rival, measure_reasons
 from shipway.app.frame import admitted, read_columns, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
@@ -23,12 +24,14 @@ from shipway.core.gate import Gate, Verdict, checks_of, decide
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
     ActionValue,
+    Attribution,
     DecisionValue,
     Directional,
     Improvement,
     Invariance,
     Labelled,
     LabelMaturity,
+    ReasonAgreement,
     Score,
     SliceRegression,
     ValueImprovement,
@@ -88,6 +91,8 @@ def evaluate(
     predictions: Artifact,
     baselines: Mapping[str, tuple[str, Artifact]],
     known: int | None = None,
+    *,
+    rival: Rival | None = None,
 ) -> Evaluated:
     """Measure a version and let its gates decide.
 
@@ -101,6 +106,7 @@ def evaluate(
         baselines: baseline to the name it goes by and its predictions of the same rows.
         known: the moment of judging, after which no label is seen, microseconds since 1970 UTC; the domain time of runs
             where None.
+        rival: the version that reasons are compared with; None where there is none.
     """
     limit = known_by(runner) if known is None else known
     gates = release_gates(runner)
@@ -108,7 +114,7 @@ def evaluate(
     spine = admitted(runner, (model.on.name,))[model.on.name]
     outputs = runner.make(
         f"evaluate {subject.removeprefix('model:')}",
-        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines, limit),
+        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines, limit, rival),
         inputs={
             "frame": frame.digest,
             "spine": spine.digest,
@@ -116,6 +122,7 @@ def evaluate(
             "inputs": trained.inputs.digest,
             "predictions": predictions.digest,
             **{f"baseline {name}": artifact.digest for name, (_, artifact) in baselines.items()},
+            **list_rival(checks, rival),
         },
         params={
             "subject": subject,
@@ -168,10 +175,11 @@ def _evaluate(
     predictions: Artifact,
     baselines: Mapping[str, tuple[str, Artifact]],
     limit: int | None,
+    rival: Rival | None,
     report: Callable[[int, int], None],
 ) -> Made:
     sample, evidence = measure_version(
-        runner, model, subject, checks, frame, trained, predictions, baselines, limit, report
+        runner, model, subject, checks, frame, trained, predictions, baselines, limit, report, rival=rival
     )
     value = value_of(checks)
     profile: dict[str, Any] = {
@@ -201,6 +209,7 @@ def measure_version(
     report: Callable[[int, int], None],
     *,
     also: Sequence[str] = (),
+    rival: Rival | None = None,
 ) -> tuple[Sample, list[Evidence]]:
     """Measure checks on the predictions of a version; nothing of it is remembered, only the parts are kept.
 
@@ -216,6 +225,7 @@ def measure_version(
         limit: the moment of judging, after which no label is seen; that of the newest label where None.
         report: told how much is done.
         also: columns of the source and parts of the calendar that cut the rows further.
+        rival: the version whose reasons are compared with this one's; None where there is none.
 
     Returns:
         The rows with a label, and the evidence of each check in order.
@@ -225,15 +235,23 @@ def measure_version(
     labelled = scored[LABEL].is_not_null()
     sample = _sample(runner, model, checks, scored, trained, baselines, frame, also)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
+    reasons = (
+        explain_sample(runner, checks, sample, frame, trained, rival, _period(scored), labelled)
+        if asks_for_reasons(checks)
+        else None
+    )
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
         if isinstance(check.measure, LabelMaturity):
             evidence.append(give_maturity(maturity, subject=subject, log_digest=predictions.digest))
             continue
-        behaves = isinstance(check.measure, Directional | Invariance)
-        found = measure_candidate(
-            check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
-        )
+        if reasons is not None and isinstance(check.measure, Attribution | ReasonAgreement):
+            found = measure_reasons(check, reasons, subject=subject, log_digest=predictions.digest)
+        else:
+            behaves = isinstance(check.measure, Directional | Invariance)
+            found = measure_candidate(
+                check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
+            )
         detail = None if found.detail is None else keep_rows(runner, found.detail)
         measured = msgspec.structs.replace(found.evidence, detail=detail)
         evidence.append(mark_maturity(measured, maturity) if isinstance(check.measure, Labelled) else measured)

@@ -27,6 +27,10 @@ COMMANDS: Final = {
     "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
     "evaluate": ("evaluate", "Measure a version beside its baselines, on its test period or another"),
     "bundle": ("bundle", "Build, verify, inspect and sign bundles, and exchange them with other systems"),
+    "explain": (
+        "explain",
+        "Say why a version predicts what it does: reasons, what it listens to, what would change it",
+    ),
     "score": ("score", "Score every row of a table, into a table or a file"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),

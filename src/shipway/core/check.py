@@ -25,6 +25,7 @@ from shipway.core.data_measure import (
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
     ActionValue,
+    Attribution,
     DecisionValue,
     Drift,
     FeatureLag,
@@ -34,6 +35,7 @@ from shipway.core.measure import (
     Measure,
     PairedLoss,
     PredictionShift,
+    ReasonAgreement,
     Score,
     SliceRegression,
     ValueImprovement,
@@ -309,6 +311,8 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.001")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
+    if isinstance(measure, Attribution | ReasonAgreement):
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.5")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
         bound = METRICS[measure.metric].example

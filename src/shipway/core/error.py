@@ -46,6 +46,8 @@ CODES: Final[dict[str, str]] = {
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
     "SW-411": "version cannot be measured again",
+    "SW-461": "explanation does not add up",
+    "SW-462": "row cannot be explained",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

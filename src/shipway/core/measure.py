@@ -233,6 +233,32 @@ class PairedLoss(msgspec.Struct, frozen=True, tag="paired-loss"):
     shown: bool = False
 
 
+class Attribution(msgspec.Struct, frozen=True, tag="attribution"):
+    """Measure which share of all absolute contributions to a candidate's predictions is that of some features.
+
+    Attributes:
+        columns: the features, as columns of the frame.
+        cluster: what rows are grouped by because they are not independent.
+    """
+
+    columns: tuple[str, ...]
+    cluster: str = "day"
+
+
+class ReasonAgreement(msgspec.Struct, frozen=True, tag="reason-agreement"):
+    """Measure how far a candidate gives the same greatest reasons as a version, row by row (`overlap_at`).
+
+    Attributes:
+        top: how many of the greatest contributions of a row are compared.
+        baseline: `current`, the registered version it would replace; where there is none, nothing disagrees.
+        cluster: as for `Attribution`.
+    """
+
+    top: int = 5
+    baseline: str = "current"
+    cluster: str = "day"
+
+
 class Windowed(msgspec.Struct, frozen=True, tag="windowed"):
     """Measure what a service answered in a live window, on the labels that have landed.
 
@@ -317,6 +343,8 @@ CandidateMeasure: TypeAlias = (
     | Directional
     | Invariance
     | LabelMaturity
+    | Attribution
+    | ReasonAgreement
 )
 Labelled: TypeAlias = (
     Score

@@ -25,6 +25,27 @@ class Series:
     dashed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One horizontal bar; every number is finite.
+
+    Attributes:
+        name: what stands beside it; no other bar of the chart has the name.
+        start: where it begins: 0, or where the bar above it ended.
+        end: where it ends.
+        said: its number in words, which stands at its end.
+        tone: what it is to the reader.
+        interval: ends of the interval of its end; None where it is exact.
+    """
+
+    name: str
+    start: float
+    end: float
+    said: str
+    tone: Tone = "main"
+    interval: tuple[float, float] | None = None
+
+
 class Charts(Protocol):
     """Draws charts as SVG text that stands alone: no script, no font, style or picture from anywhere else.
 
@@ -51,5 +72,14 @@ class Charts(Protocol):
             title: what is shown.
             x_title: what x is.
             y_title: what y is.
+        """
+        ...
+
+    def bars(self, bars: Sequence[Bar], *, title: str) -> str:
+        """Draw horizontal bars below one another: from nought to compare sizes, from end to end to add them up.
+
+        Args:
+            bars: what is drawn, first on top; at least one.
+            title: what their length is, and in which unit.
         """
         ...

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,40 @@ class Predictor(Protocol):
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns, or it is no binary model of a matrix.
         """
+        ...
+
+
+@runtime_checkable
+class Contributing(Protocol):
+    """What a loaded model of trees can do besides: say exactly how far each feature moves a prediction.
+
+    Contract (the conformance suite `shipway.testing.model` checks it): of each row the numbers add up to the log-odds
+    of what `predict` says, a feature that no tree reads has 0, and the baseline is the same for every row.
+    """
+
+    def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return the path-dependent TreeSHAP values of the library (Lundberg et al. 2020, algorithm 2), in log-odds.
+
+        Args:
+            x: as for `predict`.
+
+        Returns:
+            Shape (rows, columns + 1): what each column adds, and last the baseline, the mean of the leaves over the
+            rows that training put there. None where the library has none for this model.
+
+        Raises:
+            ShipwayError: SW-202 if the rows do not have the model's columns.
+        """
+        ...
+
+
+@runtime_checkable
+class Additive(Protocol):
+    """What a loaded model can say of itself: whether its log-odds are a sum of functions of one column each."""
+
+    @property
+    def additive(self) -> bool:
+        """Tell whether that is seen in the form of the model, as in that of a linear one; False where it is not."""
         ...
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 from xml.etree import ElementTree
 
-from shipway.ports.chart import Charts, Series
+from shipway.ports.chart import Bar, Charts, Series
 
 Make = Callable[[], Charts]
 """Makes something that draws."""
@@ -33,6 +33,42 @@ def draw_diagonal(charts: Charts, name: str = "newest", title: str = "Reliabilit
     return charts.diagonal(series, title=title, x_title="predicted", y_title="observed")
 
 
+def draw_bars(charts: Charts, name: str = "newest", title: str = "Log-odds", first: float = 0.4) -> str:
+    """Draw three bars, of which one has an interval and one goes to the left of nought."""
+    bars = [
+        Bar(name, 0.0, first, "up", "harm"),
+        Bar("earlier", 0.4, -0.3, "down"),
+        Bar("all", 0.0, -0.3, "sum", "plain", (-0.5, -0.1)),
+    ]
+    return charts.bars(bars, title=title)
+
+
+def check_bars_show_where_they_begin_and_how_sure_they_are(make: Make) -> None:
+    """A bar that begins elsewhere is another picture, one with an interval too; a bar of no length is a picture."""
+    charts = make()
+    drawn = {
+        charts.bars([Bar("a", start, 0.5, "half", "main", interval), Bar("b", 0.0, 0.2, "x")], title="t")
+        for start, interval in ((0.0, None), (0.2, None), (0.0, (0.4, 0.6)), (0.0, (0.3, 0.6)))
+    }
+    assert len(drawn) == 4
+    for picture in (*drawn, charts.bars([Bar("a", 0.0, 0.0, "nought")], title="t")):
+        ElementTree.fromstring(picture)
+        assert not re.search(r"\b(NaN|null|None|undefined|Infinity)\b", picture)
+
+
+def check_bars_stand_in_their_order(make: Make) -> None:
+    """Names come from top to bottom as they were given, whatever the sizes."""
+    picture = make().bars(
+        [Bar(name, 0.0, size, f"{size:g} of") for name, size in (("b", 1), ("c", 3), ("a", 2))], title="t"
+    )
+    places = {
+        "".join(node.itertext()): picture.index(f">{''.join(node.itertext())}<")
+        for node in ElementTree.fromstring(picture).iter(f"{_NAMESPACE}text")
+    }
+    assert places["b"] < places["c"] < places["a"]
+    assert {"1 of", "3 of", "2 of"} <= places.keys()
+
+
 def check_picture_is_svg_of_a_size(make: Make) -> None:
     """A picture is well-formed SVG that says how large it is and may be scaled."""
     for picture in _pictures(make()):
@@ -49,6 +85,7 @@ def check_words_stay_text(make: Make) -> None:
     charts = make()
     assert {"AUC", "newest", "earlier", *_LABELS} <= _words(draw_lines(charts))
     assert {"Reliability", "newest", "earlier", "predicted", "observed"} <= _words(draw_diagonal(charts))
+    assert {"Log-odds", "newest", "earlier", "all", "up", "down", "sum"} <= _words(draw_bars(charts))
 
 
 def check_words_take_the_colour_around(make: Make) -> None:
@@ -62,7 +99,7 @@ def check_words_take_the_colour_around(make: Make) -> None:
 def check_words_are_escaped(make: Make) -> None:
     """Whatever a name holds is shown as it is and does nothing."""
     charts = make()
-    for draw in (draw_lines, draw_diagonal):
+    for draw in (draw_lines, draw_diagonal, draw_bars):
         for picture in (draw(charts, name=_HOSTILE), draw(charts, title=_HOSTILE)):
             assert _HOSTILE in _words(picture)
             assert not _tags(picture) & _ACTIVE
@@ -89,7 +126,7 @@ def check_picture_stands_alone(make: Make) -> None:
 
 def check_equal_data_give_equal_text(make: Make) -> None:
     """A picture changes with what it shows and with nothing else."""
-    for draw in (draw_lines, draw_diagonal):
+    for draw in (draw_lines, draw_diagonal, draw_bars):
         assert draw(make()) == draw(make())
         assert draw(make()) != draw(make(), first=0.2)
 
@@ -120,6 +157,8 @@ CASES: Final[tuple[Case, ...]] = (
     check_equal_data_give_equal_text,
     check_gap_is_drawn_as_none,
     check_one_label_is_enough,
+    check_bars_show_where_they_begin_and_how_sure_they_are,
+    check_bars_stand_in_their_order,
 )
 """The cases every Charts passes."""
 
@@ -127,6 +166,7 @@ CASES: Final[tuple[Case, ...]] = (
 def _pictures(charts: Charts) -> Iterator[str]:
     yield draw_lines(charts)
     yield draw_diagonal(charts)
+    yield draw_bars(charts)
 
 
 def _words(picture: str) -> set[str]:

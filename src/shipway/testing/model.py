@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.tensor import MATRIX, PROBABILITY
-from shipway.ports.model import ModelFormat, Predictor, Runtime
+from shipway.ports.model import Contributing, ModelFormat, Predictor, Runtime
 from shipway.testing.refusal import expect_refusal
 
 Floats = NDArray[np.float64]
@@ -172,6 +172,32 @@ def check_portable_form_agrees(make: MakeFormat) -> None:
         np.testing.assert_allclose(portable.predict(x), native.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
 
 
+def check_contributions_add_up(make: MakeFormat) -> None:
+    """Where a model says what each column adds, that is its prediction in log-odds, from one baseline for all rows."""
+    sample = make()
+    x, y = make_rows(1)
+    # The last column is the same in every row, so that nothing can be learned from it.
+    wide = np.column_stack([x, np.full(len(x), 2.0)])
+    predictor = sample.model_format.load(sample.model_format.dump(sample.fit(wide, y, 0)))
+    if not isinstance(predictor, Contributing):
+        return
+    for odd in (make_rows(2)[0][:300], make_odd_rows(3)):
+        rows = np.column_stack([odd, np.full(len(odd), 5.0)])
+        added = predictor.contribute(rows)
+        if added is None:
+            return
+        assert added.shape == (len(rows), 5)
+        assert added.dtype == np.float64
+        p = predictor.predict(rows)
+        np.testing.assert_allclose(1 / (1 + np.exp(-added.sum(axis=1))), p, rtol=0, atol=PORTABLE_TOLERANCE)
+        assert (added[:, 3] == 0).all()
+        assert np.ptp(added[:, 4]) == 0
+        assert (added[:, :3] != 0).any(axis=0).all()
+    assert predictor.contribute(wide[:0]) is not None
+    with expect_refusal("SW-202"):
+        predictor.contribute(wide[:, :2])
+
+
 def check_wrong_columns_are_refused(make: MakeFormat) -> None:
     """A conversion for another number of columns than the model reads is refused."""
     sample = make()
@@ -259,6 +285,7 @@ FORMAT_CASES: Final[tuple[FormatCase, ...]] = (
     check_prediction_is_row_by_row,
     check_equal_estimators_give_equal_bytes,
     check_portable_form_agrees,
+    check_contributions_add_up,
     check_wrong_columns_are_refused,
     check_unfit_is_refused,
     check_strange_bytes_are_refused,

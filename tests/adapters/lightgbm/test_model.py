@@ -229,3 +229,66 @@ def test_the_portable_form_is_the_same_in_every_process(tmp_path):
         for seed in range(4)
     }
     assert len(digests) == 1
+
+
+def expect_of_tree(node, row, known):
+    """Return what a tree says of a row of which only some columns are known (Lundberg et al. 2020, algorithm 1)."""
+    if "leaf_value" in node:
+        return node["leaf_value"]
+    left, right = node["left_child"], node["right_child"]
+    if node["split_feature"] in known:
+        value = row[node["split_feature"]]
+        if node["decision_type"] == "==":
+            goes_left = not np.isnan(value) and str(int(value)) in node["threshold"].split("||")
+        elif np.isnan(value):
+            goes_left = node["default_left"]
+        else:
+            goes_left = value <= node["threshold"]
+        return expect_of_tree(left if goes_left else right, row, known)
+    counts = [child.get("internal_count", child.get("leaf_count")) for child in (left, right)]
+    said = [expect_of_tree(child, row, known) for child in (left, right)]
+    return np.dot(counts, said) / sum(counts)
+
+
+def test_contributions_are_shapley_values_of_the_trees():
+    """The library's values against all coalitions, walked here: its trees, its counts, its categories and gaps."""
+    x, y = make_rows(1)
+    booster = fit_booster(x, y, 0, num_leaves=12)
+    trees = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
+    predictor = LightgbmFormat().load(LightgbmFormat().dump(booster))
+    rows = make_rows(2)[0]
+    rows = np.vstack([rows[:4], rows[np.isnan(rows).any(axis=1)][:3]])
+    added = predictor.contribute(rows)
+    coalitions = [frozenset(at for at in range(3) if number >> at & 1) for number in range(8)]
+    for row, found in zip(rows, added, strict=True):
+        worth = {known: sum(expect_of_tree(tree, row, known) for tree in trees) for known in coalitions}
+        due = [
+            sum(
+                (worth[known | {at}] - worth[known]) * (2 if len(known) in (0, 2) else 1) / 6
+                for known in coalitions
+                if at not in known
+            )
+            for at in range(3)
+        ]
+        np.testing.assert_allclose(found, [*due, worth[frozenset()]], atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("params", "known"),
+    [
+        ({"sigmoid": 2.0}, True),
+        ({"boosting": "dart"}, True),
+        ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, False),
+        ({"linear_tree": True}, False),
+    ],
+)
+def test_contributions_are_log_odds_or_not_known(params, known):
+    x, y = make_rows(1)
+    data = lightgbm.Dataset(x, y, params=params)
+    booster = lightgbm.train({"objective": "binary", **QUIET, **params}, data, 10)
+    predictor = LightgbmFormat().load(LightgbmFormat().dump(booster))
+    added = predictor.contribute(x[:50])
+    assert (added is not None) == known
+    if known:
+        p = predictor.predict(x[:50])
+        np.testing.assert_allclose(added.sum(axis=1), np.log(p) - np.log1p(-p), atol=1e-9)

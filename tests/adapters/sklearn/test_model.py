@@ -8,7 +8,7 @@ from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingCla
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, PolynomialFeatures, StandardScaler
 
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.adapters.sklearn.model import SklearnFormat
@@ -105,3 +105,36 @@ def test_estimators_without_probabilities_are_refused(estimator):
     x, y = make_rows(1)
     with pytest.raises(ShipwayError, match="no probabilities"):
         SklearnFormat().dump(estimator.fit(np.nan_to_num(x), y))
+
+
+@pytest.mark.parametrize(
+    ("build", "additive"),
+    [
+        (make_linear, True),
+        (lambda: make_pipeline(SimpleImputer(), MinMaxScaler(), LogisticRegression()), True),
+        (
+            lambda: make_pipeline(
+                make_column_transformer((OneHotEncoder(handle_unknown="ignore"), [2]), ("passthrough", [0])),
+                SimpleImputer(),
+                LogisticRegression(),
+            ),
+            True,
+        ),
+        (lambda: make_pipeline(SimpleImputer(), Normalizer(), LogisticRegression()), False),
+        (lambda: make_pipeline(SimpleImputer(), PolynomialFeatures(2), LogisticRegression(max_iter=500)), False),
+        (lambda: HistGradientBoostingClassifier(max_iter=2, random_state=0), False),
+    ],
+)
+def test_a_graph_says_whether_its_log_odds_are_a_sum_over_columns(build, additive):
+    x, y = make_rows(1)
+    predictor = SklearnFormat().load(SklearnFormat().dump(build().fit(x, y)))
+    assert predictor.additive == additive
+    rows, gain = np.nan_to_num(x[:30]), np.array([1.0, 1.0, 2.0])
+
+    def score(given):
+        p = predictor.predict(given)
+        return np.log(p) - np.log1p(-p)
+
+    alone = sum(score(rows + gain * np.eye(3)[at]) - score(rows) for at in range(3))
+    together = score(rows + gain) - score(rows)
+    assert np.allclose(alone, together, atol=1e-3) == additive

@@ -157,3 +157,42 @@ def test_no_flipped_byte_ends_the_process(data, draw):
     except ShipwayError:
         return
     assert loaded.predict(make_rows(2, 20)[0]).shape == (20,)
+
+
+def expect_of_tree(node, row, known):
+    """Return what a tree says of a row of which only some columns are known (Lundberg et al. 2020, algorithm 1)."""
+    if "leaf" in node:
+        return node["leaf"]
+    children = {child["nodeid"]: child for child in node["children"]}
+    column = int(node["split"].removeprefix("f"))
+    if column in known:
+        value = row[column]
+        way = (
+            "missing" if np.isnan(value) else "yes" if np.float32(value) < np.float32(node["split_condition"]) else "no"
+        )
+        return expect_of_tree(children[node[way]], row, known)
+    covers = [child["cover"] for child in node["children"]]
+    return np.dot(covers, [expect_of_tree(child, row, known) for child in node["children"]]) / sum(covers)
+
+
+def test_contributions_are_shapley_values_of_the_trees():
+    """The library's values against all coalitions, walked here: its trees, its covers and gaps."""
+    x, y = make_rows(1)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 3, "nthread": 1}, xgboost.DMatrix(x, y), 6)
+    trees = [json.loads(tree) for tree in booster.get_dump(with_stats=True, dump_format="json")]
+    predictor = XgboostFormat().load(XgboostFormat().dump(booster))
+    rows = make_rows(2)[0]
+    rows = np.vstack([rows[:4], rows[np.isnan(rows).any(axis=1)][:3]])
+    added = predictor.contribute(rows)
+    coalitions = [frozenset(at for at in range(3) if number >> at & 1) for number in range(8)]
+    for row, found in zip(rows, added, strict=True):
+        worth = {known: sum(expect_of_tree(tree, row, known) for tree in trees) for known in coalitions}
+        due = [
+            sum(
+                (worth[known | {at}] - worth[known]) * (2 if len(known) in (0, 2) else 1) / 6
+                for known in coalitions
+                if at not in known
+            )
+            for at in range(3)
+        ]
+        np.testing.assert_allclose(found[:3], due, atol=1e-5)

@@ -3,12 +3,12 @@
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import altair as alt
 import vl_convert
 
-from shipway.ports.chart import Series, Tone
+from shipway.ports.chart import Bar, Series, Tone
 
 WIDTH: Final = 540
 """Width of a line chart in pixels, with everything around it."""
@@ -16,6 +16,8 @@ SIDE: Final = 420
 """Width and height of a square chart in pixels."""
 HEIGHT: Final = 340
 """Height of a line chart in pixels."""
+_ROW: Final = 24
+"""Height of a bar and the space around it in pixels."""
 
 _COLOURS: Final[dict[Tone, tuple[str, ...]]] = {
     "main": ("#2b7fd0", "#17998f", "#7a6fd6"),
@@ -89,6 +91,51 @@ class AltairCharts:
         drawn = [part.encode(x=x.scale(scale), y=y.scale(scale)) for part in (rule, _joined(series))]
         chart = alt.LayerChart(layer=drawn)
         return _draw(chart, title, width=SIDE, height=SIDE)
+
+    def bars(self, bars: Sequence[Bar], *, title: str) -> str:
+        """Draw horizontal bars below one another, each with its number at its end."""
+        names = [one.name for one in bars]
+        values = [_describe(one) for one in bars]
+        reach = [number for one in bars for number in (0.0, one.start, one.end, *(one.interval or ()))]
+        least, most = min(reach), max(reach)
+        # Room for the words on either side; a chart of noughts has a width too.
+        room = 0.22 * ((most - least) or 1.0)
+        scale = alt.Scale(domain=[least - room * any(one.end < 0 for one in bars), most + room], nice=False)
+        y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=False, labelLimit=260))
+        tones = list(_COLOURS)
+        colour = alt.Color(
+            "tone:N", legend=None, scale=alt.Scale(domain=tones, range=[_COLOURS[tone][0] for tone in tones])
+        )
+        base = alt.Chart(alt.Data(values=values)).encode(y=y)
+        x, x2 = alt.X("start:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5)), alt.X2("end:Q")
+        drawn = [
+            base.mark_bar(aria=False, height={"band": 0.62}).encode(x=x, x2=x2, color=colour),
+            base.transform_filter("isValid(datum.low)")
+            .mark_rule(aria=False, color=_WORDS, opacity=0.6, strokeWidth=1.5)
+            .encode(x=alt.X("low:Q", scale=scale), x2=alt.X2("high:Q")),
+            _write_ends(base, scale, "left", 6),
+            _write_ends(base, scale, "right", -6),
+        ]
+        return _draw(alt.LayerChart(layer=drawn), title, width=WIDTH, height=90 + _ROW * len(bars))
+
+
+def _write_ends(base: alt.Chart, scale: alt.Scale, align: Literal["left", "right"], shift: int) -> alt.Chart:
+    """Return the words at the ends of bars, of those to the right or of those to the left."""
+    chosen = base.transform_filter(f"datum.left === {'true' if align == 'right' else 'false'}")
+    words = chosen.mark_text(aria=False, color=_WORDS, fontSize=12, align=align, dx=shift)
+    return words.encode(x=alt.X("place:Q", scale=scale), text="said:N")
+
+
+def _describe(one: Bar) -> dict[str, Any]:
+    """Return a bar as data; its words stand beyond its end and its interval, on the side it goes to."""
+    low, high = one.interval or (None, None)
+    left = one.end < one.start
+    ends = [one.end, *(one.interval or ())]
+    place = min(ends) if left else max(ends)
+    return {
+        "name": one.name, "start": one.start, "end": one.end, "said": one.said, "tone": one.tone,
+        "low": low, "high": high, "left": left, "place": place,
+    }  # fmt: skip
 
 
 def _joined(series: Sequence[Series]) -> alt.Chart:

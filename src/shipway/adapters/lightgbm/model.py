@@ -13,17 +13,25 @@ from shipway.adapters.lightgbm.text import normalise_text, read_header
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 
+_LINEAR: Final = re.compile(r"^is_linear=1$", re.MULTILINE)
 _NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE)
 
 
 class LightgbmPredictor:
     """A loaded booster."""
 
-    def __init__(self, booster: lightgbm.Booster, threads: int) -> None:
-        """Wrap a booster and the number of threads it may use."""
+    def __init__(self, booster: lightgbm.Booster, threads: int, steepness: float | None = None) -> None:
+        """Wrap a booster.
+
+        Args:
+            booster: what predicts.
+            threads: how many it may use.
+            steepness: what a raw score is multiplied by to be log-odds; None where what columns add to it is not known.
+        """
         # Its type for a prediction depends on libraries that need not be there.
         self._booster: Final[Any] = booster
         self._threads = threads
+        self._steepness = steepness
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
@@ -32,17 +40,35 @@ class LightgbmPredictor:
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
         """
-        columns: int = self._booster.num_feature()
-        if x.ndim != 2 or x.shape[1] != columns:
-            hint = "give one row for each prediction, with the columns the model was trained on in their order"
-            raise ShipwayError("SW-202", f"the model reads {columns} columns and was given shape {x.shape}", hint)
+        self._check_columns(x)
         if not len(x):
             return np.empty(0)
         return np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
 
+    def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return what each column adds to the log-odds, the baseline last; None for a random forest or linear leaves.
+
+        Raises:
+            ShipwayError: SW-202 if the rows do not have the model's columns.
+        """
+        columns = self._check_columns(x)
+        if self._steepness is None:
+            return None
+        if not len(x):
+            return np.empty((0, columns + 1))
+        added = self._booster.predict(x, pred_contrib=True, num_threads=self._threads)
+        return np.asarray(added, dtype=np.float64) * self._steepness
+
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
         """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
         return {PROBABILITY: self.predict(read_matrix(inputs))}
+
+    def _check_columns(self, x: NDArray[Any]) -> int:
+        columns: int = self._booster.num_feature()
+        if x.ndim != 2 or x.shape[1] != columns:
+            hint = "give one row for each prediction, with the columns the model was trained on in their order"
+            raise ShipwayError("SW-202", f"the model reads {columns} columns and was given shape {x.shape}", hint)
+        return columns
 
 
 class LightgbmFormat:
@@ -84,7 +110,7 @@ class LightgbmFormat:
 
     def load(self, data: bytes) -> LightgbmPredictor:
         """Return a predictor from the text; SW-502 if the bytes are not one."""
-        return LightgbmPredictor(_read_booster(data), self._threads)
+        return LightgbmPredictor(_read_booster(data), self._threads, _read_steepness(data.decode()))
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the text to ONNX trees that decide as LightGBM does on every row of single-precision numbers.
@@ -123,6 +149,18 @@ def _is_wrapper(estimator: object) -> bool:
 def _is_binary(text: str) -> bool:
     header = read_header(text)
     return header.get("objective", "").startswith("binary ") and header.get("num_class") == "1"
+
+
+def _read_steepness(text: str) -> float | None:
+    """Return what makes log-odds of a raw score: the sigmoid's parameter.
+
+    A random forest averages in a scale of its own, and of linear leaves LightGBM 4 knows no contributions.
+    """
+    header = read_header(text)
+    if "average_output" in header or _LINEAR.search(text) is not None:
+        return None
+    words = dict(word.split(":", 1) for word in header["objective"].split(" ")[1:] if ":" in word)
+    return float(words.get("sigmoid", 1.0))
 
 
 def _read_booster(data: bytes) -> lightgbm.Booster:

@@ -3,13 +3,20 @@
 from collections.abc import MutableSequence
 from typing import Final
 
-from onnx import ModelProto, TensorProto, helper
+from onnx import ModelProto, NodeProto, TensorProto, helper, load_from_string
 
 from shipway.core.error import ShipwayError
 from shipway.core.tensor import MATRIX, PROBABILITY
 
 INPUT: Final = MATRIX
 """Name of the one input of a portable model, float32 of shape (rows, columns)."""
+_COLUMNWISE: Final = frozenset(
+    {"ArrayFeatureExtractor", "Cast", "Concat", "Gather", "Identity", "Imputer", "LabelEncoder", "OneHotEncoder"}
+    | {"Reshape", "Scaler", "Split"}
+)
+"""Operators whose every number out depends on one column in."""
+_ARITHMETIC: Final = frozenset({"Add", "Sub", "Mul", "Div"})
+"""Operators of which that is so where one side is fixed."""
 OUTPUT: Final = PROBABILITY
 """Name of the one output, float32 of shape (rows, 2): of the label's being false and true."""
 
@@ -40,6 +47,26 @@ def cut_graph(model: ModelProto, keep: str) -> bytes:
     graph.initializer.extend(initializers)
     graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, 2]))
     return model.SerializeToString(deterministic=True)
+
+
+def is_additive(data: bytes) -> bool:
+    """Tell whether a graph's log-odds are seen to be a sum of functions of one column each.
+
+    That is a linear classifier of two classes with a logistic link, before which nothing mixes columns.
+
+    Args:
+        data: a graph that `cut_graph` reduced.
+    """
+    graph = load_from_string(data).graph
+    fixed = {tensor.name for tensor in graph.initializer}
+    *before, last = graph.node or [NodeProto()]
+    link = next((attribute.s for attribute in last.attribute if attribute.name == "post_transform"), b"")
+    if last.op_type != "LinearClassifier" or link != b"LOGISTIC":
+        return False
+    return all(
+        node.op_type in _COLUMNWISE or (node.op_type in _ARITHMETIC and not fixed.isdisjoint(node.input))
+        for node in before
+    )
 
 
 def check_columns(reads: int, columns: int, what: str) -> None:

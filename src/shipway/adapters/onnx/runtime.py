@@ -60,6 +60,7 @@ class OnnxPredictor:
         self.columns: Final[int] = self.inputs[0].shape[1] if matrix else 0
         self._dtypes: Final = {column.name: DATATYPES[column.datatype] for column in self.inputs}
         self._input: Final = self.inputs[0].name if self.inputs else ""
+        self.additive: bool = False
         self.single: bool = matrix and self._dtypes[self._input] == np.float32
         last = self.outputs[-1]
         self._output: Final = last.name

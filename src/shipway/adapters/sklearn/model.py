@@ -19,7 +19,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import validation
 
-from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
+from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph, is_additive
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.error import ShipwayError
 
@@ -66,7 +66,9 @@ class SklearnFormat:
 
     def load(self, data: bytes) -> OnnxPredictor:
         """Return a predictor from the graph; SW-502 if the bytes are not one."""
-        return self._runtime.load(data)
+        predictor = self._runtime.load(data)
+        predictor.additive = is_additive(data)
+        return predictor
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Return the graph, which is ONNX already.

@@ -22,10 +22,11 @@ _xgboost: Final[Any] = xgboost
 class XgboostPredictor:
     """A loaded booster; any number of threads may call it at once."""
 
-    def __init__(self, booster: Any, columns: int) -> None:
-        """Wrap a booster and the number of columns it reads."""
+    def __init__(self, booster: Any, columns: int, threads: int) -> None:
+        """Wrap a booster, the number of columns it reads, and how many threads it may use."""
         self._booster = booster
         self._columns = columns
+        self._threads = threads
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
@@ -34,18 +35,31 @@ class XgboostPredictor:
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
         """
-        if x.ndim != 2 or x.shape[1] != self._columns:
-            hint = "give one row for each prediction, with the columns the model was trained on in their order"
-            raise ShipwayError("SW-202", f"the model reads {self._columns} columns and was given shape {x.shape}", hint)
+        single = self._read_rows(x)
+        return np.asarray(self._booster.inplace_predict(single), dtype=np.float64) if len(x) else np.empty(0)
+
+    def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
+        """Return what each column adds to the log-odds, and the baseline last; the library has single precision.
+
+        Raises:
+            ShipwayError: SW-202 if the rows do not have the model's columns.
+        """
+        single = self._read_rows(x)
         if not len(x):
-            return np.empty(0)
-        # The library refuses what is infinite; the greatest number is on the same side of every threshold.
-        single = np.clip(x, -_GREATEST, _GREATEST).astype(np.float32)
-        return np.asarray(self._booster.inplace_predict(single), dtype=np.float64)
+            return np.empty((0, self._columns + 1))
+        rows = _xgboost.DMatrix(single, nthread=self._threads)
+        return np.asarray(self._booster.predict(rows, pred_contribs=True), dtype=np.float64)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
         """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
         return {PROBABILITY: self.predict(read_matrix(inputs))}
+
+    def _read_rows(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        if x.ndim != 2 or x.shape[1] != self._columns:
+            hint = "give one row for each prediction, with the columns the model was trained on in their order"
+            raise ShipwayError("SW-202", f"the model reads {self._columns} columns and was given shape {x.shape}", hint)
+        # The library refuses what is infinite; the greatest number is on the same side of every threshold.
+        return np.clip(x, -_GREATEST, _GREATEST).astype(np.float32)
 
 
 class XgboostFormat:
@@ -94,7 +108,7 @@ class XgboostFormat:
             hint = "fetch the bundle again, or make it again with --force"
             said = str(error).splitlines()[0]
             raise ShipwayError("SW-502", f"these bytes are not an XGBoost model ({said})", hint) from error
-        return XgboostPredictor(booster, document.columns)
+        return XgboostPredictor(booster, document.columns, self._threads)
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the trees to ONNX trees, which compare in the same single precision.

@@ -37,6 +37,7 @@ from shipway.core.data_measure import (
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     ActionValue,
+    Attribution,
     DecisionValue,
     Directional,
     Drift,
@@ -50,6 +51,7 @@ from shipway.core.measure import (
     NewestSeen,
     PairedLoss,
     PredictionShift,
+    ReasonAgreement,
     Score,
     Skew,
     SliceRegression,
@@ -113,6 +115,8 @@ def unit_of(measure: Measure) -> Unit:
         case Fairness(metric="demographic_parity_ratio" | "group_calibration"):
             return "number"
         case Directional() | Invariance() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
+            return "share"
+        case Attribution() | ReasonAgreement():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final, Literal
 from xml.sax.saxutils import escape
 
-from shipway.ports.chart import Series, Tone
+from shipway.ports.chart import Bar, Series, Tone
 
 _WIDTH: Final = 480
 _PLOT: Final = 240
@@ -50,6 +50,24 @@ class PlainCharts:
         curves = [_curve(one, [(place_x(x), y) for x, y in points[one.name]], place_y) for one in reversed(series)]
         return canvas.draw([*canvas.mark_y(0.0, reach, place_y), *words, rule, *curves])
 
+    def bars(self, bars: Sequence[Bar], *, title: str) -> str:
+        """Draw horizontal bars below one another, each with its number at its end."""
+        reach = [number for one in bars for number in (0.0, one.start, one.end, *(one.interval or ()))]
+        place = _scale(min(reach), max(reach), 2 * _LEFT, _WIDTH - 4 * _RIGHT)
+        parts: list[str] = []
+        for row, one in enumerate(bars, start=3):
+            y, left, right = _ROW * row, *sorted((place(one.start), place(one.end)))
+            box = f'x="{left:.2f}" y="{y - 12}" width="{right - left:.2f}" height="12"'
+            parts += [
+                _text(4, y, one.name),
+                f'<rect {box} fill="{_COLOURS[one.tone]}"/>',
+                _text(right + 4, y, one.said),
+            ]
+            if one.interval is not None:
+                low, high = (place(end) for end in one.interval)
+                parts.append(_polyline([(low, y - 6), (high, y - 6)], "currentColor"))
+        return _Canvas(title, ()).draw(parts, _ROW * (len(bars) + 4))
+
 
 @dataclass(frozen=True, slots=True)
 class _Canvas:
@@ -78,9 +96,9 @@ class _Canvas:
         for value in sorted({low, high}):
             yield _text(_LEFT - 8, place_y(value), f"{value:g}", "end")
 
-    def draw(self, parts: Iterable[str]) -> str:
-        """Return the whole picture."""
-        height = self.bottom + 3 * _ROW
+    def draw(self, parts: Iterable[str], height: int = 0) -> str:
+        """Return the whole picture, as high as a plot needs where no height is given."""
+        height = height or self.bottom + 3 * _ROW
         legend: list[str] = []
         for row, one in enumerate(self.series, start=2):
             sample = [(_LEFT, _ROW * row - 4), (_LEFT + 24, _ROW * row - 4)]

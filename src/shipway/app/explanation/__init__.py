@@ -1,0 +1,98 @@
+"""Explanations as people ask for them: of one row by its key, of one request by its id."""
+
+from collections.abc import Sequence
+from contextlib import closing
+
+from shipway.app.explanation.reason import find_threshold, give_reasons
+from shipway.app.explanation.subject import Asked, Subject, choose_subject, find_request, find_row, open_subject
+from shipway.app.project import Project
+from shipway.app.workspace import Workspace
+from shipway.core.error import ShipwayError
+from shipway.core.explanation import Explanation
+from shipway.validation.explainer import Wanted, explain_rows, make_explainer
+
+TOP = 4
+"""Reasons for and against that are named; more than four are not likely to help whoever is refused a credit (official
+interpretation of 12 CFR 1002.9, comment 9(b)(2)-1)."""
+
+
+def explain_row(
+    project: Project,
+    ref: str,
+    key: Sequence[str],
+    *,
+    at: int | None = None,
+    top: int = TOP,
+    threshold: float | None = None,
+    wanted: Wanted = "auto",
+) -> Explanation:
+    """Explain what a version says of one row, its features as known at an instant. Nothing is written.
+
+    Args:
+        project: whose.
+        ref: the version, as `choose_subject` takes it.
+        key: the row's key, one text for each of its columns.
+        at: the instant, microseconds since 1970 UTC; where None, that at which the model asks about the row.
+        top: how many reasons for and against are named.
+        threshold: the probability above which one acts; by the costs in the project's gates where None.
+        wanted: as for `make_explainer`.
+
+    Raises:
+        ShipwayError: as `choose_subject`, `open_subject`, `find_row` and `explain_rows`; SW-106 for a threshold that is
+            no probability, or fewer than one reason.
+    """
+    _check(top, threshold)
+    with closing(Workspace(project)) as workspace:
+        subject = open_subject(workspace, choose_subject(workspace.peek(), ref))
+        asked = find_row(workspace, subject, key, at)
+    return _explain(project, subject, asked, top, threshold, wanted)
+
+
+def explain_request(
+    project: Project,
+    ref: str,
+    request: str,
+    *,
+    top: int = TOP,
+    threshold: float | None = None,
+    wanted: Wanted = "auto",
+) -> Explanation:
+    """Explain what was answered to a request, from the features that were served. Nothing is written.
+
+    Args:
+        project: whose.
+        ref: the service or the model, as `find_request` takes it.
+        request: its id in the prediction log.
+        top: as for `explain_row`.
+        threshold: likewise.
+        wanted: likewise.
+
+    Raises:
+        ShipwayError: as `find_request`, `open_subject` and `explain_rows`; SW-106 as `explain_row`; SW-461 if the
+            bundle does not predict what the log says was answered.
+    """
+    _check(top, threshold)
+    with closing(Workspace(project)) as workspace:
+        version, asked = find_request(workspace, ref, request)
+        subject = open_subject(workspace, version)
+    return _explain(project, subject, asked, top, threshold, wanted)
+
+
+def _explain(
+    project: Project, subject: Subject, asked: Asked, top: int, threshold: float | None, wanted: Wanted
+) -> Explanation:
+    explainer = make_explainer(subject.predictor, subject.background, wanted=wanted)
+    found = explain_rows(explainer, asked.x[None])
+    p = float(found.p[0])
+    if asked.p is not None and abs(asked.p - p) > subject.manifest.tolerance:
+        fact = f"the log says that {subject.name} answered {asked.p:.6g}, and its bundle says {p:.6g} of those features"
+        raise ShipwayError("SW-461", fact, "look whether the log is of this project: shipway ledger verify")
+    due = find_threshold(project) if threshold is None else threshold
+    return give_reasons(project, subject, explainer, asked, found, top=top, threshold=due)
+
+
+def _check(top: int, threshold: float | None) -> None:
+    if top < 1:
+        raise ShipwayError("SW-106", f"{top} reasons are none", "ask for one at least")
+    if threshold is not None and not 0 < threshold < 1:
+        raise ShipwayError("SW-106", f"a threshold of {threshold!r} is no probability", "write one between 0 and 1")

@@ -1,0 +1,246 @@
+"""The page of an explanation: of one prediction as a person would dispute it, or of what a version listens to."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from shipway.app.explanation.summary import Effect, Share, Summary
+from shipway.app.project import Project
+from shipway.app.report.element import Markup, code, element, fold, join, table, tile, words
+from shipway.app.report.file import write_page
+from shipway.app.report.number import MINUS, write_instant
+from shipway.app.report.sheet import Section, make_sheet
+from shipway.core.explanation import Contribution, Counterfactual, Explanation
+from shipway.ports.adapter import load_adapter
+from shipway.ports.chart import Bar, Charts, Series, Tone
+
+_STEPS: Final = 12
+"""Features that have a step of their own in the waterfall; the rest is one step."""
+_BARS: Final = 16
+"""Features that have a bar in a summary."""
+_LONGEST: Final = 44
+"""Characters of a name beside a bar."""
+
+
+def write_explanation(project: Project, found: Explanation | Summary, path: Path) -> Path:
+    """Write the page of an explanation or a summary to a file, over what was there, and return where it is.
+
+    Raises:
+        ShipwayError: SW-601 if the disk is full, SW-602 if the file cannot be written, SW-701 if what draws charts is
+            not installed.
+    """
+    charts = load_adapter("charts.altair")()
+    zone = project.config.project.timezone
+    if isinstance(found, Summary):
+        return write_page(path, render_summary(found, charts, zone))
+    return write_page(path, render_explanation(found, charts, zone))
+
+
+def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
+    """Return the explanation of one prediction as one HTML page that needs nothing else."""
+    asked = "" if made.at is None else f", asked about at {write_instant(made.at, zone)}"
+    acted = "" if made.acted is None else f" That is {_side(made)} the threshold of {made.threshold:.4g}."
+    lede = f"{made.version} says {made.p:.1%} for {made.label} of row {made.row}{asked}.{acted}"
+    header = element(
+        "header",
+        element("p", "shipway explanation", class_="brow"),
+        element("h1", f"Why {made.p:.1%}?"),
+        element("p", lede, class_="lede"),
+        element(
+            "div",
+            tile("Predicted", f"{made.p:.1%}", made.label),
+            tile("Starting point", f"{made.baseline_p:.1%}", f"{_signed(made.baseline)} {made.unit}"),
+            tile("Least changes found", f"{len(made.counterfactuals)}", "for the other decision"),
+            class_="tiles",
+        ),
+    )
+    footer = element(
+        "footer",
+        words("Explanation ", code(made.digest), ": the same row gives the same digest."),
+        words("Bundle ", code(made.bundle), f" of {made.version}."),
+        words(f"Instants are in {zone}."),
+    )
+    return make_sheet(f"{made.version}: row {made.row}", header, _sections(made, charts), footer)
+
+
+def render_summary(made: Summary, charts: Charts, zone: str) -> str:
+    """Return what a version listens to as one HTML page that needs nothing else."""
+    since, until = (write_instant(us, zone) for us in (made.since, made.until))
+    first = made.views[0] if made.views else None
+    lede = f"{made.version}, explained on {made.rows:,} of {made.of:,} held-out rows, {since} to {until}."
+    header = element(
+        "header",
+        element("p", "shipway explanation", class_="brow"),
+        element("h1", f"What {made.version} listens to"),
+        element("p", lede, class_="lede"),
+        element("p", f"Contributions start from {_signed(made.baseline)} {made.unit}. {_capital(made.baseline_said)}.",
+                class_="soft"),
+        None if first is None else element(
+            "div",
+            tile("Most of it", first.name, f"{first.share:.0%} of all contributions"),
+            tile("Features", f"{len(made.columns):,}", f"in {len(made.views):,} views"),
+            tile("Days", f"{made.clusters:,}", "what intervals are clustered by"),
+            class_="tiles",
+        ),
+    )  # fmt: skip
+    footer = element(
+        "footer", words("Bundle ", code(made.bundle), f" of {made.version}."), words(f"Instants are in {zone}.")
+    )
+    return make_sheet(f"{made.version}: what it listens to", header, _summary_sections(made, charts), footer)
+
+
+def show_attribution(made: Summary, charts: Charts) -> Markup:
+    """Return what a version listens to as the section of another page."""
+    said = f"Explained on {made.rows:,} held-out rows on {made.clusters} days. {_capital(made.baseline_said)}."
+    return join((element("p", said, class_="soft"), _draw_shares(made.views, made, charts), _list_shares(made.views)))
+
+
+def _sections(made: Explanation, charts: Charts) -> Iterator[Section]:
+    yield "reasons", "Reasons", _show_reasons(made)
+    yield "path", "From the starting point to the prediction", _show_path(made, charts)
+    yield "change", "What would have had to be different", _show_changes(made)
+    yield "features", "Every feature", _show_all(made)
+
+
+def _summary_sections(made: Summary, charts: Charts) -> Iterator[Section]:
+    yield "views", "By view", join((_draw_shares(made.views, made, charts), _list_shares(made.views)))
+    columns = made.columns[:_BARS]
+    listed = fold(f"All {len(made.columns):,} features", _list_shares(made.columns))
+    yield "features", "By feature", join((_draw_shares(columns, made, charts), listed))
+    yield "curves", "Along a feature", _show_curves(made.effects, charts)
+
+
+def _show_reasons(made: Explanation) -> Markup:
+    parts: list[Markup] = []
+    for title, reasons in (("For", made.reasons_for), ("Against", made.reasons_against)):
+        if reasons:
+            head = ("Reason", "Code", made.unit.capitalize())
+            rows = [(each.said, code(each.code), _amount(made, each)) for each in reasons]
+            parts += [element("h3", f"{title}: {made.label}"), table(head, rows, numbers=(2,))]
+    if made.unnamed:
+        parts.append(words(f"Features that are not named add {_signed(made.unnamed)} {made.unit} together."))
+    return join(parts or [words("No feature that may be named moves this prediction.")])
+
+
+def _show_path(made: Explanation, charts: Charts) -> Markup:
+    """Draw the waterfall: each step begins where the one before it ended, and the last is the prediction."""
+    shown = [each for each in made.contributions if each.named][:_STEPS]
+    rest = sum(each.amount for each in made.contributions) - sum(each.amount for each in shown)
+    bars = [Bar("starting point", 0.0, made.baseline, _signed(made.baseline), "plain")]
+    at = made.baseline
+    names = _distinct([_shorten(each.said) for each in shown])
+    for name, each in zip(names, shown, strict=True):
+        bars.append(Bar(name, at, at + each.amount, _signed(each.amount), _tone(each.amount)))
+        at += each.amount
+    others = len(made.contributions) - len(shown)
+    if others:
+        bars.append(Bar(f"{others} other features", at, at + rest, _signed(rest), _tone(rest)))
+    end = at + (rest if others else 0.0)
+    bars.append(Bar("this row", 0.0, end, _signed(end), "plain"))
+    title = f"{made.unit.capitalize()} of {_shorten(made.label)}"
+    return join(
+        (Markup(charts.bars(bars, title=title)), element("p", f"{_capital(made.baseline_said)}.", class_="soft"))
+    )
+
+
+def _show_changes(made: Explanation) -> Markup:
+    if not made.counterfactuals:
+        return words(f"{_capital(made.counterfactual_said)}.")
+    rows = [_tell_change(each) for each in made.counterfactuals]
+    listed = table(("It would have had to be", "Code", "Then it says", "Distance"), rows, numbers=(2, 3))
+    how = (
+        f"{_capital(made.counterfactual_said)}. The distance of a change is the share of training rows between the two "
+        "values. It says what the model would have said, and not what would have happened."
+    )
+    return join((listed, element("p", how, class_="soft")))
+
+
+def _tell_change(each: Counterfactual) -> Sequence[str | Markup]:
+    said = " and ".join(change.said for change in each.changes)
+    codes = join(part for change in each.changes for part in (code(change.code), " "))
+    return said, codes, f"{each.p:.1%}", f"{each.distance:.2f}"
+
+
+def _show_all(made: Explanation) -> Markup:
+    rows = [
+        (code(each.column), each.said, _amount(made, each), "" if each.named else "not named")
+        for each in made.contributions
+    ]
+    return fold(
+        f"All {len(rows):,} features", table(("Feature", "Value", made.unit.capitalize(), ""), rows, numbers=(2,))
+    )
+
+
+def _draw_shares(shares: Sequence[Share], made: Summary, charts: Charts) -> Markup:
+    bars = [
+        Bar(_shorten(each.name), 0.0, each.size, f"{each.share:.1%}", "main", (each.size_low, each.size_high))
+        for each in shares
+    ]
+    title = f"Mean absolute contribution, {made.unit}, with 95 % intervals by day"
+    return Markup(charts.bars(bars, title=title)) if bars else words("There are none.")
+
+
+def _list_shares(shares: Sequence[Share]) -> Markup:
+    head = ("", "Share of contributions", "Mean size", "Log loss rises without it by")
+    rows = [
+        (
+            join((code(each.name), " ", element("span", each.said, class_="soft"))) if each.said else code(each.name),
+            f"{each.share:.1%} ({each.share_low:.1%} to {each.share_high:.1%})",
+            f"{each.size:.4f}",
+            "not tried"
+            if each.rise is None or each.rise_low is None or each.rise_high is None
+            else f"{_signed(each.rise)} ({_signed(each.rise_low)} to {_signed(each.rise_high)})",
+        )
+        for each in shares
+    ]
+    return table(head, rows, numbers=(1, 2, 3))
+
+
+def _show_curves(effects: Sequence[Effect], charts: Charts) -> Markup | None:
+    if not effects:
+        return None
+    how = (
+        "Accumulated local effects: how far the log-odds move from one value of a feature to the next, asked about "
+        "rows that lie there alone. Dashed lines are 95 % intervals by day, at each value by itself."
+    )
+    pictures: list[Markup] = []
+    for each in effects:
+        labels = [f"{value:.4g}" for value in each.at]
+        labels = [label if labels.index(label) == place else f"{label} " for place, label in enumerate(labels)]
+        series = [
+            Series("effect", list(zip(labels, each.effect, strict=True))),
+            Series("upper end", list(zip(labels, each.high, strict=True)), "plain", dashed=True),
+            Series("lower end", list(zip(labels, each.low, strict=True)), "plain", dashed=True),
+        ]
+        pictures.append(Markup(charts.lines(series, labels=labels, title=f"{each.column}: log-odds")))
+    return join((element("p", how, class_="soft"), *pictures))
+
+
+def _amount(made: Explanation, each: Contribution) -> str:
+    return _signed(each.amount) + (f" ± {1.96 * each.error:.3f}" if made.method == "sampled" else "")
+
+
+def _side(made: Explanation) -> str:
+    return "above" if made.acted else "not above"
+
+
+def _tone(amount: float) -> Tone:
+    return "harm" if amount > 0 else "main"
+
+
+def _signed(value: float) -> str:
+    text = f"{abs(value):.4f}"
+    return text if not text.strip("0.") else f"{MINUS if value < 0 else '+'}{text}"
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Return names of which none is there twice: a chart tells its bars apart by them."""
+    return [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

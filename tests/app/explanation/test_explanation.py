@@ -1,0 +1,212 @@
+"""Explanations of the template's project after a run: of a row, of a request, and of many rows."""
+
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from shipway.app.explanation import explain_request, explain_row
+from shipway.app.explanation.subject import choose_subject, find_row, open_subject
+from shipway.app.explanation.summary import summarise
+from shipway.app.project import find_project
+from shipway.app.release import open_service
+from shipway.app.workspace import Workspace
+from shipway.core.prediction import FEATURES, PREDICTIONS
+from shipway.testing.refusal import expect_refusal
+
+SERVICE = '\n[services.desk]\nmodel = "returned"\n'
+ROW = "20011"
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+@pytest.fixture(scope="module")
+def desk(ran_shop, tmp_path_factory):
+    """Return the folder of the ran shop with a service that answered one request; read it only."""
+    root = Path(shutil.copytree(ran_shop.root, tmp_path_factory.mktemp("explanation") / "shop"))
+    toml = root / "shipway.toml"
+    toml.write_text(toml.read_text() + SERVICE)
+    project = find_project(root)
+    with closing(Workspace(project)) as workspace:
+        open_service(workspace, "desk", 1, 0)
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "desk"))
+        asked = find_row(workspace, subject, [ROW], None)
+        p = float(subject.predictor.predict(asked.x[None])[0])
+        vector = {
+            column.name: [column.categories[int(value)]] if column.kind == "category" else np.array([value])
+            for column, value in zip(subject.manifest.inputs, asked.x, strict=True)
+        }
+        log = workspace.open_log("desk")
+        at = np.array([asked.at], dtype=np.int64)
+        log.append(f"{FEATURES}store", {"request": ["r1"], "row": [ROW], "at": at, **vector})
+        for request, role, version, said, online in (
+            ("r1", "live", 1, p, "store"),
+            ("off", "live", 1, p + 0.1, "store"),
+            ("failed", "live", 1, float("nan"), "store"),
+            ("vector", "live", 1, p, ""),
+        ):
+            line = {
+                "request": [request], "row": [ROW], "at": at, "unit": [ROW], "version": np.array([version]),
+                "role": [role], "weight": np.zeros(1), "token": np.ones(1, dtype=np.int64), "p": np.array([said]),
+                "error": ["SW-206" if np.isnan(said) else None], "latency_us": at, "answer_us": at, "online": [online],
+            }  # fmt: skip
+            log.append(PREDICTIONS, line)
+        log.append(f"{FEATURES}store", {"request": ["off"], "row": [ROW], "at": at, **vector})
+    return root
+
+
+@pytest.fixture(scope="module")
+def summary(desk):
+    """Return what the version listens to."""
+    return summarise(find_project(desk), "returned")
+
+
+def test_a_row_is_explained_and_adds_up(desk):
+    found = explain_row(find_project(desk), "returned", [ROW])
+    assert (found.version, found.row, found.unit, found.method) == ("returned@1", ROW, "log-odds", "tree")
+    total = found.baseline + sum(each.amount for each in found.contributions)
+    assert 1 / (1 + np.exp(-total)) == pytest.approx(found.p, abs=1e-9)
+    amounts = [abs(each.amount) for each in found.contributions]
+    assert amounts == sorted(amounts, reverse=True)
+    assert 0 < len(found.reasons_for) <= 4
+    assert all(each.amount > 0 for each in found.reasons_for)
+    assert all(each.amount < 0 for each in found.reasons_against)
+    assert "path-dependent" in found.baseline_said
+    assert found.threshold is None
+    assert "no threshold is known" in found.counterfactual_said
+
+
+def test_the_same_row_gives_the_same_digest_and_other_words_do_not_change_it(desk, tmp_path):
+    project = find_project(desk)
+    found = explain_row(project, "returned", [ROW])
+    assert explain_row(project, "returned@1", [ROW], top=1, threshold=0.2).digest == found.digest
+    other = explain_row(project, "returned", ["20012"])
+    assert other.digest != found.digest
+    root = Path(shutil.copytree(desk, tmp_path / "shop"))
+    note = 'tags=["unnamed"])\nproduct = '
+    text = (root / "project.py").read_text()
+    head, middle, rest = text.partition(")\nproduct = feature_view(")
+    assert middle
+    docs = ', docs={"sold_7d": "pieces sold in a week"}'
+    rest = rest.replace("    },\n)", f"    }}{docs},\n)", 1)
+    (root / "project.py").write_text(f"{head}    {note}feature_view({rest}")
+    worded = explain_row(find_project(root), "returned", [ROW])
+    assert worded.digest == found.digest
+    assert worded.unnamed != 0
+    named = {each.column for each in (*worded.reasons_for, *worded.reasons_against)}
+    assert not {name for name in named if name.startswith("customer_")}
+    said = {each.column: each.said for each in worded.contributions}
+    assert said["product_sold_7d"].startswith("pieces sold in a week: ")
+
+
+def test_a_change_that_is_named_crosses_the_threshold(desk):
+    project = find_project(desk)
+    p = explain_row(project, "returned", [ROW]).p
+    found = explain_row(project, "returned", [ROW], threshold=p * 0.9)
+    assert found.acted
+    assert found.counterfactuals
+    with closing(Workspace(project)) as workspace:
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "returned"))
+        x = find_row(workspace, subject, [ROW], None).x
+    columns = [column.name for column in subject.manifest.inputs]
+    for each in found.counterfactuals:
+        changed = x.copy()
+        for change in each.changes:
+            column = subject.manifest.inputs[columns.index(change.column)]
+            needed = column.categories.index(change.needed) if column.kind == "category" else change.needed
+            changed[columns.index(change.column)] = needed
+            assert column.kind == "category" or column.low <= change.needed <= column.high
+        assert subject.predictor.predict(changed[None])[0] == pytest.approx(each.p)
+        assert each.p <= found.threshold < found.p
+    distances = [each.distance for each in found.counterfactuals]
+    assert distances == sorted(distances)
+
+
+def test_features_are_those_of_the_instant(desk):
+    project = find_project(desk)
+    with closing(Workspace(project)) as workspace:
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "returned"))
+        asked = find_row(workspace, subject, [ROW], None)
+        later = find_row(workspace, subject, [ROW], asked.at + 30 * 86_400_000_000)
+    assert asked.at is not None
+    assert not np.array_equal(asked.x, later.x, equal_nan=True)
+
+
+def test_trees_can_be_explained_against_rows_too(desk):
+    project = find_project(desk)
+    found = explain_row(project, "returned", [ROW], wanted="interventional")
+    assert (found.method, found.unit) == ("sampled", "log-odds")
+    assert "interventional: the mean over 100 held-out rows of the bundle" in found.baseline_said
+    assert found.p == explain_row(project, "returned", [ROW]).p
+    assert max(each.error for each in found.contributions) > 0
+    assert explain_row(project, "returned", [ROW], wanted="interventional").digest == found.digest
+
+
+def test_a_request_is_explained_by_what_was_served(desk):
+    project = find_project(desk)
+    row = explain_row(project, "returned", [ROW])
+    for ref in ("desk", "returned", "returned@1"):
+        found = explain_request(project, ref, "r1")
+        assert (found.request, found.row, found.at, found.p) == ("r1", ROW, row.at, pytest.approx(row.p))
+        assert found.digest == row.digest
+
+
+@pytest.mark.parametrize(
+    ("request_id", "code"), [("none", "SW-462"), ("failed", "SW-462"), ("vector", "SW-462"), ("off", "SW-461")]
+)
+def test_a_request_that_cannot_be_explained_is_refused(desk, request_id, code):
+    with expect_refusal(code):
+        explain_request(find_project(desk), "desk", request_id)
+
+
+@pytest.mark.parametrize(
+    ("ref", "key", "given", "code"),
+    [
+        ("returnd", [ROW], {}, "SW-104"),
+        ("returned@7", [ROW], {}, "SW-104"),
+        ("returned", ["1", "2"], {}, "SW-104"),
+        ("returned", ["one"], {}, "SW-203"),
+        ("returned", ["999999"], {}, "SW-462"),
+        ("returned", [ROW], {"top": 0}, "SW-106"),
+        ("returned", [ROW], {"threshold": 1.0}, "SW-106"),
+    ],
+)
+def test_what_cannot_be_explained_is_refused(desk, ref, key, given, code):
+    with expect_refusal(code):
+        explain_row(find_project(desk), ref, key, **given)
+
+
+def test_a_summary_adds_up_and_its_numbers_have_intervals(summary):
+    found = summary
+    assert (found.version, found.method) == ("returned@1", "tree")
+    assert sum(each.share for each in found.columns) == pytest.approx(1)
+    assert sum(each.share for each in found.views) == pytest.approx(1)
+    assert {each.name for each in found.views} == {"basket", "customer", "product"}
+    for each in (*found.columns, *found.views):
+        assert each.share_low <= each.share <= each.share_high
+        assert each.size_low <= each.size <= each.size_high
+    assert all(each.rise is not None and each.rise_low < each.rise < each.rise_high for each in found.views)
+    assert found.views[0].rise > 0
+    assert found.clusters > 50
+    assert found.effects
+    for effect in found.effects:
+        assert len(effect.at) == len(effect.effect) == len(effect.low) == len(effect.rows) + 1
+        assert sum(effect.rows) <= found.tried
+    rising = next(effect for effect in found.effects if effect.column == "product_returned_60d")
+    assert rising.effect[-1] > rising.effect[0]
+    assert msgspec.json.encode(found)
+
+
+def test_rows_are_those_that_the_version_did_not_learn_from(desk, summary):
+    found = summary
+    with closing(Workspace(find_project(desk))) as workspace:
+        version = choose_subject(workspace.peek(), "returned")
+    assert found.since >= version.cut
+    assert found.of >= found.tried >= found.rows

@@ -1,0 +1,97 @@
+"""What a person is told of a feature, and what stays the same whatever words there are."""
+
+import msgspec
+import pytest
+
+from shipway.core.explanation import (
+    Contribution,
+    Explanation,
+    digest_explanation,
+    read_meaning,
+    say_value,
+    usual_of,
+    write_code,
+    write_number,
+)
+from shipway.core.note import Note
+from shipway.core.reference import QUANTILES, ColumnReference
+
+NUMBER = ColumnReference(
+    name="car_delay", rows=200, missing=10, edges=(1.0,), counts=(90, 100), quantiles=tuple(q * 40 for q in QUANTILES)
+)
+TEXT = ColumnReference(name="car_name", rows=100, missing=0, counts=(30, 60, 10), levels=("a", "b", "c"))
+
+
+def meaning(reference, **note):
+    return read_meaning("car_delay", "delay", Note(**note), reference, marked=False)
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [(31.0, "CAR_DELAY-ABOVE"), (9.0, "CAR_DELAY-BELOW"), (20.0, "CAR_DELAY-USUAL"), (None, "CAR_DELAY-MISSING")],
+)
+def test_a_code_says_what_a_number_is_like(value, code):
+    assert write_code(meaning(NUMBER), value) == code
+    assert write_code(meaning(NUMBER, docs={"delay": "other words"}), value) == code
+
+
+def test_what_has_no_order_has_a_code_too():
+    assert write_code(meaning(TEXT), "a") == "CAR_DELAY-IS"
+    assert write_code(meaning(None), 3.0) == "CAR_DELAY-IS"
+
+
+@pytest.mark.parametrize(
+    ("reference", "value", "said"),
+    [
+        (NUMBER, 14.26, "minutes late: 14.3 (usually 20)"),
+        (NUMBER, None, "minutes late: not known (so in 5% of training rows)"),
+        (None, 14.26, "minutes late: 14.3"),
+        (None, None, "minutes late: not known"),
+        (TEXT, "b", "minutes late: b (60% of training rows)"),
+        (TEXT, "z", "minutes late: z (in no training row)"),
+        (None, "z", "minutes late: z"),
+    ],
+)
+def test_a_value_stands_beside_what_is_usual(reference, value, said):
+    assert say_value(meaning(reference, docs={"delay": "minutes late."}), value) == said
+
+
+def test_a_feature_without_words_is_called_as_its_column():
+    assert say_value(meaning(NUMBER), 2.0) == "car_delay: 2 (usually 20)"
+    assert usual_of(TEXT) == "b"
+    assert usual_of(None) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(3.0, "3"), (0.123456, "0.123"), (1018.3, "1,018"), (-1234567.0, "-1,234,567"), (2.5e12, "2.5e+12")],
+)
+def test_numbers_have_as_many_digits_as_a_sentence_needs(value, said):
+    assert write_number(value) == said
+
+
+def test_tags_say_what_may_be_named_and_what_can_be_changed():
+    def find(marked, *tags):
+        found = read_meaning("a_b", "b", Note(tags=tags), None, marked=marked)
+        return found.named, found.actionable
+
+    assert find(False) == (True, True)
+    assert find(True) == (True, False)
+    assert find(True, "actionable") == (True, True)
+    assert find(True, "actionable", "unnamed") == (False, False)
+
+
+def test_a_digest_is_of_numbers_and_not_of_words():
+    one = Contribution(column="a", code="A-IS", value=1.0, usual=None, amount=0.5, error=0.0, said="a: 1")
+    made = Explanation(
+        version="m@1", bundle="b", row="7", at=1, request="", label="late", p=0.6, unit="log-odds", method="tree",
+        baseline=0.1, baseline_p=0.5, baseline_said="x", contributions=(one,), reasons_for=(one,), reasons_against=(),
+        unnamed=0.0,
+    )  # fmt: skip
+    digest = digest_explanation(made)
+    worded = msgspec.structs.replace(one, said="another word", named=False)
+    assert digest_explanation(msgspec.structs.replace(made, contributions=(worded,), label="tardy")) == digest
+    for change in ({"row": "8"}, {"bundle": "c"}, {"baseline": 0.2}, {"at": 2}):
+        assert digest_explanation(msgspec.structs.replace(made, **change)) != digest
+    other = msgspec.structs.replace(one, amount=0.5000001)
+    assert digest_explanation(msgspec.structs.replace(made, contributions=(other,))) != digest
