@@ -53,7 +53,7 @@ def compare_rates(
     Raises:
         ValueError: if a count is negative, an exposure is not above 0 or the confidence is not between 0 and 1.
     """
-    if min(control_events, treatment_events) < 0 or not min(control_exposure, treatment_exposure) > 0:
+    if min(control_events, treatment_events) < 0 or not (control_exposure > 0 and treatment_exposure > 0):
         raise ValueError("a count is negative or an exposure is not above 0")
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence of {confidence} is not between 0 and 1")
@@ -81,7 +81,7 @@ def rate_score(control_events: int, control_exposure: float, treatment_events: i
     Raises:
         ValueError: if a count is negative or an exposure is not above 0.
     """
-    if min(control_events, treatment_events) < 0 or not min(control_exposure, treatment_exposure) > 0:
+    if min(control_events, treatment_events) < 0 or not (control_exposure > 0 and treatment_exposure > 0):
         raise ValueError("a count is negative or an exposure is not above 0")
     from scipy.special import ndtri
 
