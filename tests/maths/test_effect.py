@@ -27,7 +27,7 @@ from shipway.maths.effect import (
     unit_variance,
 )
 from shipway.maths.interval import Estimate, clustered_ratio
-from shipway.maths.summary import merge, summarise
+from shipway.maths.summary import merge, summarise, summarise_sums
 
 Y, X1, X2, VISITS, BEFORE = range(5)
 
@@ -242,3 +242,15 @@ def test_three_arms_share_theta(arms):
     estimates, pooled = adjust(three, Term(Y), [Term(X1)]), merge(three)
     weighted = sum(one.value * one.n for one in estimates) / pooled.n
     assert weighted == pytest.approx(pooled.mean[Y], rel=1e-12)
+
+
+def test_numbers_of_spotify_confidence():
+    # spotify-confidence 4.1.0 cannot share this environment (bokeh < 3.5, pandas < 3); StudentsTTest.difference gave
+    # these for the arms of gbstats.ttest_abs, and with non_inferiority_margins=(0.1, "increase").
+    control = summarise_sums(3407, np.array([1396.87]), np.array([[52377.9767]]))
+    treatment = summarise_sums(3461, np.array([2422.7]), np.array([[134698.29]]))
+    effect = measure_effect(control, treatment, Term(0))
+    assert effect_interval(effect) == pytest.approx((0.04537789255929012, 0.5346221074407098), rel=1e-10)
+    assert p_value(effect) == pytest.approx(0.020158402643586978, rel=1e-9)
+    not_inferior = p_value(effect, null=-0.1 * effect.control, sides=1)
+    assert not_inferior == pytest.approx(0.004004622839063926, rel=1e-9)
