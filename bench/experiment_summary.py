@@ -123,7 +123,7 @@ def main() -> None:
         print(f"  shipway from memory {memory:.3f} s, from files {files:.3f} s")
         report("Polars in memory", memory, cpu_s(rounds, lambda: rival_aggregates(frame)))
         report("Polars, lazily from files", files, cpu_s(rounds, lambda: rival_aggregates(pl.scan_parquet(paths))))
-        arrow: Any = frame.to_arrow()
+        arrow: Any = frame.to_arrow()  # pyright: ignore[reportUnknownVariableType]
         report("Arrow in memory", memory, cpu_s(1, lambda: rival_aggregates(arrow)))
         pandas: Any = frame.to_pandas()
         report("pandas in memory", memory, cpu_s(1, lambda: rival_aggregates(pandas)))
