@@ -27,7 +27,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
-from shipway.core.measure import ActionValue, DecisionValue, Score
+from shipway.core.measure import ActionValue, DecisionValue, ReasonAgreement, Score
 from shipway.core.metric import METRICS
 from shipway.core.model import Model
 from shipway.core.performance import (
@@ -82,6 +82,8 @@ def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str) -> l
         cluster: what rows are grouped by in place of the day; what has other clusters, or none, is then left out.
     """
     asked = checks_of(gates, also=[*STANDARD, *MORE])
+    # With whose reasons a version's are compared is a matter of its release, not of what is asked here.
+    asked = [check for check in asked if not isinstance(check.measure, ReasonAgreement)]
     value = next((check for check in asked if isinstance(check.measure, DecisionValue)), None)
     acting = [] if value is None else [precision(at=value), recall(at=value)]
     asked += [check for check in acting if check.name not in {each.name for each in asked}]
