@@ -35,6 +35,7 @@ _WORDS = {
         ),
         "shipway.core.canary",
     ),
+    **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -97,6 +98,7 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.error import ShipwayError
+    from shipway.core.promise import load_failures, load_latency_ms
     from shipway.core.word import entity, feature, feature_view, gate, label, leak, model, source, system
     from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
@@ -131,6 +133,8 @@ __all__ = [
     "label_maturity",
     "label_rate",
     "leak",
+    "load_failures",
+    "load_latency_ms",
     "log_loss",
     "mean",
     "model",

@@ -27,6 +27,7 @@ COMMANDS: Final = {
     "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
     "bundle": ("bundle", "Build, verify, inspect and sign bundles, and exchange them with other systems"),
     "score": ("score", "Score every row of a table, into a table or a file"),
+    "load": ("load", "Put a load on a bundle or an address, and find what it can take"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),
     "control": ("control", "Walk releases, ask live gates, and route requests"),

@@ -30,6 +30,8 @@ from shipway.core.measure import (
     FeatureSkew,
     Improvement,
     LabelMaturity,
+    LoadFailures,
+    LoadLatency,
     Measure,
     PairedLoss,
     PredictionShift,
@@ -39,7 +41,7 @@ from shipway.core.measure import (
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import quote
 
-Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
+Subject: TypeAlias = Literal["data", "candidate", "bundle", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
 NOTHING_CAME: Final = "nothing_came"
@@ -276,6 +278,9 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.001")
     if isinstance(measure, PredictionShift | FeatureLag | PairedLoss | Windowed | Drift):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
+    if isinstance(measure, LoadLatency | LoadFailures):
+        bound = "<= 20" if isinstance(measure, LoadLatency) else "<= 0.001"
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
         bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"

@@ -45,6 +45,10 @@ CODES: Final[dict[str, str]] = {
     "SW-406": "version is not approved",
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
+    # loads
+    "SW-441": "load cannot be planned so",
+    "SW-442": "nothing answers the load",
+    "SW-443": "no traffic to replay",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",
