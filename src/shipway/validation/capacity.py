@@ -10,7 +10,7 @@ interval passes: that is what is promised.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ LEAST_RATE: Final = 0.5
 _PLAIN: Final = 0.5
 """A share of late requests from which on a failure needs no second try."""
 _CONFIRMATIONS: Final = 8
+_MOST_UNKNOWN: Final = 2
 
 Counts = NDArray[np.integer[Any]]
 
@@ -47,7 +48,8 @@ class Tried:
     failed: tuple[Counts, Counts]
 
 
-Try = Callable[[float, float], Tried]
+Side: TypeAlias = Literal["below", "above", "unknown"]
+Try: TypeAlias = Callable[[float, float], Tried]
 """Puts a rate on the target for some times as long as usual, and tells what was seen."""
 
 
@@ -72,7 +74,7 @@ def judge_rate(objective: Objective, rate: float, tries: Sequence[Tried]) -> Pro
     reason = f"{slow.value:.2%} [{slow.low:.2%}, {slow.high:.2%}] not answered within {objective.limit_ms:g} ms"
     if failed.value:
         reason = f"{reason}; {failed.value:.2%} failed"
-    if not trusted:
+    if not trusted and outcome != "pass":
         reason = f"{reason}; {tries[-1].load.doubt}"
     quantiles = {each.share: each.ms for each in tries[-1].load.quantiles}
     return Probe(
@@ -147,26 +149,28 @@ class _Search:
         self.confirmed: Load | None = None
 
     def bracket(self, start: float, most: float) -> tuple[float, float | None]:
-        """Return a rate below the limit, 0 where none is, and one above it, None where none is."""
-        rate, low, above = min(start, most), 0.0, None
+        """Return a rate below the limit, 0 where none is, and one above it, None where none is.
+
+        Of a rate at which the generator fell behind nobody knows, so that the next one is tried, but not for ever.
+        """
+        rate, low, above, unknown = min(start, most), 0.0, None, 0
         while True:
-            if self.is_below(rate):
+            side = self._find_side(rate)
+            unknown = unknown + 1 if side == "unknown" else 0
+            if side == "below":
                 low = rate
                 if above is not None or rate >= most:
                     return low, above
-                rate = min(rate * 2, most)
-            else:
+            elif side == "above" or unknown > _MOST_UNKNOWN or rate >= most:
                 above = rate
                 if low or rate / 2 < LEAST_RATE:
                     return low, above
-                rate /= 2
+            rate = rate / 2 if above is not None else min(rate * 2, most)
 
     def is_below(self, rate: float) -> bool:
-        """Tell whether a rate seems to be below the limit."""
-        probe = self._try(rate, 1.0)
-        if probe.outcome == "hold":
-            return probe.slow <= 1 - self._objective.share and probe.failed <= self._objective.failed
-        return probe.outcome == "pass"
+        """Tell whether a rate seems to be below the limit; where the generator fell behind, by what was seen."""
+        side = self._find_side(rate)
+        return self.probes[-1].slow <= 1 - self._objective.share if side == "unknown" else side == "below"
 
     def confirm(self, rate: float, precision: float) -> float:
         """Return the first of rates, each a little lower, that passes when tried for longer; 0 where none does."""
@@ -195,14 +199,24 @@ class _Search:
         over = min((each for each in self.probes if each.rate > rate and each.outcome != "pass"), key=lambda p: p.rate)
         return f"at {over.rate:,.6g} requests/s it is not shown to: {over.reason}"
 
+    def _find_side(self, rate: float) -> Side:
+        """Return on which side of the limit a rate seems to lie."""
+        probe = self._try(rate, 1.0)
+        if probe.outcome != "hold":
+            return "below" if probe.outcome == "pass" else "above"
+        if probe.slow <= 1 - self._objective.share and probe.failed <= self._objective.failed:
+            return "below"
+        return "unknown" if self.tried[-1].load.doubt else "above"
+
     def _try(self, rate: float, longer: float) -> Probe:
-        """Try a rate until it is decided, or often enough."""
+        """Try a rate until it is decided, or often enough; some times more where the generator fell behind."""
         tries: list[Tried] = []
         while True:
             tries.append(self._attempt(rate, longer))
             probe = judge_rate(self._objective, rate, tries)
             plain = probe.slow_low > _PLAIN or len(tries) > 1
-            if probe.outcome == "pass" or (probe.outcome == "fail" and plain) or len(tries) >= self._repeats:
+            most = self._repeats + min(sum(bool(each.load.doubt) for each in tries), _MOST_UNKNOWN)
+            if probe.outcome == "pass" or (probe.outcome == "fail" and plain) or len(tries) >= most:
                 break
         self.tried += tries
         self.probes.append(probe)

@@ -72,7 +72,7 @@ class Recorder:
         """Begin with none."""
         self._conditions = conditions
         seconds = conditions.pattern.seconds
-        self._count = int(min(MOST_WINDOWS, max(1, seconds // LEAST_WINDOW_S)))
+        self._count = int(min(MOST_WINDOWS, max(1.0, seconds / LEAST_WINDOW_S + 1e-9)))
         self._width_ns = seconds * _S / self._count
         self._warm_ns = int(conditions.warm_s * _S)
         self._end_ns = int(seconds * _S)
