@@ -16,7 +16,7 @@ def bundle(ran_shop, tmp_path_factory):
 
 
 def test_load_in_this_process_is_told_and_its_page_written(shipway, bundle, tmp_path):
-    words = ("load", bundle, "--in-process", "--rate", 50, "--for", "1s", "--p95-ms", 20_000, "--failed", 0.5)
+    words = ("load", bundle, "--in-process", "--rate", 300, "--for", "1s", "--p95-ms", 20_000, "--failed", 0.5)
     answer = shipway(*words, "--page", tmp_path / "load.html", cwd=tmp_path)
     assert answer.code == 0
     assert "ms from due" in answer.out
