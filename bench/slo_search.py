@@ -16,8 +16,8 @@ rates about it after a fit that never falls; a rate at which it drops requests i
 shown beside k6, at the same rates in the same minutes, and is not judged: what a processor is worth changes from minute
 to minute on a machine that others use, and k6 needs more of one, which is in the latencies that it tells.
 
-Requests come at a constant pace for both, because k6 has no other. Exits with 0 if in the median of the rounds the limit
-of the search differs from k6's by at most 10 %.
+Requests come at a constant pace for both, because k6 has no other. Exits with 0 if in the median of the rounds the
+limit of the search differs from k6's by at most 10 %.
 """
 
 import argparse
