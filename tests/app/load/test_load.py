@@ -81,8 +81,8 @@ def test_recommendation_measures_every_setting(ran_shop, monkeypatch):
 GATE = """
 sw.gate(
     "promise",
-    sw.load_latency_ms(rate=40, last="1s") <= {bound},
-    sw.load_failures(rate=40, last="1s") <= 0.2,
+    sw.load_latency_ms(rate=100, last="1s") <= {bound},
+    sw.load_failures(rate=100, last="1s") <= 0.2,
     before="traffic",
 )
 """
