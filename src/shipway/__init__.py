@@ -51,6 +51,7 @@ _WORDS = {
         ),
         "shipway.core.slice_check",
     ),
+    **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -131,6 +132,7 @@ if TYPE_CHECKING:
         specificity,
         top_recall,
     )
+    from shipway.core.promise import load_failures, load_latency_ms
     from shipway.core.slice_check import (
         advantage_trend,
         demographic_parity,
@@ -187,6 +189,8 @@ __all__ = [
     "label_maturity",
     "label_rate",
     "leak",
+    "load_failures",
+    "load_latency_ms",
     "log_loss",
     "mcc",
     "mean",

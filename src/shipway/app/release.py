@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from shipway.app.promise import require_traffic
 from shipway.app.signing import require_signature
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Ref
@@ -59,7 +60,7 @@ def open_service(workspace: Workspace, name: str, number: int, at: int) -> Servi
 
     Raises:
         ShipwayError: SW-104 for a service or version there is not, SW-804 for a version without a bundle, SW-406 for
-            one that lacks approvals, SW-407 for one that is retired.
+            one that lacks approvals, SW-407 for one that is retired, SW-404 for one that no gate before traffic passed.
     """
     section = section_of(workspace, name)
     with deciding(workspace) as state:
@@ -68,6 +69,7 @@ def open_service(workspace: Workspace, name: str, number: int, at: int) -> Servi
         version = _find(state, section.model, number)
         variant = variant_of(workspace, version)
         _refuse_version(workspace, version)
+        require_traffic(workspace, state, version)
         body = ServiceOpened(service=name, model=section.model, variant=variant, at=at)
         return workspace.remember((f"service:{name}", body)).services[name]
 
@@ -85,7 +87,7 @@ def start_release(workspace: Workspace, name: str, number: int, at: int, *, onli
     Raises:
         ShipwayError: SW-104 for a service or version there is not; SW-804 for a service that is not open, while another
             version walks, and for a version that has no bundle, answers already, or was taken back before; SW-406 for
-            one that lacks approvals, SW-407 for one that is retired.
+            one that lacks approvals, SW-407 for one that is retired, SW-404 for one that no gate before traffic passed.
     """
     section = section_of(workspace, name)
     with deciding(workspace) as state:
@@ -97,6 +99,7 @@ def start_release(workspace: Workspace, name: str, number: int, at: int, *, onli
             return service
         _refuse_start(service, number)
         _refuse_version(workspace, version)
+        require_traffic(workspace, state, version)
         return workspace.remember(_started(service, section, candidate, at)).services[name]
 
 

@@ -32,6 +32,7 @@ COMMANDS: Final = {
         "Say why a version predicts what it does: reasons, what it listens to, what would change it",
     ),
     "score": ("score", "Score every row of a table, into a table or a file"),
+    "load": ("load", "Put a load on a bundle or an address, and find what it can take"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),
     "control": ("control", "Walk releases, ask live gates, and route requests"),

@@ -32,6 +32,8 @@ from shipway.core.measure import (
     FeatureSkew,
     Improvement,
     LabelMaturity,
+    LoadFailures,
+    LoadLatency,
     Measure,
     PairedLoss,
     PredictionShift,
@@ -46,7 +48,7 @@ from shipway.core.slice_measure import AdvantageTrend, Fairness
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import Column, quote, render
 
-Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
+Subject: TypeAlias = Literal["data", "candidate", "bundle", "canary", "live"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
 NOTHING_CAME: Final = "nothing_came"
@@ -313,6 +315,9 @@ def natural_rule(check: Check) -> Rule:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.05")
     if isinstance(measure, Attribution | ReasonAgreement):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.5")
+    if isinstance(measure, LoadLatency | LoadFailures):
+        bound = "<= 20" if isinstance(measure, LoadLatency) else "<= 0.001"
+        raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):
         bound = METRICS[measure.metric].example

@@ -46,6 +46,9 @@ CODES: Final[dict[str, str]] = {
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
     "SW-411": "version cannot be measured again",
+    "SW-441": "load cannot be planned so",
+    "SW-442": "nothing answers the load",
+    "SW-443": "no traffic to replay",
     "SW-461": "explanation does not add up",
     "SW-462": "row cannot be explained",
     # bundles

@@ -15,11 +15,12 @@ from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, Operation
 
 Outcome: TypeAlias = Literal["pass", "fail", "hold"]
-Moment: TypeAlias = Literal["training", "release", "step"]
-MOMENTS: Final[tuple[Moment, ...]] = ("training", "release", "step")
+Moment: TypeAlias = Literal["training", "release", "traffic", "step"]
+MOMENTS: Final[tuple[Moment, ...]] = ("training", "release", "traffic", "step")
 _SUBJECTS: Final[dict[Moment | None, Subject]] = {
     "training": "data",
     "release": "candidate",
+    "traffic": "bundle",
     "step": "canary",
     None: "live",
 }
@@ -33,8 +34,9 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the gate's name.
         rules: what is asked.
-        before: what it guards: `training` (a verdict on data), `release` (a verdict on a candidate) or `step` (a
-            verdict on a canary, before each step of a release); None for a gate that is asked again and again.
+        before: what it guards: `training` (a verdict on data), `release` (a verdict on a candidate), `traffic` (a
+            verdict on a bundle, before a release of it begins) or `step` (a verdict on a canary, before each step of a
+            release); None for a gate that is asked again and again.
         every_us: how often it is asked about a service's live window; None for a gate that guards a moment.
         on_fail: what follows when it fails on a live window: an `alert`, or a `retrain`.
         approvers: who may override it, by name; empty for any person who gives a name. Only for a gate on data.

@@ -330,6 +330,37 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
     last_us: int = 0
 
 
+class LoadLatency(msgspec.Struct, frozen=True, tag="load-latency"):
+    """Measure a quantile of a bundle's answers under an open load, milliseconds; a failure is slower than any answer.
+
+    Attributes:
+        rate: requests a second, as a Poisson process.
+        last_us: for how long, after a warm-up.
+        share: which quantile.
+        rows: of a request.
+    """
+
+    rate: float
+    last_us: int
+    share: float = 0.95
+    rows: int = 1
+
+
+class LoadFailures(msgspec.Struct, frozen=True, tag="load-failures"):
+    """Measure the share of the requests of an open load that a bundle does not answer well.
+
+    Attributes:
+        rate: as for `LoadLatency`.
+        last_us: as for `LoadLatency`.
+        rows: as for `LoadLatency`.
+    """
+
+    rate: float
+    last_us: int
+    rows: int = 1
+
+
+BundleMeasure: TypeAlias = LoadLatency | LoadFailures
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
 CandidateMeasure: TypeAlias = (
@@ -358,4 +389,4 @@ Labelled: TypeAlias = (
     | Windowed
 )
 """What rests on labels, and so on how many of them have come."""
-Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure
+Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure

@@ -9,7 +9,7 @@ from shipway.core.error import ShipwayError
 from shipway.kit.duration import parse_duration
 from shipway.kit.size import parse_size
 
-_COUNTS: Final = ("queue", "connections")
+_COUNTS: Final = ("queue", "connections", "threads")
 _TIMES: Final = ("wait", "timeout", "patience", "grace")
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -29,6 +29,7 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
         timeout: how long a caller waits that does not say so, such as `500ms`; empty for ever.
         body: size of a request's body at most, such as `8MB`.
         connections: how many may be open.
+        threads: how many threads one prediction may use; large batches of large models gain from more than one.
         patience: how long sending one request may take, and reading an answer, such as `30s`.
         grace: how long the server says that it is not ready before it stops to listen, such as `5s`.
         traces: the collector that spans are sent to, such as `http://127.0.0.1:4318`; `environment` for the one that
@@ -48,6 +49,7 @@ class ServingSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     timeout: str = ""
     body: str = "8MB"
     connections: Count = 16_384
+    threads: Count = 1
     patience: str = "30s"
     grace: str = "0s"
     traces: str = ""

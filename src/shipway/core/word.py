@@ -289,8 +289,8 @@ def gate(
     Args:
         name: the gate's name.
         rules: what is asked.
-        before: `training` (checks on data), `release` (checks on a candidate) or `step` (checks on a canary, before
-            each step of a release).
+        before: `training` (checks on data), `release` (checks on a candidate), `traffic` (checks on a bundle, before it
+            answers anybody) or `step` (checks on a canary, before each step of a release).
         every: in place of a moment, how often checks on a service's live window are asked, such as `7d`.
         on_fail: what follows when a live window fails: an `alert`, or a `retrain`.
         approvers: who may override a gate before training, by name, such as `["ana", "data-platform"]`; without them

@@ -59,6 +59,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "runtime.sklearn": "shipway.adapters.sklearn.model:SklearnFormat",
     "runtime.onnx": "shipway.adapters.onnx.runtime:OnnxRuntime",
     "http.asyncio": "shipway.adapters.http.server:AsyncioHttp",
+    "load.http": "shipway.adapters.http.load:HttpLoad",
+    "load.call": "shipway.adapters.system.load:CallLoad",
     "rpc.grpc": "shipway.adapters.grpc.server:GrpcInference",
     "spans.otlp": "shipway.adapters.otlp.delivery:OtlpSpans",
     "traffic.http": "shipway.adapters.http.traffic:HttpTraffic",

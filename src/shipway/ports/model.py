@@ -158,9 +158,9 @@ def open_runtime(name: str, *, threads: int = 1, unpickle: bool = False, provide
     return _open(f"runtime.{name}", threads, unpickle, **chosen)
 
 
-def runtimes(*, unpickle: bool, providers: Sequence[str] = ()) -> Callable[[str], Runtime]:
+def runtimes(*, unpickle: bool, providers: Sequence[str] = (), threads: int = 1) -> Callable[[str], Runtime]:
     """Return what opens runtimes by name; arguments as `open_runtime`."""
-    return partial(open_runtime, unpickle=unpickle, providers=tuple(providers))
+    return partial(open_runtime, threads=threads, unpickle=unpickle, providers=tuple(providers))
 
 
 def open_format(name: str, *, threads: int = 1, unpickle: bool = False) -> ModelFormat:

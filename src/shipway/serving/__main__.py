@@ -34,6 +34,7 @@ def main(words: Sequence[str] | None = None) -> int:
     said = "a public key, PEM, by one of which every bundle must be signed; may be given more than once"
     parser.add_argument("--signer", type=Path, action="append", default=[], help=said)
     parser.add_argument("--providers", default="", help="what runs ONNX models, in order of preference: cuda,cpu")
+    parser.add_argument("--threads", type=_count, default=1, help="how many threads one prediction may use")
     _add_settings(parser)
     given = parser.parse_args(words)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -76,6 +77,7 @@ def main(words: Sequence[str] | None = None) -> int:
                 signers=given.signer,
                 unpickle=given.unpickle,
                 providers=tuple(name for name in given.providers.split(",") if name),
+                threads=max(given.threads, 1),
             )
     except ShipwayError as error:
         sys.stderr.write(f"{error}\n")

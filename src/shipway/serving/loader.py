@@ -48,6 +48,7 @@ class Loader:
         bundles: Path | None = None,
         signers: Sequence[Path] = (),
         providers: Sequence[str] = (),
+        threads: int = 1,
     ) -> None:
         """Open what every version needs.
 
@@ -63,6 +64,7 @@ class Loader:
             signers: files with public keys: no bundle is loaded that is not signed by one of them; none where
                 signatures are not asked for.
             providers: what runs ONNX models, in order of preference; the CPU where there is none.
+            threads: how many threads one prediction may use.
 
         Raises:
             ShipwayError: SW-514 if a key cannot be used, SW-703 if a provider is not there.
@@ -70,7 +72,7 @@ class Loader:
         self._state = state
         self._replay = replay
         self._online = online
-        self._open_runtime = runtimes(unpickle=unpickle, providers=providers)
+        self._open_runtime = runtimes(unpickle=unpickle, providers=providers, threads=threads)
         if providers:
             self._open_runtime("onnx")  # one that is not there is refused at once, and not with the first bundle
         self._writer = writer

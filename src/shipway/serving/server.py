@@ -84,6 +84,7 @@ def serve(
     bundles: Path | None = None,
     signers: Sequence[Path] = (),
     providers: Sequence[str] = (),
+    threads: int = 1,
 ) -> None:
     """Serve a project until the process is told to stop by SIGTERM or SIGINT.
 
@@ -102,6 +103,7 @@ def serve(
         signers: files with public keys, by one of which every bundle must be signed; none where no signature is asked
             for.
         providers: what runs ONNX models, in order of preference, such as `cuda` and `cpu`.
+        threads: how many threads one prediction may use.
 
     Raises:
         ShipwayError: SW-101 without a folder of state, SW-102 for keys or a certificate that cannot be used, SW-105,
@@ -142,6 +144,7 @@ def serve(
             signers=signers,
             unpickle=unpickle,
             providers=providers,
+            threads=threads,
         )
         door = Door("http" if guard.tls is None else "https", settings.host)
         exporter = None if sampling is None or spans is None else Exporter(spans, sampling, door)

@@ -13,6 +13,7 @@ import msgspec
 
 from shipway.app.control.decision import is_due, judge_live, judge_step, live_gates, step_gates
 from shipway.app.progress import Event, Watch, ignore
+from shipway.app.promise import find_missing
 from shipway.app.release import (
     Remembered,
     deciding,
@@ -165,6 +166,7 @@ def _open(controller: Controller, state: State, name: str, now: int) -> bool:
     model = section_of(controller.workspace, name).model
     asked = model_section_of(controller.workspace, model)
     ready = [v for v in state.models.get(model, []) if is_ready(v, asked) and v.cut <= now]
+    ready = [v for v in ready if find_missing(controller.workspace, state, v) is None]
     if not ready:
         return False
     version = ready[0 if controller.replaying else -1]
@@ -198,7 +200,7 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
     """Release the newest version that was never tried."""
     version = next_version(state, service, now, model_section_of(controller.workspace, service.model))
-    if version is None:
+    if version is None or find_missing(controller.workspace, state, version) is not None:
         return False
     start_release(controller.workspace, service.name, version.number, now)
     _tell(controller, service.name, f"version {version.number} begins its walk")

