@@ -40,13 +40,18 @@ _WORDS = {
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
     "features": "shipway.app.asking",
+    **dict.fromkeys(("load_suite", "run_suite", "save_suite"), "shipway.app.suite"),
     "online": "shipway.serving.lookup",
 }  # fmt: skip
+_MODULES = {"behaviours": "shipway.core.behaviour", "windows": "shipway.core.window"}
+"""What holds words of its own: `from shipway import windows as w`."""
 
 if TYPE_CHECKING:
     from shipway.app.asking import features
+    from shipway.app.suite import load_suite, run_suite, save_suite
     from shipway.client.awaiting import AsyncClient
     from shipway.client.blocking import Client
+    from shipway.core import behaviour as behaviours
     from shipway.core import window as windows
     from shipway.core.canary import (
         drift,
@@ -107,6 +112,7 @@ __all__ = [
     "ShipwayError",
     "TrainFrame",
     "auc",
+    "behaviours",
     "brier",
     "calibration_gap",
     "correlation",
@@ -131,6 +137,7 @@ __all__ = [
     "label_maturity",
     "label_rate",
     "leak",
+    "load_suite",
     "log_loss",
     "mean",
     "model",
@@ -146,6 +153,8 @@ __all__ = [
     "readable",
     "refers",
     "rule",
+    "run_suite",
+    "save_suite",
     "share",
     "shift",
     "shown_loss",
@@ -167,8 +176,8 @@ def __getattr__(name: str) -> object:
     """Load a word of the project file when it is first used."""
     from importlib import import_module
 
-    if name == "windows":
-        return import_module("shipway.core.window")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in _WORDS:
         return getattr(import_module(_WORDS[name]), name)
     if name.startswith("__"):

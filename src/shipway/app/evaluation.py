@@ -31,6 +31,7 @@ from shipway.core.measure import (
     SliceRegression,
 )
 from shipway.core.model import Model
+from shipway.core.probe import Probe
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
 from shipway.maths.metric import per_row_log_loss
@@ -172,7 +173,7 @@ def _evaluate(
         if isinstance(check.measure, LabelMaturity):
             evidence.append(give_maturity(maturity, subject=subject, log_digest=predictions.digest))
             continue
-        behaves = isinstance(check.measure, Directional | Invariance)
+        behaves = isinstance(check.measure, Directional | Invariance | Probe)
         found = measure_candidate(
             check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
         )
@@ -297,6 +298,7 @@ def _perturbed(
         x=encode_frame(rows, inputs),
         columns=tuple(names),
         predict=sample.predict,
+        support=inputs,
     )
 
 

@@ -26,6 +26,7 @@ COMMANDS: Final = {
     "frame": ("frame", "Write a model's frame to a file, or as SQL"),
     "models": ("model", "Show, search and compare versions of models; name, approve and retire them"),
     "bundle": ("bundle", "Build, verify, inspect and sign bundles, and exchange them with other systems"),
+    "test": ("test", "Run behavioural tests on a version, or a suite of them on any model behind a URL"),
     "score": ("score", "Score every row of a table, into a table or a file"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),

@@ -45,6 +45,9 @@ CODES: Final[dict[str, str]] = {
     "SW-406": "version is not approved",
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
+    "SW-431": "behavioural test cannot be asked",
+    "SW-432": "suite file is not valid",
+    "SW-433": "model's answer cannot be read",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

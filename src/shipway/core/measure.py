@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from shipway.core.data_measure import DataMeasure
+from shipway.core.probe import Probe
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -256,7 +257,7 @@ class LabelMaturity(msgspec.Struct, frozen=True, tag="label-maturity"):
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
 CandidateMeasure: TypeAlias = (
-    Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity
+    Score | Improvement | DecisionValue | SliceRegression | Directional | Invariance | LabelMaturity | Probe
 )
 Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""

@@ -8,9 +8,11 @@ import numpy as np
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, Score, SliceRegression
+from shipway.core.probe import Probe
 from shipway.maths.interval import clustered_auc, clustered_auc_difference, clustered_mean
 from shipway.maths.metric import auc, per_row_log_loss
 from shipway.validation.behaviour import measure_behaviour
+from shipway.validation.probe import measure_probe
 from shipway.validation.reading import NO_ROWS, Range, Reading, Row, describe_rows, read_estimate, read_nothing
 from shipway.validation.sample import Bools, Floats, Sample, baseline_of, clusters_of
 from shipway.validation.slices import find_regressions
@@ -64,6 +66,7 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
         clusters=reading.clusters,
         facts={**reading.facts, "scored": sample.scored, "evaluated": sample.n},
         log_digest=log_digest,
+        needs=check.measure.needs if isinstance(check.measure, Probe) else 0,
     )
     return Measured(evidence, reading.detail)
 
@@ -80,6 +83,8 @@ def _read(check: Check, sample: Sample) -> Reading:
             return find_regressions(regression, sample)
         case Directional() | Invariance() as behaviour:
             return measure_behaviour(behaviour, sample)
+        case Probe() as probe:
+            return measure_probe(check.name, probe, sample)
         case _:
             raise ShipwayError(
                 "SW-403", f"{check.text} measures {check.subject}, not a candidate", "put it into a gate on data"
