@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 import numpy as np
@@ -30,16 +30,20 @@ from shipway.core.probe import Add, Moves, Probe, Style
 from shipway.data.plan import AT
 from shipway.kit.canonical import digest_bytes
 from shipway.kit.file import write_atomic
-from shipway.maths.encoding import encode_categories
+from shipway.maths.encoding import encode_categories, round_single
+from shipway.ports.adapter import load_adapter
 from shipway.ports.model import open_runtime
+from shipway.ports.search import Search
 from shipway.training.frame import encode_frame
 from shipway.validation.answer import Answers, Ask, Cases, read_answers
 from shipway.validation.counterexample import Counterexample
-from shipway.validation.probe import Probed, give_evidence, measure_rows, measure_texts
+from shipway.validation.hunt import hunt_rows, hunt_texts
+from shipway.validation.probe import Probed, add_failure, give_evidence, measure_rows, measure_texts
 from shipway.validation.row import Rows
 
 ROWS: Final = 20_000
 """How many rows of a project's test period a suite takes where nothing else is said, spread evenly."""
+SearchName: TypeAlias = Literal["climb", "hypothesis"]
 Predict: TypeAlias = Callable[[Any], Any]
 """A model as a function: a list of texts, or a matrix of rows, to an array with one answer for each."""
 
@@ -105,7 +109,14 @@ class Tested(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_suite(
-    suite: Suite, predict: Predict, *, name: str = "function", batch: int = BATCH, shrink: bool = True
+    suite: Suite,
+    predict: Predict,
+    *,
+    name: str = "function",
+    batch: int = BATCH,
+    search: int = 0,
+    search_by: SearchName = "climb",
+    shrink: bool = True,
 ) -> Tested:
     """Run a suite on a model that is a function.
 
@@ -115,6 +126,8 @@ def run_suite(
             classes as texts. Rows come as float64[n, columns], a category as its code.
         name: what the model is called.
         batch: most cases at once.
+        search: as for `judge_suite`.
+        search_by: as for `judge_suite`.
         shrink: whether the simplest failure of each test is looked for.
 
     Raises:
@@ -124,11 +137,21 @@ def run_suite(
     def ask(cases: Cases) -> Answers:
         return read_answers(np.asarray(predict(cases)), suite.reader, len(cases))
 
-    return judge_suite(suite, split_batches(ask, batch), f"model:{name}", shrink=shrink)
+    return judge_suite(
+        suite, split_batches(ask, batch), f"model:{name}", search=search, search_by=search_by, shrink=shrink
+    )
 
 
 def run_suite_at(
-    suite: Suite, url: str, model: str, *, batch: int = BATCH, api_key: str | None = None, watch: Watch = ignore
+    suite: Suite,
+    url: str,
+    model: str,
+    *,
+    batch: int = BATCH,
+    search: int = 0,
+    search_by: SearchName = "climb",
+    api_key: str | None = None,
+    watch: Watch = ignore,
 ) -> Tested:
     """Run a suite on a model behind a URL, of any server of the Open Inference Protocol.
 
@@ -137,6 +160,8 @@ def run_suite_at(
         url: of the server.
         model: its name there, or `name@version`.
         batch: most cases in one request.
+        search: as for `judge_suite`.
+        search_by: as for `judge_suite`.
         api_key: sent with every request; None for none.
         watch: told of each test.
 
@@ -146,7 +171,7 @@ def run_suite_at(
     name, _, version = model.partition("@")
     with Client(url, api_key=api_key) as client:
         ask = ask_remote(client, name, suite, version=version or None, batch=batch)
-        return judge_suite(suite, ask, f"model:{model} at {url}", watch=watch)
+        return judge_suite(suite, ask, f"model:{model} at {url}", search=search, search_by=search_by, watch=watch)
 
 
 def run_suite_on(
@@ -156,6 +181,8 @@ def run_suite_on(
     *,
     rows: int = ROWS,
     seed: int | None = None,
+    search: int = 0,
+    search_by: SearchName = "climb",
     watch: Watch = ignore,
 ) -> tuple[Tested, Suite]:
     """Run a suite on a version of a project, its bundle as it is served; the gates' own tests where none is given.
@@ -168,6 +195,8 @@ def run_suite_on(
         suite: the tests; those of the gates before release where None.
         rows: how many rows are taken.
         seed: in place of the suite's.
+        search: as for `judge_suite`.
+        search_by: as for `judge_suite`.
         watch: told of each test.
 
     Returns:
@@ -192,7 +221,7 @@ def run_suite_on(
         )
         model = runtime.load(scorer.model)
         ask = _ask_predictor(model.predict, chosen, scorer.manifest.inputs)
-        return judge_suite(chosen, ask, f"model:{scorer.name}", watch=watch), chosen
+        return judge_suite(chosen, ask, f"model:{scorer.name}", search=search, search_by=search_by, watch=watch), chosen
 
 
 def gather_suite(project: Project, name: str) -> Suite:
@@ -239,8 +268,28 @@ def as_probes(rule: Rule) -> list[Rule]:
     return made
 
 
-def judge_suite(suite: Suite, ask: Ask, subject: str, *, watch: Watch = ignore, shrink: bool = True) -> Tested:
-    """Measure every test of a suite on a model and let the gate that the suite is decide."""
+def judge_suite(
+    suite: Suite,
+    ask: Ask,
+    subject: str,
+    *,
+    search: int = 0,
+    search_by: SearchName = "climb",
+    watch: Watch = ignore,
+    shrink: bool = True,
+) -> Tested:
+    """Measure every test of a suite on a model and let the gate that the suite is decide.
+
+    Args:
+        suite: the tests.
+        ask: the model.
+        subject: what the model is called, as `model:name@version`.
+        search: for a test that no case fails, how many batches of other cases are searched for one that does; what is
+            found counts as a case.
+        search_by: what searches: `climb`, which needs nothing, or `hypothesis`, which is an extra.
+        watch: told of each test.
+        shrink: whether the simplest failure of each test is looked for.
+    """
     rows = None if suite.on_text else rows_of(suite)
     source = digest_bytes(write_suite(suite))
     lines: list[TestLine] = []
@@ -252,6 +301,13 @@ def judge_suite(suite: Suite, ask: Ask, subject: str, *, watch: Watch = ignore, 
             if rows is None
             else measure_rows(name, probe, rows, ask, seed=suite.seed, shrink=shrink)
         )
+        if search and not made.reading.facts["failed"] and made.reading.n:
+            found = (
+                hunt_texts(name, probe, suite.lexicons, ask, open_search(search_by), batches=search, seed=suite.seed)
+                if rows is None
+                else hunt_rows(name, probe, rows, ask, open_search(search_by), batches=search, seed=suite.seed)
+            )
+            made = made if found is None else add_failure(probe, made, found)
         probed[name] = made
         watch(Event(stage="done", step=f"test {name}", said=str(made.reading.facts["said"])))
     for rule in suite.rules:
@@ -290,6 +346,11 @@ def judge_suite(suite: Suite, ask: Ask, subject: str, *, watch: Watch = ignore, 
         evidence=list(evidence.values()),
         seed=suite.seed,
     )
+
+
+def open_search(name: SearchName) -> Search:
+    """Return a search by its name; SW-701 where the library it needs is not installed."""
+    return load_adapter(f"search.{name}")()
 
 
 def load_suite(path: Path | str) -> Suite:
@@ -331,7 +392,7 @@ def _encode(values: Sequence[float | str | None], column: InputColumn) -> NDArra
     if column.kind == "category":
         texts = np.array(values, dtype=object)
         return encode_categories(texts, np.array([value is not None for value in values]), column.categories)
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return round_single(np.array([np.nan if value is None else value for value in values], dtype=np.float64))
 
 
 def _with_rows(workspace: Workspace, scorer: Scorer, suite: Suite, most: int, watch: Watch) -> Suite:
@@ -355,12 +416,17 @@ def _with_rows(workspace: Workspace, scorer: Scorer, suite: Suite, most: int, wa
     day = calendar_part(picked[AT].dt.convert_time_zone(project.config.project.timezone), "day")
     rows = Rows(x, manifest.inputs)
     written: Mapping[str, tuple[float | str | None, ...]] = {
-        name: tuple(rows.write(at, float(value)) for value in x[:, at]) for at, name in enumerate(names)
+        name: tuple(_as_json(rows.write(at, float(value))) for value in x[:, at]) for at, name in enumerate(names)
     }
     called = tuple(", ".join(f"{key} {value}" for key, value in row.items()) for row in picked.select(keys).to_dicts())
     return msgspec.structs.replace(
         suite, columns=manifest.inputs, rows=written, names=called, clusters=tuple(day.to_list())
     )
+
+
+def _as_json(value: float | str | None) -> float | str | None:
+    """Return a value as it comes back from a file, where every number is a float: one suite has one digest."""
+    return float(value) if isinstance(value, int) else value
 
 
 def _ask_predictor(

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
@@ -43,6 +43,8 @@ def run_tests(
     rows: Annotated[int, Parameter(validator=Number(gte=1))] = 20_000,
     seed: int | None = None,
     batch: Annotated[int, Parameter(validator=Number(gte=1))] = 1024,
+    search: Annotated[int, Parameter(validator=Number(gte=0))] = 0,
+    search_by: Literal["climb", "hypothesis"] = "climb",
     save: Path | None = None,
     page: Path | None = None,
     door: Given,
@@ -56,6 +58,8 @@ def run_tests(
         rows: how many rows of the test period a project's tests take
         seed: another one draws other cases, in place of the suite's
         batch: most cases in one request to a server
+        search: batches of 64 other cases in which a test that no case fails is searched for one that does
+        search_by: what searches; hypothesis is an extra, pip install 'shipway[behaviour]'
         save: a file for the suite, with the rows it was run on
         page: write the result as an HTML page to this file
         door: how to answer
@@ -68,9 +72,13 @@ def run_tests(
             if chosen is None:
                 raise UsageError("a model behind a URL is tested, and no suite says how", "add --suite FILE")
             key = os.environ.get("SHIPWAY_API_KEY") or None
-            tested = run_suite_at(chosen, url, ref, batch=batch, api_key=key, watch=watch)
+            tested = run_suite_at(
+                chosen, url, ref, batch=batch, search=search, search_by=search_by, api_key=key, watch=watch
+            )
         else:
-            tested, chosen = run_suite_on(door.project(), ref, chosen, rows=rows, seed=seed, watch=watch)
+            tested, chosen = run_suite_on(
+                door.project(), ref, chosen, rows=rows, seed=seed, search=search, search_by=search_by, watch=watch
+            )
     if save is not None:
         save_suite(chosen, save)
     if page is not None:

@@ -130,6 +130,24 @@ def measure_probe(name: str, probe: Probe, sample: Sample) -> Reading:
     return replace(probed.reading, detail=[] if found is None else [msgspec.to_builtins(found)])
 
 
+def add_failure(probe: Probe, probed: Probed, found: Counterexample) -> Probed:
+    """Return what a test came to with one more case, which fails: a counterexample that was searched for."""
+    reading = probed.reading
+    failed, n = int(reading.facts["failed"]) + 1, reading.n + 1
+    share = failed / n
+    low, high = min(reading.facts["rate_low"], share), max(reading.facts["rate_high"], share)
+    said = f"{reading.facts['said']}; a search beyond them found one that fails"
+    counted = replace(
+        reading,
+        value=share,
+        low=low if probe.sample else share,
+        high=high if probe.sample else share,
+        n=n,
+        facts={**reading.facts, "said": said, "failed": failed, "rate_low": low, "rate_high": high},
+    )
+    return Probed(counted, found)
+
+
 def give_evidence(check: Check, probed: Probed, *, subject: str, log_digest: str) -> Evidence:
     """Return a test's reading as evidence about a model."""
     reading = probed.reading

@@ -52,7 +52,9 @@ class Rows:
         column = self.columns[place]
         if column.kind == "category":
             return column.categories[int(value)]
-        return int(value) if float(value).is_integer() and abs(value) < 1e15 else float(f"{value:.7g}")
+        if float(value).is_integer() and abs(value) < 1e15:
+            return int(value)
+        return float(str(np.float32(value)))  # the shortest that single precision, which models read, tells apart
 
 
 @dataclass(frozen=True, slots=True, eq=False)

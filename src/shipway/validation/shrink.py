@@ -9,7 +9,7 @@ import numpy as np
 from shipway.core.probe import Add, Keeps, Moves, Noise, Probe, Scale
 from shipway.validation.answer import Ask
 from shipway.validation.counterexample import ROUNDS, Counterexample, Judge, descend, read_answer
-from shipway.validation.row import Rows
+from shipway.validation.row import Rows, is_beyond
 from shipway.validation.sample import Bools, Floats, Ints
 from shipway.validation.wording import Wording
 
@@ -36,7 +36,7 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
 
     Where two answers are compared, changes of single columns are taken back and the rest made smaller and rounder, as
     long as the test still fails. Then every other column that does not matter takes the value that is typical of the
-    rows. What remains is what a person has to look at.
+    rows, and the numbers that do matter are rounded. What remains is what a person has to look at.
 
     Args:
         name: of the test.
@@ -57,6 +57,10 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
         pairs = descend(pairs, judge, lambda pair: _smaller(pair, sized, whole), lambda pair: _cost(pair, rows))
     best = min(pairs, key=lambda pair: _cost(pair, rows))
     simple, typical, kept = _make_typical(best, rows, judge)
+    numbers = [p for p in {*kept, *map(int, best.edited)} if rows.columns[p].kind == "number"]
+    (simple,) = descend(
+        [simple], judge, lambda pair: _rounder(pair, numbers, rows), lambda pair: (_count_digits(pair, numbers),)
+    )
     failing, before, after = judge.fails([simple])
     if not failing[0]:  # the model answers otherwise when it is asked again: show what failed, as it was
         simple, typical, kept = best, False, list[int]()
@@ -117,7 +121,7 @@ def _smaller(pair: _Pair, sized: set[int], whole: Bools) -> list[_Pair]:
     for each in edited:
         place = int(each)
         if len(edited) > 1:
-            pairs.append(_with(pair, place, float(pair.old[place])))
+            pairs.append(_without(pair, place))
         if place in sized and not np.isnan(pair.old[place]):
             moved = float(pair.new[place] - pair.old[place])
             pairs.extend(
@@ -131,6 +135,13 @@ def _amounts(moved: float, *, whole: bool) -> list[float]:
     top = int(np.floor(np.log10(abs(moved))))
     steps = (float(f"{digit}e{power}") for power in range(top, top - 4, -1) for digit in (5, 2, 1))
     return [float(np.copysign(each, moved)) for each in steps if each < abs(moved) and (not whole or each >= 1)]
+
+
+def _without(pair: _Pair, place: int) -> _Pair:
+    """Return the pair with one column's change taken back."""
+    new = pair.new.copy()
+    new[place] = pair.old[place]
+    return _Pair(pair.start, pair.old, new)
 
 
 def _with(pair: _Pair, place: int, value: float) -> _Pair:
@@ -189,6 +200,27 @@ def _make_typical(pair: _Pair, rows: Rows, judge: Judge[_Pair]) -> tuple[_Pair, 
             continue
         size = min(size, len(kept))
     return holding(kept), True, kept
+
+
+def _rounder(pair: _Pair, places: Sequence[int], rows: Rows) -> list[_Pair]:
+    """Return the pair with the value of one column rounded to fewer digits, its change as large as it was."""
+    pairs: list[_Pair] = []
+    for place in places:
+        value, moved = float(pair.old[place]), float(pair.new[place] - pair.old[place])
+        if np.isnan(value) or np.isnan(moved):
+            continue
+        column = rows.columns[place]
+        for round_value in sorted({float(f"{value:.{digits}g}") for digits in (1, 2, 3, 4)} - {value}):
+            old, new = pair.old.copy(), pair.new.copy()
+            old[place], new[place] = np.float64(np.float32(round_value)), np.float64(np.float32(round_value + moved))
+            if not is_beyond(column, np.array([old[place], new[place]])).any():
+                pairs.append(_Pair(pair.start, old, new))
+    return pairs
+
+
+def _count_digits(pair: _Pair, places: Sequence[int]) -> float:
+    """Return how many characters it takes to write the columns' values before and after."""
+    return float(sum(len(f"{row[place]:.7g}") for place in places for row in (pair.old, pair.new)))
 
 
 def _typical_row(rows: Rows) -> Floats:

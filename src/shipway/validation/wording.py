@@ -102,6 +102,11 @@ def fill_templates(templates: Sequence[str], lexicons: Lexicons, most: int, seed
     return list(texts)[:most]
 
 
+def fill_template(template: str, words: Mapping[tuple[str, str], str]) -> str:
+    """Return a template with a word in each place, places named by lexicon and digits."""
+    return PLACE.sub(lambda found: words[(found[1], found[2])], template)
+
+
 def change_text(text: str, changes: Sequence[TextChange], lexicons: Lexicons, seed: str) -> Wording:
     """Return a text with changes as edits; one that changes nothing has none.
 
@@ -128,7 +133,7 @@ def _fill(template: str, places: list[tuple[str, str]], sizes: list[int], lexico
     for place, size in zip(reversed(places), reversed(sizes), strict=True):
         number, choice = divmod(number, size)
         words[place] = lexicons[place[0]][choice]
-    return PLACE.sub(lambda found: words[(found[1], found[2])], template)
+    return fill_template(template, words)
 
 
 def _edit(words: list[str], change: TextChange, lexicons: Lexicons, random: randoms.Random) -> list[Edit]:
@@ -189,16 +194,24 @@ def _contract(words: list[str]) -> list[Edit]:
     place = 0
     while place < len(words):
         one = _replace_core(words[place], {"cannot": "can't"})
+        short = _contract_pair(words, place)
+        following = _contract_pair(words, place + 1)
         if one != words[place]:
             edits.append({place: one})
-        elif place + 1 < len(words) and words[place] and words[place + 1]:
-            start, core, end = _split(words[place + 1])
-            short = _SHORT.get(f"{words[place]} {core}".lower()) if not start else None
-            if short is not None:
-                edits.append({place: _like(words[place], short) + end, place + 1: ""})
-                place += 1
+        elif short is not None and not (following or "").rstrip(".,;:!?").endswith("n't"):  # `isn't` before `it's not`
+            edits.append({place: short, place + 1: ""})
+            place += 1
         place += 1
     return edits
+
+
+def _contract_pair(words: list[str], place: int) -> str | None:
+    """Return what a word and the next one are contracted to; None where they are not."""
+    if place + 1 >= len(words) or not words[place] or not words[place + 1]:
+        return None
+    start, core, end = _split(words[place + 1])
+    short = None if start else _SHORT.get(f"{words[place]} {core}".lower())
+    return None if short is None else _like(words[place], short) + end
 
 
 def _exchange(words: list[str], lexicon: Sequence[str], random: randoms.Random) -> list[Edit]:
