@@ -3,8 +3,8 @@
 A model of 40 columns rises with the first one, but falls where k others are all in the top share of their range; each
 row has at most k - 1 of them there, so a test of the rows themselves finds nothing. The search may graft values of
 other rows onto a row, in three columns, and is judged by how far the prediction moves: of a model that steps (as a
-tree: nothing is seen until it fails) and of one that leans (every column in its range lowers the slope). Each of 20
-seeds may ask 200 batches of 64. Printed are the seeds in which it was found, the median of the cases asked about where
+tree: nothing is seen until it fails) and of one that leans (every column in its range lowers the slope). Each of 10
+seeds may ask 100 batches of 64. Printed are the seeds in which it was found, the median of the cases asked about where
 it was, the most ever asked about, and CPU time.
 
     python bench/behaviour_search.py
@@ -29,7 +29,7 @@ from shipway.validation.hunt import hunt_rows
 from shipway.validation.row import Rows
 
 Floats = NDArray[np.float64]
-WIDTH, N, SEEDS, BATCHES = 40, 2000, 20, 200
+WIDTH, N, SEEDS, BATCHES = 40, 2000, 10, 100
 COLUMNS = tuple(InputColumn(name=f"x{i}", kind="number", low=0.0, high=1.0) for i in range(WIDTH))
 
 

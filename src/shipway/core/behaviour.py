@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -229,7 +229,7 @@ def probe(
     *templates: str,
     expect: Expectation,
     change: Change | Sequence[Change] = (),
-    where: Mapping[Feature | str, Sequence[float | str]] | None = None,
+    where: Mapping[Any, Sequence[float | str]] | None = None,
     cases: int = 500,
     needs: int = 1,
     sample: bool = False,

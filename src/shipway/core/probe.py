@@ -199,3 +199,47 @@ class Reader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     place: int = 0
     classes: tuple[str, ...] = ()
     cuts: tuple[float, ...] = ()
+
+
+def describe_change(change: Change) -> str:
+    """Return a change in a few words, such as `price +5`."""
+    match change:
+        case Add(column=column, by=by):
+            return f"{column} {by:+g}"
+        case Scale(column=column, by=by):
+            return f"{column} times {by:g}"
+        case Put(column=column, value=value):
+            return f"{column} becomes {value if isinstance(value, str) else format(value, 'g')}"
+        case Swap(column=column):
+            return f"another {column}"
+        case Shuffle(column=column, within=within):
+            return f"{column} of another row{f' with the same {within}' if within else ''}"
+        case Lose(column=column):
+            return f"{column} missing"
+        case Noise(column=column, deviation=deviation):
+            return f"{column} with noise of {deviation:g}"
+        case Exchange(lexicon=lexicon):
+            return f"another {lexicon}"
+        case _:
+            return type(change).__name__.lower()
+
+
+def describe_expectation(expect: Expectation) -> str:
+    """Return what is expected in a clause, such as `no prediction falls by more than 0.005`."""
+    match expect:
+        case Within(low=low, high=high):
+            ends = [f"at least {low:g}"] if low is not None else []
+            ends += [f"at most {high:g}"] if high is not None else []
+            return f"every prediction is {' and '.join(ends)}"
+        case Says(classes=classes):
+            return f"every answer is {' or '.join(classes)}"
+        case Keeps():
+            return "no answer changes its class"
+        case Moves(least=least, most=most) if least is not None and most is not None:
+            return f"no prediction moves by more than {max(-least, most):g}"
+        case Moves(least=least, most=most):
+            limit = -(most or 0.0) if least is None else least
+            verb, other = ("falls", "rises") if least is not None else ("rises", "falls")
+            if limit > 0:
+                return f"every prediction {other} by at least {limit:g}"
+            return f"no prediction {verb} by more than {-limit:g}"

@@ -20,10 +20,11 @@ def clustered_wilson(
 ) -> tuple[float, float]:
     """Return the score interval of a share of trials that come in clusters.
 
-    The effective number is never greater than that of the trials, and is lowered for the few clusters the variance was
-    estimated from, by the ratio of the squared quantiles of the normal distribution and Student's. Where no trial or
-    every trial failed nothing can be learned of how alike the trials of a cluster are, so they are taken as all alike:
-    as many trials as clusters.
+    The effective number is between that of the clusters, where all trials of one are alike, and that of the trials. It
+    is lowered for the few clusters the variance rests on, by the ratio of the squared quantiles of the normal
+    distribution and Student's, whose degrees of freedom are one less than the clusters that hold the rarer outcome.
+    Where no trial or every trial failed nothing can be learned of how alike the trials of a cluster are, so they are
+    taken as all alike: as many trials as clusters.
 
     Args:
         failed: bool[n].
@@ -53,9 +54,12 @@ def clustered_wilson(
         return _score(share, estimate.clusters, confidence)
     from scipy.special import ndtri, stdtrit
 
+    rarer = failed if share <= 0.5 else ~failed
+    freedom = max(1, np.unique(clusters[rarer]).size - 1)
+    ratio = float(ndtri(0.5 + confidence / 2) / stdtrit(freedom, 0.5 + confidence / 2)) ** 2
     independent = share * (1 - share) / n
-    ratio = float(ndtri(0.5 + confidence / 2) / stdtrit(estimate.clusters - 1, 0.5 + confidence / 2)) ** 2
-    effective = min(float(n), n * independent / max(estimate.standard_error**2, independent) * ratio)
+    effective = n * independent / max(estimate.standard_error**2, independent) * ratio
+    effective = min(float(n), max(float(estimate.clusters), effective))
     return _score(share, effective, confidence)
 
 

@@ -55,6 +55,7 @@ from shipway.core.measure import (
     SlowAnswers,
     Windowed,
 )
+from shipway.core.probe import Probe
 
 STAGES = {
     "ingest": "Ingest",
@@ -107,7 +108,7 @@ def unit_of(measure: Measure) -> Unit:
             return "duration"
         case SliceRegression() | Skew():
             return "count"
-        case Directional() | Invariance() | FeatureLag() | FeatureSkew() | LabelMaturity():
+        case Directional() | Invariance() | Probe() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
         case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
             return "number"
