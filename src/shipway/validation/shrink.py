@@ -206,7 +206,8 @@ def _rounder(pair: _Pair, places: Sequence[int], rows: Rows) -> list[_Pair]:
     """Return the pair with the value of one column rounded to fewer digits, its change as large as it was."""
     pairs: list[_Pair] = []
     for place in places:
-        value, moved = float(pair.old[place]), float(pair.new[place] - pair.old[place])
+        # The difference of two numbers of single precision has six digits that mean something.
+        value, moved = float(pair.old[place]), float(f"{pair.new[place] - pair.old[place]:.6g}")
         if np.isnan(value) or np.isnan(moved):
             continue
         column = rows.columns[place]
