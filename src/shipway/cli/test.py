@@ -39,7 +39,7 @@ def run_tests(
     /,
     *,
     suite: Path | None = None,
-    url: str = "",
+    url: Annotated[str, Parameter(show_default=False)] = "",
     rows: Annotated[int, Parameter(validator=Number(gte=1))] = 20_000,
     seed: int | None = None,
     batch: Annotated[int, Parameter(validator=Number(gte=1))] = 1024,

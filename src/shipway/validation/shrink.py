@@ -57,7 +57,10 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
         pairs = descend(pairs, judge, lambda pair: _smaller(pair, sized, whole), lambda pair: _cost(pair, rows))
     best = min(pairs, key=lambda pair: _cost(pair, rows))
     simple, typical, kept = _make_typical(best, rows, judge)
-    numbers = [p for p in {*kept, *map(int, best.edited)} if rows.columns[p].kind == "number"]
+    # What was added stays as large when its column is rounded; what was put or scaled would be another change.
+    shifted = {rows.place(change.column) for change in probe.change if isinstance(change, Add | Noise)}
+    edited = [int(place) for place in simple.edited if int(place) in shifted]
+    numbers = [place for place in (*edited, *kept) if rows.columns[place].kind == "number"]
     (simple,) = descend(
         [simple], judge, lambda pair: _rounder(pair, numbers, rows), lambda pair: (_count_digits(pair, numbers),)
     )

@@ -9,7 +9,7 @@ from shipway.app.report.suite import render_suite, write_suite_page
 from shipway.app.suite import run_suite
 
 
-def tested():
+def made():
     suite = b.suite(
         "opinions <script>",
         b.probe("praise", "{good}", expect=b.says("yes")),
@@ -24,7 +24,7 @@ def tested():
 
 
 def test_every_test_is_there_with_its_outcome_and_its_interval():
-    page = render_suite(tested())
+    page = render_suite(made())
     for name in ("praise", "capitals", "a word more", "few"):
         assert page.count(f"<code>{name}</code>") >= 1
     assert [title for title in ("Minimum functionality", "Invariance", "Direction") if f"<h2>{title}</h2>" in page] == [
@@ -38,7 +38,7 @@ def test_every_test_is_there_with_its_outcome_and_its_interval():
 
 
 def test_links_lead_to_counterexamples():
-    page = render_suite(tested())
+    page = render_suite(made())
     ways = set(re.findall(r'href="#(example-[^"]+)"', page))
     assert ways == {"example-praise", "example-capitals"}
     assert all(f'id="{way}"' in page for way in ways)
@@ -46,7 +46,7 @@ def test_links_lead_to_counterexamples():
 
 
 def test_what_is_shown_cannot_break_the_page(tmp_path):
-    page = write_suite_page(tested(), tmp_path / "pages" / "s.html").read_text()
+    page = write_suite_page(made(), tmp_path / "pages" / "s.html").read_text()
     assert "<script>" not in page
     assert "<i>nice" not in page
     assert "What &amp; why." in page
