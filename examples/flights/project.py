@@ -119,6 +119,7 @@ legs = sw.feature_view("tail", tail, history("12h", "24h", "7d") | leg)
 
 BAD = {org.dep_mean_1h: 20, everyone.dep_mean_1h: 20, co.dep_mean_3h: 20, dst.dep_mean_3h: 20, legs.last_delay: 30,
        org.canc_n_3h: 10, org.backlog: 10, wx.wind_gust: 15, wx.precip: 0.3}  # fmt: skip
+storms_never_help = sw.never_lowers("storms_never_help", BAD | {wx.visib: -5})
 
 
 @sw.model(
@@ -126,8 +127,7 @@ BAD = {org.dep_mean_1h: 20, everyone.dep_mean_1h: 20, co.dep_mean_3h: 20, dst.de
     on=flights,
     at=flights.scheduled - "2h",
     label=late,
-    rising=list(BAD),
-    falling=[wx.visib],
+    expects=[storms_never_help],
     features=[ride, plane, wx, everyone, org, car, co, dst, rt, fn, legs],
     baselines={"schedule": [ride, plane]},
 )
@@ -144,7 +144,6 @@ def train(frame: sw.TrainFrame, *, rounds: int = 60, leaves: int = 31, rate: flo
     return lightgbm.train(params, data, num_boost_round=rounds)
 
 
-storms_never_help = sw.never_lowers("storms_never_help", BAD | {wx.visib: -5})
 small_things_stay_small = sw.never_matters("small_things_stay_small", {ride.distance: 5, plane.seats: 2})
 
 day = flights.scheduled - "5h"  # a day of New York, near enough: nothing departs around midnight

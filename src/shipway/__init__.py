@@ -57,13 +57,18 @@ _WORDS = {
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
     "features": "shipway.app.asking",
+    **dict.fromkeys(("load_suite", "run_suite", "save_suite"), "shipway.app.suite"),
     "online": "shipway.serving.lookup",
 }  # fmt: skip
+_MODULES = {"behaviours": "shipway.core.behaviour", "windows": "shipway.core.window"}
+"""What holds words of its own: `from shipway import windows as w`."""
 
 if TYPE_CHECKING:
     from shipway.app.asking import features
+    from shipway.app.suite import load_suite, run_suite, save_suite
     from shipway.client.awaiting import AsyncClient
     from shipway.client.blocking import Client
+    from shipway.core import behaviour as behaviours
     from shipway.core import window as windows
     from shipway.core.attribution import attribution, reason_agreement
     from shipway.core.canary import (
@@ -157,6 +162,7 @@ __all__ = [
     "attribution",
     "auc",
     "average_precision",
+    "behaviours",
     "brier",
     "calibration_gap",
     "calibration_slope",
@@ -191,6 +197,7 @@ __all__ = [
     "leak",
     "load_failures",
     "load_latency_ms",
+    "load_suite",
     "log_loss",
     "mcc",
     "mean",
@@ -213,6 +220,8 @@ __all__ = [
     "recall",
     "refers",
     "rule",
+    "run_suite",
+    "save_suite",
     "share",
     "shift",
     "shown_loss",
@@ -236,8 +245,8 @@ def __getattr__(name: str) -> object:
     """Load a word of the project file when it is first used."""
     from importlib import import_module
 
-    if name == "windows":
-        return import_module("shipway.core.window")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name in _WORDS:
         return getattr(import_module(_WORDS[name]), name)
     if name.startswith("__"):

@@ -37,6 +37,7 @@ from shipway.core.measure import (
     ValueImprovement,
 )
 from shipway.core.model import Model
+from shipway.core.probe import Probe
 from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
@@ -248,7 +249,7 @@ def measure_version(
         if reasons is not None and isinstance(check.measure, Attribution | ReasonAgreement):
             found = measure_reasons(check, reasons, subject=subject, log_digest=predictions.digest)
         else:
-            behaves = isinstance(check.measure, Directional | Invariance)
+            behaves = isinstance(check.measure, Directional | Invariance | Probe)
             found = measure_candidate(
                 check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
             )
@@ -395,6 +396,7 @@ def _perturbed(
         x=encode_frame(rows, inputs),
         columns=tuple(names),
         predict=sample.predict,
+        support=inputs,
     )
 
 

@@ -31,6 +31,7 @@ COMMANDS: Final = {
         "explain",
         "Say why a version predicts what it does: reasons, what it listens to, what would change it",
     ),
+    "test": ("test", "Run behavioural tests on a version, or a suite of them on any model behind a URL"),
     "score": ("score", "Score every row of a table, into a table or a file"),
     "load": ("load", "Put a load on a bundle or an address, and find what it can take"),
     "serve": ("serve", "Answer requests with a service's versions"),

@@ -9,6 +9,7 @@ import msgspec
 
 from shipway.core.data_measure import DataMeasure
 from shipway.core.metric import Name
+from shipway.core.probe import Probe
 from shipway.core.slice_measure import SliceMeasure
 
 
@@ -376,6 +377,7 @@ CandidateMeasure: TypeAlias = (
     | LabelMaturity
     | Attribution
     | ReasonAgreement
+    | Probe
 )
 Labelled: TypeAlias = (
     Score

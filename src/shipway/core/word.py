@@ -23,6 +23,7 @@ from shipway.core.embedding import check_embeddings, spread_views, take_embeddin
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, FeatureView, Label, Source, flatten, streams_of
 from shipway.core.model import Leak, Model
+from shipway.core.monotone import compile_expectations, merge_constraints
 from shipway.core.note import make_note
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
@@ -223,6 +224,7 @@ def model(
     features: Sequence[FeatureView],
     rising: Sequence[Feature] = (),
     falling: Sequence[Feature] = (),
+    expects: Sequence[Check] = (),
     baselines: Mapping[str, Sequence[FeatureView]] | None = None,
 ) -> Callable[[Callable[..., Any]], Model]:
     """Declare a model; the function below trains it.
@@ -235,6 +237,8 @@ def model(
         features: the views it is fed with; it reads an embedding as its components, `vector_0`, `vector_1` and so on.
         rising: features whose rise must never lower the prediction.
         falling: features whose rise must never raise it.
+        expects: directional expectations that the trainer is held to as well, such as a `sw.never_lowers(...)`: each
+            feature that one changes is rising or falling as it says.
         baselines: name to fewer views; the same function is trained on them, so that a gate can ask `auc.better_than`
             of one and a report can show what the rest of the features is worth.
 
@@ -251,6 +255,7 @@ def model(
         tuple(Column(feature.view, feature.name) for feature in take_each(given, Feature, f"`{word}` {whose}", _LISTED))
         for word, given in (("rising", rising), ("falling", falling))
     )
+    compiled = compile_expectations(name, expects)
     sources = current_registry().sources
     fewer = {each: spread_views(some, sources) for each, some in _check_baselines(name, views, baselines).items()}
 
@@ -261,8 +266,9 @@ def model(
         for parameter, default in params.items():
             _check_default(name, parameter, default)
         read = spread_views(views, sources)
-        noun = Model(_checked(name), on, at, label, read, up, down, fewer, params)
-        for column in (*up, *down):
+        rise, fall = merge_constraints(name, up, down, compiled, read)
+        noun = Model(_checked(name), on, at, label, read, rise, fall, fewer, params)
+        for column in (*rise, *fall):
             if flatten(column.table, column.name) not in noun.columns:
                 raise ShipwayError(
                     "SW-106",

@@ -70,6 +70,8 @@ BUILT_IN: Final[dict[str, str]] = {
     "graph.single": "shipway.adapters.onnx.single:take_true",
     "signer.key": "shipway.adapters.signing.signer:KeySigner",
     "verifier.key": "shipway.adapters.signing.verifier:KeyVerifier",
+    "search.climb": "shipway.adapters.system.search:ClimbSearch",
+    "search.hypothesis": "shipway.adapters.hypothesis.search:HypothesisSearch",
     "charts.altair": "shipway.adapters.altair.chart:AltairCharts",
 }
 EXTRAS: Final[dict[str, str]] = {
@@ -109,6 +111,7 @@ EXTRAS: Final[dict[str, str]] = {
     "yaml": "mlflow",
     "OpenSSL": "sign",
     "cryptography": "sign",
+    "hypothesis": "behaviour",
 }
 """Top-level module to the extra that installs it."""
 

@@ -14,7 +14,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.measure import Directional, Invariance
 from shipway.kit.suggestion import did_you_mean
 from shipway.validation.reading import Reading, Row, read_nothing
-from shipway.validation.sample import Floats, Ints, Sample
+from shipway.validation.row import is_beyond
+from shipway.validation.sample import Bools, Floats, Ints, Sample
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,18 +27,21 @@ class Trial:
         rows: int64[m], positions of the rows in which a changed feature is there.
         before: float64[m], their predictions as they are.
         after: float64[m], their predictions with the change.
+        left: rows that the change would have taken out of the ranges that training saw, and so were left out.
     """
 
     change: str
     rows: Ints
     before: Floats
     after: Floats
+    left: int = 0
 
 
 def measure_behaviour(measure: Directional | Invariance, sample: Sample) -> Reading:
     """Measure the share of rows whose prediction falls (or moves) where it should not, in the worst single test.
 
-    A missing value stays missing; a row is tested where at least one changed feature is there. The rows given are all
+    A missing value stays missing; a row is tested where at least one changed feature is there, and no change takes it
+    out of the ranges that training saw. The rows given are all
     that is asked about, so the share is counted and its interval has no width, except that its upper end is 1 where one
     of several tests had no row: what was not tested cannot pass, and what failed elsewhere still fails.
 
@@ -61,6 +65,7 @@ def measure_behaviour(measure: Directional | Invariance, sample: Sample) -> Read
     tried = [row for row in detail if row["n"]]
     facts: dict[str, Any] = {
         "tests": len(detail),
+        "left_out": {trial.change: trial.left for trial in trials if trial.left},
         "untested": [row["change"] for row in detail if not row["n"]],
         "mean_change": {row["change"]: row["mean_change"] for row in tried},
         "share_violating": {row["change"]: row["share_violating"] for row in tried},
@@ -90,19 +95,29 @@ def _find_columns(changes: Mapping[str, float], columns: tuple[str, ...]) -> dic
 
 def _try_changes(tests: list[dict[str, float]], positions: dict[str, int], sample: Sample) -> list[Trial]:
     """Make each test's change and predict, with one prediction of the unchanged rows for all tests."""
-    before = _predict(sample, sample.x)
+    before = predict_rows(sample, sample.x)
     trials: list[Trial] = []
     for test in tests:
         at = [positions[name] for name in test]
         rows = np.flatnonzero(~np.isnan(sample.x[:, at]).all(axis=1)).astype(np.int64, copy=False)
         changed = sample.x[rows]
         changed[:, at] += np.array(list(test.values()))
+        inside = _find_inside(sample, at, changed)
+        left, rows, changed = int((~inside).sum()), rows[inside], changed[inside]
         change = ", ".join(f"{name} {delta:+g}" for name, delta in test.items())
-        trials.append(Trial(change, rows, before[rows], _predict(sample, changed)))
+        trials.append(Trial(change, rows, before[rows], predict_rows(sample, changed), left))
     return trials
 
 
-def _predict(sample: Sample, x: Floats) -> Floats:
+def _find_inside(sample: Sample, at: list[int], changed: Floats) -> Bools:
+    """Tell of each changed row whether it stays in the ranges that training saw, where those are known."""
+    inside = np.ones(len(changed), dtype=np.bool_)
+    for place in at if sample.support else ():
+        inside &= ~is_beyond(sample.support[place], changed[:, place])
+    return inside
+
+
+def predict_rows(sample: Sample, x: Floats) -> Floats:
     """Predict rows, none for no rows, and refuse an answer that is not one probability a row."""
     if not len(x):
         return np.empty(0, dtype=np.float64)
@@ -139,6 +154,8 @@ def _say(worst: Row, measure: Directional | Invariance, facts: dict[str, Any]) -
     limit = f"{verb} by more than {measure.tolerance:g}"
     count = round(worst["share_violating"] * worst["n"])
     gap = f"; no row could test {', '.join(facts['untested'])}" if facts["untested"] else ""
+    left = sum(facts["left_out"].values())
+    gap += f"; {left:,} left out that would leave what training saw" if left else ""
     if not count:
         return f"no prediction {limit} in {facts['tests']} test{'' if facts['tests'] == 1 else 's'}{gap}"
     example = f"row {worst['worst_row_index']} from {worst['worst_before']:.3f} to {worst['worst_after']:.3f}"

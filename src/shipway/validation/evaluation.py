@@ -14,11 +14,13 @@ from shipway.core.measure import (
     SliceRegression,
     ValueImprovement,
 )
+from shipway.core.probe import Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.validation.behaviour import measure_behaviour
 from shipway.validation.fairness import measure_fairness
 from shipway.validation.found import search_regressions
 from shipway.validation.performance import measure_improvement, measure_score
+from shipway.validation.probe import measure_probe
 from shipway.validation.reading import Reading, Row
 from shipway.validation.sample import Sample
 from shipway.validation.slices import find_regressions
@@ -65,6 +67,7 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
         clusters=reading.clusters,
         facts={**reading.facts, "scored": sample.scored, "evaluated": sample.n},
         log_digest=log_digest,
+        needs=check.measure.needs if isinstance(check.measure, Probe) else 0,
     )
     return Measured(evidence, reading.detail)
 
@@ -91,6 +94,8 @@ def _read(check: Check, sample: Sample) -> Reading:
             return measure_trend(trend, sample)
         case Directional() | Invariance() as behaviour:
             return measure_behaviour(behaviour, sample)
+        case Probe() as probe:
+            return measure_probe(check.name, probe, sample)
         case _:
             raise ShipwayError(
                 "SW-403", f"{check.text} measures {check.subject}, not a candidate", "put it into a gate on data"

@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.kit.suggestion import did_you_mean
 
@@ -65,6 +66,7 @@ class Sample:
         x: float64[n, f], the features; a missing value is NaN.
         columns: the f feature names.
         predict: the candidate: float64[m, f] to probabilities float64[m].
+        support: what training saw of each of the f columns, which no changed row leaves; empty where nothing says.
     """
 
     y: Bools
@@ -77,6 +79,7 @@ class Sample:
     x: Floats
     columns: tuple[str, ...]
     predict: Predict
+    support: tuple[InputColumn, ...] = ()
 
     @property
     def n(self) -> int:
@@ -96,6 +99,7 @@ def make_sample(
     columns: tuple[str, ...],
     predict: Predict,
     baseline_names: Mapping[str, str] | None = None,
+    support: tuple[InputColumn, ...] = (),
 ) -> Sample:
     """Build a sample from columns that fit together; see `Sample` for each of them.
 
@@ -138,6 +142,7 @@ def make_sample(
         x=x,
         columns=columns,
         predict=predict,
+        support=support,
     )
 
 

@@ -59,6 +59,7 @@ from shipway.core.measure import (
     ValueImprovement,
     Windowed,
 )
+from shipway.core.probe import Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 
 STAGES = {
@@ -114,7 +115,7 @@ def unit_of(measure: Measure) -> Unit:
             return "count"
         case Fairness(metric="demographic_parity_ratio" | "group_calibration"):
             return "number"
-        case Directional() | Invariance() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
+        case Directional() | Invariance() | Probe() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
         case Attribution() | ReasonAgreement():
             return "share"

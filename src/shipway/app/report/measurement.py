@@ -40,6 +40,7 @@ from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
 from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, SliceRegression
+from shipway.core.probe import Probe, describe_change, describe_expectation
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, interval
@@ -283,6 +284,14 @@ def _behaviours(workspace: Workspace, version: VersionReport, checks: Mapping[st
             expects=f"no prediction {verb} by more than {measure.tolerance:g}{together}",
             trials=tuple(msgspec.convert(_detail(workspace, evidence), list[TrialData])),
         )
+    for evidence, probe in _measured(version, checks, Probe, also_empty=True):
+        trial = TrialData(
+            change=", ".join(map(describe_change, probe.change)) or "as it is",
+            n=evidence.n,
+            mean_change=evidence.facts["mean_change"],
+            share_violating=evidence.value if evidence.n else None,
+        )
+        yield BehaviourData(name=evidence.check, expects=describe_expectation(probe.expect), trials=(trial,))
 
 
 def _checks(workspace: Workspace) -> dict[str, Check]:

@@ -13,6 +13,7 @@ from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRun
 from shipway.testing.fake.online import MemoryOnline
 from shipway.testing.fake.publication import MemoryPublisher
 from shipway.testing.fake.reader import MemoryReader
+from shipway.testing.fake.search import RandomSearch
 from shipway.testing.fake.signature import SecretSigner, SecretVerifier
 from shipway.testing.fake.tables import make_tables
 from shipway.testing.fake.traffic import MemoryTraffic
@@ -36,6 +37,7 @@ __all__ = [
     "MemoryReader",
     "MemoryTraffic",
     "PlainCharts",
+    "RandomSearch",
     "SecretSigner",
     "SecretVerifier",
     "make_tables",

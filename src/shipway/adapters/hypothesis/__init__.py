@@ -1,0 +1,1 @@
+"""hypothesis: looks for counterexamples."""

@@ -1,0 +1,130 @@
+"""What a model says of cases, read as numbers and classes, and how far that is from what was expected."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shipway.core.error import ShipwayError
+from shipway.core.probe import Expectation, Keeps, Moves, Reader, Says, Within
+from shipway.validation.sample import Floats, Ints
+
+Cases: TypeAlias = Floats | list[str]
+"""Rows, float64[n, f] with NaN for what is missing and codes for categories; or n texts."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """What a model says of n cases.
+
+    Attributes:
+        value: float64[n], the number that is measured; NaN of a model that says none.
+        label: object[n] of texts, the class; None of a model without classes.
+    """
+
+    value: Floats
+    label: NDArray[Any] | None = None
+
+    def __len__(self) -> int:
+        """Return how many cases were answered."""
+        return self.value.size
+
+    def take(self, places: Ints) -> "Answers":
+        """Return the answers to some of the cases."""
+        return Answers(self.value[places], None if self.label is None else self.label[places])
+
+
+Ask: TypeAlias = Callable[[Cases], Answers]
+"""A model: cases to answers, one for each, whatever stands between."""
+
+
+def read_answers(output: NDArray[Any], reader: Reader, n: int) -> Answers:
+    """Read an output: numbers, or texts that are classes.
+
+    One number for each case is the value, and `cuts` say its class; of two classes without cuts the second begins at
+    0.5. Of several numbers the greatest decides the class, and the one at `place` is the value.
+
+    Args:
+        output: what came, its first axis the cases.
+        reader: how it is read.
+        n: how many cases were asked.
+
+    Raises:
+        ShipwayError: SW-433 for another number of answers, or numbers that do not fit the classes.
+    """
+    if output.shape[:1] != (n,):
+        raise _unread(f"the model answers {n:,} cases with an output of shape {list(output.shape)}")
+    flat = output.reshape(n, -1)
+    if output.dtype.kind in "OUS":
+        if flat.shape[1] != 1:
+            raise _unread(f"the model answers each case with {flat.shape[1]} texts")
+        return Answers(np.full(n, np.nan), flat[:, 0].astype(object))
+    numbers = flat.astype(np.float64)
+    if numbers.shape[1] == 1:
+        return Answers(numbers[:, 0], _cut(numbers[:, 0], reader))
+    if not 0 <= reader.place < numbers.shape[1]:
+        raise _unread(f"the model answers with {numbers.shape[1]} numbers, and place {reader.place} is read")
+    names = reader.classes or tuple(str(place) for place in range(numbers.shape[1]))
+    if len(names) != numbers.shape[1]:
+        raise _unread(f"the model answers with {numbers.shape[1]} numbers, and there are {len(names)} classes")
+    return Answers(numbers[:, reader.place], np.array(names, dtype=object)[numbers.argmax(axis=1)])
+
+
+def violate(expect: Expectation, before: Answers | None, after: Answers) -> Floats:
+    """Return for each case by how much its answer is not as expected, float64[n]; 0 or less where it is.
+
+    Args:
+        expect: what the answers must be.
+        before: the answers to the cases as they were; None where nothing was changed.
+        after: the answers to the changed cases.
+
+    Raises:
+        ShipwayError: SW-433 where a number or a class is expected and the model says none.
+    """
+    match expect:
+        case Within(low=low, high=high):
+            return _outside(_numbers(after), low, high)
+        case Says(classes=classes):
+            return np.where(np.isin(_labels(after).astype(str), classes), 0.0, 1.0)
+        case Moves(least=least, most=most):
+            assert before is not None
+            return _outside(_numbers(after) - _numbers(before), least, most)
+        case Keeps():
+            assert before is not None
+            moved = np.nan_to_num(np.abs(after.value - before.value))
+            return np.where(_labels(after) == _labels(before), 0.0, 1.0 + moved)
+
+
+def _cut(value: Floats, reader: Reader) -> NDArray[Any] | None:
+    """Return the class of each number; None where no classes are named."""
+    if not reader.classes:
+        return None
+    cuts = reader.cuts or ((0.5,) if len(reader.classes) == 2 else ())
+    if len(reader.classes) != len(cuts) + 1:
+        raise _unread(f"the model answers with one number, and {len(reader.classes)} classes have no cuts")
+    return np.array(reader.classes, dtype=object)[np.searchsorted(np.array(cuts), value, side="right")]
+
+
+def _outside(value: Floats, low: float | None, high: float | None) -> Floats:
+    """Return by how much numbers are outside a range; negative inside."""
+    below = np.full(value.size, -np.inf) if low is None else low - value
+    above = np.full(value.size, -np.inf) if high is None else value - high
+    return np.maximum(below, above)
+
+
+def _numbers(answers: Answers) -> Floats:
+    if np.isnan(answers.value).any():
+        raise _unread("a test expects a number, and the model answers with none")
+    return answers.value
+
+
+def _labels(answers: Answers) -> NDArray[Any]:
+    if answers.label is None:
+        raise _unread("a test expects a class, and the suite names none for the model's number")
+    return answers.label
+
+
+def _unread(fact: str) -> ShipwayError:
+    return ShipwayError("SW-433", fact, "say how answers are read: output=, place=, classes= and cuts= of the suite")

@@ -1,0 +1,213 @@
+"""Run a behavioural test: make its cases, change them, ask the model, count what fails, and show the simplest of it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from zlib import crc32
+
+import msgspec
+import numpy as np
+
+from shipway.core.bundle import InputColumn
+from shipway.core.check import Check, Evidence
+from shipway.core.error import ShipwayError
+from shipway.core.probe import Probe, Reader, RowChange, Says, TextChange, Within
+from shipway.maths.proportion import clustered_wilson
+from shipway.validation.answer import Answers, Ask, Cases, read_answers, violate
+from shipway.validation.behaviour import predict_rows
+from shipway.validation.counterexample import Counterexample
+from shipway.validation.reading import Reading, read_nothing
+from shipway.validation.row import Rows, change_rows, pick_rows
+from shipway.validation.sample import Bools, Floats, Ints, Sample
+from shipway.validation.shrink import shrink_rows, shrink_text
+from shipway.validation.wording import change_text, fill_templates
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Probed:
+    """What a test came to.
+
+    Attributes:
+        reading: the share of cases that fail.
+        counterexample: the simplest failure; None where nothing failed.
+    """
+
+    reading: Reading
+    counterexample: Counterexample | None
+
+
+def measure_rows(name: str, probe: Probe, rows: Rows, ask: Ask, *, seed: int = 0, shrink: bool = True) -> Probed:
+    """Measure a test on rows.
+
+    Args:
+        name: of the test.
+        probe: the test.
+        rows: what its cases are taken from, spread evenly.
+        ask: the model.
+        seed: decides what the test leaves open.
+        shrink: whether the simplest failure is looked for.
+
+    Raises:
+        ShipwayError: SW-104 for a column or category there is not, SW-431 for a test that is on texts or changes what
+            its column cannot take, SW-433 where the model's answer is not what the test expects to compare.
+    """
+    if probe.on_text:
+        raise ShipwayError("SW-431", f"test {name!r} is on texts, and the model reads rows", "run it on a text model")
+    changes = [change for change in probe.change if isinstance(change, RowChange)]
+    picked = pick_rows(rows, probe.where)
+    if picked.size > probe.cases:
+        picked = picked[np.unique(np.linspace(0, picked.size - 1, probe.cases).astype(np.int64))]
+    changed = change_rows(rows, rows.x[picked], changes, np.random.default_rng([seed, crc32(name.encode())]))
+    # What an absolute expectation asks about is the row with all that was put into it; a comparison needs one change.
+    made = changed.made.all(axis=1) if isinstance(probe.expect, Within | Says) else changed.made.any(axis=1)
+    use = (made | (len(changes) == 0)) & ~changed.left
+    old, new, at = rows.x[picked][use], changed.x[use], picked[use]
+    facts: dict[str, Any] = {
+        "left_out": int(changed.left.sum()),
+        "left_out_by": changed.why,
+        "unchanged": int((~made & ~changed.left).sum()) if changes else 0,
+    }
+    if not at.size:
+        return Probed(_read_none(probe, facts), None)
+    before = ask(old) if changes else None
+    after = ask(new)
+    size = violate(probe.expect, before, after)
+    clusters = None if rows.clusters is None else rows.clusters[at]
+    reading = _read(probe, size, before, after, clusters, facts)
+    worst = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
+    if not (shrink and worst.size):
+        return Probed(reading, None)
+    return Probed(reading, shrink_rows(name, probe, rows, old[worst], new[worst], at[worst], ask))
+
+
+def measure_texts(
+    name: str,
+    probe: Probe,
+    lexicons: Mapping[str, Sequence[str]],
+    ask: Ask,
+    *,
+    seed: int = 0,
+    shrink: bool = True,
+) -> Probed:
+    """Measure a test on texts; the arguments are those of `measure_rows`, with the words that fill templates.
+
+    Raises:
+        ShipwayError: SW-431 for a test that is on rows, SW-433 as for rows.
+    """
+    if not probe.on_text:
+        raise ShipwayError("SW-431", f"test {name!r} is on rows, and the model reads texts", "run it on a table model")
+    changes = [change for change in probe.change if isinstance(change, TextChange)]
+    texts = fill_templates(probe.templates, lexicons, probe.cases, seed)
+    wordings = [change_text(text, changes, lexicons, f"{seed} {name}") for text in texts]
+    used = [each for each in wordings if each.before != each.after] if changes else wordings
+    facts: dict[str, Any] = {"left_out": 0, "left_out_by": {}, "unchanged": len(wordings) - len(used)}
+    if not used:
+        return Probed(_read_none(probe, facts), None)
+    before = ask([each.before for each in used]) if changes else None
+    after = ask([each.after for each in used])
+    size = violate(probe.expect, before, after)
+    reading = _read(probe, size, before, after, None, facts)
+    worst = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
+    if not (shrink and worst.size):
+        return Probed(reading, None)
+    return Probed(reading, shrink_text(name, probe, [used[int(i)] for i in worst], ask))
+
+
+def measure_probe(name: str, probe: Probe, sample: Sample) -> Reading:
+    """Measure a test on the evaluated rows of a candidate, as a gate asks for it; the arguments are as for rows.
+
+    Returns:
+        The share of cases that fail, with the simplest failure as the one row of its detail.
+    """
+    columns = sample.support or tuple(InputColumn(name=c, kind="number", missing=1.0) for c in sample.columns)
+    rows = Rows(sample.x, columns, sample.clusters.get("day"))
+
+    def ask(cases: Cases) -> Answers:
+        return read_answers(predict_rows(sample, np.asarray(cases, dtype=np.float64)), Reader(), len(cases))
+
+    probed = measure_rows(name, probe, rows, ask)
+    found = probed.counterexample
+    return replace(probed.reading, detail=[] if found is None else [msgspec.to_builtins(found)])
+
+
+def add_failure(probe: Probe, probed: Probed, found: Counterexample) -> Probed:
+    """Return what a test came to with one more case, which fails: a counterexample that was searched for."""
+    reading = probed.reading
+    failed, n = int(reading.facts["failed"]) + 1, reading.n + 1
+    share = failed / n
+    low, high = min(reading.facts["rate_low"], share), max(reading.facts["rate_high"], share)
+    said = f"{reading.facts['said']}; a search beyond them found one that fails"
+    counted = replace(
+        reading,
+        value=share,
+        low=low if probe.sample else share,
+        high=high if probe.sample else share,
+        n=n,
+        facts={**reading.facts, "said": said, "failed": failed, "rate_low": low, "rate_high": high},
+    )
+    return Probed(counted, found)
+
+
+def give_evidence(check: Check, probed: Probed, *, subject: str, log_digest: str) -> Evidence:
+    """Return a test's reading as evidence about a model."""
+    reading = probed.reading
+    needs = check.measure.needs if isinstance(check.measure, Probe) else 0
+    return Evidence(
+        check=check.name,
+        subject=subject,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        n=reading.n,
+        clusters=reading.clusters,
+        facts=reading.facts,
+        log_digest=log_digest,
+        needs=needs,
+    )
+
+
+def _read(
+    probe: Probe,
+    size: Floats,
+    before: Answers | None,
+    after: Answers,
+    clusters: Ints | None,
+    facts: dict[str, Any],
+) -> Reading:
+    failed: Bools = size > 0
+    count, n = int(failed.sum()), failed.size
+    low, high = clustered_wilson(failed, clusters)
+    groups = 0 if clusters is None else np.unique(clusters).size
+    share = count / n
+    moved = None if before is None else after.value - before.value
+    mean = None if moved is None or np.isnan(moved).any() else float(moved.mean())
+    left = facts["left_out"]
+    out = f"; {left:,} left out that would leave what training saw" if left else ""
+    said = f"{count:,} of {n:,} cases fail, {share:.1%} [{low:.1%}, {high:.1%}]{out}"
+    return Reading(
+        value=share,
+        low=low if probe.sample else share,
+        high=high if probe.sample else share,
+        n=n,
+        clusters=groups,
+        facts={
+            "said": said,
+            "style": probe.style,
+            "failed": count,
+            "rate_low": low,
+            "rate_high": high,
+            "mean_change": mean,
+            **facts,
+        },
+    )
+
+
+def _read_none(probe: Probe, facts: dict[str, Any]) -> Reading:
+    left = facts["left_out"]
+    said = (
+        f"all {left:,} changed rows would leave what training saw"
+        if left
+        else "no case is as the test asks, or can be changed"
+    )
+    whole = {"style": probe.style, "failed": 0, "rate_low": 0.0, "rate_high": 1.0, "mean_change": None, **facts}
+    return read_nothing(said, (0.0, 1.0), whole)
