@@ -47,6 +47,8 @@ from shipway.core.measure import (
     Improvement,
     Invariance,
     LabelMaturity,
+    LoadFailures,
+    LoadLatency,
     Measure,
     NewestSeen,
     PairedLoss,
@@ -117,9 +119,9 @@ def unit_of(measure: Measure) -> Unit:
             return "number"
         case Directional() | Invariance() | Probe() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
-        case Attribution() | ReasonAgreement():
+        case Attribution() | ReasonAgreement() | LoadFailures():
             return "share"
-        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
+        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift() | LoadLatency():
             return "number"
         case _:
             return _unit_of_data(measure)
