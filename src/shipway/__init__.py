@@ -35,10 +35,12 @@ _WORDS = {
         ),
         "shipway.core.canary",
     ),
+    **dict.fromkeys(("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
+    "experiments": "shipway.serving.assignment",
     "features": "shipway.app.asking",
     "online": "shipway.serving.lookup",
 }  # fmt: skip
@@ -97,7 +99,9 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.error import ShipwayError
+    from shipway.core.experimentation import always_valid, effect, experiment, group_sequential, layer
     from shipway.core.word import entity, feature, feature_view, gate, label, leak, model, source, system
+    from shipway.serving.assignment import experiments
     from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
 
@@ -106,6 +110,7 @@ __all__ = [
     "Client",
     "ShipwayError",
     "TrainFrame",
+    "always_valid",
     "auc",
     "brier",
     "calibration_gap",
@@ -113,7 +118,10 @@ __all__ = [
     "decision_value",
     "distinct",
     "drift",
+    "effect",
     "entity",
+    "experiment",
+    "experiments",
     "failed_answers",
     "feature",
     "feature_lag",
@@ -124,12 +132,14 @@ __all__ = [
     "fullest_day",
     "gaps",
     "gate",
+    "group_sequential",
     "has_columns",
     "has_rows",
     "holds",
     "label",
     "label_maturity",
     "label_rate",
+    "layer",
     "leak",
     "log_loss",
     "mean",

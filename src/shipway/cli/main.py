@@ -29,6 +29,7 @@ COMMANDS: Final = {
     "score": ("score", "Score every row of a table, into a table or a file"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),
+    "experiment": ("experiment", "Plan, begin, look at and decide experiments"),
     "control": ("control", "Walk releases, ask live gates, and route requests"),
     "replay": ("replay", "Let a service live through recorded history"),
     "ledger": ("ledger", "Show, verify or re-read everything that happened"),

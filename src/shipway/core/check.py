@@ -22,6 +22,7 @@ from shipway.core.data_measure import (
     Reference,
     Shift,
 )
+from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
     DecisionValue,
@@ -39,7 +40,7 @@ from shipway.core.measure import (
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import quote
 
-Subject: TypeAlias = Literal["data", "candidate", "canary", "live"]
+Subject: TypeAlias = Literal["data", "candidate", "canary", "live", "experiment"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
 NOTHING_CAME: Final = "nothing_came"
@@ -281,7 +282,7 @@ def natural_rule(check: Check) -> Rule:
         bound = ">= 0.7" if measure.metric == "auc" else "<= 0.5"
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
-    if isinstance(measure, Improvement | DecisionValue):
+    if isinstance(measure, Improvement | DecisionValue | Effect):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
     return Rule(check=check, op="<=", bound=0.0, text=check.text)
 

@@ -45,6 +45,13 @@ CODES: Final[dict[str, str]] = {
     "SW-406": "version is not approved",
     "SW-407": "version is retired or in use",
     "SW-408": "alias moved meanwhile",
+    # experiments
+    "SW-451": "experiment is not running",
+    "SW-452": "layer is full",
+    "SW-453": "experiment would not find its effect",
+    "SW-454": "experiment has changed since it began",
+    "SW-455": "decision is refused",
+    "SW-456": "exposures cannot be read",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from shipway.core.data_measure import DataMeasure
+from shipway.core.effect import Effect
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -260,4 +261,4 @@ CandidateMeasure: TypeAlias = (
 )
 Labelled: TypeAlias = Score | Improvement | DecisionValue | SliceRegression | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""
-Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure
+Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | Effect
