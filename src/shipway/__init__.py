@@ -35,7 +35,9 @@ _WORDS = {
         ),
         "shipway.core.canary",
     ),
-    **dict.fromkeys(("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"),
+    **dict.fromkeys(
+        ("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"
+    ),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",

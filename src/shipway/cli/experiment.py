@@ -205,8 +205,9 @@ def _write_page(door: Given, ref: str, page: Path | None) -> None:
 def _list(door: Given) -> None:
     project = door.project()
     timezone = project.config.project.timezone
-    found = {"experiments": list_experiments(project), "layers": list_layers(project)}
-    door.answer(found, lambda console, _: _show_lines(console, found["experiments"], found["layers"], timezone))  # pyright: ignore
+    experiments, layers = list_experiments(project), list_layers(project)
+    found: dict[str, object] = {"experiments": experiments, "layers": layers}
+    door.answer(found, lambda console, _: _show_lines(console, experiments, layers, timezone))
 
 
 def _show_lines(console: Console, experiments: list[ExperimentLine], layers: list[LayerLine], timezone: str) -> None:
@@ -295,10 +296,8 @@ def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
     if report.repeated:
         show_text(console, report.said)
     if report.misassigned or report.outside:
-        beside = (
-            f"{report.misassigned:,} units met another variant than theirs, {report.outside:,} should have met none"
-        )
-        show_text(console, f"left out: {beside}")
+        beside = f"{report.misassigned:,} met another variant than theirs, {report.outside:,} should have met none"
+        show_text(console, f"left out: units of which {beside}")
 
 
 def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> None:
@@ -314,14 +313,14 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
 
 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
-    relative = "relative=False" not in next(rule.text for rule in plan.rules if rule.name == each.name)
+    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    ends = f"{_write_effect(each.low, relative=relative, sign=True)} to {_write_effect(each.high, relative=relative, sign=True)}"
+    low, high = (_write_effect(end, relative=relative, sign=True) for end in (each.low, each.high))
     return (
         word(each.shown),
         name if each.role == "metric" else f"{name} (guardrail)",
         _write_effect(each.estimate, relative=relative, sign=True),
-        ends,
+        f"{low} to {high}",
         f"{each.n[0]:,} and {each.n[1]:,}",
         f"{each.information:.0%}",
         f"{each.spent:.2g} of {each.alpha:.2g}",

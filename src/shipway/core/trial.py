@@ -28,6 +28,7 @@ class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
         text: the rule as it was written.
         cap: what its values are set to where they are above; None where they are not.
         detect: the smallest effect worth finding; 0 where nobody said.
+        relative: whether the effect is in parts of the control's value.
     """
 
     name: str
@@ -35,6 +36,7 @@ class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     cap: float | None
     detect: float
+    relative: bool
 
 
 class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):

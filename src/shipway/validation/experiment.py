@@ -28,6 +28,7 @@ class DayGroup(msgspec.Struct, frozen=True):
         n: how many units.
         mean: the mean of each column: the value, what a ratio is over, and the covariates.
         products: for each pair of columns the sum over units of the product of deviations from the means.
+        values: digest of a blob with the units' values, for a quantile, which nothing smaller tells; else empty.
     """
 
     variant: str
@@ -36,6 +37,7 @@ class DayGroup(msgspec.Struct, frozen=True):
     n: int
     mean: list[float]
     products: list[list[float]]
+    values: str = ""
 
     @property
     def summary(self) -> Summary:
@@ -72,6 +74,18 @@ def summarise_units(
             if summary.n
         ]
     return found
+
+
+def split_values(units: pl.DataFrame, values: Floats, variants: Sequence[str]) -> dict[str, Floats]:
+    """Return the values of a day's units by variant, sorted, float64 each.
+
+    Args:
+        units: one row for each unit, with `_variant`.
+        values: float64[units].
+        variants: their names.
+    """
+    met = units[VARIANT].to_numpy()
+    return {variant: np.sort(values[met == variant]) for variant in variants}
 
 
 def merge_days(days: Iterable[Sequence[DayGroup]], *, column: str = "") -> dict[tuple[str, str], Summary]:

@@ -18,6 +18,7 @@ from shipway.core.experiment import Spending
 from shipway.maths import effect as formulas
 from shipway.maths.confidence_sequence import normal_mixture_bound, normal_rho
 from shipway.maths.effect import Term, effect_interval, explained_share, lift_interval, measure_effect
+from shipway.maths.quantile import Floats, estimate_quantile
 from shipway.maths.spending import critical_values, spent
 from shipway.maths.summary import Summary, merge
 
@@ -71,7 +72,7 @@ def covariates_of(effect: Effect) -> list[Term]:
 
 
 def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> Measured:
-    """Measure an effect from merged summaries.
+    """Measure an effect on a mean or a ratio from merged summaries.
 
     Args:
         name: the metric's, for a refusal.
@@ -86,14 +87,27 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
     try:
         found = measure_effect(control, treatment, term, covariates)
     except ValueError as error:
-        fact = f"{name} cannot be measured: {error}"
-        raise ShipwayError("SW-403", fact, "look again when there is something to measure") from error
+        raise _no_size(name, str(error)) from error
+    explained = explained_share(merge((control, treatment)), term, covariates) if covariates else 0.0
+    return _measured(name, effect, found, (control.n, treatment.n), explained)
+
+
+def measure_quantile(name: str, effect: Effect, control: Floats, treatment: Floats) -> Measured:
+    """Measure an effect on a quantile from the units' values; errors as for `measure`."""
+    estimates = (estimate_quantile(values, effect.share) for values in (control, treatment))
+    return _measured(name, effect, formulas.compare(*estimates), (control.size, treatment.size), 0.0)
+
+
+def _measured(name: str, effect: Effect, found: formulas.Effect, n: tuple[int, int], explained: float) -> Measured:
     value, deviation = (found.lift, found.lift_error) if effect.relative else (found.value, found.standard_error)
     if not (math.isfinite(value) and math.isfinite(deviation)):
-        fact = f"{name} is {found.control:g} in the control, and an effect in parts of that has no size"
-        raise ShipwayError("SW-403", fact, "look again when there is something, or write relative=False")
-    explained = explained_share(merge((control, treatment)), term, covariates) if covariates else 0.0
-    return Measured((control.n, treatment.n), found.control, value, deviation, explained, found)
+        raise _no_size(name, f"it is {found.control:g} in the control, which tells no effect's size")
+    return Measured(n, found.control, value, deviation, explained, found)
+
+
+def _no_size(name: str, said: str) -> ShipwayError:
+    hint = "look again when more has happened, or write relative=False"
+    return ShipwayError("SW-403", f"{name} cannot be measured: {said}", hint)
 
 
 def interval_of(effect: Effect, measured: Measured, z: float) -> tuple[float, float]:
@@ -133,3 +147,10 @@ def choose_variants(
     found = {variant: merged.get((variant, value)) for variant in variants}
     enough = {name: each for name, each in found.items() if each is not None and each.n >= LEAST_UNITS}
     return enough if len(enough) == len(variants) else None
+
+
+def chance_of(measured: Measured) -> float:
+    """Return the two-sided p-value of an effect at one look, by the normal distribution."""
+    if measured.error == 0:
+        return 1.0 if measured.estimate == 0 else 0.0
+    return math.erfc(abs(measured.estimate) / measured.error / math.sqrt(2))

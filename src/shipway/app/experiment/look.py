@@ -17,6 +17,7 @@ from shipway.app.experiment.statistic import (
     capped_effects,
     gather_statistics,
     load_statistics,
+    load_values,
     store_statistics,
 )
 from shipway.app.project import Project
@@ -40,6 +41,7 @@ from shipway.validation.look import (
     choose_variants,
     interval_of,
     measure,
+    measure_quantile,
     share_alpha,
 )
 
@@ -127,7 +129,7 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
     p = imbalance_sequential_p(np.array(list(units.values())), shares)
     if p < RATIO_ALPHA:
         return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at), [])
-    compared = _compare(experiment, trial, statistics)
+    compared = _compare(workspace, experiment, trial, statistics)
     if compared is None:
         said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time"
         return _report(trial, None, statistics, said, repeated=False)
@@ -206,32 +208,52 @@ def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, 
     )
 
 
-def _compare(experiment: Experiment, trial: Trial, statistics: Statistics) -> list[_Comparison] | None:
+def _compare(
+    workspace: Workspace, experiment: Experiment, trial: Trial, statistics: Statistics
+) -> list[_Comparison] | None:
     """Measure every metric of every variant; None where one has too few units."""
     found: list[_Comparison] = []
     effects = capped_effects(experiment, trial.plan)
     metrics = {rule.check.name for rule in experiment.metrics}
+    always = trial.plan.spending == "always_valid"
     for rule in experiment.rules:
         name = rule.check.name
-        merged = merge_days(statistics.groups(name))
-        chosen = choose_variants(merged, list(trial.plan.variants))
-        if chosen is None:
+        measured = _measure(workspace, trial.plan, name, effects[name], statistics)
+        if measured is None:
             return None
-        information = sum(each.n for each in chosen.values()) / trial.plan.units
-        control, always = chosen[experiment.control], trial.plan.spending == "always_valid"
+        units, by_variant = measured
+        information = units / trial.plan.units
         found += [
             _Comparison(
                 rule=rule,
                 role="metric" if name in metrics else "guardrail",
                 variant=variant,
                 effect=effects[name],
-                measured=measure(name, effects[name], control, chosen[variant]),
+                measured=each,
                 information=information if always else min(information, 1.0),
                 before=_before(trial, name, variant),
             )
-            for variant in experiment.treatments
+            for variant, each in by_variant.items()
         ]
     return found
+
+
+def _measure(
+    workspace: Workspace, plan: TrialPlan, name: str, effect: Effect, statistics: Statistics
+) -> tuple[int, dict[str, Measured]] | None:
+    """Return the units whose time is over and each variant's effect; None where one has too few units."""
+    control, *treatments = plan.variants
+    if effect.kind == "quantile":
+        values = load_values(workspace, statistics, name)
+        if any(variant not in values or values[variant].size < LEAST_UNITS for variant in plan.variants):
+            return None
+        units = sum(each.size for each in values.values())
+        return units, {each: measure_quantile(name, effect, values[control], values[each]) for each in treatments}
+    chosen = choose_variants(merge_days(statistics.groups(name)), list(plan.variants))
+    if chosen is None:
+        return None
+    units = sum(each.n for each in chosen.values())
+    return units, {each: measure(name, effect, chosen[control], chosen[each]) for each in treatments}
 
 
 def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:

@@ -24,6 +24,7 @@ from shipway.kit.duration import DAY as DAY_US
 from shipway.kit.duration import format_duration
 from shipway.maths.effect import estimate_term, explained_share, unit_variance
 from shipway.maths.power import Aim, detectable_effect, units_needed
+from shipway.maths.quantile import estimate_quantile
 from shipway.maths.summary import summarise
 from shipway.validation.look import covariates_of, term_of
 
@@ -176,6 +177,7 @@ def plan_rules(experiment: Experiment, plan: ExperimentPlan | None) -> tuple[Pla
                 text=rule.text,
                 cap=caps.get(name, effect.cap),
                 detect=effect.detect,
+                relative=effect.relative,
             )
         )
     return tuple(rules)
@@ -222,13 +224,7 @@ def _plan_metric(
     if effect.winsorise:
         cap = float(np.quantile(columns[:, 0], effect.winsorise))
         columns = np.column_stack([np.minimum(columns[:, 0], cap), columns[:, 1:]])
-    summary, term, covariates = summarise(columns), term_of(effect), covariates_of(effect)
-    try:
-        value = estimate_term(summary, term).value
-    except ValueError as error:
-        raise ShipwayError("SW-403", f"{name} cannot be measured: {error}", "measure it over something") from error
-    variance = unit_variance(summary, term, covariates)
-    sharpened = explained_share(summary, term, covariates) if covariates else 0.0
+    value, variance, sharpened = _past_of(name, effect, columns)
     detect = effect.detect if role == "metric" else margin
     if effect.relative and value == 0:
         fact = f"{name} was 0 for all {len(columns):,} units of the past, so an effect in parts of it has no size"
@@ -247,6 +243,26 @@ def _plan_metric(
         units=math.ceil(_needed(experiment, role, absolute, variance)) if absolute and variance else None,
         smallest=0.0,
     )
+
+
+def _past_of(
+    name: str, effect: Effect, columns: np.ndarray[tuple[int, int], np.dtype[np.float64]]
+) -> tuple[float, float, float]:
+    """Return a metric's value in the past, the variance of a unit's part in it, and what covariates explain."""
+    if effect.kind == "quantile":
+        found = estimate_quantile(columns[:, 0], effect.share)
+        if not math.isfinite(found.standard_error):
+            raise ShipwayError(
+                "SW-453", f"{len(columns):,} units are too few for this quantile of {name}", "plan later"
+            )
+        return found.value, found.standard_error**2 * len(columns), 0.0
+    summary, term, covariates = summarise(columns), term_of(effect), covariates_of(effect)
+    try:
+        value = estimate_term(summary, term).value
+    except ValueError as error:
+        raise ShipwayError("SW-403", f"{name} cannot be measured: {error}", "measure it over something") from error
+    sharpened = explained_share(summary, term, covariates) if covariates else 0.0
+    return value, unit_variance(summary, term, covariates), sharpened
 
 
 def _with_smallest(metric: PlannedMetric, experiment: Experiment, units: int) -> PlannedMetric:

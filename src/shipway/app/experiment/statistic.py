@@ -12,12 +12,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from shipway.app.experiment.unit import (
     DAY,
     MET,
     UNIT,
+    Floats,
     Units,
     assign_units,
     day_of,
@@ -35,7 +37,7 @@ from shipway.data.stream import NEVER
 from shipway.kit.canonical import canonical_json, digest_value
 from shipway.kit.duration import SECOND
 from shipway.maths.expression import Aggregate, Column, walk
-from shipway.validation.experiment import VARIANT, DayGroup, summarise_units
+from shipway.validation.experiment import VARIANT, DayGroup, split_values, summarise_units
 
 _ROWS: Final = "_rows"
 _WRAP: Final = 1 << 64
@@ -143,6 +145,15 @@ def capped_effects(experiment: Experiment, plan: TrialPlan) -> dict[str, Effect]
     }
 
 
+def load_values(workspace: Workspace, statistics: Statistics, metric: str) -> dict[str, Floats]:
+    """Return variant to the values of its units, of a metric that is a quantile; SW-605 if they are lost or damaged."""
+    parts: dict[str, list[Floats]] = {}
+    for day in statistics.groups(metric):
+        for group in day:
+            parts.setdefault(group.variant, []).append(np.frombuffer(workspace.blobs.get(group.values)))
+    return {variant: np.concatenate(several) for variant, several in parts.items()}
+
+
 def store_statistics(workspace: Workspace, statistics: Statistics) -> str:
     """Keep statistics as a blob and return its digest."""
     return workspace.blobs.put(canonical_json(statistics))
@@ -243,8 +254,14 @@ def _summarise_fresh(
         mine = where == day
         of_day = rows.filter(pl.Series(mine))
         for name in metrics:
-            values = measured[wanted.index(name)][mine]
-            groups = summarise_units(of_day, values, list(plan.variants), plan.slices)
+            values, variants = measured[wanted.index(name)][mine], list(plan.variants)
+            if effects[name].kind == "quantile":
+                groups = [
+                    DayGroup(variant, "", "", each.size, [], [], workspace.blobs.put(each.tobytes()))
+                    for variant, each in split_values(of_day, values[:, 0], variants).items()
+                ]
+            else:
+                groups = summarise_units(of_day, values, variants, plan.slices)
             found[name][_date(day)] = Day(names[name, day], groups)
 
 

@@ -39,7 +39,7 @@ class Units:
     Attributes:
         rows: the unit's keys, `_unit`, `_met`, `_day`, `_variant` and the columns of slices.
         misassigned: units whose exposures name another variant than the assignment, or several; they are left out.
-        outside: units that were exposed though they are held out or elsewhere in the layer; they are left out.
+        outside: units whose exposures name a variant though they are to meet none; they are left out.
         newest: the newest instant of an exposure that was read; None where there is none.
     """
 
@@ -111,9 +111,9 @@ def assign_units(
     variants = [find_variant(run, layer, unit)[0] for unit in first[UNIT].to_list()]
     units = first.with_columns(pl.Series(VARIANT, variants, dtype=pl.String))
     inside = units.filter(pl.col(VARIANT).is_not_null())
-    outside = units.height - inside.height
-    kept = inside
+    kept, outside = inside, 0
     if experiment.variant:
+        outside = units.filter(pl.col(VARIANT).is_null(), pl.col(experiment.variant).is_not_null()).height
         keys = list(experiment.unit.keys)
         said = exposures.group_by(keys).agg(pl.col(experiment.variant).cast(pl.String).unique().drop_nulls())
         joined = inside.join(said.rename({experiment.variant: "_said"}), on=keys, how="left", maintain_order="left")
