@@ -272,7 +272,8 @@ def _rules(where: str, given: object) -> tuple[Rule, ...]:
     for each in cast("Sequence[object]", given):
         rule = natural_rule(each) if isinstance(each, Check) else each
         if not isinstance(rule, Rule) or not isinstance(rule.check.measure, Effect):
-            raise ShipwayError("SW-106", f"one of {where} is {rule or each}, which is no effect", f"write {_EFFECT}")
+            said = str(rule) if isinstance(rule, Rule) else write(each)
+            raise ShipwayError("SW-106", f"one of {where} is {said}, which is no effect", f"write {_EFFECT}")
         rules.append(rule)
     return tuple(rules)
 

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from shipway.maths.summary import Summary, merge, summarise_groups
 
 Floats = NDArray[np.float64]
-VARIANT = "_variant"
-"""The column of what a unit met."""
+VARIANT, DAY = "_variant", "_day"
+"""The columns of what a unit met, and of the day on which, as days since 1970."""
 
 
 class DayGroup(msgspec.Struct, frozen=True):
@@ -45,47 +45,52 @@ class DayGroup(msgspec.Struct, frozen=True):
         return Summary(self.n, np.array(self.mean), np.array(self.products))
 
 
-def summarise_units(
+def summarise_days(
     units: pl.DataFrame, values: Floats, variants: Sequence[str], slices: Sequence[str]
-) -> list[DayGroup]:
-    """Summarise the units of a day: all of each variant, and each value of each slice.
+) -> dict[int, list[DayGroup]]:
+    """Summarise the units of each day: all of each variant, and each value of each slice.
 
     Args:
-        units: one row for each unit, with `_variant` and the columns of the slices.
+        units: one row for each unit, with `_day`, `_variant` and the columns of the slices.
         values: float64[units, columns], finite.
         variants: their names.
         slices: columns of `units`.
+
+    Returns:
+        Day to its groups; a variant that no unit of the day met has a group without units.
     """
-    places = {name: place for place, name in enumerate(variants)}
-    codes = units[VARIANT].replace_strict(places, return_dtype=pl.Int64).to_numpy()
-    found = [
-        _group(variant, "", "", summary)
-        for variant, summary in zip(variants, summarise_groups(values, codes, len(variants)), strict=True)
-    ]
+    days, day = np.unique(units[DAY].to_numpy(), return_inverse=True)
+    codes = day * len(variants) + _code_variants(units, variants)
+    found: dict[int, list[DayGroup]] = {int(each): [] for each in days}
+    for place, summary in enumerate(summarise_groups(values, codes, days.size * len(variants))):
+        at, variant = divmod(place, len(variants))
+        found[int(days[at])].append(_group(variants[variant], "", "", summary))
     for column in slices:
-        texts = units[column].cast(pl.String).fill_null("none")
-        levels = texts.unique().sort().to_list()
-        level = texts.replace_strict({text: place for place, text in enumerate(levels)}, return_dtype=pl.Int64)
-        both = level.to_numpy() * len(variants) + codes
-        summaries = summarise_groups(values, both, len(levels) * len(variants))
-        found += [
-            _group(variants[place % len(variants)], column, levels[place // len(variants)], summary)
-            for place, summary in enumerate(summaries)
-            if summary.n
-        ]
+        levels, level = np.unique(
+            units[column].cast(pl.String).fill_null("none").to_numpy().astype(str), return_inverse=True
+        )
+        both = level * (days.size * len(variants)) + codes
+        for place, summary in enumerate(summarise_groups(values, both, levels.size * days.size * len(variants))):
+            if summary.n:
+                which, rest = divmod(place, days.size * len(variants))
+                at, variant = divmod(rest, len(variants))
+                found[int(days[at])].append(_group(variants[variant], column, str(levels[which]), summary))
     return found
 
 
-def split_values(units: pl.DataFrame, values: Floats, variants: Sequence[str]) -> dict[str, Floats]:
-    """Return the values of a day's units by variant, sorted, float64 each.
+def split_days(units: pl.DataFrame, values: Floats, variants: Sequence[str]) -> dict[int, dict[str, Floats]]:
+    """Return the values of each day's units by variant, sorted, float64 each.
 
     Args:
-        units: one row for each unit, with `_variant`.
+        units: one row for each unit, with `_day` and `_variant`.
         values: float64[units].
         variants: their names.
     """
-    met = units[VARIANT].to_numpy()
-    return {variant: np.sort(values[met == variant]) for variant in variants}
+    days, met = units[DAY].to_numpy(), _code_variants(units, variants)
+    return {
+        int(day): {variant: np.sort(values[(days == day) & (met == place)]) for place, variant in enumerate(variants)}
+        for day in np.unique(days)
+    }
 
 
 def merge_days(days: Iterable[Sequence[DayGroup]], *, column: str = "") -> dict[tuple[str, str], Summary]:
@@ -104,6 +109,11 @@ def merge_days(days: Iterable[Sequence[DayGroup]], *, column: str = "") -> dict[
             if group.column == column:
                 parts.setdefault((group.variant, group.value), []).append(group.summary)
     return {key: merge(found) for key, found in parts.items()}
+
+
+def _code_variants(units: pl.DataFrame, variants: Sequence[str]) -> NDArray[np.int64]:
+    places = {name: place for place, name in enumerate(variants)}
+    return units[VARIANT].replace_strict(places, return_dtype=pl.Int64).to_numpy()
 
 
 def _group(variant: str, column: str, value: str, summary: Summary) -> DayGroup:

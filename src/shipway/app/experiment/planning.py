@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from shipway.app.experiment.question import find_experiment
-from shipway.app.experiment.unit import DAY, MET, find_units, measure_units, read_exposures
+from shipway.app.experiment.unit import MET, find_units, measure_units, read_exposures
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.effect import Effect
@@ -26,6 +26,7 @@ from shipway.maths.effect import estimate_term, explained_share, unit_variance
 from shipway.maths.power import Aim, detectable_effect, units_needed
 from shipway.maths.quantile import estimate_quantile
 from shipway.maths.summary import summarise
+from shipway.validation.experiment import DAY
 from shipway.validation.look import covariates_of, term_of
 
 LEAST_PAST: Final = 100

@@ -16,7 +16,6 @@ import numpy as np
 import polars as pl
 
 from shipway.app.experiment.unit import (
-    DAY,
     MET,
     UNIT,
     Floats,
@@ -37,7 +36,7 @@ from shipway.data.stream import NEVER
 from shipway.kit.canonical import canonical_json, digest_value
 from shipway.kit.duration import SECOND
 from shipway.maths.expression import Aggregate, Column, walk
-from shipway.validation.experiment import VARIANT, DayGroup, split_values, summarise_units
+from shipway.validation.experiment import DAY, VARIANT, DayGroup, split_days, summarise_days
 
 _ROWS: Final = "_rows"
 _WRAP: Final = 1 << 64
@@ -245,24 +244,30 @@ def _summarise_fresh(
     found: dict[str, dict[str, Day]],
 ) -> None:
     """Measure the units of all new days of one width at once, and summarise each day."""
-    days = {day: wanted for (each, day), wanted in fresh.items() if each == width}
+    days = {day: several for (each, day), several in fresh.items() if each == width}
     wanted = list(dict.fromkeys(name for several in days.values() for name in several))
     rows = units.filter(pl.col(DAY).is_in(list(days)))
     measured = measure_units(workspace, experiment, rows, [effects[name] for name in wanted])
-    where = rows[DAY].to_numpy()
-    for day, metrics in days.items():
-        mine = where == day
-        of_day = rows.filter(pl.Series(mine))
-        for name in metrics:
-            values, variants = measured[wanted.index(name)][mine], list(plan.variants)
-            if effects[name].kind == "quantile":
-                groups = [
-                    DayGroup(variant, "", "", each.size, [], [], workspace.blobs.put(each.tobytes()))
-                    for variant, each in split_values(of_day, values[:, 0], variants).items()
-                ]
-            else:
-                groups = summarise_units(of_day, values, variants, plan.slices)
-            found[name][_date(day)] = Day(names[name, day], groups)
+    for name, values in zip(wanted, measured, strict=True):
+        mine = rows[DAY].is_in([day for day, several in days.items() if name in several])
+        summarised = _summarise(workspace, plan, effects[name], rows.filter(mine), values[mine.to_numpy()])
+        found[name] |= {_date(day): Day(names[name, day], groups) for day, groups in summarised.items()}
+
+
+def _summarise(
+    workspace: Workspace, plan: TrialPlan, effect: Effect, units: pl.DataFrame, values: Floats
+) -> dict[int, list[DayGroup]]:
+    """Return what the units of each day come to; the values of a quantile are kept, for nothing smaller tells it."""
+    variants = list(plan.variants)
+    if effect.kind != "quantile":
+        return summarise_days(units, values, variants, plan.slices)
+    return {
+        day: [
+            DayGroup(variant, "", "", each.size, [], [], workspace.blobs.put(each.tobytes()))
+            for variant, each in by_variant.items()
+        ]
+        for day, by_variant in split_days(units, values[:, 0], variants).items()
+    }
 
 
 def _columns_read(effects: Iterable[Effect], stream: str) -> list[str]:

@@ -24,11 +24,11 @@ from shipway.data.slice import stream_columns
 from shipway.data.spine import ASKED, spine_of
 from shipway.data.stream import NEVER
 from shipway.maths.expression import Column, Operation, Span, render, walk
-from shipway.validation.experiment import VARIANT
+from shipway.validation.experiment import DAY, VARIANT
 
 Floats = NDArray[np.float64]
-UNIT, MET, DAY = "_unit", "_met", "_day"
-"""Columns of units beside their keys: the key as logs write it, the instant of the first exposure, and its day."""
+UNIT, MET = "_unit", "_met"
+"""Columns of units beside their keys: the key as logs write it, and the instant of the first exposure."""
 _VIEW: Final = "m"
 
 
