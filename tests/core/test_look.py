@@ -27,7 +27,7 @@ def plan(*variants):
         number=1,
         definition="d",
         keys=("customer",),
-        variants=dict.fromkeys(variants or ("control", "new"), 1.0),
+        weights=tuple((name, 1.0) for name in variants or ("control", "new")),
         layer="pricing",
         holdout=0,
         places=((0, 10_000),),

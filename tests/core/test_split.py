@@ -25,8 +25,8 @@ UNITS = [f"c{number}" for number in range(20_000)]
 
 
 def run(name="fares", number=1, places=((0, PLACES),), variants=None, decided=""):
-    variants = variants or {"control": 1.0, "new": 1.0}
-    return SplitExperiment(name=name, number=number, layer="pricing", places=places, variants=variants, decided=decided)
+    weights = tuple((variants or {"control": 1.0, "new": 1.0}).items())
+    return SplitExperiment(name=name, number=number, layer="pricing", places=places, weights=weights, decided=decided)
 
 
 def split(*runs, holdout=0):
@@ -111,5 +111,5 @@ def test_places_are_taken_from_what_is_free_or_not_at_all(ends, count):
 
 
 def test_what_rounding_leaves_over_is_the_last_variant():
-    assert choose_variant({"a": 0.1, "b": 0.2}, math.nextafter(1.0, 0.0)) == "b"
-    assert choose_variant({"a": 0.1, "b": 0.2}, 0.0) == "a"
+    assert choose_variant((("a", 0.1), ("b", 0.2)), math.nextafter(1.0, 0.0)) == "b"
+    assert choose_variant((("a", 0.1), ("b", 0.2)), 0.0) == "a"

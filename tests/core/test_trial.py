@@ -24,7 +24,7 @@ def plan(experiment="fares", number=1, places=((0, 4000),), holdout=0):
         number=number,
         definition="d",
         keys=("customer",),
-        variants={"control": 1.0, "new": 1.0},
+        weights=(("control", 1.0), ("new", 1.0)),
         layer="pricing",
         holdout=holdout,
         places=places,

@@ -290,7 +290,7 @@ def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
     plan = report.trial.plan
     if report.look is None:
         show_title(console, plan.ref, report.said)
-        show_facts(console, {"met it": _write_units(report.units)})
+        show_facts(console, {"met it": _write_units(plan, report.units)})
         return
     _show_look(console, plan, report.look, timezone)
     if report.repeated:
@@ -303,7 +303,7 @@ def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
 def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> None:
     show_title(console, f"{plan.ref}, look {look.number}", f"known up to {write_instant(look.known, timezone)}")
     split = "as declared" if not look.broken else "broken"
-    show_facts(console, {"met it": _write_units(look.units), "split": f"{split} (p {look.ratio_p:.3g})"})
+    show_facts(console, {"met it": _write_units(plan, look.units), "split": f"{split} (p {look.ratio_p:.3g})"})
     if look.effects:
         console.print()
         header = ("", "effect", "is", "interval at all looks", "units", "in", "alpha spent")
@@ -350,8 +350,8 @@ def _show_decided(console: Console, trial: Trial) -> None:
         show_title(console, trial.plan.ref, f"stopped by {stopped.by}: {stopped.reason}")
 
 
-def _write_units(units: dict[str, int]) -> str:
-    return ", ".join(f"{name} {n:,}" for name, n in units.items())
+def _write_units(plan: TrialPlan, units: dict[str, int]) -> str:
+    return ", ".join(f"{name} {units[name]:,}" for name in plan.variants)
 
 
 def _write_effect(number: float, *, relative: bool, sign: bool = False) -> str:

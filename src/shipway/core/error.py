@@ -51,7 +51,7 @@ CODES: Final[dict[str, str]] = {
     "SW-453": "experiment would not find its effect",
     "SW-454": "experiment has changed since it began",
     "SW-455": "decision is refused",
-    "SW-456": "exposures cannot be read",
+    "SW-456": "look is out of order",
     # bundles
     "SW-501": "model cannot be packaged",
     "SW-502": "bundle is damaged",

@@ -135,7 +135,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
                 self.name,
                 self.unit,
                 self.exposed.name,
-                self.variants,
+                list(self.variants.items()),
                 [rule.text for rule in self.rules],
                 [effect_of(rule) for rule in self.rules],
                 len(self.metrics),

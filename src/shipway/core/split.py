@@ -41,7 +41,7 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
         number: of the run, from 1; another run assigns anew.
         layer: whose places it takes.
         places: the places it has; a decided one has them all.
-        variants: name to weight.
+        weights: the variants with their weights, in order.
         decided: the variant that everyone meets from now on; empty while it runs.
     """
 
@@ -49,7 +49,7 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     layer: str
     places: tuple[Range, ...]
-    variants: dict[str, float]
+    weights: tuple[tuple[str, float], ...]
     decided: str = ""
 
 
@@ -118,7 +118,7 @@ def find_variant(run: SplitExperiment, layer: SplitLayer, unit: str) -> tuple[st
     place = place_of(f"layer {layer.name}", unit)
     if not any(low <= place < high for low, high in run.places):
         return None, "elsewhere"
-    return choose_variant(run.variants, place_unit(f"experiment {run.name}@{run.number}", unit)), "assigned"
+    return choose_variant(run.weights, place_unit(f"experiment {run.name}@{run.number}", unit)), "assigned"
 
 
 def place_of(salt: str, unit: str) -> int:
@@ -126,14 +126,14 @@ def place_of(salt: str, unit: str) -> int:
     return int(place_unit(salt, unit) * PLACES)
 
 
-def choose_variant(variants: Mapping[str, float], place: float) -> str:
+def choose_variant(weights: Sequence[tuple[str, float]], place: float) -> str:
     """Return the variant on which a place in [0, 1) falls, by the variants' weights in their order."""
-    left = place * sum(variants.values())
-    for name, weight in variants.items():
+    left = place * sum(weight for _, weight in weights)
+    for name, weight in weights:
         left -= weight
         if left < 0:
             return name
-    return list(variants)[-1]  # what rounding leaves over is the last one's
+    return weights[-1][0]  # what rounding leaves over is the last one's
 
 
 def write_unit(unit: str | int | Sequence[Any] | Mapping[str, Any], keys: Sequence[str]) -> str:

@@ -47,7 +47,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         number: of the run, from 1.
         definition: digest of the declaration.
         keys: columns that identify a unit.
-        variants: name to weight, the control first.
+        weights: the variants with their weights, the control first.
         layer: its layer.
         holdout: places of the layer that no experiment touches.
         places: what it has of the layer.
@@ -66,7 +66,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     number: int
     definition: str
     keys: tuple[str, ...]
-    variants: dict[str, float]
+    weights: tuple[tuple[str, float], ...]
     layer: str
     holdout: int
     places: tuple[Range, ...]
@@ -91,15 +91,20 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         return f"experiment:{self.ref}"
 
     @property
+    def variants(self) -> dict[str, float]:
+        """Return variant to weight, the control first."""
+        return dict(self.weights)
+
+    @property
     def control(self) -> str:
         """Return the variant that the others are compared with."""
-        return next(iter(self.variants))
+        return self.weights[0][0]
 
     @property
     def salted(self) -> SplitExperiment:
         """Return the run as those who assign need it."""
         return SplitExperiment(
-            name=self.experiment, number=self.number, layer=self.layer, places=self.places, variants=self.variants
+            name=self.experiment, number=self.number, layer=self.layer, places=self.places, weights=self.weights
         )
 
     @property

@@ -53,7 +53,7 @@ sw.experiment(
     "fares",
     unit=customer,
     exposed=opened,
-    variants={"control": 1, "new": 1},
+    variants={"usual": 1, "new": 1},
     layer=pricing,
     share=0.9,
     metrics=[sw.effect("spent", spent, covariates=[habit.spent_21d], winsorise=0.999, detect=0.32) > 0],
@@ -82,7 +82,7 @@ class Lab:
 
         Args:
             days: after the start.
-            lift: how many times as many orders more there are with another variant than the control.
+            lift: how many times as many orders more there are with another variant than the usual one.
             name: the experiment whose variants are met.
             late: a row of orders to be added, of any day.
             keep: which units' visits are logged after the start.
@@ -114,7 +114,7 @@ class Lab:
         if name not in desk.running:
             return np.ones(CUSTOMERS)
         met = [desk.assign(name, f"c{number}") for number in range(CUSTOMERS)]
-        return np.array([1.0 if each in (None, "control") else 1 + lift for each in met])
+        return np.array([1.0 if each in (None, "usual") else 1 + lift for each in met])
 
 
 def make_shop(days, boosts, seed=3):

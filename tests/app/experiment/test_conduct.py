@@ -13,7 +13,7 @@ from shipway.kit.duration import DAY
 
 SECOND = """
 sw.experiment(
-    "banner", unit=customer, exposed=opened, variants=["control", "blue"], layer=pricing, share={share},
+    "banner", unit=customer, exposed=opened, variants=["usual", "blue"], layer=pricing, share={share},
     metrics=[sw.effect("spent", spent, detect=0.5)], design=sw.group_sequential(most="21d"),
 )
 """
@@ -36,7 +36,7 @@ def test_a_start_registers_the_plan_once(lab):
         "obrien_fleming",
         0.05,
     )
-    assert (plan.places, plan.holdout, plan.variants) == (((0, 9000),), 500, {"control": 1.0, "new": 1.0})
+    assert (plan.places, plan.holdout, plan.weights) == (((0, 9000),), 500, (("usual", 1.0), ("new", 1.0)))
     assert 500 < plan.units < 1500
     assert 1 < plan.days <= 21
     assert plan.rules[0].cap > 50  # winsorised at a share of the past, which gives a number
@@ -105,13 +105,13 @@ def test_a_person_who_decides_otherwise_gives_a_name_and_a_reason_that_stay(lab)
     for by, reason in (("", "no"), ("ana", " ")):
         refused(
             "SW-455",
-            lambda by=by, reason=reason: decide_experiment(lab.project, "fares", "control", by=by, reason=reason),
+            lambda by=by, reason=reason: decide_experiment(lab.project, "fares", "usual", by=by, reason=reason),
         )
     assert "new" in refused("SW-104", lambda: decide_experiment(lab.project, "fares", "newer")).hint
-    trial = decide_experiment(lab.project, "fares", "control", by="ana", reason="support cannot take the calls")
+    trial = decide_experiment(lab.project, "fares", "usual", by="ana", reason="support cannot take the calls")
     assert (trial.decided.by, trial.decided.against, trial.decided.outcome) == ("ana", True, "pass")
     [line] = list_experiments(lab.project)
-    assert (line.state, line.said) == ("decided", "control, by ana: support cannot take the calls")
+    assert (line.state, line.said) == ("decided", "usual, by ana: support cannot take the calls")
     assert trial.looks[-1].outcome == "pass"
 
 

@@ -135,7 +135,7 @@ def test_a_unit_that_met_another_variant_than_its_own_is_left_out(lab):
 
     def say(unit):
         met = desk.assign("fares", unit)
-        return ("new" if met == "control" else "control") if unit in wrong else met
+        return ("new" if met == "usual" else "usual") if unit in wrong else met
 
     lab.live(10, say=say)
     report = look(lab, 10)
@@ -203,7 +203,7 @@ def test_a_quantile_is_looked_at_by_its_values(lab):
 
 
 def test_three_variants_share_alpha_and_the_better_one_is_launched(lab):
-    lab.edit('variants={"control": 1, "new": 1}', 'variants={"control": 1, "new": 1, "newer": 1}')
+    lab.edit('variants={"usual": 1, "new": 1}', 'variants={"usual": 1, "new": 1, "newer": 1}')
     start_experiment(lab.project, "fares", units=1100)
     lab.live(18, lift=0.9)
     found = look(lab, 18).look

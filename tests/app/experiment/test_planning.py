@@ -45,7 +45,7 @@ def test_a_design_that_may_be_watched_and_more_variants_take_more(lab):
     lab.edit('group_sequential(most="21d", spending="pocock")', 'always_valid(most="21d")')
     watched = plan_experiment(lab.project, "fares").metrics[0].units
     assert base < pocock < watched
-    lab.edit('{"control": 1, "new": 1}', '{"control": 1, "new": 1, "newer": 1}')
+    lab.edit('{"usual": 1, "new": 1}', '{"usual": 1, "new": 1, "newer": 1}')
     assert plan_experiment(lab.project, "fares").metrics[0].units > 1.5 * watched
 
 

@@ -195,7 +195,7 @@ def _register(
         number=len(state.experiments.get(experiment.name, [])) + 1,
         definition=experiment.definition,
         keys=experiment.unit.keys,
-        variants=dict(experiment.variants),
+        weights=tuple(experiment.variants.items()),
         layer=layer,
         holdout=holdout,
         places=places,

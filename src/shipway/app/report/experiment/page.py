@@ -120,7 +120,7 @@ def _show_looks(trial: Trial, looks: Sequence[Look], timezone: str, charts: Char
         for first in looks[-1].effects:
             if first.role == "metric":
                 drawn += [Markup(svg) for svg in _draw_looks(plan, first, looks, charts)]
-    rows = [_look_row(look, timezone) for look in trial.looks]
+    rows = [_look_row(plan, look, timezone) for look in trial.looks]
     head = ("Look", "Known up to", "Says", "Units", "Alpha spent", "In words")
     why = (
         "Each look was remembered with what it spent before anybody saw it; looking twice at the same data is one look."
@@ -161,13 +161,13 @@ def _draw_looks(plan: TrialPlan, first: LookEffect, looks: Sequence[Look], chart
     )
 
 
-def _look_row(look: Look, timezone: str) -> tuple[Child, ...]:
+def _look_row(plan: TrialPlan, look: Look, timezone: str) -> tuple[Child, ...]:
     spent = max((each.spent for each in look.effects if each.role == "metric"), default=None)
     return (
         str(look.number),
         write_instant(look.known, timezone),
         badge(look.outcome),
-        ", ".join(f"{name} {n:,}" for name, n in look.units.items()),
+        ", ".join(f"{name} {look.units[name]:,}" for name in plan.variants),
         "none" if spent is None else f"{spent:.2g}",
         look.said,
     )
@@ -185,8 +185,8 @@ def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
     last = detail.trial.looks[-1]
     weights, total = sum(plan.variants.values()), sum(last.units.values())
     rows = [
-        (name, f"{n:,}", f"{n / total:.2%}" if total else "", f"{plan.variants[name] / weights:.2%}")
-        for name, n in last.units.items()
+        (name, f"{last.units[name]:,}", f"{last.units[name] / total:.2%}" if total else "", f"{weight / weights:.2%}")
+        for name, weight in plan.variants.items()
     ]
     said = (
         f"A split this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
