@@ -5,8 +5,17 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
+from statsmodels.stats.multitest import multipletests
 
-from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli
+from shipway.maths.multiplicity import (
+    adjust_benjamini_hochberg,
+    adjust_benjamini_yekutieli,
+    adjust_bonferroni,
+    adjust_holm,
+    adjust_hommel,
+    benjamini_hochberg,
+    benjamini_yekutieli,
+)
 
 p_values = st.lists(st.one_of(st.floats(0, 1), st.floats(0, 0.02)), min_size=1, max_size=60)
 
@@ -65,3 +74,35 @@ def test_nothing_tested_nothing_rejected(procedure):
 def test_out_of_range_is_refused(procedure, p, q):
     with pytest.raises(ValueError, match=r"false discovery rate|numbers in"):
         procedure(np.array(p), q)
+
+
+@pytest.mark.parametrize(
+    ("procedure", "method"),
+    [
+        (adjust_bonferroni, "bonferroni"),
+        (adjust_holm, "holm"),
+        (adjust_hommel, "hommel"),
+        (adjust_benjamini_hochberg, "fdr_bh"),
+        (adjust_benjamini_yekutieli, "fdr_by"),
+    ],
+)
+@given(p_values)
+def test_adjusted_p_values_are_those_of_statsmodels(procedure, method, numbers):
+    p = np.array(numbers)
+    np.testing.assert_allclose(procedure(p), multipletests(p, method=method)[1], rtol=1e-9, atol=1e-300)
+    assert procedure(np.array([])).shape == (0,)
+
+
+@given(p_values)
+def test_stronger_procedures_adjust_less(numbers):
+    p = np.array(numbers)
+    hommel, holm, bonferroni = adjust_hommel(p), adjust_holm(p), adjust_bonferroni(p)
+    assert (p <= hommel + 1e-12).all()
+    assert (hommel <= holm + 1e-12).all()
+    assert (holm <= bonferroni + 1e-12).all()
+
+
+@pytest.mark.parametrize("procedure", [adjust_bonferroni, adjust_holm, adjust_hommel, adjust_benjamini_hochberg])
+def test_p_values_out_of_range_are_refused(procedure):
+    with pytest.raises(ValueError, match="numbers in"):
+        procedure(np.array([0.5, 1.5]))

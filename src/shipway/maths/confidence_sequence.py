@@ -21,6 +21,7 @@ Floats = NDArray[np.float64]
 
 _STITCH_POWER: Final = 1.4
 _STITCH_RATIO: Final = 2.0
+_NEAR: Final = 1e-12
 _GRID: Final = 65
 _ZOOMS: Final = 6
 
@@ -207,15 +208,15 @@ def share_interval(successes: int, n: int, alpha: float, n_opt: float) -> tuple[
     """
     if not 0 <= successes <= n or not n:
         raise ValueError(f"{successes} successes in {n} trials is not possible")
-    seen, bound = successes / n, -math.log(alpha)
+    seen, bound = min(max(successes / n, _NEAR), 1 - _NEAR), -math.log(alpha)
 
     def log_mixture(p: float) -> float:
         v = p * (1 - p)
         r = beta_binomial_r(v * n_opt, p, 1 - p)
-        return beta_binomial_log_mixture((seen - p) * n, v * n, r, p, 1 - p)
+        return beta_binomial_log_mixture(successes - p * n, v * n, r, p, 1 - p)
 
-    low = 0.0 if successes == 0 else find_root(lambda p: bound - log_mixture(p), 1e-12, seen)
-    high = 1.0 if successes == n else find_root(lambda p: log_mixture(p) - bound, seen, 1 - 1e-12)
+    low = 0.0 if successes == 0 else find_root(lambda p: bound - log_mixture(p), _NEAR, seen)
+    high = 1.0 if successes == n else find_root(lambda p: log_mixture(p) - bound, seen, 1 - _NEAR)
     return low, high
 
 

@@ -12,7 +12,7 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
 
     Ridders 1979, "A New Algorithm for Computing a Single Root of a Real Continuous Function": a false position on the
     function times the exponential that straightens it, kept between the ends, until no float lies between them or two
-    guesses agree to 13 digits.
+    guesses agree to 12 digits and the sign changes around the second.
 
     Returns:
         The lower end if the function is not below 0 there, the upper one if it is not above 0 there.
@@ -27,7 +27,8 @@ def find_root(function: Callable[[float], float], low: float, high: float) -> fl
         if value == 0 or middle in (low, high):
             return middle
         guess = middle - (middle - low) * value / math.sqrt(value * value - below * above)
-        if abs(guess - last) <= 1e-13 * max(1.0, abs(guess)):
+        near = 1e-12 * max(1.0, abs(guess))
+        if abs(guess - last) <= near and function(guess - near) <= 0 <= function(guess + near):
             return guess
         last = guess
         for place, found in ((middle, value), (guess, function(guess))):

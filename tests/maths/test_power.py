@@ -1,0 +1,125 @@
+"""Sample sizes against statsmodels, simulation and each other."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.power import NormalIndPower, TTestIndPower
+
+from shipway.maths.effect import Effect, Term, compare, estimate_term, p_value
+from shipway.maths.power import (
+    Aim,
+    cluster_factor,
+    conditional_power,
+    detectable_effect,
+    more_needed,
+    power_of,
+    t_power,
+    t_units_needed,
+    units_needed,
+)
+from shipway.maths.spending import inflation
+from shipway.maths.summary import sum_clusters, summarise
+
+
+@given(st.floats(0.05, 1), st.floats(0.5, 0.99), st.floats(0.2, 0.8))
+def test_units_are_those_of_statsmodels(difference, power, share):
+    aim = Aim(power=power, share=share)
+    oracle = NormalIndPower().solve_power(difference, power=power, alpha=0.05, ratio=share / (1 - share))
+    # Its solver counts results on the wrong side too.
+    assert units_needed(difference, aim, 1.0) == pytest.approx(oracle / (1 - share), rel=2e-3)
+
+
+@settings(max_examples=30)
+@given(st.floats(0.1, 1.5), st.floats(0.3, 3), st.floats(0.3, 0.95))
+def test_t_test_is_that_of_statsmodels(difference, ratio, power):
+    n = t_units_needed(difference, alpha=0.05, power=power, ratio=ratio)
+    oracle = TTestIndPower()
+    assert oracle.power(difference, n, 0.05, ratio) == pytest.approx(power, abs=1e-6)
+    one_sided = oracle.power(difference, n, 0.05, ratio, alternative="larger")
+    assert t_power(difference, n, n * ratio, sides=1) == pytest.approx(one_sided, abs=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.01, 10), st.sampled_from([1, 5]), st.sampled_from([1, 2]))
+def test_units_effect_and_power_are_one_another(effect, looks, sides):
+    aim = Aim(looks=looks, sides=sides)
+    units = units_needed(effect, aim, 2.0, 3.0)
+    assert detectable_effect(units, aim, 2.0, 3.0) == pytest.approx(effect, rel=1e-9)
+    assert power_of(effect, units, aim, 2.0, 3.0) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_looks_cost_what_the_inflation_says():
+    ratio = units_needed(0.1, Aim(looks=20), 1.0) / units_needed(0.1, Aim(), 1.0)
+    assert ratio == pytest.approx(inflation(np.arange(1, 21) / 20, 0.05, 0.8), rel=1e-12)
+
+
+def test_planned_proportions_have_their_power():
+    rng, p, lift = np.random.default_rng(1), 0.2, 0.06
+    units = round(units_needed(lift, Aim(), p * (1 - p), (p + lift) * (1 - p - lift)))
+    found = 0
+    for _ in range(1500):
+        a = rng.binomial(units // 2, p)
+        b = rng.binomial(units // 2, p + lift)
+        n = units // 2
+        arms = [summarise((np.arange(n) < k).astype(float)[:, None]) for k in (a, b)]
+        found += p_value(compare(*(estimate_term(arm, Term(0)) for arm in arms))) <= 0.05
+    assert found / 1500 == pytest.approx(0.8, abs=0.035)
+
+
+def test_planned_clusters_have_their_power():
+    rng, size, rho, effect = np.random.default_rng(2), 10, 0.15, 0.25
+    units = units_needed(effect, Aim(), 1.0) * cluster_factor(size, rho)
+    clusters = math.ceil(units / size / 2) * 2
+    found = 0
+    for _ in range(600):
+        shared = rng.normal(0, math.sqrt(rho), clusters).repeat(size)
+        treated = (np.arange(clusters) % 2).repeat(size)
+        y = shared + rng.normal(0, math.sqrt(1 - rho), shared.size) + effect * treated
+        names = np.arange(clusters).repeat(size)
+        arms = [summarise(sum_clusters(y[treated == arm][:, None], names[treated == arm])[1]) for arm in (0, 1)]
+        found += p_value(compare(*(estimate_term(arm, Term(0, 1)) for arm in arms))) <= 0.05
+    assert found / 600 == pytest.approx(0.8, abs=0.06)
+
+
+def seen(value, error):
+    return Effect(1.0, 1.0 + value, value, error, 1e6, value, error, 1e6)
+
+
+def test_conditional_power_is_how_often_it_ends_well():
+    rng = np.random.default_rng(3)
+    now = seen(0.06, 0.05)
+    for more, assumed in ((1.0, 0.1), (3.0, 0.0)):
+        rest = rng.normal(assumed, 0.05 / math.sqrt(more), 200_000)
+        last = (0.06 + more * rest) / (1 + more)
+        expected = np.mean(np.abs(last) >= 1.959964 * 0.05 / math.sqrt(1 + more))
+        assert conditional_power(now, more, assumed) == pytest.approx(expected, abs=0.005)
+        one_sided = np.mean(last >= 1.644854 * 0.05 / math.sqrt(1 + more))
+        assert conditional_power(now, more, assumed, sides=1) == pytest.approx(one_sided, abs=0.005)
+
+
+def test_what_is_still_needed_reaches_the_power():
+    more = more_needed(seen(0.02, 0.05), 0.1, 0.9)
+    assert conditional_power(seen(0.02, 0.05), more, 0.1) == pytest.approx(0.9, abs=1e-8)
+    assert more_needed(seen(0.5, 0.05), 0.5, 0.8) == pytest.approx(0.0, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "aim", [{"alpha": 0.0}, {"power": 0.04}, {"power": 1.0}, {"share": 1.0}, {"sides": 3}, {"looks": 0}]
+)
+def test_an_aim_that_is_none_is_refused(aim):
+    with pytest.raises(ValueError):
+        Aim(**aim)
+
+
+def test_what_cannot_be_planned_is_refused():
+    with pytest.raises(ValueError, match="planned"):
+        units_needed(0.0, Aim(), 1.0)
+    with pytest.raises(ValueError, match="find nothing"):
+        detectable_effect(0, Aim(), 1.0)
+    with pytest.raises(ValueError, match="tell nothing"):
+        conditional_power(seen(0.1, math.inf), 1.0, 0.1)
+    with pytest.raises(ValueError, match="too small"):
+        t_units_needed(1e-9, alpha=0.05, power=0.8)

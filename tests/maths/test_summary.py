@@ -1,0 +1,133 @@
+"""Summaries against numpy on all rows, however the rows are cut, and without loss of digits."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shipway.maths import summary as module
+from shipway.maths.effect import Term, estimate_term
+from shipway.maths.interval import clustered_mean
+from shipway.maths.summary import (
+    merge,
+    select,
+    sum_clusters,
+    summarise,
+    summarise_columns,
+    summarise_groups,
+    summarise_sums,
+    summarise_zeros,
+)
+
+
+def same(a, b, rel=1e-10):
+    assert a.n == b.n
+    np.testing.assert_allclose(a.mean, b.mean, rtol=rel, atol=1e-12)
+    scale = np.sqrt(np.outer(np.diagonal(b.products), np.diagonal(b.products))) + 1e-12
+    np.testing.assert_allclose(a.products / scale, b.products / scale, rtol=0, atol=rel)
+
+
+def rows_of(seed, n, k=3):
+    rng = np.random.default_rng(seed)
+    return rng.lognormal(0, 1, (n, k)) * (rng.random((n, k)) < 0.4) + 50
+
+
+def test_is_what_numpy_says():
+    rows = rows_of(1, 500)
+    got = summarise(rows)
+    np.testing.assert_allclose(got.mean, rows.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(got.covariance, np.cov(rows.T), rtol=1e-11)
+
+
+@given(st.integers(0, 5), st.lists(st.integers(0, 40), min_size=1, max_size=6))
+def test_parts_merge_into_the_whole(seed, sizes):
+    rows = rows_of(seed, sum(sizes))
+    codes = np.repeat(np.arange(len(sizes)), sizes)
+    same(merge(summarise_groups(rows, codes, len(sizes))), summarise(rows))
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 5), st.permutations(range(5)))
+def test_order_of_parts_does_not_matter(seed, order):
+    parts = summarise_groups(rows_of(seed, 60), np.arange(60) % 5, 5)
+    nested = merge([merge([parts[i] for i in order[:2]]), merge([parts[i] for i in order[2:]])])
+    same(nested, merge(parts))
+
+
+def test_groups_are_those_rows(monkeypatch):
+    # Blocks of a few rows, so that groups go over many of them and are absent from some.
+    monkeypatch.setattr(module, "_BLOCK", 16)
+    monkeypatch.setattr(module, "_ROWS_PER_GROUP", 1)
+    rng = np.random.default_rng(3)
+    rows, codes = rows_of(2, 700), rng.integers(0, 9, 700)
+    codes[codes == 4] = 5
+    for group, got in enumerate(summarise_groups(rows, codes, 9)):
+        same(got, summarise(rows[codes == group])) if group != 4 else same(got, summarise_zeros(0, 3))
+
+
+def test_digits_survive_a_great_mean():
+    # A spread of 1 at a mean of 1e8: sums of squares keep none of it.
+    rng = np.random.default_rng(4)
+    noise = rng.normal(size=(40_000, 2))
+    got = summarise_groups(noise + 1e8, np.arange(40_000) % 3, 3)
+    plain = summarise_groups(noise, np.arange(40_000) % 3, 3)
+    for one, other in zip(got, plain, strict=True):
+        np.testing.assert_allclose(one.covariance, other.covariance, rtol=1e-6, atol=1e-6)
+    shifted = noise[:, 0] + 1e8
+    naive = (shifted @ shifted) / shifted.size - shifted.mean() ** 2
+    assert naive != pytest.approx(1.0, rel=0.5)
+
+
+def test_sums_of_a_warehouse():
+    rows = rows_of(5, 80)
+    same(summarise_sums(80, rows.sum(axis=0), rows.T @ rows), summarise(rows), rel=1e-9)
+
+
+def test_zeros_that_were_never_written():
+    rows = np.vstack([rows_of(6, 30), np.zeros((500, 3))])
+    same(merge([summarise(rows[:30]), summarise_zeros(500, 3)]), summarise(rows))
+
+
+def test_selected_columns():
+    rows = rows_of(7, 40)
+    same(select(summarise(rows), [2, 0]), summarise(rows[:, [2, 0]]))
+
+
+def test_clusters_as_units_have_the_cluster_robust_error():
+    rng = np.random.default_rng(8)
+    clusters = rng.integers(0, 25, 600) * 3
+    values = rng.normal(size=600) + clusters * 0.1
+    levels, sums = sum_clusters(values[:, None], clusters)
+    got, expected = estimate_term(summarise(sums), Term(0, 1)), clustered_mean(values, clusters)
+    assert levels.tolist() == sorted(set(clusters.tolist()))
+    assert (got.value, got.standard_error) == pytest.approx((expected.value, expected.standard_error), rel=1e-12)
+    assert got.clusters == expected.clusters
+
+
+def test_one_unit_has_no_covariance():
+    assert np.isnan(summarise(np.ones((1, 2))).covariance).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_none_is_refused(bad):
+    rows = np.ones((20, 2))
+    rows[7, 1] = bad
+    with pytest.raises(ValueError, match="not finite"):
+        summarise(rows)
+
+
+def test_what_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="group"):
+        summarise_groups(np.ones((2, 1)), np.array([0, 2]), 2)
+    with pytest.raises(ValueError, match="belong together"):
+        summarise_groups(np.ones((2, 1)), np.array([0]), 2)
+    with pytest.raises(ValueError, match="shape"):
+        summarise_columns([np.ones(3)], np.zeros(2, np.int64), 1)
+    with pytest.raises(ValueError, match="merge"):
+        merge([])
+    with pytest.raises(ValueError, match="merge"):
+        merge([summarise_zeros(1, 2), summarise_zeros(1, 3)])
+    with pytest.raises(ValueError, match="summary"):
+        summarise_sums(0, np.ones(1), np.ones((1, 1)))
+    with pytest.raises(ValueError, match="cannot be"):
+        summarise_zeros(-1, 1)
