@@ -1,9 +1,9 @@
 """A/A: experiments without any effect, from `start` over looks to the end, on one shop that is split anew each time.
 
-Every run goes the product's own way: units by exposures and hash, windows as known-at, daily statistics, theta estimated,
-the boundary of what was spent before, one append a look. Spending is skewed and most of it is nothing. Printed: how many
-of the runs ever called an effect, with the 95 % interval of their share, beside those that a fixed test would have
-called that is read at every look.
+Every run goes the product's own way: units by exposures and hash, windows as known-at, daily statistics, theta
+estimated, the boundary of what was spent before, one append a look. Spending is skewed and most of it is nothing.
+Printed: how many of the runs ever called an effect, with the 95 % interval of their share, beside those that a fixed
+test would have called that is read at every look.
 
     python bench/experiment_aa.py [runs] [looks]
 """
@@ -48,7 +48,7 @@ def main(runs: int, looks: int) -> None:
         lab.root.mkdir()
         (lab.root / "shipway.toml").write_text(TOML)
         (lab.root / "project.py").write_text(CODE.replace(", detect=0.32", ""))
-        lab.live(DAYS)
+        lab.live(DAYS)  # pyright: ignore[reportUnknownMemberType]
         began, called, naive = time.process_time(), 0, 0
         for _ in range(runs):
             one, other = run(lab, looks)

@@ -8,7 +8,7 @@ share.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -154,3 +154,8 @@ def chance_of(measured: Measured) -> float:
     if measured.error == 0:
         return 1.0 if measured.estimate == 0 else 0.0
     return math.erfc(abs(measured.estimate) / measured.error / math.sqrt(2))
+
+
+def as_effect(measured: Measured) -> formulas.Effect:
+    """Return an effect whose value is the one that is measured, the lift where it is relative."""
+    return replace(measured.found, value=measured.estimate, standard_error=measured.error)

@@ -14,10 +14,10 @@ from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import effect_of
 from shipway.core.trial import Trial
-from shipway.maths.heterogeneity import heterogeneity_p
 from shipway.maths.multiplicity import benjamini_hochberg
+from shipway.maths.stratum import heterogeneity
 from shipway.validation.experiment import merge_days
-from shipway.validation.look import Measured, chance_of, interval_of, measure
+from shipway.validation.look import Measured, as_effect, chance_of, interval_of, measure
 
 _FALSE: Final = 0.05
 """The share of slices that are marked which may be marked by chance."""
@@ -135,7 +135,7 @@ def _slice_effects(trial: Trial, effects: dict[str, Effect], statistics: Statist
             name=name,
             variant=variant,
             column=column,
-            differs_p=heterogeneity_p(*np.array([(each.estimate, each.error) for _, each in slices]).T),
+            differs_p=heterogeneity([as_effect(each) for _, each in slices]).p,
             slices=tuple(_slice(effects[name], column, value, each, marked=next(marks)) for value, each in slices),
         )
         for name, variant, column, slices in found
