@@ -280,7 +280,7 @@ def _judge(
     while True:
         alpha = share_alpha(plan.alpha, len(metrics), shown)
         done |= {
-            place: _interval(plan, each, plan.alpha if each.role == "guardrail" else alpha, digest)
+            place: _interval(plan, each, plan.alpha if each.role == "guardrail" else alpha)
             for place, each in enumerate(compared)
             if place not in done or done[place].shown not in ("better", "worse")
         }
@@ -293,9 +293,8 @@ def _judge(
     return effects, evidence
 
 
-def _interval(plan: TrialPlan, each: _Comparison, alpha: float, digest: str) -> LookEffect:
+def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
     """Return an effect with the interval of its newest look; one that was shown before stays shown."""
-    del digest
     if not _gains(each):
         return each.before[-1]
     boundary = bound(plan.spending, each.fractions, alpha)

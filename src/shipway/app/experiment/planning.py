@@ -154,7 +154,7 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
         reachable=reachable,
         watched_us=experiment.width_us,
         arrivals=tuple(arrivals),
-        reason=_reason(experiment, needed, days, reachable, most_days),
+        reason=_reason(needed, days, reachable, most_days),
     )
 
 
@@ -300,11 +300,10 @@ def _factor(experiment: Experiment) -> float:
     return _ALWAYS if experiment.design.spending == "always_valid" else 1.0
 
 
-def _reason(experiment: Experiment, needed: int, days: int | None, reachable: int, most_days: int) -> str:
+def _reason(needed: int, days: int | None, reachable: int, most_days: int) -> str:
     if not needed:
         return ""
     if days is None:
         longer = f", about {math.ceil(most_days * needed / reachable):,} days" if reachable else ""
         return f"{needed:,} units are needed{longer}, and {reachable:,} come in the {most_days} days that it may take"
-    del experiment
     return ""
