@@ -121,7 +121,7 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         role: as planned.
         variant: which one is compared with the control.
         n: units of the control and of the variant whose time is over.
-        information: share of the planned units that these are, at most 1.
+        information: share of the planned units that these are; above 1 where more came at once than were planned.
         alpha: the error that this comparison may make over all looks, as of this look.
         spent: how much of it is spent.
         control: the control's value.

@@ -59,22 +59,21 @@ def summarise_days(
     Returns:
         Day to its groups; a variant that no unit of the day met has a group without units.
     """
-    days, day = np.unique(units[DAY].to_numpy(), return_inverse=True)
-    codes = day * len(variants) + _code_variants(units, variants)
-    found: dict[int, list[DayGroup]] = {int(each): [] for each in days}
-    for place, summary in enumerate(summarise_groups(values, codes, days.size * len(variants))):
-        at, variant = divmod(place, len(variants))
-        found[int(days[at])].append(_group(variants[variant], "", "", summary))
-    for column in slices:
-        levels, level = np.unique(
-            units[column].cast(pl.String).fill_null("none").to_numpy().astype(str), return_inverse=True
-        )
-        both = level * (days.size * len(variants)) + codes
-        for place, summary in enumerate(summarise_groups(values, both, levels.size * days.size * len(variants))):
-            if summary.n:
-                which, rest = divmod(place, days.size * len(variants))
-                at, variant = divmod(rest, len(variants))
-                found[int(days[at])].append(_group(variants[variant], column, str(levels[which]), summary))
+    met, day = _code_variants(units, variants), units[DAY].to_numpy()
+    texts = [(column, units[column].cast(pl.String).fill_null("none").to_numpy().astype(str)) for column in slices]
+    found: dict[int, list[DayGroup]] = {}
+    for each in np.unique(day):
+        # Day by day, so that no digit of one depends on which others are summarised with it.
+        mine = np.flatnonzero(day == each)
+        rows, codes = values[mine], met[mine]
+        groups = [_group(name, "", "", one) for name, one in _each(rows, codes, variants)]
+        for column, text in texts:
+            levels, level = np.unique(text[mine], return_inverse=True)
+            for place, value in enumerate(levels):
+                inside = level == place
+                sliced = _each(rows[inside], codes[inside], variants)
+                groups += [_group(name, column, str(value), one) for name, one in sliced if one.n]
+        found[int(each)] = groups
     return found
 
 
@@ -109,6 +108,10 @@ def merge_days(days: Iterable[Sequence[DayGroup]], *, column: str = "") -> dict[
             if group.column == column:
                 parts.setdefault((group.variant, group.value), []).append(group.summary)
     return {key: merge(found) for key, found in parts.items()}
+
+
+def _each(rows: Floats, codes: NDArray[np.int64], variants: Sequence[str]) -> Iterable[tuple[str, Summary]]:
+    return zip(variants, summarise_groups(rows, codes, len(variants)), strict=True)
 
 
 def _code_variants(units: pl.DataFrame, variants: Sequence[str]) -> NDArray[np.int64]:

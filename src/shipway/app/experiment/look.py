@@ -215,7 +215,6 @@ def _compare(
     found: list[_Comparison] = []
     effects = capped_effects(experiment, trial.plan)
     metrics = {rule.check.name for rule in experiment.metrics}
-    always = trial.plan.spending == "always_valid"
     for rule in experiment.rules:
         name = rule.check.name
         measured = _measure(workspace, trial.plan, name, effects[name], statistics)
@@ -230,7 +229,7 @@ def _compare(
                 variant=variant,
                 effect=effects[name],
                 measured=each,
-                information=information if always else min(information, 1.0),
+                information=information,
                 before=_before(trial, name, variant),
             )
             for variant, each in by_variant.items()
