@@ -34,6 +34,7 @@ from shipway.core.data_measure import (
     Unseen,
     Vanished,
 )
+from shipway.core.effect import Effect
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     DecisionValue,
@@ -109,7 +110,7 @@ def unit_of(measure: Measure) -> Unit:
             return "count"
         case Directional() | Invariance() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
-        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift():
+        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift() | Effect():
             return "number"
         case _:
             return _unit_of_data(measure)
