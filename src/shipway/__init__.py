@@ -52,10 +52,14 @@ _WORDS = {
         "shipway.core.slice_check",
     ),
     **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
+    **dict.fromkeys(
+        ("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"
+    ),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
     "TrainFrame": "shipway.training.frame",
+    "experiments": "shipway.serving.assignment",
     "features": "shipway.app.asking",
     **dict.fromkeys(("load_suite", "run_suite", "save_suite"), "shipway.app.suite"),
     "online": "shipway.serving.lookup",
@@ -120,6 +124,7 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.error import ShipwayError
+    from shipway.core.experimentation import always_valid, effect, experiment, group_sequential, layer
     from shipway.core.performance import (
         accuracy,
         action,
@@ -147,6 +152,7 @@ if TYPE_CHECKING:
         group_calibration,
     )
     from shipway.core.word import entity, feature, feature_view, gate, label, leak, model, source, system
+    from shipway.serving.assignment import experiments
     from shipway.serving.lookup import online
     from shipway.training.frame import TrainFrame
 
@@ -159,6 +165,7 @@ __all__ = [
     "action",
     "action_value",
     "advantage_trend",
+    "always_valid",
     "attribution",
     "auc",
     "average_precision",
@@ -171,10 +178,13 @@ __all__ = [
     "demographic_parity",
     "distinct",
     "drift",
+    "effect",
     "entity",
     "equal_opportunity",
     "equalised_odds",
     "expected_calibration_error",
+    "experiment",
+    "experiments",
     "f_score",
     "failed_answers",
     "feature",
@@ -188,12 +198,14 @@ __all__ = [
     "gaps",
     "gate",
     "group_calibration",
+    "group_sequential",
     "has_columns",
     "has_rows",
     "holds",
     "label",
     "label_maturity",
     "label_rate",
+    "layer",
     "leak",
     "load_failures",
     "load_latency_ms",

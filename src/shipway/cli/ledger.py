@@ -14,6 +14,7 @@ from shipway.core import body as bodies
 from shipway.core.body import Body
 from shipway.core.error import ShipwayError
 from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
+from shipway.core.trial import ExperimentDecided, ExperimentLooked, ExperimentStarted, ExperimentStopped
 
 app = App(
     name="ledger",
@@ -149,3 +150,11 @@ def _say(body: Body) -> str:
             score = body.score
             where = f"{score.into} on {score.branch}" if score.branch else score.into
             return f"{score.rows:,} rows of {score.rows_of} into {where}, by bundle {score.bundle[:12]}"
+        case ExperimentStarted():
+            return f"{body.plan.units:,} units at most, alpha {body.plan.alpha:g}, by {body.by}"
+        case ExperimentLooked():
+            return f"look {body.look.number}, {body.look.outcome}: {body.look.said}"
+        case ExperimentDecided():
+            return f"{body.variant}, by {body.by}: {body.reason}"
+        case ExperimentStopped():
+            return f"by {body.by}: {body.reason}"

@@ -36,6 +36,7 @@ COMMANDS: Final = {
     "load": ("load", "Put a load on a bundle or an address, and find what it can take"),
     "serve": ("serve", "Answer requests with a service's versions"),
     "release": ("release", "Show the walks of releases, begin one, or take one back"),
+    "experiment": ("experiment", "Plan, begin, look at and decide experiments"),
     "control": ("control", "Walk releases, ask live gates, and route requests"),
     "replay": ("replay", "Let a service live through recorded history"),
     "ledger": ("ledger", "Show, verify or re-read everything that happened"),

@@ -14,6 +14,7 @@ from shipway.core.release import ReleaseOutcome
 from shipway.core.score import Score
 from shipway.core.service import Step, Variant
 from shipway.core.standing import AliasMoved, VersionApproved, VersionRestored, VersionRetired, VersionTagged
+from shipway.core.trial import ExperimentDecided, ExperimentLooked, ExperimentStarted, ExperimentStopped
 from shipway.kit.canonical import canonical_json
 
 
@@ -329,6 +330,10 @@ Body: TypeAlias = (
     | RetrainAsked
     | RetrainEnded
     | TableScored
+    | ExperimentStarted
+    | ExperimentLooked
+    | ExperimentDecided
+    | ExperimentStopped
 )
 
 _DECODER: msgspec.json.Decoder[Body] = msgspec.json.Decoder(Body)

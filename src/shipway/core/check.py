@@ -22,6 +22,7 @@ from shipway.core.data_measure import (
     Reference,
     Shift,
 )
+from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
     ActionValue,
@@ -48,7 +49,7 @@ from shipway.core.slice_measure import AdvantageTrend, Fairness
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import Column, quote, render
 
-Subject: TypeAlias = Literal["data", "candidate", "bundle", "canary", "live"]
+Subject: TypeAlias = Literal["data", "candidate", "bundle", "canary", "live", "experiment"]
 Operator: TypeAlias = Literal[">=", ">", "<=", "<"]
 
 NOTHING_CAME: Final = "nothing_came"
@@ -326,6 +327,7 @@ def natural_rule(check: Check) -> Rule:
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     if isinstance(measure, Improvement | DecisionValue | ActionValue | ValueImprovement):
+    if isinstance(measure, Improvement | DecisionValue | Effect):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
     return Rule(check=check, op="<=", bound=0.0, text=check.text)
 

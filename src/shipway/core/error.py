@@ -52,6 +52,12 @@ CODES: Final[dict[str, str]] = {
     "SW-441": "load cannot be planned so",
     "SW-442": "nothing answers the load",
     "SW-443": "no traffic to replay",
+    "SW-451": "experiment is not running",
+    "SW-452": "layer is full",
+    "SW-453": "experiment would not find its effect",
+    "SW-454": "experiment has changed since it began",
+    "SW-455": "decision is refused",
+    "SW-456": "look is out of order",
     "SW-461": "explanation does not add up",
     "SW-462": "row cannot be explained",
     # bundles

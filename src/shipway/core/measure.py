@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from shipway.core.data_measure import DataMeasure
+from shipway.core.effect import Effect
 from shipway.core.metric import Name
 from shipway.core.probe import Probe
 from shipway.core.slice_measure import SliceMeasure
@@ -391,4 +392,4 @@ Labelled: TypeAlias = (
     | Windowed
 )
 """What rests on labels, and so on how many of them have come."""
-Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure
+Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure | Effect

@@ -26,9 +26,17 @@ from shipway.core.standing import (
     point_of,
 )
 from shipway.core.tenure import Share
+from shipway.core.trial import (
+    ExperimentDecided,
+    ExperimentLooked,
+    ExperimentStarted,
+    ExperimentStopped,
+    Trial,
+    apply_trial,
+)
 from shipway.kit.canonical import digest_value
 
-LAYOUT = 8
+LAYOUT = 9
 """Version of the state's shape; a stored state of another layout is dropped and rebuilt."""
 
 
@@ -195,6 +203,7 @@ class State(msgspec.Struct, kw_only=True):
         services: service name to what was decided about it.
         overrides: id to every override that was ever given.
         scores: `branch:table`, or `:file`, to what scored it last.
+        experiments: experiment name to its runs in order.
     """
 
     layout: int = LAYOUT
@@ -210,6 +219,7 @@ class State(msgspec.Struct, kw_only=True):
     services: dict[str, ServiceState] = {}
     overrides: dict[str, OverrideState] = {}
     scores: dict[str, ScoreState] = {}
+    experiments: dict[str, list[Trial]] = {}
 
     @property
     def digest(self) -> str:
@@ -327,6 +337,8 @@ def _apply(state: State, entry: Entry) -> None:
             for retrain in state.services[body.service].retrains:
                 if retrain.asked_at == body.asked_at:
                     retrain.number, retrain.outcome, retrain.ended = body.number, body.outcome, body.reason
+        case ExperimentStarted() | ExperimentLooked() | ExperimentDecided() | ExperimentStopped():
+            apply_trial(state.experiments, body, entry.at, entry.seq)
         case bodies.TableScored():
             place = f"{body.score.branch}:{body.score.into}"
             state.scores[place] = ScoreState(score=body.score, at=entry.at)

@@ -8,12 +8,13 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.experiment import Experiment, Layer
 from shipway.core.feature import Entity, FeatureView, Label, Source
 from shipway.core.gate import Gate
 from shipway.core.model import Leak, Model
 from shipway.core.note import Described, Note
 
-Noun = TypeVar("Noun", Source, Entity, FeatureView, Label, Model, Gate, Leak)
+Noun = TypeVar("Noun", Source, Entity, FeatureView, Label, Model, Gate, Leak, Layer, Experiment)
 
 _DESCRIBED: Final[dict[type, Described]] = {Source: "source", Entity: "entity", FeatureView: "view", Label: "label"}
 
@@ -28,6 +29,8 @@ class Registry(msgspec.Struct):
     models: dict[str, Model] = {}
     gates: dict[str, Gate] = {}
     leaks: dict[str, Leak] = {}
+    layers: dict[str, Layer] = {}
+    experiments: dict[str, Experiment] = {}
     functions: dict[str, Callable[..., Any]] = {}
     notes: dict[str, Note] = {}
 
@@ -64,6 +67,8 @@ class Registry(msgspec.Struct):
             Model: self.models,
             Gate: self.gates,
             Leak: self.leaks,
+            Layer: self.layers,
+            Experiment: self.experiments,
         }
         return kinds[type(noun)]
 

@@ -34,6 +34,7 @@ from shipway.core.data_measure import (
     Unseen,
     Vanished,
 )
+from shipway.core.effect import Effect
 from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     ActionValue,
@@ -121,7 +122,7 @@ def unit_of(measure: Measure) -> Unit:
             return "share"
         case Attribution() | ReasonAgreement() | LoadFailures():
             return "share"
-        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift() | LoadLatency():
+        case FailedAnswers() | SlowAnswers() | PredictionShift() | Drift() | LoadLatency() | Effect():
             return "number"
         case _:
             return _unit_of_data(measure)

@@ -1,0 +1,148 @@
+"""One run of an experiment in full: its days, its slices, and how its evidence grew; nothing of it is spent."""
+
+from contextlib import closing
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from shipway.app.experiment.question import find_trial
+from shipway.app.experiment.statistic import Statistics, load_statistics
+from shipway.app.project import Project
+from shipway.app.workspace import Workspace
+from shipway.core.effect import Effect
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import effect_of
+from shipway.core.trial import Trial
+from shipway.maths.multiplicity import benjamini_hochberg
+from shipway.maths.stratum import heterogeneity
+from shipway.validation.experiment import merge_days
+from shipway.validation.look import Measured, as_effect, chance_of, interval_of, measure
+
+_FALSE: Final = 0.05
+"""The share of slices that are marked which may be marked by chance."""
+_Z95: Final = 1.959963984540054
+
+
+class SliceEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect in one slice.
+
+    Attributes:
+        column: what is sliced by.
+        value: the slice.
+        n: its units, of the control and the variant.
+        estimate: the effect.
+        low: lower end of its 95 % interval at this look alone.
+        high: upper end.
+        marked: whether it differs from 0 with the false discoveries of all slices held at 5 %.
+    """
+
+    column: str
+    value: str
+    n: tuple[int, int]
+    estimate: float
+    low: float
+    high: float
+    marked: bool
+
+
+class SlicedEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric by the slices of one column.
+
+    Attributes:
+        name: the metric's.
+        variant: which is compared with the control.
+        column: what is sliced by.
+        differs_p: probability of slices as different as these where the effect is one and the same (Cochran's Q).
+        slices: the effects.
+    """
+
+    name: str
+    variant: str
+    column: str
+    differs_p: float
+    slices: tuple[SliceEffect, ...]
+
+
+class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """One run in full.
+
+    Attributes:
+        trial: the run.
+        met: day to variant to the units that met the experiment on it, as of the last look.
+        sliced: metrics by slices, as of the last look; they decide nothing.
+        misassigned: units left out because their exposures name another variant, or several.
+        outside: units left out because they were exposed and should not have been.
+    """
+
+    trial: Trial
+    met: dict[str, dict[str, int]]
+    sliced: tuple[SlicedEffect, ...]
+    misassigned: int
+    outside: int
+
+
+def detail_trial(project: Project, ref: str) -> ExperimentDetail:
+    """Return one run in full, as of its last look.
+
+    Args:
+        project: whose.
+        ref: `experiment@number`, or the experiment for its newest run.
+
+    Raises:
+        ShipwayError: SW-104 for an experiment or a run there is not, SW-451 for one that never began, SW-605 if its
+            statistics are lost or damaged.
+    """
+    with closing(Workspace(project)) as workspace:
+        trial = find_trial(workspace.peek(), project, ref)
+        if not trial.looks:
+            return ExperimentDetail(trial=trial, met={}, sliced=(), misassigned=0, outside=0)
+        statistics = load_statistics(workspace, trial.looks[-1].statistics)
+    experiment = project.registry.experiments.get(trial.plan.experiment)
+    same = experiment is not None and experiment.definition == trial.plan.definition
+    effects = {rule.check.name: effect_of(rule) for rule in experiment.rules} if experiment is not None and same else {}
+    return ExperimentDetail(
+        trial=trial,
+        met=statistics.met,
+        sliced=_slice_effects(trial, effects, statistics),
+        misassigned=statistics.misassigned,
+        outside=statistics.outside,
+    )
+
+
+def _slice_effects(trial: Trial, effects: dict[str, Effect], statistics: Statistics) -> tuple[SlicedEffect, ...]:
+    """Measure every metric in every slice, and mark what differs from 0 over all of them together."""
+    control, *treatments = trial.plan.variants
+    found: list[tuple[str, str, str, list[tuple[str, Measured]]]] = []
+    for name, effect in effects.items():
+        for column in trial.plan.slices if effect.kind != "quantile" else ():
+            merged = merge_days(statistics.groups(name), column=column)
+            for variant in treatments:
+                slices: list[tuple[str, Measured]] = []
+                for value in sorted({value for _, value in merged}):
+                    arms = merged.get((control, value)), merged.get((variant, value))
+                    if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < 2:
+                        continue
+                    try:
+                        slices.append((value, measure(name, effect, arms[0], arms[1])))
+                    except ShipwayError:  # a slice in which nothing happened has no effect of any size
+                        continue
+                found.append((name, variant, column, slices))
+    p = [chance_of(each) for *_, slices in found for _, each in slices]
+    marks = iter(benjamini_hochberg(np.array(p), _FALSE).tolist() if p else [])
+    return tuple(
+        SlicedEffect(
+            name=name,
+            variant=variant,
+            column=column,
+            differs_p=heterogeneity([as_effect(each) for _, each in slices]).p,
+            slices=tuple(_slice(effects[name], column, value, each, marked=next(marks)) for value, each in slices),
+        )
+        for name, variant, column, slices in found
+        if slices
+    )
+
+
+def _slice(effect: Effect, column: str, value: str, each: Measured, *, marked: bool) -> SliceEffect:
+    low, high = interval_of(effect, each, _Z95)
+    return SliceEffect(column=column, value=value, n=each.n, estimate=each.estimate, low=low, high=high, marked=marked)

@@ -1,0 +1,347 @@
+"""A look at an experiment: what is in so far, what it shows, and what that spends, remembered before it is told.
+
+Everything about a look is one append to the ledger. Killed before it, nobody has seen anything and nothing is spent;
+killed after it, the same command answers with the look that is remembered.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+
+import msgspec
+import numpy as np
+
+from shipway.app.experiment.question import find_running, write_split
+from shipway.app.experiment.statistic import (
+    Statistics,
+    capped_effects,
+    gather_statistics,
+    load_statistics,
+    load_values,
+    store_statistics,
+)
+from shipway.app.project import Project
+from shipway.app.release import Remembered, deciding
+from shipway.app.workspace import Workspace
+from shipway.core.body import EvidenceRecorded, VerdictGiven
+from shipway.core.check import Evidence, Rule
+from shipway.core.effect import Effect
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import RATIO_ALPHA, Experiment
+from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_look
+from shipway.core.trial import ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan
+from shipway.kit.canonical import digest_value
+from shipway.maths.imbalance import imbalance_sequential_p
+from shipway.validation.experiment import merge_days
+from shipway.validation.look import (
+    LEAST_INFORMATION,
+    LEAST_UNITS,
+    Measured,
+    bound,
+    choose_variants,
+    interval_of,
+    measure,
+    measure_quantile,
+    share_alpha,
+)
+
+
+class LookReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a look came to.
+
+    Attributes:
+        trial: the run, this look among its looks if it is remembered.
+        look: the look; None where there is too little to look at, so that nothing is spent.
+        repeated: whether the look was taken before, so that nothing was spent by asking again.
+        said: why there is no look, or why it is an earlier one; empty where there is nothing to say.
+        units: variant to the units that met the experiment.
+        misassigned: units left out because their exposures name another variant, or several.
+        outside: units left out because they were exposed and should not have been.
+    """
+
+    trial: Trial
+    look: Look | None
+    repeated: bool
+    said: str
+    units: dict[str, int]
+    misassigned: int
+    outside: int
+
+
+class _Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of one variant that is measured, with the looks before."""
+
+    rule: Rule
+    role: Role
+    variant: str
+    effect: Effect
+    measured: Measured
+    information: float
+    before: tuple[LookEffect, ...]
+
+    @property
+    def fractions(self) -> list[float]:
+        """Return the information at each look, this one the last."""
+        return [*(each.information for each in self.before), self.information]
+
+    @property
+    def shown(self) -> LookEffect | None:
+        """Return the earlier look that showed it better or worse, which stays shown."""
+        return next((each for each in self.before if each.shown in ("better", "worse")), None)
+
+
+def look_at(project: Project, name: str, at: int | None = None) -> LookReport:
+    """Look at an experiment that runs.
+
+    Args:
+        project: whose.
+        name: the experiment.
+        at: domain time as of which is looked; the project's present where None.
+
+    Raises:
+        ShipwayError: SW-104 for an experiment that is not declared, SW-451 for one that does not run, SW-454 where the
+            declaration has changed since it began, SW-456 for a look before the last one, SW-403 for an effect that
+            has no size; what reading data refuses.
+    """
+    with closing(Workspace(project)) as workspace, deciding(workspace) as state:
+        experiment, trial = find_running(state, project, name)
+        write_split(workspace, state)
+        as_of = workspace.now if at is None else at
+        last = trial.looks[-1] if trial.looks else None
+        if as_of < trial.plan.at or (last is not None and as_of < last.at):
+            fact = f"{trial.plan.ref} {'was looked at' if last is not None else 'began'} later than that"
+            raise ShipwayError("SW-456", fact, "look as of an instant after it")
+        kept = load_statistics(workspace, last.statistics) if last is not None else None
+        statistics = gather_statistics(workspace, experiment, trial.plan, as_of, kept)
+        return _look(workspace, experiment, trial, statistics, as_of)
+
+
+def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics: Statistics, at: int) -> LookReport:
+    last = trial.looks[-1] if trial.looks else None
+    digest = digest_value(statistics)
+    if last is not None and last.statistics == digest:
+        return _report(trial, last, statistics, "nothing is new since that look, so nothing was spent", repeated=True)
+    if last is not None and last.final:
+        said = "all planned units were in at that look, and nothing is left to spend"
+        return _report(trial, last, statistics, said, repeated=True)
+    units = {variant: statistics.units.get(variant, 0) for variant in trial.plan.variants}
+    shares = np.array(list(trial.plan.variants.values()))
+    p = imbalance_sequential_p(np.array(list(units.values())), shares)
+    if p < RATIO_ALPHA:
+        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at), [])
+    compared = _compare(workspace, experiment, trial, statistics)
+    if compared is None:
+        said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time"
+        return _report(trial, None, statistics, said, repeated=False)
+    if min(each.information for each in compared if each.role == "metric") < LEAST_INFORMATION:
+        least = math.ceil(LEAST_INFORMATION * trial.plan.units)
+        said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time"
+        return _report(trial, None, statistics, said, repeated=False)
+    if last is not None and not any(_gains(each) for each in compared):
+        said = "no unit has had its time since that look, so nothing was spent"
+        return _report(trial, last, statistics, said, repeated=True)
+    effects, evidence = _judge(trial.plan, compared, digest, len(trial.looks) + 1)
+    rules = {rule.check.name: rule for rule in experiment.rules}
+    outcome, variant = choose(effects, rules)
+    final = trial.plan.spending != "always_valid" and all(
+        each.information >= 1 for each in effects if each.role == "metric"
+    )
+    verdict = give_verdict(trial.plan, experiment.gate.asked, effects, rules, outcome)
+    look = Look(
+        number=len(trial.looks) + 1,
+        at=at,
+        known=statistics.known,
+        statistics=digest,
+        units=units,
+        ratio_p=p,
+        effects=tuple(effects),
+        outcome=outcome,
+        variant=variant,
+        said=say_look(trial.plan, effects, rules, outcome, variant, final=final),
+        verdict=digest_value(verdict),
+        final=final,
+    )
+    bodies: list[Remembered] = [(trial.plan.subject, EvidenceRecorded(evidence=each, at=at)) for each in evidence]
+    bodies.append((trial.plan.subject, VerdictGiven(verdict=verdict, at=at)))
+    return _remember(workspace, trial, statistics, look, bodies)
+
+
+def _remember(
+    workspace: Workspace, trial: Trial, statistics: Statistics, look: Look, bodies: Sequence[Remembered]
+) -> LookReport:
+    """Keep the statistics, then append all of a look as one step: from then on it is taken."""
+    store_statistics(workspace, statistics)
+    body = ExperimentLooked(experiment=trial.plan.experiment, number=trial.plan.number, look=look)
+    state = workspace.remember(*bodies, (trial.plan.subject, body))
+    workspace.store_state()
+    return _report(
+        state.experiments[trial.plan.experiment][trial.plan.number - 1], look, statistics, "", repeated=False
+    )
+
+
+def _report(trial: Trial, look: Look | None, statistics: Statistics, said: str, *, repeated: bool) -> LookReport:
+    return LookReport(
+        trial=trial,
+        look=look,
+        repeated=repeated,
+        said=said,
+        units={variant: statistics.units.get(variant, 0) for variant in trial.plan.variants},
+        misassigned=statistics.misassigned,
+        outside=statistics.outside,
+    )
+
+
+def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, int], p: float, at: int) -> Look:
+    return Look(
+        number=len(trial.looks) + 1,
+        at=at,
+        known=statistics.known,
+        statistics=digest,
+        units=units,
+        ratio_p=p,
+        effects=(),
+        outcome="hold",
+        variant="",
+        said=say_broken(trial.plan, units, p),
+        verdict="",
+        final=False,
+    )
+
+
+def _compare(
+    workspace: Workspace, experiment: Experiment, trial: Trial, statistics: Statistics
+) -> list[_Comparison] | None:
+    """Measure every metric of every variant; None where one has too few units."""
+    found: list[_Comparison] = []
+    effects = capped_effects(experiment, trial.plan)
+    metrics = {rule.check.name for rule in experiment.metrics}
+    for rule in experiment.rules:
+        name = rule.check.name
+        measured = _measure(workspace, trial.plan, name, effects[name], statistics)
+        if measured is None:
+            return None
+        units, by_variant = measured
+        information = units / trial.plan.units
+        found += [
+            _Comparison(
+                rule=rule,
+                role="metric" if name in metrics else "guardrail",
+                variant=variant,
+                effect=effects[name],
+                measured=each,
+                information=information,
+                before=_before(trial, name, variant),
+            )
+            for variant, each in by_variant.items()
+        ]
+    return found
+
+
+def _measure(
+    workspace: Workspace, plan: TrialPlan, name: str, effect: Effect, statistics: Statistics
+) -> tuple[int, dict[str, Measured]] | None:
+    """Return the units whose time is over and each variant's effect; None where one has too few units."""
+    control, *treatments = plan.variants
+    if effect.kind == "quantile":
+        values = load_values(workspace, statistics, name)
+        if any(variant not in values or values[variant].size < LEAST_UNITS for variant in plan.variants):
+            return None
+        units = sum(each.size for each in values.values())
+        return units, {each: measure_quantile(name, effect, values[control], values[each]) for each in treatments}
+    chosen = choose_variants(merge_days(statistics.groups(name)), list(plan.variants))
+    if chosen is None:
+        return None
+    units = sum(each.n for each in chosen.values())
+    return units, {each: measure(name, effect, chosen[control], chosen[each]) for each in treatments}
+
+
+def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
+    """Return what earlier looks said of a metric and a variant, those at which units had come."""
+    found: list[LookEffect] = []
+    for look in trial.looks:
+        for each in look.effects:
+            if (each.name, each.variant) == (name, variant) and (not found or each.information > found[-1].information):
+                found.append(each)
+    return tuple(found)
+
+
+def _gains(each: _Comparison) -> bool:
+    return not each.before or each.information > each.before[-1].information
+
+
+def _judge(
+    plan: TrialPlan, compared: Sequence[_Comparison], digest: str, look: int
+) -> tuple[list[LookEffect], list[Evidence]]:
+    """Give every effect its interval; metrics share alpha by Holm, each guardrail has all of it."""
+    metrics = [each for each in compared if each.role == "metric"]
+    done: dict[int, LookEffect] = {}
+    shown = sum(each.shown is not None for each in metrics)
+    while True:
+        alpha = share_alpha(plan.alpha, len(metrics), shown)
+        done |= {
+            place: _interval(plan, each, plan.alpha if each.role == "guardrail" else alpha)
+            for place, each in enumerate(compared)
+            if place not in done or done[place].shown not in ("better", "worse")
+        }
+        now = sum(effect.role == "metric" and effect.shown in ("better", "worse") for effect in done.values())
+        if now == shown:
+            break
+        shown = now
+    evidence = [_evidence(plan, done[place], each, digest, look) for place, each in enumerate(compared)]
+    effects = [msgspec.structs.replace(done[place], evidence=evidence[place].id) for place in range(len(compared))]
+    return effects, evidence
+
+
+def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
+    """Return an effect with the interval of its newest look; one that was shown before stays shown."""
+    if not _gains(each):
+        return each.before[-1]
+    boundary = bound(plan.spending, each.fractions, alpha)
+    low, high = interval_of(each.effect, each.measured, boundary.z)
+    earlier = each.shown
+    return LookEffect(
+        name=each.rule.check.name,
+        role=each.role,
+        variant=each.variant,
+        n=each.measured.n,
+        information=each.information,
+        alpha=boundary.alpha,
+        spent=boundary.spent,
+        control=each.measured.control,
+        estimate=each.measured.estimate,
+        error=each.measured.error,
+        boundary=boundary.z,
+        low=low,
+        high=high,
+        sharpened=each.measured.sharpened,
+        shown=earlier.shown if earlier is not None else read_interval(each.rule, each.role, low, high),
+        evidence="",
+    )
+
+
+def _evidence(plan: TrialPlan, effect: LookEffect, each: _Comparison, digest: str, look: int) -> Evidence:
+    several = len(plan.variants) > 2
+    facts: Mapping[str, object] = {
+        "control": plan.control,
+        "variant": effect.variant,
+        "control_value": effect.control,
+        "standard_error": effect.error,
+        "boundary": effect.boundary,
+        "information": effect.information,
+        "alpha": effect.alpha,
+        "spent": effect.spent,
+        "sharpened": effect.sharpened,
+        "relative": each.effect.relative,
+        "look": look,
+    }
+    return Evidence(
+        check=f"{effect.name} of {effect.variant}" if several else effect.name,
+        subject=plan.subject,
+        value=effect.estimate,
+        low=effect.low,
+        high=effect.high,
+        n=sum(effect.n),
+        facts=dict(facts),
+        log_digest=digest,
+        needs=0,
+    )

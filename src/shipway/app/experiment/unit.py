@@ -1,0 +1,217 @@
+"""The units that met an experiment, and what became of each: read from the admitted data, as known at an instant."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.app.asking import cast_keys
+from shipway.app.workspace import Workspace
+from shipway.core.effect import Effect
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import Experiment
+from shipway.core.feature import Event, Expr, FeatureView, Source, flatten
+from shipway.core.prediction import join_key
+from shipway.core.split import SplitExperiment, SplitLayer, find_variant
+from shipway.data.column import evaluate_row
+from shipway.data.frame import build_frame
+from shipway.data.known import instants_of
+from shipway.data.plan import Plan, plan_views
+from shipway.data.slice import stream_columns
+from shipway.data.spine import ASKED, spine_of
+from shipway.data.stream import NEVER
+from shipway.maths.expression import Column, Operation, Span, render, walk
+from shipway.validation.experiment import DAY, VARIANT
+
+Floats = NDArray[np.float64]
+UNIT, MET = "_unit", "_met"
+"""Columns of units beside their keys: the key as logs write it, and the instant of the first exposure."""
+_VIEW: Final = "m"
+
+
+@dataclass(frozen=True, slots=True)
+class Units:
+    """The units of a period, one row each.
+
+    Attributes:
+        rows: the unit's keys, `_unit`, `_met`, `_day`, `_variant` and the columns of slices.
+        misassigned: units whose exposures name another variant than the assignment, or several; they are left out.
+        outside: units whose exposures name a variant though they are to meet none; they are left out.
+        newest: the newest instant of an exposure that was read; None where there is none.
+    """
+
+    rows: pl.DataFrame
+    misassigned: int
+    outside: int
+    newest: int | None
+
+
+def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, since: int, until: int) -> pl.DataFrame:
+    """Return the exposures of a period that count, oldest first: keys, `_met`, and the columns that are read of them.
+
+    Args:
+        workspace: the project's state.
+        experiment: whose.
+        stream: the exposures, or what plays their part.
+        since: begin of the period, microseconds since 1970 UTC.
+        until: its end, included.
+
+    Raises:
+        ShipwayError: SW-401 if no data was admitted, SW-202 for a column the table lacks.
+    """
+    own = stream.name == experiment.exposed.name
+    beside = [*experiment.slices, *([experiment.variant] if experiment.variant else [])] if own else []
+    where = experiment.where if own else None
+    read = [node.name for node in walk(where) if isinstance(node, Column)] if where is not None else []
+    source = stream.source
+    columns = list(dict.fromkeys([*experiment.unit.keys, stream.known_at, *beside, *read]))
+    snapshot = workspace.admitted([source.name])[source.name]
+    rows = workspace.tables.read(snapshot, columns)
+    met = instants_of(source, stream.known_at, rows)
+    keep = (met > since) & (met <= until) & (met != NEVER)
+    if where is not None:
+        held = evaluate_row(where, source.name, {source.name: rows})
+        keep &= held.valid & held.values.astype(np.bool_)
+    for key in experiment.unit.keys:
+        keep &= rows[key].is_not_null().to_numpy()
+    rows = rows.with_columns(pl.Series(MET, met)).filter(pl.Series(keep))
+    return rows.select(list(dict.fromkeys([*experiment.unit.keys, MET, *beside]))).sort(MET, maintain_order=True)
+
+
+def find_units(exposures: pl.DataFrame, experiment: Experiment, timezone: str) -> pl.DataFrame:
+    """Return the first exposure of each unit, with `_unit` and `_day`, in order of the exposures.
+
+    Args:
+        exposures: as `read_exposures` gives them.
+        experiment: whose.
+        timezone: whose days are meant.
+    """
+    keys = list(experiment.unit.keys)
+    first = exposures.unique(keys, keep="first", maintain_order=True)
+    units = [join_key(values) for values in first.select(keys).iter_rows()]
+    return first.with_columns(pl.Series(UNIT, units, dtype=pl.String), day_of(MET, timezone).alias(DAY))
+
+
+def assign_units(
+    exposures: pl.DataFrame, experiment: Experiment, run: SplitExperiment, layer: SplitLayer, timezone: str
+) -> Units:
+    """Return the units that met a variant, each once, by the assignment; exposures that say otherwise are counted.
+
+    Args:
+        exposures: as `read_exposures` gives them.
+        experiment: whose.
+        run: the run that assigns.
+        layer: its layer.
+        timezone: whose days are meant.
+    """
+    first = find_units(exposures, experiment, timezone)
+    variants = [find_variant(run, layer, unit)[0] for unit in first[UNIT].to_list()]
+    units = first.with_columns(pl.Series(VARIANT, variants, dtype=pl.String))
+    inside = units.filter(pl.col(VARIANT).is_not_null())
+    kept, outside = inside, 0
+    if experiment.variant:
+        outside = units.filter(pl.col(VARIANT).is_null(), pl.col(experiment.variant).is_not_null()).height
+        keys = list(experiment.unit.keys)
+        said = exposures.group_by(keys).agg(pl.col(experiment.variant).cast(pl.String).unique().drop_nulls())
+        joined = inside.join(said.rename({experiment.variant: "_said"}), on=keys, how="left", maintain_order="left")
+        right = (pl.col("_said").list.len() == 0) | (
+            (pl.col("_said").list.len() == 1) & (pl.col("_said").list.first() == pl.col(VARIANT))
+        )
+        kept = joined.filter(right).drop("_said")
+    newest = exposures[MET].max() if exposures.height else None
+    return Units(kept, inside.height - kept.height, outside, newest if isinstance(newest, int) else None)
+
+
+def day_of(column: str, timezone: str) -> pl.Expr:
+    """Return the local day of instants as days since 1970."""
+    local = pl.from_epoch(pl.col(column), time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone(timezone)
+    return local.dt.date().cast(pl.Int32)
+
+
+def measure_units(
+    workspace: Workspace, experiment: Experiment, units: pl.DataFrame, effects: Sequence[Effect]
+) -> list[Floats]:
+    """Return what became of units, for effects of one width: the value, what it is over, and the covariates.
+
+    A covariate without a value is 0, and a column more says of which units it has none.
+
+    Args:
+        workspace: the project's state.
+        experiment: whose.
+        units: with keys and `_met`.
+        effects: what is measured.
+
+    Returns:
+        For each effect float64[units, columns].
+
+    Raises:
+        ShipwayError: SW-401 if no data was admitted; what building a frame refuses; SW-203 for a metric or covariate
+            that is no number, or not finite.
+    """
+    outcomes: dict[str, Expr] = {}
+    covariates: dict[str, Expr] = {}
+    for place, each in enumerate(effects):
+        outcomes[f"y{place}"] = each.value
+        if each.over is not None:
+            outcomes[f"d{place}"] = each.over
+        covariates |= {f"c{place}_{at}": feature for at, feature in enumerate(each.covariates)}
+    after = Operation("add", (Column(ASKED, MET), Span(effects[0].width_us)))
+    became = _build(workspace, experiment, units, outcomes, after)
+    before = _build(workspace, experiment, units, covariates, Column(ASKED, MET)) if covariates else became
+    return [_columns(each, place, became, before) for place, each in enumerate(effects)]
+
+
+def streams_of_effects(experiment: Experiment, effects: Iterable[Effect], sources: Mapping[str, Source]) -> list[Event]:
+    """Return the streams that effects are measured on, covariates not among them."""
+    parts = [expr for each in effects for expr in (each.value, each.over) if expr is not None]
+    features = {f"m{place}": expr for place, expr in enumerate(parts)}
+    plan = _plan(experiment, features, Column(ASKED, MET), sources)
+    return list(plan.streams)
+
+
+def _build(
+    workspace: Workspace, experiment: Experiment, units: pl.DataFrame, features: Mapping[str, Expr], at: Expr
+) -> pl.DataFrame:
+    plan = _plan(experiment, features, at, workspace.project.registry.sources)
+    keys = list(experiment.unit.keys)
+    read = stream_columns(plan)
+    tables: dict[str, pl.DataFrame] = {}
+    for name, snapshot in workspace.admitted(read).items():
+        tables[name] = workspace.tables.read(snapshot, read[name])
+    spine = units.select(*keys, pl.from_epoch(MET, time_unit="us").dt.replace_time_zone("UTC"))
+    spine = cast_keys(spine, plan, tables)
+    for name, rows in tables.items():
+        if all(key in rows.columns for key in keys):
+            tables[name] = rows.join(spine.select(keys).unique(), on=keys, how="semi", maintain_order="left")
+    return build_frame(plan, {**tables, ASKED: spine})
+
+
+def _plan(experiment: Experiment, features: Mapping[str, Expr], at: Expr, sources: Mapping[str, Source]) -> Plan:
+    view = FeatureView(_VIEW, experiment.unit, dict(features))
+    return plan_views(spine_of(dict.fromkeys([*experiment.unit.keys, MET])), at, (view,), sources)
+
+
+def _columns(effect: Effect, place: int, became: pl.DataFrame, before: pl.DataFrame) -> Floats:
+    values = _number(became[flatten(_VIEW, f"y{place}")], effect).fill_null(0.0).to_numpy()
+    found = [values if effect.cap is None else np.minimum(values, effect.cap)]
+    if effect.over is not None:
+        found.append(_number(became[flatten(_VIEW, f"d{place}")], effect).fill_null(0.0).to_numpy())
+    for at in range(len(effect.covariates)):
+        covariate = _number(before[flatten(_VIEW, f"c{place}_{at}")], effect)
+        found.append(covariate.fill_null(0.0).to_numpy())
+        found.append(covariate.is_null().cast(pl.Float64).to_numpy())
+    return np.column_stack(found)
+
+
+def _number(series: pl.Series, effect: Effect) -> pl.Series:
+    """Return a column as numbers, null where it has none; SW-203 for text and for what is not finite."""
+    if not (series.dtype.is_numeric() or series.dtype == pl.Boolean):
+        fact = f"{render(effect.value)} is measured or explained by a column of {series.dtype}"
+        raise ShipwayError("SW-203", fact, "use numbers and conditions")
+    numbers = series.cast(pl.Float64).fill_nan(None)
+    if numbers.is_infinite().any():
+        raise ShipwayError("SW-203", f"{render(effect.value)} is not finite for a unit", "divide by nothing that is 0")
+    return numbers

@@ -1,0 +1,160 @@
+"""An experiment as it is declared: who is assigned to what, and which checks a decision rests on.
+
+It is a check with two subjects, a control and a variant, and a gate with a registered design; what this file adds to
+them is who meets which variant.
+"""
+
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from shipway.core.check import Rule
+from shipway.core.effect import Effect
+from shipway.core.feature import Entity, Event, Expr
+from shipway.core.gate import Gate
+from shipway.kit.canonical import digest_value
+
+Spending: TypeAlias = Literal["obrien_fleming", "pocock", "always_valid"]
+SPENDINGS: Final[tuple[Spending, ...]] = ("obrien_fleming", "pocock", "always_valid")
+PLACES: Final = 10_000
+"""Places of a layer; a share of it is counted in them."""
+RATIO_ALPHA: Final = 0.001
+"""How likely a split that is as declared is taken for broken, over all looks together."""
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """Units in which experiments that must not meet share the places: a unit is in one of them at most.
+
+    Attributes:
+        name: the layer's name.
+        unit: what is assigned as a whole.
+        holdout: the share of units that no experiment of the layer ever touches.
+    """
+
+    name: str
+    unit: Entity
+    holdout: float = 0.0
+
+    def __hash__(self) -> int:
+        """Hash by name: a project has one layer of a name."""
+        return hash(("layer", self.name))
+
+
+class Design(msgspec.Struct, frozen=True):
+    """How often one may look, and how sure one has to be.
+
+    Attributes:
+        spending: `obrien_fleming` or `pocock` for looks up to a largest number of units, `always_valid` for any looks.
+        alpha: probability, over all looks and metrics, of calling any effect where there is none, on either side.
+        power: probability of finding an effect as great as a metric's `detect`.
+        most_us: the longest that units are taken in.
+    """
+
+    spending: Spending
+    alpha: float
+    power: float
+    most_us: int
+
+
+class Experiment(msgspec.Struct, frozen=True, kw_only=True):
+    """Variants of something, who meets which, and what a decision between them rests on.
+
+    Attributes:
+        name: the experiment's name.
+        unit: what is assigned as a whole, and what every metric has one value of.
+        exposed: the stream of units meeting what the experiment is about; the first such event counts.
+        variants: name to weight; the first is the control.
+        metrics: what the variants are for; at least one must be shown better, and none worse.
+        guardrails: what must not suffer: each must be shown to be on the right side of its margin.
+        design: how often one may look.
+        layer: the layer whose places it shares; None for one that meets all others.
+        share: of the layer's units, how many meet it.
+        where: a condition on the exposures that count: those on which the variants really differ.
+        variant: column of the exposures that says which variant a unit met; empty where nothing says, and the
+            assignment counts.
+        slices: columns of the exposures by which effects are also looked at.
+        history: the stream that plays the exposures' part before the start, to plan with.
+        doc: what it is about.
+    """
+
+    name: str
+    unit: Entity
+    exposed: Event
+    variants: dict[str, float]
+    metrics: tuple[Rule, ...]
+    guardrails: tuple[Rule, ...]
+    design: Design
+    layer: Layer | None = None
+    share: float = 1.0
+    where: Expr | None = None
+    variant: str = ""
+    slices: tuple[str, ...] = ()
+    history: Event | None = None
+    doc: str = ""
+
+    @property
+    def control(self) -> str:
+        """Return the variant that the others are compared with."""
+        return next(iter(self.variants))
+
+    @property
+    def treatments(self) -> tuple[str, ...]:
+        """Return the other variants."""
+        return tuple(self.variants)[1:]
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """Return what is asked, metrics first."""
+        return (*self.metrics, *self.guardrails)
+
+    @property
+    def layer_name(self) -> str:
+        """Return the layer's name; an experiment without one has a layer of its own."""
+        return self.layer.name if self.layer is not None else f"{self.name} alone"
+
+    @property
+    def holdout(self) -> float:
+        """Return the share of units that the layer keeps out."""
+        return self.layer.holdout if self.layer is not None else 0.0
+
+    @property
+    def gate(self) -> Gate:
+        """Return what decides: the rules, and the design they are judged by."""
+        return Gate(name=self.name, rules=self.rules, before=None)
+
+    @property
+    def width_us(self) -> int:
+        """Return how long a unit is watched, by its slowest metric."""
+        return max(effect_of(rule).width_us for rule in self.rules)
+
+    @property
+    def definition(self) -> str:
+        """Return the digest of everything that may not change once the experiment has begun."""
+        return digest_value(
+            [
+                self.name,
+                self.unit,
+                self.exposed.name,
+                list(self.variants.items()),
+                [rule.text for rule in self.rules],
+                [effect_of(rule) for rule in self.rules],
+                len(self.metrics),
+                self.design,
+                self.layer,
+                self.share,
+                self.where,
+                self.variant,
+                self.slices,
+            ]
+        )
+
+    def __hash__(self) -> int:
+        """Hash by name: a project has one experiment of a name."""
+        return hash(("experiment", self.name))
+
+
+def effect_of(rule: Rule) -> Effect:
+    """Return what a rule of an experiment measures."""
+    measure = rule.check.measure
+    assert isinstance(measure, Effect)
+    return measure

@@ -1,0 +1,392 @@
+"""The words for experiments: `layer`, `experiment`, the `effect` it measures, and how one may look at it."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from shipway.core.argument import (
+    take,
+    take_each,
+    take_event,
+    take_expression,
+    take_name,
+    take_width,
+    write,
+)
+from shipway.core.check import Check, Rule, finite, natural_rule, write_number
+from shipway.core.effect import COUNTED, Effect, EffectKind
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import PLACES, SPENDINGS, Design, Experiment, Layer, Spending
+from shipway.core.feature import ALWAYS, Entity, Event, Expr, streams_of
+from shipway.core.registry import current_registry
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import Aggregate, Column, Feature, Operation, quote, render, walk
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+_EFFECT: Final = 'such as sw.effect("spent", w.total(orders.price, last="14d")) > 0'
+_MOST_SLICES: Final = 8
+
+
+def layer(name: str, *, unit: Entity, holdout: float = 0.0) -> Layer:
+    """Declare a layer: experiments of one layer share its places, so that no unit is in two of them.
+
+    Args:
+        name: the layer's name.
+        unit: what is assigned as a whole, such as `sw.entity("customer")`.
+        holdout: the share of units that no experiment of the layer ever touches.
+
+    Raises:
+        ShipwayError: SW-105 for a name that is taken, SW-106 for a unit that is none or a share that leaves nothing.
+    """
+    name = _checked(name)
+    held = _share(f"`holdout` of layer {name!r}", holdout, none=True)
+    if held >= 1:
+        raise ShipwayError("SW-106", f"layer {name!r} holds out everyone", "write a share below 1, such as 0.05")
+    return current_registry().add(Layer(name, _unit(f"layer {name!r}", unit), held))
+
+
+def experiment(
+    name: str,
+    *,
+    unit: Entity,
+    exposed: Event,
+    variants: Mapping[str, float] | Sequence[str],
+    metrics: Sequence[Rule | Check],
+    guardrails: Sequence[Rule | Check] = (),
+    design: Design | None = None,
+    layer: Layer | None = None,
+    share: float = 1.0,
+    where: Expr | None = None,
+    variant: Column | None = None,
+    slices: Sequence[Column] = (),
+    history: Event | None = None,
+    doc: str = "",
+) -> Experiment:
+    """Declare an experiment: its variants, who meets which, and what a decision between them rests on.
+
+    Args:
+        name: the experiment's name.
+        unit: what is assigned as a whole: every unit meets one variant, always the same, and counts once.
+        exposed: the stream that says when a unit met what the experiment is about; its first event since the start
+            counts. The keys of the unit are columns of it.
+        variants: names, or names with weights; the first is the control.
+        metrics: what the variants are for, such as `sw.effect(...) > 0`: at least one must be shown better and none
+            worse.
+        guardrails: what must not suffer, with the margin that may be lost, such as `sw.effect(...) >= -0.02`.
+        design: how often one may look; O'Brien-Fleming spending with an alpha of 0.05 if None.
+        layer: the layer whose places it shares.
+        share: of the layer's units, how many meet it.
+        where: a condition on the exposures that count: those on which the variants really differ (triggered analysis).
+        variant: the column of the exposures that says which variant a unit met; without it the assignment counts.
+        slices: columns of the exposures by which effects are looked at as well; they decide nothing.
+        history: the stream that plays the exposures' part in planning, where the exposures have no past of their own.
+        doc: what it is about.
+
+    Raises:
+        ShipwayError: SW-105 for a name that is taken, SW-106 for what cannot be an experiment.
+    """
+    name = _checked(name)
+    whose = f"of experiment {name!r}"
+    unit = _unit(f"experiment {name!r}", unit)
+    exposed = take_event(exposed, f"`exposed` {whose}")
+    if layer is not None:
+        layer = _layer(whose, layer, unit)
+    past = None if history is None else take_event(history, f"`history` {whose}")
+    for stream in (exposed, *(() if past is None else (past,))):
+        for key in unit.keys:
+            if key not in stream.source.columns:
+                fact = f"stream {stream.name} {whose} does not tell which {unit.name}: it has no {key!r}"
+                raise ShipwayError("SW-106", fact, did_you_mean(key, stream.source.columns))
+    noun = Experiment(
+        name=name,
+        unit=unit,
+        exposed=exposed,
+        variants=_variants(name, variants),
+        metrics=_rules(f"the metrics {whose}", metrics),
+        guardrails=_rules(f"the guardrails {whose}", guardrails),
+        design=group_sequential() if design is None else _design(whose, design),
+        layer=layer,
+        share=_share(f"`share` {whose}", share),
+        where=None if where is None else _on(exposed, f"`where` {whose}", where),
+        variant="" if variant is None else _column(exposed, f"`variant` {whose}", variant),
+        slices=tuple(
+            _column(exposed, f"a slice {whose}", each)
+            for each in take_each(slices, Column, f"the slices {whose}", "name columns of the exposures")
+        ),
+        history=past,
+        doc=doc,
+    )
+    _check_rules(noun)
+    return current_registry().add(noun)
+
+
+def effect(
+    name: str,
+    value: Expr,
+    *,
+    over: Expr | None = None,
+    quantile: float | None = None,
+    covariates: Sequence[Feature] = (),
+    cap: float | None = None,
+    winsorise: float | None = None,
+    relative: bool = True,
+    detect: float | None = None,
+) -> Check:
+    """Measure how a variant changes a metric, against the control.
+
+    The windows of `value` begin when a unit meets the experiment and end when their width is over, so all of a metric's
+    windows have one width. A unit of which nothing happened counts as 0.
+
+    Args:
+        name: what the metric is called.
+        value: a unit's value, such as `w.total(orders.price, last="14d")`; a condition, such as
+            `w.count(orders, last="14d") > 0`, makes it a rate.
+        over: what the value is over: the effect is then on the ratio of both totals, its error by the delta method.
+        quantile: in place of the mean, the effect on this quantile of the units' values, such as 0.9.
+        covariates: features of the unit, as known when it met the experiment; what they foretell is taken out (CUPED).
+        cap: values above this are set to it.
+        winsorise: in place of `cap`, the share of the values before the start that lie at or below it, such as 0.99.
+        relative: whether the effect is in parts of the control's value, so that 0.03 is 3 % more.
+        detect: the smallest effect that is worth finding, in the effect's unit; planning needs it.
+
+    Raises:
+        ShipwayError: SW-106 for what cannot be a metric of units.
+    """
+    name = take_name(name, "a metric's name")
+    where = f"effect {name!r}"
+    value = take_expression(value, where)
+    width = _width(where, value)
+    below = None if over is None else take_expression(over, f"`over` of {where}")
+    if below is not None and _width(where, below) != width:
+        raise ShipwayError("SW-106", f"the two sides of {where} have windows of different widths", "give both one")
+    if below is not None and quantile is not None:
+        raise ShipwayError("SW-106", f"{where} is both a ratio and a quantile", "drop over= or quantile=")
+    if cap is not None and winsorise is not None:
+        raise ShipwayError("SW-106", f"{where} has both cap= and winsorise=", "drop one of them")
+    given = take_each(covariates, Feature, f"the covariates of {where}", "name features, such as customer.spent_30d")
+    if given and quantile is not None:
+        raise ShipwayError(
+            "SW-106", f"{where} is on a quantile, which covariates do not sharpen", "drop covariates= or quantile="
+        )
+    kind: EffectKind = "mean" if below is None and quantile is None else "ratio" if quantile is None else "quantile"
+    measure = Effect(
+        kind=kind,
+        value=value,
+        width_us=width,
+        over=below,
+        share=0.0 if quantile is None else _open_share(f"`quantile` of {where}", quantile),
+        covariates=given,
+        cap=None if cap is None else finite(f"`cap` of {where}", cap),
+        winsorise=0.0 if winsorise is None else _open_share(f"`winsorise` of {where}", winsorise),
+        relative=bool(relative),
+        detect=0.0 if detect is None else _positive(f"`detect` of {where}", detect),
+    )
+    return Check(name, measure, "experiment", _write(name, measure))
+
+
+def group_sequential(
+    *, alpha: float = 0.05, power: float = 0.8, spending: str = "obrien_fleming", most: str = "56d"
+) -> Design:
+    """Look as often as you like up to a largest number of units: each look spends some of alpha.
+
+    Args:
+        alpha: probability, over all looks and metrics, of calling an effect where there is none, on either side.
+        power: probability of finding an effect as great as a metric's `detect`.
+        spending: `obrien_fleming`, which keeps nearly all of alpha for the end, or `pocock`, which spends it evenly.
+        most: the longest that units are taken in.
+
+    Raises:
+        ShipwayError: SW-104 for another spending, SW-106 for probabilities that are none.
+    """
+    if spending not in SPENDINGS[:2]:
+        raise ShipwayError("SW-104", f"there is no spending {spending!r}", did_you_mean(str(spending), SPENDINGS[:2]))
+    return _make_design("group_sequential", "pocock" if spending == "pocock" else SPENDINGS[0], alpha, power, most)
+
+
+def always_valid(*, alpha: float = 0.05, power: float = 0.8, most: str = "56d") -> Design:
+    """Look whenever you like, without a largest number of units; it takes 64 to 90 % more units for the same power.
+
+    Args:
+        alpha: as for `group_sequential`.
+        power: as for `group_sequential`.
+        most: how long the plan takes units in; the interval is narrowest there, and holds after it too.
+    """
+    return _make_design("always_valid", "always_valid", alpha, power, most)
+
+
+def _make_design(word: str, spending: Spending, alpha: float, power: float, most: str) -> Design:
+    if not (0 < alpha < 0.5 and 0.5 <= power < 1):
+        fact = f"{word} has alpha={alpha!r} and power={power!r}"
+        raise ShipwayError("SW-106", fact, "alpha lies between 0 and 0.5, power from 0.5 on and below 1")
+    return Design(spending, float(alpha), float(power), take_width(most, f"`most` of sw.{word}"))
+
+
+def _unit(whose: str, unit: object) -> Entity:
+    if not isinstance(unit, Entity):
+        raise ShipwayError("SW-106", f"the unit of {whose} is {write(unit)}", 'name an entity, sw.entity("customer")')
+    if not unit.keys:
+        raise ShipwayError("SW-106", f"the unit of {whose} is the whole system", "name what can be split")
+    return unit
+
+
+def _layer(whose: str, layer: object, unit: Entity) -> Layer:
+    if not isinstance(layer, Layer):
+        hint = 'declare it first: pricing = sw.layer("pricing", unit=customer)'
+        raise ShipwayError("SW-106", f"`layer` {whose} is {write(layer)}, which is no layer", hint)
+    if layer.unit != unit:
+        fact = f"`layer` {whose} splits by {layer.unit.name}, and the experiment by {unit.name}"
+        raise ShipwayError("SW-106", fact, "experiments of one layer have its unit")
+    return layer
+
+
+def _design(whose: str, design: object) -> Design:
+    if isinstance(design, Design):
+        return design
+    raise ShipwayError("SW-106", f"`design` {whose} is {write(design)}", "write design=sw.group_sequential()")
+
+
+def _variants(name: str, variants: object) -> dict[str, float]:
+    """Return the variants with their weights; SW-106 for fewer than two."""
+    pairs = cast("Mapping[object, object]", variants) if isinstance(variants, Mapping) else _even(name, variants)
+    checked = {_checked(each): finite(f"the weight of variant {each!r}", weight) for each, weight in pairs.items()}
+    if len(checked) < 2:
+        fact = f"experiment {name!r} has {len(checked)} variants"
+        raise ShipwayError("SW-106", fact, "give it two or more, the control first: variants={'control': 1, 'new': 1}")
+    for each, weight in checked.items():
+        if weight <= 0:
+            raise ShipwayError("SW-106", f"variant {each!r} of {name!r} has weight {weight:g}", "write one above 0")
+    return checked
+
+
+def _even(name: str, variants: object) -> Mapping[object, object]:
+    if isinstance(variants, list | tuple):
+        return dict.fromkeys(cast("Sequence[object]", variants), 1)
+    hint = "write variants={'control': 1, 'new': 1}"
+    raise ShipwayError("SW-106", f"the variants of experiment {name!r} are {write(variants)}", hint)
+
+
+def _rules(where: str, given: object) -> tuple[Rule, ...]:
+    if not isinstance(given, list | tuple):
+        raise ShipwayError("SW-106", f"{where} are {write(given)}, not a list", f"list effects, {_EFFECT}")
+    rules: list[Rule] = []
+    for each in cast("Sequence[object]", given):
+        rule = natural_rule(each) if isinstance(each, Check) else each
+        if not isinstance(rule, Rule) or not isinstance(rule.check.measure, Effect):
+            said = str(rule) if isinstance(rule, Rule) else write(each)
+            raise ShipwayError("SW-106", f"one of {where} is {said}, which is no effect", f"write {_EFFECT}")
+        rules.append(rule)
+    return tuple(rules)
+
+
+def _check_rules(noun: Experiment) -> None:
+    """Refuse an experiment that decides on nothing, or finds two metrics under one name."""
+    if not noun.metrics:
+        raise ShipwayError("SW-106", f"experiment {noun.name!r} has no metrics", f"say what it is for, {_EFFECT}")
+    names = [rule.check.name for rule in noun.rules]
+    for place, each in enumerate(names):
+        if each in names[:place]:
+            raise ShipwayError("SW-105", f"experiment {noun.name!r} has two effects called {each!r}", "rename one")
+    if len(noun.slices) > _MOST_SLICES:
+        raise ShipwayError(
+            "SW-106", f"experiment {noun.name!r} has {len(noun.slices)} slices", f"name at most {_MOST_SLICES}"
+        )
+    if round(noun.share * PLACES) < len(noun.variants):
+        raise ShipwayError("SW-106", f"experiment {noun.name!r} takes {noun.share:.2%} of its units", "take more")
+
+
+def _width(where: str, value: Expr) -> int:
+    """Return the width that all windows of a metric have; SW-106 where they differ, or have no value for some units."""
+    widths: set[int] = set()
+    stack: list[Expr] = [value]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Operation):
+            stack.extend(node.args)
+        elif isinstance(node, Aggregate):
+            if node.kind not in COUNTED:
+                fact = f"{where} reads {render(node)}, which has no value for a unit of which nothing happened"
+                hint = 'compare totals instead: sw.effect("a", w.total(...), over=w.count(...)) is a mean of events'
+                raise ShipwayError("SW-106", fact, hint)
+            if node.width_us is not None:
+                widths.add(node.width_us)
+        elif isinstance(node, Feature | Column):
+            raise ShipwayError("SW-106", f"{where} reads {render(node)} outside a window", f"write {_EFFECT}")
+    if not widths:
+        raise ShipwayError("SW-106", f"{where} is {render(value)}, which has no window", f"write {_EFFECT}")
+    if len(widths) > 1:
+        raise ShipwayError("SW-106", f"{where} has windows of different widths", "give all of them one width")
+    return widths.pop()
+
+
+def _on(exposed: Event, where: str, condition: object) -> Expr:
+    """Return a condition on the exposures; SW-106 for one on anything else."""
+    taken = take_expression(condition, where)
+    streams = streams_of(taken)
+    if any(stream not in (exposed.name, exposed.source.name) for stream in streams) or any(
+        isinstance(node, Aggregate) for node in walk(taken)
+    ):
+        fact = f"{where} is {render(taken)}, which is no condition on {exposed.name}"
+        raise ShipwayError("SW-106", fact, f"use columns of {exposed.source.name}")
+    for node in walk(taken):
+        if isinstance(node, Column):
+            _require_known(exposed, where, node.name)
+    return taken
+
+
+def _column(exposed: Event, where: str, column: object) -> str:
+    taken = take(column, Column, where, f"name a column of {exposed.source.name}")
+    if taken.table not in (exposed.name, exposed.source.name):
+        raise ShipwayError("SW-106", f"{where} is {render(taken)}", f"name a column of {exposed.source.name}")
+    _require_known(exposed, where, taken.name)
+    return taken.name
+
+
+def _require_known(exposed: Event, where: str, column: str) -> None:
+    """Refuse a column of the exposures that becomes known after them, which the variants may have changed."""
+    instant = exposed.source.instant_of(column)
+    if instant not in (ALWAYS, exposed.known_at):
+        fact = f"{where} reads {exposed.source.name}.{column}, known at {instant!r} and not at {exposed.known_at!r}"
+        raise ShipwayError("SW-301", fact, "what a unit is like must be known when it meets the experiment")
+
+
+def _share(where: str, share: object, *, none: bool = False) -> float:
+    number = finite(where, share)
+    if not 0 <= number <= 1 or (number == 0 and not none):
+        raise ShipwayError("SW-106", f"{where} is {number:g}", "write a share, such as 0.5")
+    return number
+
+
+def _open_share(where: str, share: object) -> float:
+    number = finite(where, share)
+    if not 0 < number < 1:
+        raise ShipwayError("SW-106", f"{where} is {number:g}", "write a share between 0 and 1, such as 0.9")
+    return number
+
+
+def _positive(where: str, number: object) -> float:
+    checked = finite(where, number)
+    if checked <= 0:
+        raise ShipwayError("SW-106", f"{where} is {checked:g}", "write how great it is, without a sign")
+    return checked
+
+
+def _write(name: str, measure: Effect) -> str:
+    """Return a metric as its user wrote it."""
+    words = [quote(name), render(measure.value)]
+    words += [] if measure.over is None else [f"over={render(measure.over)}"]
+    words += [f"quantile={write_number(measure.share)}"] if measure.kind == "quantile" else []
+    words += [f"covariates=[{', '.join(map(render, measure.covariates))}]"] if measure.covariates else []
+    words += [] if measure.cap is None else [f"cap={write_number(measure.cap)}"]
+    words += [f"winsorise={write_number(measure.winsorise)}"] if measure.winsorise else []
+    words += [] if measure.relative else ["relative=False"]
+    words += [f"detect={write_number(measure.detect)}"] if measure.detect else []
+    return f"effect({', '.join(words)})"
+
+
+def _checked(name: object) -> str:
+    name = take_name(name, "a name")
+    if not _NAME.fullmatch(name):
+        raise ShipwayError(
+            "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"
+        )
+    return name

@@ -1,0 +1,339 @@
+"""One run of an experiment: what was registered when it began, every look that was taken, and what was decided.
+
+The looks are why it is remembered: each has spent some of the error that the design allows, and what is spent stays
+spent whatever happens to the process that looked.
+"""
+
+from collections.abc import Iterable
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from shipway.core.experiment import PLACES, Spending
+from shipway.core.gate import Outcome
+from shipway.core.split import Range, Split, SplitExperiment, SplitLayer
+
+Role: TypeAlias = Literal["metric", "guardrail"]
+Shown: TypeAlias = Literal["better", "worse", "safe", "ruled out", "open"]
+"""What an interval shows: better or worse than the bound, a guardrail's margin kept, an effect as great as planned
+ruled out, or nothing yet."""
+
+
+class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect as it was registered.
+
+    Attributes:
+        name: the metric's.
+        role: whether it is what the experiment is for, or must not suffer.
+        text: the rule as it was written.
+        cap: what its values are set to where they are above; None where they are not.
+        detect: the smallest effect worth finding; 0 where nobody said.
+        relative: whether the effect is in parts of the control's value.
+    """
+
+    name: str
+    role: Role
+    text: str
+    cap: float | None
+    detect: float
+    relative: bool
+
+
+class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was registered when a run began, and does not change.
+
+    Attributes:
+        experiment: the experiment's name.
+        number: of the run, from 1.
+        definition: digest of the declaration.
+        keys: columns that identify a unit.
+        weights: the variants with their weights, the control first.
+        layer: its layer.
+        holdout: places of the layer that no experiment touches.
+        places: what it has of the layer.
+        rules: metrics, then guardrails.
+        slices: columns by which effects are looked at as well.
+        spending: how alpha is spent over looks.
+        alpha: all there is to spend.
+        power: as designed.
+        units: the largest number of units, of all variants together, that the design looks at.
+        days: how many days the plan expects to take units in; 0 where nobody knows.
+        at: domain time it began.
+        doc: what it is about.
+    """
+
+    experiment: str
+    number: int
+    definition: str
+    keys: tuple[str, ...]
+    weights: tuple[tuple[str, float], ...]
+    layer: str
+    holdout: int
+    places: tuple[Range, ...]
+    rules: tuple[PlannedRule, ...]
+    slices: tuple[str, ...]
+    spending: Spending
+    alpha: float
+    power: float
+    units: int
+    days: int
+    at: int
+    doc: str = ""
+
+    @property
+    def ref(self) -> str:
+        """Return what people call the run, as `experiment@number`."""
+        return f"{self.experiment}@{self.number}"
+
+    @property
+    def subject(self) -> str:
+        """Return what entries about this run are about."""
+        return f"experiment:{self.ref}"
+
+    @property
+    def variants(self) -> dict[str, float]:
+        """Return variant to weight, the control first."""
+        return dict(self.weights)
+
+    @property
+    def control(self) -> str:
+        """Return the variant that the others are compared with."""
+        return self.weights[0][0]
+
+    @property
+    def salted(self) -> SplitExperiment:
+        """Return the run as those who assign need it."""
+        return SplitExperiment(
+            name=self.experiment, number=self.number, layer=self.layer, places=self.places, weights=self.weights
+        )
+
+    @property
+    def split_layer(self) -> SplitLayer:
+        """Return its layer as those who assign need it."""
+        return SplitLayer(name=self.layer, keys=self.keys, holdout=self.holdout)
+
+
+class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look says of one metric and one variant.
+
+    Attributes:
+        name: the metric's.
+        role: as planned.
+        variant: which one is compared with the control.
+        n: units of the control and of the variant whose time is over.
+        information: share of the planned units that these are; above 1 where more came at once than were planned.
+        alpha: the error that this comparison may make over all looks, as of this look.
+        spent: how much of it is spent.
+        control: the control's value.
+        estimate: the effect, in parts of the control's value where it is relative.
+        error: its standard error.
+        boundary: how many standard errors the interval reaches.
+        low: lower end of the interval, which holds at every look together.
+        high: its upper end.
+        sharpened: by which share the covariates made the variance less.
+        shown: what the interval shows.
+        evidence: id of the evidence.
+    """
+
+    name: str
+    role: Role
+    variant: str
+    n: tuple[int, int]
+    information: float
+    alpha: float
+    spent: float
+    control: float
+    estimate: float
+    error: float
+    boundary: float
+    low: float
+    high: float
+    sharpened: float
+    shown: Shown
+    evidence: str
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a run.
+
+    Attributes:
+        number: from 1.
+        at: domain time as of which was looked.
+        known: up to when everything that happened was known.
+        statistics: digest of the merged daily statistics that it rests on; the same again is the same look.
+        units: variant to units that met it.
+        ratio_p: probability of a split as uneven as this if it is as declared, which may be watched.
+        effects: for each metric and variant.
+        outcome: `pass` for a variant that is to be launched, `fail` for none, `hold` for not yet.
+        variant: which variant is to be launched; empty for none.
+        said: the outcome in words, with its reason.
+        verdict: digest of the verdict.
+        final: whether all planned units are in, so that nothing is left to spend.
+    """
+
+    number: int
+    at: int
+    known: int
+    statistics: str
+    units: dict[str, int]
+    ratio_p: float
+    effects: tuple[LookEffect, ...]
+    outcome: Outcome
+    variant: str
+    said: str
+    verdict: str
+    final: bool
+
+    @property
+    def broken(self) -> bool:
+        """Tell whether the split was found broken, so that no effect was looked at."""
+        return not self.effects
+
+
+class ExperimentStarted(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-started"):
+    """An experiment began; its plan does not change any more.
+
+    Attributes:
+        plan: what was registered.
+        by: who began it.
+    """
+
+    plan: TrialPlan
+    by: str
+
+
+class ExperimentLooked(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-looked"):
+    """Somebody looked at an experiment, which spent what it says.
+
+    Attributes:
+        experiment: its name.
+        number: of the run.
+        look: what was seen.
+    """
+
+    experiment: str
+    number: int
+    look: Look
+
+
+class ExperimentDecided(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-decided"):
+    """An experiment came to a decision.
+
+    Attributes:
+        experiment: its name.
+        number: of the run.
+        variant: what everyone meets from now on.
+        outcome: what the design said at the last look; `hold` where it said nothing yet.
+        by: who decided: `design`, or a person.
+        reason: why, in words.
+        against: whether a person decided otherwise than the design.
+        at: domain time.
+    """
+
+    experiment: str
+    number: int
+    variant: str
+    outcome: Outcome
+    by: str
+    reason: str
+    against: bool
+    at: int
+
+
+class ExperimentStopped(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-stopped"):
+    """A person ended an experiment without a decision; its units meet what was there before.
+
+    Attributes:
+        experiment: its name.
+        number: of the run.
+        by: who.
+        reason: why, in words.
+        at: domain time.
+    """
+
+    experiment: str
+    number: int
+    by: str
+    reason: str
+    at: int
+
+
+class Trial(msgspec.Struct, kw_only=True):
+    """One run of an experiment as the ledger remembers it.
+
+    Attributes:
+        plan: what was registered.
+        by: who began it.
+        registered_at: real time it was registered.
+        seq: place in the ledger of the newest entry about it.
+        looks: every look, in order.
+        decided: the decision; None where there is none.
+        stopped: why it ended without one; None where it did not.
+    """
+
+    plan: TrialPlan
+    by: str
+    registered_at: int
+    seq: int
+    looks: list[Look] = []
+    decided: ExperimentDecided | None = None
+    stopped: ExperimentStopped | None = None
+
+    @property
+    def runs(self) -> bool:
+        """Tell whether it runs: nothing was decided, and nobody stopped it."""
+        return self.decided is None and self.stopped is None
+
+    @property
+    def state(self) -> str:
+        """Return `runs`, `decided` or `stopped`."""
+        return "runs" if self.runs else "decided" if self.decided is not None else "stopped"
+
+
+TrialBody: TypeAlias = ExperimentStarted | ExperimentLooked | ExperimentDecided | ExperimentStopped
+
+
+def apply_trial(trials: dict[str, list[Trial]], body: TrialBody, at: int, seq: int) -> None:
+    """Fold one entry into the runs of all experiments.
+
+    Args:
+        trials: experiment to its runs in order; it is changed.
+        body: what the entry says.
+        at: real time of the entry.
+        seq: its place in the ledger.
+    """
+    if isinstance(body, ExperimentStarted):
+        trial = Trial(plan=body.plan, by=body.by, registered_at=at, seq=seq)
+        trials.setdefault(body.plan.experiment, []).append(trial)
+        return
+    trial = trials[body.experiment][body.number - 1]
+    trial.seq = seq
+    match body:
+        case ExperimentLooked():
+            trial.looks.append(body.look)
+        case ExperimentDecided():
+            trial.decided = body
+        case ExperimentStopped():
+            trial.stopped = body
+
+
+def taken_places(trials: Iterable[Trial], layer: str) -> list[Range]:
+    """Return the ranges of a layer that running experiments have."""
+    return [each for trial in trials if trial.runs and trial.plan.layer == layer for each in trial.plan.places]
+
+
+def split_of(trials: Iterable[list[Trial]]) -> Split:
+    """Return who meets what, given the runs of all experiments; a stopped one is met by nobody."""
+    newest = [runs[-1] for runs in trials if runs and runs[-1].stopped is None]
+    return Split(
+        token=max((trial.seq for runs in trials for trial in runs), default=0),
+        layers={trial.plan.layer: trial.plan.split_layer for trial in newest},
+        experiments={
+            trial.plan.experiment: msgspec.structs.replace(
+                trial.plan.salted,
+                decided="" if trial.decided is None else trial.decided.variant,
+                places=trial.plan.places if trial.decided is None else ((0, PLACES),),
+            )
+            for trial in newest
+        },
+    )

@@ -1,0 +1,183 @@
+"""Who meets what, in the process that asks: sticky assignment to variants, and the log of who met them.
+
+`shipway.experiments(folder).assign("fares", "c0042")` reads nothing but one small file, which it follows as experiments
+begin and end.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, Self, cast
+
+import msgspec
+
+from shipway.core.error import ShipwayError
+from shipway.core.split import FILE, VERSION, Assignment, Split, assign, write_unit
+from shipway.ports.adapter import load_adapter
+from shipway.ports.log import Log
+
+EXPOSURES: Final = "exposures"
+"""The folder of a project's state in which exposures are logged, a stream for each experiment."""
+_KEPT: Final = 1_000
+"""Exposures that are written together."""
+_MET: Final = 100_000
+"""Units that are remembered as logged; a unit that is logged twice still counts once."""
+
+
+class Experiments:
+    """The experiments of a project, for a process that assigns units to variants. Threads may share it."""
+
+    def __init__(self, root: Path) -> None:
+        """Take note of a project's folder; nothing is opened yet."""
+        self._state = root / ".shipway"
+        self._clock = load_adapter("clock.system")()
+        self._seen: tuple[int, int] | None = None
+        self._split = Split()
+        self._lock = Lock()
+        self._log: Log | None = None
+        self._kept: dict[str, list[tuple[int, Assignment, tuple[Any, ...]]]] = {}
+        self._met: dict[tuple[str, int, str], None] = {}
+
+    @property
+    def running(self) -> list[str]:
+        """Return the names of the experiments that units are assigned to, those that were decided among them."""
+        return list(self._read().experiments)
+
+    def assign(self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> str | None:
+        """Return the variant that a unit meets: the same for it in every process, as long as the experiment runs.
+
+        Args:
+            experiment: its name.
+            unit: the unit's key; several values in order, or by name.
+
+        Returns:
+            The variant; None for a unit that is held out or not among those the experiment takes, which meets what was
+            there before.
+
+        Raises:
+            ShipwayError: SW-104 for an experiment that does not run, SW-802 for a unit that is none.
+        """
+        return self.explain(experiment, unit).variant
+
+    def explain(self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> Assignment:
+        """Return what a unit meets, and why; errors as for `assign`."""
+        return assign(self._read(), experiment, unit)
+
+    def expose(
+        self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any], *, at: int | None = None
+    ) -> str | None:
+        """Assign a unit and log that it met its variant; call it where the variants begin to differ, not before.
+
+        Exposures are written some at a time, the rest by `flush` or `close`. A unit's first exposure is what counts, so
+        one that was logged lately is not logged again.
+
+        Args:
+            experiment: its name.
+            unit: the unit's key, as for `assign`.
+            at: when, microseconds since 1970 UTC; by default now.
+
+        Returns:
+            The variant, as `assign`; a unit without one is not logged, and neither is one of a decided experiment.
+
+        Raises:
+            ShipwayError: as `assign`; SW-601 or SW-602 if the log cannot be written.
+        """
+        split = self._read()
+        found = assign(split, experiment, unit)
+        if found.why != "assigned":
+            return found.variant
+        keys = split.layers[split.experiments[experiment].layer].keys
+        with self._lock:
+            met = experiment, found.number, found.unit
+            if met in self._met:
+                return found.variant
+            if len(self._met) >= _MET:
+                self._met.clear()
+            self._met[met] = None
+            row = (self._clock.now() if at is None else at, found, _values(unit, keys))
+            self._kept.setdefault(experiment, []).append(row)
+            if len(self._kept[experiment]) >= _KEPT:
+                self._write(experiment, keys)
+        return found.variant
+
+    def flush(self) -> None:
+        """Write the exposures that are not written yet; they are durable when this returns."""
+        split = self._read()
+        with self._lock:
+            for experiment in list(self._kept):
+                run = split.experiments.get(experiment)
+                keys = split.layers[run.layer].keys if run is not None else ()
+                self._write(experiment, keys)
+
+    def close(self) -> None:
+        """Write what is not written yet."""
+        self.flush()
+
+    def __enter__(self) -> Self:
+        """Return this, to be closed at the end of the block."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Close."""
+        self.close()
+
+    def _write(self, experiment: str, keys: Sequence[str]) -> None:
+        rows = self._kept.pop(experiment, [])
+        if not rows:
+            return
+        log = self._log or cast("Log", load_adapter("log.parquet")(self._state / EXPOSURES))
+        self._log = log
+        columns: dict[str, Any] = {
+            "exposure": [secrets.token_hex(8) for _ in rows],
+            "at": [at for at, _, _ in rows],
+            "unit": [found.unit for _, found, _ in rows],
+            "variant": [found.variant for _, found, _ in rows],
+            "run": [found.number for _, found, _ in rows],
+        }
+        columns |= {key: [values[place] for _, _, values in rows] for place, key in enumerate(keys)}
+        log.append(experiment, columns)
+
+    def _read(self) -> Split:
+        """Return what runs, read anew if it was written anew."""
+        path = self._state / FILE
+        try:
+            found = path.stat()
+        except OSError:
+            return Split()
+        seen = found.st_ino, found.st_mtime_ns
+        if seen != self._seen:
+            self._split = _decode(path)
+            self._seen = seen
+        return self._split
+
+
+def experiments(project: str | PathLike[str] = ".") -> Experiments:
+    """Return the experiments of a project, to assign units to variants in this process.
+
+    Args:
+        project: the project's folder.
+    """
+    return Experiments(Path(project))
+
+
+def _values(unit: str | int | Sequence[Any] | Mapping[str, Any], keys: Sequence[str]) -> tuple[Any, ...]:
+    """Return the values of a unit's keys, in order."""
+    write_unit(unit, keys)
+    if isinstance(unit, Mapping):
+        return tuple(unit[key] for key in keys)
+    return (unit,) if isinstance(unit, str | int) else tuple(unit)
+
+
+def _decode(path: Path) -> Split:
+    try:
+        split = msgspec.json.decode(path.read_bytes(), type=Split)
+    except (OSError, msgspec.MsgspecError) as error:
+        hint = "shipway experiment list writes it anew"
+        raise ShipwayError("SW-605", f"{path} is damaged ({error})", hint) from error
+    if split.version > VERSION:
+        fact = f"{path} has layout {split.version}, and this shipway reads layout {VERSION}"
+        raise ShipwayError("SW-606", fact, "install a newer shipway here")
+    return split

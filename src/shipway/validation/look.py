@@ -1,0 +1,161 @@
+"""What the statistics of an experiment show: effects with intervals that hold at every look, and the split itself.
+
+Boundaries come from the registered design. Several metrics share alpha by Holm's procedure, as a graph over
+group-sequential tests (Maurer and Bretz 2013, "Multiple testing in group sequential trials using graphical
+approaches"): a metric that is shown hands its share to the others, whose boundaries are then those of the greater
+share.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shipway.core.effect import Effect
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import Spending
+from shipway.maths import effect as formulas
+from shipway.maths.confidence_sequence import normal_mixture_bound, normal_rho
+from shipway.maths.effect import Term, effect_interval, explained_share, lift_interval, measure_effect
+from shipway.maths.quantile import Floats, estimate_quantile
+from shipway.maths.spending import critical_values, spent
+from shipway.maths.summary import Summary, merge
+
+LEAST_UNITS = 30
+"""Units of a variant below which no effect is looked at: a mean of fewer is not normal enough."""
+LEAST_INFORMATION = 0.02
+"""Share of the planned units below which no effect is looked at."""
+_TUNED = 0.5
+"""Share of the planned units at which an always-valid interval is narrowest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One effect before its interval.
+
+    Attributes:
+        n: units of the control and of the variant.
+        control: the control's value.
+        estimate: the effect.
+        error: its standard error.
+        sharpened: by which share covariates made the variance less.
+        found: the effect as formulas take it.
+    """
+
+    n: tuple[int, int]
+    control: float
+    estimate: float
+    error: float
+    sharpened: float
+    found: formulas.Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """How many standard errors an interval reaches, at which alpha, and how much of it is spent."""
+
+    z: float
+    alpha: float
+    spent: float
+
+
+def term_of(effect: Effect) -> Term:
+    """Return what a metric is among the columns of its summaries."""
+    return Term(0, None if effect.over is None else 1)
+
+
+def covariates_of(effect: Effect) -> list[Term]:
+    """Return the covariates among the columns: each feature, and which units have none."""
+    first = 1 if effect.over is None else 2
+    return [Term(first + place) for place in range(2 * len(effect.covariates))]
+
+
+def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> Measured:
+    """Measure an effect on a mean or a ratio from merged summaries.
+
+    Args:
+        name: the metric's, for a refusal.
+        effect: what is measured.
+        control: of the control's units.
+        treatment: of the variant's.
+
+    Raises:
+        ShipwayError: SW-403 where the control's value is 0, so that no effect is in parts of it, or nothing varies.
+    """
+    term, covariates = term_of(effect), covariates_of(effect)
+    try:
+        found = measure_effect(control, treatment, term, covariates)
+    except ValueError as error:
+        raise _no_size(name, str(error)) from error
+    explained = explained_share(merge((control, treatment)), term, covariates) if covariates else 0.0
+    return _measured(name, effect, found, (control.n, treatment.n), explained)
+
+
+def measure_quantile(name: str, effect: Effect, control: Floats, treatment: Floats) -> Measured:
+    """Measure an effect on a quantile from the units' values; errors as for `measure`."""
+    estimates = (estimate_quantile(values, effect.share) for values in (control, treatment))
+    return _measured(name, effect, formulas.compare(*estimates), (control.size, treatment.size), 0.0)
+
+
+def _measured(name: str, effect: Effect, found: formulas.Effect, n: tuple[int, int], explained: float) -> Measured:
+    value, deviation = (found.lift, found.lift_error) if effect.relative else (found.value, found.standard_error)
+    if not (math.isfinite(value) and math.isfinite(deviation)):
+        raise _no_size(name, f"it is {found.control:g} in the control, which tells no effect's size")
+    return Measured(n, found.control, value, deviation, explained, found)
+
+
+def _no_size(name: str, said: str) -> ShipwayError:
+    hint = "look again when more has happened, or write relative=False"
+    return ShipwayError("SW-403", f"{name} cannot be measured: {said}", hint)
+
+
+def interval_of(effect: Effect, measured: Measured, z: float) -> tuple[float, float]:
+    """Return the interval that reaches as far as z standard errors of a normal, by Student's t for few units."""
+    confidence = math.erf(z / math.sqrt(2))
+    if confidence >= 1 - 1e-9 or measured.error == 0:
+        return measured.estimate - z * measured.error, measured.estimate + z * measured.error
+    interval = lift_interval if effect.relative else effect_interval
+    return interval(measured.found, confidence)
+
+
+def bound(spending: Spending, fractions: Sequence[float], alpha: float) -> Boundary:
+    """Return the boundary of the last of some looks.
+
+    Args:
+        spending: the design's.
+        fractions: the share of the planned units at each look, rising; a group-sequential design ends at 1.
+        alpha: what the whole of these looks may spend.
+    """
+    if spending == "always_valid":
+        t = fractions[-1]
+        return Boundary(normal_mixture_bound(t, alpha, normal_rho(_TUNED, alpha)) / math.sqrt(t), alpha, alpha)
+    kind = "pocock" if spending == "pocock" else "obrien-fleming"
+    z = critical_values(np.array(fractions), alpha, spending=kind)[-1]
+    return Boundary(float(z), alpha, 2 * spent(fractions[-1], alpha / 2, kind))
+
+
+def share_alpha(alpha: float, metrics: int, shown: int) -> float:
+    """Return the alpha of each metric that is not shown yet, by Holm: those that are shown handed theirs on."""
+    return alpha / max(metrics - shown, 1)
+
+
+def choose_variants(
+    merged: Mapping[tuple[str, str], Summary], variants: Sequence[str], value: str = ""
+) -> dict[str, Summary] | None:
+    """Return the summary of each variant; None where one has too few units for an effect to be looked at."""
+    found = {variant: merged.get((variant, value)) for variant in variants}
+    enough = {name: each for name, each in found.items() if each is not None and each.n >= LEAST_UNITS}
+    return enough if len(enough) == len(variants) else None
+
+
+def chance_of(measured: Measured) -> float:
+    """Return the two-sided p-value of an effect at one look, by the normal distribution."""
+    if measured.error == 0:
+        return 1.0 if measured.estimate == 0 else 0.0
+    return math.erfc(abs(measured.estimate) / measured.error / math.sqrt(2))
+
+
+def as_effect(measured: Measured) -> formulas.Effect:
+    """Return an effect whose value is the one that is measured, the lift where it is relative."""
+    return replace(measured.found, value=measured.estimate, standard_error=measured.error)

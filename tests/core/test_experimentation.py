@@ -1,0 +1,144 @@
+"""The words for experiments print back as written and refuse what cannot be measured."""
+
+import pytest
+
+import shipway as sw
+from shipway import windows as w
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import effect_of
+from shipway.core.registry import collecting
+
+
+class World:
+    """The nouns that an experiment is declared on."""
+
+    def __init__(self):
+        known = {"opened": ("customer", "device"), "closed": ("length",)}
+
+        @sw.source(key="visit", raw="visits", known_at=known)
+        def visits(visits):
+            return visits
+
+        @sw.source(key="order", raw="orders", known_at={"placed": ("customer", "price")})
+        def orders(orders):
+            return orders
+
+        self.visits, self.orders = visits, orders
+        self.opened, self.placed = visits.event("opened"), orders.event("placed")
+        self.customer = sw.entity("customer")
+        spent = {"spent_28d": w.total(self.placed.price, last="28d")}
+        self.habit = sw.feature_view("habit", self.customer, spent)
+        self.spent = w.total(self.placed.price, last="7d")
+        self.count = w.count(self.placed, last="7d")
+
+    def experiment(self, **given):
+        words = {
+            "unit": self.customer,
+            "exposed": self.opened,
+            "variants": ["control", "new"],
+            "metrics": [sw.effect("spent", self.spent)],
+        }
+        return sw.experiment("fares", **(words | given))
+
+
+@pytest.fixture
+def world():
+    with collecting():
+        yield World()
+
+
+def test_an_experiment_keeps_what_was_declared(world):
+    pricing = sw.layer("pricing", unit=world.customer, holdout=0.05)
+    noun = world.experiment(
+        layer=pricing,
+        share=0.5,
+        guardrails=[sw.effect("orders", world.count) >= -0.02],
+        slices=[world.visits.device],
+        where=world.visits.device.equals("app"),
+        design=sw.group_sequential(alpha=0.1, spending="pocock", most="14d"),
+    )
+    assert (noun.control, noun.treatments) == ("control", ("new",))
+    assert [rule.text for rule in noun.rules] == [
+        'effect("spent", w.total(orders.placed.price, last="7d"))',
+        'effect("orders", w.count(orders.placed, last="7d")) >= -0.02',
+    ]
+    assert (noun.rules[0].op, noun.rules[0].bound) == (">", 0.0)
+    assert (noun.layer_name, noun.holdout, noun.slices) == ("pricing", 0.05, ("device",))
+    assert (noun.design.spending, noun.design.alpha) == ("pocock", 0.1)
+    assert noun.gate.rules == noun.rules
+    with pytest.raises(ShipwayError, match="SW-105"):
+        world.experiment()
+
+
+def test_an_effect_prints_back_as_it_was_written(world):
+    given = sw.effect(
+        "basket", world.spent, over=world.count, covariates=[world.habit.spent_28d], cap=500, relative=False, detect=0.5
+    )
+    assert given.text == (
+        'effect("basket", w.total(orders.placed.price, last="7d"), over=w.count(orders.placed, last="7d"), '
+        "covariates=[habit.spent_28d], cap=500, relative=False, detect=0.5)"
+    )
+    kinds = [sw.effect("a", world.spent), given, sw.effect("q", world.spent, quantile=0.9)]
+    assert [each.measure.kind for each in kinds] == ["mean", "ratio", "quantile"]
+    rate = sw.effect("bought", world.count > 0) > 0.01
+    assert effect_of(rate).width_us == 7 * 86_400_000_000
+
+
+def test_what_changes_the_question_changes_the_definition_and_what_is_said_of_it_does_not(world):
+    with collecting():
+        first = world.experiment().definition
+    with collecting():
+        same = world.experiment(doc="another word", history=world.opened).definition
+    with collecting():
+        other = world.experiment(metrics=[sw.effect("spent", world.spent, detect=0.1)]).definition
+    assert first == same
+    assert first != other
+
+
+REFUSED = {
+    "one variant": (lambda s: s.experiment(variants=["control"]), "SW-106", "two or more"),
+    "weight": (lambda s: s.experiment(variants={"control": 1, "new": 0}), "SW-106", "above 0"),
+    "no variants": (lambda s: s.experiment(variants="new"), "SW-106", "control"),
+    "no metrics": (lambda s: s.experiment(metrics=[]), "SW-106", "what it is for"),
+    "metric twice": (lambda s: s.experiment(metrics=[sw.effect("a", s.spent)] * 2), "SW-105", "rename"),
+    "no effect": (lambda s: s.experiment(metrics=[sw.auc >= 0.5]), "SW-106", "sw.effect"),
+    "not a list": (lambda s: s.experiment(metrics=sw.effect("a", s.spent)), "SW-106", "list effects"),
+    "share": (lambda s: s.experiment(share=0.0), "SW-106", "share"),
+    "unit": (lambda s: s.experiment(unit="customer"), "SW-106", "entity"),
+    "system": (lambda s: s.experiment(unit=sw.system()), "SW-106", "split"),
+    "key": (lambda s: s.experiment(unit=sw.entity("shop")), "SW-106", "customer"),
+    "design": (lambda s: s.experiment(design="pocock"), "SW-106", "group_sequential"),
+    "layer": (lambda s: s.experiment(layer="pricing"), "SW-106", "declare it first"),
+    "other unit": (
+        lambda s: s.experiment(layer=sw.layer("l", unit=sw.entity("visitor", "device"))), "SW-106", "its unit"
+    ),
+    "late slice": (lambda s: s.experiment(slices=[s.visits.length]), "SW-301", "when it meets"),
+    "late trigger": (lambda s: s.experiment(where=s.visits.length > 3), "SW-301", "when it meets"),
+    "slice elsewhere": (lambda s: s.experiment(slices=[s.orders.price]), "SW-106", "visits"),
+    "trigger elsewhere": (lambda s: s.experiment(where=s.orders.price > 1), "SW-106", "visits"),
+    "mean": (lambda s: sw.effect("a", w.mean(s.placed.price, last="7d")), "SW-106", "totals"),
+    "outside": (lambda s: sw.effect("a", s.orders.price), "SW-106", "w.total"),
+    "no window": (lambda s: sw.effect("a", s.habit.spent_28d), "SW-106", "window"),
+    "two widths": (lambda s: sw.effect("a", s.count + w.count(s.placed, last="8d")), "SW-106", "one width"),
+    "two sides": (lambda s: sw.effect("a", s.count, over=w.count(s.placed, last="8d")), "SW-106", "both one"),
+    "ratio and quantile": (lambda s: sw.effect("a", s.count, over=s.count, quantile=0.5), "SW-106", "drop"),
+    "two caps": (lambda s: sw.effect("a", s.count, cap=1, winsorise=0.9), "SW-106", "drop"),
+    "covariates of a quantile": (
+        lambda s: sw.effect("a", s.count, quantile=0.5, covariates=[s.habit.spent_28d]), "SW-106", "drop"
+    ),
+    "quantile": (lambda s: sw.effect("a", s.count, quantile=1.0), "SW-106", "between 0 and 1"),
+    "detect": (lambda s: sw.effect("a", s.count, detect=-1), "SW-106", "without a sign"),
+    "alpha": (lambda _: sw.group_sequential(alpha=0.9), "SW-106", "alpha"),
+    "spending": (lambda _: sw.group_sequential(spending="pocok"), "SW-104", "pocock"),
+    "holdout": (lambda s: sw.layer("l", unit=s.customer, holdout=1.0), "SW-106", "below 1"),
+    "name": (lambda s: sw.layer("L 1", unit=s.customer), "SW-106", "lower-case"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", REFUSED)
+def test_what_cannot_be_an_experiment_is_refused_with_a_way_on(world, mistake):
+    declare, code, hint = REFUSED[mistake]
+    with pytest.raises(ShipwayError) as refused:
+        declare(world)
+    assert refused.value.code == code
+    assert hint in f"{refused.value.fact} {refused.value.hint}"

@@ -1,0 +1,135 @@
+"""What intervals show, and what follows from them, in words."""
+
+import pytest
+
+import shipway as sw
+from shipway import windows as w
+from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_effect, say_look, settle
+from shipway.core.registry import collecting
+from shipway.core.trial import LookEffect, PlannedRule, TrialPlan
+
+with collecting():
+
+    @sw.source(key="order", raw="orders", known_at={"placed": ("customer", "price")})
+    def orders(orders):
+        return orders
+
+    COUNT = w.count(orders.event("placed"), last="7d")
+    MORE = sw.effect("spent", COUNT, detect=0.03) > 0
+    LESS = sw.effect("late", COUNT, detect=0.03) < 0
+    MARGIN = sw.effect("returns", COUNT, relative=False) <= 0.02
+RULES = {"spent": MORE, "late": LESS, "returns": MARGIN}
+
+
+def plan(*variants):
+    return TrialPlan(
+        experiment="fares",
+        number=1,
+        definition="d",
+        keys=("customer",),
+        weights=tuple((name, 1.0) for name in variants or ("control", "new")),
+        layer="pricing",
+        holdout=0,
+        places=((0, 10_000),),
+        rules=tuple(
+            PlannedRule(name=name, role="metric", text=rule.text, cap=None, detect=0.03, relative=True)
+            for name, rule in RULES.items()
+        ),
+        slices=(),
+        spending="obrien_fleming",
+        alpha=0.05,
+        power=0.8,
+        units=1000,
+        days=10,
+        at=0,
+    )
+
+
+def effect(name="spent", shown="open", variant="new", estimate=0.01, role=None, **given):
+    words = {
+        "n": (100, 100), "information": 0.46, "alpha": 0.05, "spent": 0.01, "control": 1.0, "error": 0.01,
+        "boundary": 2.0, "low": estimate - 0.02, "high": estimate + 0.02, "sharpened": 0.0, "evidence": "e",
+    }  # fmt: skip
+    role = role or ("guardrail" if name == "returns" else "metric")
+    return LookEffect(name=name, role=role, variant=variant, estimate=estimate, shown=shown, **(words | given))
+
+
+@pytest.mark.parametrize(
+    ("rule", "role", "low", "high", "shown"),
+    [
+        (MORE, "metric", 0.01, 0.05, "better"),
+        (MORE, "metric", -0.05, -0.01, "worse"),
+        (MORE, "metric", -0.02, 0.02, "ruled out"),
+        (MORE, "metric", -0.02, 0.04, "open"),
+        (LESS, "metric", -0.05, -0.01, "better"),
+        (LESS, "metric", 0.01, 0.05, "worse"),
+        (LESS, "metric", -0.02, 0.02, "ruled out"),
+        (LESS, "metric", -0.04, 0.02, "open"),
+        (MARGIN, "guardrail", -0.01, 0.01, "safe"),
+        (MARGIN, "guardrail", 0.03, 0.05, "worse"),
+        (MARGIN, "guardrail", 0.01, 0.03, "open"),
+    ],
+)
+def test_an_interval_shows_what_lies_wholly_on_one_side(rule, role, low, high, shown):
+    assert read_interval(rule, role, low, high) == shown
+
+
+@pytest.mark.parametrize(
+    ("shown", "outcome"),
+    [
+        ({"spent": "better", "returns": "safe"}, "pass"),
+        ({"spent": "better", "returns": "open"}, "hold"),
+        ({"spent": "better", "returns": "worse"}, "fail"),
+        ({"spent": "better", "late": "open", "returns": "safe"}, "pass"),
+        ({"spent": "better", "late": "worse", "returns": "safe"}, "fail"),
+        ({"spent": "open", "returns": "safe"}, "hold"),
+        ({"spent": "ruled out", "returns": "safe"}, "fail"),
+        ({"spent": "ruled out", "late": "open", "returns": "safe"}, "hold"),
+    ],
+)
+def test_a_variant_passes_by_one_metric_unless_anything_is_harmed_or_unsure(shown, outcome):
+    assert settle([effect(name, each) for name, each in shown.items()]) == outcome
+
+
+def test_of_several_variants_that_pass_the_best_is_launched_and_all_must_fail_to_fail():
+    several = [effect(shown="better", variant="a", estimate=0.05), effect(shown="better", variant="b", estimate=0.08)]
+    assert choose(several, RULES) == ("pass", "b")
+    several = [effect("late", "better", "a", -0.05), effect("late", "better", "b", -0.02)]
+    assert choose(several, RULES) == ("pass", "a")
+    assert choose([effect(shown="worse", variant="a"), effect(variant="b")], RULES) == ("hold", "")
+    assert choose([effect(shown="worse", variant="a"), effect(shown="ruled out", variant="b")], RULES) == ("fail", "")
+
+
+def test_a_look_is_told_in_a_sentence_with_its_reason():
+    good, safe = effect(shown="better", estimate=0.05), effect("returns", "safe", estimate=0.004)
+    assert say_look(plan(), [good, safe], RULES, "pass", "new", final=False) == (
+        "launch new: spent is 5.0% higher (+3.0% to +7.0%) and returns is 0.004 higher (−0.016 to +0.024), "
+        "inside its margin of +0.02"
+    )
+    assert say_look(plan(), [effect(), safe], RULES, "hold", "", final=False) == (
+        "not decided yet, with 46% of the planned units in: spent is 1.0% higher (−1.0% to +3.0%)"
+    )
+    assert "a person decides" in say_look(plan(), [effect(), safe], RULES, "hold", "", final=True)
+    against = say_look(plan(), [effect(shown="ruled out"), safe], RULES, "fail", "", final=False)
+    assert against.startswith("keep control: spent is 1.0% higher")
+    assert "rules out the 3.0% that the experiment was for" in against
+    broken = effect("returns", "worse", estimate=0.06)
+    assert "beyond its margin of +0.02" in say_effect(broken, MARGIN, plan())
+    assert "with a" in say_effect(effect(variant="a"), MORE, plan("control", "a", "b"))
+    assert say_broken(plan(), {"control": 1200, "new": 900}, 1e-9) == (
+        "the split is broken: 1,200 met control and 900 met new, and 1:1 was declared (p 1e-09); "
+        "no effect was looked at"
+    )
+
+
+def test_a_verdict_has_a_finding_for_each_rule():
+    verdict = give_verdict(plan(), "asked", [effect(), effect("returns", "safe")], RULES, "hold")
+    assert (verdict.gate, verdict.subject, verdict.outcome, verdict.asked) == (
+        "fares",
+        "experiment:fares@1",
+        "hold",
+        "asked",
+    )
+    assert [(each.rule, each.outcome) for each in verdict.findings] == [(MORE.text, "hold"), (MARGIN.text, "pass")]
+    several = give_verdict(plan("control", "a", "b"), "asked", [effect(variant="a")], RULES, "hold")
+    assert several.findings[0].rule == f"{MORE.text} of a"

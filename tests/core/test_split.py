@@ -1,0 +1,115 @@
+"""Who meets what: sticky, by the weights, one experiment of a layer at most, and nobody who is held out."""
+
+import math
+from itertools import pairwise
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipway.core.error import ShipwayError
+from shipway.core.experiment import PLACES
+from shipway.core.split import (
+    Split,
+    SplitExperiment,
+    SplitLayer,
+    assign,
+    choose_variant,
+    free_places,
+    take_places,
+    write_unit,
+)
+
+UNITS = [f"c{number}" for number in range(20_000)]
+
+
+def run(name="fares", number=1, places=((0, PLACES),), variants=None, decided=""):
+    weights = tuple((variants or {"control": 1.0, "new": 1.0}).items())
+    return SplitExperiment(name=name, number=number, layer="pricing", places=places, weights=weights, decided=decided)
+
+
+def split(*runs, holdout=0):
+    layer = SplitLayer(name="pricing", keys=("customer",), holdout=holdout)
+    return Split(layers={"pricing": layer}, experiments={each.name: each for each in runs})
+
+
+def meets(whole, name, units=UNITS):
+    return [assign(whole, name, unit).variant for unit in units]
+
+
+@given(st.text(min_size=1), st.integers(1, 9))
+def test_a_unit_meets_the_same_variant_whatever_else_runs_and_wherever_it_is_asked(unit, number):
+    alone = split(run(number=number))
+    beside = split(run(number=number), run(name="banner"), run(name="search", variants={"a": 1.0, "b": 2.0}))
+    again = msgspec.json.decode(msgspec.json.encode(alone), type=Split)
+    assert assign(alone, "fares", unit) == assign(beside, "fares", unit) == assign(again, "fares", unit)
+
+
+@pytest.mark.parametrize("weights", [(1, 1), (9, 1), (1, 1, 2)])
+def test_variants_get_their_weights(weights):
+    variants = {f"v{place}": float(weight) for place, weight in enumerate(weights)}
+    found = meets(split(run(variants=variants)), "fares")
+    for name, weight in variants.items():
+        share = weight / sum(weights)
+        sd = math.sqrt(share * (1 - share) / len(UNITS))
+        assert abs(found.count(name) / len(UNITS) - share) < 4.5 * sd
+
+
+def test_experiments_of_a_layer_share_no_unit_and_leave_the_holdout_alone():
+    whole = split(run(places=((0, 4000),)), run(name="banner", places=((4000, 7000), (9000, PLACES))), holdout=500)
+    fares, banner = meets(whole, "fares"), meets(whole, "banner")
+    assert not any(a is not None and b is not None for a, b in zip(fares, banner, strict=True))
+    held = [unit for unit in UNITS if assign(whole, "fares", unit).why == "held out"]
+    assert held == [unit for unit in UNITS if assign(whole, "banner", unit).why == "held out"]
+    assert abs(len(held) / len(UNITS) - 0.05) < 4.5 * math.sqrt(0.05 * 0.95 / len(UNITS))
+    assert abs(sum(each is not None for each in fares) / len(UNITS) - 0.95 * 0.4) < 0.015
+
+
+def test_another_run_and_another_layer_assign_anew():
+    first, second = meets(split(run()), "fares"), meets(split(run(number=2)), "fares")
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(UNITS)
+    assert abs(same - 0.5) < 4.5 * 0.5 / math.sqrt(len(UNITS))
+
+
+def test_a_decided_experiment_is_met_by_everyone_but_the_holdout():
+    found = {
+        each.why: each.variant for each in (assign(split(run(decided="new"), holdout=2000), "fares", u) for u in UNITS)
+    }
+    assert found == {"decided": "new", "held out": None}
+
+
+def test_a_unit_is_written_as_logs_write_it():
+    assert write_unit("c1", ("customer",)) == write_unit({"customer": "c1", "x": 2}, ("customer",)) == "c1"
+    assert write_unit(("north", 3), ("region", "slot")) == write_unit(
+        {"slot": 3, "region": "north"}, ("region", "slot")
+    )
+    for wrong, keys in (({"shop": 1}, ("customer",)), (("a", "b"), ("customer",)), ("a", ("region", "slot"))):
+        with pytest.raises(ShipwayError) as refused:
+            write_unit(wrong, keys)
+        assert refused.value.code == "SW-802"
+
+
+def test_an_experiment_that_does_not_run_is_answered_with_the_nearest():
+    with pytest.raises(ShipwayError) as refused:
+        assign(split(run()), "fare", "c1")
+    assert refused.value.code == "SW-104"
+    assert "fares" in refused.value.hint
+
+
+@given(st.lists(st.integers(0, PLACES), min_size=0, max_size=8, unique=True), st.integers(1, PLACES))
+def test_places_are_taken_from_what_is_free_or_not_at_all(ends, count):
+    taken = [(low, high) for place, (low, high) in enumerate(pairwise(sorted(ends))) if place % 2 == 0]
+    found = take_places(taken, count)
+    if count > free_places(taken):
+        assert found == ()
+        return
+    assert sum(high - low for low, high in found) == count
+    both = sorted([*taken, *found])
+    assert all(one[1] <= other[0] for one, other in pairwise(both))
+    assert all(0 <= low < high <= PLACES for low, high in found)
+
+
+def test_what_rounding_leaves_over_is_the_last_variant():
+    assert choose_variant((("a", 0.1), ("b", 0.2)), math.nextafter(1.0, 0.0)) == "b"
+    assert choose_variant((("a", 0.1), ("b", 0.2)), 0.0) == "a"
