@@ -67,7 +67,7 @@ def test_recommendation_measures_every_setting(ran_shop, monkeypatch):
     monkeypatch.setattr("shipway.app.load.ENOUGH", 30)
     settings = [Setting(), Setting(threads=2, wait="1ms")]
     said = []
-    found = recommend(ran_shop.project, Aim(what="returned@1"), WIDE, settings, rate=60, price=0.04, probe_s=0.5,
+    found = recommend(ran_shop.project, Aim(what="returned@1"), WIDE, settings, rate=40, price=0.04, probe_s=0.5,
                       tell=said.append)  # fmt: skip
     assert [each.setting for each in found.trials] == settings
     assert [each.copies for each in found.trials] == [1, 1]
