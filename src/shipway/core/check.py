@@ -326,8 +326,7 @@ def natural_rule(check: Check) -> Rule:
         bound = ">= 0.8" if measure.metric == "demographic_parity_ratio" else "<= 0.1"
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
-    if isinstance(measure, Improvement | DecisionValue | ActionValue | ValueImprovement):
-    if isinstance(measure, Improvement | DecisionValue | Effect):
+    if isinstance(measure, Improvement | DecisionValue | ActionValue | ValueImprovement | Effect):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
     return Rule(check=check, op="<=", bound=0.0, text=check.text)
 
