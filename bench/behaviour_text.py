@@ -3,7 +3,7 @@
 The models are VADER and TextBlob, as their packages bring them, behind a server of the Open Inference Protocol that
 knows nothing of shipway. They answer with one number, cut at -0.05 and 0.05 into negative, neutral and positive. Beside
 the failure rates of ten tests stand those of the reference suite (CheckList's, 200 cases a test, `stats` 2.6), whose
-cases are others: the kinds of failure should agree, the numbers need not.
+cases are others: what is alike and what is not says something of both, and no number has to agree.
 
     python -m venv /tmp/sentiment && /tmp/sentiment/bin/pip install vaderSentiment textblob
     python bench/behaviour_text.py /tmp/sentiment/bin/python [suite.json]
