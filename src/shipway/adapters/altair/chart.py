@@ -16,6 +16,8 @@ SIDE: Final = 420
 """Width and height of a square chart in pixels."""
 HEIGHT: Final = 340
 """Height of a line chart in pixels."""
+BARS: Final = 680
+"""Width of a chart of bars in pixels, which have words on either side."""
 _ROW: Final = 24
 """Height of a bar and the space around it in pixels."""
 
@@ -74,8 +76,8 @@ class AltairCharts:
         """Draw one line for each series over an axis of labels."""
         x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
         axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, grid=False)
-        known = any(y is not None for one in series for _, y in one.points)
-        scale = alt.Scale(zero=False, padding=8) if known else alt.Scale(domain=[0, 1])
+        known = [y for one in series for _, y in one.points if y is not None]
+        scale = _choose_scale(known) if known else alt.Scale(domain=[0, 1])
         y = alt.Y("y:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
         chart = _joined(series).encode(x=x.axis(axis), y=y)
         return _draw(chart, title, width=WIDTH, height=HEIGHT)
@@ -99,7 +101,7 @@ class AltairCharts:
         reach = [number for one in bars for number in (0.0, one.start, one.end, *(one.interval or ()))]
         least, most = min(reach), max(reach)
         # Room for the words on either side; a chart of noughts has a width too.
-        room = 0.22 * ((most - least) or 1.0)
+        room = 0.25 * ((most - least) or 1.0)
         scale = alt.Scale(domain=[least - room * any(one.end < 0 for one in bars), most + room], nice=False)
         y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(grid=False, labelLimit=260))
         tones = list(_COLOURS)
@@ -116,7 +118,16 @@ class AltairCharts:
             _write_ends(base, scale, "left", 6),
             _write_ends(base, scale, "right", -6),
         ]
-        return _draw(alt.LayerChart(layer=drawn), title, width=WIDTH, height=90 + _ROW * len(bars))
+        # Names are measured in one font and drawn in another, which may be wider.
+        return _draw(alt.LayerChart(layer=drawn), title, width=BARS, height=90 + _ROW * len(bars), left=30)
+
+
+def _choose_scale(numbers: Sequence[float]) -> alt.Scale:
+    """Return the scale of an axis: from nought where numbers reach down to it, and never below for what is never."""
+    least, most = min(numbers), max(numbers)
+    if 0 <= least <= 0.1 * most:
+        return alt.Scale(zero=True, nice=True)
+    return alt.Scale(zero=False, padding=8)
 
 
 def _write_ends(base: alt.Chart, scale: alt.Scale, align: Literal["left", "right"], shift: int) -> alt.Chart:
@@ -173,7 +184,8 @@ def _colours(series: Sequence[Series]) -> list[str]:
     return colours
 
 
-def _draw(chart: alt.Chart | alt.LayerChart, title: str, *, width: int, height: int) -> str:
+def _draw(chart: alt.Chart | alt.LayerChart, title: str, *, width: int, height: int, left: int = 6) -> str:
+    config = {**_CONFIG, "padding": {**_CONFIG["padding"], "left": left}}
     fit = alt.AutoSizeParams(type="fit", contains="padding")
     whole: dict[str, Any] = chart.properties(title=title, width=width, height=height, autosize=fit).to_dict()
-    return vl_convert.vegalite_to_svg({**whole, "config": _CONFIG}, vl_version=_VERSION, allowed_base_urls=[])
+    return vl_convert.vegalite_to_svg({**whole, "config": config}, vl_version=_VERSION, allowed_base_urls=[])
