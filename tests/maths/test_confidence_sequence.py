@@ -64,7 +64,7 @@ def test_share_interval_at_the_ends():
 
 
 def effect_of(value, error):
-    return Effect(1.0, 1.0 + value, value, error, 100.0, value, error, 100.0)
+    return Effect(1.0, 1.0 + value, value, error, 100.0, value, error, 100.0, error / 2)
 
 
 @settings(max_examples=50)

@@ -20,6 +20,7 @@ from shipway.maths.effect import (
     explained_share,
     gradient,
     lift_interval,
+    lift_reach,
     margin_effect,
     measure_effect,
     normal_score,
@@ -169,6 +170,27 @@ def test_lift_covers_what_is_true():
     assert inside / 500 == pytest.approx(0.95, abs=0.03)
 
 
+@settings(max_examples=60)
+@given(st.floats(0.5, 2), st.floats(-2, 2), st.floats(0.01, 0.2), st.floats(0.01, 0.2), st.floats(0.1, 2))
+def test_a_lift_is_within_reach_where_its_margin_is(a, b, error_a, error_b, reach):
+    control, treatment = Estimate(a, error_a, 900, 900), Estimate(b, error_b, 900, 900)
+    for lift in lift_reach(compare(control, treatment), reach):
+        effect = margin_effect(control, treatment, -lift)
+        assert abs(effect.value) == pytest.approx(reach * effect.standard_error, rel=1e-6)
+
+
+def test_no_lift_is_within_reach_where_no_difference_is(arms):
+    control, treatment = (estimate_term(summarise(rows), Term(Y)) for rows in arms)
+    effect = compare(control, treatment)
+    reach = abs(effect.value) / effect.standard_error
+    assert min(map(abs, lift_reach(effect, reach))) == pytest.approx(0, abs=1e-12)
+
+
+def test_a_control_that_may_be_nought_has_any_lift():
+    effect = compare(Estimate(0.2, 0.11, 50, 50), Estimate(0.2, 0.1, 50, 50))
+    assert lift_interval(effect) == (-math.inf, math.inf)
+
+
 def test_unit_variance_is_what_it_costs_to_measure(arms):
     summary = summarise(arms[0])
     assert unit_variance(summary, Term(Y)) == pytest.approx(arms[0][:, Y].var(ddof=1), rel=1e-10)
@@ -189,7 +211,7 @@ def test_relative_margin_is_a_scaled_control(arms):
 @settings(max_examples=40)
 @given(st.floats(-8, 8), st.floats(2, 1000))
 def test_normal_score_is_as_unlikely(t, degrees):
-    effect = Effect(1.0, 1.0 + t, t, 1.0, degrees, t, 1.0, degrees)
+    effect = Effect(1.0, 1.0 + t, t, 1.0, degrees, t, 1.0, degrees, 0.5)
     assert 2 * stats.norm.sf(abs(normal_score(effect))) == pytest.approx(p_value(effect), rel=1e-8)
     assert math.copysign(1, normal_score(effect)) == math.copysign(1, t) or t == 0
 

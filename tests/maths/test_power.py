@@ -85,7 +85,7 @@ def test_planned_clusters_have_their_power():
 
 
 def seen(value, error):
-    return Effect(1.0, 1.0 + value, value, error, 1e6, value, error, 1e6)
+    return Effect(1.0, 1.0 + value, value, error, 1e6, value, error, 1e6, error / 2)
 
 
 def test_conditional_power_is_how_often_it_ends_well():

@@ -14,7 +14,7 @@ from shipway.maths.summary import summarise
 
 
 def effect_of(value, error):
-    return Effect(0.0, value, value, error, 1e3, math.nan, math.inf, math.nan)
+    return Effect(0.0, value, value, error, 1e3, math.nan, math.inf, math.nan, error / 2)
 
 
 def test_one_stratum_is_the_comparison():

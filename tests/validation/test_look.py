@@ -7,6 +7,7 @@ import pytest
 
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
+from shipway.maths.effect import normal_score
 from shipway.maths.expression import Aggregate
 from shipway.maths.summary import summarise
 from shipway.validation.look import bound, chance_of, interval_of, measure, measure_quantile, share_alpha
@@ -41,14 +42,22 @@ def test_a_relative_effect_is_in_parts_of_the_control_and_covariates_sharpen_it(
 
 
 def test_an_interval_reaches_as_many_standard_errors_as_the_boundary_says():
-    control, treatment = (summarise(rows) for rows in arms())
-    measured = measure("a", effect(), control, treatment)
+    drawn = arms()
+    control, treatment = (summarise(rows) for rows in drawn)
+    plain = effect(relative=False)
+    measured = measure("a", plain, control, treatment)
     for z in (1.96, 3.0, 8.5):
-        low, high = interval_of(effect(), measured, z)
+        low, high = interval_of(plain, measured, z)
         assert (high - low) / 2 / measured.error == pytest.approx(z, rel=2e-3)
         assert (high + low) / 2 == pytest.approx(measured.estimate)
-    few = measure("a", effect(), *(summarise(rows[:12]) for rows in arms()))
-    low, high = interval_of(effect(), few, 1.96)
+        lift = interval_of(effect(), measure("a", effect(), control, treatment), z)
+        # No lift is inside just where no difference is, and so is every other one.
+        assert (lift[0] <= 0 <= lift[1]) == (low <= 0 <= high)
+        for end in lift:
+            scaled = summarise(drawn[0] * (1 + end))
+            assert abs(normal_score(measure("a", plain, scaled, treatment).found)) == pytest.approx(z, rel=1e-2)
+    few = measure("a", plain, *(summarise(rows[:12]) for rows in arms()))
+    low, high = interval_of(plain, few, 1.96)
     assert (high - low) / 2 / few.error > 2.0  # Student's t
 
 

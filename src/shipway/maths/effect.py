@@ -44,6 +44,7 @@ class Effect:
         lift: value / control; not a number if the control is 0.
         lift_error: standard error of the lift, by the delta method.
         lift_degrees: degrees of freedom of the lift.
+        control_error: standard error of the control.
     """
 
     control: float
@@ -54,6 +55,7 @@ class Effect:
     lift: float
     lift_error: float
     lift_degrees: float
+    control_error: float
 
 
 def estimate_term(summary: Summary, term: Term) -> Estimate:
@@ -110,9 +112,10 @@ def compare(control: Estimate, treatment: Estimate) -> Effect:
     var_a, var_b = control.standard_error**2, treatment.standard_error**2
     error, degrees = _combine(var_a, control.clusters, var_b, treatment.clusters)
     if a == 0:
-        return Effect(a, b, b - a, error, degrees, math.nan, math.inf, math.nan)
+        return Effect(a, b, b - a, error, degrees, math.nan, math.inf, math.nan, control.standard_error)
     lift_error, lift_degrees = _combine(var_a * b**2 / a**4, control.clusters, var_b / a**2, treatment.clusters)
-    return Effect(a, b, b - a, error, degrees, (b - a) / a, lift_error, lift_degrees)
+    lift = (b - a) / a
+    return Effect(a, b, b - a, error, degrees, lift, lift_error, lift_degrees, control.standard_error)
 
 
 def measure_effect(control: Summary, treatment: Summary, term: Term, covariates: Sequence[Term] = ()) -> Effect:
@@ -149,8 +152,37 @@ def effect_interval(effect: Effect, confidence: float = 0.95) -> tuple[float, fl
 
 
 def lift_interval(effect: Effect, confidence: float = 0.95) -> tuple[float, float]:
-    """Return the two-sided interval of an effect's lift, by Student's t; the whole line if there is no lift."""
-    return _interval(effect.lift, effect.lift_error, effect.lift_degrees, confidence)
+    """Return the two-sided interval of an effect's lift, by Student's t, as `lift_reach` does."""
+    from scipy.special import stdtrit
+
+    _check_confidence(confidence)
+    if not math.isfinite(effect.standard_error):
+        return -math.inf, math.inf
+    return lift_reach(effect, float(stdtrit(effect.degrees, 0.5 + confidence / 2)))
+
+
+def lift_reach(effect: Effect, reach: float) -> tuple[float, float]:
+    """Return the lifts under which the effect is no more than some standard errors away (Fieller 1954).
+
+    A lift of d is within reach where treatment - (1 + d) control is no further from 0 than that many of its standard
+    errors, which is linear in both arms. So 0 is within reach just where it is for the value, and -m where it is for
+    `margin_effect`. The delta method is symmetric around the lift, and what is skewed is not: at 5 % it called a lift
+    below 0 in 5.1 % and one above in 1.0 % of experiments without any (`bench/experiment_lift.py`).
+
+    Args:
+        effect: the effect.
+        reach: how many standard errors.
+
+    Returns:
+        The whole line where there is no lift, or the control cannot be told from 0.
+    """
+    a, b, var_a = effect.control, effect.treatment, effect.control_error**2
+    var_b = effect.standard_error**2 - var_a
+    square = a * a - reach * reach * var_a
+    if not math.isfinite(effect.lift) or not square > 0:
+        return -math.inf, math.inf
+    half = math.sqrt(max((a * b) ** 2 - square * (b * b - reach * reach * var_b), 0.0))
+    return (a * b - half) / square - 1, (a * b + half) / square - 1
 
 
 def p_value(effect: Effect, *, null: float = 0.0, sides: int = 2) -> float:
@@ -287,9 +319,13 @@ def _studentise(effect: Effect, null: float) -> float | None:
     return away / effect.standard_error
 
 
-def _interval(value: float, error: float, degrees: float, confidence: float) -> tuple[float, float]:
+def _check_confidence(confidence: float) -> None:
     if not 0 < confidence < 1:
         raise ValueError(f"a confidence of {confidence} is not between 0 and 1")
+
+
+def _interval(value: float, error: float, degrees: float, confidence: float) -> tuple[float, float]:
+    _check_confidence(confidence)
     if not math.isfinite(error) or math.isnan(value):
         return -math.inf, math.inf
     from scipy.special import stdtrit

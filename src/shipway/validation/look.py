@@ -17,7 +17,15 @@ from shipway.core.error import ShipwayError
 from shipway.core.experiment import Spending
 from shipway.maths import effect as formulas
 from shipway.maths.confidence_sequence import normal_mixture_bound, normal_rho
-from shipway.maths.effect import Term, effect_interval, explained_share, lift_interval, measure_effect
+from shipway.maths.effect import (
+    Term,
+    effect_interval,
+    explained_share,
+    lift_interval,
+    lift_reach,
+    measure_effect,
+    normal_score,
+)
 from shipway.maths.quantile import Floats, estimate_quantile
 from shipway.maths.spending import critical_values, spent
 from shipway.maths.summary import Summary, merge
@@ -113,7 +121,10 @@ def _no_size(name: str, said: str) -> ShipwayError:
 def interval_of(effect: Effect, measured: Measured, z: float) -> tuple[float, float]:
     """Return the interval that reaches as far as z standard errors of a normal, by Student's t for few units."""
     confidence = math.erf(z / math.sqrt(2))
-    if confidence >= 1 - 1e-9 or measured.error == 0:
+    far = confidence >= 1 - 1e-9 or measured.error == 0
+    if far and effect.relative:
+        return lift_reach(measured.found, z)
+    if far:
         return measured.estimate - z * measured.error, measured.estimate + z * measured.error
     interval = lift_interval if effect.relative else effect_interval
     return interval(measured.found, confidence)
@@ -153,7 +164,8 @@ def chance_of(measured: Measured) -> float:
     """Return the two-sided p-value of an effect at one look, by the normal distribution."""
     if measured.error == 0:
         return 1.0 if measured.estimate == 0 else 0.0
-    return math.erfc(abs(measured.estimate) / measured.error / math.sqrt(2))
+    # No lift is no difference, whose distribution is the less skewed.
+    return math.erfc(abs(normal_score(measured.found)) / math.sqrt(2))
 
 
 def as_effect(measured: Measured) -> formulas.Effect:
