@@ -65,8 +65,8 @@ def test_an_effect_in_parts_of_nothing_has_no_size():
     nothing = summarise(np.zeros((50, 1)))
     with pytest.raises(ShipwayError, match="SW-403"):
         measure("a", effect(), nothing, summarise(np.ones((50, 1))))
-    with pytest.raises(ShipwayError, match="SW-403"):
-        measure_quantile("a", effect(share=0.999), np.arange(20.0), np.arange(20.0))
+    few = measure_quantile("a", effect(share=0.999), np.arange(20.0), np.arange(20.0))
+    assert interval_of(effect(share=0.999), few, 2.0) == (-math.inf, math.inf)
 
 
 def test_a_quantile_is_compared_by_its_values():
@@ -95,3 +95,20 @@ def test_the_chance_of_an_effect_at_one_look():
     control, treatment = (summarise(rows) for rows in arms())
     measured = measure("a", effect(), control, treatment)
     assert chance_of(measured) == pytest.approx(math.erfc(measured.estimate / measured.error / math.sqrt(2)))
+
+
+def test_nothing_that_varies_is_no_certainty():
+    flat, spread = np.zeros((50, 1)), np.arange(50.0)[:, None] % 2
+    for control, treatment in ((flat, flat), (flat, spread), (spread, flat)):
+        measured = measure("a", effect(relative=False), summarise(control), summarise(treatment))
+        assert interval_of(effect(relative=False), measured, 2.0) == (-math.inf, math.inf)
+        assert chance_of(measured) == 1.0
+
+
+def test_a_quantile_that_jumps_from_value_to_value_is_not_bounded():
+    counts = [RANDOM.poisson(0.55, 2_000).astype(float) for _ in range(2)]
+    for values in (counts, [each[:40] for each in counts]):
+        measured = measure_quantile("a", effect(share=0.9), *values)
+        assert interval_of(effect(share=0.9), measured, 2.0) == (-math.inf, math.inf)
+    smooth = measure_quantile("a", effect(share=0.9), *(RANDOM.exponential(1, 2_000) for _ in range(2)))
+    assert all(map(math.isfinite, interval_of(effect(share=0.9), smooth, 2.0)))

@@ -315,12 +315,15 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
     relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    low, high = (_write_effect(end, relative=relative, sign=True) for end in (each.low, each.high))
+    interval = "nothing bounds it yet"
+    if each.low is not None and each.high is not None:
+        low, high = (_write_effect(end, relative=relative, sign=True) for end in (each.low, each.high))
+        interval = f"{low} to {high}"
     return (
         word(each.shown),
         name if each.role == "metric" else f"{name} (guardrail)",
         _write_effect(each.estimate, relative=relative, sign=True),
-        f"{low} to {high}",
+        interval,
         f"{each.n[0]:,} and {each.n[1]:,}",
         f"{each.information:.0%}",
         f"{each.spent:.2g} of {each.alpha:.2g}",

@@ -25,15 +25,17 @@ _OUTCOMES: Final[dict[Shown, Outcome]] = {
 }
 
 
-def read_interval(rule: Rule, role: Role, low: float, high: float) -> Shown:
+def read_interval(rule: Rule, role: Role, low: float | None, high: float | None) -> Shown:
     """Return what an interval shows of a rule.
 
     Args:
         rule: what is asked.
         role: whether it is a metric or a guardrail.
-        low: lower end of the interval.
+        low: lower end of the interval; None where nothing bounds it, which shows nothing.
         high: upper end.
     """
+    if low is None or high is None:
+        return "open"
     up = rule.op in (">", ">=")
     if (low > rule.bound) if up else (high < rule.bound):
         return "better" if role == "metric" else "safe"
@@ -110,10 +112,11 @@ def say_look(
     if outcome == "fail":
         against = [each for each in effects if each.shown in ("worse", "ruled out")]
         return f"keep {plan.control}: {_join(say_effect(each, rules[each.name], plan) for each in against)}"
-    open_ones = [each for each in effects if each.shown != "safe"]
-    said = _join(say_effect(each, rules[each.name], plan) for each in open_ones)
     if final:
-        return f"all planned units are in and nothing is shown: {said}; a person decides"
+        left = [each for each in effects if each.shown == "open"] or effects
+        said = _join(say_effect(each, rules[each.name], plan) for each in left)
+        return f"all planned units are in and not everything is shown: {said}; a person decides"
+    said = _join(say_effect(each, rules[each.name], plan) for each in effects if each.shown != "safe")
     share = min((each.information for each in effects if each.role == "metric"), default=0.0)
     return f"not decided yet, with {share:.0%} of the planned units in: {said}"
 
@@ -129,7 +132,9 @@ def say_effect(effect: LookEffect, rule: Rule, plan: TrialPlan) -> str:
     """Return what a look says of one metric, as a clause."""
     measure = effect_of(rule)
     of = f" with {effect.variant}" if len(plan.variants) > 2 else ""
-    interval = f"{_write(effect.low, measure)} to {_write(effect.high, measure)}"
+    interval = "which nothing bounds yet"
+    if effect.low is not None and effect.high is not None:
+        interval = f"{_write(effect.low, measure)} to {_write(effect.high, measure)}"
     sign = "higher" if effect.estimate >= 0 else "lower"
     said = f"{effect.name} is {_write(abs(effect.estimate), measure, sign=False)} {sign}{of} ({interval})"
     match effect.shown:

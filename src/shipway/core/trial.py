@@ -126,10 +126,10 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         spent: how much of it is spent.
         control: the control's value.
         estimate: the effect, in parts of the control's value where it is relative.
-        error: its standard error.
+        error: its standard error; 0 where nothing tells it.
         boundary: how many standard errors the interval reaches.
-        low: lower end of the interval, which holds at every look together.
-        high: its upper end.
+        low: lower end of the interval, which holds at every look together; None where nothing bounds it yet.
+        high: its upper end; None where nothing bounds it yet.
         sharpened: by which share the covariates made the variance less.
         shown: what the interval shows.
         evidence: id of the evidence.
@@ -146,8 +146,8 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
     estimate: float
     error: float
     boundary: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     sharpened: float
     shown: Shown
     evidence: str

@@ -55,6 +55,26 @@ def estimate_quantile(values: Floats, p: float, clusters: Codes | None = None, *
     return Estimate(value, spread / (2 * z), values.size, share.clusters)
 
 
+def is_tied(values: Floats, p: float, confidence: float = 0.95) -> bool:
+    """Tell whether so many values are equal to the quantile that its error says nothing.
+
+    Woodruff's interval is as wide as the values between two shares of them. Where more are equal than lie between, it
+    has no width, or that of one step, and the quantile moves by steps.
+
+    Args:
+        values: float64[n], finite.
+        p: the quantile's level, between 0 and 1.
+        confidence: of the interval.
+    """
+    from scipy.special import ndtri
+
+    ordered = np.sort(values)
+    value = _quantile_of(ordered, p)
+    equal = np.searchsorted(ordered, value, "right") - np.searchsorted(ordered, value, "left")
+    half = float(ndtri(0.5 + confidence / 2)) * math.sqrt(p * (1 - p) / values.size)
+    return bool(equal > 1 and equal / values.size > half)
+
+
 def quantile_test(a: Floats, b: Floats, p: float, *, n_opt: float, alpha_opt: float = 0.05) -> float:
     """Return a p-value, valid at every look, of "both arms have the same p-quantile".
 

@@ -26,7 +26,7 @@ from shipway.maths.effect import (
     measure_effect,
     normal_score,
 )
-from shipway.maths.quantile import Floats, estimate_quantile
+from shipway.maths.quantile import Floats, estimate_quantile, is_tied
 from shipway.maths.spending import critical_values, spent
 from shipway.maths.summary import Summary, merge
 
@@ -46,7 +46,7 @@ class Measured:
         n: units of the control and of the variant.
         control: the control's value.
         estimate: the effect.
-        error: its standard error.
+        error: its standard error; 0 where nothing tells it.
         sharpened: by which share covariates made the variance less.
         found: the effect as formulas take it.
     """
@@ -57,6 +57,12 @@ class Measured:
     error: float
     sharpened: float
     found: formulas.Effect
+
+    @property
+    def uncertain(self) -> bool:
+        """Tell whether nothing says how far the effect may be off: in an arm nothing varies, or too much is equal."""
+        arms = self.found.standard_error**2 - self.found.control_error**2
+        return self.error == 0 or self.found.control_error == 0 or not arms > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +107,17 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
 
 
 def measure_quantile(name: str, effect: Effect, control: Floats, treatment: Floats) -> Measured:
-    """Measure an effect on a quantile from the units' values; errors as for `measure`."""
-    estimates = (estimate_quantile(values, effect.share) for values in (control, treatment))
-    return _measured(name, effect, formulas.compare(*estimates), (control.size, treatment.size), 0.0)
+    """Measure an effect on a quantile from the units' values; errors as for `measure`.
+
+    Its error is told as 0 where it cannot be known: with too few units for a quantile so far out, or where so many of
+    them are equal that the quantile jumps from one value to the next.
+    """
+    arms = [(values, estimate_quantile(values, effect.share)) for values in (control, treatment)]
+    found, n = formulas.compare(arms[0][1], arms[1][1]), (control.size, treatment.size)
+    if not math.isfinite(found.standard_error) or any(is_tied(values, effect.share) for values, _ in arms):
+        lift = found.lift if math.isfinite(found.lift) else 0.0
+        return Measured(n, found.control, lift if effect.relative else found.value, 0.0, 0.0, found)
+    return _measured(name, effect, found, n, 0.0)
 
 
 def _measured(name: str, effect: Effect, found: formulas.Effect, n: tuple[int, int], explained: float) -> Measured:
@@ -119,9 +133,14 @@ def _no_size(name: str, said: str) -> ShipwayError:
 
 
 def interval_of(effect: Effect, measured: Measured, z: float) -> tuple[float, float]:
-    """Return the interval that reaches as far as z standard errors of a normal, by Student's t for few units."""
+    """Return the interval that reaches as far as z standard errors of a normal, by Student's t for few units.
+
+    The whole line where nothing varies among the units of a variant: that nothing happened to some is no certainty.
+    """
+    if measured.uncertain:
+        return -math.inf, math.inf
     confidence = math.erf(z / math.sqrt(2))
-    far = confidence >= 1 - 1e-9 or measured.error == 0
+    far = confidence >= 1 - 1e-9
     if far and effect.relative:
         return lift_reach(measured.found, z)
     if far:
@@ -162,8 +181,8 @@ def choose_variants(
 
 def chance_of(measured: Measured) -> float:
     """Return the two-sided p-value of an effect at one look, by the normal distribution."""
-    if measured.error == 0:
-        return 1.0 if measured.estimate == 0 else 0.0
+    if measured.uncertain:
+        return 1.0
     # No lift is no difference, whose distribution is the less skewed.
     return math.erfc(abs(normal_score(measured.found)) / math.sqrt(2))
 

@@ -108,11 +108,13 @@ def talk(pieces, heads, *, later, door=None):
     for piece in pieces:
         if not transport.closed:
             connection.data_received(piece)
-    for call in reversed(calls):
+    while calls:
+        call = calls.pop()
         call.answer(200, call.body)
     # Who sent its body unasked may be told to go on, or not.
     said = transport.said.replace(b"HTTP/1.1 100 Continue\r\n\r\n", b"").replace(b"date: now\r\n", b"")
-    return seen, said, transport.closed, transport.reading, state.held_bytes
+    # Whether more would be read of a connection that is closed is nobody's matter.
+    return seen, said, transport.closed, transport.reading or transport.closed, state.held_bytes
 
 
 def cut(data, places):
@@ -160,6 +162,67 @@ def test_only_the_request_that_is_cut_off_is_read_by_the_parser(door, monkeypatc
         talk([many[: 20 * len(POST) + place], many[20 * len(POST) + place :]], known, later=False, door=door)
         # Where the cut goes through the end of the head, the parser is given the next one too.
         assert b"".join(parsed) in (POST * 2, POST, b"")
+
+
+def test_no_more_is_handed_on_than_is_answered_and_read():
+    for head in (b"", b"x-n: %d\r\n"):
+        calls, transport = [], Transport()
+        state = State(calls.append, LIMITS, OpenDoor())
+        connection = Connection(state)
+        connection.connection_made(transport)
+        many = [POST.replace(b"host: x\r\n", b"host: x\r\n" + (head % place if head else b"")) for place in range(50)]
+        connection.data_received(b"".join(many))
+        for place in range(50):
+            assert place < len(calls) <= place + LIMITS.pipelined
+            assert state.held_bytes <= 3 * LIMITS.pipelined
+            calls[place].answer(200, b"%d" % place)
+        assert [int(each.split(b"\r\n\r\n")[1]) for each in transport.said.split(b"HTTP/1.1 ")[1:]] == [*range(50)]
+        assert (state.held_bytes, transport.reading) == (0, True)
+
+
+def test_a_client_that_does_not_read_is_written_no_more():
+    calls, transport = [], Transport()
+    connection = Connection(State(calls.append, LIMITS, OpenDoor()))
+    connection.connection_made(transport)
+    connection.pause_writing()
+    connection.data_received(POST * 9)
+    assert not calls
+    connection.resume_writing()
+    assert len(calls) == LIMITS.pipelined
+
+
+def test_bodies_count_as_held_until_they_are_answered_though_the_client_is_gone():
+    calls = []
+    state = State(calls.append, LIMITS, OpenDoor())
+    connection = Connection(state)
+    connection.connection_made(Transport())
+    connection.data_received(POST * 2 + POST[:-1])
+    assert state.held_bytes == 8
+    connection.connection_lost(None)
+    assert state.held_bytes == 6
+    for call in calls:
+        call.answer(200, b"")
+    assert state.held_bytes == 0
+
+
+def test_nothing_is_taken_after_the_last_request_of_a_connection():
+    known = Heads()
+    for _ in range(2):
+        talk([POST], known, later=False)
+    closing = b"GET /v2 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
+    seen, said, closed, *_ = talk([closing, POST], known, later=True)
+    assert (len(seen), said.count(b"HTTP/1.1 200"), closed) == (1, 1, True)
+
+
+def test_an_answer_on_its_way_is_waited_for_though_what_followed_was_no_http():
+    calls, transport = [], Transport()
+    connection = Connection(State(calls.append, LIMITS, OpenDoor()))
+    connection.connection_made(transport)
+    connection.data_received(POST)
+    connection.data_received(b"nonsense\r\n\r\n")
+    assert connection.eof_received() is True
+    calls[0].answer(200, b"")
+    assert transport.said.startswith(b"HTTP/1.1 200")
 
 
 def test_a_head_that_came_twice_is_not_read_again():

@@ -212,3 +212,41 @@ def test_three_variants_share_alpha_and_the_better_one_is_launched(lab):
     ]  # fmt: skip
     assert {each.alpha for each in found.effects if each.role == "metric"} <= {0.025, 0.05}
     assert found.variant in ("new", "newer")
+
+
+def test_an_early_look_that_nothing_bounds_is_open_and_can_be_read_again(lab):
+    start_experiment(lab.project, "fares", units=6_000)
+    lab.live(5)
+    report = look(lab, 4)
+    spent = report.look.effects[0]
+    assert (spent.low, spent.high, spent.shown, report.look.outcome) == (None, None, "open", "hold")
+    assert "which nothing bounds yet" in report.look.said
+    assert verify_ledger(lab.project).damage == []
+    assert list(looks(lab)) == [report.look]
+
+
+def test_an_event_that_never_happened_is_no_certainty(lab):
+    lab.edit(
+        'guardrails=[sw.effect("basket", spent, over=w.count(placed, last="2d")) >= -0.2]',
+        'guardrails=[sw.effect("big", w.count(placed, last="2d", where=placed.price > 9000), relative=False) <= 0.001]',
+    )
+    start_experiment(lab.project, "fares")
+    lab.live(16, lift=0.6)
+    big = look(lab, 16).look.effects[1]
+    assert (big.estimate, big.low, big.high, big.shown) == (0.0, None, None, "open")
+
+
+def test_the_last_look_waits_for_every_effect(lab):
+    lab.edit(
+        'guardrails=[sw.effect("basket", spent, over=w.count(placed, last="2d")) >= -0.2]',
+        'guardrails=[sw.effect("kept", w.total(placed.price, last="8d")) >= -0.9]',
+    )
+    start_experiment(lab.project, "fares", units=640)
+    lab.live(20, lift=0.6)
+    found = [look(lab, day) for day in (11, 13, 19)]
+    spent, kept = zip(*(each.look.effects for each in found), strict=True)
+    assert [each.information >= 1 for each in spent] == [True, True, True]
+    assert len({(each.n, each.low, each.high, each.spent) for each in spent}) == 1
+    assert kept[-1].information > kept[0].information
+    assert kept[-1].shown == "safe"
+    assert found[-1].look.outcome == "pass"

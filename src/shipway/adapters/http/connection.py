@@ -40,8 +40,11 @@ class Connection(asyncio.Protocol):
         self._glance: Glance | None = None
         self._glanced_bytes = 0
         self._passing_bytes = 0
+        self._rest = b""
         self._since = state.now
         self._deaf = False
+        self._gone = False
+        self._closing = False
         self._ended = False
         self._clogged = False
         self._paused = False
@@ -63,37 +66,26 @@ class Connection(asyncio.Protocol):
         if exc is not None:
             logger.debug("a client went away: %s", exc)
         self._state.connections.discard(self)
-        self._deaf = True
-        self._calls.clear()
+        self._deaf = self._gone = True
+        self._rest = b""
         self._parser.stop()
-        self._let_go(self._held_bytes)
+        # Bodies of what is not answered yet are in memory until it is.
+        self.send()
 
     def data_received(self, data: bytes) -> None:
-        """Hand on the requests that are whole."""
-        state, parser = self._state, self._parser
-        while data and not self._deaf:
-            if self._glance is not None:
-                self._glance_over(self._glance, data)
-                return
-            if self._passing_bytes:
-                data = self._pass_body(data)
-            elif parser.reading:
-                end = parser.find_end(data)
-                self._parse(data[:end])
-                data = data[end:]
-            elif state.door.full and data.startswith(state.door.unread):
-                data = self._pass_over(data)
-            else:
-                data = self._recall(data)
+        """Hand on the requests that are whole, as many at a time as are answered before more is read."""
+        if self._rest:
+            # It was paused, and this came all the same.
+            self._rest += data
+        else:
+            self._take_in(data)
 
     def eof_received(self) -> bool:
         """Answer what was asked before the client stopped sending; a request cut off in the middle is refused."""
-        if self._deaf:
-            return False
-        if self._reading:
-            self._refuse((400, "the request ends in the middle", "send all of it before the connection is closed"))
         self._ended = True
-        return bool(self._calls)
+        if not self._deaf and not self._rest:
+            self._refuse_half()
+        return bool(self._calls or self._rest)
 
     def pause_writing(self) -> None:
         """Read no more from a client that does not read its answers."""
@@ -111,7 +103,11 @@ class Connection(asyncio.Protocol):
     def send(self) -> None:
         """Write the answers that are due: each one that has none before it that is still open."""
         calls, state = self._calls, self._state
-        ends = self._ended or state.draining
+        if self._gone:
+            while calls and calls[0].answered:
+                self._let_go(len(calls.popleft().body))
+            return
+        ends = (self._ended or state.draining) and not self._rest
         said, size, last = b"", 0, False
         while calls and calls[0].answered and not last:
             call = calls.popleft()
@@ -131,7 +127,7 @@ class Connection(asyncio.Protocol):
 
     def drain(self) -> None:
         """End the connection as soon as nothing is asked over it."""
-        if not self._calls and not self._reading and not self._deaf:
+        if not self._calls and not self._reading and not self._rest and not self._deaf:
             self._transport.close()
 
     def expire(self, now: float) -> None:
@@ -149,7 +145,11 @@ class Connection(asyncio.Protocol):
             if waited > limits.request_s:
                 self._refuse((408, f"the request was not whole after {limits.request_s:g} s", "send it faster"))
         elif not self._calls and waited > limits.idle_s:
-            self._transport.close()
+            # A client that does not read its last answers would hold its place as long as it likes.
+            if self._transport.get_write_buffer_size():
+                self._transport.abort()
+            else:
+                self._transport.close()
 
     def abort(self) -> None:
         """End the connection now."""
@@ -158,9 +158,40 @@ class Connection(asyncio.Protocol):
     # requests that are taken
 
     @property
+    def _waits(self) -> bool:
+        """Tell whether no more is taken in before answers are given and read."""
+        return self._clogged or len(self._calls) >= self._state.limits.pipelined
+
+    def _refuse_half(self) -> None:
+        """Refuse a request that is cut off by the end of what its client sends."""
+        if self._reading:
+            self._refuse((400, "the request ends in the middle", "send all of it before the connection is closed"))
+
+    @property
     def _reading(self) -> bool:
         """Tell whether a request has begun and not ended."""
         return self._parser.reading or self._glance is not None or self._passing_bytes > 0
+
+    def _take_in(self, data: bytes) -> None:
+        """Cut what came into requests, until it is all taken in or no more may be."""
+        state, parser = self._state, self._parser
+        while data and not self._deaf and not self._closing:
+            if self._waits:
+                self._rest = data
+                break
+            if self._glance is not None:
+                self._glance_over(self._glance, data)
+                return
+            if self._passing_bytes:
+                data = self._pass_body(data)
+            elif parser.reading:
+                end = parser.find_end(data)
+                self._parse(data[:end])
+                data = data[end:]
+            elif state.door.full and data.startswith(state.door.unread):
+                data = self._pass_over(data)
+            else:
+                data = self._recall(data)
 
     def _invite(self) -> None:
         if not self._calls:
@@ -175,6 +206,7 @@ class Connection(asyncio.Protocol):
         self._calls.extend(calls)
         for call in calls:
             self._held_bytes += len(call.body)
+            self._closing |= call.final
         for call in calls:
             self._hand_on(call)
         if parser.fault is not None:
@@ -200,11 +232,14 @@ class Connection(asyncio.Protocol):
             self._hand_on(call)
             first = last
             # What is answered at once may have been one too many, and those after it are refused with less ado.
-            if first == len(data) or self._deaf or (call.answered and state.door.full):
+            if first == len(data) or self._deaf or self._waits or (call.answered and state.door.full):
                 break
         if not first:
-            self._parse(data)
-            return b""
+            # Its head first, so that no more than one request is read at a time.
+            end = data.find(BREAK) + len(BREAK)
+            end = end if end >= len(BREAK) else len(data)
+            self._parse(data[:end])
+            return data[end:]
         self._since = state.now
         self._steer()
         return data[first:]
@@ -282,7 +317,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, fault: Fault) -> None:
         """Answer what is no proper request, after all that is still open, and hear no more of this client."""
         status, fact, hint = fault
-        self._deaf, self._glance, self._passing_bytes = True, None, 0
+        self._deaf, self._glance, self._passing_bytes, self._rest = True, None, 0, b""
         self._since = self._state.now
         self._parser.stop()
         call = Call(self.send, Head("", "", {}, keep=False), b"")
@@ -307,13 +342,18 @@ class Connection(asyncio.Protocol):
 
     def _steer(self) -> None:
         """Read on, or not for now."""
-        pause = (self._clogged or len(self._calls) >= self._state.limits.pipelined) and not self._deaf
+        pause = self._waits and not self._deaf
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             if pause:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
+        if self._rest and not pause:
+            data, self._rest = self._rest, b""
+            self._take_in(data)
+            if self._ended and not self._rest and not self._deaf:
+                self._refuse_half()
 
     def _let_go(self, size: int) -> None:
         """Count bodies as no longer in memory."""

@@ -114,19 +114,17 @@ class Heads:
             first = last
             count += 1
 
-    def learn(self, data: bytes, head: Head) -> None:
+    def learn(self, said: bytes, head: Head) -> None:
         """Remember a head that came before, if a request that begins with its bytes can only be read in one way.
 
         Args:
-            data: one whole request and nothing else, which was read by a parser between two requests.
-            head: what the parser made of it.
+            said: its bytes up to the empty line and nothing else, which a parser read between two requests.
+            head: what the parser made of them, and of the body that followed.
         """
-        end = data.find(BREAK)
-        if not head.keep or head.old or not 0 < end <= MOST_BYTES or end + len(BREAK) + head.length != len(data):
+        if not head.keep or head.old or len(said) > MOST_BYTES:
             return
         if not _OPEN.isdisjoint(head.headers):
             return
-        said = bytes(data[:end])
         mark = hash(said)
         if mark not in self._seen:
             if len(self._seen) >= MOST_SEEN:

@@ -43,6 +43,7 @@ class Parser:
         self._in_head = False
         self._seen_bytes = 0
         self._begun = 0
+        self._said = b""
         self._forget()
 
     def find_end(self, data: bytes) -> int:
@@ -61,14 +62,20 @@ class Parser:
 
         Their bodies count as held until they are let go of; that of the one that is being read does too.
         """
-        fresh, self._begun = not self.reading, int(self.reading)
+        if not self.reading:
+            # A head that is read by itself can be known again, whether its body comes with it or later.
+            self._said = data[: -len(BREAK)] if data.find(BREAK) == len(data) - len(BREAK) else b""
+        self._begun = int(self.reading)
         self._feed(data)
         whole, self._whole = self._whole, []
         if self.fault is None and self.reading:
             self._seen_bytes += len(data) if self._begun == 1 else self._measure_last(data, whole)
             self.fault = check_size(self._seen_bytes, self._state, in_head=self._in_head)
-        if fresh and len(whole) == self._begun == 1 and self.fault is None:
-            self._state.heads.learn(data, whole[0][0])
+        if self._said and len(whole) == self._begun == 1 and self.fault is None:
+            self._state.heads.learn(self._said, whole[0][0])
+        if whole or self._begun > 1:
+            # It was the head of one request and of no other.
+            self._said = b""
         return whole
 
     def stop(self) -> None:

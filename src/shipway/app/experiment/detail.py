@@ -1,5 +1,6 @@
 """One run of an experiment in full: its days, its slices, and how its evidence grew; nothing of it is spent."""
 
+import math
 from contextlib import closing
 from typing import Final
 
@@ -17,7 +18,7 @@ from shipway.core.trial import Trial
 from shipway.maths.multiplicity import benjamini_hochberg
 from shipway.maths.stratum import heterogeneity
 from shipway.validation.experiment import merge_days
-from shipway.validation.look import Measured, as_effect, chance_of, interval_of, measure
+from shipway.validation.look import LEAST_UNITS, Measured, as_effect, chance_of, interval_of, measure
 
 _FALSE: Final = 0.05
 """The share of slices that are marked which may be marked by chance."""
@@ -121,12 +122,14 @@ def _slice_effects(trial: Trial, effects: dict[str, Effect], statistics: Statist
                 slices: list[tuple[str, Measured]] = []
                 for value in sorted({value for _, value in merged}):
                     arms = merged.get((control, value)), merged.get((variant, value))
-                    if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < 2:
+                    if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < LEAST_UNITS:
                         continue
                     try:
-                        slices.append((value, measure(name, effect, arms[0], arms[1])))
+                        found_here = measure(name, effect, arms[0], arms[1])
                     except ShipwayError:  # a slice in which nothing happened has no effect of any size
                         continue
+                    if all(map(math.isfinite, interval_of(effect, found_here, _Z95))):
+                        slices.append((value, found_here))
                 found.append((name, variant, column, slices))
     p = [chance_of(each) for *_, slices in found for _, each in slices]
     marks = iter(benjamini_hochberg(np.array(p), _FALSE).tolist() if p else [])

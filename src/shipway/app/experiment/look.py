@@ -137,15 +137,13 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
         least = math.ceil(LEAST_INFORMATION * trial.plan.units)
         said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time"
         return _report(trial, None, statistics, said, repeated=False)
-    if last is not None and not any(_gains(each) for each in compared):
+    if last is not None and not any(_gains(trial.plan, each) for each in compared):
         said = "no unit has had its time since that look, so nothing was spent"
         return _report(trial, last, statistics, said, repeated=True)
     effects, evidence = _judge(trial.plan, compared, digest, len(trial.looks) + 1)
     rules = {rule.check.name: rule for rule in experiment.rules}
     outcome, variant = choose(effects, rules)
-    final = trial.plan.spending != "always_valid" and all(
-        each.information >= 1 for each in effects if each.role == "metric"
-    )
+    final = trial.plan.spending != "always_valid" and all(each.information >= 1 for each in effects)
     verdict = give_verdict(trial.plan, experiment.gate.asked, effects, rules, outcome)
     look = Look(
         number=len(trial.looks) + 1,
@@ -265,8 +263,12 @@ def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
     return tuple(found)
 
 
-def _gains(each: _Comparison) -> bool:
-    return not each.before or each.information > each.before[-1].information
+def _gains(plan: TrialPlan, each: _Comparison) -> bool:
+    """Tell whether an effect has something to be looked at: new units, and alpha that is not spent yet."""
+    if not each.before:
+        return True
+    done = plan.spending != "always_valid" and each.before[-1].information >= 1
+    return not done and each.information > each.before[-1].information
 
 
 def _judge(
@@ -293,12 +295,19 @@ def _judge(
 
 
 def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
-    """Return an effect with the interval of its newest look; one that was shown before stays shown."""
-    if not _gains(each):
+    """Return an effect with the interval of its newest look.
+
+    One that was shown before stays shown, unless the interval of now shows the contrary.
+    """
+    if not _gains(plan, each):
         return each.before[-1]
     boundary = bound(plan.spending, each.fractions, alpha)
-    low, high = interval_of(each.effect, each.measured, boundary.z)
-    earlier = each.shown
+    interval = interval_of(each.effect, each.measured, boundary.z)
+    low, high = interval if all(map(math.isfinite, interval)) else (None, None)
+    shown, earlier = read_interval(each.rule, each.role, low, high), each.shown
+    if earlier is not None:
+        contrary = {"better": ("worse", "ruled out"), "worse": ("better", "safe")}[earlier.shown]
+        shown = "open" if shown in contrary else earlier.shown
     return LookEffect(
         name=each.rule.check.name,
         role=each.role,
@@ -314,7 +323,7 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
         low=low,
         high=high,
         sharpened=each.measured.sharpened,
-        shown=earlier.shown if earlier is not None else read_interval(each.rule, each.role, low, high),
+        shown=shown,
         evidence="",
     )
 
@@ -333,14 +342,15 @@ def _evidence(plan: TrialPlan, effect: LookEffect, each: _Comparison, digest: st
         "sharpened": effect.sharpened,
         "relative": each.effect.relative,
         "look": look,
+        **({"said": "nothing bounds the effect yet"} if effect.low is None else {}),
     }
     return Evidence(
         check=f"{effect.name} of {effect.variant}" if several else effect.name,
         subject=plan.subject,
         value=effect.estimate,
-        low=effect.low,
-        high=effect.high,
-        n=sum(effect.n),
+        low=effect.estimate if effect.low is None else effect.low,
+        high=effect.estimate if effect.high is None else effect.high,
+        n=0 if effect.low is None else sum(effect.n),
         facts=dict(facts),
         log_digest=digest,
         needs=0,

@@ -1,7 +1,7 @@
 """The page: what an experiment came to in one sentence, then its evidence, look by look, day by day and by slices."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from shipway.app.experiment.detail import ExperimentDetail, SlicedEffect
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, tile, words
@@ -88,7 +88,8 @@ def _tiles(trial: Trial, last: Look) -> Iterator[Markup]:
 
 def _show_effects(plan: TrialPlan, look: Look) -> Markup:
     rules = {rule.name: rule for rule in plan.rules}
-    spans = {name: span_of([_measured(each) for each in look.effects if each.name == name], 0.0) for name in rules}
+    drawn = {name: [_measured(each) for each in look.effects if each.name == name] for name in rules}
+    spans = {name: span_of([each for each in found if each is not None], 0.0) for name, found in drawn.items()}
     rows = [_effect_row(plan, rules[each.name], each, spans[each.name]) for each in look.effects]
     why = (
         f"Intervals hold at all looks together: over the whole experiment, one in {1 / plan.alpha:.0f} such experiments"
@@ -101,12 +102,13 @@ def _show_effects(plan: TrialPlan, look: Look) -> Markup:
 def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tuple[float, float]) -> tuple[Child, ...]:
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
     about = join((element("b", name), element("div", code(rule.text), class_="soft")))
+    measured = _measured(each)
     return (
         element("span", each.shown, class_=f"badge {_TONES[each.shown]}"),
         about,
         _write(each.estimate, rule),
-        draw_whisker(_measured(each), span, tone=_TONES[each.shown], bound=0.0),
-        f"{_write(each.low, rule)} to {_write(each.high, rule)}",
+        "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
+        _write_interval(each, rule),
         f"{each.n[0]:,} and {each.n[1]:,}",
         f"{each.information:.0%}",
         f"{each.sharpened:.0%}" if each.sharpened else "",
@@ -143,8 +145,8 @@ def _draw_looks(plan: TrialPlan, first: LookEffect, looks: Sequence[Look], chart
     yield charts.lines(
         [
             Series("effect", [(label, scale * each.estimate) for label, each in seen]),
-            Series("interval, lower end", [(label, scale * each.low) for label, each in seen], "main", dashed=True),
-            Series("upper end", [(label, scale * each.high) for label, each in seen], "main", dashed=True),
+            Series("interval, lower end", _scale_ends(seen, "low", scale), "main", dashed=True),
+            Series("upper end", _scale_ends(seen, "high", scale), "main", dashed=True),
             Series("no effect", [(label, 0.0) for label in labels], "plain"),
         ],
         labels=labels,
@@ -257,8 +259,22 @@ def _detect(rule: PlannedRule) -> str:
     return "" if not rule.detect else f"{rule.detect:.1%}" if rule.relative else f"{rule.detect:g}"
 
 
-def _measured(each: LookEffect) -> Measured:
-    return Measured(each.estimate, each.low, each.high)
+def _measured(each: LookEffect) -> Measured | None:
+    return None if each.low is None or each.high is None else Measured(each.estimate, each.low, each.high)
+
+
+def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
+    if each.low is None or each.high is None:
+        return "nothing bounds it yet"
+    return f"{_write(each.low, rule)} to {_write(each.high, rule)}"
+
+
+def _scale_ends(
+    seen: Sequence[tuple[str, LookEffect]], end: Literal["low", "high"], scale: float
+) -> list[tuple[str, float | None]]:
+    """Return one end of the interval of each look; a gap where nothing bounds it."""
+    ends = [(label, each.low if end == "low" else each.high) for label, each in seen]
+    return [(label, None if number is None else scale * number) for label, number in ends]
 
 
 def _score(each: LookEffect) -> float:
