@@ -60,3 +60,13 @@ def test_a_plan_that_is_not_enough_and_a_stop(lab, capsys):
     assert ask(lab, capsys, "start", "fares", "--units", "900")[0] == 0
     code, out, _ = ask(lab, capsys, "stop", "fares", "--because", "a bug", "--by", "bo")
     assert (code, "stopped by bo: a bug" in out) == (0, True)
+
+
+def test_units_that_met_another_variant_are_counted_where_no_unit_is_left(lab, capsys):
+    lab.edit("    share=0.9,\n", "    share=0.9,\n    variant=visits.said,\n")
+    assert ask(lab, capsys, "start", "fares")[0] == 0
+    lab.live(10, say=lambda unit: "another")
+    code, out, _ = ask(lab, capsys, "look", "fares", "--at", "2024-03-28")
+    assert (code, "too early" in out) == (4, True)
+    assert "left out: units of which 1,0" in " ".join(out.split())
+    assert "met another variant than theirs" in " ".join(out.split())

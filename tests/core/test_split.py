@@ -24,14 +24,19 @@ from shipway.core.split import (
 UNITS = [f"c{number}" for number in range(20_000)]
 
 
-def run(name="fares", number=1, places=((0, PLACES),), variants=None, decided=""):
+def run(name="fares", number=1, places=((0, PLACES),), variants=None, decided="", **given):
     weights = tuple((variants or {"control": 1.0, "new": 1.0}).items())
-    return SplitExperiment(name=name, number=number, layer="pricing", places=places, weights=weights, decided=decided)
+    return SplitExperiment(
+        name=name, number=number, layer="pricing", places=places, weights=weights, decided=decided, **given
+    )
+
+
+def layer(holdout=0, keys=("customer",)):
+    return SplitLayer(name="pricing", keys=keys, holdout=holdout)
 
 
 def split(*runs, holdout=0):
-    layer = SplitLayer(name="pricing", keys=("customer",), holdout=holdout)
-    return Split(layers={"pricing": layer}, experiments={each.name: each for each in runs})
+    return Split(layers={"pricing": layer(holdout)}, experiments={each.name: each for each in runs})
 
 
 def meets(whole, name, units=UNITS):
@@ -77,6 +82,52 @@ def test_a_decided_experiment_is_met_by_everyone_but_the_holdout():
         each.why: each.variant for each in (assign(split(run(decided="new"), holdout=2000), "fares", u) for u in UNITS)
     }
     assert found == {"decided": "new", "held out": None}
+
+
+def test_a_stopped_experiment_is_met_by_nobody_and_is_no_error():
+    found = {
+        (each.why, each.variant) for each in (assign(split(run(places=()), holdout=2000), "fares", u) for u in UNITS)
+    }
+    assert found == {("stopped", None)}
+
+
+def test_a_decision_stands_beneath_a_later_run():
+    first = run(decided="new", home=layer(2000))
+    later = run(number=2, places=((0, 3000),), home=layer(2000), before=first)
+    found = [assign(split(later), "fares", unit) for unit in UNITS]
+    held = {each.unit for each in found if each.why == "held out"}
+    assert held == {unit for unit in UNITS if assign(split(first), "fares", unit).why == "held out"}
+    for each in found:
+        alone = assign(split(run(number=2, places=((0, 3000),)), holdout=2000), "fares", each.unit)
+        assert (
+            each == alone
+            if alone.why != "elsewhere"
+            else (each.variant, each.why, each.number) == ("new", "decided", 1)
+        )
+    assert {each.why for each in found} == {"held out", "assigned", "decided"}
+
+
+def test_a_run_keeps_the_holdout_and_the_keys_that_it_began_with():
+    began = run(decided="new", home=layer(2000))
+    alone = meets(split(run(decided="new"), holdout=2000), "fares")
+    assert meets(split(began, holdout=0), "fares") == alone
+    assert None in alone
+    late = Split(layers={"pricing": layer(0, ("region", "slot"))}, experiments={"fares": began})
+    assert meets(late, "fares") == alone
+    widened = run(number=2, places=((0, 3000),), home=layer(0), before=began)
+    met = meets(split(widened), "fares")
+    assert {a for a, b in zip(met, alone, strict=True) if b is None} == {None, "control", "new"}
+    quiet = meets(split(run(number=2, places=((0, 1),), home=layer(0), before=began)), "fares")
+    assert sum(a != b for a, b in zip(quiet, alone, strict=True)) < 10
+
+
+def test_a_split_of_an_older_shipway_is_read():
+    old = (
+        b'{"version":1,"token":3,"layers":{"pricing":{"name":"pricing","keys":["customer"],"holdout":2000}},"experiments":'
+        b'{"fares":{"name":"fares","number":1,"layer":"pricing","places":[[0,10000]],"weights":[["control",1.0],["new",1.0]],'
+        b'"decided":""}}}'
+    )
+    assert meets(msgspec.json.decode(old, type=Split), "fares") == meets(split(run(), holdout=2000), "fares")
 
 
 def test_a_unit_is_written_as_logs_write_it():

@@ -89,10 +89,35 @@ def test_places_are_free_once_a_run_ends():
     assert taken_places([runs[-1] for runs in trials.values()], "pricing") == []
 
 
-def test_the_split_has_the_newest_run_of_what_was_not_stopped():
-    stopped = ExperimentStopped(experiment="fares", number=1, by="bo", reason="broken", at=20)
-    assert split_of(tell(started(), stopped).values()).experiments == {}
-    split = split_of(tell(started(), stopped, started(number=2)).values())
-    assert (split.experiments["fares"].number, split.token) == (2, 3)
-    split = split_of(tell(started(), decided()).values())
-    assert {assign(split, "fares", f"c{n}").variant for n in range(50)} == {"new"}
+def stopped(number=1):
+    return ExperimentStopped(experiment="fares", number=number, by="bo", reason="broken", at=20)
+
+
+def met(*bodies):
+    split = split_of(tell(*bodies).values())
+    return {(each.why, each.variant, each.number) for each in (assign(split, "fares", f"c{n}") for n in range(200))}
+
+
+def test_the_split_has_the_newest_run_and_keeps_what_was_stopped_without_places():
+    assert met(started(), stopped()) == {("stopped", None, 1)}
+    split = split_of(tell(started(), stopped(), started(number=2)).values())
+    assert (split.experiments["fares"].number, split.experiments["fares"].before, split.token) == (2, None, 3)
+    assert met(started(), decided()) == {("decided", "new", 1)}
+
+
+def test_a_decision_stands_beneath_a_later_run_and_after_it_was_stopped():
+    again = started(number=2, places=((0, 4000),))
+    assert met(started(), decided(), again) == {
+        ("assigned", "control", 2), ("assigned", "new", 2), ("decided", "new", 1),
+    }  # fmt: skip
+    assert met(started(), decided(), again, stopped(2)) == {("decided", "new", 1)}
+    assert met(started(), decided(), again, stopped(2), started(number=3, places=((0, 1),))) == {("decided", "new", 1)}
+
+
+def test_a_decided_run_keeps_its_holdout_when_its_layer_changes():
+    before = met(started(holdout=2000), decided())
+    after = met(started(holdout=2000), decided(), started(experiment="banner"))
+    assert before == after == {("held out", None, 1), ("decided", "new", 1)}
+    running = started(experiment="banner", places=((4000, 9000),))
+    for bodies in ((started(holdout=2000), stopped(), running), (running, started(holdout=2000), stopped())):
+        assert split_of(tell(*bodies).values()).layers["pricing"].holdout == 0

@@ -13,10 +13,10 @@ from shipway.kit.canonical import canonical_json
 from shipway.kit.file import write_atomic
 
 
-def run(number=1, decided=""):
+def run(number=1, decided="", places=((0, PLACES),)):
     weights = (("usual", 1.0), ("new", 1.0))
     return SplitExperiment(
-        name="fares", number=number, layer="pricing", places=((0, PLACES),), weights=weights, decided=decided
+        name="fares", number=number, layer="pricing", places=places, weights=weights, decided=decided
     )
 
 
@@ -76,6 +76,39 @@ def test_a_decided_experiment_logs_nothing(tmp_path):
     with sw.experiments(tmp_path) as desk:
         assert desk.expose("fares", "c1") == "new"
     assert logged(tmp_path).height == 0
+
+
+def test_a_stopped_experiment_is_met_by_nobody_and_its_exposures_keep_their_keys(tmp_path):
+    write(tmp_path, run(), keys=("region", "slot"))
+    with sw.experiments(tmp_path) as desk:
+        desk.expose("fares", ("north", 1), at=7)
+        write(tmp_path, run(places=()), keys=("shop",))
+        assert (desk.expose("fares", "s1"), desk.explain("fares", "s2").why) == (None, "stopped")
+        assert desk.running == []
+    [row] = logged(tmp_path).drop("exposure").to_dicts()
+    assert {key: row[key] for key in ("at", "unit", "region", "slot")} == {
+        "at": 7, "unit": "north/1", "region": "north", "slot": 1,
+    }  # fmt: skip
+
+
+def test_exposures_that_cannot_be_written_are_kept_for_the_next_time(tmp_path):
+    write(tmp_path, run())
+    blocked = tmp_path / ".shipway" / "exposures"
+    blocked.write_text("no folder")
+    desk = sw.experiments(tmp_path)
+    for n in range(1_000):
+        desk.expose("fares", f"c{n}", at=n)
+    for _ in range(2):
+        with pytest.raises(ShipwayError, match="SW-60"):
+            desk.expose("fares", "c1000", at=1_000)
+        with pytest.raises(ShipwayError, match="SW-60"):
+            desk.flush()
+    blocked.unlink()
+    assert desk.expose("fares", "c1000", at=1_000) is not None
+    desk.close()
+    rows = logged(tmp_path)
+    assert sorted(rows["at"].to_list()) == list(range(1_001))
+    assert rows["exposure"].n_unique() == 1_001
 
 
 def test_a_damaged_file_and_one_of_a_newer_version_are_refused(tmp_path):

@@ -291,10 +291,10 @@ def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
     if report.look is None:
         show_title(console, plan.ref, report.said)
         show_facts(console, {"met it": _write_units(plan, report.units)})
-        return
-    _show_look(console, plan, report.look, timezone)
-    if report.repeated:
-        show_text(console, report.said)
+    else:
+        _show_look(console, plan, report.look, timezone)
+        if report.repeated:
+            show_text(console, report.said)
     if report.misassigned or report.outside:
         beside = f"{report.misassigned:,} met another variant than theirs, {report.outside:,} should have met none"
         show_text(console, f"left out: units of which {beside}")

@@ -22,7 +22,7 @@ VERSION: Final = 1
 """Version of the split's shape."""
 Range: TypeAlias = tuple[int, int]
 """Places from the first on and below the second."""
-Why: TypeAlias = Literal["assigned", "decided", "held out", "elsewhere"]
+Why: TypeAlias = Literal["assigned", "decided", "held out", "elsewhere", "stopped"]
 
 
 class SplitLayer(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,9 +40,11 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
         name: the experiment's.
         number: of the run, from 1; another run assigns anew.
         layer: whose places it takes.
-        places: the places it has; a decided one has them all.
+        places: the places it has; a decided one has them all, and a stopped one none.
         weights: the variants with their weights, in order.
         decided: the variant that everyone meets from now on; empty while it runs.
+        home: its layer as it was when the run began, whatever became of it; where None, the one that the split has.
+        before: the newest decided run before it, which those meet whom it does not take; None where there is none.
     """
 
     name: str
@@ -51,22 +53,34 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
     places: tuple[Range, ...]
     weights: tuple[tuple[str, float], ...]
     decided: str = ""
+    home: SplitLayer | None = None
+    before: "SplitExperiment | None" = None
+
+    @property
+    def stopped(self) -> bool:
+        """Tell whether it was stopped, and nothing was decided before: its name is known, and nobody meets it."""
+        return not self.places
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that runs or was decided in a project.
+    """Everything that ever began in a project.
 
     Attributes:
         version: of this shape.
         token: place in the ledger of what it says; a greater one is newer.
-        layers: by name.
-        experiments: by name, the newest run of each.
+        layers: by name, for runs that do not say theirs.
+        experiments: by name, the run of each that says what units meet.
     """
 
     version: int = VERSION
     token: int = 0
     layers: dict[str, SplitLayer] = {}
     experiments: dict[str, SplitExperiment] = {}
+
+    def layer_of(self, experiment: str) -> SplitLayer:
+        """Return the layer that an experiment of this split assigns in."""
+        run = self.experiments[experiment]
+        return run.home or self.layers[run.layer]
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +91,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
         number: of its run.
         unit: the unit's key, its values joined with /.
         variant: what it meets; None for one that meets what was there before the experiment.
-        why: `assigned`, or `decided` for everyone; `held out` of the layer, or `elsewhere` in its places.
+        why: `assigned`, or `decided` for everyone; `held out` of the layer, or `elsewhere` in its places; `stopped` for
+            everyone, where nothing was decided before.
     """
 
     experiment: str
@@ -96,21 +111,34 @@ def assign(split: Split, experiment: str, unit: str | int | Sequence[Any] | Mapp
         unit: the unit's key; several values in the order of the layer's keys, or by name.
 
     Raises:
-        ShipwayError: SW-104 for an experiment that does not run, SW-802 for a unit that is none.
+        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
     """
     if experiment not in split.experiments:
         raise ShipwayError(
-            "SW-104", f"there is no experiment {experiment!r} that runs", did_you_mean(experiment, split.experiments)
+            "SW-104", f"there is no experiment {experiment!r} that began", did_you_mean(experiment, split.experiments)
         )
-    run = split.experiments[experiment]
-    layer = split.layers[run.layer]
+    run, layer = split.experiments[experiment], split.layer_of(experiment)
     key = write_unit(unit, layer.keys)
     variant, why = find_variant(run, layer, key)
-    return Assignment(experiment=experiment, number=run.number, unit=key, variant=variant, why=why)
+    number = run.before.number if run.before is not None and why == "decided" else run.number
+    return Assignment(experiment=experiment, number=number, unit=key, variant=variant, why=why)
 
 
 def find_variant(run: SplitExperiment, layer: SplitLayer, unit: str) -> tuple[str | None, Why]:
-    """Return the variant of a unit that is written as the log writes it, and why."""
+    """Return the variant of a unit that is written as the log writes it, and why.
+
+    A unit that the run does not take meets what was decided before it, or what was there before.
+    """
+    variant, why = _variant_of(run, layer, unit)
+    if variant is None and run.before is not None:
+        below, why_below = find_variant(run.before, run.before.home or layer, unit)
+        return (below, why_below) if below is not None else (None, why)
+    return variant, why
+
+
+def _variant_of(run: SplitExperiment, layer: SplitLayer, unit: str) -> tuple[str | None, Why]:
+    if run.stopped:
+        return None, "stopped"
     if layer.holdout and place_of(f"holdout {layer.name}", unit) < layer.holdout:
         return None, "held out"
     if run.decided:

@@ -4,7 +4,7 @@ The looks are why it is remembered: each has spent some of the error that the de
 spent whatever happens to the process that looked.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -104,7 +104,12 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     def salted(self) -> SplitExperiment:
         """Return the run as those who assign need it."""
         return SplitExperiment(
-            name=self.experiment, number=self.number, layer=self.layer, places=self.places, weights=self.weights
+            name=self.experiment,
+            number=self.number,
+            layer=self.layer,
+            places=self.places,
+            weights=self.weights,
+            home=self.split_layer,
         )
 
     @property
@@ -241,7 +246,7 @@ class ExperimentDecided(msgspec.Struct, frozen=True, kw_only=True, tag="experime
 
 
 class ExperimentStopped(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-stopped"):
-    """A person ended an experiment without a decision; its units meet what was there before.
+    """A person ended a run without a decision; its units meet what was decided before it, or what was there before.
 
     Attributes:
         experiment: its name.
@@ -323,17 +328,39 @@ def taken_places(trials: Iterable[Trial], layer: str) -> list[Range]:
 
 
 def split_of(trials: Iterable[list[Trial]]) -> Split:
-    """Return who meets what, given the runs of all experiments; a stopped one is met by nobody."""
-    newest = [runs[-1] for runs in trials if runs and runs[-1].stopped is None]
+    """Return who meets what, given the runs of all experiments.
+
+    A decision stands until another one of the same experiment: it lies beneath a later run while that runs, and is what
+    everyone meets again once that was stopped. An experiment that was stopped and never decided stays, without places.
+    """
+    all_runs = [runs for runs in trials if runs]
+    # A process of an older shipway knows one layer of a name: that of the runs it still assigns.
+    layers = [runs[-1].plan.split_layer for runs in sorted(all_runs, key=lambda runs: runs[-1].runs)]
     return Split(
-        token=max((trial.seq for runs in trials for trial in runs), default=0),
-        layers={trial.plan.layer: trial.plan.split_layer for trial in newest},
-        experiments={
-            trial.plan.experiment: msgspec.structs.replace(
-                trial.plan.salted,
-                decided="" if trial.decided is None else trial.decided.variant,
-                places=trial.plan.places if trial.decided is None else ((0, PLACES),),
-            )
-            for trial in newest
-        },
+        token=max((trial.seq for runs in all_runs for trial in runs), default=0),
+        layers={layer.name: layer for layer in layers},
+        experiments={runs[-1].plan.experiment: _standing(runs) for runs in all_runs},
     )
+
+
+def decided_run(runs: Sequence[Trial]) -> Trial | None:
+    """Return the newest run of an experiment that was decided; None where none was."""
+    return next((trial for trial in reversed(runs) if trial.decided is not None), None)
+
+
+def _standing(runs: Sequence[Trial]) -> SplitExperiment:
+    """Return the run that says what the units of an experiment meet."""
+    newest, decided = runs[-1], decided_run(runs)
+    if decided is None or decided is newest:
+        return _salt(newest)
+    if newest.runs:
+        return msgspec.structs.replace(_salt(newest), before=_salt(decided))
+    return _salt(decided)
+
+
+def _salt(trial: Trial) -> SplitExperiment:
+    """Return a run with the places that its state gives it."""
+    salted = trial.plan.salted
+    if trial.decided is not None:
+        return msgspec.structs.replace(salted, decided=trial.decided.variant, places=((0, PLACES),))
+    return salted if trial.runs else msgspec.structs.replace(salted, places=())

@@ -6,6 +6,8 @@ begin and end.
 
 import secrets
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 from os import PathLike
 from pathlib import Path
 from threading import Lock
@@ -22,9 +24,20 @@ from shipway.ports.log import Log
 EXPOSURES: Final = "exposures"
 """The folder of a project's state in which exposures are logged, a stream for each experiment."""
 _KEPT: Final = 1_000
-"""Exposures that are written together."""
+"""Exposures of an experiment that are written together, and the most that are kept where they cannot be written."""
 _MET: Final = 100_000
 """Units that are remembered as logged; a unit that is logged twice still counts once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Exposure:
+    """A unit that met its variant, with its keys as they were then: the experiment may end before this is written."""
+
+    id: str
+    at: int
+    found: Assignment
+    keys: tuple[str, ...]
+    values: tuple[Any, ...]
 
 
 class Experiments:
@@ -38,13 +51,13 @@ class Experiments:
         self._split = Split()
         self._lock = Lock()
         self._log: Log | None = None
-        self._kept: dict[str, list[tuple[int, Assignment, tuple[Any, ...]]]] = {}
+        self._kept: dict[str, list[_Exposure]] = {}
         self._met: dict[tuple[str, int, str], None] = {}
 
     @property
     def running(self) -> list[str]:
         """Return the names of the experiments that units are assigned to, those that were decided among them."""
-        return list(self._read().experiments)
+        return [name for name, run in self._read().experiments.items() if not run.stopped]
 
     def assign(self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> str | None:
         """Return the variant that a unit meets: the same for it in every process, as long as the experiment runs.
@@ -54,11 +67,11 @@ class Experiments:
             unit: the unit's key; several values in order, or by name.
 
         Returns:
-            The variant; None for a unit that is held out or not among those the experiment takes, which meets what was
-            there before.
+            The variant; None for a unit that is held out or not among those the experiment takes, and for every unit
+            once it was stopped: it meets what was there before. Where a run before was decided, that is its variant.
 
         Raises:
-            ShipwayError: SW-104 for an experiment that does not run, SW-802 for a unit that is none.
+            ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
         """
         return self.explain(experiment, unit).variant
 
@@ -83,34 +96,37 @@ class Experiments:
             The variant, as `assign`; a unit without one is not logged, and neither is one of a decided experiment.
 
         Raises:
-            ShipwayError: as `assign`; SW-601 or SW-602 if the log cannot be written.
+            ShipwayError: as `assign`; SW-601 or SW-602 if the log cannot be written. What was to be written is kept for
+                the next time, and this unit is not taken to be logged.
         """
         split = self._read()
         found = assign(split, experiment, unit)
         if found.why != "assigned":
             return found.variant
-        keys = split.layers[split.experiments[experiment].layer].keys
+        keys = split.layer_of(experiment).keys
         with self._lock:
             met = experiment, found.number, found.unit
             if met in self._met:
                 return found.variant
+            kept = self._kept.setdefault(experiment, [])
+            if len(kept) >= _KEPT:
+                self._write(experiment)
             if len(self._met) >= _MET:
                 self._met.clear()
             self._met[met] = None
-            row = (self._clock.now() if at is None else at, found, _values(unit, keys))
-            self._kept.setdefault(experiment, []).append(row)
-            if len(self._kept[experiment]) >= _KEPT:
-                self._write(experiment, keys)
+            when = self._clock.now() if at is None else at
+            kept.append(_Exposure(secrets.token_hex(8), when, found, keys, _values(unit, keys)))
         return found.variant
 
     def flush(self) -> None:
-        """Write the exposures that are not written yet; they are durable when this returns."""
-        split = self._read()
+        """Write the exposures that are not written yet; they are durable when this returns.
+
+        Raises:
+            ShipwayError: SW-601 or SW-602 if the log cannot be written; what is not written is kept for the next time.
+        """
         with self._lock:
-            for experiment in list(self._kept):
-                run = split.experiments.get(experiment)
-                keys = split.layers[run.layer].keys if run is not None else ()
-                self._write(experiment, keys)
+            for experiment in self._kept:
+                self._write(experiment)
 
     def close(self) -> None:
         """Write what is not written yet."""
@@ -124,21 +140,25 @@ class Experiments:
         """Close."""
         self.close()
 
-    def _write(self, experiment: str, keys: Sequence[str]) -> None:
-        rows = self._kept.pop(experiment, [])
-        if not rows:
+    def _write(self, experiment: str) -> None:
+        """Write what is kept of an experiment; a row is kept until the log has it, by the same id however often."""
+        kept = self._kept[experiment]
+        if not kept:
             return
         log = self._log or cast("Log", load_adapter("log.parquet")(self._state / EXPOSURES))
         self._log = log
-        columns: dict[str, Any] = {
-            "exposure": [secrets.token_hex(8) for _ in rows],
-            "at": [at for at, _, _ in rows],
-            "unit": [found.unit for _, found, _ in rows],
-            "variant": [found.variant for _, found, _ in rows],
-            "run": [found.number for _, found, _ in rows],
-        }
-        columns |= {key: [values[place] for _, _, values in rows] for place, key in enumerate(keys)}
-        log.append(experiment, columns)
+        for keys, group in groupby(list(kept), key=lambda each: each.keys):
+            rows = list(group)
+            columns: dict[str, Any] = {
+                "exposure": [each.id for each in rows],
+                "at": [each.at for each in rows],
+                "unit": [each.found.unit for each in rows],
+                "variant": [each.found.variant for each in rows],
+                "run": [each.found.number for each in rows],
+            }
+            columns |= {key: [each.values[place] for each in rows] for place, key in enumerate(keys)}
+            log.append(experiment, columns)
+            del kept[: len(rows)]
 
     def _read(self) -> Split:
         """Return what runs, read anew if it was written anew."""

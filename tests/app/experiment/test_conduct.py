@@ -6,9 +6,10 @@ from tests.app.experiment.conftest import START
 import shipway as sw
 from shipway.app.experiment.conduct import decide_experiment, start_experiment, stop_experiment
 from shipway.app.experiment.look import look_at
-from shipway.app.experiment.question import assign_unit, list_experiments, list_layers, show_trial
+from shipway.app.experiment.question import assign_unit, list_experiments, list_layers, show_trial, write_split
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import PLACES
+from shipway.core.split import FILE
 from shipway.kit.duration import DAY
 
 SECOND = """
@@ -119,9 +120,60 @@ def test_a_stopped_experiment_is_met_by_nobody(lab):
     start_experiment(lab.project, "fares")
     refused("SW-455", lambda: stop_experiment(lab.project, "fares", reason="  "))
     assert stop_experiment(lab.project, "fares", by="bo", reason="a bug").state == "stopped"
-    refused("SW-104", lambda: assign_unit(lab.project, "fares", "c1"))
+    assert assign_unit(lab.project, "fares", "c1").why == "stopped"
+    assert sw.experiments(lab.root).assign("fares", "c1") is None
     refused("SW-451", lambda: stop_experiment(lab.project, "fares", reason="again"))
     refused("SW-451", lambda: look_at(lab.project, "fares"))
+
+
+def test_a_decision_stands_while_the_next_run_goes_on_and_after_it_was_stopped(lab):
+    start_experiment(lab.project, "fares", units=700)
+    decide_experiment(lab.project, "fares", "new", by="ana", reason="it is cheaper")
+    desk = sw.experiments(lab.root)
+    everyone = [f"c{n}" for n in range(300)]
+    before = [desk.assign("fares", unit) for unit in everyone]
+    lab.edit("share=0.9", "share=0.3")
+    lab.edit("holdout=0.05", "holdout=0.0")
+    start_experiment(lab.project, "fares", units=700)
+    found = [desk.explain("fares", unit) for unit in everyone]
+    assert {each.why for each in found} == {"assigned", "decided", "elsewhere"}
+    for each, variant in zip(found, before, strict=True):
+        assert each.why == "assigned" or each.variant == variant
+    stop_experiment(lab.project, "fares", reason="a bug")
+    assert [desk.assign("fares", unit) for unit in everyone] == before
+    assert set(before) == {"new", None}
+    lab.edit('customer = sw.entity("customer")', 'customer = sw.entity("customer", "customer", "device")')
+    assert (
+        "fares@1 was decided for each customer, "
+        in refused("SW-454", lambda: start_experiment(lab.project, "fares", units=700)).fact
+    )
+
+
+def test_the_split_never_goes_back_and_is_written_by_whoever_is_refused(lab, monkeypatch):
+    start_experiment(lab.project, "fares", units=700)
+    path = lab.root / ".shipway" / FILE
+    with lab.workspace() as workspace:
+        stale, old = workspace.peek(), path.read_bytes()
+    assert stale.experiments["fares"][-1].runs
+    stop_experiment(lab.project, "fares", reason="a bug")
+    new = path.read_bytes()
+    assert new != old
+    with lab.workspace() as workspace:
+        write_split(workspace, stale)
+    assert path.read_bytes() == new
+    calls = (
+        lambda: stop_experiment(lab.project, "fares", reason="again"),
+        lambda: decide_experiment(lab.project, "fares", "new", by="ana", reason="r"),
+        lambda: look_at(lab.project, "fares"),
+    )
+    for call in calls:
+        path.write_bytes(old)  # as a stop leaves it that was killed before it could write
+        refused("SW-451", call)
+        assert path.read_bytes() == new
+    for damaged in (b"{", None):
+        path.write_bytes(damaged) if damaged else path.unlink()
+        list_experiments(lab.project)
+        assert path.read_bytes() == new
 
 
 def test_what_is_not_there_is_answered_with_the_nearest(lab):

@@ -1,5 +1,6 @@
 """Beginning and ending an experiment: each is one append to the ledger, and what is registered does not change."""
 
+from collections.abc import Sequence
 from contextlib import closing
 
 from shipway.app.experiment.planning import ExperimentPlan, make_plan, plan_rules
@@ -18,6 +19,7 @@ from shipway.core.trial import (
     Look,
     Trial,
     TrialPlan,
+    decided_run,
     taken_places,
 )
 from shipway.kit.suggestion import did_you_mean
@@ -41,15 +43,16 @@ def start_experiment(
     Raises:
         ShipwayError: SW-104 for an experiment that is not declared, SW-452 if its layer has no room, SW-453 if it would
             not find what it is for, SW-454 if its layer is another than that of experiments that run in it, or if it
-            runs and has changed; what planning refuses.
+            runs and has changed, or if an earlier run was decided for another unit; what planning refuses.
     """
     experiment = find_experiment(project, name)
     with closing(Workspace(project)) as workspace, deciding(workspace) as state:
+        write_split(workspace, state)
         runs = state.experiments.get(name, [])
         if runs and runs[-1].runs:
             _, trial = find_running(state, project, name)
-            write_split(workspace, state)
             return trial
+        _refuse_unit(runs, experiment)
         begin = workspace.now if at is None else at
         plan = _plan(workspace, experiment, begin, units)
         if plan is not None and not plan.enough and units is None and not anyway:
@@ -80,6 +83,7 @@ def decide_experiment(
             the design says nothing yet, or for a person without a name or a reason.
     """
     with closing(Workspace(project)) as workspace, deciding(workspace) as state:
+        write_split(workspace, state)  # whoever ended it may have been killed before those who assign were told
         trial = _running(state, project, name)
         plan, look = trial.plan, trial.looks[-1] if trial.looks else None
         said = _said(plan, look)
@@ -110,7 +114,9 @@ def decide_experiment(
 
 
 def stop_experiment(project: Project, name: str, *, by: str = "", reason: str, at: int | None = None) -> Trial:
-    """End an experiment without a decision: its units meet what was there before, and its places are free.
+    """End an experiment without a decision: its places are free.
+
+    Its units meet what was decided by a run before it, or what was there before.
 
     Args:
         project: whose.
@@ -123,6 +129,7 @@ def stop_experiment(project: Project, name: str, *, by: str = "", reason: str, a
         ShipwayError: SW-104 for an experiment there is not, SW-451 for one that does not run, SW-455 without a reason.
     """
     with closing(Workspace(project)) as workspace, deciding(workspace) as state:
+        write_split(workspace, state)
         trial = _running(state, project, name)
         if not reason.strip():
             raise ShipwayError("SW-455", "the reason is empty", "write --because TEXT: it is remembered")
@@ -164,6 +171,15 @@ def _plan(workspace: Workspace, experiment: Experiment, at: int, units: int | No
         if units is None or error.code not in ("SW-403", "SW-453"):
             raise
         return None
+
+
+def _refuse_unit(runs: Sequence[Trial], experiment: Experiment) -> None:
+    """Refuse another unit than that of a decision, which lies beneath the run that is to begin; SW-454."""
+    decided = decided_run(runs)
+    if decided is not None and decided.plan.keys != experiment.unit.keys:
+        then, now = " and ".join(decided.plan.keys), " and ".join(experiment.unit.keys)
+        fact = f"{decided.plan.ref} was decided for each {then}, and {experiment.name} would assign each {now}"
+        raise ShipwayError("SW-454", fact, "put its unit back, or give the experiment another name")
 
 
 def _register(

@@ -74,6 +74,7 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
         sliced: metrics by slices, as of the last look; they decide nothing.
         misassigned: units left out because their exposures name another variant, or several.
         outside: units left out because they were exposed and should not have been.
+        lag: which source held the last look back, in words; empty where none did.
     """
 
     trial: Trial
@@ -81,6 +82,7 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
     sliced: tuple[SlicedEffect, ...]
     misassigned: int
     outside: int
+    lag: str = ""
 
 
 def detail_trial(project: Project, ref: str) -> ExperimentDetail:
@@ -108,6 +110,7 @@ def detail_trial(project: Project, ref: str) -> ExperimentDetail:
         sliced=_slice_effects(trial, effects, statistics),
         misassigned=statistics.misassigned,
         outside=statistics.outside,
+        lag=statistics.say_lag(trial.looks[-1].at, project.config.project.timezone),
     )
 
 

@@ -1,18 +1,19 @@
 """What there is of experiments: those declared, those that run, and those that ended."""
 
 from contextlib import closing
+from pathlib import Path
 
 import msgspec
 
-from shipway.app.project import Project
+from shipway.app.project import STATE_FOLDER, Project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import PLACES, Experiment
 from shipway.core.projection import State
-from shipway.core.split import FILE, Assignment, assign, free_places
+from shipway.core.split import FILE, Assignment, Split, assign, free_places
 from shipway.core.trial import Trial, split_of, taken_places
 from shipway.kit.canonical import canonical_json
-from shipway.kit.file import write_atomic
+from shipway.kit.file import hold_lock, write_atomic
 from shipway.kit.suggestion import did_you_mean
 
 
@@ -56,8 +57,7 @@ def list_experiments(project: Project) -> list[ExperimentLine]:
     with closing(Workspace(project)) as workspace:
         state = workspace.peek()
         declared = project.registry.experiments
-        if state.experiments:
-            write_split(workspace, state)
+        write_split(workspace, state)
     names = [*declared, *(name for name in state.experiments if name not in declared)]
     return [_line(name, declared.get(name), state.experiments.get(name, [])) for name in names]
 
@@ -125,6 +125,8 @@ def find_running(state: State, project: Project, name: str) -> tuple[Experiment,
     experiment = find_experiment(project, name)
     trial = find_trial(state, project, name)
     if not trial.runs:
+        # Whoever ended it may have been killed before those who assign were told.
+        _write_split(project.root / STATE_FOLDER, state)
         fact = f"{trial.plan.ref} does not run: it was {trial.state}"
         raise ShipwayError("SW-451", fact, f"shipway experiment show {name} says what came of it")
     if experiment.definition != trial.plan.definition:
@@ -143,17 +145,49 @@ def assign_unit(project: Project, name: str, unit: str) -> Assignment:
         unit: the unit's key, its values joined with /.
 
     Raises:
-        ShipwayError: SW-104 for an experiment that does not run, SW-802 for a unit that is none.
+        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
     """
     with closing(Workspace(project)) as workspace:
         split = split_of(workspace.peek().experiments.values())
-    keys = split.layers[split.experiments[name].layer].keys if name in split.experiments else ()
+    keys = split.layer_of(name).keys if name in split.experiments else ()
     return assign(split, name, unit.split("/") if len(keys) > 1 else unit)
 
 
 def write_split(workspace: Workspace, state: State) -> None:
-    """Write what those read who assign; it is a projection of the ledger, whole or not at all."""
-    write_atomic(workspace.folder / FILE, canonical_json(split_of(state.experiments.values())))
+    """Write what those read who assign; it is a projection of the ledger, whole or not at all, and never goes back.
+
+    Args:
+        workspace: the project's state on disk.
+        state: as it stands, or stood; nothing is written where the file tells of something newer already, or of the
+            same, and nothing where no experiment ever began.
+    """
+    _write_split(workspace.folder, state)
+
+
+def _write_split(folder: Path, state: State) -> None:
+    if not state.experiments:
+        return
+    split = split_of(state.experiments.values())
+    data = canonical_json(split)
+    path = folder / FILE
+    if _read_written(path) == data:
+        return
+    # A lock of its own: whoever lists experiments does not wait for a look, which holds that of decisions to its end.
+    with hold_lock(folder / "split.lock", wait=True):
+        if _token_of(_read_written(path)) <= split.token:
+            write_atomic(path, data)
+
+
+def _read_written(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+def _token_of(written: bytes) -> int:
+    """Return the token of a split that was written; -1 for what is missing or damaged."""
+    try:
+        return msgspec.json.decode(written, type=Split).token
+    except msgspec.MsgspecError:
+        return -1
 
 
 def _line(name: str, declared: Experiment | None, runs: list[Trial]) -> ExperimentLine:

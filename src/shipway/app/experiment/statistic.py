@@ -34,6 +34,7 @@ from shipway.core.trial import TrialPlan
 from shipway.data.known import instants_of
 from shipway.data.stream import NEVER
 from shipway.kit.canonical import canonical_json, digest_value
+from shipway.kit.duration import DAY as DAY_US
 from shipway.kit.duration import SECOND
 from shipway.maths.expression import Aggregate, Column, walk
 from shipway.validation.experiment import DAY, VARIANT, DayGroup, split_days, summarise_days
@@ -50,7 +51,7 @@ class Day(msgspec.Struct, frozen=True):
     groups: list[DayGroup]
 
 
-class Statistics(msgspec.Struct, frozen=True, kw_only=True):
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything a look rests on.
 
     Attributes:
@@ -61,6 +62,7 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
         misassigned: units left out because their exposures name another variant, or several.
         outside: units left out because they were exposed and should not have been.
         days: metric to the days that are complete.
+        slowest: the source that tells of the least, up to `newest`; empty in statistics of an older shipway.
     """
 
     tables: dict[str, str]
@@ -70,6 +72,16 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True):
     misassigned: int
     outside: int
     days: dict[str, dict[str, Day]]
+    slowest: str = ""
+
+    def say_lag(self, at: int, timezone: str) -> str:
+        """Name the source that is a day or more behind an instant, since days wait for it; empty where none is."""
+        if not self.slowest or at - self.newest < DAY_US:
+            return ""
+        if not self.newest:
+            return f"{self.slowest} tells of nothing yet, so no day is complete"
+        day = _date(_day_at(self.newest, timezone))
+        return f"{self.slowest} tells of nothing after {day}: only days that were over by then are complete"
 
     @property
     def units(self) -> dict[str, int]:
@@ -119,7 +131,7 @@ def gather_statistics(
     watched = {event.source.name: event.source for event in (experiment.exposed, *outcome)}
     if kept is not None and kept.tables == tables and kept.known == min(at, kept.newest):
         return kept
-    newest = min(_newest(workspace, source) for source in watched.values())
+    newest, slowest = min((_newest(workspace, source), name) for name, source in watched.items())
     known = min(at, newest)
     exposures = read_exposures(workspace, experiment, experiment.exposed, plan.at, known)
     timezone = workspace.project.config.project.timezone
@@ -132,6 +144,7 @@ def gather_statistics(
         misassigned=units.misassigned,
         outside=units.outside,
         days=_summarise_days(workspace, experiment, plan, effects, units.rows, known, kept),
+        slowest=slowest,
     )
 
 
@@ -204,7 +217,7 @@ def _summarise_days(
     sources = workspace.project.registry.sources
     timezone = workspace.project.config.project.timezone
     prints = {
-        event.name: _fingerprint(workspace, event, columns, timezone)
+        event.name: _fingerprint(workspace, event, _keys_of(experiment, event) + columns, timezone)
         for event in _streams(experiment, effects.values(), sources)
         if (columns := _columns_read(effects.values(), event.name))
     }
@@ -277,6 +290,11 @@ def _columns_read(effects: Iterable[Effect], stream: str) -> list[str]:
     inner = [expr for node in nodes for expr in (node.value, node.where) if expr is not None]
     names = [leaf.name for expr in inner for leaf in walk(expr) if isinstance(leaf, Column)]
     return ["", *dict.fromkeys(names)] if nodes else []
+
+
+def _keys_of(experiment: Experiment, event: Event) -> list[str]:
+    """Return the unit's keys that a stream has: a row that is another unit's from now on is another row."""
+    return [key for key in experiment.unit.keys if key in event.source.columns]
 
 
 def _reaches(effect: Effect, prints: Mapping[str, Mapping[int, int]]) -> list[_Reach]:

@@ -60,7 +60,8 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
         until: its end, included.
 
     Raises:
-        ShipwayError: SW-401 if no data was admitted, SW-202 for a column the table lacks.
+        ShipwayError: SW-401 if no data was admitted, SW-202 for a column the table lacks, SW-203 for a key of the unit
+            that is neither text nor a whole number.
     """
     own = stream.name == experiment.exposed.name
     beside = [*experiment.slices, *([experiment.variant] if experiment.variant else [])] if own else []
@@ -70,6 +71,7 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
     columns = list(dict.fromkeys([*experiment.unit.keys, stream.known_at, *beside, *read]))
     snapshot = workspace.admitted([source.name])[source.name]
     rows = workspace.tables.read(snapshot, columns)
+    _refuse_keys(source, rows.select(experiment.unit.keys))
     met = instants_of(source, stream.known_at, rows)
     keep = (met > since) & (met <= until) & (met != NEVER)
     if where is not None:
@@ -79,6 +81,15 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
         keep &= rows[key].is_not_null().to_numpy()
     rows = rows.with_columns(pl.Series(MET, met)).filter(pl.Series(keep))
     return rows.select(list(dict.fromkeys([*experiment.unit.keys, MET, *beside]))).sort(MET, maintain_order=True)
+
+
+def _refuse_keys(source: Source, keys: pl.DataFrame) -> None:
+    """Refuse keys that callers of assign write otherwise than the table: 42 is no 42.0; SW-203."""
+    for name, dtype in keys.schema.items():
+        if not (dtype.is_integer() or isinstance(dtype, pl.String | pl.Categorical | pl.Enum | pl.Null)):
+            fact = f"{source.name}.{name} identifies a unit of an experiment and is a column of {dtype}"
+            hint = f"make it text or a whole number in source {source.name!r}, written as callers of assign write it"
+            raise ShipwayError("SW-203", fact, hint)
 
 
 def find_units(exposures: pl.DataFrame, experiment: Experiment, timezone: str) -> pl.DataFrame:

@@ -62,3 +62,15 @@ def test_slices_describe_and_mark_what_stands_out(lab):
     met = detail.trial.looks[-1].units
     assert sum(sum(day.values()) for day in detail.met.values()) == sum(met.values())
     assert sum(sum(each.n) for each in spent.slices) == sum(detail.trial.looks[-1].effects[0].n)
+
+
+def test_the_source_that_held_the_look_back_is_named(lab, tmp_path):
+    pytest.importorskip("altair")
+    start_experiment(lab.project, "fares")
+    lab.live(12)
+    look_at(lab.project, "fares", START + 16 * DAY)
+    assert detail_trial(lab.project, "fares").lag == (
+        "visits tells of nothing after 2024-03-29: only days that were over by then are complete"
+    )
+    page = write_experiment(lab.project, "fares", tmp_path / "page.html").read_text()
+    assert "Held back: visits tells of nothing after 2024-03-29" in text_of(page)

@@ -200,8 +200,10 @@ def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
             f"Left out: {detail.misassigned:,} units that met another variant than theirs, and {detail.outside:,} that"
             " should have met none."
         )
+    lag = words(f"Held back: {detail.lag}.") if detail.lag else None
     head = ("Variant", "Units", "Share", "Declared")
-    return join((element("p", said, class_="why"), *drawn, table(head, rows, numbers=(1, 2, 3), class_="narrow"), left))
+    counted = table(head, rows, numbers=(1, 2, 3), class_="narrow")
+    return join((element("p", said, class_="why"), *drawn, counted, left, lag))
 
 
 def _show_slices(detail: ExperimentDetail) -> Markup:
