@@ -250,3 +250,12 @@ def test_the_last_look_waits_for_every_effect(lab):
     assert kept[-1].information > kept[0].information
     assert kept[-1].shown == "safe"
     assert found[-1].look.outcome == "pass"
+
+
+def test_a_look_that_is_too_early_names_the_source_that_holds_it_back(lab):
+    start_experiment(lab.project, "fares")
+    lab.live(15, keep=lambda unit: False)
+    report = look(lab, 15)
+    assert report.look is None
+    assert "too early" in report.said
+    assert "visits tells of nothing after" in report.said

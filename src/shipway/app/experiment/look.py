@@ -129,13 +129,15 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
     p = imbalance_sequential_p(np.array(list(units.values())), shares)
     if p < RATIO_ALPHA:
         return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at), [])
+    lag = statistics.say_lag(at, workspace.project.config.project.timezone)
+    because = f"; {lag}" if lag else ""
     compared = _compare(workspace, experiment, trial, statistics)
     if compared is None:
-        said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time"
+        said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
     if min(each.information for each in compared if each.role == "metric") < LEAST_INFORMATION:
         least = math.ceil(LEAST_INFORMATION * trial.plan.units)
-        said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time"
+        said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
     if last is not None and not any(_gains(trial.plan, each) for each in compared):
         said = "no unit has had its time since that look, so nothing was spent"
