@@ -28,9 +28,10 @@ def measure_fairness(measure: Fairness, sample: Sample) -> Reading:
         sample: the rows.
 
     Returns:
-        The difference (or ratio) with an interval that holds for all pairs of groups together; `n` is 0 if fewer than
-        two groups have support. Detail has a row for each rate of each group: `group`, `rate` (what it is called), `n`,
-        `clusters`, `value`, `low` and `high` (its own 95 % interval, None under two clusters) and `decides`.
+        The difference (or ratio) with an interval that holds for all pairs of groups together; `n` is 0 if one of
+        the rates has fewer than two groups with support. Detail has a row for each rate of each group: `group`, `rate`
+        (what it is called), `n`, `clusters`, `value`, `low` and `high` (its own 95 % interval, None under two clusters)
+        and `decides`.
 
     Raises:
         ShipwayError: SW-104 if a column or the cluster is unknown.
