@@ -6,6 +6,9 @@ row as independent; the truth is the metric on 6,000 other days. "gain" rows are
 that makes errors of its own on the same rows. The interval of the expected calibration error is built to hold at least
 as often as it says.
 
+Then what is rare: all rows in which it happened lie on few of 90 days, and each day the model finds more or fewer of
+them. Recall and AUC rest on those rows and days alone. Beside it is what counts all rows and days there are.
+
     python bench/metric_interval.py [runs]
 """
 
@@ -27,7 +30,9 @@ from shipway.maths.scoring import Scoring, influence_of_score
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 DAYS, ROWS, TRUTH_DAYS = (20, 60), 50, 6_000
+FEW: Final = (3, 4, 8)
 COSTS: Final = Costs(act_if_true=65, act_if_false=25, skip_if_true=100, skip_if_false=0)
 
 
@@ -129,6 +134,42 @@ def truth_of(name: str, d: Draw) -> float:
     return METRICS[name](d).value
 
 
+def draw_few(rng: np.random.Generator, true_days: int, days: int = 90, rows: int = 40) -> tuple[Ints, Bools, Floats]:
+    """Simulate rows of 90 days of which few have any in which it happened: day, what happened, prediction."""
+    day = np.repeat(np.arange(days), rows)
+    y = (day < true_days) & (np.tile(np.arange(rows), days) < np.repeat(1 + rng.poisson(3, days), rows))
+    own = rng.normal(0, 0.5, days)[day]
+    return day, y, 1 / (1 + np.exp(-(rng.normal(0, 1, day.size) + own + np.where(y, 0.9, -0.9))))
+
+
+def few(runs: int) -> None:
+    """Print how often intervals of recall and AUC hold the truth where all that is true lies on few days."""
+    _, y, p = draw_few(np.random.default_rng(20_000), 6_000, 6_000)
+    recall = Scoring("recall", 0.4)
+    truth = {"recall at .4": influence_of_score(recall, y, p).value, AUC: auc(y, p)}
+    print(f"it happened on few of 90 days, {runs} runs; beside it with all rows and days counted")
+    print(f"{'metric':<24}{'truth':>8}" + "".join(f"{f'{days} days':>24}{'all counted':>12}" for days in FEW))
+    lines = {name: f"{name:<24}{true:>8.4f}" for name, true in truth.items()}
+    for true_days in FEW:
+        held = {(name, how): 0 for name in truth for how in ("told", "all")}
+        for run in range(runs):
+            day, y, p = draw_few(np.random.default_rng([run, true_days]), true_days)
+            found, area = influence_of_score(recall, y, p), Influence(auc(y, p), auc_influence(y, p))
+            for name, how, estimate in (
+                ("recall at .4", "told", clustered(found, day)),
+                ("recall at .4", "all", clustered(Influence(found.value, found.rows), day)),
+                (AUC, "told", clustered_auc(y, p, day)),
+                (AUC, "all", clustered(area, day)),
+            ):
+                low, high = interval(estimate)
+                held[name, how] += low <= truth[name] <= high
+        for name in truth:
+            low, high = wilson(held[name, "told"], runs)
+            ends = f"{held[name, 'told'] / runs:.3f} [{low:.3f}, {high:.3f}]"
+            lines[name] += f"{ends:>24}{held[name, 'all'] / runs:>12.3f}"
+    print("\n".join(lines.values()))
+
+
 def main() -> None:
     """Print how often each interval holds the truth."""
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 400
@@ -157,6 +198,7 @@ def main() -> None:
             apart = "" if name == ECE else f"{held[name, days, 'row'] / runs:.3f}"
             line += f"{f'{good / runs:.3f} [{low:.3f}, {high:.3f}]':>24}{apart:>12}"
         print(line)
+    few(5 * runs)
     print(f"{time.process_time() - began:.0f} s CPU")
 
 

@@ -1,5 +1,7 @@
 """Calibration against statsmodels, its definitions, and simulation."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -46,6 +48,31 @@ def test_a_model_too_sure_of_itself_is_told():
     found = ours.expected_calibration_error(y, p, day)
     assert found.low > 0
     assert found.value > 2 * found.chance
+
+
+def test_the_noise_is_that_of_weights_drawn_for_each_cluster():
+    y, p, day = drawn(5, n=600)
+    found = ours.expected_calibration_error(y, p, day)
+    place = np.searchsorted(np.sort(p), p) * 10 // p.size
+    signed = (p - y) / y.size
+    rows = np.bincount(place)
+    moved = signed - (np.bincount(place, signed) / rows)[place]
+    levels = np.unique(day)
+    sums = np.array([np.bincount(place[day == each], moved[day == each], minlength=10) for each in levels])
+    weights = np.random.default_rng(1).standard_normal((20_000, levels.size))
+    noise = np.abs(weights @ sums).sum(axis=1) * np.sqrt(levels.size / (levels.size - 1))
+    assert found.chance == pytest.approx(noise.mean(), rel=0.03)
+    assert found.high - found.value == pytest.approx(np.quantile(noise, 0.95), rel=0.05)
+
+
+def test_many_clusters_take_little_room():
+    n = 20_000
+    p = np.random.default_rng(6).random(n)
+    tracemalloc.start()
+    ours.expected_calibration_error(p > 0.4, p, np.arange(n))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6  # a weight for each draw and cluster would be 640 MB
 
 
 def test_one_cluster_leaves_the_error_open():

@@ -15,6 +15,7 @@ from shipway.maths.interval import (
     clustered_mean,
     clustered_ratio,
     interval,
+    least_variance,
     wilson,
 )
 
@@ -149,8 +150,34 @@ def test_equal_scores_differ_by_exactly_nothing():
 
 def test_auc_of_a_class_from_one_cluster_has_no_error_to_show():
     estimate = clustered_auc(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.5, 0.1]), np.array([0, 0, 0, 1]))
-    assert estimate == Estimate(0.75, math.inf, 4, 2)
+    assert estimate == Estimate(0.75, math.inf, 4, 1)
     assert interval(estimate) == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_perfect_area_is_known_no_better_than_a_perfect_share_of_the_rarer_class(turn):
+    """Two positives ranked first of 900 rows, on two of 90 days: nothing moves, and nothing is proved."""
+    y, day = np.arange(900) < 2, np.arange(900) % 90
+    p = turn * np.where(y, 0.9, 0.1)
+    found = clustered_auc(y, p, day)
+    assert (found.value, found.n, found.clusters) == (turn > 0, 900, 2)
+    assert found.standard_error == pytest.approx(math.sqrt(3 / 4 * 1 / 4 / 2))
+    other = clustered_auc_difference(y, p, 2 * p, day)
+    assert (other.value, other.standard_error, other.clusters) == (0.0, found.standard_error, 2)
+
+
+def test_the_degrees_of_an_area_are_those_of_the_class_on_fewer_clusters():
+    rng = np.random.default_rng(4)
+    y, day = np.arange(900) % 90 < 4, np.arange(900) % 90
+    found = clustered_auc(y, rng.random(900) + 0.5 * y, day)
+    assert found.clusters == 4
+    assert interval(found)[1] == pytest.approx(found.value + stats.t(3).ppf(0.975) * found.standard_error)
+
+
+def test_the_least_variance_is_that_of_agresti_and_coull():
+    assert least_variance(8) == pytest.approx(0.1 * 0.9 / 8)
+    assert least_variance(8, 1.0) == pytest.approx(0.1 * 0.9 / 8)
+    np.testing.assert_allclose(least_variance(np.array([8, 2]), np.array([0.0, 0.5])), [0.1 * 0.9 / 8, 0.25 / 2])
 
 
 def test_covered_share_of_clustered_means_is_nominal():

@@ -14,6 +14,7 @@ from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
 from shipway.core.measure import Drift, NewestSeen, Score, Windowed
+from shipway.core.performance import recall
 from shipway.maths.interval import clustered_auc, clustered_mean, interval
 from shipway.maths.metric import auc as area
 from shipway.maths.metric import per_row_log_loss
@@ -73,6 +74,18 @@ def test_scores_are_those_of_the_window_clustered_by_day(check):
     assert (found.low, found.high) == pytest.approx(interval(estimate), rel=1e-9)
     assert found.facts["said"].endswith(f"over {y.size} of 420 answers with a label, in 7 days")
     assert found.check == f"{check.name} over 7d"
+
+
+def test_a_recall_of_one_day_holds_whatever_other_days_answered():
+    answers, labels = make_answers(20)
+    one = labels.with_columns(label=pl.int_range(pl.len()) < 10)
+    answers = answers.with_columns(p=pl.when(pl.int_range(pl.len()) < 7).then(0.9).otherwise(0.1))
+    window = make_window(answers=answers, labels=one, now=MONDAY + 19 * DAY)
+    check = recall(at=0.5)
+    found = measure_live(check.over("20d"), window, subject=SUBJECT).evidence
+    assert (found.value, found.low, found.high, found.n, found.clusters) == (0.7, 0.0, 1.0, 10, 1)
+    assert found.facts["said"].endswith("days, 1 of them with what it rests on")
+    assert judge(check.over("20d") >= 0.6, found).outcome == "hold"
 
 
 def test_the_gap_is_a_distance_either_way():

@@ -50,6 +50,12 @@ def test_rare_categories_are_one_part_that_says_how_many():
     assert parts(group)[-3:] == ["(2 others)", "(2 others)", NOTHING]
 
 
+@pytest.mark.parametrize("name", ["count", "value", "code"])
+def test_a_column_may_be_called_anything(name):
+    group = cut_column(pl.Series(name, ["b", "a", "b", None]))
+    assert parts(group) == ["b", "a", "b", NOTHING]
+
+
 @pytest.mark.parametrize("dtype", [pl.Float64, pl.String, pl.Boolean])
 def test_no_rows_have_no_parts(dtype):
     group = cut_column(pl.Series("x", [], dtype=dtype))

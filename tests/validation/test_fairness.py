@@ -100,6 +100,18 @@ def test_one_group_alone_holds(people: Sample):
     assert "fewer than two of 2 groups" in finding.reason
 
 
+def test_a_rate_that_no_two_groups_can_be_compared_by_holds(build: Build):
+    """2 % true: no group has 100 true rows, and the other rate of equalised odds says nothing of that one."""
+    sex, true = np.arange(8000) % 2, np.arange(8000) % 50 < 1
+    true &= (sex == 0) | (np.arange(8000) < 4000)
+    group = Group(sex, ("f", "m"))
+    sample = build(true, np.full(8000, 0.1), groups={cut_name("sex", 10): group})
+    check = Check("fair", Fairness("equalised_odds", ("sex",), support_rows=200), "candidate", "fair")
+    finding = judge(check <= 0.1, measure_candidate(check, sample, subject="model:m@1", log_digest="").evidence)
+    assert finding.outcome == "hold"
+    assert "200 rows to tell acts where true" in finding.reason
+
+
 def test_a_difference_that_is_surely_too_great_fails_and_one_that_is_not_holds(people: Sample):
     check = Check("fair", Fairness("demographic_parity", ("sex",)), "candidate", "fair")
     evidence = measure_candidate(check, people, subject="model:m@1", log_digest="").evidence

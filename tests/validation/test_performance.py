@@ -106,9 +106,24 @@ def test_what_has_no_value_holds_and_says_why(flights: Draw):
     assert (gain.n, gain.facts["said"]) == (0, "no prediction is above 0.5")
 
 
+def test_few_rows_that_count_hold_whatever_others_there_are(build: Callable[..., Sample]):
+    """9,000 rows on 90 days, all ten positives on one of them, seven found; then one row acted on, rightly."""
+    y, day = np.arange(9000) < 10, np.repeat(np.arange(90), 100)
+    sample = build(y, np.where(np.arange(9000) < 7, 0.9, 0.1), day=day)
+    found = _evidence(words.recall(at=0.5), sample)
+    assert (found.value, found.low, found.high, found.n, found.clusters) == (0.7, 0.0, 1.0, 10, 1)
+    assert "over 10 of 9,000 rows, those that count, in 1 day cluster, too few" in found.facts["said"]
+    assert judge(words.recall(at=0.5) >= 0.6, found).outcome == "hold"
+    once = build(y, np.where(np.arange(9000) < 1, 0.9, 0.1), day=day)
+    assert judge(words.precision(at=0.5) >= 0.6, _evidence(words.precision(at=0.5), once)).outcome == "hold"
+    first = build(np.arange(9000) % 5000 == 0, np.where(np.arange(9000) % 5000 == 0, 0.9, 0.1), day=day)
+    assert judge(auc >= 0.9, _evidence(auc, first)).outcome == "hold"
+
+
 def test_clusters_may_be_others_than_days(flights: Draw):
     sample = flights()
     alone = dataclasses.replace(sample, clusters={**sample.clusters, "row": np.arange(sample.n)})
     by_day, by_row = _evidence(auc, alone), _evidence(auc.clustered("row"), alone)
-    assert by_row.clusters == sample.n
+    assert by_row.clusters == np.count_nonzero(sample.y) < sample.n / 2  # the scarcer class, which decides
+    assert by_row.facts["said"].endswith(f"{by_row.clusters:,} of them with the scarcer class")
     assert by_row.high - by_row.low < by_day.high - by_day.low

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.code import compact
-from shipway.maths.interval import Codes
+from shipway.maths.interval import Codes, least_variance
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -33,13 +33,16 @@ class Rates:
         value: float64[k], the rate; NaN for a group without rows to tell.
         n: int64[k], the rows that each is over.
         clusters: int64[k], the clusters these come from.
-        covariance: float64[k, k], cluster-robust (CR1); of groups with a value.
+        variance: float64[k], of the rate, cluster-robust (CR1).
+        cells: what the rows of each group and cluster that occur together move the rate by, (group, cluster, sum), each
+            float64[m] or int64[m]; None where rows are independent.
     """
 
     value: Floats
     n: Ints
     clusters: Ints
-    covariance: Floats
+    variance: Floats
+    cells: tuple[Ints, Ints, Floats] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,29 +75,47 @@ def estimate_rates(
     n = np.bincount(group, minlength=groups)
     rows = np.maximum(n, 1)
     value = np.bincount(group, weights=numerator, minlength=groups) / rows
+    known = np.where(n > 0, value, np.nan)
     moved = (numerator - value[group]) / rows[group]
+    least = least_variance(rows, value) if share else np.zeros(groups)
     if clusters is None:
-        small = rows / np.maximum(rows - 1, 1)
-        variance = np.bincount(group, weights=np.square(moved), minlength=groups) * small
-        return Rates(np.where(n > 0, value, np.nan), n, n, _floor(np.diag(variance), value, n, share=share))
+        variance = np.bincount(group, weights=np.square(moved), minlength=groups) * _small_sample(rows)
+        return Rates(known, n, n, np.maximum(variance, least), None)
     levels, cluster = compact(clusters[inside])
     count = max(levels.size, 1)
-    cells, cell = compact(group * count + cluster)
-    of_group = np.bincount(cells // count, minlength=groups)
-    sums = np.zeros((groups, count))
-    sums.ravel()[cells] = np.bincount(cell, weights=moved, minlength=cells.size)
-    small = np.sqrt(of_group / np.maximum(of_group - 1, 1))
-    covariance = (sums @ sums.T) * np.outer(small, small)
-    return Rates(np.where(n > 0, value, np.nan), n, of_group, _floor(covariance, value, n, share=share))
+    pairs, pair = compact(group * count + cluster)
+    sums = np.bincount(pair, weights=moved, minlength=pairs.size).astype(np.float64, copy=False)
+    cells = (pairs // count, pairs % count, sums)
+    of_group = np.bincount(cells[0], minlength=groups)
+    variance = np.bincount(cells[0], weights=np.square(sums), minlength=groups) * _small_sample(of_group)
+    return Rates(known, n, of_group, np.maximum(variance, least), cells)
 
 
-def _floor(covariance: Floats, value: Floats, n: Ints, *, share: bool) -> Floats:
-    """Return a covariance whose variances are no less than a share's can be."""
-    if not share:
-        return covariance
-    near = (value * n + 1) / (n + 2)
-    least = near * (1 - near) / np.maximum(n, 1)
-    return covariance + np.diag(np.maximum(least - np.diag(covariance), 0.0))
+def covariance_of(rates: Rates, chosen: Ints) -> Floats:
+    """Return the covariance of the rates of some groups, float64[c, c]; there may be many more that no one compares.
+
+    Args:
+        rates: of all groups.
+        chosen: int64[c], which ones, in rising order.
+    """
+    if rates.cells is None:
+        return np.diag(rates.variance[chosen])
+    group, cluster, moved = rates.cells
+    place = np.full(rates.n.size, -1)
+    place[chosen] = np.arange(chosen.size)
+    kept = place[group] >= 0
+    levels, column = compact(cluster[kept])
+    sums = np.zeros((chosen.size, levels.size))
+    sums[place[group[kept]], column] = moved[kept]
+    small = np.sqrt(_small_sample(rates.clusters[chosen]))
+    covariance: Floats = (sums @ sums.T) * np.outer(small, small)
+    np.fill_diagonal(covariance, rates.variance[chosen])
+    return covariance
+
+
+def _small_sample(count: Ints) -> Floats:
+    """Return G / (G - 1) for G clusters; of one its own sum is 0 already."""
+    return count / np.maximum(count - 1, 1)
 
 
 def spread_of(value: Floats, covariance: Floats, degrees: int, pairs: NDArray[np.int64], seed: int = 0) -> Spread:
@@ -139,12 +160,25 @@ def _quantile(covariance: Floats, error: Floats, first: Ints, second: Ints, degr
     return max(alone, float(np.quantile(greatest, 0.95, method="higher")))
 
 
-def spread_of_ratio(value: Floats, covariance: Floats, degrees: int, pairs: NDArray[np.int64]) -> Spread:
+def spread_of_ratio(value: Floats, n: Ints, covariance: Floats, degrees: int, pairs: NDArray[np.int64]) -> Spread:
     """Return the least rate over the greatest with its simultaneous 95 % interval, by the logarithms of the rates.
 
-    Where a rate is 0 its logarithm has no error to go by: the value is then 0 and may be anything up to 1.
+    A rate of 0 has no logarithm. Its interval is that of the rate with one more row of each kind (Agresti and Coull
+    1998), as its variance is, and goes down to 0. Where all rates are 0 the ratio may be anything up to 1.
+
+    Args:
+        value: float64[k], the rates, 0 to 1.
+        n: int64[k], the rows that each is over.
+        covariance: float64[k, k], with variances above 0 (`estimate_rates` of a share).
+        degrees: as of `spread_of`.
+        pairs: as of `spread_of`.
     """
-    if (value <= 0).any():
-        return Spread(0.0, 0.0, 1.0, int(value.argmax()), int(value.argmin()))
-    logs = spread_of(np.log(value), covariance / np.outer(value, value), degrees, pairs)
-    return Spread(math.exp(-logs.value), math.exp(-logs.high), math.exp(-logs.low), logs.most, logs.least)
+    most, least = int(value.argmax()), int(value.argmin())
+    if value[most] <= 0:
+        return Spread(0.0, 0.0, 1.0, most, least)
+    near = np.where(value > 0, value, 1 / (n + 2))
+    logs = spread_of(np.log(near), covariance / np.outer(near, near), degrees, pairs)
+    high = math.exp(-logs.low)
+    if value[least] <= 0:
+        return Spread(0.0, 0.0, high, most, least)
+    return Spread(math.exp(-logs.value), math.exp(-logs.high), high, logs.most, logs.least)

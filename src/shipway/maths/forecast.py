@@ -70,7 +70,7 @@ def interval_coverage(y: Floats, low: Floats, high: Floats) -> Influence:
     """Return the share of outcomes that lie in their interval, its ends included."""
     if not y.shape == low.shape == high.shape or (low > high).any():
         raise ValueError("an interval has two ends a row, the low one first")
-    return influence_of_mean(((y >= low) & (y <= high)).astype(np.float64))
+    return influence_of_mean(((y >= low) & (y <= high)).astype(np.float64), share=True)
 
 
 def interval_score(y: Floats, low: Floats, high: Floats, coverage: float) -> Influence:

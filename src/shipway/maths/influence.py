@@ -4,20 +4,26 @@ A smooth statistic moves, to first order, by the sum of the influence of its row
 Its Role in Robust Estimation", JASA 69). Here the influence of a row is what it adds to the estimate, so the influences
 of all rows sum to 0, and sums per cluster, squared and summed, estimate the variance. Two models on the same rows are
 compared by the difference of their influences, which is what makes the comparison a paired one.
+
+How much is known follows from the rows that a statistic rests on, not from all there are: a recall rests on the rows
+in which it happened, however many others stand beside them. So do the number of clusters and the degrees of freedom.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.code import compact
-from shipway.maths.interval import Estimate
+from shipway.maths.interval import Estimate, least_variance
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 Codes = NDArray[np.integer[Any]]
+
+_ROUNDING: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,30 +33,44 @@ class Influence:
     Attributes:
         value: the statistic.
         rows: float64[n], how much each row moves it, in its unit; they sum to 0.
+        over: bool[n] each, the rows it rests on, such as those of a denominator, or each of two classes that are told
+            apart, of which the scarcer then decides; empty where it rests on all rows.
+        least: its variance is taken to be no less: a perfect score has influences of 0 and is not perfectly known.
     """
 
     value: float
     rows: Floats
+    over: tuple[Bools, ...] = ()
+    least: float = 0.0
+
+    @property
+    def n(self) -> int:
+        """How many rows it rests on."""
+        return min((int(np.count_nonzero(each)) for each in self.over), default=self.rows.size)
 
 
-def influence_of_mean(values: Floats) -> Influence:
+def influence_of_mean(values: Floats, *, share: bool = False) -> Influence:
     """Return the mean of one value a row.
 
     Args:
         values: float64[n], finite.
+        share: as of `influence_of_ratio`.
 
     Raises:
         ValueError: if there are no rows or a value is not finite.
     """
-    return influence_of_ratio(values, np.ones_like(values))
+    return influence_of_ratio(values, np.ones_like(values), share=share)
 
 
-def influence_of_ratio(numerator: Floats, denominator: Floats) -> Influence:
+def influence_of_ratio(numerator: Floats, denominator: Floats, *, share: bool = False) -> Influence:
     """Return the ratio of two sums; a row moves it by (numerator - ratio denominator) / sum(denominator).
 
     Args:
         numerator: float64[n], finite.
-        denominator: float64[n], finite, such as 1 for the rows that count and 0 for the others.
+        denominator: float64[n], finite, such as 1 for the rows that count and 0 for the others, on which the ratio
+            then does not rest.
+        share: whether it is a share of the rows that count; its variance is then at least that of as many independent
+            rows with one more of each kind (`shipway.maths.interval.least_variance`).
 
     Raises:
         ValueError: if there are no rows, the columns differ in length, a value is not finite or the denominator sums
@@ -66,11 +86,13 @@ def influence_of_ratio(numerator: Floats, denominator: Floats) -> Influence:
     if total == 0:
         raise ValueError("the denominator sums to 0: the ratio is not defined")
     value = float(numerator.sum()) / total
-    return Influence(value, (numerator - value * denominator) / total)
+    counts = (denominator != 0) | (numerator != 0)
+    least = least_variance(int(np.count_nonzero(counts)), value) if share else 0.0
+    return Influence(value, (numerator - value * denominator) / total, () if counts.all() else (counts,), least)
 
 
 def combine(value: float, parts: list[tuple[float, Influence]]) -> Influence:
-    """Return a smooth function of statistics by the delta method.
+    """Return a smooth function of statistics by the delta method; it rests on all rows.
 
     Args:
         value: the function at the statistics.
@@ -80,13 +102,19 @@ def combine(value: float, parts: list[tuple[float, Influence]]) -> Influence:
 
 
 def subtract(a: Influence, b: Influence) -> Influence:
-    """Return by how much one statistic is greater than another of the same rows."""
-    return Influence(a.value - b.value, a.rows - b.rows)
+    """Return by how much one statistic is greater than another of the same rows.
+
+    Where no row moves the difference of two shares, none of the rows they rest on told them apart. That is known no
+    better than that a share is 0, and has the variance of one.
+    """
+    moved = Influence(a.value - b.value, a.rows - b.rows, a.over + b.over)
+    alike = a.least > 0 and b.least > 0 and bool((np.abs(moved.rows) * moved.n < _ROUNDING).all())
+    return replace(moved, least=least_variance(moved.n)) if alike else moved
 
 
 def negate(a: Influence) -> Influence:
     """Return a statistic with the other sign."""
-    return Influence(-a.value, -a.rows)
+    return replace(a, value=-a.value, rows=-a.rows)
 
 
 def clustered(influence: Influence, clusters: Codes) -> Estimate:
@@ -97,8 +125,8 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
         clusters: integer[n], the cluster of each row, 0 or more.
 
     Returns:
-        The statistic; its standard error is infinite if the rows that move it lie in fewer than two clusters and there
-        is one cluster in all.
+        The statistic with the rows and clusters that it rests on; its standard error is infinite if these rows lie in
+        fewer than two clusters.
 
     Raises:
         ValueError: if the columns differ in length or a cluster is negative.
@@ -106,8 +134,9 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
     if influence.rows.shape != clusters.shape:
         raise ValueError(f"columns differ in length: {influence.rows.shape}, {clusters.shape}")
     levels, index = compact(clusters)
-    count = levels.size
+    count = min((int(np.count_nonzero(np.bincount(index[each]))) for each in influence.over), default=levels.size)
     if count < 2:
-        return Estimate(influence.value, math.inf, clusters.size, count)
+        return Estimate(influence.value, math.inf, influence.n, count)
     moved = np.bincount(index, weights=influence.rows)
-    return Estimate(influence.value, math.sqrt(count / (count - 1) * float(moved @ moved)), clusters.size, count)
+    variance = max(count / (count - 1) * float(moved @ moved), influence.least)
+    return Estimate(influence.value, math.sqrt(variance), influence.n, count)

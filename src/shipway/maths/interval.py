@@ -8,7 +8,7 @@ With one row per cluster it is the textbook standard error.
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +27,8 @@ class Estimate:
     Attributes:
         value: the estimate.
         standard_error: its standard error in the same unit; infinite where there are too few clusters to tell.
-        n: the rows it was computed from.
-        clusters: the clusters those rows came from.
+        n: the rows it rests on, such as those of a denominator.
+        clusters: the clusters those rows came from; of a statistic that tells two classes apart those of the scarcer.
     """
 
     value: float
@@ -100,20 +100,23 @@ def clustered_auc(y: Labels, p: Floats, clusters: Codes) -> Estimate:
         clusters: integer[n], the cluster of each row, 0 or more.
 
     Returns:
-        The area; its standard error is infinite if the positives or the negatives come from one cluster.
+        The area, with the clusters of the class that comes from fewer, which give the degrees of freedom; its standard
+        error is infinite if that is one cluster, and otherwise at least that of a share of 0 among the rows of the
+        rarer class, for two positives ranked first are no proof.
 
     Raises:
         ValueError: if the arrays are empty or differ in length, y is not 0 or 1, one class is absent, p holds NaN or a
             cluster is negative.
     """
-    return _clustered_auc(auc(y, p), y, auc_influence(y, p), clusters)
+    return _clustered_auc(auc(y, p), y, auc_influence(y, p), clusters, _least_of_auc(y))
 
 
 def clustered_auc_difference(y: Labels, p_a: Floats, p_b: Floats, clusters: Codes) -> Estimate:
     """Estimate how much greater the area under the ROC curve is for scores a than for scores b of the same rows.
 
     Obuchowski 1997 as for `clustered_auc`; her covariance of two areas is the cross term of the same sums, so it enters
-    by taking the difference of the influence of each row.
+    by taking the difference of the influence of each row. Where no row moves the difference of scores that are not the
+    same, as of two perfect ones, its variance is that of a share of 0 among the rows of the rarer class.
 
     Returns:
         Area of a minus area of b; its standard error is infinite if the positives or the negatives come from one
@@ -123,7 +126,8 @@ def clustered_auc_difference(y: Labels, p_a: Floats, p_b: Floats, clusters: Code
         ValueError: for the reasons of `clustered_auc`.
     """
     influence = auc_influence(y, p_a) - auc_influence(y, p_b)
-    return _clustered_auc(auc(y, p_a) - auc(y, p_b), y, influence, clusters)
+    least = 0.0 if influence.any() or np.array_equal(p_a, p_b) else _least_of_auc(y)
+    return _clustered_auc(auc(y, p_a) - auc(y, p_b), y, influence, clusters, least)
 
 
 def interval(estimate: Estimate, confidence: float = 0.95) -> tuple[float, float]:
@@ -170,7 +174,30 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> tuple[float, flo
     return low, high
 
 
-def _clustered_auc(value: float, y: Labels, influence: Floats, clusters: Codes) -> Estimate:
+@overload
+def least_variance(n: int, share: float = 0.0) -> float: ...
+@overload
+def least_variance(n: NDArray[np.integer[Any]], share: Floats) -> Floats: ...
+def least_variance(n: Any, share: Any = 0.0) -> Any:
+    """Return the variance of a share of independent rows with one more of each kind (Agresti and Coull 1998).
+
+    It is above 0 also for none or all of the rows, where the usual one is 0 though the share is not surely that, and it
+    is least there.
+
+    Args:
+        n: the rows, 1 or more; one number or one a group.
+        share: 0 to 1, of these rows.
+    """
+    near = (share * n + 1) / (n + 2)
+    return near * (1 - near) / n
+
+
+def _least_of_auc(y: Labels) -> float:
+    positives = int(np.count_nonzero(y == 1))
+    return least_variance(min(positives, y.size - positives))
+
+
+def _clustered_auc(value: float, y: Labels, influence: Floats, clusters: Codes, least: float) -> Estimate:
     """Combine the influence of each row on an area, or on a difference of two, into an estimate."""
     if clusters.shape != y.shape:
         raise ValueError(f"columns differ in length: y {y.shape}, clusters {clusters.shape}")
@@ -179,15 +206,16 @@ def _clustered_auc(value: float, y: Labels, influence: Floats, clusters: Codes) 
     above = np.bincount(index, weights=np.where(positive, influence, 0.0))
     below = np.bincount(index, weights=np.where(positive, 0.0, influence))
     with_positive, with_negative = np.unique(index[positive]).size, np.unique(index[~positive]).size
-    if min(with_positive, with_negative) < 2:
-        return Estimate(value, math.inf, y.size, levels.size)
+    scarcer = min(with_positive, with_negative)
+    if scarcer < 2:
+        return Estimate(value, math.inf, y.size, scarcer)
     variance = (
         _small_sample(with_positive) * float(above @ above)
         + _small_sample(with_negative) * float(below @ below)
         + 2 * _small_sample(levels.size) * float(above @ below)
     )
     # The three factors differ, so a strongly negative cross term can take the sum below 0.
-    return Estimate(value, math.sqrt(max(variance, 0.0)), y.size, levels.size)
+    return Estimate(value, math.sqrt(max(variance, least)), y.size, scarcer)
 
 
 def _small_sample(clusters: int) -> float:

@@ -21,7 +21,7 @@ _CLIP = 1e-15
 def accuracy(y: Ints, p: Floats) -> Influence:
     """Return the share of rows whose class was predicted."""
     _check(y, p)
-    return influence_of_mean((p.argmax(axis=1) == y).astype(np.float64))
+    return influence_of_mean((p.argmax(axis=1) == y).astype(np.float64), share=True)
 
 
 def log_loss(y: Ints, p: Floats) -> Influence:

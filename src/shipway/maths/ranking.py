@@ -5,10 +5,11 @@ Throughout, `gain` is float64[n], how relevant each row is (0: not at all), `sco
 mean of what those places are worth, which is what a random order of ties gets on average (McSherry and Najork 2008,
 "Computing Information Retrieval Performance Measures Efficiently in the Presence of Tied Scores"). Queries without a
 relevant row have no value and do not count. A metric is the mean over queries; the influence of a query stands at its
-first row.
+first row, and it rests on these: one query alone says nothing of others, and a mean of 1 is known as a share is.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from shipway.maths.code import compact
 from shipway.maths.influence import Influence, influence_of_ratio
+from shipway.maths.interval import least_variance
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.integer[Any]]
@@ -51,33 +53,38 @@ def recall_at(gain: Floats, score: Floats, query: Codes, k: int) -> Influence:
 
 
 def mean_reciprocal_rank(gain: Floats, score: Floats, query: Codes) -> Influence:
-    """Return the mean of 1 over the place of the first relevant row; ties stand in the order of the rows.
+    """Return the mean of 1 over the place of the first relevant row.
+
+    Of m tied rows, r of them relevant, the first relevant one is the j-th with probability C(m - j, r - 1) / C(m, r).
 
     Raises:
         ValueError: as `ndcg`.
     """
+    from scipy.special import gammaln
+
     index, first, order, place = _rank(gain, score, query, 1)
-    relevant = gain[order] > 0
-    best = np.zeros(first.size)
-    # Written from the last place to the first, the first relevant one stays.
-    best[index[order][relevant][::-1]] = 1 / place[relevant][::-1]
-    return _mean_over_queries(best, np.ones_like(best), best > 0, first, gain.size)
+    ties = _count_ties(gain, score, index, order)
+    best, rows, true, nth = np.zeros(gain.size), ties.rows, ties.relevant, ties.nth
+    may = (ties.before == 0) & (true > 0) & (nth <= rows - true + 1)
+    m, r, j = rows[may], true[may], nth[may]
+    ways = gammaln(m - j + 1) - gammaln(r) - gammaln(m - j - r + 2)
+    best[may] = np.exp(ways - gammaln(m + 1) + gammaln(r + 1) + gammaln(m - r + 1)) / place[may]
+    found = _sum(index[order], best)
+    return _mean_over_queries(found, np.ones_like(found), found > 0, first, gain.size)
 
 
 def mean_average_precision(gain: Floats, score: Floats, query: Codes, k: int) -> Influence:
     """Return the mean over queries of the precision at each relevant row of the first k, over min(k, relevant rows).
 
-    Ties stand in the order of the rows; raises as `ndcg`.
+    Of m tied rows, r of them relevant, each is relevant with probability r / m, and (r - 1) / (m - 1) of those that
+    stand before a relevant one are expected to be so too. Raises as `ndcg`.
     """
     index, first, order, place = _rank(gain, score, query, k)
-    relevant = (gain[order] > 0).astype(np.float64)
-    at = index[order]
-    starts = np.flatnonzero(np.diff(at, prepend=-1))
-    running = np.cumsum(relevant)
-    before = (running[starts] - relevant[starts])[at]
-    precision = (running - before) / place * relevant * (place <= k)
-    all_of = _sum(at, relevant)
-    return _mean_over_queries(_sum(at, precision), np.minimum(all_of, k), all_of > 0, first, gain.size)
+    ties = _count_ties(gain, score, index, order)
+    others = (ties.nth - 1) * np.maximum(ties.relevant - 1, 0) / np.maximum(ties.rows - 1, 1)
+    precision = ties.relevant / ties.rows * (ties.before + 1 + others) / place * (place <= k)
+    all_of = _sum(index, (gain > 0).astype(np.float64))
+    return _mean_over_queries(_sum(index[order], precision), np.minimum(all_of, k), all_of > 0, first, gain.size)
 
 
 def _rank(
@@ -102,13 +109,45 @@ def _rank(
     return index, first, order, place.astype(np.float64)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ties:
+    """The rows that each place is shared by, float64[n] by query and rank.
+
+    Attributes:
+        rows: how many they are.
+        relevant: how many of them are relevant.
+        nth: which of their places this one is, from 1.
+        before: how many relevant rows of the query stand before them all.
+    """
+
+    rows: Floats
+    relevant: Floats
+    nth: Floats
+    before: Floats
+
+
+def _count_ties(gain: Floats, score: Floats, index: NDArray[np.int64], order: NDArray[np.int64]) -> _Ties:
+    group, of = _tie(score, index, order), index[order]
+    relevant = (gain[order] > 0).astype(np.float64)
+    ahead = np.cumsum(relevant) - relevant
+    start = np.flatnonzero(np.diff(group, prepend=-1))[group]
+    begin = np.flatnonzero(np.diff(of, prepend=-1))[of]
+    rows, true = _sum(group, np.ones_like(relevant)), _sum(group, relevant)
+    return _Ties(rows[group], true[group], np.arange(1.0, gain.size + 1) - start, ahead[start] - ahead[begin])
+
+
+def _tie(score: Floats, index: NDArray[np.int64], order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the number of each place's group of rows of one query and one score, by query and rank."""
+    at, of = score[order], index[order]
+    new = np.r_[True, (at[1:] != at[:-1]) | (of[1:] != of[:-1])]
+    return np.cumsum(new) - 1
+
+
 def _share_ties(
     worth: Callable[[Floats], Floats], score: Floats, index: NDArray[np.int64], order: NDArray[np.int64], place: Floats
 ) -> Floats:
     """Return what the place of each row is worth, the mean of their places for rows of one query and one score."""
-    at, of = score[order], index[order]
-    new = np.r_[True, (at[1:] != at[:-1]) | (of[1:] != of[:-1])]
-    group = np.cumsum(new) - 1
+    group = _tie(score, index, order)
     shared = (np.bincount(group, weights=worth(place)) / np.bincount(group))[group]
     given = np.empty_like(shared)
     given[order] = shared
@@ -127,4 +166,5 @@ def _mean_over_queries(
     value, counted = np.zeros(rows), np.zeros(rows)
     value[first[counts]] = got[counts] / most[counts]
     counted[first[counts]] = 1.0
-    return influence_of_ratio(value, counted)
+    mean = influence_of_ratio(value, counted)
+    return replace(mean, least=least_variance(mean.n))

@@ -4,10 +4,13 @@
 `shipway.maths.metric.decision_cost`: a prediction equal to it is not acted on.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.influence import Influence, influence_of_mean, influence_of_ratio
+from shipway.maths.interval import least_variance
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -15,7 +18,7 @@ Floats = NDArray[np.float64]
 
 def accuracy(y: Bools, p: Floats, threshold: float) -> Influence:
     """Return the share of rows that were acted on exactly where it happened."""
-    return influence_of_mean((_acted(y, p, threshold) == y).astype(np.float64))
+    return influence_of_mean((_acted(y, p, threshold) == y).astype(np.float64), share=True)
 
 
 def precision(y: Bools, p: Floats, threshold: float) -> Influence:
@@ -25,7 +28,7 @@ def precision(y: Bools, p: Floats, threshold: float) -> Influence:
         ValueError: if no row is acted on.
     """
     acted = _acted(y, p, threshold)
-    return influence_of_ratio((acted & y).astype(np.float64), acted.astype(np.float64))
+    return influence_of_ratio((acted & y).astype(np.float64), acted.astype(np.float64), share=True)
 
 
 def recall(y: Bools, p: Floats, threshold: float) -> Influence:
@@ -34,7 +37,7 @@ def recall(y: Bools, p: Floats, threshold: float) -> Influence:
     Raises:
         ValueError: if it never happened.
     """
-    return influence_of_ratio((_acted(y, p, threshold) & y).astype(np.float64), y.astype(np.float64))
+    return influence_of_ratio((_acted(y, p, threshold) & y).astype(np.float64), y.astype(np.float64), share=True)
 
 
 def specificity(y: Bools, p: Floats, threshold: float) -> Influence:
@@ -43,7 +46,7 @@ def specificity(y: Bools, p: Floats, threshold: float) -> Influence:
     Raises:
         ValueError: if it always happened.
     """
-    return influence_of_ratio((~_acted(y, p, threshold) & ~y).astype(np.float64), (~y).astype(np.float64))
+    return influence_of_ratio((~_acted(y, p, threshold) & ~y).astype(np.float64), (~y).astype(np.float64), share=True)
 
 
 def f_score(y: Bools, p: Floats, threshold: float, beta: float = 1.0) -> Influence:
@@ -62,7 +65,7 @@ def f_score(y: Bools, p: Floats, threshold: float, beta: float = 1.0) -> Influen
         raise ValueError(f"beta {beta} is not above 0")
     acted, weight = _acted(y, p, threshold), beta * beta
     found: Floats = (1 + weight) * (acted & y).astype(np.float64)
-    return influence_of_ratio(found, found + weight * (y & ~acted) + (acted & ~y))
+    return influence_of_ratio(found, found + weight * (y & ~acted) + (acted & ~y), share=True)
 
 
 def matthews_correlation(y: Bools, p: Floats, threshold: float) -> Influence:
@@ -79,7 +82,9 @@ def matthews_correlation(y: Bools, p: Floats, threshold: float) -> Influence:
         raise ValueError("one of the two columns is the same in all rows: there is no correlation")
     u, v = ((column - column.mean()) / column.std() for column in (acted, y))
     value = float((u * v).mean())
-    return Influence(value, (u * v - value * (u * u + v * v) / 2) / y.size)
+    rarer = tuple(column if 2 * np.count_nonzero(column) <= y.size else ~column for column in (acted, y))
+    moved = Influence(value, (u * v - value * (u * u + v * v) / 2) / y.size, rarer)
+    return replace(moved, least=least_variance(moved.n))
 
 
 def average_precision(y: Bools, p: Floats) -> Influence:
@@ -104,7 +109,7 @@ def average_precision(y: Bools, p: Floats) -> Influence:
     value = float(true @ ratio) / total
     by_happened, by_counted = np.cumsum(true / counted), np.cumsum(true * ratio / counted)
     moved = np.where(y, ratio[step] - value + by_happened[step], 0.0) - by_counted[step]
-    return Influence(value, moved / total)
+    return Influence(value, moved / total, (y,), least_variance(int(total)))
 
 
 def _acted(y: Bools, p: Floats, threshold: float) -> Bools:

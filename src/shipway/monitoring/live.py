@@ -163,7 +163,10 @@ def _read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Meas
     if score.metric == "calibration_gap":
         facts |= {"gap": value, "gap_low": ends[0], "gap_high": ends[1]}
         value, ends = abs(value), _fold(ends)
-    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
+    of_all = rows["day"].n_unique()
+    days = f"{of_all:,} day{'' if of_all == 1 else 's'}"
+    if estimate.clusters < of_all:
+        days += f", {estimate.clusters:,} of them with what it rests on"
     landed = f"over {rows.height:,} of {answers.height:,} answers with a label, in {days}"
     before = _explain_gap(facts["gap"]) if "gap" in facts else ""
     return Measurement(

@@ -68,9 +68,9 @@ def _write_parts(edges: NDArray[np.float64]) -> list[str]:
 def _cut_categories(values: pl.Series, levels: int) -> Group:
     if values.dtype.is_float():
         values = values.fill_nan(None)
-    known = values.drop_nulls()
-    counts = known.value_counts(sort=False).sort(["count", known.name], descending=[True, False])
-    kept = counts[known.name].head(levels).sort()
+    known = values.drop_nulls().alias("value")  # a column may be called `count`
+    counts = known.value_counts(sort=False).sort(["count", "value"], descending=[True, False])
+    kept = counts["value"].head(levels).sort()
     rest = counts.height - kept.len()
     labels = [*kept.cast(pl.String).to_list(), *([f"({rest} others)"] if rest else []), NOTHING]
     places = pl.DataFrame({"value": kept, "code": np.arange(kept.len(), dtype=np.int64)})

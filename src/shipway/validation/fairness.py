@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from shipway.core.slice_measure import ROW, Fairness
-from shipway.maths.fairness import Rates, Spread, estimate_rates, spread_of, spread_of_ratio
+from shipway.maths.fairness import Rates, Spread, covariance_of, estimate_rates, spread_of, spread_of_ratio
 from shipway.maths.interval import Estimate, interval
 from shipway.validation.cut import cut_name
 from shipway.validation.reading import NO_ROWS, Range, Reading, Row, read_nothing
@@ -28,9 +28,10 @@ def measure_fairness(measure: Fairness, sample: Sample) -> Reading:
         sample: the rows.
 
     Returns:
-        The difference (or ratio) with an interval that holds for all pairs of groups together; `n` is 0 if fewer than
-        two groups have support. Detail has a row for each rate of each group: `group`, `rate` (what it is called), `n`,
-        `clusters`, `value`, `low` and `high` (its own 95 % interval, None under two clusters) and `decides`.
+        The difference (or ratio) with an interval that holds for all pairs of groups together; `n` is 0 if one of
+        the rates has fewer than two groups with support. Detail has a row for each rate of each group: `group`, `rate`
+        (what it is called), `n`, `clusters`, `value`, `low` and `high` (its own 95 % interval, None under two clusters)
+        and `decides`.
 
     Raises:
         ShipwayError: SW-104 if a column or the cluster is unknown.
@@ -57,16 +58,20 @@ def measure_fairness(measure: Fairness, sample: Sample) -> Reading:
     pairs, names = _pairs(groups, kinds, decides)
     under = sum(not row["decides"] for row in detail)
     facts: dict[str, Any] = {"groups": size, "under_support": under, "threshold": measure.threshold}
-    if not pairs.size:
-        said = f"fewer than two of {size:,} groups have {measure.support_rows:,} rows to tell {kinds[0][0]}"
+    # A rate that no two groups can be compared by is not known to be alike, whatever the other one says.
+    if untold := [name for (name, _, _), does in zip(kinds, decides, strict=True) if does.sum() < 2]:
+        said = f"fewer than two of {size:,} groups have {measure.support_rows:,} rows to tell {' or '.join(untold)}"
         return read_nothing(said, possible, facts, detail)
     value = np.concatenate([each.value for each in rates])
     used = np.unique(pairs)
     of_group = np.concatenate([each.clusters for each in rates])
     degrees = max(int(of_group[used].min()) - 1, 1)
-    covariance = _join(rates)[np.ix_(used, used)]
+    covariance = _join([covariance_of(each, np.flatnonzero(does)) for each, does in zip(rates, decides, strict=True)])
     local = np.searchsorted(used, pairs)
-    measured = (spread_of_ratio if ratio else spread_of)(value[used], covariance, degrees, local)
+    if ratio:
+        measured = spread_of_ratio(value[used], rates[0].n[used], covariance, degrees, local)
+    else:
+        measured = spread_of(value[used], covariance, degrees, local)
     most, least = int(used[measured.most]), int(used[measured.least])
     said = _say(measure, measured, (names[most], float(value[most])), (names[least], float(value[least])))
     told = f"{said}; {int(np.logical_or.reduce(decides).sum()):,} groups"
@@ -132,12 +137,13 @@ def _pairs(groups: Group, kinds: list[Kind], decides: list[Bools]) -> tuple[Ints
     return np.array(pairs, np.int64).reshape(-1, 2), names
 
 
-def _join(rates: list[Rates]) -> Floats:
-    """Return the covariance of all rates; kinds are over different rows and taken as independent, which is wider."""
-    size = rates[0].n.size
-    whole = np.zeros((size * len(rates), size * len(rates)))
-    for at, each in enumerate(rates):
-        whole[at * size : (at + 1) * size, at * size : (at + 1) * size] = each.covariance
+def _join(parts: list[Floats]) -> Floats:
+    """Return the covariance of all rates; kinds are over different rows, never compared, and taken as independent."""
+    size = sum(len(part) for part in parts)
+    whole, at = np.zeros((size, size)), 0
+    for part in parts:
+        whole[at : at + len(part), at : at + len(part)] = part
+        at += len(part)
     return whole
 
 
@@ -147,7 +153,7 @@ def _row(group: str, name: str, rates: Rates, at: int, decides: bool) -> Row:
     row: Row = {"group": group, "rate": name, "n": n, "clusters": clusters, "decides": decides}
     row |= {"value": float(rates.value[at]) if known else None, "low": None, "high": None}
     if clusters > 1:
-        error = float(np.sqrt(rates.covariance[at, at]))
+        error = float(np.sqrt(rates.variance[at]))
         row["low"], row["high"] = interval(Estimate(float(rates.value[at]), error, n, clusters))
     return row
 

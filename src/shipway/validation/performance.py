@@ -5,13 +5,21 @@ from dataclasses import replace
 from typing import Any, Final
 
 from shipway.core.measure import Improvement, Score
-from shipway.core.metric import METRICS
+from shipway.core.metric import METRICS, RANKED
 from shipway.maths.calibration import expected_calibration_error
 from shipway.maths.influence import clustered, negate, subtract
 from shipway.maths.interval import Estimate, clustered_auc, clustered_auc_difference
 from shipway.maths.metric import auc
 from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
-from shipway.validation.reading import NO_ROWS, Range, Reading, describe_rows, read_estimate, read_nothing
+from shipway.validation.reading import (
+    NO_ROWS,
+    Range,
+    Reading,
+    describe_estimate,
+    describe_rows,
+    read_estimate,
+    read_nothing,
+)
 from shipway.validation.sample import Floats, Ints, Sample, baseline_of, clusters_of, group_of
 
 _OPEN: Final[Range] = (-math.inf, math.inf)
@@ -29,13 +37,13 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
     if missing := _why_undefined(scoring, sample, sample.p):
         return read_nothing(missing, _closed(possible), {})
     facts: dict[str, Any] = {"rate": float(sample.y.mean()), "mean_p": float(sample.p.mean())}
-    after = f" {describe_rows(sample, measure.cluster, clusters)}"
     if measure.metric == "expected_calibration_error":
-        return _read_binned(sample, clusters, facts, after)
+        return _read_binned(sample, clusters, facts, f" {describe_rows(sample, measure.cluster, clusters)}")
     try:
         estimate = _estimate(scoring, sample, sample.p, clusters)
     except ValueError as error:
         return read_nothing(str(error), _closed(possible), {})
+    after = f" {_describe(measure, sample, clusters, estimate)}"
     if measure.metric == "calibration_gap":
         return _fold_gap(read_estimate(estimate, (-1.0, 1.0), facts, after=after), after)
     if possible == _OPEN and not math.isfinite(estimate.standard_error):
@@ -69,7 +77,7 @@ def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     why = " (no version has passed yet)" if baseline.fallback else ""
     said = f"{measure.metric} {ours:.4f} against {theirs:.4f} of {baseline.name}{why}, better by "
     facts = {**named, "candidate_value": ours, "baseline_value": theirs}
-    after = f" {describe_rows(sample, measure.cluster, clusters)}"
+    after = f" {_describe(measure, sample, clusters, estimate)}"
     return read_estimate(estimate, possible, facts, before=said, after=after)
 
 
@@ -86,6 +94,10 @@ def _estimate(scoring: Scoring, sample: Sample, p: Floats, clusters: Ints) -> Es
     if scoring.metric == "auc":
         return clustered_auc(sample.y, p, clusters)
     return clustered(influence_of_score(scoring, sample.y, p), clusters)
+
+
+def _describe(measure: Score | Improvement, sample: Sample, clusters: Ints, estimate: Estimate) -> str:
+    return describe_estimate(sample, measure.cluster, clusters, estimate, queries=measure.metric in RANKED)
 
 
 def _possible(measure: Score | Improvement) -> Range:

@@ -76,6 +76,24 @@ def read_nothing(said: str, possible: Range, facts: dict[str, Any], detail: list
 def describe_rows(sample: Sample, cluster: str, clusters: Ints) -> str:
     """Return one clause on what was evaluated, such as `over 900 of 1,000 scored rows in 31 day clusters`."""
     rows = f"{sample.n:,} rows" if sample.scored == sample.n else f"{sample.n:,} of {sample.scored:,} scored rows"
-    count = np.unique(clusters).size
+    return _describe(rows, cluster, np.unique(clusters).size)
+
+
+def describe_estimate(
+    sample: Sample, cluster: str, clusters: Ints, estimate: Estimate, *, queries: bool = False
+) -> str:
+    """Return one clause on what an estimate rests on, such as `over 10 of 9,000 rows, those that count, in ...`."""
+    if estimate.n < sample.n:
+        count = f"{estimate.n:,} queries of {sample.n:,} rows"
+        rows = count if queries else f"{estimate.n:,} of {sample.n:,} rows, those that count,"
+        return _describe(rows, cluster, estimate.clusters)
+    whole = describe_rows(sample, cluster, clusters)
+    if estimate.clusters == np.unique(clusters).size:
+        return whole
+    few = ", too few for an interval" if estimate.clusters < 2 else ""
+    return f"{whole}, {estimate.clusters:,} of them with the scarcer class{few}"
+
+
+def _describe(rows: str, cluster: str, count: int) -> str:
     few = ", too few for an interval" if count < 2 else ""
     return f"over {rows} in {count:,} {cluster} cluster{'' if count == 1 else 's'}{few}"
