@@ -84,7 +84,7 @@ def estimate_rates(
     sums = np.zeros((groups, count))
     sums.ravel()[cells] = np.bincount(cell, weights=moved, minlength=cells.size)
     small = np.sqrt(of_group / np.maximum(of_group - 1, 1))
-    covariance = (sums @ sums.T) * np.outer(small, small)
+    covariance = np.einsum("gc,hc->gh", sums, sums) * np.outer(small, small)
     return Rates(np.where(n > 0, value, np.nan), n, of_group, _floor(covariance, value, n, share=share))
 
 
@@ -131,7 +131,7 @@ def _quantile(covariance: Floats, error: Floats, first: Ints, second: Ints, degr
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     random = np.random.default_rng(seed)
-    drawn = root @ random.standard_normal((covariance.shape[0], DRAWS))
+    drawn = np.einsum("gk,kd->gd", root, random.standard_normal((covariance.shape[0], DRAWS)))
     greatest = np.zeros(DRAWS)
     for one, other, scale in zip(first[varies], second[varies], error[varies], strict=True):
         np.maximum(greatest, np.abs(drawn[one] - drawn[other]) / scale, out=greatest)
