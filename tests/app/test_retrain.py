@@ -4,6 +4,8 @@ from contextlib import closing
 
 import pytest
 
+from shipway.app.assessment import Wanted, assess_version
+from shipway.app.bundle import build_version
 from shipway.app.override import give_override
 from shipway.app.project import find_project
 from shipway.app.release import open_service
@@ -57,6 +59,26 @@ def test_a_version_is_made_of_what_was_known_and_judged_on_the_rehearsal(asked):
     rows = version.evidence["auc"].n
     assert 0 < rows < state.version("returned", 1).evidence["auc"].n
     assert len(state.models["returned"]) == 2
+
+
+def test_what_a_retrained_version_was_judged_on_is_what_it_is_evaluated_on(shop, asked):
+    state, at = asked("90", "80d")
+    version = state.version("returned", 2)
+    judged, verdicts = dict(version.evidence), state.verdicts[version.subject]
+    project = find_project(shop.root)
+    found = assess_version(project, "returned@2")
+    assert (found.period, found.notes) == ((version.cut, at), ())
+    start, end = (project.instant(each) for each in project.config.models["returned"].test)
+    told = assess_version(project, "returned@2", Wanted(since=start, until=end))
+    assert told.notes  # half of the test period was learned from
+    built = build_version(project, "returned@2")
+    assert (built.bundle, built.differs) == (built.registered or built.bundle, ())
+    with closing(Workspace(project)) as workspace:
+        kept = workspace.state()
+    evidence = kept.version("returned", 2).evidence
+    assert {name: evidence[name] for name in judged} == judged
+    assert kept.verdicts[version.subject] == verdicts
+    assert any(name.startswith("auc, ") for name in evidence)
 
 
 def test_what_cannot_be_learned_from_ends_without_a_version(asked):

@@ -2,12 +2,15 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shipway.core.explanation import (
     Contribution,
     Explanation,
     digest_explanation,
     read_meaning,
+    round_away,
     say_value,
     usual_of,
     write_code,
@@ -68,6 +71,35 @@ def test_a_feature_without_words_is_called_as_its_column():
 )
 def test_numbers_have_as_many_digits_as_a_sentence_needs(value, said):
     assert write_number(value) == said
+
+
+@given(st.floats(-1e12, 1e12), st.floats(-1e12, 1e12), st.integers(3, 17))
+def test_a_number_rounded_away_is_what_is_written_and_no_nearer(value, own, digits):
+    if value == own:
+        return
+    rounded = round_away(value, own, digits)
+    assert (rounded >= value) if value > own else (rounded <= value)
+    assert float(write_number(rounded, digits).replace(",", "")) == rounded
+    assert abs(rounded - value) <= max(
+        abs(value) * 10.0 ** (1 - digits), 10.0 ** (3 - digits) if abs(value) > 999 else 0
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "own", "digits", "said"),
+    [
+        (3.1438, 2.0, 3, "3.15"),
+        (3.1438, 4.0, 3, "3.14"),
+        (3.1438, 2.0, 4, "3.144"),
+        (1234.4, 1234.2, 3, "1,235"),
+        (1234.375, 1234.25, 4, "1,234.4"),
+        (999.7, 1.0, 3, "1,000"),
+        (12.0, 1.0, 3, "12"),
+        (1.2345e9, 0.0, 3, "1.24e+09"),
+    ],
+)
+def test_more_digits_are_written_where_they_are_asked_for(value, own, digits, said):
+    assert write_number(round_away(value, own, digits), digits) == said
 
 
 def test_tags_say_what_may_be_named_and_what_can_be_changed():

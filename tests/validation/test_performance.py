@@ -103,7 +103,36 @@ def test_what_has_no_value_holds_and_says_why(flights: Draw):
     assert "no finite line" in _evidence(words.calibration_slope, split).facts["said"]
     quiet = dataclasses.replace(sample, baselines={**sample.baselines, "current": np.full(300, 0.1)})
     gain = _evidence(words.precision(at=0.5).better_than("current").check, quiet)
-    assert (gain.n, gain.facts["said"]) == (0, "no prediction is above 0.5")
+    assert (gain.n, gain.facts["said"]) == (0, "version 1: no prediction is above 0.5")
+
+
+@pytest.mark.parametrize("at", [0.2, 0.5])
+def test_a_first_version_is_compared_with_what_a_constant_can_do(flights: Draw, at: float):
+    """The base rate, 0.32 here, acts on every row at one threshold and on none at the other."""
+    drawn = flights()
+    first = dataclasses.replace(drawn, baselines={"base rate": np.full(drawn.n, drawn.y.mean())})
+    gain = _evidence(words.precision(at=at).better_than("current").check, first)
+    assert gain.facts["baseline_value"] == pytest.approx(first.y.mean())
+    assert "of acting on every row (no version has passed yet), better by" in gain.facts["said"]
+    assert gain.value == pytest.approx(gain.facts["candidate_value"] - first.y.mean())
+    assert judge(words.precision(at=at).better_than("current"), gain).outcome == "pass"
+    told = _evidence(words.mcc(at=at).better_than("current").check, first)
+    alone = _evidence(words.mcc(at=at), first)
+    assert (told.value, told.low, told.high) == pytest.approx((alone.value, alone.low, alone.high))
+    assert judge(words.mcc(at=at).better_than("current"), told).outcome == "pass"
+    for check in (words.recall(at=at), words.specificity(at=at)):
+        nothing = _evidence(check.better_than("current").check, first)
+        assert judge(check.better_than("current"), nothing).outcome == "hold"
+        due = f"no version has passed yet, and a base rate has no {check.measure.metric} to beat: ask for {check} >= "
+        assert nothing.facts["said"].startswith(due)
+
+
+def test_a_first_version_that_acts_on_whom_it_should_not_does_not_pass(flights: Draw):
+    drawn = flights()
+    worse = dataclasses.replace(drawn, p=1 - drawn.p, baselines={"base rate": np.full(drawn.n, drawn.y.mean())})
+    for check in (words.precision(at=0.5), words.mcc(at=0.5)):
+        rule = check.better_than("current")
+        assert judge(rule, _evidence(rule.check, worse)).outcome == "fail"
 
 
 def test_few_rows_that_count_hold_whatever_others_there_are(build: Callable[..., Sample]):

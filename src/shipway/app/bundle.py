@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from shipway.app.attestation import read_attestations
+from shipway.app.basis import find_basis
 from shipway.app.candidate import judge, make_runner
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data
@@ -210,8 +211,12 @@ def _build(runner: Runner, version: VersionState) -> tuple[Manifest, dict[str, b
     if trained.key != version.key:
         hint = "shipway run makes a new version of what the project is now"
         raise ShipwayError("SW-501", f"{ref} cannot be built again: the project trains another model by now", hint)
-    period = period_of(project, section)
-    _, evaluated = judge(runner, model, version, frame, trained, period)
+    basis = find_basis(runner, version)
+    if basis is None:
+        period = period_of(project, section)
+        evaluated = judge(runner, model, version, frame, trained, period)[1]
+    else:
+        period, evaluated = basis.period, basis.evaluated
     return make_bundle(runner, gather(runner, model, version, frame, trained, evaluated, period), _ignore)
 
 

@@ -156,10 +156,17 @@ def _show_summary(console: Console, made: "Summary", zone: str, page: Path | Non
 
 
 def _row(each: "Share") -> tuple[Cell, ...]:
-    share = f"{each.share:.1%} [{each.share_low:.1%}, {each.share_high:.1%}]"
-    size = f"{each.size:.4f} [{each.size_low:.4f}, {each.size_high:.4f}]"
-    rise = "" if each.rise is None else f"{each.rise:+.5f} [{each.rise_low:+.5f}, {each.rise_high:+.5f}]"
+    share = _with_ends(each.share, each.share_low, each.share_high, ".1%")
+    size = _with_ends(each.size, each.size_low, each.size_high, ".4f")
+    rise = "" if each.rise is None else _with_ends(each.rise, each.rise_low, each.rise_high, "+.5f")
     return each.name, share, size, rise
+
+
+def _with_ends(value: float, low: float | None, high: float | None, form: str) -> str:
+    from shipway.app.explanation.summary import NO_INTERVAL
+
+    ends = NO_INTERVAL if low is None or high is None else f"{low:{form}}, {high:{form}}"
+    return f"{value:{form}} [{ends}]"
 
 
 def _page(page: Path | None) -> dict[str, Cell]:

@@ -4,6 +4,7 @@ Numbers come first: an explanation's digest is of what was asked and of what eac
 a feature change no digest. Which features may be named, and which can be changed, is said by tags of their views.
 """
 
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -22,6 +23,11 @@ UNNAMED: Final = "unnamed"
 """Tag of a view whose features are never named to those a prediction is about; what they add is told as one number."""
 ACTIONABLE: Final = "actionable"
 """Tag of a view whose features those a prediction is about can change. Where no view has it, every named one counts."""
+DIGITS: Final = 3
+"""In how many digits a number is written that nothing asks more of."""
+_LARGE, _HUGE = 999.5, 1e9
+"""From where on a number is written whole, and from where on as a power of ten."""
+_WIDE: Final = Context(prec=50)
 _LOWER, _MIDDLE, _UPPER = (QUANTILES.index(share) for share in (0.25, 0.5, 0.75))
 
 
@@ -202,11 +208,23 @@ def say_value(meaning: Meaning, value: float | str | None) -> str:
     return f"{name}: {write_number(value)}{beside}"
 
 
-def write_number(value: float) -> str:
-    """Return a number in as many digits as a sentence needs."""
-    if abs(value) >= 1e9:
-        return f"{value:.3g}"
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 1_000 else f"{value:.3g}"
+def write_number(value: float, digits: int = DIGITS) -> str:
+    """Return a number in as many digits as a sentence needs: whole from a thousand on, where no more are asked for."""
+    if abs(value) >= _HUGE:
+        return f"{value:.{digits}g}"
+    if value == round(value):
+        return f"{value:,.0f}"
+    return f"{value:,.{digits - DIGITS}f}" if abs(value) >= _LARGE else f"{value:.{digits}g}"
+
+
+def round_away(value: float, own: float, digits: int = DIGITS) -> float:
+    """Return the number nearest to a value, and no nearer to another one, that `write_number` writes as it is."""
+    if not value or (value == round(value) and abs(value) < _HUGE):
+        return value
+    exact = Decimal(value)
+    last = DIGITS - digits if _LARGE <= abs(value) < _HUGE else exact.adjusted() - digits + 1
+    way = ROUND_CEILING if value > own else ROUND_FLOOR
+    return float(exact.quantize(Decimal(1).scaleb(last), way, _WIDE))
 
 
 def digest_explanation(explanation: Explanation) -> str:

@@ -122,22 +122,37 @@ def calibration_line(y: Bools, p: Floats) -> tuple[Influence, Influence]:
     odds = np.log(inside) - np.log1p(-inside)
     if np.ptp(odds) == 0:
         raise ValueError("all predictions are equal: there is no slope")
-    x = np.column_stack([odds, np.ones_like(odds)])
     line: Floats = np.array([0.0, np.log(y.mean() / (1 - y.mean()))])
     for _ in range(_STEPS):
-        fitted = _logistic(x @ line)
-        information = (x * (fitted * (1 - fitted))[:, None]).T @ x
+        fitted = _logistic(_along(odds, line))
+        information = _moments(fitted * (1 - fitted), odds)
         if not np.isfinite(information).all() or np.linalg.cond(information) > 1e14:
             break
-        step = np.linalg.solve(information, x.T @ (y - fitted)).astype(np.float64)
+        left = y - fitted
+        score = np.array([np.sum(odds * left), np.sum(left)])
+        step = np.linalg.solve(information, score).astype(np.float64)
         if np.abs(step).max() < 1e-9:
-            rows = (x * (y - fitted)[:, None]) @ np.linalg.inv(information)
-            return Influence(float(line[0]), rows[:, 0], (y, ~y)), Influence(float(line[1]), rows[:, 1], (y, ~y))
-        loss = _loss(x @ line, y)
-        while _loss(x @ (line + step), y) > loss and np.abs(step).max() > 1e-9:
+            both = y, ~y
+            slope, intercept = np.linalg.inv(information).astype(np.float64)
+            return (
+                Influence(float(line[0]), left * _along(odds, slope), both),
+                Influence(float(line[1]), left * _along(odds, intercept), both),
+            )
+        loss = _loss(_along(odds, line), y)
+        while _loss(_along(odds, line + step), y) > loss and np.abs(step).max() > 1e-9:
             step = step / 2  # a full step may go past the least loss
         line += step
     raise ValueError("the predictions separate the outcomes: there is no finite line")
+
+
+def _along(odds: Floats, line: Floats) -> Floats:
+    return odds * line[0] + line[1]
+
+
+def _moments(weight: Floats, odds: Floats) -> Floats:
+    """Return the weighted sums of products of slope and intercept; no matrix product, whose sums threads share."""
+    mixed = np.sum(weight * odds)
+    return np.array([[np.sum(weight * odds * odds), mixed], [mixed, np.sum(weight)]])
 
 
 def decompose_brier(y: Labels, p: Floats, bins: int = 10) -> Decomposition:

@@ -108,7 +108,7 @@ def covariance_of(rates: Rates, chosen: Ints) -> Floats:
     sums = np.zeros((chosen.size, levels.size))
     sums[place[group[kept]], column] = moved[kept]
     small = np.sqrt(_small_sample(rates.clusters[chosen]))
-    covariance: Floats = (sums @ sums.T) * np.outer(small, small)
+    covariance: Floats = np.einsum("gc,hc->gh", sums, sums) * np.outer(small, small)
     np.fill_diagonal(covariance, rates.variance[chosen])
     return covariance
 
@@ -152,7 +152,7 @@ def _quantile(covariance: Floats, error: Floats, first: Ints, second: Ints, degr
     values, vectors = np.linalg.eigh(covariance)
     root = vectors * np.sqrt(np.maximum(values, 0.0))
     random = np.random.default_rng(seed)
-    drawn = root @ random.standard_normal((covariance.shape[0], DRAWS))
+    drawn = np.einsum("gk,kd->gd", root, random.standard_normal((covariance.shape[0], DRAWS)))
     greatest = np.zeros(DRAWS)
     for one, other, scale in zip(first[varies], second[varies], error[varies], strict=True):
         np.maximum(greatest, np.abs(drawn[one] - drawn[other]) / scale, out=greatest)

@@ -173,7 +173,7 @@ def _curve_error(part: NDArray[np.int64], moved: Floats, weights: Floats, cluste
     np.add.at(by_cluster, (index, part), moved)
     along = np.column_stack([np.zeros(levels.size), np.cumsum(by_cluster, axis=1)])
     middle = (along + np.column_stack([np.zeros(levels.size), along[:, :-1]])) / 2
-    centred = along - (middle @ weights)[:, None]
+    centred = along - (middle * weights).sum(axis=1, keepdims=True)
     if levels.size < 2:
         return np.full(bins + 1, np.inf)
     return np.sqrt(levels.size / (levels.size - 1) * np.square(centred).sum(axis=0))

@@ -138,5 +138,5 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
     if count < 2:
         return Estimate(influence.value, math.inf, influence.n, count)
     moved = np.bincount(index, weights=influence.rows)
-    variance = max(count / (count - 1) * float(moved @ moved), influence.least)
+    variance = max(count / (count - 1) * float(np.sum(moved * moved)), influence.least)
     return Estimate(influence.value, math.sqrt(variance), influence.n, count)

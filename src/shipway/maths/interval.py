@@ -83,7 +83,7 @@ def clustered_ratio(numerator: Floats, denominator: Floats, clusters: Codes) -> 
     value = float(numerator.sum()) / total
     levels, index = compact(clusters)
     moved = np.bincount(index, weights=(numerator - value * denominator) / total)
-    variance = _small_sample(levels.size) * float(moved @ moved) if levels.size > 1 else math.inf
+    variance = _small_sample(levels.size) * float(np.sum(moved * moved)) if levels.size > 1 else math.inf
     return Estimate(value, math.sqrt(variance), numerator.size, levels.size)
 
 
@@ -210,9 +210,9 @@ def _clustered_auc(value: float, y: Labels, influence: Floats, clusters: Codes, 
     if scarcer < 2:
         return Estimate(value, math.inf, y.size, scarcer)
     variance = (
-        _small_sample(with_positive) * float(above @ above)
-        + _small_sample(with_negative) * float(below @ below)
-        + 2 * _small_sample(levels.size) * float(above @ below)
+        _small_sample(with_positive) * float(np.sum(above * above))
+        + _small_sample(with_negative) * float(np.sum(below * below))
+        + 2 * _small_sample(levels.size) * float(np.sum(above * below))
     )
     # The three factors differ, so a strongly negative cross term can take the sum below 0.
     return Estimate(value, math.sqrt(max(variance, least)), y.size, scarcer)

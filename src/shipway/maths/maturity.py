@@ -181,7 +181,7 @@ def early_difference(values: Floats, early: Bools, clusters: Codes) -> Estimate:
     moved = np.where(early, (values - part) / early.sum(), 0.0) - (values - whole) / values.size
     levels, index = compact(clusters)
     sums = np.bincount(index, weights=moved)
-    error = math.sqrt(levels.size / (levels.size - 1) * float(sums @ sums)) if levels.size > 1 else math.inf
+    error = math.sqrt(levels.size / (levels.size - 1) * float(np.sum(sums * sums))) if levels.size > 1 else math.inf
     return Estimate(part - whole, error, values.size, levels.size)
 
 
@@ -203,7 +203,7 @@ def _error(curve: DelayCurve, weight: Floats) -> float:
         return math.inf
     sums = np.bincount(index, weights=moved)
     factor = 1.0 if levels.size == curve.took.size else levels.size / (levels.size - 1)
-    return math.sqrt(factor * float(sums @ sums))
+    return math.sqrt(factor * float(np.sum(sums * sums)))
 
 
 def _quantile(curve: DelayCurve, confidence: float) -> float:

@@ -106,7 +106,7 @@ def average_precision(y: Bools, p: Floats) -> Influence:
     rows, true = np.bincount(step), np.bincount(step, weights=y)
     counted, happened = (np.cumsum(each[::-1])[::-1] for each in (rows, true))
     ratio, total = happened / counted, float(y.sum())
-    value = float(true @ ratio) / total
+    value = float(np.sum(true * ratio)) / total
     by_happened, by_counted = np.cumsum(true / counted), np.cumsum(true * ratio / counted)
     moved = np.where(y, ratio[step] - value + by_happened[step], 0.0) - by_counted[step]
     return Influence(value, moved / total, (y,), least_variance(int(total)))

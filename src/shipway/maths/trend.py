@@ -28,14 +28,14 @@ def clustered_slope(values: Floats, at: Floats, clusters: Codes) -> Estimate:
     if not values.shape == at.shape == clusters.shape or not values.size:
         raise ValueError(f"columns differ in length or are empty: {values.shape}, {at.shape}, {clusters.shape}")
     moved = at - at.mean()
-    squares = float(moved @ moved)
+    squares = float(np.sum(moved * moved))
     if squares == 0:
         raise ValueError("all rows are of one instant: there is no slope")
-    slope = float(moved @ values) / squares
+    slope = float(np.sum(moved * values)) / squares
     levels, index = compact(clusters)
     if levels.size < 3:
         return Estimate(slope, math.inf, values.size, levels.size)
     left = values - values.mean() - slope * moved
     scores = np.bincount(index, weights=moved * left)
     few = levels.size / (levels.size - 1) * (values.size - 1) / (values.size - 2)
-    return Estimate(slope, math.sqrt(few * float(scores @ scores)) / squares, values.size, levels.size)
+    return Estimate(slope, math.sqrt(few * float(np.sum(scores * scores))) / squares, values.size, levels.size)

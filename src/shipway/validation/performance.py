@@ -4,10 +4,12 @@ import math
 from dataclasses import replace
 from typing import Any, Final
 
+import numpy as np
+
 from shipway.core.measure import Improvement, Score
 from shipway.core.metric import METRICS, RANKED
 from shipway.maths.calibration import expected_calibration_error
-from shipway.maths.influence import clustered, negate, subtract
+from shipway.maths.influence import Influence, clustered, negate, subtract
 from shipway.maths.interval import Estimate, clustered_auc, clustered_auc_difference
 from shipway.maths.metric import auc
 from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
@@ -20,9 +22,12 @@ from shipway.validation.reading import (
     read_estimate,
     read_nothing,
 )
-from shipway.validation.sample import Floats, Ints, Sample, baseline_of, clusters_of, group_of
+from shipway.validation.sample import Baseline, Floats, Ints, Sample, baseline_of, clusters_of, group_of
 
 _OPEN: Final[Range] = (-math.inf, math.inf)
+_ONE_SIDED: Final = ("recall", "specificity")
+"""Metrics of which a prediction that is the same for every row has the least or the greatest there is."""
+_PASSED: Final = "no version has passed yet"
 
 
 def measure_score(measure: Score, sample: Sample) -> Reading:
@@ -54,31 +59,64 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
 def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     """Measure by how much a candidate's metric is better than its baseline's, row by row, with its clustered interval.
 
+    While no version has passed, the baseline says the same of every row. The precision is then compared with that of
+    acting on every row, which is the rate, and the correlation with 0, that of whatever tells nothing apart. Recall and
+    specificity are not compared: of a constant one of them is 0 and the other 1, whichever way its threshold lies.
+
     Raises:
         ShipwayError: SW-104 if the cluster, the baseline or the column of queries is unknown.
     """
     clusters, baseline = clusters_of(sample, measure.cluster), baseline_of(sample, measure.baseline)
     low, high = _possible(measure)
     possible = (low - high, high - low)
-    named: dict[str, Any] = {"metric": measure.metric, "baseline": baseline.name, "fallback": baseline.fallback}
     scoring = _scoring(measure, sample)
-    missing = _why_undefined(scoring, sample, sample.p) or _why_undefined(scoring, sample, baseline.p)
-    if missing:
+    rival = _stand_in(scoring, baseline, sample.n)
+    named: dict[str, Any] = {"metric": measure.metric, "baseline": rival.name, "fallback": rival.fallback}
+    if missing := _why_incomparable(scoring, sample, rival):
         return read_nothing(missing, possible, named)
     y, p = sample.y, sample.p
     if measure.metric == "auc":
-        estimate = clustered_auc_difference(y, p, baseline.p, clusters)
-        ours, theirs = auc(y, p), auc(y, baseline.p)
+        estimate = clustered_auc_difference(y, p, rival.p, clusters)
+        ours, theirs = auc(y, p), auc(y, rival.p)
     else:
-        a, b = influence_of_score(scoring, y, p), influence_of_score(scoring, y, baseline.p)
+        a = influence_of_score(scoring, y, p)
+        b = (
+            Influence(0.0, np.zeros(sample.n))
+            if _is_chance(scoring, rival)
+            else influence_of_score(scoring, y, rival.p)
+        )
         gain = subtract(a, b)
         estimate = clustered(gain if METRICS[measure.metric].better == "more" else negate(gain), clusters)
         ours, theirs = a.value, b.value
-    why = " (no version has passed yet)" if baseline.fallback else ""
-    said = f"{measure.metric} {ours:.4f} against {theirs:.4f} of {baseline.name}{why}, better by "
+    why = f" ({_PASSED})" if rival.fallback else ""
+    said = f"{measure.metric} {ours:.4f} against {theirs:.4f} of {rival.name}{why}, better by "
     facts = {**named, "candidate_value": ours, "baseline_value": theirs}
     after = f" {_describe(measure, sample, clusters, estimate)}"
     return read_estimate(estimate, possible, facts, before=said, after=after)
+
+
+def _stand_in(scoring: Scoring, baseline: Baseline, n: int) -> Baseline:
+    """Return what a candidate is compared with by a metric of acting, where there is no version to compare with."""
+    if not baseline.fallback:
+        return baseline
+    if scoring.metric == "precision":
+        return replace(baseline, name="acting on every row", p=np.ones(n))
+    return replace(baseline, name="chance") if scoring.metric == "mcc" else baseline
+
+
+def _is_chance(scoring: Scoring, rival: Baseline) -> bool:
+    return rival.fallback and scoring.metric == "mcc"
+
+
+def _why_incomparable(scoring: Scoring, sample: Sample, rival: Baseline) -> str | None:
+    """Return why a candidate has no advantage by a metric, and in whose predictions that lies."""
+    if missing := _why_undefined(scoring, sample, sample.p):
+        return missing
+    if rival.fallback and scoring.metric in _ONE_SIDED:
+        bound = f"{scoring.metric}(at={scoring.at:.6g}) >= ..."
+        return f"{_PASSED}, and a base rate has no {scoring.metric} to beat: ask for {bound} until one has"
+    missing = None if _is_chance(scoring, rival) else _why_undefined(scoring, sample, rival.p)
+    return None if missing is None else f"{rival.name}: {missing}"
 
 
 def _scoring(measure: Score | Improvement, sample: Sample) -> Scoring:

@@ -4,6 +4,7 @@ import pytest
 
 from shipway.app.assessment import Wanted, assess_version
 from shipway.app.instant import read_instant
+from shipway.app.project import find_project
 from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
 from shipway.kit.duration import DAY
@@ -76,6 +77,20 @@ def test_another_period_has_evidence_of_its_own(priced):
 def test_a_period_that_was_learned_from_is_told(priced):
     found = assess_version(priced.project, "returned", Wanted(since=_at("2024-08-01")))
     assert found.notes == ("rows before 2024-09-01 were learned from: on them every number is better than it will be",)
+
+
+def test_dates_that_are_edited_do_not_move_what_a_version_was_judged_on(priced):
+    before = _evidence(priced)
+    toml = priced.root / "shipway.toml"
+    text = toml.read_text()
+    assert text.count("2024-12-01") == 1
+    toml.write_text(text.replace("2024-12-01", "2024-11-01"))
+    project = find_project(priced.root)
+    assert assess_version(project, "returned").period == (_at("2024-09-01"), _at("2024-12-01"))
+    assess_version(project, "returned", Wanted(until=_at("2024-11-01")))
+    after = _evidence(priced)
+    assert {name: after[name] for name in before} == before
+    assert after["auc, 2024-09-01 to 2024-11-01"].n < before["auc"].n
 
 
 def test_other_clusters_ask_no_gate(priced):

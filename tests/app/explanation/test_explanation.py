@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from shipway.app.explanation import explain_request, explain_row
+from shipway.app.explanation import summary as summary_module
 from shipway.app.explanation.subject import choose_subject, find_row, open_subject
-from shipway.app.explanation.summary import summarise
+from shipway.app.explanation.summary import Summary, summarise
 from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.workspace import Workspace
@@ -129,6 +130,32 @@ def test_a_change_that_is_named_crosses_the_threshold(desk):
     assert distances == sorted(distances)
 
 
+def test_what_is_written_of_a_change_is_what_changes_the_decision(desk):
+    project = find_project(desk)
+    with closing(Workspace(project)) as workspace:
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "returned"))
+        rows = {key: find_row(workspace, subject, [key], None).x for key in ("20011", "20012")}
+    inputs = {column.name: (at, column) for at, column in enumerate(subject.manifest.inputs)}
+    told = 0
+    for key, x in rows.items():
+        p = float(subject.predictor.predict(x[None])[0])
+        for threshold in (p * share for share in (0.8, 0.97, 1.03, 1.2)):
+            for each in explain_row(project, "returned", [key], threshold=threshold).counterfactuals:
+                changed = x.copy()
+                for change in each.changes:
+                    at, column = inputs[change.column]
+                    needed, own = change.said.rpartition(": ")[2].split(" instead of ")
+                    assert needed != own
+                    if column.kind == "number":
+                        changed[at] = float(needed.replace(",", ""))
+                        assert changed[at] == change.needed
+                    else:
+                        changed[at] = column.categories.index(needed)
+                assert (subject.predictor.predict(changed[None])[0] > threshold) != (p > threshold)
+                told += 1
+    assert told
+
+
 def test_features_are_those_of_the_instant(desk):
     project = find_project(desk)
     with closing(Workspace(project)) as workspace:
@@ -210,3 +237,22 @@ def test_rows_are_those_that_the_version_did_not_learn_from(desk, summary):
         version = choose_subject(workspace.peek(), "returned")
     assert found.since >= version.cut
     assert found.of >= found.tried >= found.rows
+
+
+def test_rows_of_one_day_have_no_interval(desk, monkeypatch):
+    """A test period of one day: nothing says how much another day would differ, and no number pretends to know."""
+    hold_out = summary_module._hold_out
+
+    def one_day(workspace, subject):
+        rows = hold_out(workspace, subject)
+        return rows.filter(rows["_at"].dt.date() == rows["_at"].dt.date().min())
+
+    monkeypatch.setattr(summary_module, "_hold_out", one_day)
+    found = summarise(find_project(desk), "returned")
+    assert found.clusters == 1
+    for each in (*found.columns, *found.views):
+        assert (each.size_low, each.size_high, each.share_low, each.share_high) == (None,) * 4
+        assert each.rise is None or (each.rise_low, each.rise_high) == (None, None)
+    assert found.effects
+    assert {(each.low, each.high) for each in found.effects} == {(None, None)}
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found

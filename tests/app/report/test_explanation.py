@@ -105,5 +105,22 @@ def test_a_summary_shows_views_features_and_curves(summary, charts):
         assert said in page
     assert page.count("<svg") == 3
     assert "60.0%" in show_attribution(summary, charts).text
+
+    def bare(each):
+        ends = {name: None for name in each.__struct_fields__ if name.endswith(("_low", "_high"))}
+        return msgspec.structs.replace(each, **ends)
+
+    alone = msgspec.structs.replace(
+        summary,
+        clusters=1,
+        views=tuple(map(bare, summary.views)),
+        columns=tuple(map(bare, summary.columns)),
+        effects=tuple(msgspec.structs.replace(each, low=None, high=None) for each in summary.effects),
+    )
+    page = render_summary(alone, charts, "UTC")
+    assert "60.0% (one day, no interval)" in page
+    assert "+0.0100 (one day, no interval)" in page
+    assert "One day, no interval." in page
+    assert "95 %" not in page
     nothing = msgspec.structs.replace(summary, views=(), columns=(), effects=())
     assert "There are none." in render_summary(nothing, charts, "UTC")

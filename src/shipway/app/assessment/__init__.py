@@ -7,6 +7,7 @@ import msgspec
 
 from shipway.app.assessment.data import Assessment, Taken
 from shipway.app.assessment.measurement import Asked, ask_checks, measure_again
+from shipway.app.basis import Basis, find_basis
 from shipway.app.candidate import make_runner
 from shipway.app.evaluation import release_gates
 from shipway.app.frame import frame_of
@@ -38,8 +39,8 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         against: baselines, of `current`, `base rate` and those of the model; empty for all there are, and for the base
             rate where there is none.
-        since: from when, microseconds since 1970 UTC; the begin of the test period where None.
-        until: to when (exclusive); the end of the test period where None.
+        since: from when, microseconds since 1970 UTC; the begin of the period it was judged on where None.
+        until: to when (exclusive); the end of that period where None.
         cluster: what rows are grouped by for intervals: a column of the source, or a part of the calendar.
         by: columns and parts of the calendar that the rows are cut by for tables, beside the month.
     """
@@ -54,9 +55,10 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, watch: Watch = ignore) -> Assessment:
     """Measure a version beside its baselines on the same rows, and remember the evidence.
 
-    Evidence on the test period is what a run measures; on another period or by other clusters it has names of its own,
-    so that it stands beside and never in place of that. What the gates before release say on these rows is told and
-    not remembered: a version is released by the verdict of its run.
+    Where no period is asked for, it is the one that the version was judged on, and the test period of shipway.toml for
+    one that never was. Evidence on the rows that it was judged on is what was measured then; on others or by other
+    clusters it has names of its own, so that it stands beside and never in place of that. What the gates before release
+    say on these rows is told and not remembered: a version is released by the verdict of its run.
 
     Args:
         project: whose.
@@ -73,7 +75,8 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
     with closing(Workspace(project)) as workspace, workspace.hold():
         version = find_version(workspace.state(), ref)
         runner = make_runner(workspace, watch)
-        model, period = _period(project, version, wanted)
+        basis = find_basis(runner, version)
+        model, period = _period(project, version, wanted, basis)
         open_data(runner)
         frame, trained = _trained(runner, model, version)
         limit = known_by(runner)
@@ -81,7 +84,7 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
         predictions = score(runner, frame, trained, period, name=f"score {label}")
         baselines = _baselines(runner, model, version, frame, period)
         against = _choose(version, wanted.against, baselines)
-        named = period != _test_period(project, version.model)
+        named = period[0] < version.cut or not _is_judged_on(project, version, basis, period, predictions)
         gates = release_gates(runner)
         asked = Asked(
             model=model,
@@ -120,14 +123,16 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
         )
 
 
-def _period(project: Project, version: VersionState, wanted: Wanted) -> tuple[Model, tuple[int, int]]:
+def _period(
+    project: Project, version: VersionState, wanted: Wanted, basis: Basis | None
+) -> tuple[Model, tuple[int, int]]:
     """Return the declaration of a version's model and the period it is measured on."""
     model = project.registry.models.get(version.model)
     if model is None or version.model not in project.config.models or version.imported:
         why = f"was made elsewhere and imported as {version.imported}" if version.imported else "is declared no longer"
         hint = "declare a model that is trained here, in the project's file and in shipway.toml"
         raise ShipwayError("SW-411", f"{version.ref} cannot be measured: it {why}", hint)
-    start, end = _test_period(project, version.model)
+    start, end = _test_period(project, version.model) if basis is None else basis.period
     since, until = wanted.since, wanted.until
     period = (start if since is None else since, end if until is None else until)
     if period[0] >= period[1]:
@@ -137,6 +142,15 @@ def _period(project: Project, version: VersionState, wanted: Wanted) -> tuple[Mo
 
 def _test_period(project: Project, model: str) -> tuple[int, int]:
     return period_of(project, project.config.models[model])
+
+
+def _is_judged_on(
+    project: Project, version: VersionState, basis: Basis | None, period: tuple[int, int], predictions: Artifact
+) -> bool:
+    """Tell whether predictions are those that a version was judged on, and not the same ones with newer labels."""
+    if basis is None:
+        return period == _test_period(project, version.model)
+    return predictions.digest == basis.predictions
 
 
 def _trained(runner: Runner, model: Model, version: VersionState) -> tuple[Artifact, Trained]:

@@ -1,6 +1,7 @@
 """From contributions to what a person is told: reasons for and against, and the least that would change a decision."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -12,6 +13,7 @@ from shipway.app.project import Project
 from shipway.core.bundle import InputColumn
 from shipway.core.explanation import (
     ACTIONABLE,
+    DIGITS,
     Change,
     Contribution,
     Counterfactual,
@@ -19,6 +21,7 @@ from shipway.core.explanation import (
     Meaning,
     digest_explanation,
     read_meaning,
+    round_away,
     say_value,
     usual_of,
     write_code,
@@ -33,6 +36,8 @@ from shipway.validation.explainer import Attributed, Explainer
 
 _RARE: Final = 0.01
 """A text of fewer of the training rows than this is no change to ask of anybody."""
+_MOST_DIGITS: Final = 17
+"""Digits in which every number is written as it is."""
 
 
 def read_meanings(project: Project, subject: Subject) -> tuple[Meaning, ...]:
@@ -186,7 +191,9 @@ def _find_other(
     searched = f"one or two of {len(options)} features, each within the 5 % to 95 % of what training saw of it"
     if not found:
         return (), f"no change of {searched}, crosses {threshold:.4g}"
-    return tuple(_tell(each, inputs, meanings, x) for each in found), f"the least changes of {searched}"
+    bounds = {each.column: (float(each.values[0]), float(each.values[-1])) for each in options if each.values.size}
+    told = sorted((_round(subject, each, x, bounds, threshold) for each in found), key=lambda one: one.found.distance)
+    return tuple(_tell(each, inputs, meanings, x) for each in told), f"the least changes of {searched}"
 
 
 def _list_options(at: int, column: InputColumn, reference: ColumnReference, own: float) -> Option:
@@ -208,20 +215,62 @@ def _list_options(at: int, column: InputColumn, reference: ColumnReference, own:
     return Option(at, values, np.maximum(distances, _RARE), ordered=True, whole=whole)
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What was found, with each number as it is written, and in how many digits that is done."""
+
+    found: Found
+    digits: dict[int, int]
+
+
+def _round(
+    subject: Subject,
+    found: Found,
+    x: NDArray[np.float64],
+    bounds: Mapping[int, tuple[float, float]],
+    threshold: float,
+) -> _Told:
+    """Move each number away from the row's own to the fewest digits that still tell the truth.
+
+    What is written has to be what changes the decision, to differ from what is written of the row, and to lie within
+    what training saw; else it is written in more digits.
+    """
+    predict, above = subject.predictor.predict, float(subject.predictor.predict(x[None])[0]) > threshold
+    changes, p, shares, digits = dict(found.changes), found.p, dict(found.shares), dict[int, int]()
+    for at, value in found.changes.items():
+        if subject.manifest.inputs[at].kind == "category":
+            continue
+        own, (low, high) = float(x[at]), bounds[at]
+        for digits[at] in range(DIGITS, _MOST_DIGITS + 1):
+            rounded = round_away(value, own, digits[at])
+            row = x.copy()
+            for column, needed in (changes | {at: rounded}).items():
+                row[column] = needed
+            said = float(predict(row[None])[0])
+            apart = write_number(rounded, digits[at]) != write_number(own, digits[at])
+            # Models read single precision, and the bounds are of that.
+            within = np.float32(rounded) <= high if value > own else np.float32(rounded) >= low
+            if apart and within and (said > threshold) != above:
+                shares[at] *= abs(rounded - own) / abs(value - own)
+                changes[at], p = rounded, said
+                break
+    return _Told(Found(changes, p, shares), digits)
+
+
 def _tell(
-    found: Found, inputs: Sequence[InputColumn], meanings: Sequence[Meaning], x: NDArray[np.float64]
+    told: _Told, inputs: Sequence[InputColumn], meanings: Sequence[Meaning], x: NDArray[np.float64]
 ) -> Counterfactual:
     changes: list[Change] = []
-    for at, value in sorted(found.changes.items()):
+    for at, value in sorted(told.found.changes.items()):
         meaning, own, needed = meanings[at], read_value(inputs[at], x[at]), read_value(inputs[at], value)
         assert needed is not None, "a change is to a value"
         name = meaning.doc.rstrip(".") or meaning.column
-        share = found.shares[at]
-        said = f"{name}: {_write(needed)} instead of {_write(own)}"
+        share, digits = told.found.shares[at], told.digits.get(at, DIGITS)
+        said = f"{name}: {_write(needed, digits)} instead of {_write(own, digits)}"
         code = write_code(meaning, needed)
         changes.append(Change(column=meaning.column, code=code, value=own, needed=needed, share=share, said=said))
-    return Counterfactual(changes=tuple(changes), p=found.p, distance=found.distance)
+    return Counterfactual(changes=tuple(changes), p=told.found.p, distance=told.found.distance)
 
 
-def _write(value: float | str | None) -> str:
-    return "not known" if value is None else value if isinstance(value, str) else write_number(value)
+def _write(value: float | str | None, digits: int) -> str:
+    return "not known" if value is None else value if isinstance(value, str) else write_number(value, digits)

@@ -1,6 +1,6 @@
 """Whose explanation is asked for: a version, out of its bundle, and one row as it was known or as it was served."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from shipway.core.projection import State, VersionState
 from shipway.core.reference import ColumnReference, DriftReference
 from shipway.core.tensor import MATRIX
 from shipway.data.column import evaluate_instant
+from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
 from shipway.monitoring.reading import distinct_predictions, read_vectors, served
 from shipway.ports.log import Log
@@ -172,7 +173,7 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
     names = [ref] if ref in state.services else [n for n, s in state.services.items() if s.model == subject.model]
     for name in names:
         log = workspace.open_log(name)
-        rows = _read_request(log, request)
+        rows = read_request(log, request, workspace.now)
         if not rows.height:
             continue
         said = rows.filter(pl.col("version") == subject.number) if "@" in ref else served(rows)
@@ -186,11 +187,46 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
     raise ShipwayError("SW-462", f"request {request!r} is not in the log of {where}", hint)
 
 
-def _read_request(log: Log, request: str) -> pl.DataFrame:
-    if PREDICTIONS not in log.streams():
-        return pl.DataFrame()
-    rows = log.read(PREDICTIONS, columns=_PREDICTED)
-    return distinct_predictions(rows.filter(pl.col("request") == request)) if rows.height else rows
+def read_request(log: Log, request: str, now: int) -> pl.DataFrame:
+    """Return what every version said of a request, reading the log a day at a time, from its newest row back.
+
+    Args:
+        log: the prediction log.
+        request: its id.
+        now: where the newest rows are looked for first, microseconds since 1970 UTC.
+
+    Raises:
+        ShipwayError: as `distinct_predictions` does.
+    """
+    for since, until in _list_days(log, now):
+        rows = log.read(PREDICTIONS, since=since, until=until, columns=_PREDICTED)
+        found = rows.filter(pl.col("request") == request)
+        if found.height:
+            # A caller that sent it again did so soon after, which may be on the other side of a day's edge.
+            before = log.read(PREDICTIONS, since=since - DAY, until=since, columns=_PREDICTED)
+            again = before.filter(pl.col("request") == request) if before.height else before
+            return distinct_predictions(pl.concat([again, found]) if again.height else found)
+    return pl.DataFrame()
+
+
+def _list_days(log: Log, now: int) -> Iterator[tuple[int, int]]:
+    """Yield days in which the log has rows, each from its newest row back, the newest day first.
+
+    Longer and longer spans are looked at where there is nothing, and of those the instants alone.
+    """
+    edge, until, span = now, None, DAY
+    there = PREDICTIONS in log.streams()
+    while there:
+        since = edge - span if edge > span else None
+        at = log.read(PREDICTIONS, since=since, until=until, columns=("at",))
+        if at.height:
+            end = int(at["at"].max()) + 1  # pyright: ignore[reportArgumentType]
+            yield end - DAY, end
+            edge, until, span = end - DAY, end - DAY, DAY
+        elif since is None:
+            return
+        else:
+            edge, until, span = since, since, 2 * span
 
 
 def _read_answer(

@@ -33,6 +33,8 @@ ROWS: Final = 4_000
 """Rows that are explained where the library of the trees does it, spread evenly over those held out."""
 FEW_ROWS: Final = 200
 """Rows that are explained where the model has to be asked thousands of times for each."""
+NO_INTERVAL: Final = "one day, no interval"
+"""What stands in place of the ends of an interval that has none."""
 CURVES: Final = 6
 """Features whose curve is drawn, those of the greatest contributions."""
 ALONE: Final = 12
@@ -42,28 +44,30 @@ ALONE: Final = 12
 class Share(msgspec.Struct, frozen=True, kw_only=True):
     """How much of all contributions is that of a feature or a view, each number with its 95 % interval by days.
 
+    Rows of one day say nothing of how much another day would differ, so that of them no interval has ends.
+
     Attributes:
         name: the feature as a column of the frame, or the view.
         said: what it is, where its declaration says so.
         size: mean absolute contribution, in the unit; of a view the sum over its features.
-        size_low: lower end of its interval.
+        size_low: lower end of its interval; None where all rows are of one day.
         size_high: upper end.
         share: of all absolute contributions; shares of features add up to 1, and so do those of views.
-        share_low: lower end of its interval.
+        share_low: lower end of its interval; None likewise.
         share_high: upper end.
         rise: by how much the log loss rises where its values are those of other rows; None where that was not tried.
-        rise_low: lower end of its interval.
+        rise_low: lower end of its interval; None likewise.
         rise_high: upper end.
     """
 
     name: str
     said: str
     size: float
-    size_low: float
-    size_high: float
+    size_low: float | None
+    size_high: float | None
     share: float
-    share_low: float
-    share_high: float
+    share_low: float | None
+    share_high: float | None
     rise: float | None = None
     rise_low: float | None = None
     rise_high: float | None = None
@@ -76,16 +80,16 @@ class Effect(msgspec.Struct, frozen=True, kw_only=True):
         column: the feature.
         at: its values.
         effect: how far the log-odds are from their mean over the feature.
-        low: lower ends.
-        high: upper ends.
+        low: lower ends; None where all rows are of one day.
+        high: upper ends; None likewise.
         rows: how many rows lie between each value and the next.
     """
 
     column: str
     at: tuple[float, ...]
     effect: tuple[float, ...]
-    low: tuple[float, ...]
-    high: tuple[float, ...]
+    low: tuple[float, ...] | None
+    high: tuple[float, ...] | None
     rows: tuple[int, ...]
 
 
@@ -261,11 +265,11 @@ def _try(
     return tried
 
 
-def _within(estimate: Estimate, least: float, most: float) -> tuple[float, float]:
-    """Return an interval within what is possible; that of one day alone, which has no end, is the estimate."""
+def _within(estimate: Estimate, least: float, most: float) -> tuple[float, float] | tuple[None, None]:
+    """Return an interval within what is possible; that of one day alone has no ends."""
     low, high = interval(estimate)
     if not (np.isfinite(low) and np.isfinite(high)):
-        return estimate.value, estimate.value
+        return None, None
     return max(low, least), min(high, most)
 
 
@@ -289,6 +293,8 @@ def _write_curve(name: str, curve: Curve) -> Effect:
     written: dict[str, Any] = {
         key: tuple(getattr(curve, key).tolist()) for key in ("at", "effect", "low", "high", "rows")
     }
+    if not (np.isfinite(curve.low).all() and np.isfinite(curve.high).all()):
+        written |= {"low": None, "high": None}
     return Effect(column=name, **written)
 
 

@@ -1,10 +1,10 @@
 """The page of an explanation: of one prediction as a person would dispute it, or of what a version listens to."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from shipway.app.explanation.summary import Effect, Share, Summary
+from shipway.app.explanation.summary import NO_INTERVAL, Effect, Share, Summary
 from shipway.app.project import Project
 from shipway.app.report.element import Markup, code, element, fold, join, table, tile, words
 from shipway.app.report.file import write_page
@@ -173,10 +173,11 @@ def _show_all(made: Explanation) -> Markup:
 
 def _draw_shares(shares: Sequence[Share], made: Summary, charts: Charts) -> Markup:
     bars = [
-        Bar(_shorten(each.name), 0.0, each.size, f"{each.share:.1%}", "main", (each.size_low, each.size_high))
+        Bar(_shorten(each.name), 0.0, each.size, f"{each.share:.1%}", "main", _ends(each.size_low, each.size_high))
         for each in shares
     ]
-    title = f"Mean absolute contribution, {made.unit}, with 95 % intervals by day"
+    known = made.clusters > 1
+    title = f"Mean absolute contribution, {made.unit}, {'with 95 % intervals by day' if known else NO_INTERVAL}"
     return Markup(charts.bars(bars, title=title)) if bars else words("There are none.")
 
 
@@ -185,15 +186,27 @@ def _list_shares(shares: Sequence[Share]) -> Markup:
     rows = [
         (
             join((code(each.name), " ", element("span", each.said, class_="soft"))) if each.said else code(each.name),
-            f"{each.share:.1%} ({each.share_low:.1%} to {each.share_high:.1%})",
+            f"{each.share:.1%} ({_say_ends(each.share_low, each.share_high, _percent)})",
             f"{each.size:.4f}",
             "not tried"
-            if each.rise is None or each.rise_low is None or each.rise_high is None
-            else f"{_signed(each.rise)} ({_signed(each.rise_low)} to {_signed(each.rise_high)})",
+            if each.rise is None
+            else f"{_signed(each.rise)} ({_say_ends(each.rise_low, each.rise_high, _signed)})",
         )
         for each in shares
     ]
     return table(head, rows, numbers=(1, 2, 3))
+
+
+def _ends(low: float | None, high: float | None) -> tuple[float, float] | None:
+    return None if low is None or high is None else (low, high)
+
+
+def _say_ends(low: float | None, high: float | None, write: Callable[[float], str]) -> str:
+    return NO_INTERVAL if low is None or high is None else f"{write(low)} to {write(high)}"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.1%}"
 
 
 def _show_curves(effects: Sequence[Effect], charts: Charts) -> Markup | None:
@@ -201,16 +214,19 @@ def _show_curves(effects: Sequence[Effect], charts: Charts) -> Markup | None:
         return None
     how = (
         "Accumulated local effects: how far the log-odds move from one value of a feature to the next, asked about "
-        "rows that lie there alone. Dashed lines are 95 % intervals by day, at each value by itself."
+        "rows that lie there alone. "
     )
+    known = all(each.low is not None for each in effects)
+    how += "Dashed lines are 95 % intervals by day, at each value by itself." if known else f"{_capital(NO_INTERVAL)}."
     pictures: list[Markup] = []
     for each in effects:
         labels = [f"{value:.4g}" for value in each.at]
         labels = [label if labels.index(label) == place else f"{label} " for place, label in enumerate(labels)]
-        series = [
-            Series("effect", list(zip(labels, each.effect, strict=True))),
-            Series("upper end", list(zip(labels, each.high, strict=True)), "plain", dashed=True),
-            Series("lower end", list(zip(labels, each.low, strict=True)), "plain", dashed=True),
+        series = [Series("effect", list(zip(labels, each.effect, strict=True)))]
+        series += [
+            Series(name, list(zip(labels, ends, strict=True)), "plain", dashed=True)
+            for name, ends in (("upper end", each.high), ("lower end", each.low))
+            if ends is not None
         ]
         pictures.append(Markup(charts.lines(series, labels=labels, title=f"{each.column}: log-odds")))
     return join((element("p", how, class_="soft"), *pictures))
