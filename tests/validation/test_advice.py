@@ -57,3 +57,9 @@ def test_where_nothing_holds_that_is_said():
     found = ask([trial(Setting(), 0.0)])
     assert math.isinf(found.trials[0].cost)
     assert found.said.startswith("No setting that was tried holds")
+
+
+def test_want_of_requests_is_told_as_that():
+    short = price_trial(Setting(), 0.0, rate=10.0, spare=0.2, price=1.0, short=True)
+    assert "want of requests" in ask([short, trial(Setting(workers=2), 0.0)]).said
+    assert "want of requests" not in ask([short, trial(Setting(workers=2), 500.0)]).said

@@ -69,3 +69,16 @@ def test_a_number_or_a_class_that_is_not_said_is_refused():
         with pytest.raises(ShipwayError) as refused:
             violate(expect, None, given)
         assert refused.value.code == "SW-433"
+
+
+def test_a_number_that_is_none_fails_whatever_is_expected():
+    two = Reader(classes=("no", "yes"))
+    good, lost = (read_answers(np.array(values), two, 2) for values in ([0.7, 0.7], [np.nan, 0.7]))
+    for expect in (b.at_least(0), b.says("yes")):
+        assert (violate(expect, None, lost) > 0).tolist() == [True, False]
+    for expect in (b.stays(0.1), b.keeps_class()):
+        assert (violate(expect, good, lost) > 0).tolist() == [True, False]
+        assert (violate(expect, lost, good) > 0).tolist() == [True, False]
+    several = read_answers(np.array([[np.nan, 0.7], [0.3, 0.7]]), two, 2)
+    assert (violate(b.says("yes", "no"), None, several) > 0).tolist() == [True, False]
+    assert lost.take(np.array([0])).lost.tolist() == [True]

@@ -116,3 +116,42 @@ def test_search_goes_past_a_rate_at_which_only_the_generator_was_late():
 
     found = find_capacity(attempt, OBJECTIVE, start=100, most=800, tell=ignore)
     assert found.rate == 800
+
+
+def steady(cap, *, seconds=5.0):
+    """Return what answers at once up to a rate, and late above it; nothing ever fails."""
+    times = 0
+
+    def attempt(rate, longer):
+        nonlocal times
+        times += 1
+        pattern = make_pattern("steady", rate, 1 + seconds * longer, seed=times)
+        recorder = Recorder(Conditions("target", pattern, MACHINE, True, 8, 30.0, 1.0))
+        for part in draw_arrivals(pattern.stretches, "poisson", pattern.seed):
+            for at in part.tolist():
+                recorder.note(at, at, at, at + (5 if rate <= cap else 60) * MS, 200)
+        return Tried(recorder.finish(), recorder.share_slow(LIMIT_MS), recorder.count_failed())
+
+    return attempt
+
+
+def test_want_of_requests_is_no_failure():
+    strict = Objective(limit_ms=LIMIT_MS, failed=0.001)
+    found = find_capacity(steady(40.0), strict, start=60.0, most=80.0, tell=ignore)
+    assert (found.rate, found.short) == (0.0, True)
+    assert "not shown for want of requests" in found.reason
+    assert "failed" in found.reason
+    slow = find_capacity(steady(0.1), strict, start=60.0, most=80.0, tell=ignore)
+    assert (slow.rate, slow.short) == (0.0, False)
+
+
+def test_what_was_found_below_the_largest_rate_is_not_told_as_that():
+    quick = steady(1e9)
+
+    def attempt(rate, longer):
+        return steady(0.0)(rate, longer) if longer > 1 and rate >= 200 else quick(rate, longer)
+
+    found = find_capacity(attempt, OBJECTIVE, start=100, most=200, tell=ignore)
+    assert 190 < found.rate < 200
+    assert "largest that was to be tried" not in found.reason
+    assert "at 200 requests/s it is not shown to" in found.reason

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 
 from shipway import behaviours as b
 from shipway.core.bundle import InputColumn
@@ -50,3 +51,50 @@ def test_a_filling_is_found_that_was_not_drawn():
     assert found.text_after == "w77 y"
     good = lambda texts: read_answers(np.ones(len(texts)), Reader(), len(texts))
     assert hunt_texts("t", probe, words, good, RandomSearch(), batches=3, seed=0) is None
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        (b.noise("x", 4.0), lambda cases: cases[:, 0] > 6.5),
+        (b.swap("c"), lambda cases: (cases[:, 3] == 3) & (cases[:, 0] == 4)),
+        (b.shuffle("x"), lambda cases: cases[:, 0] == 4),
+    ],
+)
+def test_what_a_change_leaves_open_is_drawn_for_each_case_so_that_what_is_shown_fails(change, wrong):
+    columns = (*COLUMNS, InputColumn(name="c", kind="category", categories=tuple("abcd")))
+    rows = Rows(np.column_stack([X, np.arange(40) % 3]), columns)
+    steps = lambda cases: read_answers(np.where(wrong(cases), 1.0, 0.0), Reader(), len(cases))
+    probe = b.probe("t", change=change, expect=b.stays(0.1)).measure
+    found = [hunt_rows("t", probe, rows, steps, RandomSearch(), batches=40, seed=seed) for seed in range(6)]
+    assert all(each is not None for each in found)
+    assert all(each.before.value != each.after.value for each in found)
+
+
+def test_a_shuffled_value_is_searched_within_its_group():
+    rows = Rows(X, COLUMNS)
+    asked = []
+
+    def keeps(cases):
+        asked.append(cases)
+        return read_answers(np.zeros(len(cases)), Reader(), len(cases))
+
+    probe = b.probe("t", change=b.shuffle("z", within="y"), expect=b.stays(0.1)).measure
+    assert hunt_rows("t", probe, rows, keeps, RandomSearch(), batches=5, seed=0) is None
+    after = np.concatenate(asked[1::2])
+    assert after.size
+    assert set(map(tuple, after[:, 1:])) <= {(0, 8), (8, 0)}
+
+
+def test_what_does_not_fail_when_it_is_asked_about_again_is_none():
+    asked = []
+
+    def once(cases):
+        asked.append(len(cases))
+        return read_answers(np.full(len(cases), 1.0 if len(asked) == 2 else 0.0), Reader(), len(cases))
+
+    probe = b.probe("t", change=b.add("x", 1), expect=b.stays(0.5)).measure
+    assert hunt_rows("t", probe, Rows(X, COLUMNS), once, RandomSearch(), batches=1, seed=0) is None
+    asked.clear()
+    texts = b.probe("t", "{a} day", change=b.case("upper"), expect=b.stays(0.5)).measure
+    assert hunt_texts("t", texts, {"a": ("good", "bad")}, once, RandomSearch(), batches=1, seed=0) is None

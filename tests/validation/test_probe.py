@@ -9,6 +9,7 @@ from shipway.core.gate import judge
 from shipway.core.probe import Reader
 from shipway.maths.interval import wilson
 from shipway.validation.answer import read_answers
+from shipway.validation.counterexample import Said
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.probe import add_failure, give_evidence, measure_rows, measure_texts
 from shipway.validation.row import Rows
@@ -112,3 +113,11 @@ def test_a_candidate_is_measured_on_its_sample(build):
     assert measured.evidence.value == 1.0
     assert measured.detail[0]["changed"].keys() == {"a"}
     assert judge(natural_rule(check), measured.evidence).outcome == "fail"
+
+
+def test_a_number_that_is_none_is_a_failing_case_and_not_the_end_of_the_suite():
+    given_ = Rows(np.arange(20.0)[:, None], (InputColumn(name="x", kind="number", low=0.0, high=20.0),))
+    breaks = lambda x: read_answers(np.where(x[:, 0] > 17, np.nan, 0.5), Reader(classes=("no", "yes")), len(x))
+    made = measure_rows("t", b.probe("t", expect=b.between(0, 1)).measure, given_, breaks)
+    assert (made.reading.facts["failed"], made.reading.n) == (2, 20)
+    assert made.counterexample.after == Said()

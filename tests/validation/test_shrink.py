@@ -131,3 +131,38 @@ def test_shrinking_asks_in_few_batches():
     assert set(found.changed) <= {"x0", "x3"}
     assert len(found.changed) == 1
     assert found.batches <= 40
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10_000))
+def test_what_is_shown_is_a_case_of_the_test(seed):
+    given_ = rows(seed)
+    lowers = Model(lambda x: 0.5 - 0.001 * x[:, 0])
+    probe = b.probe("t", change=b.add("x0", 40), expect=b.never_falls(0.0), where={"x3": (20, 30), "c": "b"}).measure
+    found = measure_rows("t", probe, given_, lowers, seed=seed).counterexample
+    if found is not None:
+        assert 20 <= found.others["x3"] <= 30
+        assert found.others["c"] == "b"
+        assert found.changed["x0"][1] <= 100
+
+
+def test_an_amount_stays_whole_where_the_answer_has_to_move_by_so_much():
+    probe = b.probe("t", change=[b.add("x0", 10), b.add("x1", 10)], expect=b.rises(0.5)).measure
+    flat_from = Model(lambda x: 0.03 * np.minimum(x[:, 0], 50) + 0.03 * x[:, 1])
+    found = measure_rows("t", probe, rows(), flat_from).counterexample
+    assert {name: new - old for name, (old, new) in found.changed.items()} == pytest.approx({"x0": 10, "x1": 10})
+    assert found.changed["x0"][1] > 50
+    texts = b.probe("t", "a good, good day", change=b.replace({"good": "great", "day": "year"}), expect=b.rises(0.5))
+    shown = measure_texts("t", texts.measure, {}, Model(lambda texts: np.zeros(len(texts)))).counterexample
+    assert shown.text_after == "great, great year"
+
+
+def test_a_shuffled_value_stays_within_its_group():
+    x = np.zeros((40, 2))
+    x[:, 0] = np.arange(40) // 10 * 10
+    x[:, 1] = x[:, 0] + np.arange(40) % 10
+    columns = tuple(InputColumn(name=name, kind="number", low=0.0, high=50.0) for name in ("group", "x"))
+    probe = b.probe("t", change=b.shuffle("x", within="group"), expect=b.stays(0.5)).measure
+    found = measure_rows("t", probe, Rows(x, columns), Model(lambda x: x[:, 1])).counterexample
+    group = found.others.get("group", 10)  # of the four groups the second is typical
+    assert all(group <= value < group + 10 for value in found.changed["x"])

@@ -39,6 +39,7 @@ def test_a_draw_is_as_large_as_asked_without_repeats_and_comes_again(most, seed)
         ("I Am here", b.case("lower"), "i am here"),
         ("so good", b.case("upper"), "SO GOOD"),
         ("so good", b.case("title"), "So Good"),
+        ("i don't (like IT)", b.case("title"), "I Don't (Like It)"),
         ("Well, it is fine!", b.punctuation(), "Well it is fine"),
         ("it is fine.", b.punctuation("!"), "it is fine!"),
         ("It is not bad.", b.contraction("short"), "It isn't bad."),
@@ -94,3 +95,11 @@ def test_edits_can_be_taken_back_and_words_left_out():
 
 def test_changes_follow_one_another():
     assert changed("it is not bad", b.contraction("short"), b.case("upper")) == "IT ISN'T BAD"
+
+
+def test_more_fillings_than_a_machine_can_count_are_drawn_from():
+    words = {"w": tuple(f"w{number}" for number in range(100))}
+    template = " ".join(f"{{w{number}}}" for number in range(12))
+    found = fill_templates([template], words, 20, 1)
+    assert len(set(found)) == 20
+    assert found == fill_templates([template], words, 20, 1)

@@ -224,9 +224,17 @@ def derive_version(
 def next_version(
     state: State, service: ServiceState, at: int, section: ModelSection | None = None
 ) -> VersionState | None:
-    """Return the newest version that a service could be released to by itself, None where there is none.
+    """Return the newest of `next_versions`; None where there is none."""
+    found = next_versions(state, service, at, section)
+    return found[-1] if found else None
 
-    It is newer than the stable one, has a bundle, learned from nothing known later than now, was never tried, is in
+
+def next_versions(
+    state: State, service: ServiceState, at: int, section: ModelSection | None = None
+) -> list[VersionState]:
+    """Return the versions that a service could be released to by itself, the newest last.
+
+    Each is newer than the stable one, has a bundle, learned from nothing known later than now, was never tried, is in
     use, and has the approvals that its model asks for.
 
     Args:
@@ -236,7 +244,7 @@ def next_version(
         section: what shipway.toml says of its model; no approvals are asked for where None.
     """
     tried = {release.candidate.version for release in service.releases}
-    found = [
+    return [
         version
         for version in state.models.get(service.model, [])
         if is_ready(version, section)
@@ -244,7 +252,6 @@ def next_version(
         and version.cut <= at
         and version.number not in tried
     ]
-    return found[-1] if found else None
 
 
 def is_ready(version: VersionState, section: ModelSection | None) -> bool:

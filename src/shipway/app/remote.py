@@ -53,7 +53,7 @@ def ask_remote(client: Client, model: str, suite: Suite, *, version: str | None 
 
 def split_batches(ask: Ask, batch: int) -> Ask:
     """Return a model that is asked about at most so many cases at once, and about a text only once."""
-    known: dict[str, tuple[float, Any]] = {}
+    known: dict[str, tuple[float, Any, Any]] = {}
 
     def ask_all(cases: Cases) -> Answers:
         if not isinstance(cases, list):
@@ -63,19 +63,27 @@ def split_batches(ask: Ask, batch: int) -> Ask:
         for at in range(0, len(new), batch):
             some = new[at : at + batch]
             given = ask(some)
-            labels = [None] * len(some) if given.label is None else given.label.tolist()
-            known.update(zip(some, zip(given.value.tolist(), labels, strict=True), strict=True))
+            none = [None] * len(some)
+            labels = none if given.label is None else given.label.tolist()
+            lost = none if given.lost is None else given.lost.tolist()
+            known.update(zip(some, zip(given.value.tolist(), labels, lost, strict=True), strict=True))
         values = np.array([known[text][0] for text in cases], dtype=np.float64)
         labels = np.array([known[text][1] for text in cases], dtype=object)
-        return Answers(values, None if None in labels.tolist() else labels)
+        lost = [known[text][2] for text in cases]
+        return Answers(
+            values,
+            None if None in labels.tolist() else labels,
+            None if None in lost else np.array(lost, dtype=np.bool_),
+        )
 
     return ask_all
 
 
 def _put_together(parts: Sequence[Answers]) -> Answers:
     labels = [part.label for part in parts if part.label is not None]
+    lost = [part.lost for part in parts if part.lost is not None]
     value = np.concatenate([part.value for part in parts]) if parts else np.empty(0, dtype=np.float64)
-    return Answers(value, np.concatenate(labels) if labels else None)
+    return Answers(value, np.concatenate(labels) if labels else None, np.concatenate(lost) if lost else None)
 
 
 def _write_texts(described: ModelInfo, suite: Suite) -> Callable[[Cases], dict[str, Any]]:

@@ -200,7 +200,7 @@ def search(
     )
     door.answer(found, _show_capacity)
     _write_page(door, found, page)
-    return DONE if found.rate else FAILED
+    return DONE if found.rate else HELD if found.short else FAILED
 
 
 @app.command(name="recommend", help="Find the setting of servers that holds an objective at the least cost")
@@ -259,7 +259,9 @@ def recommend(
     )
     door.answer(found, _show_advice)
     _write_page(door, found, page)
-    return DONE if found.trials[0].copies else FAILED
+    if found.trials[0].copies:
+        return DONE
+    return HELD if any(each.short for each in found.trials) else FAILED
 
 
 @app.command(name="export", help="Write a load as a script of k6 or Locust")
@@ -432,8 +434,9 @@ def _show_load(console: Console, load: "Load") -> None:
 def _show_capacity(console: Console, found: "Capacity") -> None:
     show_title(console, found.target, found.objective.said)
     limit = "not found" if found.limit is None else f"about {found.limit:,.5g} requests/s"
+    nowhere = "not shown of any rate" if found.short else "at no rate that was tried"
     facts: dict[str, Cell] = {
-        "holds": f"{found.rate:,.5g} requests/s" if found.rate else "at no rate that was tried",
+        "holds": f"{found.rate:,.5g} requests/s" if found.rate else nowhere,
         "limit": limit,
         "because": found.reason,
         "measured on": found.machine.said,

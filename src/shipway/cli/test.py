@@ -146,7 +146,7 @@ def say_counterexample(found: "Counterexample") -> dict[str, str]:
 
 def _say(said: "Said") -> str:
     number = "" if said.value is None else f"{said.value:.4f}"
-    return f"{said.label} ({number})" if said.label and number else said.label or number
+    return f"{said.label} ({number})" if said.label and number else said.label or number or "no number"
 
 
 def _plain(value: float | str | None) -> str:

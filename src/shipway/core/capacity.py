@@ -82,6 +82,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
         load: the load at the rate that is told; None where there is none.
         reason: why the search ended there, as one sentence.
         machine: where it was measured.
+        short: whether no rate was shown to pass for nothing but want of requests.
     """
 
     target: str
@@ -92,6 +93,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
     load: Load | None
     reason: str
     machine: Machine
+    short: bool = False
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,6 +132,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         copies: how many such groups of servers it takes; 0 where no number of them would do.
         cores: of all copies.
         cost: of these an hour; infinite where no number would do.
+        short: whether no rate was shown to pass for nothing but want of requests.
     """
 
     setting: Setting
@@ -138,6 +141,7 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     copies: int
     cores: int
     cost: float
+    short: bool = False
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

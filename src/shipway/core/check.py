@@ -43,6 +43,7 @@ from shipway.core.measure import (
     SliceRegression,
     ValueImprovement,
     Windowed,
+    example_share,
 )
 from shipway.core.metric import EVERYWHERE, METRICS
 from shipway.core.slice_measure import AdvantageTrend, Fairness
@@ -317,7 +318,7 @@ def natural_rule(check: Check) -> Rule:
     if isinstance(measure, Attribution | ReasonAgreement):
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} <= 0.5")
     if isinstance(measure, LoadLatency | LoadFailures):
-        bound = "<= 20" if isinstance(measure, LoadLatency) else "<= 0.001"
+        bound = "<= 20" if isinstance(measure, LoadLatency) else f"<= {example_share(measure):g}"
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
     bound = _BOUNDS.get(type(measure))
     if isinstance(measure, Score):

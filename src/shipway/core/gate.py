@@ -10,6 +10,7 @@ from shipway.core.argument import take_name, take_names, take_width, write
 from shipway.core.check import NOTHING_CAME, Check, Evidence, Operator, Rule, Subject, natural_rule
 from shipway.core.error import ShipwayError
 from shipway.core.measure import Labelled, LabelMaturity
+from shipway.core.promise import refuse_unshown
 from shipway.kit.canonical import digest_value
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column, Operation
@@ -130,7 +131,8 @@ def make_gate(
 
     Raises:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
-            without rules, a rule that is none, a metric without a bound, or a rule on the wrong subject.
+            without rules, a rule that is none, a metric without a bound, a rule on the wrong subject, or one on a
+            load that is too short to ever pass.
     """
     name, every_us = take_name(name, "a gate's name"), None
     if (before is None) == (every is None):
@@ -165,6 +167,8 @@ def make_gate(
             f"gate {name!r} {when} and its rule {wrong[0]} measures {wrong[0].check.subject}",
             f"{where} only checks on {expected} can be measured",
         )
+    for rule in written:
+        refuse_unshown(rule)
     gate = Gate(
         name=name,
         rules=written,

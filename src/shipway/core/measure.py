@@ -3,6 +3,7 @@
 The words that build them are in `shipway.core.candidate` and `shipway.core.canary`.
 """
 
+import math
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -360,6 +361,21 @@ class LoadFailures(msgspec.Struct, frozen=True, tag="load-failures"):
     rate: float
     last_us: int
     rows: int = 1
+
+
+def count_needed(share: float) -> float:
+    """Return about how many requests, of which none fails, it takes to show that at most a share of them does.
+
+    The upper end of the exact 95 % interval (Clopper and Pearson 1934) is 1 - .025^(1/n); twenty batches of time take
+    the place of n requests, which widens it by (2.093 / 1.960)^2, and requests come by chance, for which 3 % is spare.
+    """
+    return 1.17 * math.log(0.025) / math.log1p(-share)
+
+
+def example_share(measure: LoadFailures) -> float:
+    """Return a share of failures that a load is long enough to show, where none fails; 0.5 where it shows none."""
+    sent = measure.rate * measure.last_us / 1e6
+    return next((each for each in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if sent >= count_needed(each)), 0.5)
 
 
 BundleMeasure: TypeAlias = LoadLatency | LoadFailures

@@ -1,15 +1,19 @@
 """The words for checks on a bundle: what it promises those who will ask it, measured under load before anybody does."""
 
+import math
 from typing import Final
 
 from shipway.core.argument import take_width
-from shipway.core.check import Check, finite, write_number
+from shipway.core.check import Check, Rule, finite, write_number
 from shipway.core.error import ShipwayError
-from shipway.core.measure import BundleMeasure, LoadFailures, LoadLatency
+from shipway.core.measure import BundleMeasure, LoadFailures, LoadLatency, count_needed
 from shipway.kit.duration import format_duration
 from shipway.maths.expression import quote
 
 LASTING: Final = "10s"
+NEVER_MS: Final = 1e9
+"""What evidence says in the place of a latency that has no end: above every bound that a gate may ask for."""
+_MOST_MS: Final = 1e6
 _PERCENTILE: Final = 95.0
 
 
@@ -50,6 +54,30 @@ def load_failures(*, rate: float, last: str = LASTING, rows: int = 1) -> Check:
     words = _write(rate, last, rows, "load_failures")
     measure = LoadFailures(float(rate), take_width(last, "`last` of load_failures"), rows)
     return Check(name_check(measure), measure, "bundle", f"load_failures({', '.join(words)})")
+
+
+def refuse_unshown(rule: Rule) -> None:
+    """Refuse a rule on a bundle that no bundle could pass, or that one would pass whose answers never come.
+
+    Raises:
+        ShipwayError: SW-106, with the time that the load would have to last.
+    """
+    measure = rule.check.measure
+    if rule.op not in ("<", "<="):
+        return
+    if isinstance(measure, LoadLatency) and rule.bound >= _MOST_MS:
+        raise ShipwayError("SW-106", f"{rule.text} bounds nothing", f"write a bound below {_MOST_MS:,.0f} ms")
+    if not isinstance(measure, LoadFailures) or rule.bound >= 1:
+        return
+    if rule.bound <= 0:
+        raise ShipwayError("SW-106", f"no load shows {rule.text}", "write a share above 0, such as 0.01")
+    sent, needed = measure.rate * measure.last_us / 1e6, count_needed(rule.bound)
+    if sent < needed:
+        last = format_duration(math.ceil(needed / measure.rate) * 1_000_000)
+        fact = f"{rule.text} sends {sent:,.0f} requests, which show no share that small even where none fails"
+        raise ShipwayError(
+            "SW-106", fact, f'write last="{last}" for the {needed:,.0f} that it takes, or a larger share'
+        )
 
 
 def name_check(measure: BundleMeasure) -> str:

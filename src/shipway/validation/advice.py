@@ -8,7 +8,14 @@ from shipway.core.latency import Machine
 
 
 def price_trial(
-    setting: Setting, capacity: float, *, rate: float, spare: float, price: float, together: float | None = None
+    setting: Setting,
+    capacity: float,
+    *,
+    rate: float,
+    spare: float,
+    price: float,
+    together: float | None = None,
+    short: bool = False,
 ) -> Trial:
     """Return what a setting costs that has to answer a rate.
 
@@ -19,11 +26,12 @@ def price_trial(
         spare: which share of the capacity is left free, for a rate that is not steady.
         price: of a core an hour.
         together: requests that were predicted together, as it was measured.
+        short: whether there is no capacity for nothing but want of requests.
     """
     copies = math.ceil(rate / (capacity * (1 - spare)) - 1e-9) if capacity > 0 else 0
     cores = copies * setting.cores
     cost = cores * price if copies else math.inf
-    return Trial(setting=setting, rate=capacity, together=together, copies=copies, cores=cores, cost=cost)
+    return Trial(setting=setting, rate=capacity, together=together, copies=copies, cores=cores, cost=cost, short=short)
 
 
 def advise(
@@ -62,6 +70,8 @@ def advise(
 
 def _say(objective: Objective, ranked: Sequence[Trial], rate: float, spare: float) -> str:
     best = ranked[0]
+    if not best.copies and any(each.short for each in ranked):
+        return f"{objective.said} is not shown of any setting for want of requests: try each rate for longer."
     if not best.copies:
         return f"No setting that was tried holds {objective.said} at any rate."
     times = "once" if best.copies == 1 else f"{best.copies} times"

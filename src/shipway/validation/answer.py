@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.probe import Expectation, Keeps, Moves, Reader, Says, Within
-from shipway.validation.sample import Floats, Ints
+from shipway.validation.sample import Bools, Floats, Ints
 
 Cases: TypeAlias = Floats | list[str]
 """Rows, float64[n, f] with NaN for what is missing and codes for categories; or n texts."""
@@ -22,10 +22,13 @@ class Answers:
     Attributes:
         value: float64[n], the number that is measured; NaN of a model that says none.
         label: object[n] of texts, the class; None of a model without classes.
+        lost: bool[n], where a model that answers with numbers gave one that is none (NaN), which fails whatever is
+            expected; None of a model that answers with texts.
     """
 
     value: Floats
     label: NDArray[Any] | None = None
+    lost: Bools | None = None
 
     def __len__(self) -> int:
         """Return how many cases were answered."""
@@ -33,7 +36,8 @@ class Answers:
 
     def take(self, places: Ints) -> "Answers":
         """Return the answers to some of the cases."""
-        return Answers(self.value[places], None if self.label is None else self.label[places])
+        label, lost = (None if part is None else part[places] for part in (self.label, self.lost))
+        return Answers(self.value[places], label, lost)
 
 
 Ask: TypeAlias = Callable[[Cases], Answers]
@@ -62,18 +66,21 @@ def read_answers(output: NDArray[Any], reader: Reader, n: int) -> Answers:
             raise _unread(f"the model answers each case with {flat.shape[1]} texts")
         return Answers(np.full(n, np.nan), flat[:, 0].astype(object))
     numbers = flat.astype(np.float64)
+    lost: Bools = np.asarray(np.isnan(numbers).any(axis=1))
     if numbers.shape[1] == 1:
-        return Answers(numbers[:, 0], _cut(numbers[:, 0], reader))
+        return Answers(numbers[:, 0], _cut(numbers[:, 0], reader), lost)
     if not 0 <= reader.place < numbers.shape[1]:
         raise _unread(f"the model answers with {numbers.shape[1]} numbers, and place {reader.place} is read")
     names = reader.classes or tuple(str(place) for place in range(numbers.shape[1]))
     if len(names) != numbers.shape[1]:
         raise _unread(f"the model answers with {numbers.shape[1]} numbers, and there are {len(names)} classes")
-    return Answers(numbers[:, reader.place], np.array(names, dtype=object)[numbers.argmax(axis=1)])
+    return Answers(numbers[:, reader.place], np.array(names, dtype=object)[numbers.argmax(axis=1)], lost)
 
 
 def violate(expect: Expectation, before: Answers | None, after: Answers) -> Floats:
     """Return for each case by how much its answer is not as expected, float64[n]; 0 or less where it is.
+
+    A number that is none (NaN) is as far from what was expected as anything can be.
 
     Args:
         expect: what the answers must be.
@@ -83,6 +90,14 @@ def violate(expect: Expectation, before: Answers | None, after: Answers) -> Floa
     Raises:
         ShipwayError: SW-433 where a number or a class is expected and the model says none.
     """
+    size = _measure(expect, before, after)
+    for answers in (before, after):
+        if answers is not None and answers.lost is not None:
+            size = np.where(answers.lost, np.inf, size)
+    return size
+
+
+def _measure(expect: Expectation, before: Answers | None, after: Answers) -> Floats:
     match expect:
         case Within(low=low, high=high):
             return _outside(_numbers(after), low, high)
@@ -115,7 +130,7 @@ def _outside(value: Floats, low: float | None, high: float | None) -> Floats:
 
 
 def _numbers(answers: Answers) -> Floats:
-    if np.isnan(answers.value).any():
+    if answers.lost is None and np.isnan(answers.value).any():
         raise _unread("a test expects a number, and the model answers with none")
     return answers.value
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from shipway.core.capacity import Capacity, Objective, Probe
 from shipway.core.gate import Outcome
 from shipway.core.load import Load
+from shipway.core.measure import count_needed
 from shipway.maths.crossing import find_crossing
 from shipway.maths.share import Share, batched_share
 
@@ -72,8 +73,8 @@ def judge_rate(objective: Objective, rate: float, tries: Sequence[Tried]) -> Pro
     elif trusted and (slow.low > late or failed.low > objective.failed):
         outcome = "fail"
     reason = f"{slow.value:.2%} [{slow.low:.2%}, {slow.high:.2%}] not answered within {objective.limit_ms:g} ms"
-    if failed.value:
-        reason = f"{reason}; {failed.value:.2%} failed"
+    if failed.value or failed.high > objective.failed:
+        reason = f"{reason}; {failed.value:.2%} [{failed.low:.2%}, {failed.high:.2%}] failed"
     if not trusted and outcome != "pass":
         reason = f"{reason}; {tries[-1].load.doubt}"
     quantiles = {each.share: each.ms for each in tries[-1].load.quantiles}
@@ -136,6 +137,7 @@ def find_capacity(
         load=search.confirmed,
         reason=search.explain(rate, above, most),
         machine=search.tried[-1].load.machine,
+        short=not rate and search.is_short,
     )
 
 
@@ -190,11 +192,25 @@ class _Search:
         weights = np.array([each.requests for each in self.probes])
         return find_crossing(rates, np.array(worse), weights, 0.0)
 
+    @property
+    def is_short(self) -> bool:
+        """Tell whether the last rate was kept from passing by nothing but too few requests."""
+        last = self.probes[-1]
+        kept = last.slow <= 1 - self._objective.share and last.failed <= self._objective.failed
+        return last.outcome == "hold" and kept and not self.tried[-1].load.doubt
+
     def explain(self, rate: float, above: float | None, most: float) -> str:
         """Return why the search ended where it did."""
+        if not rate and self.is_short:
+            last = self.probes[-1]
+            needed = count_needed(min(self._objective.failed, 1 - self._objective.share))
+            return (
+                f"not shown for want of requests: at {last.rate:,.6g} requests/s {last.reason}, of {last.requests:,} "
+                f"requests; try each rate for longer, for {needed:,.0f} requests at least"
+            )
         if not rate:
             return f"no rate that was tried holds {self._objective.said}"
-        if above is None:
+        if above is None and rate >= most:
             return f"it holds up to {most:,.6g} requests/s, the largest that was to be tried"
         over = min((each for each in self.probes if each.rate > rate and each.outcome != "pass"), key=lambda p: p.rate)
         return f"at {over.rate:,.6g} requests/s it is not shown to: {over.reason}"

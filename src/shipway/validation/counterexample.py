@@ -69,13 +69,23 @@ class Counterexample(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class Judge(Generic[Case]):
     """Asks a model of cases before and after their change, and counts what it asked."""
 
-    def __init__(self, probe: Probe, ask: Ask, write: Callable[[Sequence[Case]], tuple[Cases, Cases]]) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        ask: Ask,
+        write: Callable[[Sequence[Case]], tuple[Cases, Cases]],
+        covers: Callable[[Sequence[Case]], Bools] | None = None,
+    ) -> None:
         self.batches = 0
         self.asked = 0
-        self._probe, self._ask, self._write = probe, ask, write
+        self._probe, self._ask, self._write, self._covers = probe, ask, write, covers
 
     def fails(self, cases: Sequence[Case]) -> tuple[Bools, Answers | None, Answers]:
-        """Return which cases fail, with both answers, asking once."""
+        """Return which cases fail, with both answers, asking once; one that is no case of the test does not."""
+        failing, old, new = self._measure(cases)
+        return failing if self._covers is None else failing & self._covers(cases), old, new
+
+    def _measure(self, cases: Sequence[Case]) -> tuple[Bools, Answers | None, Answers]:
         before, after = self._write(cases)
         n = len(cases)
         self.batches += 1
@@ -116,9 +126,22 @@ def descend(
 
 
 def read_answer(answers: Answers, at: int = 0) -> Said:
-    """Return what a model says of one of the cases it answered."""
+    """Return what a model says of one of the cases it answered; nothing where its number is none."""
+    if answers.lost is not None and answers.lost[at]:
+        return Said()
     value = float(answers.value[at])
     return Said(None if np.isnan(value) else value, "" if answers.label is None else str(answers.label[at]))
+
+
+def is_failure(probe: Probe, found: Counterexample) -> bool:
+    """Tell whether the answers that a counterexample shows are not as its test expects."""
+    before = None if found.before is None else _write_answer(found.before)
+    return bool(violate(probe.expect, before, _write_answer(found.after))[0] > 0)
+
+
+def _write_answer(said: Said) -> Answers:
+    value = np.array([np.nan if said.value is None else said.value])
+    return Answers(value, np.array([said.label], dtype=object), np.isnan(value) if said == Said() else None)
 
 
 def _join(before: Cases, after: Cases) -> Cases:

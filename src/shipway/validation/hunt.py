@@ -7,10 +7,10 @@ from zlib import crc32
 import numpy as np
 
 from shipway.core.behaviour import PLACE
-from shipway.core.probe import Probe, RowChange, Says, TextChange, Within
+from shipway.core.probe import Probe, RowChange, Says, Shuffle, TextChange, Within
 from shipway.ports.search import Choice, Search
 from shipway.validation.answer import Ask, violate
-from shipway.validation.counterexample import Counterexample
+from shipway.validation.counterexample import Counterexample, is_failure
 from shipway.validation.row import Changed, Rows, change_rows, pick_rows
 from shipway.validation.sample import Floats, Ints
 from shipway.validation.shrink import shrink_rows, shrink_text
@@ -30,6 +30,8 @@ def hunt_rows(
     """Look for a row, with values of other rows in some of its columns, that fails a test; None where none was found.
 
     A column holds nothing but values that some row had, so a case stays within what training saw, column by column.
+    What a change leaves open, a case draws for itself: it is the same case wherever in a batch it is asked about, and
+    when it is asked about again. One that does not fail then is none.
 
     Args:
         name: of the test.
@@ -45,15 +47,21 @@ def hunt_rows(
     if not picked.size:
         return None
     fields = len(rows.columns) + 1  # the last one is no column: nothing is grafted
-    space = (picked.size, *(size for _ in range(GRAFTS) for size in (fields, len(rows.x))))
+    grafts = tuple(size for _ in range(GRAFTS) for size in (fields, len(rows.x)))
+    shuffles = sum(isinstance(change, Shuffle) for change in changes)
+    space = (picked.size, *grafts, *([len(rows.x)] * shuffles))
 
     def make(choices: Sequence[Choice]) -> tuple[Floats, Changed]:
         x = rows.x[picked[[choice[0] for choice in choices]]]
+        each: list[Changed] = []
         for at, choice in enumerate(choices):
-            for column, donor in zip(choice[1::2], choice[2::2], strict=True):
+            grafted, donors = choice[1 : 1 + len(grafts)], choice[1 + len(grafts) :]
+            for column, donor in zip(grafted[::2], grafted[1::2], strict=True):
                 if column < len(rows.columns):
                     x[at, column] = rows.x[donor, column]
-        return x, change_rows(rows, x, changes, np.random.default_rng([seed, crc32(name.encode())]))
+            random = np.random.default_rng([seed, crc32(name.encode()), *choice])
+            each.append(change_rows(rows, x[at : at + 1], changes, random, donors))
+        return x, _join(each)
 
     def measure(choices: Sequence[Choice]) -> list[float]:
         x, changed = make(choices)
@@ -69,7 +77,8 @@ def hunt_rows(
         return None
     x, changed = make([found])
     at: Ints = picked[[found[0]]]
-    return shrink_rows(name, probe, rows, x, changed.x, at, ask)
+    shown = shrink_rows(name, probe, rows, x, changed.x, at, ask)
+    return shown if is_failure(probe, shown) else None
 
 
 def hunt_texts(
@@ -106,7 +115,20 @@ def hunt_texts(
         return np.nan_to_num(sizes, neginf=_NEVER).tolist()
 
     found = search.find(space, measure, batch=BATCH, batches=batches, seed=seed)
-    return None if found is None else shrink_text(name, probe, [make(found)], ask)
+    if found is None:
+        return None
+    shown = shrink_text(name, probe, [make(found)], ask)
+    return shown if is_failure(probe, shown) else None
+
+
+def _join(each: Sequence[Changed]) -> Changed:
+    """Return cases that were changed one by one as one batch."""
+    return Changed(
+        np.concatenate([one.x for one in each]),
+        np.concatenate([one.made for one in each]),
+        np.concatenate([one.left for one in each]),
+        {},
+    )
 
 
 def _asked(rows: Rows, probe: Probe, x: Floats) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":

@@ -166,12 +166,16 @@ class Recorder:
         return np.add.reduceat(of, starts)
 
     def find_promised(self, share: float) -> Quantile:
-        """Return a quantile of all requests: one that failed is slower than any, and took as long as is waited."""
+        """Return a quantile of all requests, infinite where it is among those that failed: they are slower than any."""
         windows = self._latency[self._first :].astype(np.int64)
+        # The last bin is of what took 275 s and more, which has no other end either.
         windows[:, -1] += self._failed[self._first :]
-        found, most = self._find(share, windows), self._conditions.timeout_s * 1e3
-        high = None if found.high_ms is None else min(found.high_ms, most)
-        return msgspec.structs.replace(found, ms=min(found.ms, most), low_ms=min(found.low_ms, most), high_ms=high)
+        found, last_ms = self._find(share, windows), float(bin_middles()[-1]) / _MS
+        ms, low, high = (
+            float("inf") if each is not None and each >= last_ms else each
+            for each in (found.ms, found.low_ms, found.high_ms)
+        )
+        return msgspec.structs.replace(found, ms=ms, low_ms=low, high_ms=high)
 
     def _find(self, share: float, windows: Counts) -> Quantile:
         """Return a quantile with its interval: that of the share above it, read as durations.

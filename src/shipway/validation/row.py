@@ -74,7 +74,13 @@ class Changed:
     why: dict[str, int]
 
 
-def change_rows(rows: Rows, x: Floats, changes: Sequence[RowChange], random: np.random.Generator) -> Changed:
+def change_rows(
+    rows: Rows,
+    x: Floats,
+    changes: Sequence[RowChange],
+    random: np.random.Generator,
+    donors: Sequence[int] | None = None,
+) -> Changed:
     """Make changes to rows, one after the other.
 
     Args:
@@ -82,17 +88,22 @@ def change_rows(rows: Rows, x: Floats, changes: Sequence[RowChange], random: np.
         x: float64[n, f], the rows.
         changes: what is changed.
         random: draws what a change leaves open.
+        donors: for each shuffle a number, by which one of `rows` is chosen whose value all of `x` take, and not that of
+            one another; None to shuffle among `x`.
 
     Raises:
         ShipwayError: SW-104 for a column or category there is not, SW-431 for a change that its column cannot take.
     """
-    changed = x.copy()
+    changed, numbers = x.copy(), iter(donors or ())
     made = np.zeros((len(x), len(changes)), dtype=np.bool_)
     left = np.zeros(len(x), dtype=np.bool_)
     why: dict[str, int] = {}
     for at, change in enumerate(changes):
         place = rows.place(change.column)
-        new, wanted = _change_column(rows, changed, place, change, random)
+        if donors is not None and isinstance(change, Shuffle):
+            new, wanted = _borrow(rows, changed, place, change.within, next(numbers))
+        else:
+            new, wanted = _change_column(rows, changed, place, change, random)
         new = np.where(wanted, round_single(new), changed[:, place])
         outside = wanted & is_beyond(rows.columns[place], new)
         if outside.any():
@@ -175,6 +186,18 @@ def _shuffle(old: Floats, within: Floats | None, random: np.random.Generator) ->
         members = there[groups[there] == group]
         new[members] = old[random.permutation(members)]
     return new
+
+
+def _borrow(rows: Rows, x: Floats, place: int, within: str, number: int) -> tuple[Floats, Bools]:
+    """Give rows a column's value of another row: the one of that number, in turn, among those it may come from."""
+    new, there = x[:, place].copy(), ~np.isnan(x[:, place])
+    given = ~np.isnan(rows.x[:, place])
+    for row in np.flatnonzero(there):
+        group = rows.x[:, rows.place(within)] == x[row, rows.place(within)] if within else given
+        members = np.flatnonzero(given & group)
+        if members.size:
+            new[row] = rows.x[members[number % members.size], place]
+    return new, there
 
 
 def is_beyond(column: InputColumn, values: Floats) -> Bools:

@@ -6,10 +6,10 @@ from typing import Final
 
 import numpy as np
 
-from shipway.core.probe import Add, Keeps, Moves, Noise, Probe, Scale
+from shipway.core.probe import Add, Expectation, Keeps, Moves, Noise, Probe, RowChange, Scale, Shuffle
 from shipway.validation.answer import Ask
 from shipway.validation.counterexample import ROUNDS, Counterexample, Judge, descend, read_answer
-from shipway.validation.row import Rows, is_beyond
+from shipway.validation.row import Rows, is_beyond, pick_rows
 from shipway.validation.sample import Bools, Floats, Ints
 from shipway.validation.wording import Wording
 
@@ -35,8 +35,10 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
     """Return the simplest counterexample found near some failing rows.
 
     Where two answers are compared, changes of single columns are taken back and the rest made smaller and rounder, as
-    long as the test still fails. Then every other column that does not matter takes the value that is typical of the
-    rows, and the numbers that do matter are rounded. What remains is what a person has to look at.
+    long as the test still fails; not where the answer has to move by so much at least, which a smaller change need not
+    bring about. Then every other column that does not matter takes the value that is typical of the rows, and the
+    numbers that do matter are rounded. Whatever is tried stays a case of the test: a row as it asks for, changed within
+    what training saw, a shuffled value out of its group. What remains is what a person has to look at.
 
     Args:
         name: of the test.
@@ -48,10 +50,13 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
         ask: the model.
     """
     judge: Judge[_Pair] = Judge(
-        probe, ask, lambda pairs: (np.stack([pair.old for pair in pairs]), np.stack([pair.new for pair in pairs]))
+        probe,
+        ask,
+        lambda pairs: (np.stack([pair.old for pair in pairs]), np.stack([pair.new for pair in pairs])),
+        lambda pairs: _covers_rows(probe, rows, pairs),
     )
     pairs = [_Pair(int(at[i]), old[i], new[i]) for i in range(min(STARTS, len(old)))]
-    if isinstance(probe.expect, Moves | Keeps):
+    if isinstance(probe.expect, Moves | Keeps) and not _demands(probe.expect):
         sized = {rows.place(change.column) for change in probe.change if isinstance(change, Add | Scale | Noise)}
         whole = _whole(rows)
         pairs = descend(pairs, judge, lambda pair: _smaller(pair, sized, whole), lambda pair: _cost(pair, rows))
@@ -89,7 +94,8 @@ def shrink_text(name: str, probe: Probe, failing: Sequence[Wording], ask: Ask) -
     """Return the simplest counterexample found near some failing texts.
 
     Where two answers are compared, edits are taken back and words that no edit touches are left out, as long as the
-    test still fails. Where a text itself is the test, every word of it counts, and the shortest that fails is shown.
+    test still fails; edits stay where the answer has to move by so much at least. Where a text itself is the test,
+    every word of it counts, and the shortest that fails is shown.
 
     Args:
         name: of the test.
@@ -102,7 +108,8 @@ def shrink_text(name: str, probe: Probe, failing: Sequence[Wording], ask: Ask) -
     )
     shortest = sorted(failing, key=_length)[:STARTS]
     if isinstance(probe.expect, Moves | Keeps):
-        shortest = descend(shortest, judge, _fewer, _length)
+        spare = not _demands(probe.expect)
+        shortest = descend(shortest, judge, lambda text: _fewer(text, spare=spare), _length)
     best = min(shortest, key=_length)
     _, before, after = judge.fails([best])
     return Counterexample(
@@ -115,6 +122,31 @@ def shrink_text(name: str, probe: Probe, failing: Sequence[Wording], ask: Ask) -
         batches=judge.batches,
         asked=judge.asked,
     )
+
+
+def _demands(expect: Expectation) -> bool:
+    """Tell whether an answer has to move by so much at least."""
+    return isinstance(expect, Moves) and ((expect.least or 0.0) > 0 or (expect.most or 0.0) < 0)
+
+
+def _covers_rows(probe: Probe, rows: Rows, pairs: Sequence[_Pair]) -> Bools:
+    """Tell of each pair whether it is a case of the test."""
+    old, new = np.stack([pair.old for pair in pairs]), np.stack([pair.new for pair in pairs])
+    covered = np.zeros(len(pairs), dtype=np.bool_)
+    covered[pick_rows(Rows(old, rows.columns), probe.where)] = True
+    edited = (old != new) & ~(np.isnan(old) & np.isnan(new))
+    for place in np.flatnonzero(edited.any(axis=0)):
+        covered &= ~(edited[:, place] & is_beyond(rows.columns[int(place)], new[:, place]))
+    seen: set[str] = set()
+    for change in probe.change:
+        if isinstance(change, Shuffle) and change.within:
+            place, group = rows.place(change.column), rows.place(change.within)
+            of = new if change.within in seen else old
+            there = (rows.x[:, place] == new[:, place, None]) & (rows.x[:, group] == of[:, group, None])
+            covered &= ~edited[:, place] | there.any(axis=1)
+        if isinstance(change, RowChange):
+            seen.add(change.column)
+    return covered
 
 
 def _smaller(pair: _Pair, sized: set[int], whole: Bools) -> list[_Pair]:
@@ -247,9 +279,14 @@ def _whole(rows: Rows) -> Bools:
     return whole
 
 
-def _fewer(text: Wording) -> list[Wording]:
-    """Return the text with one edit taken back, with half of its free words, or with one of them left out."""
-    edits = [text.without_edit(at) for at in range(len(text.edits)) if len(text.edits) > 1]
+def _fewer(text: Wording, *, spare: bool) -> list[Wording]:
+    """Return the text with one edit taken back, with half of its free words, or with one of them left out.
+
+    Args:
+        text: what is made shorter.
+        spare: whether edits may be taken back.
+    """
+    edits = [text.without_edit(at) for at in range(len(text.edits)) if spare and len(text.edits) > 1]
     free = text.free
     halves = [free[: len(free) // 2], free[len(free) // 2 :]] if len(free) > 3 else []
     shorter: list[Wording] = []

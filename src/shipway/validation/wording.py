@@ -2,6 +2,7 @@
 
 import random as randoms
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -96,7 +97,7 @@ def fill_templates(templates: Sequence[str], lexicons: Lexicons, most: int, seed
         total = 1
         for size in sizes:
             total *= size
-        chosen = range(total) if total <= quota else sorted(randoms.Random(f"{seed} {at}").sample(range(total), quota))
+        chosen = range(total) if total <= quota else _draw(randoms.Random(f"{seed} {at}"), total, quota)
         for number in chosen:
             texts[_fill(template, places, sizes, lexicons, number)] = None
     return list(texts)[:most]
@@ -128,6 +129,16 @@ def change_text(text: str, changes: Sequence[TextChange], lexicons: Lexicons, se
     return Wording(words, tuple(edits))
 
 
+def _draw(random: randoms.Random, total: int, count: int) -> list[int]:
+    """Return so many different numbers below a total, in order; the total may be larger than a machine's numbers."""
+    if total <= sys.maxsize:
+        return sorted(random.sample(range(total), count))
+    drawn: set[int] = set()
+    while len(drawn) < count:
+        drawn.add(random.randrange(total))
+    return sorted(drawn)
+
+
 def _fill(template: str, places: list[tuple[str, str]], sizes: list[int], lexicons: Lexicons, number: int) -> str:
     words: dict[tuple[str, str], str] = {}
     for place, size in zip(reversed(places), reversed(sizes), strict=True):
@@ -141,7 +152,7 @@ def _edit(words: list[str], change: TextChange, lexicons: Lexicons, random: rand
         case Typo(count=count):
             return _mistype(words, count, random)
         case Case(to=to):
-            return _rewrite(words, {"lower": str.lower, "upper": str.upper, "title": str.title}[to])
+            return _rewrite(words, {"lower": str.lower, "upper": str.upper, "title": _capitalise}[to])
         case Punctuation(end=end):
             return _punctuate(words, end)
         case Contraction(to="long"):
@@ -226,6 +237,12 @@ def _exchange(words: list[str], lexicon: Sequence[str], random: randoms.Random) 
                 chosen.setdefault(core, random.choice(others))
                 edits.append({place: f"{start}{chosen[core]}{end}"})
     return edits
+
+
+def _capitalise(word: str) -> str:
+    """Return a word with its first letter as a capital and no other: don't becomes Don't."""
+    start, core, end = _split(word)
+    return f"{start}{core[:1].upper()}{core[1:].lower()}{end}"
 
 
 def _replace_core(word: str, pairs: Mapping[str, str]) -> str:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from shipway.app.control.controller import Controller, reconcile
+from shipway.app.promise import name_subject, traffic_gates
 from shipway.app.release import open_service, start_release, stop_release
 from shipway.app.workspace import Workspace
-from shipway.core.body import RetrainEnded
+from shipway.core.body import RetrainEnded, VerdictGiven
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.gate import checks_of
+from shipway.core.gate import Finding, Verdict, checks_of
 from shipway.core.service import Fallback, Terms
 from shipway.kit.duration import DAY
 
@@ -142,6 +143,35 @@ def test_a_service_is_opened_walked_and_drilled(gated, late_check):
         (2, 3, 0.0),
         (2, None, 0.0),
     ]
+
+
+def test_version_that_waits_for_a_gate_before_traffic_is_told_once_and_an_older_one_goes(gated):
+    gated.add('\nsw.gate("promise", sw.load_latency_ms(rate=200) <= 20, before="traffic")\n', "project.py")
+    said = []
+    with gated.workspace() as workspace:
+        gated.register(workspace, START - DAY)
+
+        def let_pass(number):
+            (gate,) = traffic_gates(workspace.project.registry)
+            subject = name_subject(workspace.state().models["late"][number - 1])
+            finding = Finding(rule=gate.rules[0].text, outcome="pass", reason="3 ms", evidence=None)
+            verdict = Verdict(gate=gate.name, subject=subject, outcome="pass", findings=(finding,), asked=gate.asked)
+            workspace.remember((subject, VerdictGiven(verdict=verdict, gates=(gate.name,))))
+
+        controller = Controller(workspace, gated.traffic, Scripted(), Trainer(gated), replaying=False,
+                                watch=lambda event: said.append(event.said))  # fmt: skip
+        for day in (0, 1):
+            reconcile(controller, START + day * DAY)
+        assert "desk" not in workspace.state().services
+        let_pass(1)
+        reconcile(controller, START + 2 * DAY)
+        let_pass(2)
+        reconcile(controller, START + 3 * DAY)
+        assert story(workspace) == [(2, "walking", 3)]
+    waits = [each for each in said if "waits for gate 'promise'" in each]
+    assert len(waits) == 1
+    assert waits[0].startswith("version 3 ")
+    assert "shipway load gate late@3" in waits[0]
 
 
 def test_without_a_replay_a_service_begins_with_the_newest_version(gated):

@@ -2,6 +2,8 @@
 
 from contextlib import closing
 
+import msgspec
+import numpy as np
 import pytest
 
 from shipway.app.load import ask_gates, recommend, run_load, search_capacity
@@ -11,10 +13,13 @@ from shipway.app.project import find_project
 from shipway.app.promise import find_missing
 from shipway.app.workspace import Workspace
 from shipway.core.capacity import Setting, make_objective
+from shipway.core.check import Evidence
+from shipway.core.gate import judge
 from shipway.core.latency import Machine
-from shipway.core.load import make_pattern
+from shipway.core.load import CLOSED, make_pattern
 from shipway.core.measure import LoadFailures, LoadLatency
 from shipway.core.promise import load_failures, load_latency_ms
+from shipway.kit.canonical import canonical_json
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.load import Conditions, Recorder
 
@@ -36,6 +41,7 @@ def test_version_is_put_under_load_and_what_is_measured_is_remembered(shop):
     assert set(evidence) == {"p95 latency at 40/s for 1s", "failures at 40/s for 1s"}
     facts = evidence["p95 latency at 40/s for 1s"].facts
     assert {"rate", "pattern", "machine", "target", "timing_p99_ms"} <= set(facts)
+    assert (facts["workers"], facts["threads"], facts["wait"]) == (2, 1, "1ms")
 
 
 def test_model_is_put_under_load_in_this_process_and_address_that_is_silent_is_refused(ran_shop):
@@ -132,3 +138,44 @@ def test_generator_that_was_late_lets_nothing_fail():
     assert (latency.low, failures.low, failures.value) == (0.0, 0.0, 0.0)
     assert latency.high >= latency.value == pytest.approx(40, rel=0.01)
     assert load.doubt in latency.facts["said"]
+
+
+def record(outcome, *, every=1, seconds=10.0, rate=100):
+    """Return a load of which one in so many requests ends so, and what took it down."""
+    machine = Machine(processor="test", cores=2, system="Linux", python="3.11")
+    recorder = Recorder(Conditions("target", make_pattern("steady", rate, seconds), machine, True, 8, 30.0, 0.0))
+    for place in range(int(rate * seconds)):
+        due = int(place / rate * 1e9)
+        recorder.note(due, due, due, due + MS, outcome if place % every == 0 else 200)
+    return recorder.finish(), recorder
+
+
+@pytest.mark.parametrize(("every", "outcome"), [(1, "fail"), (2, "fail"), (20, "hold"), (1_000, "pass")])
+def test_latency_among_requests_that_failed_is_above_every_bound_and_finite(every, outcome):
+    load, recorder = record(CLOSED, every=every)
+    rule = load_latency_ms(rate=100) <= 60_000
+    found = give_evidence(rule.check.measure, "bundle:a@1", load, recorder)
+    assert judge(rule, found).outcome == outcome
+    assert np.isfinite([found.value, found.low, found.high]).all()
+    assert msgspec.json.decode(canonical_json(found), type=Evidence) == found
+    assert outcome == "pass" or "failed" in found.facts["said"] or "no end" in found.facts["said"]
+
+
+def test_load_without_a_request_shows_nothing_and_can_be_read_again():
+    load, recorder = record(200, seconds=0.001)
+    assert not load.requests
+    for rule in (load_latency_ms(rate=100) <= 60_000, load_failures(rate=100) <= 0.5):
+        found = give_evidence(rule.check.measure, "bundle:a@1", load, recorder)
+        assert judge(rule, found).outcome == "hold"
+        assert msgspec.json.decode(canonical_json(found), type=Evidence) == found
+
+
+def test_gates_are_asked_under_the_longest_wait_of_the_services_of_the_model(shop):
+    module, config = shop.root / "project.py", shop.root / "shipway.toml"
+    module.write_text(module.read_text() + GATE.format(bound=20_000))
+    services = [f'\n[services.{name}]\nmodel = "returned"\nwait = "{wait}"\n' for name, wait in
+                (("quick", "900us"), ("slow", "2ms"))]  # fmt: skip
+    config.write_text(config.read_text() + "".join(services))
+    judged = ask_gates(find_project(shop.root), "returned")
+    assert {each.facts["wait"] for each in judged.evidence} == {"2ms"}
+    assert all("wait 2ms" in each.target for each in judged.loads)

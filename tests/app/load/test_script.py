@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -149,3 +150,16 @@ def test_what_no_script_can_hold_is_refused():
     with expect_refusal("SW-104") as refused:
         check_script("k5")
     assert "k6" in refused[0].hint
+
+
+@pytest.mark.parametrize("rate", [0.2, 0.005, 1.5, 30.0, 0.0333])
+def test_script_of_a_rate_that_is_no_whole_number_asks_at_that_rate(rate):
+    pattern = make_pattern("steady", rate, 1_000)
+    k6 = write_script("k6", question(), pattern, None)
+    number, unit = (int(re.search(each, k6)[1]) for each in (r"rate: (\d+)", r'timeUnit: "(\d+)s"'))
+    assert number / unit == pytest.approx(rate, rel=0.01)
+    locust = write_script("locust", question(), pattern, None)
+    pace = float(re.search(r"PACE = (\S+)", locust)[1])
+    assert pace <= 1
+    assert max(round(rate / pace), 1) * pace == pytest.approx(rate)
+    assert "constant_throughput(PACE)" in locust

@@ -6,7 +6,7 @@ the consequence of an entry, never the other way round.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import msgspec
@@ -19,7 +19,7 @@ from shipway.app.release import (
     deciding,
     is_ready,
     model_section_of,
-    next_version,
+    next_versions,
     open_service,
     release_feed,
     section_of,
@@ -31,7 +31,7 @@ from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
-from shipway.core.projection import RetrainState, ServiceState, State
+from shipway.core.projection import RetrainState, ServiceState, State, VersionState
 from shipway.core.release import Release
 from shipway.ports.traffic import Traffic
 
@@ -77,6 +77,7 @@ class Controller:
         replaying: whether domain time is a replay's: a service begins with its model's oldest version, not the newest,
             and the drill that `[replay]` asks for takes place.
         watch: told what happens.
+        told: versions of which it was told that they wait for a gate before traffic, and what for: once is enough.
     """
 
     workspace: Workspace
@@ -85,6 +86,7 @@ class Controller:
     retrain: Retrain
     replaying: bool
     watch: Watch = ignore
+    told: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
 
 
 def reconcile(controller: Controller, now: int) -> None:
@@ -166,7 +168,7 @@ def _open(controller: Controller, state: State, name: str, now: int) -> bool:
     model = section_of(controller.workspace, name).model
     asked = model_section_of(controller.workspace, model)
     ready = [v for v in state.models.get(model, []) if is_ready(v, asked) and v.cut <= now]
-    ready = [v for v in ready if find_missing(controller.workspace, state, v) is None]
+    ready = _pass_gates(controller, state, name, ready)
     if not ready:
         return False
     version = ready[0 if controller.replaying else -1]
@@ -198,13 +200,31 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
 
 
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
-    """Release the newest version that was never tried."""
-    version = next_version(state, service, now, model_section_of(controller.workspace, service.model))
-    if version is None or find_missing(controller.workspace, state, version) is not None:
+    """Release the newest version that was never tried and that the gates before traffic let pass."""
+    versions = next_versions(state, service, now, model_section_of(controller.workspace, service.model))
+    ready = _pass_gates(controller, state, service.name, versions)
+    if not ready:
         return False
+    version = ready[-1]
     start_release(controller.workspace, service.name, version.number, now)
     _tell(controller, service.name, f"version {version.number} begins its walk")
     return True
+
+
+def _pass_gates(
+    controller: Controller, state: State, name: str, versions: Sequence[VersionState]
+) -> list[VersionState]:
+    """Return the versions that the gates before traffic let pass; what the newest waits for is told once."""
+    found = [(version, find_missing(controller.workspace, state, version)) for version in versions]
+    if found and (missing := found[-1][1]) is not None:
+        version = found[-1][0]
+        key = (name, version.ref, missing.gate)
+        if key not in controller.told:
+            controller.told.add(key)
+            asks = f"shipway load gate {version.ref} puts it under load and asks it"
+            said = f"version {version.number} waits for gate {missing.gate!r} before traffic: {missing.reason}; {asks}"
+            _tell(controller, name, said)
+    return [version for version, missing in found if missing is None]
 
 
 def _drill(controller: Controller, service: ServiceState, now: int) -> bool:

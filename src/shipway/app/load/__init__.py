@@ -20,6 +20,7 @@ from shipway.core.gate import Verdict, checks_of, decide
 from shipway.core.load import Load, Pattern, make_pattern
 from shipway.core.measure import LoadFailures, LoadLatency
 from shipway.delivery.latency import describe_machine
+from shipway.kit.duration import parse_duration
 from shipway.maths.arrival import draw_arrivals
 from shipway.validation.advice import advise, price_trial
 from shipway.validation.capacity import PRECISION, Tried, find_capacity, judge_rate
@@ -105,7 +106,8 @@ def run_load(
                 LoadLatency(pattern.stretches[0].start, round(load.seconds * 1e6), 0.95, aim.rows),
                 LoadFailures(pattern.stretches[0].start, round(load.seconds * 1e6), aim.rows),
             )
-            _remember(project, [give_evidence(each, target.subject, load, recorder) for each in measures])
+            given = [give_evidence(each, target.subject, load, recorder, aim.setting) for each in measures]
+            _remember(project, given)
     if objective is None:
         return Ran(load=load, judged=None)
     tried = Tried(load, recorder.share_slow(objective.limit_ms), recorder.count_failed())
@@ -192,7 +194,9 @@ def recommend(
             target.tell_batch()
             found = find_capacity(attempt, objective, start=min(rate, 200.0), most=MOST_RATE, tell=ignore_probe)
             together = target.tell_batch()
-        trial = price_trial(setting, found.rate, rate=rate, spare=spare, price=price, together=together)
+        trial = price_trial(
+            setting, found.rate, rate=rate, spare=spare, price=price, together=together, short=found.short
+        )
         trials.append(trial)
         tell(f"{setting.said}: {found.rate:,.4g} requests/s")
     name = f"{aim.what}" + (f", {aim.rows} rows a request" if aim.rows > 1 else "")
@@ -202,7 +206,8 @@ def recommend(
 def ask_gates(project: Project, ref: str, *, tell: Tell = ignore_word) -> Judged:
     """Put a version under the loads that the gates before traffic ask for, let them decide, and remember all of it.
 
-    Checks of one rate and one number of rows share a load, the longest that one of them asks for.
+    Checks of one rate, one number of rows and one time share a load. The servers answer as the project says: with its
+    threads, and with the longest wait of the services of the model.
 
     Args:
         project: whose.
@@ -219,7 +224,7 @@ def ask_gates(project: Project, ref: str, *, tell: Tell = ignore_word) -> Judged
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
     subject, evidence, loads = name_subject(version), list[Evidence](), list[Load]()
-    setting = Setting(threads=project.config.serving.threads)
+    setting = Setting(threads=project.config.serving.threads, wait=_longest_wait(project, version.model))
     with open_parcel(project, version.ref):
         pass  # a version without a bundle is refused before anything is put under load
     for plan in plan_loads(checks_of(gates)):
@@ -229,7 +234,7 @@ def ask_gates(project: Project, ref: str, *, tell: Tell = ignore_word) -> Judged
         with open_target(project, aim) as target:
             load, recorder = put_load(target, aim, pattern, PROBE_WARM_S)
         loads.append(load)
-        evidence += [give_evidence(measure, subject, load, recorder) for measure in plan.measures]
+        evidence += [give_evidence(measure, subject, load, recorder, setting) for measure in plan.measures]
     found = {each.check: each for each in evidence}
     verdicts = [decide(gate, subject, found) for gate in gates]
     _remember(project, evidence, verdicts)
@@ -272,6 +277,12 @@ def make_attempt(
         return Tried(load, recorder.share_slow(objective.limit_ms), recorder.count_failed())
 
     return attempt
+
+
+def _longest_wait(project: Project, model: str) -> str:
+    """Return the longest time that a service of a model lets requests wait to be predicted together."""
+    waits = [section.wait for section in project.config.services.values() if section.model == model]
+    return max(waits, key=parse_duration, default="0s")
 
 
 def _warm(pattern: Pattern, warm_s: float | None) -> float:

@@ -1,5 +1,6 @@
 """Loads as scripts of other tools: of k6, whose model is open too, and of Locust, whose users wait for answers."""
 
+import math
 from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, TypeGuard, get_args
 
@@ -13,7 +14,11 @@ from shipway.kit.suggestion import did_you_mean
 
 ScriptForm: TypeAlias = Literal["k6", "locust"]
 USUAL: Final = "http://127.0.0.1:8080"
-_UNIT_S: Final = 60
+_UNITS_S: Final = (60, 600, 3_600, 36_000, 360_000, 3_600_000)
+_ROUNDED: Final = 0.005
+"""By which share of it a rate may be written wrongly: k6 takes whole numbers of requests in a unit of time."""
+_USERS: Final = 1_000
+"""Users that are enough for a rate to change finely, where it is not the users themselves that make it."""
 _MOST_BODIES: Final = 1_000
 
 
@@ -63,7 +68,9 @@ def _json(value: object) -> str:
 
 def _write_k6(question: Question, bodies: Sequence[str], pattern: Pattern, objective: Objective | None) -> str:
     stretches = pattern.stretches
-    rates = [round(rate * _UNIT_S) for each in stretches for rate in (each.start, each.end)]
+    asked = [rate for each in stretches for rate in (each.start, each.end)]
+    unit_s = next((unit for unit in _UNITS_S if all(_is_near(rate * unit) for rate in asked)), _UNITS_S[-1])
+    rates = [round(rate * unit_s) for rate in asked]
     stages: list[str] = []
     at = rates[0]
     for place, each in enumerate(stretches):
@@ -73,7 +80,7 @@ def _write_k6(question: Question, bodies: Sequence[str], pattern: Pattern, objec
         stages.append(f'{{ target: {end}, duration: "{round(each.seconds * 1e3)}ms" }}')
         at = end
     # Little's law with an answer a second late on average leaves a wide margin.
-    most = max(20, round(max(rates) / _UNIT_S))
+    most = max(20, round(max(asked)))
     if len(set(rates)) == 1:
         last = f'duration: "{round(pattern.seconds * 1e3)}ms"'
         shape = f'executor: "constant-arrival-rate",\n      rate: {rates[0]},\n      {last},'
@@ -104,7 +111,7 @@ export const options = {{
   scenarios: {{
     load: {{
       {shape}
-      timeUnit: "{_UNIT_S}s",
+      timeUnit: "{unit_s}s",
       preAllocatedVUs: {most},
       maxVUs: {most * 10},
     }},
@@ -121,8 +128,16 @@ export default function () {{
 """
 
 
+def _is_near(number: float) -> bool:
+    """Tell whether a number is about a whole one."""
+    return abs(round(number) - number) <= _ROUNDED * number
+
+
 def _write_locust(question: Question, bodies: Sequence[str], pattern: Pattern, objective: Objective | None) -> str:
     stretches = [(each.seconds, each.start, each.end) for each in pattern.stretches]
+    asked = [rate for _, start, end in stretches for rate in (start, end) if rate > 0]
+    # Whole numbers of users make the lowest rate exactly, each asking once a second at most.
+    pace = max(min(asked) / math.ceil(min(asked)), max(asked) / max(max(asked), _USERS))
     judged = ""
     if objective is not None:
         judged = f"""
@@ -150,13 +165,15 @@ from locust import FastHttpUser, LoadTestShape, constant_throughput, {"events, "
 BODIES = json.loads({_json(list(bodies))!r})
 HEADERS = json.loads({_json(dict(question.headers))!r})
 STRETCHES = {stretches!r}
-"""Seconds, and requests a second at the begin and at the end of them: a user asks once a second."""
+"""Seconds, and requests a second at the begin and at the end of them."""
+PACE = {pace!r}
+"""Requests a second of one user."""
 turn = itertools.cycle(BODIES)
 
 
 class Caller(FastHttpUser):
     host = {_base(question)!r}
-    wait_time = constant_throughput(1)
+    wait_time = constant_throughput(PACE)
 
     @task
     def ask(self):
@@ -169,7 +186,7 @@ class Shape(LoadTestShape):
         at = self.get_run_time()
         for seconds, start, end in STRETCHES:
             if at < seconds:
-                users = max(round(start + (end - start) * at / seconds), 1)
+                users = max(round((start + (end - start) * at / seconds) / PACE), 1)
                 return users, max(users, 100)
             at -= seconds
         return None

@@ -56,7 +56,7 @@ def render_capacity(found: Capacity, charts: Charts) -> str:
     head = _header(
         "shipway load search",
         found.target,
-        badge("pass" if found.rate else "fail"),
+        badge("pass" if found.rate else "hold" if found.short else "fail"),
         f"Shown to hold {objective} at {found.rate:,.5g} requests/s."
         if found.rate
         else f"{found.reason.capitalize()}.",

@@ -133,7 +133,7 @@ def _anchor(line: TestLine) -> str:
 
 def _say(said: Said) -> str:
     number = "" if said.value is None else f"{said.value:.4f}"
-    return f"{said.label} ({number})" if said.label and number else said.label or number
+    return f"{said.label} ({number})" if said.label and number else said.label or number or "no number"
 
 
 def _plain(value: float | str | None) -> str:
