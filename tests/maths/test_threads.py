@@ -7,7 +7,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from shipway.maths.calibration import calibration_line, expected_calibration_error
-from shipway.maths.fairness import estimate_rates, spread_of
+from shipway.maths.fairness import covariance_of, estimate_rates, spread_of
 from shipway.maths.interval import clustered_auc, clustered_mean
 from shipway.maths.threshold import average_precision
 from shipway.maths.trend import clustered_slope
@@ -21,7 +21,7 @@ Y, EACH, DAY = RANDOM.random(P.size) < P, np.arange(P.size), RANDOM.integers(0, 
 def spread():
     """Return the greatest difference among the rates of 40 groups."""
     found = estimate_rates(DAY % 40, 40, Y.astype(np.float64), np.ones(P.size, np.bool_), EACH % 5_000)
-    return spread_of(found.value, found.covariance, 4_999, np.column_stack(np.triu_indices(40, 1)))
+    return spread_of(found.value, covariance_of(found, np.arange(40)), 4_999, np.column_stack(np.triu_indices(40, 1)))
 
 
 @pytest.mark.parametrize(

@@ -227,7 +227,10 @@ def test_the_server_tells_how_the_sending_stands(traced):
     headers, trace = new_trace()
     assert traced.ask("GET", "/v2", headers=headers).status == 200
     traced.collector.wait(1, trace=trace)
-    state = traced.status()["spans"]
+    # The collector has it before the server has heard that.
+    until = time.monotonic() + 30
+    while (state := traced.status()["spans"])["sent"] < 1 and time.monotonic() < until:
+        time.sleep(0.02)
     assert state["sent"] >= 1
     assert (state["dropped"], state["failed"], state["error"]) == (0, 0, None)
     said = traced.ask("GET", "/metrics").body.decode()

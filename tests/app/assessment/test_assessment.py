@@ -98,7 +98,8 @@ def test_other_clusters_ask_no_gate(priced):
     assert found.verdicts == ()
     line = found.scores[0]
     assert (line.check, found.cluster) == ("auc", "customer")
-    assert 900 < line.clusters < 1000
+    # Fewer customers have a row that is true than one that is not, and they are what tells.
+    assert 400 < line.clusters < 600
     assert any(each.unit == "cost" for each in found.scores)
     assert "decision_value by customer against basket_only" in found.checks
     assert "auc by customer" in _evidence(priced)
