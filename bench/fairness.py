@@ -20,7 +20,7 @@ import numpy as np
 from fairlearn import metrics
 from numpy.typing import NDArray
 
-from shipway.maths.fairness import Rates, Spread, estimate_rates, spread_of
+from shipway.maths.fairness import Rates, Spread, covariance_of, estimate_rates, spread_of
 from shipway.maths.interval import wilson
 
 Floats = NDArray[np.float64]
@@ -57,7 +57,12 @@ def measure_shipway(
     for name, (each, inside) in asked.items():
         found[name] = estimate_rates(group, groups, each, inside, day, share=True)
         if spreads:
-            spread_of(found[name].value, found[name].covariance, int(found[name].clusters.min()) - 1, pairs)
+            spread_of(
+                found[name].value,
+                covariance_of(found[name], np.arange(found[name].value.size)),
+                int(found[name].clusters.min()) - 1,
+                pairs,
+            )
     return found
 
 
@@ -107,12 +112,12 @@ def check_intervals(groups: int, apart: float, runs: int) -> None:
         every = np.ones(value.size, np.bool_)
         by_day = estimate_rates(group, groups, value, every, day, share=True)
         by_row = estimate_rates(group, groups, value, every, None, share=True)
-        whole = spread_of(by_day.value, by_day.covariance, DAYS - 1, pairs)
+        whole = spread_of(by_day.value, covariance_of(by_day, np.arange(groups)), DAYS - 1, pairs)
         two = np.array([[whole.most, whole.least]])
         found: dict[str, Spread] = {
             "shipway": whole,
-            "the two alone": spread_of(by_day.value, by_day.covariance, DAYS - 1, two),
-            "rows": spread_of(by_row.value, by_row.covariance, value.size // groups, pairs),
+            "the two alone": spread_of(by_day.value, covariance_of(by_day, np.arange(groups)), DAYS - 1, two),
+            "rows": spread_of(by_row.value, covariance_of(by_row, np.arange(groups)), value.size // groups, pairs),
         }
         for method, spread in found.items():
             missed[method][0] += spread.low > apart
