@@ -73,7 +73,7 @@ class Connection(asyncio.Protocol):
         self.send()
 
     def data_received(self, data: bytes) -> None:
-        """Hand on the requests that are whole, as many at a time as are answered before more is read."""
+        """Hand on the requests that are whole, as long as their client reads what it is answered."""
         if self._rest:
             # It was paused, and this came all the same.
             self._rest += data
@@ -157,11 +157,6 @@ class Connection(asyncio.Protocol):
 
     # requests that are taken
 
-    @property
-    def _waits(self) -> bool:
-        """Tell whether no more is taken in before answers are given and read."""
-        return self._clogged or len(self._calls) >= self._state.limits.pipelined
-
     def _refuse_half(self) -> None:
         """Refuse a request that is cut off by the end of what its client sends."""
         if self._reading:
@@ -176,7 +171,7 @@ class Connection(asyncio.Protocol):
         """Cut what came into requests, until it is all taken in or no more may be."""
         state, parser = self._state, self._parser
         while data and not self._deaf and not self._closing:
-            if self._waits:
+            if self._clogged:
                 self._rest = data
                 break
             if self._glance is not None:
@@ -232,7 +227,7 @@ class Connection(asyncio.Protocol):
             self._hand_on(call)
             first = last
             # What is answered at once may have been one too many, and those after it are refused with less ado.
-            if first == len(data) or self._deaf or self._waits or (call.answered and state.door.full):
+            if first == len(data) or self._deaf or self._clogged or (call.answered and state.door.full):
                 break
         if not first:
             # Its head first, so that no more than one request is read at a time.
@@ -342,14 +337,14 @@ class Connection(asyncio.Protocol):
 
     def _steer(self) -> None:
         """Read on, or not for now."""
-        pause = self._waits and not self._deaf
+        pause = (self._clogged or len(self._calls) >= self._state.limits.pipelined) and not self._deaf
         if pause != self._paused and not self._transport.is_closing():
             self._paused = pause
             if pause:
                 self._transport.pause_reading()
             else:
                 self._transport.resume_reading()
-        if self._rest and not pause:
+        if self._rest and not self._clogged:
             data, self._rest = self._rest, b""
             self._take_in(data)
             if self._ended and not self._rest and not self._deaf:
