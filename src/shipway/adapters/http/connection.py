@@ -16,6 +16,8 @@ from shipway.adapters.http.state import State
 
 logger: Final = logging.getLogger(__name__)
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_PIECE_BYTES: Final = 32 << 10
+"""How much is cut into requests at a time: what follows each is copied, and of a quarter of a megabyte that is dear."""
 
 
 class Connection(asyncio.Protocol):
@@ -74,11 +76,12 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand on the requests that are whole, as long as their client reads what it is answered."""
-        if self._rest:
-            # It was paused, and this came all the same.
-            self._rest += data
-        else:
-            self._take_in(data)
+        for first in range(0, len(data), _PIECE_BYTES):
+            piece = data[first : first + _PIECE_BYTES]
+            if self._rest:
+                self._rest += piece
+            else:
+                self._take_in(piece)
 
     def eof_received(self) -> bool:
         """Answer what was asked before the client stopped sending; a request cut off in the middle is refused."""
@@ -211,7 +214,7 @@ class Connection(asyncio.Protocol):
     def _recall(self, data: bytes) -> bytes:
         """Hand on the requests at the beginning, and return what follows them.
 
-        Those whose heads are known are cut out; if the first is not known, all are parsed.
+        Those whose heads are known are cut out; if the first is not known, it is parsed.
         """
         state, first = self._state, 0
         room = state.limits.held_bytes - state.held_bytes
@@ -346,7 +349,7 @@ class Connection(asyncio.Protocol):
                 self._transport.resume_reading()
         if self._rest and not self._clogged:
             data, self._rest = self._rest, b""
-            self._take_in(data)
+            self.data_received(data)
             if self._ended and not self._rest and not self._deaf:
                 self._refuse_half()
 
