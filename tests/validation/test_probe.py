@@ -11,7 +11,8 @@ from shipway.maths.interval import wilson
 from shipway.validation.answer import read_answers
 from shipway.validation.counterexample import Said
 from shipway.validation.evaluation import measure_candidate
-from shipway.validation.probe import add_failure, give_evidence, measure_rows, measure_texts
+from shipway.validation.probe import add_failure, measure_rows, measure_texts
+from shipway.validation.reading import make_evidence
 from shipway.validation.row import Rows
 
 COLUMNS = (InputColumn(name="x", kind="number", low=0.0, high=99.0), InputColumn(name="y", kind="number", low=0.0))
@@ -26,7 +27,7 @@ def ask(cases):
 
 def evidence(check, **given):
     probed = measure_rows(check.name, check.measure, Rows(X, COLUMNS, **given), ask)
-    return give_evidence(check, probed, subject="model:m@1", log_digest="d"), probed
+    return make_evidence(check, probed.reading, subject="model:m@1", log_digest="d"), probed
 
 
 def test_rows_that_leave_the_support_are_counted_left_out_and_said():
@@ -102,7 +103,7 @@ def test_a_failure_that_was_searched_for_counts_as_a_case():
     failing = measure_rows("t", b.probe("t", expect=b.at_least(1)).measure, Rows(X, COLUMNS), ask).counterexample
     more = add_failure(check.measure, probed, failing)
     assert (more.reading.n, more.reading.facts["failed"], more.reading.value) == (101, 1, 1 / 101)
-    assert judge(natural_rule(check), give_evidence(check, more, subject="m", log_digest="")).outcome == "fail"
+    assert judge(natural_rule(check), make_evidence(check, more.reading, subject="m", log_digest="")).outcome == "fail"
 
 
 def test_a_candidate_is_measured_on_its_sample(build):

@@ -11,14 +11,15 @@ from shipway.app.frame import read_rows
 from shipway.app.runner import Runner
 from shipway.app.training import Trained, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
-from shipway.core.check import Check, Evidence
+from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.measure import Attribution, ReasonAgreement
 from shipway.training.frame import encode_frame
 from shipway.validation.attribution import measure_agreement, measure_share
 from shipway.validation.evaluation import Measured
 from shipway.validation.explainer import COARSE, Attributed, Explainer, explain_rows, make_explainer
-from shipway.validation.sample import Floats, Group, Ints, Sample, make_sample
+from shipway.validation.reading import make_evidence
+from shipway.validation.sample import Floats, Ints, Sample, spread_rows, take_rows
 
 ROWS: Final = 2_000
 """Evaluated rows that are explained where the library of the trees does it, spread evenly over all."""
@@ -98,12 +99,12 @@ def explain_sample(
         ShipwayError: SW-461 if an explanation does not add up, SW-403 if the version compared with has other rows.
     """
     positions = np.flatnonzero(labelled.to_numpy())
-    blank = _spread(sample.n, BACKGROUND_ROWS)
+    blank = spread_rows(sample.n, BACKGROUND_ROWS)
     background = _read(runner, frame, trained, period, positions[blank])
     if not sample.n:
         return _explain_nothing(sample, trained, runner)
     explainer = make_explainer(load_predictor(runner, trained), background)
-    chosen = _spread(sample.n, ROWS if explainer.method in ("tree", "linear") else FEW_ROWS)
+    chosen = spread_rows(sample.n, ROWS if explainer.method in ("tree", "linear") else FEW_ROWS)
     x = _read(runner, frame, trained, period, positions[chosen])
     found = explain_rows(explainer, x, tolerance=COARSE)
     other = None
@@ -116,7 +117,7 @@ def explain_sample(
         names = tuple(column.name for column in read_inputs(runner, rival.trained))
         other = rival.name, names, explain_rows(theirs, seen, tolerance=COARSE).values
     columns = tuple(column.name for column in read_inputs(runner, trained))
-    return Reasons(_take(sample, chosen, x, columns), explainer, found, other)
+    return Reasons(take_rows(sample, chosen, x, columns), explainer, found, other)
 
 
 def measure_reasons(check: Check, reasons: Reasons, *, subject: str, log_digest: str) -> Measured:
@@ -139,17 +140,8 @@ def measure_reasons(check: Check, reasons: Reasons, *, subject: str, log_digest:
             reading = measure_agreement(measure, sample, reasons.explainer, reasons.found, reasons.other)
         case _:
             raise ShipwayError("SW-403", f"{check.text} asks for no reasons", "measure it on the sample")
-    evidence = Evidence(
-        check=check.name,
-        subject=subject,
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        n=reading.n,
-        clusters=reading.clusters,
-        facts={**reading.facts, "scored": sample.scored, "evaluated": sample.n},
-        log_digest=log_digest,
-    )
+    also = {"scored": sample.scored, "evaluated": sample.n}
+    evidence = make_evidence(check, reading, subject=subject, log_digest=log_digest, also=also)
     return Measured(evidence, reading.detail)
 
 
@@ -159,11 +151,7 @@ def _explain_nothing(sample: Sample, trained: Trained, runner: Runner) -> Reason
     none = np.empty((0, len(columns)))
     explainer = Explainer(load_predictor(runner, trained), none, "exact", "probability")
     found = Attributed(none, none, np.empty(0), 0.0, 0, True)
-    return Reasons(_take(sample, np.empty(0, dtype=np.int64), none, columns), explainer, found, None)
-
-
-def _spread(n: int, most: int) -> Ints:
-    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(np.int64)) if n else np.empty(0, dtype=np.int64)
+    return Reasons(take_rows(sample, np.empty(0, dtype=np.int64), none, columns), explainer, found, None)
 
 
 def _read(
@@ -182,23 +170,3 @@ def _read(
         fact = f"the version compared with was asked about {read.height:,} rows and the candidate about {rows:,}"
         raise ShipwayError("SW-403", fact, "shipway run --force builds both frames anew")
     return encode_frame(read[positions], inputs)
-
-
-def _take(
-    sample: Sample,
-    chosen: Ints,
-    x: Floats,
-    columns: tuple[str, ...],
-) -> Sample:
-    return make_sample(
-        y=sample.y[chosen],
-        p=sample.p[chosen],
-        baselines={name: p[chosen] for name, p in sample.baselines.items()},
-        baseline_names=sample.baseline_names,
-        clusters={name: codes[chosen] for name, codes in sample.clusters.items()},
-        groups={name: Group(codes=g.codes[chosen], labels=g.labels) for name, g in sample.groups.items()},
-        scored=sample.scored,
-        x=x,
-        columns=columns,
-        predict=sample.predict,
-    )

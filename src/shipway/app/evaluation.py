@@ -47,7 +47,7 @@ from shipway.training.frame import encode_frame
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
-from shipway.validation.sample import Group, Sample, make_sample
+from shipway.validation.sample import Group, Sample, make_sample, spread_rows, take_rows
 
 PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
@@ -382,22 +382,10 @@ def _perturbed(
     period = _period(scored)
     inputs = read_inputs(runner, trained)
     names = [column.name for column in inputs]
-    chosen = np.unique(np.linspace(0, sample.n - 1, min(PERTURBED_ROWS, sample.n)).astype(np.int64))
+    chosen = spread_rows(sample.n, PERTURBED_ROWS)
     positions = np.flatnonzero(labelled.to_numpy())[chosen] if sample.n else chosen
     rows = read_rows(runner, frame, names, period=period)[positions]
-    return make_sample(
-        y=sample.y[chosen],
-        p=sample.p[chosen],
-        baselines={name: p[chosen] for name, p in sample.baselines.items()},
-        baseline_names=sample.baseline_names,
-        clusters={name: codes[chosen] for name, codes in sample.clusters.items()},
-        groups={name: Group(codes=g.codes[chosen], labels=g.labels) for name, g in sample.groups.items()},
-        scored=sample.scored,
-        x=encode_frame(rows, inputs),
-        columns=tuple(names),
-        predict=sample.predict,
-        support=inputs,
-    )
+    return take_rows(sample, chosen, encode_frame(rows, inputs), tuple(names), support=inputs)
 
 
 def _period(scored: pl.DataFrame) -> tuple[int, int]:

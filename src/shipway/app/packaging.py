@@ -38,6 +38,7 @@ from shipway.ports.adapter import load_adapter
 from shipway.ports.bill import Bill
 from shipway.ports.model import ModelFormat, open_runtime
 from shipway.training.frame import encode_frame
+from shipway.validation.sample import spread_rows
 
 PARITY_ROWS: Final = 20_000
 """Held-out rows on which the portable form of a model is compared with the native one."""
@@ -250,7 +251,7 @@ def make_bundle(
 def _hold_out(runner: Runner, makings: Makings, inputs: Sequence[InputColumn]) -> NDArray[np.float64]:
     """Return rows of the test period as the model reads them, spread evenly over it."""
     rows = read_rows(runner, makings.frame, [column.name for column in inputs], period=makings.period)
-    spread = np.unique(np.linspace(0, rows.height - 1, min(PARITY_ROWS, rows.height)).astype(np.int64))
+    spread = spread_rows(rows.height, PARITY_ROWS)
     return encode_frame(rows[spread], inputs)
 
 

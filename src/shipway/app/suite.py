@@ -38,8 +38,10 @@ from shipway.training.frame import encode_frame
 from shipway.validation.answer import Answers, Ask, Cases, read_answers
 from shipway.validation.counterexample import Counterexample
 from shipway.validation.hunt import hunt_rows, hunt_texts
-from shipway.validation.probe import Probed, add_failure, give_evidence, measure_rows, measure_texts
+from shipway.validation.probe import Probed, add_failure, measure_rows, measure_texts
+from shipway.validation.reading import make_evidence
 from shipway.validation.row import Rows
+from shipway.validation.sample import spread_rows
 
 ROWS: Final = 20_000
 """How many rows of a project's test period a suite takes where nothing else is said, spread evenly."""
@@ -311,9 +313,8 @@ def judge_suite(
         probed[name] = made
         watch(Event(stage="done", step=f"test {name}", said=str(made.reading.facts["said"])))
     for rule in suite.rules:
-        evidence[rule.check.name] = give_evidence(
-            rule.check, probed[rule.check.name], subject=subject, log_digest=source
-        )
+        reading = probed[rule.check.name].reading
+        evidence[rule.check.name] = make_evidence(rule.check, reading, subject=subject, log_digest=source)
     verdict = decide(suite.gate, subject, evidence)
     for rule, finding in zip(suite.rules, verdict.findings, strict=True):
         made = probed[rule.check.name]
@@ -410,8 +411,7 @@ def _with_rows(workspace: Workspace, scorer: Scorer, suite: Suite, most: int, wa
         there = read_columns(runner, frame)
         keys = there[: there.index(AT)]
         table = read_rows(runner, frame, [*keys, AT, *names], period=period)
-    count = min(most, table.height)
-    picked = table[np.unique(np.linspace(0, table.height - 1, count).astype(np.int64))] if count else table
+    picked = table[spread_rows(table.height, most)]
     x = encode_frame(picked.select(names), manifest.inputs)
     day = calendar_part(picked[AT].dt.convert_time_zone(project.config.project.timezone), "day")
     rows = Rows(x, manifest.inputs)

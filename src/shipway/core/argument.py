@@ -4,6 +4,7 @@ Python keeps none of the words' type hints, and `column == x` is a truth value b
 these checks a mistake would show much later, as an error that no line of the project explains.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
@@ -15,6 +16,7 @@ from shipway.maths.expression import Aggregate, Column, Constant, Feature, Opera
 
 Kind = TypeVar("Kind", Source, Event, Label, Model, FeatureView, Column, Feature)
 
+_IDENTIFIER: Final = re.compile(r"[a-z][a-z0-9_]*")
 _EXPRESSION: Final = (Column, Constant, Span, Operation, Aggregate, Feature)
 _SAID: Final[dict[type, str]] = {
     Source: "source",
@@ -128,6 +130,21 @@ def take_name(value: object, where: str) -> str:
     elif type(value) in (list, tuple):
         hint = "write names one by one, not in a list"
     raise ShipwayError("SW-106", f"{where} is {write(value)}, which is no text", hint)
+
+
+def take_identifier(value: object) -> str:
+    """Return the name of something that is declared; SW-106 for one that is no identifier in lower case."""
+    name = take_name(value, "a name")
+    if not is_identifier(name):
+        raise ShipwayError(
+            "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"
+        )
+    return name
+
+
+def is_identifier(name: str) -> bool:
+    """Tell whether a text may be the name of something that is declared."""
+    return _IDENTIFIER.fullmatch(name) is not None
 
 
 def take_names(value: object, where: str) -> tuple[str, ...]:

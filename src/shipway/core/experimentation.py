@@ -1,6 +1,5 @@
 """The words for experiments: `layer`, `experiment`, the `effect` it measures, and how one may look at it."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
@@ -9,6 +8,7 @@ from shipway.core.argument import (
     take_each,
     take_event,
     take_expression,
+    take_identifier,
     take_name,
     take_width,
     write,
@@ -22,7 +22,6 @@ from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Aggregate, Column, Feature, Operation, quote, render, walk
 
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _EFFECT: Final = 'such as sw.effect("spent", w.total(orders.price, last="14d")) > 0'
 _MOST_SLICES: Final = 8
 
@@ -38,7 +37,7 @@ def layer(name: str, *, unit: Entity, holdout: float = 0.0) -> Layer:
     Raises:
         ShipwayError: SW-105 for a name that is taken, SW-106 for a unit that is none or a share that leaves nothing.
     """
-    name = _checked(name)
+    name = take_identifier(name)
     held = _share(f"`holdout` of layer {name!r}", holdout, none=True)
     if held >= 1:
         raise ShipwayError("SW-106", f"layer {name!r} holds out everyone", "write a share below 1, such as 0.05")
@@ -85,7 +84,7 @@ def experiment(
     Raises:
         ShipwayError: SW-105 for a name that is taken, SW-106 for what cannot be an experiment.
     """
-    name = _checked(name)
+    name = take_identifier(name)
     whose = f"of experiment {name!r}"
     unit = _unit(f"experiment {name!r}", unit)
     exposed = take_event(exposed, f"`exposed` {whose}")
@@ -248,7 +247,9 @@ def _design(whose: str, design: object) -> Design:
 def _variants(name: str, variants: object) -> dict[str, float]:
     """Return the variants with their weights; SW-106 for fewer than two."""
     pairs = cast("Mapping[object, object]", variants) if isinstance(variants, Mapping) else _even(name, variants)
-    checked = {_checked(each): finite(f"the weight of variant {each!r}", weight) for each, weight in pairs.items()}
+    checked = {
+        take_identifier(each): finite(f"the weight of variant {each!r}", weight) for each, weight in pairs.items()
+    }
     if len(checked) < 2:
         fact = f"experiment {name!r} has {len(checked)} variants"
         raise ShipwayError("SW-106", fact, "give it two or more, the control first: variants={'control': 1, 'new': 1}")
@@ -381,12 +382,3 @@ def _write(name: str, measure: Effect) -> str:
     words += [] if measure.relative else ["relative=False"]
     words += [f"detect={write_number(measure.detect)}"] if measure.detect else []
     return f"effect({', '.join(words)})"
-
-
-def _checked(name: object) -> str:
-    name = take_name(name, "a name")
-    if not _NAME.fullmatch(name):
-        raise ShipwayError(
-            "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"
-        )
-    return name

@@ -381,31 +381,12 @@ def example_share(measure: LoadFailures) -> float:
 BundleMeasure: TypeAlias = LoadLatency | LoadFailures
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
+PerformanceMeasure: TypeAlias = (
+    Score | Improvement | DecisionValue | ActionValue | ValueImprovement | SliceRegression | SliceMeasure
+)
 CandidateMeasure: TypeAlias = (
-    Score
-    | Improvement
-    | DecisionValue
-    | ActionValue
-    | ValueImprovement
-    | SliceRegression
-    | SliceMeasure
-    | Directional
-    | Invariance
-    | LabelMaturity
-    | Attribution
-    | ReasonAgreement
-    | Probe
+    PerformanceMeasure | Directional | Invariance | Probe | LabelMaturity | Attribution | ReasonAgreement
 )
-Labelled: TypeAlias = (
-    Score
-    | Improvement
-    | DecisionValue
-    | ActionValue
-    | ValueImprovement
-    | SliceRegression
-    | SliceMeasure
-    | PairedLoss
-    | Windowed
-)
+Labelled: TypeAlias = PerformanceMeasure | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure | Effect

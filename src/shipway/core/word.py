@@ -2,16 +2,17 @@
 
 import inspect
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shipway.core import gate as gates
 from shipway.core.argument import (
+    is_identifier,
     take,
     take_each,
     take_event,
     take_expression,
+    take_identifier,
     take_mapping,
     take_name,
     take_names,
@@ -32,7 +33,6 @@ from shipway.maths.expression import Aggregate, Column, Feature, Operation, quot
 _CURRENT = "current"
 """The baseline that is the registered version a candidate would replace; no other may take its name."""
 _LISTED = "list features, such as customer.orders_90d"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def source(
@@ -100,7 +100,7 @@ def source(
 
     def decorate(function: Callable[..., Any]) -> Source:
         registry = current_registry()
-        noun = Source(_checked(function.__name__), keys, inputs, groups, corrected, lengths)
+        noun = Source(take_identifier(function.__name__), keys, inputs, groups, corrected, lengths)
         where = f"source {noun.name!r}"
         if fresh is not None and not any(instant != ALWAYS for instant in groups):
             fact = f"{where} has `fresh`, and no instant at which anything becomes known"
@@ -127,13 +127,13 @@ def entity(name: str, *keys: str, owner: str = "", doc: str = "", tags: str | Se
     """
     columns = tuple(take_name(key, f"a key of entity {name!r}") for key in keys)
     note = make_note(f"entity {name!r}", owner=owner, doc=doc, tags=tags)
-    return current_registry().add(Entity(_checked(name), columns or (name,)), note)
+    return current_registry().add(Entity(take_identifier(name), columns or (name,)), note)
 
 
 def system(name: str = "system", *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Entity:
     """Declare the entity that every row belongs to; the rest is as for `entity`."""
     note = make_note(f"entity {name!r}", owner=owner, doc=doc, tags=tags)
-    return current_registry().add(Entity(_checked(name), ()), note)
+    return current_registry().add(Entity(take_identifier(name), ()), note)
 
 
 def feature_view(
@@ -163,12 +163,12 @@ def feature_view(
     if not given:
         raise ShipwayError("SW-106", f"view {name!r} has no features", "a view is a set of named expressions: add one")
     checked = {
-        _checked(feature): take_expression(value, f"feature {feature!r} of view {name!r}", features=True)
+        take_identifier(feature): take_expression(value, f"feature {feature!r} of view {name!r}", features=True)
         for feature, value in given.items()
     }
     for feature, expr in checked.items():
         check_size(f"{name}.{feature}", expr)
-    noun = FeatureView(_checked(name), entity, checked, about.name if isinstance(about, Source) else "")
+    noun = FeatureView(take_identifier(name), entity, checked, about.name if isinstance(about, Source) else "")
     check_embeddings(noun, current_registry().sources)
     note = make_note(f"view {name!r}", owner=owner, doc=doc, tags=tags, docs=docs, features=checked)
     return current_registry().add(noun, note)
@@ -184,7 +184,7 @@ def feature(name: str) -> Feature:
         name: the view and the feature, such as `airport.delay_1h`.
     """
     view, dot, own = take_name(name, "what sw.feature names").partition(".")
-    if not (dot and _NAME.fullmatch(view) and _NAME.fullmatch(own)):
+    if not (dot and is_identifier(view) and is_identifier(own)):
         raise ShipwayError("SW-106", f"sw.feature({quote(name)}) names no feature", "write VIEW.FEATURE")
     return Feature(view, own)
 
@@ -212,7 +212,7 @@ def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str |
             "SW-106", f"label {name!r} is {render(value)}, which has a window", "use the columns of one event's row"
         )
     note = make_note(f"label {name!r}", owner=owner, doc=doc, tags=tags)
-    return current_registry().add(Label(_checked(name), value), note)
+    return current_registry().add(Label(take_identifier(name), value), note)
 
 
 def model(
@@ -267,7 +267,7 @@ def model(
             _check_default(name, parameter, default)
         read = spread_views(views, sources)
         rise, fall = merge_constraints(name, up, down, compiled, read)
-        noun = Model(_checked(name), on, at, label, read, rise, fall, fewer, params)
+        noun = Model(take_identifier(name), on, at, label, read, rise, fall, fewer, params)
         for column in (*rise, *fall):
             if flatten(column.table, column.name) not in noun.columns:
                 raise ShipwayError(
@@ -330,7 +330,7 @@ def leak(
     pairs = tuple((take_event(right, "swap"), take_event(wrong, "swap")) for right, wrong in given.items())
     if not pairs and add is None:
         raise ShipwayError("SW-106", f"leak {name!r} changes nothing", "give it a stream to swap or a view to add")
-    return current_registry().add(Leak(_checked(name), model, pairs, add, doc))
+    return current_registry().add(Leak(take_identifier(name), model, pairs, add, doc))
 
 
 def _check_default(model: str, parameter: str, default: object) -> None:
@@ -370,7 +370,7 @@ def _check_baselines(
     given = take_mapping(baselines or {}, f"the baselines of model {model!r}", 'write {"basket_only": [basket]}')
     hint = "list what sw.feature_view(...) returned"
     fewer = {
-        _checked(name): take_each(views, FeatureView, f"baseline {name!r} of model {model!r}", hint)
+        take_identifier(name): take_each(views, FeatureView, f"baseline {name!r} of model {model!r}", hint)
         for name, views in given.items()
     }
     if _CURRENT in fewer:
@@ -388,12 +388,3 @@ def _check_baselines(
 def _example_of(label: object) -> str:
     """Return the condition that was given in place of a label, or one that could be."""
     return write(label) if isinstance(label, Column | Operation) else "landings.delay > 15"
-
-
-def _checked(name: object) -> str:
-    name = take_name(name, "a name")
-    if not _NAME.fullmatch(name):
-        raise ShipwayError(
-            "SW-106", f"{name!r} cannot be a name", "use lower-case letters, digits and underscores, a letter first"
-        )
-    return name

@@ -21,7 +21,7 @@ from shipway.validation.fairness import measure_fairness
 from shipway.validation.found import search_regressions
 from shipway.validation.performance import measure_improvement, measure_score
 from shipway.validation.probe import measure_probe
-from shipway.validation.reading import Reading, Row
+from shipway.validation.reading import Reading, Row, make_evidence
 from shipway.validation.sample import Sample
 from shipway.validation.slices import find_regressions
 from shipway.validation.trend import measure_trend
@@ -57,18 +57,8 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
             the check is not one on candidates or the candidate predicts something that is no probability.
     """
     reading = _read(check, sample)
-    evidence = Evidence(
-        check=check.name,
-        subject=subject,
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        n=reading.n,
-        clusters=reading.clusters,
-        facts={**reading.facts, "scored": sample.scored, "evaluated": sample.n},
-        log_digest=log_digest,
-        needs=check.measure.needs if isinstance(check.measure, Probe) else 0,
-    )
+    also = {"scored": sample.scored, "evaluated": sample.n}
+    evidence = make_evidence(check, reading, subject=subject, log_digest=log_digest, also=also)
     return Measured(evidence, reading.detail)
 
 

@@ -9,7 +9,6 @@ import msgspec
 import numpy as np
 
 from shipway.core.bundle import InputColumn
-from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.probe import Probe, Reader, RowChange, Says, TextChange, Within
 from shipway.maths.proportion import clustered_wilson
@@ -18,7 +17,7 @@ from shipway.validation.behaviour import predict_rows
 from shipway.validation.counterexample import Counterexample
 from shipway.validation.reading import Reading, read_nothing
 from shipway.validation.row import Rows, change_rows, pick_rows
-from shipway.validation.sample import Bools, Floats, Ints, Sample
+from shipway.validation.sample import Bools, Floats, Ints, Sample, spread_rows
 from shipway.validation.shrink import shrink_rows, shrink_text
 from shipway.validation.wording import change_text, fill_templates
 
@@ -56,7 +55,7 @@ def measure_rows(name: str, probe: Probe, rows: Rows, ask: Ask, *, seed: int = 0
     changes = [change for change in probe.change if isinstance(change, RowChange)]
     picked = pick_rows(rows, probe.where)
     if picked.size > probe.cases:
-        picked = picked[np.unique(np.linspace(0, picked.size - 1, probe.cases).astype(np.int64))]
+        picked = picked[spread_rows(picked.size, probe.cases)]
     changed = change_rows(rows, rows.x[picked], changes, np.random.default_rng([seed, crc32(name.encode())]))
     # What an absolute expectation asks about is the row with all that was put into it; a comparison needs one change.
     made = changed.made.all(axis=1) if isinstance(probe.expect, Within | Says) else changed.made.any(axis=1)
@@ -146,24 +145,6 @@ def add_failure(probe: Probe, probed: Probed, found: Counterexample) -> Probed:
         facts={**reading.facts, "said": said, "failed": failed, "rate_low": low, "rate_high": high},
     )
     return Probed(counted, found)
-
-
-def give_evidence(check: Check, probed: Probed, *, subject: str, log_digest: str) -> Evidence:
-    """Return a test's reading as evidence about a model."""
-    reading = probed.reading
-    needs = check.measure.needs if isinstance(check.measure, Probe) else 0
-    return Evidence(
-        check=check.name,
-        subject=subject,
-        value=reading.value,
-        low=reading.low,
-        high=reading.high,
-        n=reading.n,
-        clusters=reading.clusters,
-        facts=reading.facts,
-        log_digest=log_digest,
-        needs=needs,
-    )
 
 
 def _read(

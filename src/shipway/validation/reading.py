@@ -4,11 +4,14 @@ Every number of a reading is finite, because evidence is stored as JSON, which h
 few clusters leave an interval open it is all that the quantity can be: an area under the curve is between 0 and 1.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from shipway.core.check import Check, Evidence
+from shipway.core.probe import Probe
 from shipway.maths.interval import Estimate, interval
 from shipway.validation.sample import Ints, Sample
 
@@ -39,6 +42,37 @@ class Reading:
     clusters: int
     facts: dict[str, Any]
     detail: list[Row] | None = None
+
+
+def make_evidence(
+    check: Check,
+    reading: Reading,
+    *,
+    subject: str,
+    log_digest: str,
+    also: Mapping[str, Any] | None = None,
+) -> Evidence:
+    """Return a reading as evidence about a subject.
+
+    Args:
+        check: what was measured, and how many cases it needs.
+        reading: what it came to.
+        subject: of what, as `kind:name@version`.
+        log_digest: digest of the data behind it.
+        also: further facts.
+    """
+    return Evidence(
+        check=check.name,
+        subject=subject,
+        value=reading.value,
+        low=reading.low,
+        high=reading.high,
+        n=reading.n,
+        clusters=reading.clusters,
+        facts={**reading.facts, **(also or {})},
+        log_digest=log_digest,
+        needs=check.measure.needs if isinstance(check.measure, Probe) else 0,
+    )
 
 
 def read_estimate(

@@ -146,6 +146,38 @@ def make_sample(
     )
 
 
+def spread_rows(n: int, most: int) -> Ints:
+    """Return the places of at most so many of n rows, spread evenly over them, int64[m]."""
+    return np.unique(np.linspace(0, n - 1, min(most, n)).astype(np.int64)) if n else np.empty(0, dtype=np.int64)
+
+
+def take_rows(
+    sample: Sample, chosen: Ints, x: Floats, columns: tuple[str, ...], *, support: tuple[InputColumn, ...] = ()
+) -> Sample:
+    """Return some rows of a sample, with their features.
+
+    Args:
+        sample: all rows.
+        chosen: int64[m], which ones.
+        x: float64[m, f], their features.
+        columns: the f feature names.
+        support: what training saw of each; empty where nothing says.
+    """
+    return make_sample(
+        y=sample.y[chosen],
+        p=sample.p[chosen],
+        baselines={name: p[chosen] for name, p in sample.baselines.items()},
+        baseline_names=sample.baseline_names,
+        clusters={name: codes[chosen] for name, codes in sample.clusters.items()},
+        groups={name: Group(codes=g.codes[chosen], labels=g.labels) for name, g in sample.groups.items()},
+        scored=sample.scored,
+        x=x,
+        columns=columns,
+        predict=sample.predict,
+        support=support,
+    )
+
+
 def baseline_of(sample: Sample, name: str) -> Baseline:
     """Return the baseline of a name; `current` is the base rate where no version has passed yet.
 

@@ -26,6 +26,7 @@ from shipway.maths.interval import Estimate, interval
 from shipway.maths.metric import per_row_log_loss
 from shipway.training.frame import encode_frame
 from shipway.validation.explainer import COARSE, Attributed, Wanted, explain_rows, log_odds, make_explainer
+from shipway.validation.sample import spread_rows
 
 Floats = NDArray[np.float64]
 
@@ -195,7 +196,7 @@ def _hold_out(workspace: Workspace, subject: Subject) -> pl.DataFrame:
 
 
 def _spread(rows: pl.DataFrame, most: int) -> pl.DataFrame:
-    chosen = np.unique(np.linspace(0, rows.height - 1, min(most, rows.height)).astype(np.int64))
+    chosen = spread_rows(rows.height, most)
     return rows[chosen]
 
 
