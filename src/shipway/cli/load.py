@@ -461,17 +461,7 @@ def _show_capacity(console: Console, found: "Capacity") -> None:
 
 def _show_advice(console: Console, advice: "Advice") -> None:
     show_title(console, advice.target, f"{advice.rate:,.5g} requests/s, {advice.objective.said}")
-    rows = (
-        (
-            each.setting.said,
-            f"{each.rate:,.5g}",
-            "" if each.together is None else f"{each.together:.1f}",
-            f"{each.copies:,}" if each.copies else "none is enough",
-            f"{each.cores:,}" if each.copies else "",
-            f"{each.cost:,.4g}" if math.isfinite(each.cost) else "",
-        )
-        for each in advice.trials
-    )
+    rows = (each.cells for each in advice.trials)
     show_table(console, ("setting", "holds, requests/s", "together", "copies", "cores", "cost an hour"), rows)
     console.print()
     show_text(console, advice.said)

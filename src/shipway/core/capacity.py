@@ -1,5 +1,6 @@
 """What a service can take: an objective for its answers, the rates it was tried at, and what it costs to hold it."""
 
+import math
 from typing import Final
 
 import msgspec
@@ -142,6 +143,18 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     cores: int
     cost: float
     short: bool = False
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str, str]:
+        """Return the setting, its rate, how many it predicts together, copies, cores and cost as people read them."""
+        return (
+            self.setting.said,
+            f"{self.rate:,.5g}",
+            "" if self.together is None else f"{self.together:.1f}",
+            f"{self.copies:,}" if self.copies else "none is enough",
+            f"{self.cores:,}" if self.copies else "",
+            f"{self.cost:,.4g}" if math.isfinite(self.cost) else "",
+        )
 
 
 class Advice(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ from shipway.core.experiment import Experiment, effect_of
 from shipway.core.trial import PlannedRule, Role
 from shipway.kit.duration import DAY as DAY_US
 from shipway.kit.duration import format_duration
+from shipway.maths.cap import apply_cap, choose_cap
 from shipway.maths.effect import estimate_term, explained_share, unit_variance
 from shipway.maths.power import Aim, detectable_effect, units_needed
 from shipway.maths.quantile import estimate_quantile
@@ -223,8 +224,8 @@ def _plan_metric(
 ) -> PlannedMetric:
     cap = effect.cap
     if effect.winsorise:
-        cap = float(np.quantile(columns[:, 0], effect.winsorise))
-        columns = np.column_stack([np.minimum(columns[:, 0], cap), columns[:, 1:]])
+        chosen = choose_cap(columns[:, 0], high=effect.winsorise)
+        cap, columns = chosen.high, np.column_stack([apply_cap(columns[:, 0], chosen), columns[:, 1:]])
     value, variance, sharpened = _past_of(name, effect, columns)
     detect = effect.detect if role == "metric" else margin
     if effect.relative and value == 0:

@@ -89,12 +89,6 @@ def render_summary(made: Summary, charts: Charts, zone: str) -> str:
     return make_sheet(f"{made.version}: what it listens to", header, _summary_sections(made, charts), footer)
 
 
-def show_attribution(made: Summary, charts: Charts) -> Markup:
-    """Return what a version listens to as the section of another page."""
-    said = f"Explained on {made.rows:,} held-out rows on {made.clusters} days. {_capital(made.baseline_said)}."
-    return join((element("p", said, class_="soft"), _draw_shares(made.views, made, charts), _list_shares(made.views)))
-
-
 def _sections(made: Explanation, charts: Charts) -> Iterator[Section]:
     yield "reasons", "Reasons", _show_reasons(made)
     yield "path", "From the starting point to the prediction", _show_path(made, charts)

@@ -83,17 +83,7 @@ def render_advice(advice: Advice, charts: Charts) -> str:
     best = advice.trials[0]
     head = _header("shipway load recommend", advice.target, badge("pass" if best.copies else "fail"), advice.said)
     head_row = ("setting", "holds, requests/s", "predicted together", "copies", "cores", "cost an hour")
-    rows = [
-        (
-            each.setting.said,
-            f"{each.rate:,.5g}",
-            "" if each.together is None else f"{each.together:.1f}",
-            f"{each.copies:,}" if each.copies else "none is enough",
-            f"{each.cores:,}" if each.copies else "",
-            f"{each.cost:,.4g}" if math.isfinite(each.cost) else "",
-        )
-        for each in advice.trials
-    ]
+    rows = [each.cells for each in advice.trials]
     labels = [each.setting.said for each in advice.trials]
     series = [Series("requests/s of a core", [(e.setting.said, e.rate / e.setting.cores) for e in advice.trials])]
     drawn = element("div", _chart(charts.lines(series, labels=labels, title="Requests/s of a core that hold")),
