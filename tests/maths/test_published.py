@@ -22,7 +22,7 @@ from shipway.maths.spending import critical_values
 from shipway.maths.summary import merge, summarise, summarise_sums
 
 HERE = Path(__file__).parent / "stats-vectors.json"
-SHARED = Path("/work/shared/reference/stats-vectors.json")
+SHARED = Path(__file__).parents[3] / "shared" / "reference" / "stats-vectors.json"
 CASES = json.loads(HERE.read_text())
 ALPHA = 0.01  # of a canary's judge
 
