@@ -24,7 +24,7 @@ from shipway.core.behaviour import Suite, read_suite, refuse_suite, write_suite
 from shipway.core.bundle import InputColumn
 from shipway.core.check import Check, Evidence, Rule
 from shipway.core.error import ShipwayError
-from shipway.core.gate import Outcome, Verdict, decide
+from shipway.core.gate import Finding, Outcome, Verdict, decide
 from shipway.core.measure import Directional, Invariance
 from shipway.core.probe import Add, Moves, Probe, Style
 from shipway.data.plan import AT
@@ -294,8 +294,6 @@ def judge_suite(
     """
     rows = None if suite.on_text else rows_of(suite)
     source = digest_bytes(write_suite(suite))
-    lines: list[TestLine] = []
-    evidence: dict[str, Evidence] = {}
     probed: dict[str, Probed] = {}
     for name, probe in suite.probes.items():
         made = (
@@ -304,39 +302,22 @@ def judge_suite(
             else measure_rows(name, probe, rows, ask, seed=suite.seed, shrink=shrink)
         )
         if search and not made.reading.facts["failed"] and made.reading.n:
+            searcher = open_search(search_by)
             found = (
-                hunt_texts(name, probe, suite.lexicons, ask, open_search(search_by), batches=search, seed=suite.seed)
+                hunt_texts(name, probe, suite.lexicons, ask, searcher, batches=search, seed=suite.seed)
                 if rows is None
-                else hunt_rows(name, probe, rows, ask, open_search(search_by), batches=search, seed=suite.seed)
+                else hunt_rows(name, probe, rows, ask, searcher, batches=search, seed=suite.seed)
             )
             made = made if found is None else add_failure(probe, made, found)
         probed[name] = made
         watch(Event(stage="done", step=f"test {name}", said=str(made.reading.facts["said"])))
-    for rule in suite.rules:
-        reading = probed[rule.check.name].reading
-        evidence[rule.check.name] = make_evidence(rule.check, reading, subject=subject, log_digest=source)
+    evidence = {
+        rule.check.name: make_evidence(rule.check, probed[rule.check.name].reading, subject=subject, log_digest=source)
+        for rule in suite.rules
+    }
     verdict = decide(suite.gate, subject, evidence)
-    for rule, finding in zip(suite.rules, verdict.findings, strict=True):
-        made = probed[rule.check.name]
-        facts = made.reading.facts
-        lines.append(
-            TestLine(
-                test=rule.check.name,
-                style=facts["style"],
-                outcome=finding.outcome,
-                rule=rule.text,
-                failed=facts["failed"],
-                cases=made.reading.n,
-                share=made.reading.value,
-                low=facts["rate_low"],
-                high=facts["rate_high"],
-                clusters=made.reading.clusters,
-                left_out=facts["left_out"],
-                mean_change=facts["mean_change"],
-                said=finding.reason,
-                counterexample=made.counterexample,
-            )
-        )
+    findings = zip(suite.rules, verdict.findings, strict=True)
+    lines = [_write_line(rule, probed[rule.check.name], finding) for rule, finding in findings]
     return Tested(
         suite=suite.name,
         about=suite.about,
@@ -346,6 +327,26 @@ def judge_suite(
         verdict=verdict,
         evidence=list(evidence.values()),
         seed=suite.seed,
+    )
+
+
+def _write_line(rule: Rule, made: Probed, finding: Finding) -> TestLine:
+    facts = made.reading.facts
+    return TestLine(
+        test=rule.check.name,
+        style=facts["style"],
+        outcome=finding.outcome,
+        rule=rule.text,
+        failed=facts["failed"],
+        cases=made.reading.n,
+        share=made.reading.value,
+        low=facts["rate_low"],
+        high=facts["rate_high"],
+        clusters=made.reading.clusters,
+        left_out=facts["left_out"],
+        mean_change=facts["mean_change"],
+        said=finding.reason,
+        counterexample=made.counterexample,
     )
 
 
