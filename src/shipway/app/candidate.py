@@ -6,13 +6,13 @@ from typing import Any
 import msgspec
 
 from shipway.app.attribution import Rival
-from shipway.app.evaluation import Evaluated, evaluate
+from shipway.app.evaluation import Evaluated, Predicted, evaluate
 from shipway.app.instant import write_instant
 from shipway.app.packaging import gather, package, register
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import build_digest
 from shipway.app.runner import Runner
-from shipway.app.training import Trained, score, train
+from shipway.app.training import Trained, known_by, score, train
 from shipway.app.version import current_of, frame_of_version, open_version, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
@@ -136,8 +136,9 @@ def judge(
         name = f"score {model.name}@{current.number}"
         scored = score(runner, theirs, rival.trained, period, name=name, known=known)
         baselines["current"] = (rival.name, scored)
-    measured = (model, version.subject, frame, trained, predictions, baselines, known)
-    return predictions, evaluate(runner, *measured, rival=rival)
+    limit = known_by(runner) if known is None else known
+    predicted = Predicted(model, version.subject, frame, trained, predictions, baselines, limit, rival)
+    return predictions, evaluate(runner, predicted)
 
 
 def _report(

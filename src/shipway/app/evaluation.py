@@ -13,7 +13,7 @@ from shipway.app.attribution import Rival, asks_for_reasons, explain_sample, lis
 from shipway.app.frame import admitted, read_columns, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
-from shipway.app.training import P, Trained, known_by, load_predictor, read_inputs
+from shipway.app.training import P, Trained, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.candidate import auc, brier, calibration_gap, label_maturity, log_loss
@@ -83,56 +83,64 @@ def release_gates(runner: Runner) -> list[Gate]:
     return [gate for gate in registry.gates.values() if gate.before == "release"]
 
 
-def evaluate(
-    runner: Runner,
-    model: Model,
-    subject: str,
-    frame: Artifact,
-    trained: Trained,
-    predictions: Artifact,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    known: int | None = None,
-    *,
-    rival: Rival | None = None,
-) -> Evaluated:
-    """Measure a version and let its gates decide.
+@dataclass(frozen=True, slots=True)
+class Predicted:
+    """What a version predicted of some rows, and all that is needed to measure it.
 
-    Args:
-        runner: runs and remembers.
+    Attributes:
         model: the declaration.
         subject: the version, as `model:name@number`.
-        frame: the model's frame.
-        trained: the version's model.
-        predictions: what it predicted in the test period.
+        frame: the frame that it reads.
+        trained: its model.
+        predictions: of the rows.
         baselines: baseline to the name it goes by and its predictions of the same rows.
-        known: the moment of judging, after which no label is seen, microseconds since 1970 UTC; the domain time of runs
-            where None.
+        limit: the moment of judging, after which no label is seen, microseconds since 1970 UTC; that of the newest
+            label where None.
         rival: the version that reasons are compared with; None where there is none.
     """
-    limit = known_by(runner) if known is None else known
+
+    model: Model
+    subject: str
+    frame: Artifact
+    trained: Trained
+    predictions: Artifact
+    baselines: Mapping[str, tuple[str, Artifact]]
+    limit: int | None
+    rival: Rival | None = None
+
+    def list_inputs(self, runner: Runner) -> dict[str, str]:
+        """Return the digests of what a measurement of it depends on, by name."""
+        return {
+            "frame": self.frame.digest,
+            "spine": admitted(runner, (self.model.on.name,))[self.model.on.name].digest,
+            "model": self.trained.model.digest,
+            "inputs": self.trained.inputs.digest,
+            "predictions": self.predictions.digest,
+            **{f"baseline {name}": artifact.digest for name, (_, artifact) in self.baselines.items()},
+        }
+
+    def list_params(self, runner: Runner, checks: Sequence[Check]) -> dict[str, Any]:
+        """Return the parameters that a measurement of checks on it depends on, by name."""
+        return {
+            "subject": self.subject,
+            "checks": msgspec.to_builtins(checks),
+            "names": {name: said for name, (said, _) in self.baselines.items()},
+            "rate": self.trained.facts["rate"],
+            "timezone": runner.workspace.project.config.project.timezone,
+            "known_by": self.limit,
+        }
+
+
+def evaluate(runner: Runner, predicted: Predicted) -> Evaluated:
+    """Measure a version on what it predicted in its test period, and let its gates decide."""
+    subject = predicted.subject
     gates = release_gates(runner)
     checks = checks_of(gates, also=STANDARD)
-    spine = admitted(runner, (model.on.name,))[model.on.name]
     outputs = runner.make(
         f"evaluate {subject.removeprefix('model:')}",
-        partial(_evaluate, runner, model, subject, checks, frame, trained, predictions, baselines, limit, rival),
-        inputs={
-            "frame": frame.digest,
-            "spine": spine.digest,
-            "model": trained.model.digest,
-            "inputs": trained.inputs.digest,
-            "predictions": predictions.digest,
-            **{f"baseline {name}": artifact.digest for name, (_, artifact) in baselines.items()},
-            **list_rival(checks, rival),
-        },
-        params={
-            "subject": subject,
-            "checks": msgspec.to_builtins(checks),
-            "names": {name: said for name, (said, _) in baselines.items()},
-            "rate": trained.facts["rate"],
-            "timezone": runner.workspace.project.config.project.timezone,
-            "known_by": limit,
-        },
+        partial(_evaluate, runner, predicted, checks),
+        inputs={**predicted.list_inputs(runner), **list_rival(checks, predicted.rival)},
+        params=predicted.list_params(runner, checks),
     )
     evidence = read_evidence(runner, outputs["evidence"])
     verdicts = [decide(gate, subject, evidence) for gate in gates]
@@ -167,21 +175,10 @@ def code_labels(values: pl.Series) -> Group:
 
 
 def _evaluate(
-    runner: Runner,
-    model: Model,
-    subject: str,
-    checks: Sequence[Check],
-    frame: Artifact,
-    trained: Trained,
-    predictions: Artifact,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    limit: int | None,
-    rival: Rival | None,
-    report: Callable[[int, int], None],
+    runner: Runner, predicted: Predicted, checks: Sequence[Check], report: Callable[[int, int], None]
 ) -> Made:
-    sample, evidence = measure_version(
-        runner, model, subject, checks, frame, trained, predictions, baselines, limit, report, rival=rival
-    )
+    subject = predicted.subject
+    sample, evidence = measure_version(runner, predicted, checks, report)
     value = value_of(checks)
     profile: dict[str, Any] = {
         "month": profile_by(sample, "month", value),
@@ -199,60 +196,47 @@ def _evaluate(
 
 def measure_version(
     runner: Runner,
-    model: Model,
-    subject: str,
+    predicted: Predicted,
     checks: Sequence[Check],
-    frame: Artifact,
-    trained: Trained,
-    predictions: Artifact,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    limit: int | None,
     report: Callable[[int, int], None],
     *,
     also: Sequence[str] = (),
-    rival: Rival | None = None,
 ) -> tuple[Sample, list[Evidence]]:
     """Measure checks on the predictions of a version; nothing of it is remembered, only the parts are kept.
 
     Args:
         runner: reads what it is measured on.
-        model: the declaration.
-        subject: the version, as `model:name@number`.
+        predicted: what it predicted.
         checks: what is measured.
-        frame: the model's frame.
-        trained: the version's model.
-        predictions: what it predicted.
-        baselines: baseline to the name it goes by and its predictions of the same rows.
-        limit: the moment of judging, after which no label is seen; that of the newest label where None.
         report: told how much is done.
         also: columns of the source and parts of the calendar that cut the rows further.
-        rival: the version whose reasons are compared with this one's; None where there is none.
 
     Returns:
         The rows with a label, and the evidence of each check in order.
     """
-    scored = read_table(runner, predictions)
-    maturity = _measure_maturity(runner, frame, scored, limit)
+    frame, trained, subject = predicted.frame, predicted.trained, predicted.subject
+    log_digest = predicted.predictions.digest
+    scored = read_table(runner, predicted.predictions)
+    maturity = _measure_maturity(runner, frame, scored, predicted.limit)
     labelled = scored[LABEL].is_not_null()
-    sample = _sample(runner, model, checks, scored, trained, baselines, frame, also)
+    sample = _sample(runner, predicted, checks, scored, also)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
     reasons = (
-        explain_sample(runner, checks, sample, frame, trained, rival, _period(scored), labelled)
+        explain_sample(runner, checks, sample, frame, trained, predicted.rival, _period(scored), labelled)
         if asks_for_reasons(checks)
         else None
     )
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
         if isinstance(check.measure, LabelMaturity):
-            evidence.append(give_maturity(maturity, subject=subject, log_digest=predictions.digest))
+            evidence.append(give_maturity(maturity, subject=subject, log_digest=log_digest))
             continue
         if reasons is not None and isinstance(check.measure, Attribution | ReasonAgreement):
-            found = measure_reasons(check, reasons, subject=subject, log_digest=predictions.digest)
+            found = measure_reasons(check, reasons, subject=subject, log_digest=log_digest)
         else:
             behaves = isinstance(check.measure, Directional | Invariance | Probe)
-            found = measure_candidate(
-                check, perturbed if behaves else sample, subject=subject, log_digest=predictions.digest
-            )
+            rows = perturbed if behaves else sample
+            found = measure_candidate(check, rows, subject=subject, log_digest=log_digest)
         detail = None if found.detail is None else keep_rows(runner, found.detail)
         measured = msgspec.structs.replace(found.evidence, detail=detail)
         evidence.append(mark_maturity(measured, maturity) if isinstance(check.measure, Labelled) else measured)
@@ -293,16 +277,10 @@ def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, lim
 
 
 def _sample(
-    runner: Runner,
-    model: Model,
-    checks: Sequence[Check],
-    scored: pl.DataFrame,
-    trained: Trained,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    frame: Artifact,
-    also: Sequence[str] = (),
+    runner: Runner, predicted: Predicted, checks: Sequence[Check], scored: pl.DataFrame, also: Sequence[str] = ()
 ) -> Sample:
     """Assemble the evaluated rows: those of the test period whose label is known."""
+    model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
     known = {"base rate": np.full(rows.height, float(trained.facts["rate"]))}
@@ -332,7 +310,7 @@ def _sample(
     clusters -= {ROW}
     columns = _columns(runner, model, rows, sorted((wanted | clusters | cut) - set(CALENDAR)))
     parts = {name: calendar_part(at, name) if name in CALENDAR else columns[name] for name in wanted | clusters | cut}
-    read = _features(runner, frame, scored, sorted(features))
+    read = _features(runner, predicted.frame, scored, sorted(features))
     cuts = {cut_name(by, m.bins): cut_column((read | parts)[by], m.bins) for m in searches for by in m.by}
     return make_sample(
         y=rows[LABEL].to_numpy().astype(np.bool_),

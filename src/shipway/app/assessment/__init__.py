@@ -9,7 +9,7 @@ from shipway.app.assessment.data import Assessment, Taken
 from shipway.app.assessment.measurement import Asked, ask_checks, measure_again
 from shipway.app.basis import Basis, find_basis
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import release_gates
+from shipway.app.evaluation import Predicted, release_gates
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data, read_evidence
 from shipway.app.instant import write_instant
@@ -87,7 +87,6 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
         named = period[0] < version.cut or not _is_judged_on(project, version, basis, period, predictions)
         gates = release_gates(runner)
         asked = Asked(
-            model=model,
             version=version,
             checks=ask_checks(gates, against, wanted.cluster),
             against=against,
@@ -95,7 +94,8 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
             cluster=wanted.cluster,
             suffix=f", {_say_period(project, period)}" if named else "",
         )
-        outputs = measure_again(runner, asked, frame, trained, predictions, baselines, limit, name=f"assess {label}")
+        predicted = Predicted(model, version.subject, frame, trained, predictions, baselines, limit)
+        outputs = measure_again(runner, asked, predicted, name=f"assess {label}")
         evidence = read_evidence(runner, outputs["evidence"])
         taken = msgspec.json.decode(workspace.blobs.get(outputs["assessment"].digest), type=Taken)
         workspace.store_state()

@@ -19,17 +19,14 @@ from shipway.app.assessment.data import (
     Side,
     Taken,
 )
-from shipway.app.evaluation import STANDARD, measure_version, value_of
-from shipway.app.frame import admitted
+from shipway.app.evaluation import STANDARD, Predicted, measure_version, value_of
 from shipway.app.runner import Made, Outputs, Runner
-from shipway.app.training import Trained
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
 from shipway.core.measure import ActionValue, DecisionValue, ReasonAgreement, Score
 from shipway.core.metric import METRICS
-from shipway.core.model import Model
 from shipway.core.performance import (
     accuracy,
     average_precision,
@@ -55,7 +52,6 @@ class Asked:
     """What is measured.
 
     Attributes:
-        model: the declaration.
         version: which one.
         checks: what is measured.
         against: the baselines that are shown, of those there are predictions of, and the base rate.
@@ -64,7 +60,6 @@ class Asked:
         suffix: what the names of the evidence end with, where it is on other rows than a run's.
     """
 
-    model: Model
     version: VersionState
     checks: Sequence[Check]
     against: tuple[str, ...]
@@ -93,73 +88,30 @@ def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str) -> l
     return list({check.name: check for check in (*asked, *paired)}.values())
 
 
-def measure_again(
-    runner: Runner,
-    asked: Asked,
-    frame: Artifact,
-    trained: Trained,
-    predictions: Artifact,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    limit: int | None,
-    *,
-    name: str,
-) -> dict[str, Artifact]:
+def measure_again(runner: Runner, asked: Asked, predicted: Predicted, *, name: str) -> dict[str, Artifact]:
     """Measure, or find it measured.
 
     Args:
         runner: runs and remembers.
         asked: what is measured.
-        frame: the frame that the version reads.
-        trained: the version's model.
-        predictions: what it predicted of the period.
-        baselines: baseline to the name it goes by and its predictions of the same rows.
-        limit: the moment of judging, after which no label is seen.
+        predicted: what the version predicted of the period.
         name: what people read.
 
     Returns:
         Two artifacts: `evidence`, and `assessment` with a `Taken`.
     """
-    spine = admitted(runner, (asked.model.on.name,))[asked.model.on.name]
+    how = {"against": list(asked.against), "by": list(asked.by), "cluster": asked.cluster, "suffix": asked.suffix}
     return runner.make(
         name,
-        partial(_measure, runner, asked, frame, trained, predictions, baselines, limit),
-        inputs={
-            "frame": frame.digest,
-            "spine": spine.digest,
-            "model": trained.model.digest,
-            "inputs": trained.inputs.digest,
-            "predictions": predictions.digest,
-            **{f"baseline {each}": artifact.digest for each, (_, artifact) in baselines.items()},
-        },
-        params={
-            "subject": asked.version.subject,
-            "checks": msgspec.to_builtins(asked.checks),
-            "against": list(asked.against),
-            "by": list(asked.by),
-            "cluster": asked.cluster,
-            "suffix": asked.suffix,
-            "names": {each: said for each, (said, _) in baselines.items()},
-            "rate": trained.facts["rate"],
-            "timezone": runner.workspace.project.config.project.timezone,
-            "known_by": limit,
-        },
+        partial(_measure, runner, asked, predicted),
+        inputs=predicted.list_inputs(runner),
+        params={**predicted.list_params(runner, asked.checks), **how},
     )
 
 
-def _measure(
-    runner: Runner,
-    asked: Asked,
-    frame: Artifact,
-    trained: Trained,
-    predictions: Artifact,
-    baselines: Mapping[str, tuple[str, Artifact]],
-    limit: int | None,
-    report: Callable[[int, int], None],
-) -> Made:
-    subject = asked.version.subject
-    sample, evidence = measure_version(
-        runner, asked.model, subject, asked.checks, frame, trained, predictions, baselines, limit, report, also=asked.by
-    )
+def _measure(runner: Runner, asked: Asked, predicted: Predicted, report: Callable[[int, int], None]) -> Made:
+    subject = predicted.subject
+    sample, evidence = measure_version(runner, predicted, asked.checks, report, also=asked.by)
     found = {each.check: each for each in evidence}
     others = asked.against
     value = value_of(asked.checks)
