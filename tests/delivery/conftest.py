@@ -8,6 +8,7 @@ from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.bundle import InputColumn, KeyedFeatures
 from shipway.core.feature import Entity, FeatureView
+from shipway.core.label import LabelKind
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.maths.expression import Aggregate, Column
 from shipway.testing.model import make_rows
@@ -68,6 +69,7 @@ def noise():
     """A predictor that is off by what it is told, in the rows it is told."""
 
     class Noise:
+        predicts: LabelKind | None = "condition"
         single = False
 
         def __init__(self, predictor, shift, rows=slice(None)):

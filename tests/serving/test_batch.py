@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from shipway.core.label import LabelKind
 from shipway.core.service import Routing, Variant
 from shipway.serving import batch, shadow
 from shipway.serving.ask import Ask
@@ -20,6 +21,7 @@ from shipway.serving.version import Served, Version
 class Spy:
     """A predictor that notes when it is asked for how many rows."""
 
+    predicts: LabelKind | None = "condition"
     single = False
 
     def __init__(self, predictor, name, events):

@@ -10,6 +10,7 @@ import pytest
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.testing import model as suite
 from shipway.testing.fake import LinearClassifier, LinearFormat, LinearRuntime
 from shipway.testing.fake.model import LinearPredictor
@@ -53,6 +54,7 @@ def make_runtime(make, runtime=None):
 class Shifted:
     """A predictor that is a little off."""
 
+    predicts: LabelKind | None = "condition"
     single = False
 
     def __init__(self, predictor, shift):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from shipway.core.label import LabelKind
 from shipway.core.measure import Attribution, ReasonAgreement
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.attribution import measure_agreement, measure_share
@@ -13,6 +14,7 @@ COLUMNS = ("a", "b", "vector_0", "vector_1")
 
 
 class Nothing:
+    predicts: LabelKind | None = "condition"
     single = False
 
     def predict(self, x):

@@ -15,6 +15,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.sklearn.model import SklearnFormat
 from shipway.adapters.xgboost.model import XgboostFormat
+from shipway.core.label import LabelKind
 from shipway.maths.shapley import MOST_EXACT, enumerate_values
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.explainer import explain_rows, log_odds, make_explainer
@@ -98,6 +99,7 @@ def test_trees_against_rows_are_within_the_errors_of_the_exact_values():
     class Padded:
         """The same model, with a column that it does not read."""
 
+        predicts: LabelKind | None = "condition"
         single = False
 
         def predict(self, rows):
@@ -122,6 +124,7 @@ def test_what_does_not_add_up_is_refused():
     class Wrong:
         """Contributions that are a little off."""
 
+        predicts: LabelKind | None = "condition"
         single = False
         predict = staticmethod(predictor.predict)
 
@@ -143,6 +146,7 @@ def test_a_model_that_answers_otherwise_each_time_is_refused():
     random = np.random.default_rng(1)
 
     class Moody:
+        predicts: LabelKind | None = "condition"
         single = False
 
         def predict(self, rows):

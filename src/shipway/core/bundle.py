@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from shipway.core.column import Schema
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
+from shipway.core.label import LabelKind
 from shipway.core.online import Layout, make_layout
-from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, fits, name_datatype
+from shipway.core.tensor import DATATYPES, MATRIX, PREDICTION, PROBABILITY, Tensors, fits, name_datatype
 from shipway.kit.canonical import digest_value
 
 LAYOUT: Final = 3
@@ -83,6 +84,10 @@ class OutputColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 BINARY: Final = (OutputColumn(name=PROBABILITY, datatype="FP64"),)
 """The outputs of a model that says how probable it is that a label is true."""
+NUMBER: Final = (OutputColumn(name=PREDICTION, datatype="FP64"),)
+"""The outputs of a model that says which number a label is."""
+OUTPUTS: Final[dict[LabelKind, tuple[OutputColumn, ...]]] = {"condition": BINARY, "number": NUMBER}
+"""What a model of each kind of label gives."""
 
 
 class KeyedFeatures(msgspec.Struct, frozen=True, kw_only=True):
@@ -279,9 +284,16 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         return digest_value(self)
 
     @property
+    def predicts(self) -> LabelKind | None:
+        """Return which kind of label the model says one number of, for each row of a matrix; None for any other."""
+        if self.reads != "matrix":
+            return None
+        return next((kind for kind, outputs in OUTPUTS.items() if self.outputs == outputs), None)
+
+    @property
     def binary(self) -> bool:
         """Return whether the model says one probability for each row of a matrix."""
-        return self.reads == "matrix" and self.outputs == BINARY
+        return self.predicts == "condition"
 
     @property
     def tolerance(self) -> float:

@@ -12,6 +12,8 @@ MATRIX: Final = "x"
 """Name of the one tensor that a model which reads a matrix is given, shape (rows, columns)."""
 PROBABILITY: Final = "probability"
 """Name of the one output of a binary model: the probability that the label is true, shape (rows,)."""
+PREDICTION: Final = "prediction"
+"""Name of the one output of a model of a number: that number, shape (rows,)."""
 DATATYPES: Final[dict[str, np.dtype[Any]]] = {
     "BOOL": np.dtype(np.bool_),
     "UINT8": np.dtype(np.uint8),

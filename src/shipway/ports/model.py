@@ -7,12 +7,18 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from shipway.core.label import LabelKind
 from shipway.core.tensor import Tensors
 from shipway.ports.adapter import load_adapter
 
 
 class Predictor(Protocol):
-    """A loaded model: tensors in, tensors out, and for a binary model of a matrix a probability for each row."""
+    """A loaded model: tensors in, tensors out, and for a model of a label by a matrix one number for each row."""
+
+    @property
+    def predicts(self) -> LabelKind | None:
+        """Tell what `predict` says: how probable a condition is, or a number; None where it gives tensors only."""
+        ...
 
     @property
     def single(self) -> bool:
@@ -30,7 +36,8 @@ class Predictor(Protocol):
                 (rows, columns), others each input by its name in its datatype.
 
         Returns:
-            Arrays by name; of a binary model `probability` of shape (rows,), float64.
+            Arrays by name; of a model that predicts one number a row `probability` or `prediction` of shape (rows,),
+            float64.
 
         Raises:
             ShipwayError: SW-202 for other names or shapes than the model reads.
@@ -38,17 +45,17 @@ class Predictor(Protocol):
         ...
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true.
+        """Return the probability that the label is true, or the number that it is said to be.
 
         Args:
             x: features, shape (rows, columns); a missing value is NaN, a category is its integer code. Float64, or
                 float32 where the model says `single`.
 
         Returns:
-            Probabilities of shape (rows,).
+            Probabilities or numbers of shape (rows,).
 
         Raises:
-            ShipwayError: SW-202 if the rows do not have the model's columns, or it is no binary model of a matrix.
+            ShipwayError: SW-202 if the rows do not have the model's columns, or it predicts no label by a matrix.
         """
         ...
 

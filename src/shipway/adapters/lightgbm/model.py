@@ -11,6 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from shipway.adapters.lightgbm.text import normalise_text, read_header
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 
 _LINEAR: Final = re.compile(r"^is_linear=1$", re.MULTILINE)
@@ -32,6 +33,7 @@ class LightgbmPredictor:
         self._booster: Final[Any] = booster
         self._threads = threads
         self._steepness = steepness
+        self.predicts: Final[LabelKind | None] = "condition"
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:

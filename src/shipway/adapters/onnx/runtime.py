@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, read_matrix
 from shipway.kit.suggestion import nearest
 
@@ -42,6 +43,7 @@ class OnnxPredictor:
         inputs: the tensors the graph reads, as it declares them.
         outputs: the tensors it gives, as it declares them.
         columns: how many columns it reads, where it reads one matrix; else 0.
+        predicts: what `predict` says of a row; None where it cannot be asked.
         single: whether that matrix is of single precision.
     """
 
@@ -66,6 +68,7 @@ class OnnxPredictor:
         self._output: Final = last.name
         # The last output is both outcomes' probabilities, as converters write a classifier of two classes.
         self._binary: Final = matrix and last.datatype in ("FP32", "FP64") and last.shape[1:] == (2,)
+        self.predicts: Final[LabelKind | None] = "condition" if self._binary else None
         self._named: Final = self._binary and len(self.outputs) == 1 and last.name == PROBABILITY
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.pickled import HARMLESS, list_names, load_pickle
@@ -58,6 +59,7 @@ class PythonPredictor:
         """Wrap what predicts, and the number of columns it reads; 0 where it does not say."""
         self._predict = _method_of(estimator)
         self._columns = columns
+        self.predicts: Final[LabelKind | None] = "condition"
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from xgboost.core import XGBoostError
 
 from shipway.adapters.xgboost.document import BINARY, read_document
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 
 _GREATEST: Final = float(np.finfo(np.float32).max)
@@ -27,6 +28,7 @@ class XgboostPredictor:
         self._booster = booster
         self._columns = columns
         self._threads = threads
+        self.predicts: Final[LabelKind | None] = "condition"
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:

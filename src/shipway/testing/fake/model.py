@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json
 
@@ -106,10 +107,12 @@ class LinearPredictor:
     Attributes:
         score: the log odds that the label is true.
         single: whether it is computed in single precision, as a portable model is.
+        predicts: always a condition.
     """
 
     score: LinearScore
     single: bool = False
+    predicts: LabelKind | None = "condition"
 
     def predict(self, x: Floats) -> Floats:
         """Return the probability that the label is true.
