@@ -81,7 +81,8 @@ def main() -> None:
         )
         for part in found.sides[0].cuts[0].parts:
             print(
-                f"  {part.label}: AUC {part.auc or 0:.3f}, saves {part.value or 0:+.2f} a flight, {part.rate:.1%} late"
+                f"  {part.label}: AUC {part.skill or 0:.3f}, saves {part.value or 0:+.2f} a flight, "
+                f"{part.mean:.1%} late"
             )
 
 

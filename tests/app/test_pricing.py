@@ -61,4 +61,4 @@ def test_a_leak_claims_more_than_it_gets(fresh: Path) -> None:
     (price,) = run(fresh).leaks
     assert price.claimed is not None
     assert price.served is not None
-    assert price.claimed.auc[0] > price.served.auc[0]
+    assert price.claimed.skill[0] > price.served.skill[0]

@@ -51,6 +51,7 @@ def test_no_project_says_how_to_make_one(tmp_path: Path) -> None:
         (TOML, "x = 1\ny = x / 0\n", "SW-103", "project.py:2: ZeroDivisionError"),
         (TOML, "import not_a_library_at_all\n", "SW-701", "not_a_library_at_all"),
         (TOML, SOURCE + "trips.lien\n", "SW-104", "project.py:6: "),
+        (TOML, SOURCE + 'sw.gate("g", sw.auc > 0.7, before="release", models=["late"])\n', "SW-104", "model 'late'"),
         (TOML.replace("trips =", "trip ="), SOURCE, "SW-104", "raw input 'trips'"),
         (TOML + "[models.delay]\ncuts = [2024-01-01]\ntest = [2024-01-01, 2024-02-01]\n", SOURCE, "SW-104", "'delay'"),
     ],

@@ -34,7 +34,7 @@ def write_gate(desk, rate):
 def give(desk, outcome, *, asked=None):
     """Remember a verdict of the gate on the version."""
     with closing(Workspace(find_project(desk.root))) as workspace:
-        (gate,) = traffic_gates(workspace.project.registry)
+        (gate,) = traffic_gates(workspace.project.registry, "late")
         version = workspace.state().models["late"][0]
         finding = Finding(rule=gate.rules[0].text, outcome=outcome, reason="31 ms", evidence=None)
         verdict = Verdict(gate=gate.name, subject=name_subject(version), outcome=outcome, findings=(finding,),

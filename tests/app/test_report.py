@@ -56,10 +56,10 @@ def parts(shift):
         PartData(
             label=label,
             n=1000 + at,
-            rate=0.2,
+            mean=0.2,
             mean_p=0.21,
-            auc=0.71 + shift + at / 100,
-            log_loss=0.5 - shift,
+            skill=0.71 + shift + at / 100,
+            loss=0.5 - shift,
             value=1.5,
         )
         for at, label in enumerate(MONTHS)
@@ -68,10 +68,10 @@ def parts(shift):
 
 def side(auc, log_loss):
     return SideData(
-        auc=Measured(auc, auc - 0.01, auc + 0.01),
-        log_loss=Measured(log_loss, log_loss - 0.02, log_loss + 0.02),
+        skill=Measured(auc, auc - 0.01, auc + 0.01),
+        loss=Measured(log_loss, log_loss - 0.02, log_loss + 0.02),
         mean_p=0.24,
-        rate=0.225,
+        mean=0.225,
     )
 
 
@@ -95,12 +95,12 @@ def make_version(number, outcome="pass"):
         cut=f"2024-0{number}-01",
         format="lightgbm",
         rows=160_000 + number,
-        rate=0.249,
+        mean=0.249,
         scored=170_618,
         evaluated=166_668,
-        auc=Measured(0.7712, 0.7564, 0.7851),
-        log_loss=Measured(0.44261, 0.4238, 0.4613),
-        brier=Measured(0.1405, 0.13, 0.15),
+        skill=Measured(0.7712, 0.7564, 0.7851),
+        loss=Measured(0.44261, 0.4238, 0.4613),
+        squared=Measured(0.1405, 0.13, 0.15),
         calibration_gap=Measured(-0.0123, -0.02, -0.005),
         saved=Measured(1.587, 1.066, 2.109),
         gains=(("log_loss", "version 1", Measured(0.0109, 0.0034, 0.0185)), ("auc", "few", Measured(-0.2, -0.3, -0.1))),
@@ -114,6 +114,7 @@ def make_model(name="delay"):
         name=name,
         purpose="Boost trees.",
         label="visits.answered.won > 0",
+        kind="condition",
         at='visits.asked - "2h"',
         period=("2024-01-01", "2024-02-29"),
         versions=(make_version(1), make_version(2)),
@@ -162,6 +163,7 @@ def make_model(name="delay"):
             SlicesData(
                 check='slice_regression("shop")',
                 baseline="version 1",
+                loss="log loss",
                 said="none",
                 tested=(
                     make_slice("shop=north", 0.0345, regressed=True, p=0.0001),
@@ -330,7 +332,7 @@ def test_equal_data_give_equal_pages(page):
 def hostile(value, key=""):
     """Return data in which every text that is not one of a fixed few words does its worst."""
     match value:
-        case str() if value and key not in ("outcome", "outcomes", "unit", "op", "role", "gains"):
+        case str() if value and key not in ("outcome", "outcomes", "unit", "op", "role", "gains", "kind"):
             return f"{value}{HOSTILE}"
         case dict():
             kept = key == "tables"
@@ -429,15 +431,15 @@ def test_numbers_by_month_are_those_of_the_data(page):
     for at, row in enumerate(page.table("Month", "Rows", "Rate")):
         expected = [MONTHS[at], f"{lines[0].parts[at].n:,}", "20.0%"]
         for line in lines:
-            expected += [f"{line.parts[at].auc:.3f}", f"{line.parts[at].log_loss:.4f}"]
+            expected += [f"{line.parts[at].skill:.3f}", f"{line.parts[at].loss:.4f}"]
         assert row == expected
 
 
 def test_month_that_a_line_lacks_is_blank():
     lines = make_report().models[0].lines
-    gap = msgspec.structs.replace(lines[0].parts[0], label="2024-03", auc=None)
+    gap = msgspec.structs.replace(lines[0].parts[0], label="2024-03", skill=None)
     data = change(make_report(), lines=(msgspec.structs.replace(lines[0], parts=(*lines[0].parts, gap)), lines[1]))
-    assert render(data).table("Month")[-1] == ["2024-03", "1,000", "20.0%", "", f"{gap.log_loss:.4f}", "", ""]
+    assert render(data).table("Month")[-1] == ["2024-03", "1,000", "20.0%", "", f"{gap.loss:.4f}", "", ""]
 
 
 def test_single_month_is_a_table_without_charts():
@@ -532,7 +534,7 @@ def test_versions_come_newest_first_with_their_bundles(page):
 
 
 def test_columns_that_no_version_fills_are_left_out():
-    version = msgspec.structs.replace(make_version(1), saved=None, brier=None, gains=(), bundle=None)
+    version = msgspec.structs.replace(make_version(1), saved=None, squared=None, gains=(), bundle=None)
     page = render(change(make_report(), versions=(version,), value=None))
     (head,) = [table[0] for table in page.tables if table[0][0] == "Version"]
     assert head == ["Version", "Learned until", "Rows", "Rate", "AUC", "Log loss", "Mean prediction less rate", "Gates"]

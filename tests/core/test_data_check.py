@@ -176,7 +176,7 @@ def test_a_rule_on_new_rows_is_written_as_if_its_check_had_been():
 
 
 def test_a_label_is_measured_in_the_table_it_comes_from():
-    assert label_rate(late).measure == Mean("flights", Column("flights", "arr_delay") > 15)
+    assert label_rate(late).measure == Mean("flights", Column("flights", "arr_delay") > 15, share=True)
     measure = timely(late, asked=flights.published - "2h").measure
     assert measure == Timely("flights", Column("flights", "arr_delay") > 15, "landed", flights.published - "2h")
 

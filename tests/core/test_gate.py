@@ -11,6 +11,7 @@ from shipway.core.data_check import has_columns, has_rows, holds, present
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import Gate, Verdict, checks_of, decide, judge, make_gate
+from shipway.core.registry import Registry
 from shipway.maths.expression import Feature
 
 flights = Source("flights", ("fid",), ("flights",), {"always": ("dest", "delay")})
@@ -185,3 +186,21 @@ def test_a_check_that_takes_the_name_of_another_is_refused():
     assert "'quality'" in refusal.value.fact
     with pytest.raises(ShipwayError, match="SW-105"):
         checks_of([make_gate("a", auc >= 0.7, before="release"), make_gate("b", test, before="release")])
+
+
+def test_a_gate_is_for_the_models_it_names():
+    every, one = (
+        make_gate("a", auc >= 0.7, before="release"),
+        make_gate("b", auc >= 0.7, before="release", models=["x"]),
+    )
+    assert [gate.covers(model) for gate in (every, one) for model in ("x", "y")] == [True, True, True, False]
+    registry = Registry(gates={"a": every, "b": one})
+    assert registry.gates_before("release", "y") == [every]
+    assert registry.gates_before("release") == registry.gates_before("release", "x") == [every, one]
+    assert registry.gates_before("step") == []
+
+
+def test_a_gate_on_data_is_for_every_model():
+    with pytest.raises(ShipwayError) as caught:
+        make_gate("data", has_rows(flights) >= 1, before="training", models=["x"])
+    assert caught.value.code == "SW-106"

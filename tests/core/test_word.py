@@ -211,3 +211,13 @@ def test_an_instant_may_have_no_further_columns(registry: Registry) -> None:
 def plain_trips(rows: object) -> object:
     """Make trips."""
     return rows
+
+
+def test_a_gate_is_for_models_or_for_names_of_models_that_come_later():
+    with collecting():
+        gate = sw.gate("quality", sw.auc >= 0.7, before="release", models=["later"])
+        assert gate.models == ("later",)
+        for wrong in ("later", [3]):
+            with pytest.raises(ShipwayError) as caught:
+                sw.gate("other", sw.auc >= 0.7, before="release", models=wrong)
+            assert caught.value.code == "SW-106"

@@ -318,11 +318,18 @@ def test_every_kind_of_number_is_summed(x: pl.Series, total: list[Any], greatest
     assert feature_of(w.greatest(X, last="1d"), x) == greatest
 
 
-@pytest.mark.parametrize("value", [PAID.amount, PAID.shop])
-def test_a_label_that_is_no_condition_is_refused(value: Expr) -> None:
+def test_a_label_that_is_text_is_refused() -> None:
     with pytest.raises(ShipwayError, match="SW-203") as refused:
-        build_frame(plan(None, Label("late", value), size=VISITS.size), {"visits": table([("a", 5, 9, 7)])})
-    assert "neither true nor false" in refused.value.fact
+        build_frame(plan(None, Label("late", PAID.shop), size=VISITS.size), {"visits": table([("a", 5, 9, 7)])})
+    assert "neither a condition nor a number" in refused.value.fact
+
+
+@pytest.mark.parametrize(("value", "due"), [(PAID.amount, 7.0), (PAID.amount / 2, 3.5)])
+def test_a_label_that_is_a_number_is_carried_as_one(value: Expr, due: float) -> None:
+    rows = {"visits": table([("a", 5, 9, 7), ("b", 5, None, 1)])}
+    built = build_frame(plan(None, Label("spent", value), size=VISITS.size), rows)
+    assert built.schema[LABEL] == pl.Float64
+    assert built[LABEL].to_list() == [due, None]
 
 
 def test_ties_of_a_categorical_key_do_not_depend_on_the_order_of_arrival() -> None:

@@ -14,7 +14,28 @@ QUERY = RNG.integers(0, 20, 200)
 OWN = {"auc", "expected_calibration_error"}
 
 
-@pytest.mark.parametrize("name", sorted(set(METRICS) - OWN))
+CONDITION = {name for name, metric in METRICS.items() if "condition" in metric.of}
+NUMBER = {name for name, metric in METRICS.items() if "number" in metric.of}
+
+
+@pytest.mark.parametrize("name", sorted(NUMBER))
+def test_every_metric_of_a_number_has_an_influence(name: str):
+    y, p = RNG.gamma(2.0, 3.0, 200), RNG.gamma(2.0, 3.0, 200)
+    scoring = Scoring(name, 5.0 if name == "ndcg" else 0.4, 1.0, QUERY)
+    assert why_undefined(scoring, y, p) is None
+    found = influence_of_score(scoring, y, p)
+    assert found.rows.shape == (200,)
+    assert found.rows.sum() == pytest.approx(0, abs=1e-10)
+
+
+def test_a_metric_of_another_kind_is_refused():
+    with pytest.raises(ValueError, match="no metric of a number"):
+        influence_of_score(Scoring("recall"), P, P)
+    with pytest.raises(ValueError, match="no metric with an influence"):
+        influence_of_score(Scoring("r_squared"), Y, P)
+
+
+@pytest.mark.parametrize("name", sorted(CONDITION - OWN))
 def test_every_metric_has_an_influence(name: str):
     first = 5.0 if METRICS[name].better == "more" and name in ("ndcg", "top_recall", "mean_average_precision") else 0.4
     scoring = Scoring(name, first, 2.0, QUERY)

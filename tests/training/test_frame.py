@@ -162,7 +162,7 @@ def test_constraints_that_contradict_are_refused():
 def test_missing_columns_and_wrong_types_are_refused():
     assert "'dest'" in refuse("SW-202", make_frame(), columns=("dest",), rising=()).fact
     assert "Datetime" in refuse("SW-203", make_frame(), columns=("at",), rising=()).fact
-    assert "late" in refuse("SW-203", make_frame(late=[1, 0] * (ROWS // 2))).fact
+    assert "neither a condition nor a number" in refuse("SW-203", make_frame(late=["a", "b"] * (ROWS // 2))).fact
 
 
 @pytest.mark.parametrize(
@@ -219,3 +219,18 @@ def test_a_frame_that_is_not_the_models_is_refused(column, code):
     with pytest.raises(ShipwayError) as refused:
         encode_frame(frame, [column])
     assert refused.value.code == code
+
+
+def test_a_label_may_be_a_number():
+    prepared, _ = prepare(make_frame(late=[float(i % 7) for i in range(ROWS)]))
+    assert (prepared.kind, prepared.y.dtype) == ("number", np.float64)
+    assert prepared.y[:8].tolist() == [0, 1, 2, 3, 4, 5, 6, 0]
+    whole, _ = prepare(make_frame(late=[i % 7 for i in range(ROWS)]))
+    assert whole.y.tolist() == prepared.y.tolist()
+    assert prepare(make_frame())[0].kind == "condition"
+
+
+def test_a_number_that_teaches_nothing_is_refused():
+    assert "is 4 in all" in refuse("SW-402", make_frame(late=[4.0] * ROWS)).fact
+    endless = [float("inf"), *[float(i) for i in range(ROWS - 1)]]
+    assert "no finite number in 1 of" in refuse("SW-203", make_frame(late=endless)).fact

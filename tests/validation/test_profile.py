@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from shipway.core.error import ShipwayError
 from shipway.core.measure import DecisionValue
-from shipway.validation.profile import auc_or_none, calibration_table, profile_by
+from shipway.validation.profile import calibration_table, profile_by, skill_or_none
 from shipway.validation.sample import Group, Sample
 from shipway.validation.value import saved_per_row
 
@@ -21,10 +21,10 @@ def test_each_part_is_measured_as_if_it_stood_alone(flights: Callable[..., Sampl
     for code, row in enumerate(table):
         y, p = sample.y[carrier.codes == code], sample.p[carrier.codes == code]
         assert row["n"] == y.size
-        assert row["rate"] == pytest.approx(y.mean())
+        assert row["mean"] == pytest.approx(y.mean())
         assert row["mean_p"] == pytest.approx(p.mean())
-        assert row["auc"] == pytest.approx(metrics.roc_auc_score(y, p))
-        assert row["log_loss"] == pytest.approx(metrics.log_loss(y, p))
+        assert row["skill"] == pytest.approx(metrics.roc_auc_score(y, p))
+        assert row["loss"] == pytest.approx(metrics.log_loss(y, p))
         assert row["value"] == pytest.approx(saved_per_row(y, p, LATE).mean())
     assert sum(row["n"] for row in table) == np.count_nonzero(carrier.codes >= 0) < sample.n
 
@@ -33,8 +33,8 @@ def test_a_part_of_one_class_has_no_auc_and_an_empty_part_no_row(build: Callable
     month = Group(np.array([0, 0, 2, 2]), ("Jan", "Feb", "Mar"))
     sample = build(np.array([True, True, True, False]), np.array([0.5, 0.6, 0.7, 0.8]), groups={"month": month})
     january, march = profile_by(sample, "month")
-    assert (january["label"], january["auc"], january["value"]) == ("Jan", None, None)
-    assert (march["label"], march["auc"]) == ("Mar", 0.0)
+    assert (january["label"], january["skill"], january["value"]) == ("Jan", None, None)
+    assert (march["label"], march["skill"]) == ("Mar", 0.0)
 
 
 def test_no_rows_give_no_parts(build: Callable[..., Sample]) -> None:
@@ -56,11 +56,11 @@ def test_calibration_bins_hold_every_row_once_in_order(flights: Callable[..., Sa
     for row, part in zip(table, np.split(ordered, 5), strict=True):
         assert row["n"] == 200
         assert row["mean_p"] == pytest.approx(sample.p[part].mean())
-        assert row["rate"] == pytest.approx(sample.y[part].mean())
+        assert row["mean"] == pytest.approx(sample.y[part].mean())
 
 
 def test_auc_needs_both_classes() -> None:
     p = np.array([0.1, 0.2])
-    assert auc_or_none(np.array([False, True]), p) == 1.0
-    assert auc_or_none(np.array([True, True]), p) is None
-    assert auc_or_none(np.array([False, False]), p) is None
+    assert skill_or_none(np.array([False, True]), p) == 1.0
+    assert skill_or_none(np.array([True, True]), p) is None
+    assert skill_or_none(np.array([False, False]), p) is None

@@ -59,18 +59,18 @@ def test_every_slice_is_what_a_loop_over_its_rows_says(flights: Draw) -> None:
         moved = [(worse[day == which] - worse.mean()).sum() for which in days]
         error = math.sqrt(len(days) / (len(days) - 1) * sum(m * m for m in moved)) / rows.size
         assert (row["n"], row["clusters"]) == (rows.size, len(days))
-        assert row["candidate_log_loss"] == pytest.approx(ours.mean())
-        assert row["baseline_log_loss"] == pytest.approx(theirs.mean())
+        assert row["candidate_loss"] == pytest.approx(ours.mean())
+        assert row["baseline_loss"] == pytest.approx(theirs.mean())
         assert row["difference"] == pytest.approx(worse.mean())
         assert row["standard_error"] == pytest.approx(error)
         assert row["decides"] == (rows.size >= 100 and len(days) >= 20)
         if row["decides"]:
             assert row["p"] == pytest.approx(stats.t.sf(worse.mean() / error, len(days) - 1), rel=1e-6)
         if "," not in row["by"]:
-            assert row["candidate_auc"] == pytest.approx(metrics.roc_auc_score(y, sample.p[rows]))
-            assert row["baseline_auc"] == pytest.approx(metrics.roc_auc_score(y, current[rows]))
+            assert row["candidate_skill"] == pytest.approx(metrics.roc_auc_score(y, sample.p[rows]))
+            assert row["baseline_skill"] == pytest.approx(metrics.roc_auc_score(y, current[rows]))
         else:
-            assert row["candidate_auc"] is row["baseline_auc"] is None
+            assert row["candidate_skill"] is row["baseline_skill"] is None
 
 
 def test_rejections_are_those_of_scipy(flights: Draw) -> None:
@@ -173,7 +173,7 @@ def test_a_slice_of_one_class_has_no_auc(flights: Draw) -> None:
     sample = flights(n=2000)
     sample = dataclasses.replace(sample, y=sample.y & (sample.groups["origin"].codes != 0))
     row = _row(find_regressions(BOTH, sample), "origin=EWR")
-    assert row["candidate_auc"] is row["baseline_auc"] is None
+    assert row["candidate_skill"] is row["baseline_skill"] is None
     assert row["decides"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from shipway.app.attribution import Rival
-from shipway.app.evaluation import Evaluated, Predicted, evaluate
+from shipway.app.evaluation import Evaluated, Predicted, evaluate, refuse_unfit_gates
 from shipway.app.instant import write_instant
 from shipway.app.packaging import gather, package, register
 from shipway.app.progress import Watch, ignore
@@ -84,6 +84,7 @@ def make_candidate(
         known: no label known later is seen; the domain time of runs where None.
     """
     day = write_instant(cut, runner.workspace.project.config.project.timezone)
+    refuse_unfit_gates(runner, model, frame)
     trained = train(runner, model, frame, cut, name=f"train {model.name} {day}")
     version = open_version(runner, model, trained, cut)
     predictions, evaluated = judge(runner, model, version, frame, trained, period, current=current, known=known)

@@ -71,7 +71,7 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
             be measured.
     """
     before_training = data_gates(project.registry)
-    before_release = [each for each in project.registry.gates.values() if each.before == "release"]
+    before_release = project.registry.gates_before("release")
     names = [each.name for each in (*before_training, *before_release)]
     if gate is not None and gate not in names:
         raise ShipwayError("SW-104", f"there is no gate {gate!r}", did_you_mean(gate, names))
@@ -88,7 +88,8 @@ def check_project(project: Project, gate: str | None = None, *, rows: bool = Fal
     for versions in state.models.values():
         for version in versions:
             # What was brought in has no evidence of this project's, and no gate asks about it.
-            guards = [each for each in before_release if gate in (None, each.name) and not version.imported]
+            asked = [each for each in before_release if gate in (None, each.name) and each.covers(version.model)]
+            guards = [] if version.imported else asked
             given = [_judge_version(state, each, version) for each in guards]
             found.verdicts.extend(given)
             if version is versions[-1]:

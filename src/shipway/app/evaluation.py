@@ -21,6 +21,7 @@ from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.gate import Gate, Verdict, checks_of, decide
+from shipway.core.label import LabelKind
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
     ActionValue,
@@ -37,13 +38,15 @@ from shipway.core.measure import (
     ValueImprovement,
 )
 from shipway.core.model import Model
+from shipway.core.performance import mean_absolute_error, r_squared, root_mean_squared_error
 from shipway.core.probe import Probe
 from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
+from shipway.core.suitability import refuse_unfit
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.metric import per_row_log_loss
-from shipway.training.frame import encode_frame
+from shipway.maths.loss import loss_of
+from shipway.training.frame import encode_frame, kind_of_labels, read_labels
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
@@ -53,8 +56,11 @@ PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
 CALENDAR: Final = ("day", "week", "month", "weekday", "hour_band")
 """Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
-STANDARD: Final = (auc, log_loss, brier, calibration_gap, label_maturity)
-"""What is measured of every version, whether a gate asks for it or not."""
+STANDARD: Final[dict[LabelKind, tuple[Check, ...]]] = {
+    "condition": (auc, log_loss, brier, calibration_gap, label_maturity),
+    "number": (r_squared, mean_absolute_error, root_mean_squared_error, calibration_gap, label_maturity),
+}
+"""What is measured of every version of a label of each kind, whether a gate asks for it or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +83,9 @@ class Evaluated:
         return bool(self.verdicts) and all(verdict.outcome == "pass" for verdict in self.verdicts)
 
 
-def release_gates(runner: Runner) -> list[Gate]:
-    """Return the project's gates before release."""
-    registry = runner.workspace.project.registry
-    return [gate for gate in registry.gates.values() if gate.before == "release"]
+def release_gates(runner: Runner, model: str) -> list[Gate]:
+    """Return the gates before release that decide for a model."""
+    return runner.workspace.project.registry.gates_before("release", model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,17 +130,24 @@ class Predicted:
             "subject": self.subject,
             "checks": msgspec.to_builtins(checks),
             "names": {name: said for name, (said, _) in self.baselines.items()},
-            "rate": self.trained.facts["rate"],
+            "typical": self.trained.typical,
             "timezone": runner.workspace.project.config.project.timezone,
             "known_by": self.limit,
         }
 
 
+def refuse_unfit_gates(runner: Runner, model: Model, frame: Artifact) -> None:
+    """Refuse a model whose gates before release measure another kind of label than its frame has; SW-403."""
+    kind = kind_of_labels(read_rows(runner, frame, [LABEL], period=(0, 0)).schema[LABEL])
+    refuse_unfit(checks_of(release_gates(runner, model.name)), model.label.name, kind)
+
+
 def evaluate(runner: Runner, predicted: Predicted) -> Evaluated:
     """Measure a version on what it predicted in its test period, and let its gates decide."""
     subject = predicted.subject
-    gates = release_gates(runner)
-    checks = checks_of(gates, also=STANDARD)
+    gates = release_gates(runner, predicted.model.name)
+    checks = checks_of(gates, also=STANDARD[predicted.trained.kind])
+    refuse_unfit(checks, predicted.model.label.name, predicted.trained.kind)
     outputs = runner.make(
         f"evaluate {subject.removeprefix('model:')}",
         partial(_evaluate, runner, predicted, checks),
@@ -265,14 +277,15 @@ def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, lim
     at, known_at, day = (instants[name].to_numpy() for name in ("at", "known", "day"))
     start, end = _period(scored)
     within = (at >= start) & (at < end)
-    y = scored[LABEL].fill_null(value=False).to_numpy().astype(np.bool_)
+    kind = kind_of_labels(scored[LABEL].dtype)
+    y = read_labels(scored[LABEL].fill_null(0.0 if kind == "number" else False))
     judged_at = limit if limit is not None else int(known_at.max(initial=NEVER))
     return measure_maturity(
         Asked(at=at[within], known_at=known_at[within], day=day[within]),
         judged_at,
         before=Asked(at=at, known_at=known_at, day=day),
         y=y,
-        loss=per_row_log_loss(y, scored[P].to_numpy()) if scored.height else None,
+        loss=loss_of(kind, y, scored[P].to_numpy()) if scored.height else None,
     )
 
 
@@ -283,7 +296,7 @@ def _sample(
     model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
-    known = {"base rate": np.full(rows.height, float(trained.facts["rate"]))}
+    known = {"base rate": np.full(rows.height, trained.typical)}
     for name, (_, artifact) in baselines.items():
         other = read_table(runner, artifact)
         if not other.select(model.on.key).equals(scored.select(model.on.key)):
@@ -313,7 +326,7 @@ def _sample(
     read = _features(runner, predicted.frame, scored, sorted(features))
     cuts = {cut_name(by, m.bins): cut_column((read | parts)[by], m.bins) for m in searches for by in m.by}
     return make_sample(
-        y=rows[LABEL].to_numpy().astype(np.bool_),
+        y=read_labels(rows[LABEL]),
         p=rows[P].to_numpy(),
         baselines=known,
         baseline_names={name: said for name, (said, _) in baselines.items()},

@@ -7,6 +7,6 @@ from shipway.core.registry import Registry
 
 def data_gates(registry: Registry) -> list[Gate]:
     """Return a project's gates before training, or, if it declares none, one that asks every source for rows."""
-    gates = [gate for gate in registry.gates.values() if gate.before == "training"]
+    gates = registry.gates_before("training")
     rules = [has_rows(source) >= 1 for source in registry.sources.values()]
     return gates or [make_gate("data", *rules, before="training")]

@@ -168,8 +168,8 @@ def _slices(runner: Runner, evaluated: Evaluated) -> list[SliceMetric]:
                 check=name,
                 name=row["slice"],
                 rows=row["n"],
-                log_loss=row["candidate_log_loss"],
-                baseline=row["baseline_log_loss"],
+                loss=row["candidate_loss"],
+                baseline=row["baseline_loss"],
                 regressed=row["regressed"],
             )
             for row in rows

@@ -15,32 +15,36 @@ import numpy as np
 import polars as pl
 
 from shipway.app.count import write_plural
-from shipway.app.evaluation import calendar_part, code_labels
+from shipway.app.evaluation import STANDARD, calendar_part, code_labels
 from shipway.app.frame import admitted, describe_plan, frame_of, read_table
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.training import P, score, train
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, LeakLifted, LeakRefused
-from shipway.core.candidate import auc, log_loss
 from shipway.core.error import ShipwayError
+from shipway.core.metric import LEADING
 from shipway.core.model import Leak
 from shipway.data.frame import instants_asked
 from shipway.data.known import EarlyRead, find_early_reads
 from shipway.data.plan import AT, LABEL, Plan, plan_frame, swap_streams
 from shipway.kit.canonical import canonical_json
+from shipway.training.frame import read_labels
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import profile_by
 from shipway.validation.sample import make_sample
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """How a leaky model did on one frame: AUC and log loss with their 95 % intervals, and both by month."""
+    """How a leaky model did on one frame: skill and mean loss with their 95 % intervals, and both by month.
 
-    auc: tuple[float, float, float]
-    log_loss: tuple[float, float, float]
+    Of a condition that is AUC and log loss, of a number R squared and absolute error; `mean` is that of the label.
+    """
+
+    skill: tuple[float, float, float]
+    loss: tuple[float, float, float]
     mean_p: float
-    rate: float
+    mean: float
     month: list[dict[str, Any]]
 
 
@@ -143,7 +147,7 @@ def _refusal(read: EarlyRead) -> LeakRefused:
 def _price(runner: Runner, sides: dict[str, Artifact], report: Callable[[int, int], None]) -> Made:
     del report
     measured = {name: _side(runner, predictions) for name, predictions in sides.items()}
-    said = ", ".join(f"{name} AUC {side.auc[0]:.3f}" for name, side in measured.items())
+    said = ", ".join(f"{name} {side.skill[0]:.3f}" for name, side in measured.items())
     return Made({"price": ("price", canonical_json(measured), {})}, said=said)
 
 
@@ -152,7 +156,7 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
     scored = read_table(runner, predictions)
     rows = scored.filter(pl.col(LABEL).is_not_null())
     at = rows[AT].dt.convert_time_zone(zone)
-    y, p = rows[LABEL].to_numpy().astype(np.bool_), rows[P].to_numpy()
+    y, p = read_labels(rows[LABEL]), rows[P].to_numpy()
     sample = make_sample(
         y=y,
         p=p,
@@ -166,12 +170,13 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
     )
     found = {
         check.name: measure_candidate(check, sample, subject="leak", log_digest=predictions.digest).evidence
-        for check in (auc, log_loss)
+        for check in STANDARD[sample.kind][:2]
     }
+    skill, loss = (found[name] for name in LEADING[sample.kind])
     return Side(
-        auc=(found["auc"].value, found["auc"].low, found["auc"].high),
-        log_loss=(found["log_loss"].value, found["log_loss"].low, found["log_loss"].high),
+        skill=(skill.value, skill.low, skill.high),
+        loss=(loss.value, loss.low, loss.high),
         mean_p=float(p.mean()),
-        rate=float(y.mean()),
+        mean=float(y.mean()),
         month=profile_by(sample, "month"),
     )

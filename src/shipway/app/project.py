@@ -156,6 +156,11 @@ def _check_names(config: Config, registry: Registry) -> None:
                 f"{PROJECT_FILE} configures model {name!r}, which is not declared",
                 did_you_mean(name, registry.models),
             )
+    for gate in registry.gates.values():
+        for name in gate.models:
+            if name not in registry.models:
+                fact = f"gate {gate.name!r} is for model {name!r}, which is not declared"
+                raise ShipwayError("SW-104", fact, did_you_mean(name, registry.models))
     for source in registry.sources.values():
         for raw in source.raw:
             if raw not in config.raw:

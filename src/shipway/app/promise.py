@@ -16,9 +16,9 @@ class Missing(NamedTuple):
     reason: str
 
 
-def traffic_gates(registry: Registry) -> list[Gate]:
-    """Return a project's gates before traffic; most projects have none, and then nothing is asked."""
-    return [gate for gate in registry.gates.values() if gate.before == "traffic"]
+def traffic_gates(registry: Registry, model: str) -> list[Gate]:
+    """Return the gates before traffic that decide for a model; most have none, and then nothing is asked."""
+    return registry.gates_before("traffic", model)
 
 
 def name_subject(version: VersionState) -> str:
@@ -29,7 +29,7 @@ def name_subject(version: VersionState) -> str:
 def find_missing(workspace: Workspace, state: State, version: VersionState) -> Missing | None:
     """Return the first gate before traffic that a version has not passed as it asks now; None where there is none."""
     given = state.verdicts.get(name_subject(version), {})
-    for gate in traffic_gates(workspace.project.registry):
+    for gate in traffic_gates(workspace.project.registry, version.model):
         verdict = given.get(gate.name)
         if verdict is None:
             return Missing(gate.name, "it was not asked yet")

@@ -233,11 +233,7 @@ def gather_suite(project: Project, name: str) -> Suite:
         ShipwayError: SW-106 where there is none.
     """
     rules = [
-        each
-        for gate in project.registry.gates.values()
-        if gate.before == "release"
-        for rule in gate.rules
-        for each in as_probes(rule)
+        each for gate in project.registry.gates_before("release") for rule in gate.rules for each in as_probes(rule)
     ]
     if not rules:
         fact = f"no gate before release of {project.config.project.name} has a behavioural test"

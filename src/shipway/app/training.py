@@ -17,6 +17,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
+from shipway.core.label import LabelKind
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
@@ -25,7 +26,7 @@ from shipway.training.fit import fit
 from shipway.training.frame import encode_frame, prepare_frame, refer_inputs
 
 P = "_p"
-"""The column of a prediction table that holds the probability."""
+"""The column of a prediction table that holds what is predicted: a probability, or a number."""
 FORMATS = ("lightgbm", "xgboost", "torch", "sklearn")
 """Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
@@ -39,7 +40,7 @@ class Trained:
         format: native form, such as `lightgbm`.
         model: the native form's artifact.
         inputs: the columns it reads, as an artifact.
-        facts: rows, rate and what else training saw.
+        facts: kind of label, rows, its rate or mean, and what else training saw.
         reference: what its columns looked like, as an artifact; None where the version is taken out of its bundle.
     """
 
@@ -48,6 +49,16 @@ class Trained:
     inputs: Artifact
     facts: dict[str, Any]
     reference: Artifact | None = None
+
+    @property
+    def kind(self) -> LabelKind:
+        """Return what kind of label it predicts."""
+        return self.facts.get("label", "condition")
+
+    @property
+    def typical(self) -> float:
+        """Return the mean of the labels it learned from; of a condition the share that came true."""
+        return float(self.facts["rate" if self.kind == "condition" else "mean"])
 
     @property
     def key(self) -> str:
@@ -150,7 +161,7 @@ def predict_rows(
     """Predict a period's rows of a frame.
 
     Returns:
-        Probabilities of shape (rows,), and the extra columns of the same rows.
+        Probabilities or numbers of shape (rows,), and the extra columns of the same rows.
     """
     inputs = read_inputs(runner, trained)
     names = [column.name for column in inputs]
@@ -219,11 +230,12 @@ def _train(
     estimator = fit(workspace.project.registry.function("model", model.name), prepared, model.params)
     report(3, 4)
     model_format = _find_format(estimator, unpickle=workspace.project.config.security.unpickle)
-    rate = float(prepared.y.mean())
+    mean = float(prepared.y.mean())
     facts = {
         "format": model_format.name,
+        "label": prepared.kind,
         "rows": prepared.rows,
-        "rate": round(rate, 6),
+        "rate" if prepared.kind == "condition" else "mean": round(mean, 6),
         "cut": cut,
         "fingerprint": digest_bytes(prepared.x.tobytes() + prepared.y.tobytes()),
     }
@@ -234,7 +246,7 @@ def _train(
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
             "reference": ("reference", canonical_json(reference), {}),
         },
-        said=f"{prepared.rows:,} rows, {rate:.1%} true",
+        said=f"{prepared.rows:,} rows, " + (f"{mean:.1%} true" if prepared.kind == "condition" else f"mean {mean:.4g}"),
     )
 
 

@@ -283,8 +283,8 @@ def _show_inspected(console: Console, found: InspectedBundle) -> None:
         show_table(console, ("check", "measured"), metrics)
     if manifest.slices:
         console.print()
-        rows = ((s.name, f"{s.rows:,}", f"{s.log_loss:.4f}", f"{s.baseline:.4f}") for s in manifest.slices)
-        show_table(console, ("slice", "rows", "log loss", "baseline"), rows)
+        rows = ((s.name, f"{s.rows:,}", f"{s.loss:.4f}", f"{s.baseline:.4f}") for s in manifest.slices)
+        show_table(console, ("slice", "rows", "loss", "baseline"), rows)
     for kind, attestation in sorted(found.attestations.items()):
         console.print()
         profile = read_profile(attestation)

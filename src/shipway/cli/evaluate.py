@@ -89,11 +89,10 @@ def evaluate(
 
 def _show(console: Console, found: Assessment, page: Path | None) -> None:
     start, end = (write_instant(at, found.timezone) for at in found.period)
-    labelled = f"{found.rows:,} of {found.scored:,} rows have a label, {found.rate:.1%} of them true"
     facts: dict[str, Cell] = {
         "version": f"{found.version}, cut {write_instant(found.cut, found.timezone)}",
         "predicts": found.label,
-        "measured on": f"{start} to {end}: {labelled}",
+        "measured on": f"{start} to {end}: {found.labelled}",
         "clusters": found.cluster,
     }
     for note in found.notes:
@@ -157,18 +156,21 @@ def _show_parts(console: Console, found: Assessment, place: int) -> None:
     group, own = found.sides[0].cuts[place].by, found.sides[0].cuts[place].parts
     others = [{part.label: part for part in side.cuts[place].parts} for side in found.sides[1:]]
     valued = any(part.value is not None for part in own)
-    heads = [group, "rows", "rate", "mean p", "auc", "log loss", *(["value"] if valued else [])]
+    condition = found.kind == "condition"
+    skill, loss = ("auc", "log loss") if condition else ("r squared", "absolute error")
+    share, digits = (".1%", ".4f") if condition else (".4g", ".4g")
+    heads = [group, "rows", "rate" if condition else "mean", "mean p", skill, loss, *(["value"] if valued else [])]
     for name in found.against:
-        heads += [f"{name}: log loss", *([f"{name}: value"] if valued else [])]
+        heads += [f"{name}: {loss}", *([f"{name}: value"] if valued else [])]
     rows: list[list[Cell]] = []
     for part in own:
-        row: list[Cell] = [part.label, f"{part.n:,}", f"{part.rate:.1%}", f"{part.mean_p:.1%}"]
-        row += ["" if part.auc is None else f"{part.auc:.3f}", f"{part.log_loss:.4f}"]
+        row: list[Cell] = [part.label, f"{part.n:,}", f"{part.mean:{share}}", f"{part.mean_p:{share}}"]
+        row += ["" if part.skill is None else f"{part.skill:.3f}", f"{part.loss:{digits}}"]
         if part.value is not None:
             row.append(f"{part.value:.2f}")
         for other in others:
             their = other[part.label]
-            row.append(f"{their.log_loss:.4f}")
+            row.append(f"{their.loss:{digits}}")
             if their.value is not None:
                 row.append(f"{their.value:.2f}")
         rows.append(row)

@@ -21,6 +21,7 @@ from shipway.cli.render import (
     word,
     write_interval,
 )
+from shipway.core.metric import LED
 from shipway.ports.adapter import load_adapter
 
 app = App(
@@ -70,16 +71,16 @@ def run(
 def show_run(console: Console, made: RunReport, report: Path | None) -> None:
     """Show what a run came to."""
     versions = [version for version in made.versions if version.evidence]
-    metrics = [name for name in ("auc", "log_loss", "decision_value") if any(name in v.evidence for v in versions)]
+    metrics = [name for name in (*LED, "decision_value") if any(name in v.evidence for v in versions)]
     heads = ("version", *metrics, "labels come", "gates", "bundle")
     show_table(console, heads, (_row(version, metrics) for version in versions))
     leaks = [
-        (p.leak, *(write_interval(*side.auc) if side else "not built" for side in (p.claimed, p.served)))
+        (p.leak, *(write_interval(*side.skill) if side else "not built" for side in (p.claimed, p.served)))
         for p in made.leaks
     ]
     if leaks:
         console.print()
-    show_table(console, ("leak refused", "auc claimed", "auc served"), leaks)
+    show_table(console, ("leak refused", "skill claimed", "skill served"), leaks)
     if made.versions or made.leaks:
         console.print()
     for verdict in (*made.data, *(verdict for version in made.versions for verdict in version.verdicts)):

@@ -1,5 +1,7 @@
 """`shipway status`."""
 
+from collections.abc import Sequence
+
 from cyclopts import App
 
 from shipway.app.count import write_plural
@@ -20,6 +22,7 @@ from shipway.cli.render import (
 from shipway.cli.score import show_scores
 from shipway.cli.stream import show_streams
 from shipway.core.gate import Verdict
+from shipway.core.metric import SKILLS
 
 app = App(
     name="status",
@@ -64,7 +67,9 @@ def _show(console: Console, found: Status, timezone: str) -> None:
     for name, versions in found.models.items():
         console.print()
         show_title(console, name, "" if versions else "no version yet: shipway run makes one")
-        show_table(console, ("version", "cut", "auc", "gates", "bundle"), (_row(line, timezone) for line in versions))
+        skills = [name for name in SKILLS if any(name in line.metrics for line in versions)] or ["auc"]
+        heads = ("version", "cut", *skills, "gates", "bundle")
+        show_table(console, heads, (_row(line, skills, timezone) for line in versions))
         show_overrides(console, (given for line in versions for given in line.overrides))
     if found.services:
         console.print()
@@ -92,12 +97,11 @@ def _show_verdict(console: Console, verdict: Verdict) -> None:
     show_facts(console, {f"gate {verdict.gate}": word(verdict.outcome).append(f"  {verdict.reason}", style="default")})
 
 
-def _row(line: VersionLine, timezone: str) -> tuple[Cell, ...]:
-    auc = write_interval(*line.metrics["auc"]) if "auc" in line.metrics else ""
+def _row(line: VersionLine, skills: Sequence[str], timezone: str) -> tuple[Cell, ...]:
     return (
         line.ref,
         write_instant(line.cut, timezone),
-        auc,
+        *(write_interval(*line.metrics[name]) if name in line.metrics else "" for name in skills),
         word(line.outcome or "none"),
         (line.bundle or "none")[:12],
     )

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from shipway.app.count import write_plural
 from shipway.app.model import ExportedBundle, VersionDetail
+from shipway.app.report.scale import say_mean
 from shipway.app.status import VersionLine
 from shipway.cli.latency import show_latency
 from shipway.cli.render import (
@@ -21,6 +22,7 @@ from shipway.cli.render import (
 from shipway.cli.score import show_scores
 from shipway.core.bundle import Manifest
 from shipway.core.latency import LatencyProfile, are_alike, list_sizes
+from shipway.core.metric import LED
 from shipway.core.standing import write_tag
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def show_versions(console: Console, lines: list[VersionLine], timezone: str, *, 
     """Show versions, one a line."""
     if not lines:
         console.print(empty)
-    metrics = list(dict.fromkeys(name for line in lines for name in line.metrics if name in ("auc", "log_loss")))
+    metrics = list(dict.fromkeys(name for line in lines for name in line.metrics if name in LED))
     rows = (
         (
             line.ref,
@@ -225,4 +227,4 @@ def _say_training(bundle: Manifest) -> str:
     if "imported" in bundle.training:
         return f"elsewhere, imported as {bundle.training['imported']}"
     rows = write_plural(bundle.training["rows"], "row")
-    return f"{rows}, {bundle.training['rate']:.1%} true, by {bundle.format}"
+    return f"{rows}, {say_mean(bundle.training)}, by {bundle.format}"

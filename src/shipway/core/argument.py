@@ -113,6 +113,15 @@ def take_each(values: object, kind: type[Kind], where: str, hint: str) -> tuple[
     return tuple(take(value, kind, f"one of {where}", hint) for value in cast("Sequence[object]", values))
 
 
+def take_models(values: object, where: str) -> tuple[str, ...]:
+    """Return the names of several models, each given as one or by its name; SW-106 for anything else."""
+    if not isinstance(values, list | tuple):
+        hint = "name what is declared under @sw.model, in a list"
+        raise ShipwayError("SW-106", f"{where} are {write(values)}, not a list", hint)
+    given = cast("Sequence[object]", values)
+    return tuple(each.name if isinstance(each, Model) else take_name(each, f"one of {where}") for each in given)
+
+
 def take_mapping(value: object, where: str, hint: str) -> Mapping[Any, Any]:
     """Return a mapping; SW-106 for anything else."""
     if isinstance(value, Mapping):

@@ -15,7 +15,7 @@ from shipway.core.online import Layout, make_layout
 from shipway.core.tensor import DATATYPES, MATRIX, PREDICTION, PROBABILITY, Tensors, fits, name_datatype
 from shipway.kit.canonical import digest_value
 
-LAYOUT: Final = 3
+LAYOUT: Final = 4
 """Version of what is described here."""
 MANIFEST: Final = "manifest.json"
 CHECKSUMS: Final = "SHA256SUMS"
@@ -218,7 +218,7 @@ class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
         check: which check of slices measured it.
         name: of the slice, such as `carrier=AA`.
         rows: how many rows it has.
-        log_loss: of the model.
+        loss: of the model, on average: log loss, or of a number the absolute error.
         baseline: of what it is compared with.
         regressed: whether the check found that the model does worse there.
     """
@@ -226,7 +226,7 @@ class SliceMetric(msgspec.Struct, frozen=True, kw_only=True):
     check: str
     name: str
     rows: int
-    log_loss: float
+    loss: float
     baseline: float
     regressed: bool
 

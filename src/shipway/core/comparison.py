@@ -12,7 +12,11 @@ from shipway.kit.duration import DAY
 
 Metrics = Mapping[str, tuple[float, float, float]]
 
-_FACTS: Final = (("rows", "training rows", "{:,}"), ("rate", "of them true", "{:.1%}"))
+_FACTS: Final = (
+    ("rows", "training rows", "{:,}"),
+    ("rate", "of them true", "{:.1%}"),
+    ("mean", "as the mean of the label", "{:.4g}"),
+)
 """Facts of training that are compared: their name in a manifest, in words, and how they are written."""
 _WORDS: Final = {
     "added": "added",

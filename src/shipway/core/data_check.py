@@ -237,11 +237,17 @@ def share(condition: Expr, *, by: Expr | None = None) -> Check:
     """
     table = _table_of_condition(condition, "sw.share")
     when, said = _instant(by, table), render(condition)
-    return Check(f"share of {said}{_daily(when)}", Mean(table, condition, when), "data", _call("share", said, by=when))
+    return _share(f"share of {said}", Mean(table, condition, when, share=True), _call("share", said, by=when))
+
+
+def _share(name: str, measure: Mean, text: str) -> Check:
+    return Check(f"{name}{_daily(measure.by)}", measure, "data", text)
 
 
 def label_rate(label: Label, *, by: Expr | None = None) -> Check:
     """Measure the share of a label's rows that are true; nulls, which are no labels yet, aside.
+
+    Of a label that is a number take `sw.mean(...)` of its columns.
 
     Args:
         label: the label.
@@ -250,8 +256,8 @@ def label_rate(label: Label, *, by: Expr | None = None) -> Check:
     label = take(label, Label, "what sw.label_rate measures", "name what sw.label(...) returned")
     table, when = label.stream.partition(".")[0], None
     when = _instant(by, table)
-    measure = Mean(table, move(label.value, table), when)
-    return Check(f"rate of {label.name}{_daily(when)}", measure, "data", _call("label_rate", label.name, by=when))
+    measure = Mean(table, move(label.value, table), when, share=True)
+    return _share(f"rate of {label.name}", measure, _call("label_rate", label.name, by=when))
 
 
 def timely(label: Label, *, asked: Expr) -> Check:

@@ -9,7 +9,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr
+from shipway.maths.expression import render
 
 ColumnKind: TypeAlias = Literal["int", "float", "text", "bool", "instant", "date"]
 Rows: TypeAlias = Literal["all", "new"]
@@ -159,6 +161,7 @@ class Mean(msgspec.Struct, frozen=True, tag="mean"):
     """Measure the mean of an expression, or the share of rows where a condition is true; nulls aside.
 
     Against a reference it is the difference: of means in standard deviations of the reference, of shares as it is.
+    With `share` the expression has to be a condition.
     """
 
     table: str
@@ -166,6 +169,14 @@ class Mean(msgspec.Struct, frozen=True, tag="mean"):
     by: Expr | None = None
     against: Reference | None = None
     rows: Rows = "all"
+    share: bool = False
+
+    def name(self, *, condition: bool) -> str:
+        """Return what is measured, by what the expression turns out to be; SW-203 where it has to be a condition."""
+        if self.share and not condition:
+            fact = f"{render(self.value)} is no condition, so there is no share of rows where it is true"
+            raise ShipwayError("SW-203", fact, "compare it, or measure it with sw.mean(...)")
+        return "share" if condition else "mean"
 
 
 class Quantile(msgspec.Struct, frozen=True, tag="quantile"):

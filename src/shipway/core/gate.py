@@ -43,6 +43,7 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
         approvers: who may override it, by name; empty for any person who gives a name. Only for a gate on data.
         mature: rules that rest on labels hold unless at least this share of the labels that come is sure to have come;
             0 to judge on those there are.
+        models: names of the models it decides for; empty for all of them.
     """
 
     name: str
@@ -52,6 +53,11 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
     on_fail: Remedy = "alert"
     approvers: tuple[str, ...] = ()
     mature: float = 0.0
+    models: tuple[str, ...] = ()
+
+    def covers(self, model: str) -> bool:
+        """Tell whether it decides for a model, by its name."""
+        return not self.models or model in self.models
 
     @property
     def asked(self) -> str:
@@ -117,6 +123,7 @@ def make_gate(
     on_fail: str = "alert",
     approvers: Sequence[str] = (),
     mature: float = 0.0,
+    models: Sequence[str] = (),
 ) -> Gate:
     """Build a gate from rules and checks; a check by itself means its natural bound.
 
@@ -128,6 +135,7 @@ def make_gate(
         on_fail: what follows when it fails on a live window.
         approvers: who may override it, by name.
         mature: the share of labels that must have come for rules that rest on them.
+        models: names of the models it decides for; empty for all of them.
 
     Raises:
         ShipwayError: SW-104 for an unknown moment, SW-105 for two different checks of one name, SW-106 for a gate
@@ -177,6 +185,7 @@ def make_gate(
         on_fail=on_fail,
         approvers=_take_approvers(name, moment, approvers),
         mature=_take_mature(name, moment, mature),
+        models=_take_models(name, moment, models),
     )
     checks_of([gate])
     return gate
@@ -275,6 +284,13 @@ def _take_mature(gate: str, before: Moment | None, mature: object) -> float:
     if mature and before == "training":
         raise ShipwayError("SW-106", f"gate {gate!r} is on data, which rests on no label", "drop mature")
     return float(mature)
+
+
+def _take_models(gate: str, before: Moment | None, models: Sequence[str]) -> tuple[str, ...]:
+    """Return the models that a gate decides for; SW-106 for a gate on data, which is every model's."""
+    if models and before == "training":
+        raise ShipwayError("SW-106", f"gate {gate!r} is on data, which every model is trained on", "drop models")
+    return tuple(dict.fromkeys(models))
 
 
 def _take_approvers(gate: str, before: Moment | None, approvers: object) -> tuple[str, ...]:

@@ -13,6 +13,34 @@ calibration_slope = Check("calibration_slope", Score("calibration_slope"), "cand
 expected_calibration_error = Check(
     "expected_calibration_error", Score("expected_calibration_error"), "candidate", "expected_calibration_error"
 )
+mean_absolute_error = Check("mean_absolute_error", Score("mean_absolute_error"), "candidate", "mean_absolute_error")
+root_mean_squared_error = Check(
+    "root_mean_squared_error", Score("root_mean_squared_error"), "candidate", "root_mean_squared_error"
+)
+r_squared = Check("r_squared", Score("r_squared"), "candidate", "r_squared")
+mean_absolute_percentage_error = Check(
+    "mean_absolute_percentage_error",
+    Score("mean_absolute_percentage_error"),
+    "candidate",
+    "mean_absolute_percentage_error",
+)
+weighted_percentage_error = Check(
+    "weighted_percentage_error", Score("weighted_percentage_error"), "candidate", "weighted_percentage_error"
+)
+share_below = Check("share_below", Score("share_below"), "candidate", "share_below")
+
+
+def pinball_loss(*, quantile: float) -> Check:
+    """Measure the mean loss of a predicted quantile of a number, which the true quantile makes least.
+
+    Args:
+        quantile: which quantile the model predicts, between 0 and 1, such as 0.9.
+    """
+    level = finite("pinball_loss(quantile=...)", quantile)
+    if not 0 < level < 1:
+        raise ShipwayError("SW-106", f"pinball_loss has quantile={quantile!r}", "it lies between 0 and 1, such as 0.9")
+    text = f"pinball_loss(quantile={write_number(level)})"
+    return Check(text, Score("pinball_loss", at=level), "candidate", text)
 
 
 def precision(*, at: float | Check) -> Check:

@@ -10,7 +10,7 @@ import msgspec
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Experiment, Layer
 from shipway.core.feature import Entity, FeatureView, Label, Source
-from shipway.core.gate import Gate
+from shipway.core.gate import Gate, Moment
 from shipway.core.model import Leak, Model
 from shipway.core.note import Described, Note
 
@@ -57,6 +57,10 @@ class Registry(msgspec.Struct):
     def function(self, kind: str, name: str) -> Callable[..., Any]:
         """Return the user's function behind a source or a model."""
         return self.functions[f"{kind}:{name}"]
+
+    def gates_before(self, moment: Moment, model: str | None = None) -> list[Gate]:
+        """Return the gates that guard a moment, in order; with a model's name only those that decide for it."""
+        return [gate for gate in self.gates.values() if gate.before == moment and (model is None or gate.covers(model))]
 
     def _kind(self, noun: object) -> dict[str, Any]:
         kinds: dict[type, dict[str, Any]] = {

@@ -14,6 +14,7 @@ from shipway.core.argument import (
     take_expression,
     take_identifier,
     take_mapping,
+    take_models,
     take_name,
     take_names,
     write,
@@ -190,13 +191,16 @@ def feature(name: str) -> Feature:
 
 
 def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Label:
-    """Declare what is predicted: a condition on the columns of one event stream.
+    """Declare what is predicted, from the columns of one event stream: a condition, or a number.
+
+    Of a condition, such as `landings.arr_delay > 15`, a model says how probable it is; of a number, such as
+    `landings.arr_delay`, which one it is. Which of the two a label is follows from the types of its columns.
 
     Args:
         name: the label's name.
-        value: the condition.
+        value: the condition or the number.
         owner: as for a source.
-        doc: what it means that the label is true.
+        doc: what it means that the label is true, or what the number is of.
         tags: as for a source.
     """
     value = take_expression(value, f"label {name!r}")
@@ -204,7 +208,7 @@ def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str |
     if len(streams) != 1 or "." not in streams[0]:
         raise ShipwayError(
             "SW-106",
-            f"label {name!r} is {render(value)}, which is not a condition on one event stream",
+            f"label {name!r} is {render(value)}, which is not of one event stream",
             "take its columns from an event, so that it says when the label becomes known",
         )
     if any(isinstance(node, Aggregate) for node in walk(value)):
@@ -289,6 +293,7 @@ def gate(
     on_fail: str = "alert",
     approvers: Sequence[str] = (),
     mature: float = 0.0,
+    models: Sequence[Model | str] = (),
 ) -> gates.Gate:
     """Declare rules that must all pass before a moment, or that are asked of a service again and again.
 
@@ -302,10 +307,19 @@ def gate(
         approvers: who may override a gate before training, by name, such as `["ana", "data-platform"]`; without them
             any person who gives a name and a reason.
         mature: rules that rest on labels hold while less than this share of the labels that come is sure to have come.
+        models: the models it decides for, such as `[train]`, or by name those that are declared further below; without
+            them all of the project.
     """
     registry = current_registry()
     noun = gates.make_gate(
-        name, *rules, before=before, every=every, on_fail=on_fail, approvers=approvers, mature=mature
+        name,
+        *rules,
+        before=before,
+        every=every,
+        on_fail=on_fail,
+        approvers=approvers,
+        mature=mature,
+        models=take_models(models, f"the models of gate {name!r}"),
     )
     gates.checks_of([*(gate for gate in registry.gates.values() if gate.before == noun.before), noun])
     return registry.add(noun)

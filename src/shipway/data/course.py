@@ -29,8 +29,9 @@ from shipway.core.feature import Expr, Label
 from shipway.data.draft import Draft, idle_if
 from shipway.data.rehearsal import FEWEST, Candidate
 from shipway.data.survey import View, extremes_of, moves_with_time
+from shipway.data.translation import kind_of
 from shipway.kit.duration import DAY, HOUR, MINUTE, format_duration
-from shipway.maths.expression import Operation, Span
+from shipway.maths.expression import Operation, Span, move
 
 _KINDS: Final = 200
 """Different texts up to which their distribution is compared."""
@@ -63,7 +64,10 @@ def draft_course(draft: Draft, labels: list[tuple[Label, Expr]], lag_us: int | N
     for label, asked in labels:
         idle = _share_idle("rows")
         said = f"share of {label.name}"
-        for upper in (True, False):
+        rated = kind_of(move(label.value, view.name), view.rows.schema) == "bool"
+        if not rated:
+            draft.leave(f"label_rate({label.name})", "the label is a number, and only a condition has a rate")
+        for upper in (True, False) if rated else ():
             draft.candidates.append(
                 Candidate("label", label_rate(label).on("new"), "arcsine", upper, idle if upper else _floor, said=said)
             )

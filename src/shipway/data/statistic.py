@@ -71,7 +71,7 @@ def plan_distinct(measure: Distinct, table: Table) -> Reader:
 def plan_mean(measure: Mean, table: Table) -> Reader:
     """Plan a mean, or the share of rows where a condition is true."""
     condition = kind_of(measure.value, scan_rows(table, measure.rows).schema) == "bool"
-    what = "share" if condition else "mean"
+    what = measure.name(condition=condition)
     return _plan_estimate(measure, table, lambda scan: _ask_mean(measure, scan), what, scaled=not condition)
 
 

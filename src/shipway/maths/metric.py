@@ -4,7 +4,7 @@ Throughout, `y` is bool[n] or integer[n] of 0 and 1 (1: it happened) and `p` is 
 """
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,11 @@ class Costs:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CalibrationBins:
-    """Predicted against observed frequency in bins of ascending prediction.
+    """Predicted against observed frequency, or mean, in bins of ascending prediction.
 
     Attributes:
         mean_p: float64[k], the mean prediction of each bin.
-        rate: float64[k], the share of each bin's rows where it happened.
+        rate: float64[k], the share of each bin's rows where it happened, or the mean of their numbers.
         n: int64[k], the rows of each bin, at least 1.
     """
 
@@ -84,7 +84,7 @@ def calibration_gap(y: Labels, p: Floats) -> float:
     return float(p.mean() - happened.mean())
 
 
-def calibration_bins(y: Labels, p: Floats, bins: int = 10) -> CalibrationBins:
+def calibration_bins(y: Labels | Floats, p: Floats, bins: int = 10) -> CalibrationBins:
     """Compare predicted and observed frequency in bins of equal count.
 
     A row's bin comes from the middle rank of its prediction, so equal predictions are never split by the order of the
@@ -99,11 +99,10 @@ def calibration_bins(y: Labels, p: Floats, bins: int = 10) -> CalibrationBins:
         The bins that hold rows, at most `bins`.
 
     Raises:
-        ValueError: if there is no bin, the arrays are empty or differ in length, y is not 0 or 1, or p is not in
-            [0, 1].
+        ValueError: if there is no bin, the arrays are empty or differ in length, y is neither 0 or 1 nor finite
+            numbers, or p is not in [0, 1] or, beside numbers, not finite.
     """
-    happened = _labels(y, p)
-    _check_probabilities(p)
+    happened = _outcomes(y, p)
     if bins < 1:
         raise ValueError(f"{bins} bins cannot hold a row: ask for at least 1")
     order = np.argsort(p, kind="stable")
@@ -193,6 +192,19 @@ def _labels(y: Labels, p: Floats) -> NDArray[np.bool_]:
     if not (happened | (y == 0)).all():
         raise ValueError("y holds something other than 0 and 1")
     return happened
+
+
+def _outcomes(y: Labels | Floats, p: Floats) -> NDArray[Any]:
+    """Return labels that are 0 or 1 as bool, beside probabilities, or finite numbers as they are."""
+    if y.dtype != np.float64:
+        happened = _labels(cast("Labels", y), p)
+        _check_probabilities(p)
+        return happened
+    if y.ndim != 1 or y.shape != p.shape or not y.size:
+        raise ValueError(f"y {y.shape} and p {p.shape} are not two columns of one length with rows")
+    if not (np.isfinite(y).all() and np.isfinite(p).all()):
+        raise ValueError("y or p holds a number that is not finite")
+    return y
 
 
 def _check_probabilities(p: Floats) -> None:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories, round_single
@@ -29,7 +30,7 @@ class TrainFrame:
 
     Attributes:
         x: features, float64[n, f]; a missing value is NaN, a category its integer code, a condition 0 or 1.
-        y: the label, bool[n].
+        y: the label: bool[n] of a condition, float64[n] of a number.
         at: when each prediction would have been asked for, int64[n], microseconds since 1970 UTC.
         columns: names of the features, in the order of `x`.
         categories: category column to its texts by code.
@@ -39,7 +40,7 @@ class TrainFrame:
     """
 
     x: NDArray[np.float64]
-    y: NDArray[np.bool_]
+    y: NDArray[Any]
     at: NDArray[np.int64]
     columns: tuple[str, ...]
     categories: dict[str, tuple[str, ...]]
@@ -51,6 +52,11 @@ class TrainFrame:
     def rows(self) -> int:
         """Return how many rows there are."""
         return len(self.y)
+
+    @property
+    def kind(self) -> LabelKind:
+        """Return what kind of label there is to learn."""
+        return "condition" if self.y.dtype == np.bool_ else "number"
 
     @property
     def category_columns(self) -> list[int]:
@@ -82,7 +88,7 @@ def prepare_frame(
         rising: features whose rise must never lower the prediction.
         falling: features whose rise must never raise the prediction.
         cut: microseconds since 1970 UTC.
-        label: name of the Boolean label; null where it never became known.
+        label: name of the label, Boolean or a number; null where it never became known.
         label_known_at: name of the instant from which the label is known.
         at: name of the prediction instant.
         threads: handed on to the training function.
@@ -93,8 +99,8 @@ def prepare_frame(
 
     Raises:
         ShipwayError: SW-104 for a rising or falling column that is no feature, SW-106 for one that is both or a
-            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read, SW-402 for fewer
-            than 100 rows or a label that is the same in all of them.
+            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read or a label that is
+            not finite, SW-402 for fewer than 100 rows or a label that is the same in all of them.
     """
     _require(frame, [*columns, label, label_known_at, at])
     _check_constraints(frame, columns, rising, falling)
@@ -102,7 +108,8 @@ def prepare_frame(
         (pl.col(at).to_physical() < cut) & (pl.col(label_known_at).to_physical() <= cut) & pl.col(label).is_not_null()
     )
     learned = frame.filter(known)
-    y = _read_label(learned[label])
+    y = read_labels(learned[label])
+    _require_enough(y)
     # The codes of categories are decided before anything is encoded with them.
     blank = [_describe_type(learned[name]) for name in columns]
     x = encode_frame(learned, blank)
@@ -209,25 +216,46 @@ def _describe(column: InputColumn, values: NDArray[np.float64], sign: int) -> In
     )
 
 
-def _read_label(series: pl.Series) -> NDArray[np.bool_]:
-    if series.dtype != pl.Boolean:
-        raise ShipwayError(
-            "SW-203", f"label {series.name!r} is {series.dtype}, not a condition", "compare it with a bound"
-        )
-    y = series.to_numpy().astype(np.bool_)
+def kind_of_labels(dtype: pl.DataType) -> LabelKind:
+    """Return what kind of label a frame's column of this type holds; SW-203 for a type that is neither."""
+    if dtype == pl.Boolean:
+        return "condition"
+    if dtype.is_numeric():
+        return "number"
+    fact = f"the label is {dtype}, neither a condition nor a number"
+    raise ShipwayError("SW-203", fact, "compare it, such as delay > 15, or make it a number")
+
+
+def read_labels(labels: pl.Series) -> NDArray[np.bool_] | NDArray[np.float64]:
+    """Return labels without nulls as models learn and are judged by: bool[n] of a condition, float64[n] of a number.
+
+    Raises:
+        ShipwayError: SW-203 for a column that is neither, or a number that is not finite.
+    """
+    if kind_of_labels(labels.dtype) == "condition":
+        return labels.to_numpy().astype(np.bool_)
+    y = labels.to_numpy().astype(np.float64)
+    if not np.isfinite(y).all():
+        count = int((~np.isfinite(y)).sum())
+        fact = f"the label is no finite number in {count:,} of {len(y):,} rows"
+        raise ShipwayError("SW-203", fact, "a row without an outcome has a null label: look at what it divides by")
+    return y
+
+
+def _require_enough(y: NDArray[Any]) -> None:
     if len(y) < FEWEST_ROWS:
         raise ShipwayError(
             "SW-402",
             f"{len(y)} rows have a label known by the cut, and training needs {FEWEST_ROWS}",
             "train at a later cut, or bring more data in",
         )
-    if y.all() or not y.any():
+    if (y == y[0]).all():
+        same = str(bool(y[0])).lower() if y.dtype == np.bool_ else f"{y[0]:g}"
         raise ShipwayError(
             "SW-402",
-            f"the label is {str(bool(y[0])).lower()} in all {len(y):,} rows known by the cut",
-            "a model needs both outcomes to learn from: train at a later cut, or check the label's condition",
+            f"the label is {same} in all {len(y):,} rows known by the cut",
+            "a model needs different outcomes to learn from: train at a later cut, or check the label",
         )
-    return y
 
 
 def _check_constraints(

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import SAID
 from shipway.core.measure import Directional, Invariance
 from shipway.kit.suggestion import did_you_mean
 from shipway.validation.reading import Reading, Row, read_nothing
 from shipway.validation.row import is_beyond
-from shipway.validation.sample import Bools, Floats, Ints, Sample
+from shipway.validation.sample import Bools, Floats, Ints, Sample, says
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,15 +119,15 @@ def _find_inside(sample: Sample, at: list[int], changed: Floats) -> Bools:
 
 
 def predict_rows(sample: Sample, x: Floats) -> Floats:
-    """Predict rows, none for no rows, and refuse an answer that is not one probability a row."""
+    """Predict rows, none for no rows, and refuse an answer that is not one probability, or one finite number, a row."""
     if not len(x):
         return np.empty(0, dtype=np.float64)
     p = sample.predict(x)
-    if p.shape != (len(x),) or not ((p >= 0) & (p <= 1)).all():
+    if p.shape != (len(x),) or not says(sample.kind, p):
         raise ShipwayError(
             "SW-403",
-            f"the candidate answers {len(x)} rows with {p.dtype}{list(p.shape)} that is not one probability a row",
-            "predict must return the probability that the label is true, as one number for each row",
+            f"the candidate answers {len(x)} rows with {p.dtype}{list(p.shape)} that is not {SAID[sample.kind]} a row",
+            "predict must return one number for each row: a probability where the label is a condition",
         )
     return p
 

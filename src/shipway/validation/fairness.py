@@ -113,11 +113,11 @@ def _kinds(measure: Fairness, sample: Sample) -> list[Kind]:
         case "demographic_parity" | "demographic_parity_ratio":
             return [("acts", acts, everywhere)]
         case "equal_opportunity":
-            return [("acts where true", acts, sample.y)]
+            return [("acts where true", acts, sample.happened)]
         case "equalised_odds":
-            return [("acts where true", acts, sample.y), ("acts where false", acts, ~sample.y)]
+            return [("acts where true", acts, sample.happened), ("acts where false", acts, ~sample.happened)]
         case "group_calibration":
-            return [("predicts less observed", sample.p - sample.y, everywhere)]
+            return [("predicts less observed", sample.p - sample.happened, everywhere)]
 
 
 def _decides(measure: Fairness, rates: Rates, clusters: Ints | None) -> Bools:

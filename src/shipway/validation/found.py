@@ -133,8 +133,8 @@ def _search(
 
 def _losses(measure: FoundRegression, sample: Sample, p: Floats) -> Floats:
     if measure.threshold is None:
-        return per_row_log_loss(sample.y, p)
-    return ((p > measure.threshold) != sample.y).astype(np.float64)
+        return per_row_log_loss(sample.happened, p)
+    return ((p > measure.threshold) != sample.happened).astype(np.float64)
 
 
 def _repeats(cube: Cube, n: Ints) -> Bools:

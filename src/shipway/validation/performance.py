@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from shipway.core.error import ShipwayError
 from shipway.core.measure import Improvement, Score
-from shipway.core.metric import METRICS, RANKED
+from shipway.core.metric import LEADING, METRICS, RANKED
 from shipway.maths.calibration import expected_calibration_error
 from shipway.maths.influence import Influence, clustered, negate, subtract
 from shipway.maths.interval import Estimate, clustered_auc, clustered_auc_difference
@@ -34,14 +35,17 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
     """Measure a metric with its clustered 95 % interval.
 
     Raises:
-        ShipwayError: SW-104 if the cluster or the column of queries is unknown.
+        ShipwayError: SW-104 if the cluster or the column of queries is unknown, SW-403 if the metric is not one of
+            labels of this kind.
     """
+    _require_kind(measure, sample)
     clusters = clusters_of(sample, measure.cluster)
     possible = _possible(measure)
     scoring = _scoring(measure, sample)
     if missing := _why_undefined(scoring, sample, sample.p):
         return read_nothing(missing, _closed(possible), {})
-    facts: dict[str, Any] = {"rate": float(sample.y.mean()), "mean_p": float(sample.p.mean())}
+    mean = "rate" if sample.kind == "condition" else "mean"
+    facts: dict[str, Any] = {mean: float(sample.y.mean()), "mean_p": float(sample.p.mean())}
     if measure.metric == "expected_calibration_error":
         return _read_binned(sample, clusters, facts, f" {describe_rows(sample, measure.cluster, clusters)}")
     try:
@@ -50,8 +54,12 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
         return read_nothing(str(error), _closed(possible), {})
     after = f" {_describe(measure, sample, clusters, estimate)}"
     if measure.metric == "calibration_gap":
-        return _fold_gap(read_estimate(estimate, (-1.0, 1.0), facts, after=after), after)
-    if possible == _OPEN and not math.isfinite(estimate.standard_error):
+        ends = (-1.0, 1.0) if sample.kind == "condition" else _OPEN
+        signed = read_estimate(estimate, ends, facts, after=after)
+        if not math.isfinite(signed.low):
+            return read_nothing(f"{abs(estimate.value):.4f}{after}", _closed(possible), facts)
+        return _fold_gap(signed, after)
+    if _is_open(possible) and not math.isfinite(estimate.standard_error):
         return read_nothing(f"{estimate.value:.4f}{after}", _closed(possible), facts)
     return read_estimate(estimate, possible, facts, after=after)
 
@@ -64,8 +72,9 @@ def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     specificity are not compared: of a constant one of them is 0 and the other 1, whichever way its threshold lies.
 
     Raises:
-        ShipwayError: SW-104 if the cluster, the baseline or the column of queries is unknown.
+        ShipwayError: as `measure_score`, and SW-104 if the baseline is unknown.
     """
+    _require_kind(measure, sample)
     clusters, baseline = clusters_of(sample, measure.cluster), baseline_of(sample, measure.baseline)
     low, high = _possible(measure)
     possible = (low - high, high - low)
@@ -73,11 +82,12 @@ def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     rival = _stand_in(scoring, baseline, sample.n)
     named: dict[str, Any] = {"metric": measure.metric, "baseline": rival.name, "fallback": rival.fallback}
     if missing := _why_incomparable(scoring, sample, rival):
-        return read_nothing(missing, possible, named)
+        return read_nothing(missing, _closed(possible), named)
     y, p = sample.y, sample.p
     if measure.metric == "auc":
-        estimate = clustered_auc_difference(y, p, rival.p, clusters)
-        ours, theirs = auc(y, p), auc(y, rival.p)
+        happened = sample.happened
+        estimate = clustered_auc_difference(happened, p, rival.p, clusters)
+        ours, theirs = auc(happened, p), auc(happened, rival.p)
     else:
         a = influence_of_score(scoring, y, p)
         b = (
@@ -92,7 +102,15 @@ def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     said = f"{measure.metric} {ours:.4f} against {theirs:.4f} of {rival.name}{why}, better by "
     facts = {**named, "candidate_value": ours, "baseline_value": theirs}
     after = f" {_describe(measure, sample, clusters, estimate)}"
+    if _is_open(possible) and not math.isfinite(estimate.standard_error):
+        return read_nothing(f"{said}{estimate.value:.4f}{after}", _closed(possible), facts)
     return read_estimate(estimate, possible, facts, before=said, after=after)
+
+
+def _require_kind(measure: Score | Improvement, sample: Sample) -> None:
+    if sample.kind not in METRICS[measure.metric].of:
+        fact = f"{measure.metric} measures no predictions of a label that is a {sample.kind}"
+        raise ShipwayError("SW-403", fact, f"take {' or '.join(LEADING[sample.kind])}")
 
 
 def _stand_in(scoring: Scoring, baseline: Baseline, n: int) -> Baseline:
@@ -130,7 +148,7 @@ def _why_undefined(scoring: Scoring, sample: Sample, p: Floats) -> str | None:
 
 def _estimate(scoring: Scoring, sample: Sample, p: Floats, clusters: Ints) -> Estimate:
     if scoring.metric == "auc":
-        return clustered_auc(sample.y, p, clusters)
+        return clustered_auc(sample.happened, p, clusters)
     return clustered(influence_of_score(scoring, sample.y, p), clusters)
 
 
@@ -140,16 +158,21 @@ def _describe(measure: Score | Improvement, sample: Sample, clusters: Ints, esti
 
 def _possible(measure: Score | Improvement) -> Range:
     metric = METRICS[measure.metric]
-    return _OPEN if metric.low is None or metric.high is None else (metric.low, metric.high)
+    low, high = (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
+    return low, high
 
 
 def _closed(possible: Range) -> Range:
-    """Return a range that can be stored: nothing at all where it has no ends, which a rule holds on all the same."""
-    return (0.0, 0.0) if possible == _OPEN else possible
+    """Return a range that can be stored: nothing at all where an end is open, which a rule holds on all the same."""
+    return (0.0, 0.0) if _is_open(possible) else possible
+
+
+def _is_open(possible: Range) -> bool:
+    return not (math.isfinite(possible[0]) and math.isfinite(possible[1]))
 
 
 def _read_binned(sample: Sample, clusters: Ints, facts: dict[str, Any], after: str) -> Reading:
-    found = expected_calibration_error(sample.y, sample.p, clusters)
+    found = expected_calibration_error(sample.happened, sample.p, clusters)
     said = f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}], {found.chance:.4f} of it by chance,{after}"
     return Reading(
         value=found.value,

@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.label import SAID, LabelKind
 from shipway.kit.suggestion import did_you_mean
+from shipway.maths.loss import loss_of
 
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
+Labels: TypeAlias = NDArray[np.bool_] | NDArray[np.float64]
 Predict: TypeAlias = Callable[[Floats], Floats]
 
 CURRENT: Final = "current"
 """The baseline that is the registered version a candidate would replace."""
 BASE_RATE: Final = "base rate"
-"""The baseline that always exists: the share of true labels, predicted for every row."""
+"""The baseline that always exists: the share of true labels, or the mean of numbers, predicted for every row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +59,7 @@ class Sample:
     """The evaluated rows, n of them, all with a label; `make_sample` builds one and checks it.
 
     Attributes:
-        y: bool[n], the labels.
+        y: the labels: bool[n] of a condition, float64[n] of a number.
         p: float64[n], the candidate's predictions.
         baselines: baseline to its predictions, float64[n]; `base rate` always, `current` where a version has passed.
         baseline_names: baseline to the name it goes by, such as `current` to `version 1`.
@@ -65,11 +68,11 @@ class Sample:
         scored: rows that were scored, also those without a label.
         x: float64[n, f], the features; a missing value is NaN.
         columns: the f feature names.
-        predict: the candidate: float64[m, f] to probabilities float64[m].
+        predict: the candidate: float64[m, f] to probabilities or numbers, float64[m].
         support: what training saw of each of the f columns, which no changed row leaves; empty where nothing says.
     """
 
-    y: Bools
+    y: Labels
     p: Floats
     baselines: Mapping[str, Floats]
     baseline_names: Mapping[str, str]
@@ -86,10 +89,27 @@ class Sample:
         """Return how many rows are evaluated."""
         return self.y.size
 
+    @property
+    def kind(self) -> LabelKind:
+        """Return what kind of label the rows have."""
+        return "condition" if self.y.dtype == np.bool_ else "number"
+
+    @property
+    def happened(self) -> Bools:
+        """Return the labels of a condition, bool[n]; SW-403 where the label is a number."""
+        if self.kind != "condition":
+            hint = "measure it on a model whose label is a condition, such as delay > 15"
+            raise ShipwayError("SW-403", "what is measured needs a condition, and the label is a number", hint)
+        return self.y.astype(np.bool_, copy=False)
+
+    def lose(self, p: Floats) -> Floats:
+        """Return what predictions of the rows lose, float64[n]: log loss of a condition, absolute error of a number."""
+        return loss_of(self.kind, self.y, p)
+
 
 def make_sample(
     *,
-    y: Bools,
+    y: Labels,
     p: Floats,
     baselines: Mapping[str, Floats],
     clusters: Mapping[str, Ints],
@@ -106,17 +126,21 @@ def make_sample(
     A sample may be empty: labels arrive late, and a measurement of no rows makes a gate hold.
 
     Raises:
-        ShipwayError: SW-403 if a column has the wrong type or length, a prediction is no probability, a cluster is
-            null, a code has no label, there is no base rate, or fewer rows were scored than are evaluated.
+        ShipwayError: SW-403 if a column has the wrong type or length, a prediction of a condition is no probability,
+            a number is not finite, a cluster is null, a code has no label, there is no base rate, or fewer rows were
+            scored than are evaluated.
     """
     if y.ndim != 1:
         raise _unfit(f"y has shape {y.shape}, not one label a row")
     n = y.size
-    _check_column("y", y, np.bool_, n)
+    kind: LabelKind = "number" if y.dtype == np.float64 else "condition"
+    _check_column("y", y, np.float64 if kind == "number" else np.bool_, n)
+    if not np.isfinite(y).all():
+        raise _unfit("y holds a number that is not finite")
     for name, predictions in {"p": p, **{f"baseline {name!r}": b for name, b in baselines.items()}}.items():
         _check_column(name, predictions, np.float64, n)
-        if not ((predictions >= 0) & (predictions <= 1)).all():
-            raise _unfit(f"{name} holds something that is no probability")
+        if not says(kind, predictions):
+            raise _unfit(f"{name} holds something that is not {SAID[kind]}")
     if BASE_RATE not in baselines:
         raise _unfit(f"there is no baseline {BASE_RATE!r}")
     for name, codes in clusters.items():
@@ -144,6 +168,11 @@ def make_sample(
         predict=predict,
         support=support,
     )
+
+
+def says(kind: LabelKind, p: Floats) -> bool:
+    """Tell whether predictions are what is said of a kind of label: probabilities, or finite numbers."""
+    return bool(((p >= 0) & (p <= 1)).all() if kind == "condition" else np.isfinite(p).all())
 
 
 def spread_rows(n: int, most: int) -> Ints:
@@ -219,4 +248,8 @@ def _check_column(name: str, column: NDArray[Any], dtype: type[np.generic], n: i
 
 
 def _unfit(fact: str) -> ShipwayError:
-    return ShipwayError("SW-403", fact, "a sample has one entry a row in every column, and predictions in [0, 1]")
+    return ShipwayError(
+        "SW-403",
+        fact,
+        "a sample has one entry a row in every column, and a model predicts probabilities or finite numbers",
+    )

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from shipway.core.label import LOSS
 from shipway.core.measure import SliceRegression
 from shipway.maths.code import compact
-from shipway.maths.metric import per_row_log_loss
 from shipway.maths.multiplicity import benjamini_yekutieli
 from shipway.maths.significance import one_sided_p
 from shipway.maths.slice import slice_cells
-from shipway.validation.profile import auc_or_none
+from shipway.validation.profile import skill_or_none
 from shipway.validation.reading import NO_ROWS, Reading, Row, read_nothing
 from shipway.validation.sample import (
     Baseline,
@@ -37,7 +37,7 @@ from shipway.validation.sample import (
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Losses:
-    """Log loss of candidate and baseline per row, float64[n] in nats, and the cluster of each row, int64[n]."""
+    """What candidate and baseline lose per row, float64[n], and the cluster of each row, int64[n]."""
 
     candidate: Floats
     baseline: Floats
@@ -45,7 +45,7 @@ class Losses:
 
 
 def find_regressions(measure: SliceRegression, sample: Sample) -> Reading:
-    """Count the slices in which the candidate's log loss is worse than the baseline's.
+    """Count the slices in which the candidate loses more: by log loss, or of a number by absolute error.
 
     Slices are the parts of each group and of each pair of groups; a pair that holds exactly the rows of one of its
     parts is that part again and left out. Each slice with support is tested one-sided with Student's t on the paired
@@ -57,10 +57,10 @@ def find_regressions(measure: SliceRegression, sample: Sample) -> Reading:
 
     Returns:
         The count, with an interval of no width; `n` is 0 if no slice had support. Detail has a row per slice, regressed
-        ones first, then by p, then those under support: `by`, `slice`, `n`, `clusters`, `candidate_log_loss`,
-        `baseline_log_loss`, `difference` (above 0 is worse), `standard_error` (None where one cluster does not tell),
-        `p` (None where not tested), `decides`, `regressed`, and for slices by one group `candidate_auc` and
-        `baseline_auc` (None where all labels are equal).
+        ones first, then by p, then those under support: `by`, `slice`, `n`, `clusters`, `candidate_loss`,
+        `baseline_loss`, `difference` (above 0 is worse), `standard_error` (None where one cluster does not tell),
+        `p` (None where not tested), `decides`, `regressed`, and for slices by one group `candidate_skill` and
+        `baseline_skill` (area under the curve, or of a number R squared; None where all labels are equal).
 
     Raises:
         ShipwayError: SW-104 if a group, the cluster or the baseline is unknown.
@@ -68,10 +68,10 @@ def find_regressions(measure: SliceRegression, sample: Sample) -> Reading:
     by = tuple(dict.fromkeys(measure.by))
     baseline, clusters = baseline_of(sample, measure.baseline), clusters_of(sample, measure.cluster)
     groups = {name: group_of(sample, name) for name in by}
-    named: dict[str, Any] = {"baseline": baseline.name, "fallback": baseline.fallback}
+    named: dict[str, Any] = {"baseline": baseline.name, "fallback": baseline.fallback, "loss": LOSS[sample.kind]}
     if not sample.n:
         return read_nothing(NO_ROWS, (0.0, 0.0), {**named, "tested": 0, "under_support": 0}, [])
-    losses = Losses(per_row_log_loss(sample.y, sample.p), per_row_log_loss(sample.y, baseline.p), clusters)
+    losses = Losses(sample.lose(sample.p), sample.lose(baseline.p), clusters)
     cells = [row for name in by for row in _measure_group(name, groups[name], losses, sample, baseline)]
     for first, second in combinations(by, 2):
         cells += _measure_pair((first, groups[first]), (second, groups[second]), losses)
@@ -80,7 +80,7 @@ def find_regressions(measure: SliceRegression, sample: Sample) -> Reading:
 
 
 def _measure_group(name: str, group: Group, losses: Losses, sample: Sample, baseline: Baseline) -> list[Row]:
-    """Measure every part of one group, with both areas under the curve."""
+    """Measure every part of one group, with the skill of both."""
     measured = _measure_cells(group.codes, losses)
     parts = split_rows(group)
     return [
@@ -88,8 +88,8 @@ def _measure_group(name: str, group: Group, losses: Losses, sample: Sample, base
             "by": name,
             "slice": f"{name}={label}",
             **row,
-            "candidate_auc": auc_or_none(sample.y[rows], sample.p[rows]),
-            "baseline_auc": auc_or_none(sample.y[rows], baseline.p[rows]),
+            "candidate_skill": skill_or_none(sample.y[rows], sample.p[rows]),
+            "baseline_skill": skill_or_none(sample.y[rows], baseline.p[rows]),
         }
         for (label, rows), (_, row) in zip(parts, measured, strict=True)
     ]
@@ -107,8 +107,8 @@ def _measure_pair(first: tuple[str, Group], second: tuple[str, Group], losses: L
         if row["n"] in (rows_a[i], rows_b[j]):
             continue
         slice_name = f"{name_a}={a.labels[i]}, {name_b}={b.labels[j]}"
-        row_auc = {"candidate_auc": None, "baseline_auc": None}
-        rows.append({"by": f"{name_a}, {name_b}", "slice": slice_name, **row, **row_auc})
+        row_skill = {"candidate_skill": None, "baseline_skill": None}
+        rows.append({"by": f"{name_a}, {name_b}", "slice": slice_name, **row, **row_skill})
     return rows
 
 
@@ -124,8 +124,8 @@ def _measure_cells(codes: Ints, losses: Losses) -> list[tuple[int, Row]]:
     columns = {
         "n": table.n,
         "clusters": table.clusters,
-        "candidate_log_loss": candidate,
-        "baseline_log_loss": baseline,
+        "candidate_loss": candidate,
+        "baseline_loss": baseline,
         "difference": table.mean,
         "standard_error": table.standard_error,
     }
@@ -173,7 +173,7 @@ def _summarise(detail: list[Row], measure: SliceRegression, named: dict[str, Any
     count = f"{found} of {tested:,} slices found" if found else f"none of {tested:,} slices found"
     said = (
         f"{count} worse than {named['baseline']}; {'worst' if found else 'nearest to it'} {worst['slice']}, "
-        f"{worst['difference']:+.4f} log loss (p {worst['p']:.2g}); {len(detail) - tested:,} under support"
+        f"{worst['difference']:+.4f} {named['loss']} (p {worst['p']:.2g}); {len(detail) - tested:,} under support"
     )
     named_worst = {"worst": worst["slice"], "worst_difference": worst["difference"], "worst_p": worst["p"]}
     return Reading(

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from shipway.core.label import LOSS
+from shipway.core.metric import LARGEST_LOSS
 from shipway.core.slice_measure import AdvantageTrend
 from shipway.maths.interval import clustered_mean, interval
-from shipway.maths.metric import per_row_log_loss
 from shipway.maths.trend import clustered_slope
 from shipway.validation.reading import NO_ROWS, Range, Reading, Row, read_estimate, read_nothing
 from shipway.validation.sample import Floats, Ints, Sample, baseline_of, group_of
@@ -20,7 +21,7 @@ _LEAST: Final = 3
 
 
 def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
-    """Measure how the candidate's advantage in log loss changes over time, with errors clustered by day.
+    """Measure how the candidate's advantage in loss changes over time, with errors clustered by day.
 
     Args:
         measure: baseline, unit of time, and the length of windows.
@@ -36,14 +37,16 @@ def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
     """
     baseline, group = baseline_of(sample, measure.baseline), group_of(sample, DAY)
     facts: dict[str, Any] = {"baseline": baseline.name, "fallback": baseline.fallback}
-    # What a prediction can lose is bounded; a change over a day can be as much as from the one end to the other.
-    most = 2.0 * float(per_row_log_loss(np.array([True]), np.array([0.0]))[0]) * measure.per_days
-    possible: Range = (-most, most)
     if not sample.n:
-        return read_nothing(NO_ROWS, possible, facts, [])
+        return read_nothing(NO_ROWS, (0.0, 0.0), facts, [])
     dates = np.array([dt.date.fromisoformat(label).toordinal() for label in group.labels], np.int64)
     day = dates[group.codes]
-    advantage = per_row_log_loss(sample.y, baseline.p) - per_row_log_loss(sample.y, sample.p)
+    ours, theirs = sample.lose(sample.p), sample.lose(baseline.p)
+    advantage = theirs - ours
+    # No advantage of a day is beyond the greatest loss there is, and it can change from the one end to the other.
+    greatest = LARGEST_LOSS if sample.kind == "condition" else float(np.maximum(ours, theirs).max())
+    most = 2.0 * greatest * measure.per_days
+    possible: Range = (-most, most)
     detail = _roll(measure, advantage, day)
     if np.unique(day).size < _LEAST:
         return read_nothing("labels of fewer than three days tell no change over time", possible, facts, detail)
@@ -53,7 +56,7 @@ def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
         estimate,
         possible,
         {**facts, "advantage": float(advantage.mean()), "first": detail[0], "last": detail[-1]},
-        before=f"advantage over {baseline.name} {advantage.mean():+.4f} log loss, changing by ",
+        before=f"advantage over {baseline.name} {advantage.mean():+.4f} {LOSS[sample.kind]}, changing by ",
         after=f" per {measure.per_days} days over {count:,} days",
         form="+.4f",
     )

@@ -26,7 +26,7 @@ def measure_value(measure: DecisionValue, sample: Sample) -> Reading:
     possible = _possible(measure)
     if not sample.n:
         return read_nothing(NO_ROWS, possible, {})
-    y, p, threshold, costs = sample.y, sample.p, measure.threshold, _costs_of(measure)
+    y, p, threshold, costs = sample.happened, sample.p, measure.threshold, _costs_of(measure)
     cost = float(decision_cost(y, p, threshold, costs).mean())
     nothing = float(_cost_of_nothing(y, p, costs).mean())
     oracle = float(decision_cost(y, y.astype(np.float64), 0.5, costs).mean())
@@ -61,9 +61,9 @@ def measure_actions(measure: ActionValue, sample: Sample) -> Reading:
         return read_nothing(NO_ROWS, _possible(measure), {})
     table, names = _table_of(measure), [each.name for each in measure.actions]
     chosen = choose_actions(sample.p, table)
-    cost = float(cost_of_actions(sample.y, chosen, table).mean())
+    cost = float(cost_of_actions(sample.happened, chosen, table).mean())
     always = table[:, 1] * sample.y.mean() + table[:, 0] * (1 - sample.y.mean())
-    oracle = float(cost_of_actions(sample.y, choose_actions(sample.y.astype(np.float64), table), table).mean())
+    oracle = float(cost_of_actions(sample.happened, choose_actions(sample.y.astype(np.float64), table), table).mean())
     shares = np.bincount(chosen, minlength=len(names)) / sample.n
     facts: dict[str, Any] = {
         "cost": cost,
@@ -78,7 +78,7 @@ def measure_actions(measure: ActionValue, sample: Sample) -> Reading:
         f" a row: costs {cost:.4g}, {names[0]} always {always[0]:.4g}, an oracle {oracle:.4g}; {taken} "
         f"{describe_rows(sample, measure.cluster, clusters)}"
     )
-    saved = clustered_mean(saved_per_row(sample.y, sample.p, measure), clusters)
+    saved = clustered_mean(saved_per_row(sample.happened, sample.p, measure), clusters)
     return read_estimate(saved, _possible(measure), facts, before="saves ", after=after, form=".4g")
 
 
@@ -95,7 +95,7 @@ def measure_value_improvement(measure: ValueImprovement, sample: Sample) -> Read
     possible = (low - high, high - low)
     if not sample.n:
         return read_nothing(NO_ROWS, possible, named)
-    ours, theirs = (saved_per_row(sample.y, p, value) for p in (sample.p, baseline.p))
+    ours, theirs = (saved_per_row(sample.happened, p, value) for p in (sample.p, baseline.p))
     why = " (no version has passed yet)" if baseline.fallback else ""
     said = f"saves {ours.mean():.4g} a row against {theirs.mean():.4g} of {baseline.name}{why}, better by "
     facts = {**named, "candidate_value": float(ours.mean()), "baseline_value": float(theirs.mean())}

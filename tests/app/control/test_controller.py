@@ -152,7 +152,7 @@ def test_version_that_waits_for_a_gate_before_traffic_is_told_once_and_an_older_
         gated.register(workspace, START - DAY)
 
         def let_pass(number):
-            (gate,) = traffic_gates(workspace.project.registry)
+            (gate,) = traffic_gates(workspace.project.registry, "late")
             subject = name_subject(workspace.state().models["late"][number - 1])
             finding = Finding(rule=gate.rules[0].text, outcome="pass", reason="3 ms", evidence=None)
             verdict = Verdict(gate=gate.name, subject=subject, outcome="pass", findings=(finding,), asked=gate.asked)

@@ -175,7 +175,7 @@ def test_several_gates_come_to_the_worst_of_them_with_its_reason(outcomes):
 
 
 def test_without_a_gate_of_its_own_a_project_is_asked_the_standard_one():
-    assert step_gates(Registry()) == [STANDARD]
+    assert step_gates(Registry(), "delay") == [STANDARD]
     registry = Registry(gates={gate.name: gate for gate in (STEP, WEEKLY)})
-    assert step_gates(registry) == [STEP]
-    assert live_gates(registry) == [WEEKLY]
+    assert step_gates(registry, "delay") == [STEP]
+    assert live_gates(registry, "delay") == [WEEKLY]

@@ -154,8 +154,9 @@ def test_versions_hold_what_was_measured(judged):
     assert [version.outcome for version in model.versions] == ["pass", "hold"]
     for version, report in zip(model.versions, run.versions, strict=True):
         assert (version.scored, version.evaluated) == (report.prediction["rows"], report.prediction["labelled"])
-        for name in ("auc", "log_loss", "brier"):
-            assert getattr(version, name) == number(report.evidence[name])
+        assert [version.skill, version.loss, version.squared] == [
+            number(report.evidence[name]) for name in ("auc", "log_loss", "brier")
+        ]
         gap = report.evidence["calibration_gap"].facts
         assert version.calibration_gap == Measured(gap["gap"], gap["gap_low"], gap["gap_high"])
         assert version.saved == number(report.evidence["decision_value"])
@@ -217,9 +218,9 @@ def test_leak_is_refused_and_priced_against_the_newest_version(judged):
     (leak,) = data.models[0].leaks
     assert [refusal.column for refusal in leak.refusals] == [refusal.column for refusal in run.leaks[0].refusals]
     assert leak.doc == "Answers are read as they are asked."
-    assert leak.honest.auc == data.models[0].versions[-1].auc
-    assert leak.claimed.auc == Measured(*run.leaks[0].claimed.auc)
-    assert leak.served.log_loss == Measured(*run.leaks[0].served.log_loss)
+    assert leak.honest.skill == data.models[0].versions[-1].skill
+    assert leak.claimed.skill == Measured(*run.leaks[0].claimed.skill)
+    assert leak.served.loss == Measured(*run.leaks[0].served.loss)
 
 
 def test_calibration_is_that_of_the_profiles_newest_first(judged):
@@ -228,7 +229,7 @@ def test_calibration_is_that_of_the_profiles_newest_first(judged):
     assert [(curve.name, curve.newest) for curve in curves] == [("version 2", True), ("version 1", False)]
     for curve, report in zip(curves, reversed(run.versions), strict=True):
         table = read_blob(project, report.profile)["calibration"]
-        assert list(curve.bins) == [(row["mean_p"], row["rate"]) for row in table]
+        assert list(curve.bins) == [(row["mean_p"], row["mean"]) for row in table]
 
 
 def test_slices_keep_their_order_and_get_an_interval(judged):

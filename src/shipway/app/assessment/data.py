@@ -3,6 +3,7 @@
 import msgspec
 
 from shipway.core.gate import Verdict
+from shipway.core.label import LabelKind
 
 Figure = tuple[float, float, float]
 """A value with both ends of its 95 % interval."""
@@ -50,19 +51,19 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         label: the part.
         n: its rows.
-        rate: how often the label is true.
+        mean: of the label; of a condition how often it is true.
         mean_p: the mean prediction.
-        auc: None where it is always or never true.
-        log_loss: in nats.
+        skill: area under the ROC curve, or R squared; None where all labels are equal.
+        loss: mean log loss in nats, or mean absolute error.
         value: what acting saves a row against doing nothing; None without costs.
     """
 
     label: str
     n: int
-    rate: float
+    mean: float
     mean_p: float
-    auc: float | None
-    log_loss: float
+    skill: float | None
+    loss: float
     value: float | None
 
 
@@ -74,10 +75,10 @@ class Cut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BinLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One bin of predictions: their mean, how often the label is true, and how many there are."""
+    """One bin of predictions: their mean, that of the label, and how many there are."""
 
     mean_p: float
-    rate: float
+    mean: float
     n: int
 
 
@@ -136,12 +137,13 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
         timezone: that instants are written in.
         version: `model@number`.
         label: what is predicted, as written.
+        kind: of the label.
         cut: nothing known later was learned from, microseconds since 1970 UTC.
         period: from and to (exclusive), microseconds since 1970 UTC.
         cluster: what rows are grouped by for intervals.
         scored: rows predicted.
         rows: those with a label.
-        rate: how often the label is true.
+        mean: of the label; of a condition how often it is true.
         against: names of the baselines.
         scores: metrics and values.
         costs: what acting costs; None where no gate says so.
@@ -156,12 +158,13 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     version: str
     label: str
+    kind: LabelKind
     cut: int
     period: tuple[int, int]
     cluster: str
     scored: int
     rows: int
-    rate: float
+    mean: float
     against: tuple[str, ...]
     scores: tuple[ScoreLine, ...]
     costs: Costs | None
@@ -170,13 +173,19 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     notes: tuple[str, ...]
     checks: dict[str, str]
 
+    @property
+    def labelled(self) -> str:
+        """Return how many rows have a label and what they are on average, as one clause."""
+        mean = f"{self.mean:.1%} of them true" if self.kind == "condition" else f"{self.mean:.4g} on average"
+        return f"{self.rows:,} of {self.scored:,} rows have a label, {mean}"
+
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What the task of an assessment keeps beside its evidence; fields as in `Assessment`."""
 
     scored: int
     rows: int
-    rate: float
+    mean: float
     scores: tuple[ScoreLine, ...]
     costs: Costs | None
     sides: tuple[Side, ...]

@@ -25,8 +25,9 @@ from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
+from shipway.core.label import LabelKind
 from shipway.core.measure import ActionValue, DecisionValue, ReasonAgreement, Score
-from shipway.core.metric import METRICS
+from shipway.core.metric import IN_UNIT, METRICS
 from shipway.core.performance import (
     accuracy,
     average_precision,
@@ -34,6 +35,7 @@ from shipway.core.performance import (
     expected_calibration_error,
     precision,
     recall,
+    weighted_percentage_error,
 )
 from shipway.core.projection import VersionState
 from shipway.kit.canonical import canonical_json
@@ -43,7 +45,10 @@ from shipway.validation.profile import calibration_table, profile_by
 from shipway.validation.sample import Sample
 from shipway.validation.value import value_curve
 
-MORE: Final = (average_precision, accuracy, expected_calibration_error, calibration_slope)
+MORE: Final[dict[LabelKind, tuple[Check, ...]]] = {
+    "condition": (average_precision, accuracy, expected_calibration_error, calibration_slope),
+    "number": (weighted_percentage_error,),
+}
 """What is measured beside `STANDARD` when somebody asks."""
 
 
@@ -68,15 +73,16 @@ class Asked:
     suffix: str
 
 
-def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str) -> list[Check]:
+def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str, kind: LabelKind) -> list[Check]:
     """Return what is measured of a version: the standard metrics, what its gates ask, and both against each baseline.
 
     Args:
         gates: those before release, whose rules are asked as well.
         against: the baselines.
         cluster: what rows are grouped by in place of the day; what has other clusters, or none, is then left out.
+        kind: of the label.
     """
-    asked = checks_of(gates, also=[*STANDARD, *MORE])
+    asked = checks_of(gates, also=[*STANDARD[kind], *MORE[kind]])
     # With whose reasons a version's are compared is a matter of its release, not of what is asked here.
     asked = [check for check in asked if not isinstance(check.measure, ReasonAgreement)]
     value = next((check for check in asked if isinstance(check.measure, DecisionValue)), None)
@@ -118,7 +124,7 @@ def _measure(runner: Runner, asked: Asked, predicted: Predicted, report: Callabl
     taken = Taken(
         scored=sample.scored,
         rows=sample.n,
-        rate=float(sample.y.mean()) if sample.n else 0.0,
+        mean=float(sample.y.mean()) if sample.n else 0.0,
         scores=tuple(_score_lines(asked, sample, found, others)),
         costs=_costs(asked.checks, found),
         sides=tuple(
@@ -159,7 +165,7 @@ def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], ot
         lines.append(
             ScoreLine(
                 check=check.text.removesuffix(f".clustered({quote(asked.cluster)})"),
-                unit="cost" if isinstance(check.measure, DecisionValue | ActionValue) else "score",
+                unit=_unit_of(check, sample.kind),
                 figure=_figure(ours),
                 n=ours.n,
                 clusters=ours.clusters,
@@ -168,6 +174,14 @@ def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], ot
             )
         )
     return lines
+
+
+def _unit_of(check: Check, kind: LabelKind) -> str:
+    """Return how a check's numbers are written: as costs, in the unit of the label, or as scores."""
+    if isinstance(check.measure, DecisionValue | ActionValue):
+        return "cost"
+    metric = check.measure.metric if isinstance(check.measure, Score) else ""
+    return "label" if metric in IN_UNIT or (metric == "calibration_gap" and kind == "number") else "score"
 
 
 def _is_figure(check: Check) -> bool:
@@ -208,7 +222,7 @@ def _costs(checks: Sequence[Check], found: Mapping[str, Evidence]) -> Costs | No
 
 
 def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | None) -> Side:
-    curve = [] if value is None else value_curve(sample.y, sample.p, value)
+    curve = [] if value is None else value_curve(sample.happened, sample.p, value)
     return Side(
         name=name,
         cuts=tuple(

@@ -11,14 +11,14 @@ from shipway.app.catalog.statistic import read_statistics
 from shipway.app.catalog.writing import write_entity, write_label, write_source, write_view
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
-from shipway.core.column import Kind, read_kinds, row_columns
+from shipway.core.column import Kind, kind_of, read_kinds, row_columns
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Entity, Expr, FeatureView, Label, Source, flatten, windows_of
 from shipway.core.kind import feature_kind
 from shipway.core.note import Note
 from shipway.core.statistic import ColumnStatistic
 from shipway.core.table import MAIN, Snapshot
-from shipway.maths.expression import render
+from shipway.maths.expression import move, render
 
 
 def collect_catalog(project: Project, *, fresh: bool = False) -> Catalog:
@@ -128,7 +128,7 @@ class _Work:
             tags=note.tags,
             definition=write_label(label, note),
             links=self.lineage.reach(Node("label", label.name)),
-            type="bool",
+            type=self._label_type(label),
             known_at=(label.stream,),
         )
 
@@ -160,6 +160,17 @@ class _Work:
             if error.code != "SW-202":
                 raise
             return None
+
+    def _label_type(self, label: Label) -> str | None:
+        """Return the kind of a label; None where the admitted data lacks what it reads."""
+        table = label.stream.partition(".")[0]
+        try:
+            kind = kind_of(move(label.value, table), table, self.schema)
+        except ShipwayError as error:
+            if error.code != "SW-202":
+                raise
+            return None
+        return "float" if kind == "int" else kind
 
     def _known_at(self, expr: Expr) -> tuple[str, ...]:
         """Return the streams a feature reads, and each column of the row with the instant it is known at."""

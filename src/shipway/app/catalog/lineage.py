@@ -189,11 +189,12 @@ def _link_gate(lineage: Lineage, gate: Gate, registry: Registry, config: Config)
             elif table.partition(".")[0] in registry.sources:
                 lineage.link(Node("stream" if "." in table else "source", table), here)
     if gate.before == "release":
-        for model in registry.models:
+        for model in filter(gate.covers, registry.models):
             lineage.link(Node("model", model), here)
     elif gate.before != "training":
-        for service in config.services:
-            lineage.link(Node("service", service), here)
+        for name, service in config.services.items():
+            if gate.covers(service.model):
+                lineage.link(Node("service", name), here)
 
 
 def _read_in(value: object, name: str = "") -> Iterator[tuple[str, str]]:

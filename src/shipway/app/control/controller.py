@@ -178,7 +178,7 @@ def _open(controller: Controller, state: State, name: str, now: int) -> bool:
 
 
 def _look_live(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:
-    gates = live_gates(controller.workspace.project.registry)
+    gates = live_gates(controller.workspace.project.registry, service.model)
     due = [gate for gate in gates if is_due(gate, service, now)]
     if not due:
         return []
@@ -194,7 +194,7 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
     # What has just begun has nothing to show, and what was judged as of now would be judged alike.
     if release is None or now <= release.since or any(j.at == now for j in service.judgements.get(release.subject, [])):
         return []
-    gates = step_gates(controller.workspace.project.registry)
+    gates = step_gates(controller.workspace.project.registry, service.model)
     evidence = controller.instruments.measure_step(service, release, checks_of(gates), now)
     return judge_step(gates, service, release, evidence, now)
 

@@ -25,14 +25,14 @@ STANDARD: Final = make_gate(
 """What is asked before each step of a release where the project declares no gate for it."""
 
 
-def step_gates(registry: Registry) -> list[Gate]:
-    """Return the gates before each step of a release: the project's, or the standard one where it declares none."""
-    return [gate for gate in registry.gates.values() if gate.before == "step"] or [STANDARD]
+def step_gates(registry: Registry, model: str) -> list[Gate]:
+    """Return the gates before each step of a model's release: the project's, or the standard one where it has none."""
+    return registry.gates_before("step", model) or [STANDARD]
 
 
-def live_gates(registry: Registry) -> list[Gate]:
-    """Return the gates that are asked about a service's live window again and again."""
-    return [gate for gate in registry.gates.values() if gate.every_us is not None]
+def live_gates(registry: Registry, model: str) -> list[Gate]:
+    """Return the gates that are asked about the live window of a model's service again and again."""
+    return [gate for gate in registry.gates.values() if gate.every_us is not None and gate.covers(model)]
 
 
 def is_due(gate: Gate, service: ServiceState, now: int) -> bool:

@@ -217,12 +217,14 @@ def ask_gates(project: Project, ref: str, *, tell: Tell = ignore_word) -> Judged
     Raises:
         ShipwayError: as `run_load`; SW-104 where the project declares no gate before traffic.
     """
-    gates = traffic_gates(project.registry)
-    if not gates:
-        hint = 'declare one: sw.gate("promise", sw.load_latency_ms(rate=200) <= 20, before="traffic")'
+    hint = 'declare one: sw.gate("promise", sw.load_latency_ms(rate=200) <= 20, before="traffic")'
+    if not project.registry.gates_before("traffic"):
         raise ShipwayError("SW-104", "the project has no gate before traffic", hint)
     with closing(Workspace(project)) as workspace:
         version = find_version(workspace.peek(), ref)
+    gates = traffic_gates(project.registry, version.model)
+    if not gates:
+        raise ShipwayError("SW-104", f"no gate before traffic decides for model {version.model!r}", hint)
     subject, evidence, loads = name_subject(version), list[Evidence](), list[Load]()
     setting = Setting(threads=project.config.serving.threads, wait=_longest_wait(project, version.model))
     with open_parcel(project, version.ref):

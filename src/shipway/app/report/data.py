@@ -9,6 +9,7 @@ from shipway.app.report.gate import GateData, Measured
 from shipway.app.report.live import LiveData
 from shipway.app.report.override import OverrideData
 from shipway.core.gate import Outcome
+from shipway.core.label import LabelKind
 from shipway.core.maturity import Maturity
 
 
@@ -35,19 +36,19 @@ class PartData(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         label: the month.
         n: rows.
-        rate: how often the label was true.
+        mean: of the label; of a condition how often it was true.
         mean_p: mean prediction.
-        auc: area under the ROC curve; None where all labels are equal.
-        log_loss: in nats.
+        skill: area under the ROC curve, or R squared; None where all labels are equal.
+        loss: mean log loss in nats, or mean absolute error.
         value: what acting saved a row against never acting; None without costs.
     """
 
     label: str
     n: int
-    rate: float
+    mean: float
     mean_p: float
-    auc: float | None
-    log_loss: float
+    skill: float | None
+    loss: float
     value: float | None = None
 
 
@@ -76,12 +77,12 @@ class RefusalData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SideData(msgspec.Struct, frozen=True, kw_only=True):
-    """How one model did on one frame: AUC, log loss in nats, mean prediction and rate of the label."""
+    """How one model did on one frame: skill, mean loss, mean prediction and mean of the label."""
 
-    auc: Measured
-    log_loss: Measured
+    skill: Measured
+    loss: Measured
     mean_p: float
-    rate: float
+    mean: float
 
 
 class LeakData(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,14 +138,14 @@ class CurveData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SliceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice: size, log loss of candidate and baseline in nats, and their difference (above 0 is worse).
+    """One slice: size, mean loss of candidate and baseline, and their difference (above 0 is worse).
 
     Attributes:
         name: the slice.
         n: rows.
         clusters: independent groups among them.
-        candidate: log loss of the candidate.
-        baseline: log loss of the baseline.
+        candidate: mean loss of the candidate.
+        baseline: mean loss of the baseline.
         difference: candidate less baseline.
         interval: its clustered 95 % interval; None where one cluster does not tell.
         p: one-sided p of being worse; None where the slice is under support.
@@ -163,10 +164,14 @@ class SliceData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SlicesData(msgspec.Struct, frozen=True, kw_only=True):
-    """The slices of one check, those tested by evidence of being worse, and those under support by how much worse."""
+    """The slices of one check, those tested by evidence of being worse, and those under support by how much worse.
+
+    `loss` says what a row loses, such as log loss.
+    """
 
     check: str
     baseline: str
+    loss: str
     said: str
     tested: tuple[SliceData, ...]
     under_support: tuple[SliceData, ...]
@@ -204,13 +209,13 @@ class VersionData(msgspec.Struct, frozen=True, kw_only=True):
         cut: nothing known later was learned from, as a date and time of the project's zone.
         format: native form of the model.
         rows: rows trained on.
-        rate: share of them whose label is true.
+        mean: of their label; of a condition the share that came true.
         scored: rows of the test period that were predicted.
         evaluated: those among them whose label became known.
-        auc: area under the ROC curve; this and each of the following is None where it was not measured.
-        log_loss: in nats.
-        brier: mean squared error of the probability.
-        calibration_gap: mean prediction less rate observed.
+        skill: area under the ROC curve, or R squared; this and each of the following is None where it was not measured.
+        loss: mean log loss in nats, or mean absolute error.
+        squared: mean squared error of the probability, or the root of that of the number.
+        calibration_gap: mean prediction less mean label.
         saved: what acting on a row saves against never acting, in the unit of the costs.
         gains: metric, baseline and by how much the version is better on the same rows (above 0 is better).
         outcome: what the gates before release came to; None where there is none.
@@ -221,12 +226,12 @@ class VersionData(msgspec.Struct, frozen=True, kw_only=True):
     cut: str
     format: str
     rows: int
-    rate: float
+    mean: float
     scored: int
     evaluated: int
-    auc: Measured | None
-    log_loss: Measured | None
-    brier: Measured | None
+    skill: Measured | None
+    loss: Measured | None
+    squared: Measured | None
     calibration_gap: Measured | None
     saved: Measured | None
     gains: tuple[tuple[str, str, Measured], ...]
@@ -241,6 +246,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
         name: the model's name.
         purpose: first sentence of what its author says about it.
         label: what is predicted, as written.
+        kind: of the label.
         at: when it is asked, as written.
         period: first and last day of the test period, in the project's zone.
         versions: what was made of each cut.
@@ -259,6 +265,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     purpose: str
     label: str
+    kind: LabelKind
     at: str
     period: tuple[str, str]
     versions: tuple[VersionData, ...]

@@ -8,12 +8,13 @@ from shipway.app.report.data import BehaviourData, SliceData, SlicesData, Versio
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_p, write_share
+from shipway.app.report.scale import SCALES
 from shipway.app.report.whisker import draw_whisker, span_of
+from shipway.core.label import LOSS, LabelKind
 
-_METRICS: Final = {"auc": "AUC", "log_loss": "log loss", "brier": "Brier score"}
+_METRICS: Final = {"auc": "AUC", "brier": "Brier score"}
 SHOWN: Final = 6
 """How many slices are shown from each end before the reader asks for all."""
-_SLICE_HEAD: Final = ("Slice", "Rows", "Clusters", "Log loss", "Baseline", "Difference", "95 % interval", "", "p")
 
 
 def show_slices(slices: Sequence[SlicesData]) -> Markup | None:
@@ -26,17 +27,18 @@ def show_behaviours(behaviours: Sequence[BehaviourData]) -> Markup | None:
     return join(_behaviour(each) for each in behaviours) if behaviours else None
 
 
-def show_versions(versions: Sequence[VersionData]) -> Markup:
+def show_versions(versions: Sequence[VersionData], kind: LabelKind) -> Markup:
     """Return what each version learned from, what it gets, and its bundle where it may be released."""
+    scale = SCALES[kind]
     head = (
         "Version",
         "Learned until",
         "Rows",
-        "Rate",
-        "AUC",
-        "Log loss",
-        "Brier",
-        "Mean prediction less rate",
+        scale.mean,
+        scale.skill,
+        scale.loss.partition(",")[0],
+        scale.squared.removesuffix(" score"),
+        f"Mean prediction less {scale.mean.lower()}",
         "Saved per row",
         "Gates",
     )
@@ -45,11 +47,11 @@ def show_versions(versions: Sequence[VersionData]) -> Markup:
             join((element("b", version.name), element("div", version.format, class_="soft"))),
             version.cut,
             f"{version.rows:,}",
-            write_share(version.rate),
-            _cell(version.auc, "auc"),
-            _cell(version.log_loss, "loss"),
-            _cell(version.brier, "loss"),
-            _cell(version.calibration_gap, "loss", sign=True),
+            scale.write(version.mean),
+            _cell(version.skill, "auc"),
+            _cell(version.loss, scale.loss_unit),
+            _cell(version.squared, scale.loss_unit),
+            _cell(version.calibration_gap, scale.loss_unit, sign=True),
             _cell(version.saved, "cost"),
             badge(version.outcome),
         )
@@ -73,21 +75,21 @@ def _slices(slices: SlicesData) -> Markup:
         ", false discoveries controlled over all of them. A difference above nought is worse." if tested else ".",
     )
     between = len(tested) - len(ends)
+    listed = f"{write_plural(len(under), 'slice')} under support, listed and never decided on"
     cut = "The slices most likely to be worse, and the least likely." if between else "All slices tested."
     return join(
         (
             element("p", code(slices.check), class_="why"),
             said,
-            join((element("p", cut, class_="soft"), _slice_table(ends))) if ends else None,
-            fold(f"All {len(tested):,} slices tested", _slice_table(tested)) if between else None,
-            fold(f"{write_plural(len(under), 'slice')} under support, listed and never decided on", _slice_table(under))
-            if under
-            else None,
+            join((element("p", cut, class_="soft"), _slice_table(ends, slices.loss))) if ends else None,
+            fold(f"All {len(tested):,} slices tested", _slice_table(tested, slices.loss)) if between else None,
+            fold(listed, _slice_table(under, slices.loss)) if under else None,
         )
     )
 
 
-def _slice_table(slices: Sequence[SliceData]) -> Markup:
+def _slice_table(slices: Sequence[SliceData], loss: str) -> Markup:
+    unit: Unit = "loss" if loss == LOSS["condition"] else "number"
     measured = [Measured(each.difference, *(each.interval or (each.difference, each.difference))) for each in slices]
     span = span_of((number for number, each in zip(measured, slices, strict=True) if each.interval), 0.0)
     rows: list[Sequence[Child]] = []
@@ -99,15 +101,16 @@ def _slice_table(slices: Sequence[SliceData]) -> Markup:
                 join((f"{each.name} ", worse)),
                 f"{each.n:,}",
                 f"{each.clusters:,}",
-                write_number(each.candidate, "loss"),
-                write_number(each.baseline, "loss"),
-                element("b", write_number(each.difference, "loss", sign=True)),
-                element("span", write_interval(number, "loss", sign=True), class_="soft"),
+                write_number(each.candidate, unit),
+                write_number(each.baseline, unit),
+                element("b", write_number(each.difference, unit, sign=True)),
+                element("span", write_interval(number, unit, sign=True), class_="soft"),
                 drawn if each.interval else None,
                 None if each.p is None else write_p(each.p),
             )
         )
-    return table(_SLICE_HEAD, rows, numbers=(1, 2, 3, 4, 5, 6, 8), class_="tight")
+    head = ("Slice", "Rows", "Clusters", loss.capitalize(), "Baseline", "Difference", "95 % interval", "", "p")
+    return table(head, rows, numbers=(1, 2, 3, 4, 5, 6, 8), class_="tight")
 
 
 def _behaviour(behaviour: BehaviourData) -> Markup:
@@ -143,7 +146,7 @@ def _gains(version: VersionData) -> Markup | None:
         return None
     rows = [
         (
-            _METRICS[metric],
+            _METRICS.get(metric, metric.replace("_", " ")),
             baseline,
             write_number(gain.value, "loss", sign=True),
             write_interval(gain, "loss", sign=True),

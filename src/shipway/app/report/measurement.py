@@ -38,8 +38,10 @@ from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
+from shipway.core.label import LabelKind
 from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, SliceRegression
+from shipway.core.metric import LEADING
 from shipway.core.probe import Probe, describe_change, describe_expectation
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.maths.expression import render
@@ -80,6 +82,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         name=name,
         purpose=(registry.function("model", name).__doc__ or "").strip().partition("\n")[0],
         label=render(model.label.value),
+        kind=_kind(newest),
         at=render(model.at),
         period=(write_day(start, zone), write_day(end - 1, zone)),
         versions=tuple(_version(workspace, version, checks) for version in reports),
@@ -96,20 +99,27 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
     )
 
 
+def _kind(version: VersionReport) -> LabelKind:
+    """Return the kind of label that a version predicts."""
+    return version.training.get("label", "condition")
+
+
 def _version(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> VersionData:
     value = next((e for e, _ in _measured(version, checks, DecisionValue)), None)
     outcomes = {verdict.outcome for verdict in version.verdicts}
+    kind = _kind(version)
+    skill, loss = LEADING[kind]
     return VersionData(
         name=f"version {version.number}",
         cut=write_instant(version.cut, workspace.project.config.project.timezone),
         format=str(version.training["format"]),
         rows=int(version.training["rows"]),
-        rate=float(version.training["rate"]),
+        mean=float(version.training["rate" if kind == "condition" else "mean"]),
         scored=int(version.prediction["rows"]),
         evaluated=int(version.prediction["labelled"]),
-        auc=_number(version.evidence.get("auc")),
-        log_loss=_number(version.evidence.get("log_loss")),
-        brier=_number(version.evidence.get("brier")),
+        skill=_number(version.evidence.get(skill)),
+        loss=_number(version.evidence.get(loss)),
+        squared=_number(version.evidence.get("brier" if kind == "condition" else "root_mean_squared_error")),
         calibration_gap=_signed_gap(version.evidence.get("calibration_gap")),
         saved=_number(value),
         gains=tuple(
@@ -167,15 +177,17 @@ def _leak(price: Price, honest: VersionReport) -> LeakData:
 
 
 def _honest(version: VersionReport) -> SideData | None:
-    auc, log_loss = (version.evidence.get(name) for name in ("auc", "log_loss"))
-    ranked, lost = _number(auc), _number(log_loss)
-    if auc is None or ranked is None or lost is None:
+    kind = _kind(version)
+    skill, loss = (version.evidence.get(name) for name in LEADING[kind])
+    ranked, lost = _number(skill), _number(loss)
+    if skill is None or ranked is None or lost is None:
         return None
-    return SideData(auc=ranked, log_loss=lost, mean_p=auc.facts["mean_p"], rate=auc.facts["rate"])
+    mean = skill.facts["rate" if kind == "condition" else "mean"]
+    return SideData(skill=ranked, loss=lost, mean_p=skill.facts["mean_p"], mean=mean)
 
 
 def _side(side: Side) -> SideData:
-    return SideData(auc=Measured(*side.auc), log_loss=Measured(*side.log_loss), mean_p=side.mean_p, rate=side.rate)
+    return SideData(skill=Measured(*side.skill), loss=Measured(*side.loss), mean_p=side.mean_p, mean=side.mean)
 
 
 def _parts(side: Side) -> tuple[PartData, ...]:
@@ -188,8 +200,8 @@ def _value(version: VersionReport, checks: Mapping[str, Check], profile: Profile
         months: list[CostData] = []
         for part in profile.month:
             if part.value is not None:
-                nothing = part.rate * costs.skip_if_true + (1 - part.rate) * costs.skip_if_false
-                oracle = part.rate * costs.act_if_true + (1 - part.rate) * costs.skip_if_false
+                nothing = part.mean * costs.skip_if_true + (1 - part.mean) * costs.skip_if_false
+                oracle = part.mean * costs.act_if_true + (1 - part.mean) * costs.skip_if_false
                 months.append(CostData(label=part.label, nothing=nothing, model=nothing - part.value, oracle=oracle))
         return ValueData(
             check=checks[evidence.check].text,
@@ -207,7 +219,7 @@ def _value(version: VersionReport, checks: Mapping[str, Check], profile: Profile
 def _curves(reports: Sequence[VersionReport], profiles: Sequence[Profile]) -> Iterator[CurveData]:
     both = list(zip(reports, profiles, strict=True))[-1 - EARLIER :]
     for version, profile in reversed(both):
-        bins = tuple((row["mean_p"], row["rate"]) for row in profile.calibration)
+        bins = tuple((row["mean_p"], row["mean"]) for row in profile.calibration)
         if bins:
             yield CurveData(name=f"version {version.number}", newest=version is reports[-1], bins=bins)
 
@@ -219,6 +231,7 @@ def _slices(workspace: Workspace, version: VersionReport, checks: Mapping[str, C
             yield SlicesData(
                 check=checks[evidence.check].text,
                 baseline=str(evidence.facts["baseline"]),
+                loss=str(evidence.facts["loss"]),
                 said=str(evidence.facts["said"]),
                 tested=tuple(_slice(row) for row in rows if row["decides"]),
                 under_support=tuple(_slice(row) for row in rows if not row["decides"]),
@@ -232,8 +245,8 @@ def _slice(row: Mapping[str, Any]) -> SliceData:
         name=row["slice"],
         n=row["n"],
         clusters=clusters,
-        candidate=row["candidate_log_loss"],
-        baseline=row["baseline_log_loss"],
+        candidate=row["candidate_loss"],
+        baseline=row["baseline_loss"],
         difference=row["difference"],
         interval=None if estimate is None else interval(estimate),
         p=row["p"],
@@ -296,8 +309,8 @@ def _behaviours(workspace: Workspace, version: VersionReport, checks: Mapping[st
 
 def _checks(workspace: Workspace) -> dict[str, Check]:
     """Return the checks of the gates before release by name."""
-    gates = workspace.project.registry.gates.values()
-    return {rule.check.name: rule.check for gate in gates if gate.before == "release" for rule in gate.rules}
+    gates = workspace.project.registry.gates_before("release")
+    return {rule.check.name: rule.check for gate in gates for rule in gate.rules}
 
 
 def _measured(

@@ -1,12 +1,13 @@
 """Sections on one model: how it does by month, what leaks claim, what it is worth, how it is calibrated."""
 
 from collections.abc import Callable, Sequence
-from typing import Final, Literal
+from typing import Final
 
 from shipway.app.report.data import LeakData, LineData, ModelData, PartData, SideData, ValueData
 from shipway.app.report.element import Child, Markup, code, element, fold, join, table, words
-from shipway.app.report.gate import Measured
+from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_share
+from shipway.app.report.scale import SCALES, Scale
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.ports.chart import Charts, Series, Tone
 
@@ -19,28 +20,31 @@ _TONES: Final[dict[str, tuple[Tone, bool]]] = {
 }
 
 
-def show_months(lines: Sequence[LineData], charts: Charts) -> Markup | None:
-    """Return AUC and log loss by month of the versions, their baselines, and leaks on both their sides."""
+def show_months(model: ModelData, charts: Charts) -> Markup | None:
+    """Return skill and loss by month of the versions, their baselines, and leaks on both their sides."""
+    lines, scale = model.lines, SCALES[model.kind]
     labels = sorted({part.label for line in lines for part in line.parts})
     if not labels:
         return None
     drawn: list[Markup] = []
     if len(labels) > 1:
-        of_auc = _series(lines, lambda part: part.auc)
-        if any(y is not None for one in of_auc for _, y in one.points):
-            drawn.append(_chart(charts.lines(of_auc, labels=labels, title="AUC by month (higher is better)")))
-        of_loss = _series(lines, lambda part: part.log_loss)
-        title = "Log loss by month, in nats (lower is better)"
+        of_skill = _series(lines, lambda part: part.skill)
+        if any(y is not None for one in of_skill for _, y in one.points):
+            title = f"{scale.skill} by month (higher is better)"
+            drawn.append(_chart(charts.lines(of_skill, labels=labels, title=title)))
+        of_loss = _series(lines, lambda part: part.loss)
+        loss, _, unit = scale.loss.partition(", ")
+        title = f"{loss} by month{f', in {unit}' if unit else ''} (lower is better)"
         drawn.append(_chart(charts.lines(of_loss, labels=labels, title=title)))
-    numbers = _month_table(lines, labels)
+    numbers = _month_table(lines, labels, scale)
     if not drawn:
         return numbers
     return join((_legend(lines), element("div", *drawn, class_="charts"), fold("The numbers", numbers)))
 
 
-def show_leaks(leaks: Sequence[LeakData]) -> Markup | None:
+def show_leaks(model: ModelData) -> Markup | None:
     """Return each leak: the refusal in words, and where it was priced, claimed against honest against served."""
-    return join(_leak(leak) for leak in leaks) if leaks else None
+    return join(_leak(leak, SCALES[model.kind]) for leak in model.leaks) if model.leaks else None
 
 
 def show_value(value: ValueData | None, charts: Charts) -> Markup | None:
@@ -83,18 +87,20 @@ def show_calibration(model: ModelData, charts: Charts) -> Markup | None:
     if not model.calibration:
         return None
     series = [Series(curve.name, curve.bins, "main", dashed=not curve.newest) for curve in model.calibration]
-    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title="how often it was true")
+    scale = SCALES[model.kind]
+    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower())
     newest = model.calibration[0]
-    head = ("Mean prediction", "How often it was true", "Difference")
-    rows = [(f"{p:.1%}", f"{rate:.1%}", write_number(p - rate, "auc", sign=True)) for p, rate in newest.bins]
+    head = ("Mean prediction", scale.happened, "Difference")
+    unit: Unit = "auc" if model.kind == "condition" else scale.loss_unit
+    rows = [(scale.write(p), scale.write(mean), write_number(p - mean, unit, sign=True)) for p, mean in newest.bins]
     gap = model.versions[-1].calibration_gap
     said = None
     if gap is not None:
-        interval = write_interval(gap, "loss", sign=True)
+        interval = write_interval(gap, scale.loss_unit, sign=True)
         ends = f" ({interval})" if interval else ""
         said = words(
             f"On average {newest.name} predicts ",
-            element("b", write_number(abs(gap.value), "loss")),
+            element("b", write_number(abs(gap.value), scale.loss_unit)),
             f" {'more' if gap.value >= 0 else 'less'} than what happens{ends}. Bins hold equal numbers of rows.",
         )
     bins = table(head, rows, numbers=(0, 1, 2), class_="tight")
@@ -122,33 +128,34 @@ def _chart(svg: str) -> Markup:
     return element("figure", Markup(svg))
 
 
-def _month_table(lines: Sequence[LineData], labels: Sequence[str]) -> Markup:
+def _month_table(lines: Sequence[LineData], labels: Sequence[str], scale: Scale) -> Markup:
     parts = {line.name: {part.label: part for part in line.parts} for line in lines}
     first = parts[lines[0].name]
-    head: list[Child] = ["Month", "Rows", "Rate"]
+    head: list[Child] = ["Month", "Rows", scale.mean]
     for line in lines:
-        head += [f"{line.name}: AUC", "log loss"]
+        head += [f"{line.name}: {scale.skill}", scale.loss.partition(",")[0].lower()]
     rows: list[list[Child]] = []
     for label in labels:
         part = first.get(label)
-        row: list[Child] = [label, *((f"{part.n:,}", write_share(part.rate)) if part else (None, None))]
+        row: list[Child] = [label, *((f"{part.n:,}", scale.write(part.mean)) if part else (None, None))]
         for line in lines:
-            row += _pair(parts[line.name].get(label))
+            row += _pair(parts[line.name].get(label), scale)
         rows.append(row)
     return table(head, rows, numbers=range(1, len(head)))
 
 
-def _pair(part: PartData | None) -> tuple[Child, Child]:
+def _pair(part: PartData | None, scale: Scale) -> tuple[Child, Child]:
     if part is None:
         return None, None
-    return None if part.auc is None else write_number(part.auc, "auc"), write_number(part.log_loss, "loss")
+    skill = None if part.skill is None else write_number(part.skill, "auc")
+    return skill, write_number(part.loss, scale.loss_unit)
 
 
 def _costs(*costs: float) -> tuple[str, ...]:
     return tuple(write_number(cost, "cost") for cost in costs)
 
 
-def _leak(leak: LeakData) -> Markup:
+def _leak(leak: LeakData, scale: Scale) -> Markup:
     refused = [
         element(
             "li",
@@ -164,48 +171,48 @@ def _leak(leak: LeakData) -> Markup:
         element("h3", leak.name, " ", element("span", "✕ refused", class_="badge fail")),
         words(leak.doc) if leak.doc else None,
         element("ul", *refused) if refused else None,
-        _price(leak),
+        _price(leak, scale),
         class_="leak",
     )
 
 
-def _price(leak: LeakData) -> Markup:
+def _price(leak: LeakData, scale: Scale) -> Markup:
     if leak.claimed is None or leak.served is None:
         return element("p", "It was refused and never built, so there is nothing to price.", class_="soft")
     sides = [("claimed", "what the leak claims offline", leak.claimed, "harm")]
     sides += [("honest", "the newest version, as known", leak.honest, "main")] if leak.honest else []
     sides += [("served", "what the leak gets once served", leak.served, "harm")]
-    spans = [span_of([read(side) for _, _, side, _ in sides]) for read in (_auc_of, _loss_of)]
+    spans = [span_of([read(side) for _, _, side, _ in sides]) for read in (_skill_of, _loss_of)]
     rows = [
         (
             join((element("b", name), element("div", what, class_="soft"))),
-            *_measure(side.auc, "auc", spans[0], tone, None if leak.honest is None else leak.honest.auc.value),
+            *_measure(side.skill, "auc", spans[0], tone, None if leak.honest is None else leak.honest.skill.value),
             *_measure(
-                side.log_loss, "loss", spans[1], tone, None if leak.honest is None else leak.honest.log_loss.value
+                side.loss, scale.loss_unit, spans[1], tone, None if leak.honest is None else leak.honest.loss.value
             ),
-            f"{write_share(side.mean_p)} against {write_share(side.rate)}",
+            f"{scale.write(side.mean_p)} against {scale.write(side.mean)}",
         )
         for name, what, side, tone in sides
     ]
-    head = ("", "AUC", "", "Log loss, nats", "", "Mean prediction against rate")
-    return join((_moral(leak.claimed, leak.honest, leak.served), table(head, rows, numbers=(1, 3, 5))))
+    head = ("", scale.skill, "", scale.loss, "", f"Mean prediction against {scale.mean.lower()}")
+    return join((_moral(leak.claimed, leak.honest, leak.served, scale), table(head, rows, numbers=(1, 3, 5))))
 
 
 def _measure(
-    measured: Measured, unit: Literal["auc", "loss"], span: tuple[float, float], tone: str, honest: float | None
+    measured: Measured, unit: Unit, span: tuple[float, float], tone: str, honest: float | None
 ) -> tuple[Child, Child]:
     interval = element("div", write_interval(measured, unit), class_="soft")
     drawn = draw_whisker(measured, span, tone=tone, bound=honest)
     return join((element("b", write_number(measured.value, unit)), interval)), drawn
 
 
-def _moral(claimed: SideData, honest: SideData | None, served: SideData) -> Markup | None:
+def _moral(claimed: SideData, honest: SideData | None, served: SideData, scale: Scale) -> Markup | None:
     """Return the price in one sentence: how the leak looks, and how it is, against the honest model."""
     if honest is None:
         return None
-    looks, serves = claimed.auc.value - honest.auc.value, served.auc.value - honest.auc.value
+    looks, serves = claimed.skill.value - honest.skill.value, served.skill.value - honest.skill.value
     return words(
-        "Built all the same to know its price: its AUC looks ",
+        f"Built all the same to know its price: its {scale.skill} looks ",
         element("b", f"{write_number(abs(looks), 'auc')} {_better(looks)}"),
         " than the honest model's, and once served it is ",
         element("b", f"{write_number(abs(serves), 'auc')} {_better(serves)}"),
@@ -217,9 +224,9 @@ def _better(difference: float) -> str:
     return "better" if difference >= 0 else "worse"
 
 
-def _auc_of(side: SideData) -> Measured:
-    return side.auc
+def _skill_of(side: SideData) -> Measured:
+    return side.skill
 
 
 def _loss_of(side: SideData) -> Measured:
-    return side.log_loss
+    return side.loss

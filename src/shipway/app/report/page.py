@@ -16,9 +16,11 @@ from shipway.app.report.number import MINUS, write_interval, write_number
 from shipway.app.report.override import show_overrides
 from shipway.app.report.path import show_footnote, show_gates, show_origin, show_stages
 from shipway.app.report.release import show_releases
+from shipway.app.report.scale import SCALES
 from shipway.app.report.service import show_policies, show_server, show_weeks
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.timeline import show_timeline
+from shipway.core.metric import LEADING
 from shipway.ports.chart import Charts
 
 
@@ -40,8 +42,8 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
     for at, model in enumerate(data.models):
         of = f" of {model.name}" if len(data.models) > 1 else ""
         priced = any(leak.claimed for leak in model.leaks)
-        yield f"months-{at}", f"Performance by month{of}", show_months(model.lines, charts)
-        yield f"leaks-{at}", f"Leaks{of}, refused{' and priced' if priced else ''}", show_leaks(model.leaks)
+        yield f"months-{at}", f"Performance by month{of}", show_months(model, charts)
+        yield f"leaks-{at}", f"Leaks{of}, refused{' and priced' if priced else ''}", show_leaks(model)
         yield f"value-{at}", f"Value of deciding{of}", show_value(model.value, charts)
         yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
@@ -50,7 +52,7 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
         yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.fairness)
         yield f"trend-{at}", f"Change over time{of}", show_trends(model.trends)
         yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
-        yield f"versions-{at}", f"Versions{of}", show_versions(model.versions)
+        yield f"versions-{at}", f"Versions{of}", show_versions(model.versions, model.kind)
     if data.live is not None:
         yield from _live_sections(data.live, charts)
     yield "origin", "How it was made", show_origin(data.origin)
@@ -108,25 +110,30 @@ def _sentences(model: ModelData, newest: VersionData) -> Iterator[str]:
     states = {"pass": "may be released", "fail": "may not be released", "hold": "is held for want of evidence"}
     state = states.get(newest.outcome or "", "was measured and no gate decides on it")
     got: list[str] = []
-    if newest.auc is not None:
-        got.append(f"AUC {_with_interval(newest.auc, 'auc')}")
-    if newest.log_loss is not None:
-        got.append(f"log loss {_with_interval(newest.log_loss, 'loss')} nats")
+    scale = SCALES[model.kind]
+    if newest.skill is not None:
+        got.append(f"{scale.skill} {_with_interval(newest.skill, 'auc')}")
+    if newest.loss is not None:
+        loss, _, unit = scale.loss.partition(", ")
+        got.append(f"{loss.lower()} {_with_interval(newest.loss, scale.loss_unit)} {unit}".rstrip())
     gets = f": {' and '.join(got)} on {newest.evaluated:,} rows" if got else ""
     yield f"{newest.name.capitalize()} of {model.name} {state}{gets}."
     if newest.saved is not None:
         yield f"Acting on it saves {_with_interval(newest.saved, 'cost')} a row against doing nothing."
     for leak in model.leaks:
         if leak.claimed is not None and leak.served is not None:
-            claims, serves = (write_number(side.auc.value, "auc") for side in (leak.claimed, leak.served))
-            yield f"The leak {leak.name} was refused: it would have claimed AUC {claims} and got {serves} once served."
+            claims, serves = (write_number(side.skill.value, "auc") for side in (leak.claimed, leak.served))
+            would = f"it would have claimed {scale.skill} {claims} and got {serves} once served"
+            yield f"The leak {leak.name} was refused: {would}."
 
 
 def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
-    if newest.auc is not None:
-        yield tile("AUC", write_number(newest.auc.value, "auc"), _gains(newest, "auc"))
-    if newest.log_loss is not None:
-        yield tile("Log loss, nats", write_number(newest.log_loss.value, "auc"), _gains(newest, "log_loss"))
+    scale, (skill, loss) = SCALES[model.kind], LEADING[model.kind]
+    if newest.skill is not None:
+        yield tile(scale.skill, write_number(newest.skill.value, "auc"), _gains(newest, skill))
+    if newest.loss is not None:
+        unit: Unit = "auc" if model.kind == "condition" else scale.loss_unit
+        yield tile(scale.loss, write_number(newest.loss.value, unit), _gains(newest, loss))
     if newest.saved is not None and model.value is not None:
         best = write_number(model.value.nothing - model.value.oracle, "cost")
         yield tile("Saved per row", write_number(newest.saved.value, "cost"), f"an oracle would save {best}")

@@ -23,7 +23,7 @@ START = 18_262 * DAY
 
 
 def _part(label: str, value: float | None) -> PartLine:
-    return PartLine(label=label, n=100, rate=0.2, mean_p=0.21, auc=0.7, log_loss=0.4, value=value)
+    return PartLine(label=label, n=100, mean=0.2, mean_p=0.21, skill=0.7, loss=0.4, value=value)
 
 
 def _side(name: str, value: float | None) -> Side:
@@ -33,7 +33,7 @@ def _side(name: str, value: float | None) -> Side:
     return Side(
         name=name,
         cuts=(Cut(by="month", parts=(_part("2020-01", value), _part("2020-02", value))),),
-        calibration=(BinLine(mean_p=0.1, rate=0.12, n=50), BinLine(mean_p=0.4, rate=0.3, n=50)),
+        calibration=(BinLine(mean_p=0.1, mean=0.12, n=50), BinLine(mean_p=0.4, mean=0.3, n=50)),
         curve=tuple(curve),
     )
 
@@ -57,7 +57,8 @@ def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
         cluster="day",
         scored=120,
         rows=100,
-        rate=0.2,
+        kind="condition",
+        mean=0.2,
         against=("version 1",),
         scores=(
             _line("auc", "score", (0.7, 0.6, 0.8), (0.1, 0.05, 0.15)),

@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 from shipway.app.assessment.data import Assessment, Figure, ScoreLine
 from shipway.app.report.assessment.section import show_calibration, show_gates, show_parts, show_scores, show_value
 from shipway.app.report.element import Markup, code, element, tile, words
+from shipway.app.report.gate import Unit
 from shipway.app.report.number import write_instant, write_number
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.ports.chart import Charts
@@ -15,11 +16,15 @@ Show: TypeAlias = Callable[[Assessment, Charts], Markup | None]
 SECTIONS: Final[tuple[tuple[str, str, Show], ...]] = (
     ("scores", "How good is it, and how much better?", show_scores),
     ("value", "What is it worth?", show_value),
-    ("calibration", "Do its probabilities hold?", show_calibration),
+    ("calibration", "Do its predictions hold?", show_calibration),
     ("parts", "Where is it good?", show_parts),
     ("gates", "What the gates say on these rows", show_gates),
 )
 """Anchor, title and content of every section, in order; one that has nothing to show is left out."""
+
+
+_UNITS: Final[dict[str, Unit]] = {"cost": "cost", "score": "auc", "label": "number"}
+_TILES: Final = frozenset({"auc", "log_loss", "calibration_slope", "r_squared", "mean_absolute_error"})
 
 
 def render_assessment(found: Assessment, charts: Charts) -> str:
@@ -52,8 +57,7 @@ def _header(found: Assessment) -> Markup:
         words(
             "It predicts ",
             code(found.label),
-            f". It learned from what was known by {cut} and is measured on {start} to {end}: {found.rows:,} of "
-            f"{found.scored:,} rows have a label, {found.rate:.1%} of them true.",
+            f". It learned from what was known by {cut} and is measured on {start} to {end}: {found.labelled}.",
         ),
         *(words(element("b", "Beware: "), f"{note}.") for note in found.notes),
         element("div", *_tiles(found), class_="tiles"),
@@ -85,10 +89,9 @@ def _compare(better: Figure) -> str:
 
 def _tiles(found: Assessment) -> Iterator[Markup]:
     for line in found.scores:
-        if line.figure is not None and (line.check in ("auc", "log_loss", "calibration_slope") or line.unit == "cost"):
+        if line.figure is not None and (line.check in _TILES or line.unit == "cost"):
             name = "Saved per row" if line.unit == "cost" else line.check
-            unit = "cost" if line.unit == "cost" else "auc"
-            yield tile(name, write_number(line.figure[0], unit), _beside(line, found))
+            yield tile(name, write_number(line.figure[0], _UNITS[line.unit]), _beside(line, found))
 
 
 def _beside(line: ScoreLine, found: Assessment) -> str:
@@ -96,5 +99,7 @@ def _beside(line: ScoreLine, found: Assessment) -> str:
         best = found.costs.nothing - found.costs.oracle
         return f"an oracle would save {write_number(best, 'cost')}"
     return ", ".join(
-        f"{write_number(each.figure[0], 'auc')} {each.baseline}" for each in line.beside if each.figure is not None
+        f"{write_number(each.figure[0], _UNITS[line.unit])} {each.baseline}"
+        for each in line.beside
+        if each.figure is not None
     )

@@ -7,9 +7,11 @@ from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, Score
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_share
+from shipway.app.report.scale import SCALES, Scale
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.ports.chart import Charts, Series
 
+_UNITS: Final[dict[str, Unit]] = {"cost": "cost", "score": "loss", "label": "number"}
 _CURVE: Final = 0.6
 """Thresholds above this are left out of a chart where nobody acts there."""
 
@@ -50,25 +52,26 @@ def show_value(found: Assessment, charts: Charts) -> Markup | None:
 
 def show_calibration(found: Assessment, charts: Charts) -> Markup | None:
     """Return predicted against observed frequency of the version and its baselines."""
-    own = found.sides[0]
+    own, scale = found.sides[0], SCALES[found.kind]
     if not own.calibration:
         return None
     series = [
-        Series(side.name, [(each.mean_p, each.rate) for each in side.calibration], "plain" if place else "main")
+        Series(side.name, [(each.mean_p, each.mean) for each in side.calibration], "plain" if place else "main")
         for place, side in enumerate(found.sides)
         if len(side.calibration) > 1 or not place
     ]
-    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title="how often it was true")
+    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower())
+    unit: Unit = "auc" if found.kind == "condition" else "number"
     rows = [
         (
-            f"{each.mean_p:.1%}",
-            f"{each.rate:.1%}",
-            write_number(each.mean_p - each.rate, "auc", sign=True),
+            scale.write(each.mean_p),
+            scale.write(each.mean),
+            write_number(each.mean_p - each.mean, unit, sign=True),
             f"{each.n:,}",
         )
         for each in own.calibration
     ]
-    head = ("Mean prediction", "How often it was true", "Difference", "Rows")
+    head = ("Mean prediction", scale.happened, "Difference", "Rows")
     bins = table(head, rows, numbers=(0, 1, 2, 3), class_="tight")
     said = words(*_say_calibration(found.scores), "Bins hold equal numbers of rows.")
     return element("div", _chart(drawn), element("div", said, bins), class_="charts")
@@ -80,7 +83,7 @@ def show_parts(found: Assessment, charts: Charts) -> Markup | None:
     for place, cut in enumerate(found.sides[0].cuts):
         labels = [part.label for part in cut.parts]
         if len(labels) > 1:
-            drawn = [_draw_parts(found.sides, place, labels, name, charts) for name in _drawn(cut)]
+            drawn = [_draw_parts(found, place, labels, name, charts) for name in _drawn(cut)]
             shown.append(join((element("h3", f"By {cut.by}"), element("div", *drawn, class_="charts"))))
         if labels:
             shown.append(fold(f"The numbers by {cut.by}", _part_table(found, place)))
@@ -114,7 +117,7 @@ def show_gates(found: Assessment, charts: Charts) -> Markup | None:
 
 
 def _score_row(line: ScoreLine) -> list[Child]:
-    unit: Unit = "cost" if line.unit == "cost" else "loss"
+    unit = _UNITS[line.unit]
     row: list[Child] = [code(line.check), line.said if line.figure is None else _figure(line.figure, unit)]
     for each in line.beside:
         row.append(None if each.figure is None else _figure(each.figure, unit))
@@ -175,43 +178,43 @@ def _say_calibration(scores: Sequence[ScoreLine]) -> list[Child]:
 
 def _drawn(cut: Cut) -> list[str]:
     valued = any(part.value is not None for part in cut.parts)
-    return ["auc", "log_loss", *(["value"] if valued else [])]
+    return ["skill", "loss", *(["value"] if valued else [])]
 
 
-_TITLES: Final = {
-    "auc": "AUC (higher is better)",
-    "log_loss": "Log loss, nats (lower is better)",
-    "value": "Saved per row against doing nothing (higher is better)",
-}
+def _title(scale: Scale, name: str) -> str:
+    if name == "value":
+        return "Saved per row against doing nothing (higher is better)"
+    return f"{scale.skill} (higher is better)" if name == "skill" else f"{scale.loss} (lower is better)"
 
 
-def _draw_parts(sides: Sequence[Side], cut: int, labels: Sequence[str], name: str, charts: Charts) -> Markup:
+def _draw_parts(found: Assessment, cut: int, labels: Sequence[str], name: str, charts: Charts) -> Markup:
     series: list[Series] = []
-    for place, side in enumerate(sides):
+    for place, side in enumerate(found.sides):
         by_label = {part.label: part for part in side.cuts[cut].parts}
         points = [(label, _read(by_label[label], name)) for label in labels]
         series.append(Series(side.name, points, "plain" if place else "main"))
-    return _chart(charts.lines(series, labels=labels, title=_TITLES[name]))
+    return _chart(charts.lines(series, labels=labels, title=_title(SCALES[found.kind], name)))
 
 
 def _read(part: PartLine, name: str) -> float | None:
-    return part.auc if name == "auc" else part.log_loss if name == "log_loss" else part.value
+    return part.skill if name == "skill" else part.loss if name == "loss" else part.value
 
 
 def _part_table(found: Assessment, cut: int) -> Markup:
-    own = found.sides[0].cuts[cut]
+    own, scale = found.sides[0].cuts[cut], SCALES[found.kind]
     names = _drawn(own)
-    head: list[Child] = [own.by, "Rows", "Rate", "Mean prediction"]
+    called = {"skill": scale.skill, "loss": scale.loss.partition(",")[0].lower(), "value": "value"}
+    units: dict[str, Unit] = {"skill": "auc", "loss": scale.loss_unit, "value": "cost"}
+    head: list[Child] = [own.by, "Rows", scale.mean, "Mean prediction"]
     for side in found.sides:
-        head += [f"{side.name}: {name.replace('_', ' ')}" for name in names]
+        head += [f"{side.name}: {called[name]}" for name in names]
     rows: list[list[Child]] = []
     for place, part in enumerate(own.parts):
-        row: list[Child] = [part.label, f"{part.n:,}", write_share(part.rate), write_share(part.mean_p)]
+        row: list[Child] = [part.label, f"{part.n:,}", scale.write(part.mean), scale.write(part.mean_p)]
         for side in found.sides:
             for name in names:
                 value = _read(side.cuts[cut].parts[place], name)
-                unit: Unit = "auc" if name == "auc" else "loss" if name == "log_loss" else "cost"
-                row.append(None if value is None else write_number(value, unit))
+                row.append(None if value is None else write_number(value, units[name]))
         rows.append(row)
     return table(head, rows, numbers=range(1, len(head)), class_="tight")
 

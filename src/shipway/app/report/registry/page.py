@@ -18,8 +18,9 @@ from shipway.app.report.registry.version import (
 )
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.core.latency import Machine
+from shipway.core.metric import LED
 
-_FIRST: Final = ("auc", "log_loss")
+_FIRST: Final = LED
 """Checks that have a column in the table of versions where they were measured; every check is told of below."""
 
 

@@ -7,6 +7,7 @@ from shipway.app.model import VersionDetail
 from shipway.app.report.element import Child, Markup, badge, code, element, join, table, words
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_instant
+from shipway.app.report.scale import say_mean
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.app.status import VersionLine
 from shipway.core.bundle import Manifest
@@ -106,9 +107,9 @@ def _say_made(detail: VersionDetail) -> list[tuple[str, Child]]:
 def _say_training(bundle: Manifest) -> str:
     if "imported" in bundle.training:
         return f"elsewhere, imported as {bundle.training['imported']}"
-    rows, rate = bundle.training.get("rows"), bundle.training.get("rate")
+    rows, mean = bundle.training.get("rows"), say_mean(bundle.training)
     said = "" if rows is None else f"on {write_plural(int(rows), 'row')}"
-    return said if rate is None else f"{said}, {float(rate):.1%} of them true"
+    return f"{said}, {mean}" if mean else said
 
 
 def _say_standing(line: VersionLine, timezone: str) -> list[tuple[str, Child]]:

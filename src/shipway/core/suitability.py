@@ -1,0 +1,59 @@
+"""Which checks measure predictions of which kind of label: an unfit one is refused before anything is trained."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from shipway.core.check import Check
+from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
+from shipway.core.measure import (
+    ActionValue,
+    Attribution,
+    DecisionValue,
+    Improvement,
+    ReasonAgreement,
+    Score,
+    ValueImprovement,
+    Windowed,
+)
+from shipway.core.metric import LEADING, METRICS
+from shipway.core.slice_measure import Fairness, FoundRegression
+
+_ALL: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
+_CONDITION: Final[frozenset[LabelKind]] = frozenset({"condition"})
+_OF_CONDITIONS: Final = (
+    DecisionValue | ActionValue | ValueImprovement | FoundRegression | Fairness | Attribution | ReasonAgreement
+)
+_WHAT: Final[dict[LabelKind, str]] = {"condition": "a condition", "number": "a number"}
+
+
+def list_kinds(check: Check) -> frozenset[LabelKind]:
+    """Return the kinds of labels whose predictions a check can measure; all of them for one that reads no label."""
+    measure = check.measure
+    if isinstance(measure, Windowed):
+        measure = measure.score
+    if isinstance(measure, Score | Improvement):
+        return METRICS[measure.metric].of
+    return _CONDITION if isinstance(measure, _OF_CONDITIONS) else _ALL
+
+
+def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:
+    """Refuse checks that cannot measure predictions of a label.
+
+    Args:
+        checks: what is to be measured.
+        label: the label's name.
+        kind: its kind.
+
+    Raises:
+        ShipwayError: SW-403 for the first check that measures another kind.
+    """
+    for check in checks:
+        kinds = list_kinds(check)
+        if kind not in kinds:
+            measured = " or ".join(_WHAT[each] for each in sorted(kinds))
+            raise ShipwayError(
+                "SW-403",
+                f"{check.text} measures predictions of {measured}, and label {label!r} is {_WHAT[kind]}",
+                f"take {' or '.join(LEADING[kind])}, or give the gate the models that it is for: models=[...]",
+            )
