@@ -173,13 +173,15 @@ def _outcome(plan: Plan, label: Label, rows: pl.DataFrame) -> tuple[Vector, Ints
     event = plan.events[label.stream]
     known = instants_of(event.source, event.known_at, rows)
     value = evaluate_row(label.value, event.source.name, {event.source.name: rows})
-    if value.values.dtype != np.bool_:
+    if value.values.dtype.kind not in "bif":
         raise ShipwayError(
             "SW-203",
-            f"label {label.name!r} is {render(label.value)}, which is neither true nor false",
+            f"label {label.name!r} is {render(label.value)}, which is neither a condition nor a number",
             "compare it, such as delay > 15",
         )
-    return Vector(value.values, value.valid & (known != NEVER)), known
+    # A frame holds numbers of labels in one type, whatever their columns have.
+    values = value.values if value.values.dtype == np.bool_ else value.values.astype(np.float64)
+    return Vector(values, value.valid & (known != NEVER)), known
 
 
 def _label(plan: Plan, label: Label, rows: pl.DataFrame, at: Ints | None) -> list[pl.Series]:

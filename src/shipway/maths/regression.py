@@ -93,6 +93,15 @@ def pinball_loss(y: Floats, p: Floats, quantile: float) -> Influence:
     return influence_of_mean(np.maximum(-quantile * errors, (1 - quantile) * errors))
 
 
+def share_below(y: Floats, p: Floats) -> Influence:
+    """Return the share of outcomes that are not above what was predicted, which is the level of a true quantile.
+
+    A quantile forecast is calibrated if its level is this share (Gneiting, Balabdaoui and Raftery 2007, "Probabilistic
+    forecasts, calibration and sharpness", section 2).
+    """
+    return influence_of_mean((_errors(y, p) >= 0).astype(np.float64), share=True)
+
+
 def _errors(y: Floats, p: Floats) -> Floats:
     if y.ndim != 1 or y.shape != p.shape:
         raise ValueError(f"y {y.shape} and p {p.shape} are not two columns of one length")

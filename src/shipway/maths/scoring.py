@@ -1,24 +1,35 @@
-"""Metrics of a binary model by name, so that what is measured offline and on a live window is one thing.
+"""Metrics by name, so that what is measured offline and on a live window is one thing.
 
-`y` is bool[n], `p` is float64[n] of 0 to 1.
+Of a condition `y` is bool[n] and `p` is float64[n] of 0 to 1; of a number both are float64[n], finite and in one unit.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.maths import ranking, threshold
+from shipway.maths import ranking, regression, threshold
 from shipway.maths.calibration import calibration_line
 from shipway.maths.influence import Influence, influence_of_mean
 from shipway.maths.metric import per_row_log_loss
 
 Bools = NDArray[np.bool_]
+Labels = NDArray[np.bool_] | NDArray[np.float64]
 Floats = NDArray[np.float64]
 
 _BOTH = frozenset({"auc", "mcc", "calibration_slope"})
 _TRUE = frozenset({"recall", "average_precision", "f_score"})
+_NUMBER: Final[dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], Influence]]] = {
+    "mean_absolute_error": regression.mean_absolute_error,
+    "root_mean_squared_error": regression.root_mean_squared_error,
+    "r_squared": regression.r_squared,
+    "mean_absolute_percentage_error": regression.mean_absolute_percentage_error,
+    "weighted_percentage_error": regression.weighted_percentage_error,
+    "share_below": regression.share_below,
+}
+"""Metrics of predictions of a number that need nothing but label and prediction."""
 _RANKED = frozenset({"ndcg", "top_recall", "mean_reciprocal_rank", "mean_average_precision"})
 
 
@@ -28,7 +39,7 @@ class Scoring:
 
     Attributes:
         metric: its name, of `shipway.core.metric`.
-        at: the threshold of one that acts, or how many places of one that ranks.
+        at: the threshold of one that acts, how many places of one that ranks, or the level of a predicted quantile.
         beta: how many times as much recall counts as precision.
         query: integer[n], which rows are ranked among each other; None where all are one matter.
     """
@@ -39,8 +50,28 @@ class Scoring:
     query: NDArray[np.integer[Any]] | None = None
 
 
-def why_undefined(scoring: Scoring, y: Bools, p: Floats) -> str | None:
+def why_undefined(scoring: Scoring, y: Labels, p: Floats) -> str | None:
     """Return why a metric has no value on these rows, as a clause for a person; None where it has one."""
+    return _why_no_number(scoring.metric, y) if y.dtype == np.float64 else _why_undefined(scoring, y, p)
+
+
+def _why_no_number(name: str, y: Labels) -> str | None:
+    match name:
+        case "r_squared" if (y == y[0]).all():
+            return f"all {y.size:,} labels are {y[0]:g}, so there is nothing to explain"
+        case "mean_absolute_percentage_error" if not y.all():
+            return "a label is 0, and no error is a share of that: take weighted_percentage_error"
+        case "weighted_percentage_error" if not y.any():
+            return f"all {y.size:,} labels are 0, and no error is a share of that"
+        case "ndcg" if (y < 0).any():
+            return "a label is below 0, and a gain is not"
+        case "ndcg" if not y.any():
+            return f"all {y.size:,} labels are 0, so there is nothing to find"
+        case _:
+            return None
+
+
+def _why_undefined(scoring: Scoring, y: Labels, p: Floats) -> str | None:
     name = scoring.metric
     one = f"all {y.size:,} labels are {'true' if y[0] else 'false'}"
     if name in _BOTH and (y.all() or not y.any()):
@@ -58,7 +89,7 @@ def why_undefined(scoring: Scoring, y: Bools, p: Floats) -> str | None:
     return None
 
 
-def influence_of_score(scoring: Scoring, y: Bools, p: Floats) -> Influence:
+def influence_of_score(scoring: Scoring, y: Labels, p: Floats) -> Influence:
     """Return a metric with the influence of each row.
 
     Args:
@@ -70,18 +101,33 @@ def influence_of_score(scoring: Scoring, y: Bools, p: Floats) -> Influence:
     Raises:
         ValueError: if it has no value on these rows, or for a name that is none of these.
     """
+    if scoring.metric == "calibration_gap":
+        return influence_of_mean(p - y)
+    if scoring.metric == "ndcg":
+        return _influence_of_ranking(scoring, y, p)
+    return _influence_of_number(scoring, y, p) if y.dtype == np.float64 else _influence_of_condition(scoring, y == 1, p)
+
+
+def _influence_of_number(scoring: Scoring, y: Labels, p: Floats) -> Influence:
+    happened = y.astype(np.float64)
+    if scoring.metric == "pinball_loss":
+        return regression.pinball_loss(happened, p, scoring.at)
+    if scoring.metric not in _NUMBER:
+        raise ValueError(f"{scoring.metric!r} is no metric of a number with an influence of its rows")
+    return _NUMBER[scoring.metric](happened, p)
+
+
+def _influence_of_condition(scoring: Scoring, y: Bools, p: Floats) -> Influence:
     match scoring.metric:
         case "log_loss":
             return influence_of_mean(per_row_log_loss(y, p))
         case "brier":
             return influence_of_mean(np.square(p - y))
-        case "calibration_gap":
-            return influence_of_mean(p - y)
         case "calibration_slope":
             return calibration_line(y, p)[0]
         case "average_precision":
             return threshold.average_precision(y, p)
-        case "ndcg" | "top_recall" | "mean_reciprocal_rank" | "mean_average_precision":
+        case "top_recall" | "mean_reciprocal_rank" | "mean_average_precision":
             return _influence_of_ranking(scoring, y, p)
         case _:
             return _influence_of_acting(scoring, y, p)
@@ -105,7 +151,7 @@ def _influence_of_acting(scoring: Scoring, y: Bools, p: Floats) -> Influence:
             raise ValueError(f"{scoring.metric!r} is no metric with an influence of its rows")
 
 
-def _influence_of_ranking(scoring: Scoring, y: Bools, p: Floats) -> Influence:
+def _influence_of_ranking(scoring: Scoring, y: Labels, p: Floats) -> Influence:
     query = np.zeros(y.size, np.int64) if scoring.query is None else scoring.query
     gain, first = y.astype(np.float64), int(scoring.at)
     match scoring.metric:

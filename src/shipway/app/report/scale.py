@@ -1,0 +1,65 @@
+"""How labels of each kind, what is predicted of them, and what that is worth are written on pages."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shipway.app.report.gate import Unit
+from shipway.app.report.number import write_number, write_share
+from shipway.core.label import LabelKind
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """How numbers about one kind of label are written.
+
+    Attributes:
+        skill: what its skill is called; more is better.
+        loss: what its mean loss is called; less is better.
+        squared: what its mean squared error, or the root of it, is called.
+        mean: what the mean of the label is called.
+        happened: what a bin of predictions is compared with.
+        loss_unit: how losses are written.
+        write: writes a mean of labels or of predictions.
+    """
+
+    skill: str
+    loss: str
+    squared: str
+    mean: str
+    happened: str
+    loss_unit: Unit
+    write: Callable[[float], str]
+
+
+def _write_plainly(value: float) -> str:
+    return write_number(value, "number")
+
+
+SCALES: Final[dict[LabelKind, Scale]] = {
+    "condition": Scale(
+        skill="AUC",
+        loss="Log loss, nats",
+        squared="Brier score",
+        mean="Rate",
+        happened="How often it was true",
+        loss_unit="loss",
+        write=write_share,
+    ),
+    "number": Scale(
+        skill="R squared",
+        loss="Absolute error",
+        squared="Root squared error",
+        mean="Mean",
+        happened="Mean of what happened",
+        loss_unit="number",
+        write=_write_plainly,
+    ),
+}
+
+
+def say_mean(training: Mapping[str, Any]) -> str:
+    """Return the mean of the labels that a version learned from as one clause; empty where nobody knows it."""
+    if "rate" in training:
+        return f"{float(training['rate']):.1%} of them true"
+    return f"their label {_write_plainly(float(training['mean']))} on average" if "mean" in training else ""
