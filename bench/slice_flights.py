@@ -178,9 +178,9 @@ def compare(world: World, candidate: Floats, baseline: Floats) -> Sample:
 
 def report(name: str, sample: Sample) -> None:
     """Print what the checks say of one change."""
-    theirs, ours = per_row_log_loss(sample.y, sample.baselines["current"]), per_row_log_loss(sample.y, sample.p)
+    theirs, ours = per_row_log_loss(sample.happened, sample.baselines["current"]), per_row_log_loss(sample.happened, sample.p)
     whole = clustered_mean(ours - theirs, sample.clusters["day"])
-    areas = [auc(sample.y, p) for p in (sample.baselines["current"], sample.p)]
+    areas = [auc(sample.happened, p) for p in (sample.baselines["current"], sample.p)]
     print(
         f"{name}: AUC {areas[0]:.3f} -> {areas[1]:.3f}, log loss {theirs.mean():.4f} -> {ours.mean():.4f}, "
         f"z {whole.value / whole.standard_error:+.1f} by day"

@@ -10,11 +10,12 @@ import pytest
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.body import EvidenceRecorded, VerdictGiven, VersionOpened, VersionRegistered
-from shipway.core.bundle import LAYOUT, KeyedFeatures, Manifest, Parity
+from shipway.core.bundle import DRIFT, LAYOUT, OUTPUTS, KeyedFeatures, Manifest, Parity
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
 from shipway.core.online import make_layout
+from shipway.core.reference import DriftReference
 from shipway.kit.canonical import canonical_json
 from shipway.kit.duration import DAY
 
@@ -102,6 +103,8 @@ class Desk:
 
     root: Path
     traffic: OpenTraffic = field(default_factory=OpenTraffic)
+    predicts: str = "condition"
+    said: DriftReference | None = None
 
     @property
     def project(self):
@@ -124,7 +127,8 @@ class Desk:
             VerdictGiven(verdict=verdict, gates=("quality",)),
         ]
         if bundle:
-            manifest = make_manifest(workspace.project, number, cut)
+            files = {} if self.said is None else {DRIFT: workspace.blobs.put(canonical_json(self.said))}
+            manifest = make_manifest(workspace.project, number, cut, self.predicts, files)
             digest = workspace.blobs.put(canonical_json(manifest))
             assert digest == manifest.digest
             bodies.append(VersionRegistered(model="late", number=number, bundle=digest))
@@ -137,7 +141,7 @@ class Desk:
         path.write_text(path.read_text() + text)
 
 
-def make_manifest(project, number, cut):
+def make_manifest(project, number, cut, predicts, files):
     """Return a manifest that names its version and its features, and nothing that was trained."""
     return Manifest(
         layout=LAYOUT,
@@ -149,6 +153,7 @@ def make_manifest(project, number, cut):
         runtime="onnx",
         cut=cut,
         inputs=(),
+        outputs=OUTPUTS[predicts],
         features=KeyedFeatures(
             at="orders.placed",
             spine="orders",
@@ -160,7 +165,7 @@ def make_manifest(project, number, cut):
         training={"rows": number},
         metrics={},
         verdict={},
-        files={},
+        files=files,
     )
 
 

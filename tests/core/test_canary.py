@@ -102,3 +102,15 @@ def test_feature_skew_prints_back_as_it_was_written():
     rule = feature_skew(last="24h", sample=500, seed=7) <= 0.001
     assert rule.text == 'feature_skew(last="24h", sample=500, seed=7) <= 0.001'
     assert (feature_skew(last="24h") <= 0.001).text == 'feature_skew(last="24h") <= 0.001'
+
+
+def test_losses_of_numbers_and_shares_print_back_as_they_were_written():
+    rule = shown_loss("mean_absolute_error", relative=True) <= 0.02
+    assert rule.text == 'shown_loss("mean_absolute_error", relative=True) <= 0.02'
+    assert rule.check.measure == PairedLoss("mean_absolute_error", shown=True, relative=True)
+    assert rule.check.name == "shown mean_absolute_error, relative"
+    assert paired_loss(days=5, relative=True).text == "paired_loss(days=5, relative=True)"
+    gate = make_gate("walk", rule, paired_loss("mean_absolute_error") <= 3, before="step")
+    assert [each.check.name for each in gate.rules] == [
+        "shown mean_absolute_error, relative", "paired mean_absolute_error",
+    ]  # fmt: skip

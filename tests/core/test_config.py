@@ -184,7 +184,8 @@ def test_how_a_service_answers_is_typed() -> None:
         ('"2ms"', '"2 moons"', "services.delay.wait"),
         ('"1h"', '"-1h"', "services.delay.fallback.last"),
         ('"stable"', '"other"', "to"),
-        ("score = 0.2", "score = 2", "score"),
+        ("score = 0.2", "score = inf", "score"),
+        ("score = 0.2", "score = nan", "score"),
         ("previous", "previos", "previos"),
     ],
 )

@@ -13,6 +13,7 @@ from shipway.maths.drift import (
     bin_counts,
     bin_edges,
     chance_index,
+    find_places,
     homogeneity_p,
     kolmogorov_smirnov,
     stability_index,
@@ -214,3 +215,41 @@ def test_a_shift_of_a_fifth_is_found_and_new_levels_are():
 def test_counts_that_do_not_fit_have_no_p_value(bins):
     with pytest.raises(ValueError, match=r"differ in length|negative"):
         homogeneity_p(*(np.array(side, dtype=np.int64) for side in bins))
+
+
+NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
+
+
+@given(NUMBERS, NUMBERS)
+def test_places_rise_with_values_from_0_to_1(scale, values):
+    levels, found = np.sort(scale), find_places(np.sort(values), np.sort(scale))
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (np.diff(found) >= 0).all()
+    assert (found[np.sort(values) < levels[0]] == 0).all()
+    assert (found[np.sort(values) > levels[-1]] == 1).all()
+
+
+@given(st.lists(st.integers(-100, 100), min_size=1, max_size=40), st.integers(-100, 100))
+def test_a_value_that_stands_often_is_in_the_middle_of_its_places(scale, value):
+    levels = np.sort(np.array(scale, np.float64))
+    (found,) = find_places(np.array([float(value)]), levels)
+    if value in scale and levels[0] < levels[-1]:
+        places = np.flatnonzero(levels == value) / (levels.size - 1)
+        assert found == pytest.approx(places.mean())
+    elif value in scale:
+        assert found == 0.5
+
+
+def test_values_distributed_as_the_scale_take_every_place():
+    rng = np.random.default_rng(2)
+    scale = np.quantile(rng.lognormal(3, 1, 100_000), np.linspace(0, 1, 21))
+    found = find_places(rng.lognormal(3, 1, 20_000), scale)
+    # The line from the last quantile to the greatest value is where it is least uniform.
+    assert stats.kstest(found, "uniform").statistic < 0.05
+    assert stats.kstest(found[found < 0.95] / 0.95, "uniform").statistic < 0.02
+
+
+@pytest.mark.parametrize("scale", [[], [2.0, 1.0], [1.0, np.inf], [np.nan]])
+def test_what_is_no_scale_is_refused(scale):
+    with pytest.raises(ValueError, match="ascending order"):
+        find_places(np.array([1.0]), np.array(scale))

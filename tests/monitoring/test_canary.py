@@ -12,7 +12,7 @@ from shipway.core.candidate import auc
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide, judge, make_gate
 from shipway.core.measure import PairedLoss
-from shipway.maths.interval import clustered_mean
+from shipway.maths.interval import clustered_mean, clustered_ratio
 from shipway.maths.metric import per_row_log_loss
 from shipway.maths.sequential import (
     answers_needed,
@@ -489,3 +489,97 @@ def test_an_evening_and_a_day_are_not_two_days_on_which_no_harm_is_shown():
     pairs, labels = make_release(4)
     found = measure_canary(SHOWN.check, make_window(pairs.tail(184), labels=labels, now=4 * DAY), subject=SUBJECT)
     assert judge(SHOWN, found).outcome == "hold"
+
+
+def make_numbers(days: int, *, worse: float = 1.0, size: int = 90) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Build pairs in minutes with labels that land after 5 hours; the candidate's errors are so many times as large."""
+    rng, n = np.random.default_rng(7), days * size
+    y = rng.gamma(2, 20, n)
+    error, own = rng.normal(0, 8, n) + np.repeat(rng.normal(0, 2, days), size), rng.normal(0, 2, n)
+    pairs = make_pairs(n, spacing=DAY // size)
+    pairs = pairs.with_columns(p_stable=pl.Series(y + error), p_candidate=pl.Series(y + worse * error + own))
+    return pairs, pl.DataFrame({"row": pairs["row"], "label": y, "known_at": pairs["at"] + 5 * HOUR})
+
+
+def number_window(pairs, labels, **changes):
+    scale = tuple(np.quantile(pairs["p_stable"], np.linspace(0, 1, 21)).tolist())
+    now = int(pairs["at"].max()) + 1
+    return make_window(pairs, labels=labels, **({"predicts": "number", "scale": scale, "now": now} | changes))
+
+
+def test_numbers_shift_by_the_places_that_they_take_among_those_of_the_stable_version():
+    pairs, labels = make_numbers(5)
+    found = measure_canary(prediction_shift, number_window(pairs, labels), subject=SUBJECT)
+    assert found.low <= found.value <= found.high < 0.25
+    assert found.facts["mean_stable"] == pytest.approx(pairs["p_stable"].mean())
+    moved = pairs.with_columns(p_candidate=pl.col("p_stable") + 100)
+    far = measure_canary(prediction_shift, number_window(moved, labels), subject=SUBJECT)
+    assert far.low > 0.25
+    assert far.facts["mean_absolute_difference"] == pytest.approx(100)
+    # It does not matter in which unit both are told.
+    hours = moved.with_columns(pl.col("p_stable", "p_candidate") / 60)
+    again = measure_canary(prediction_shift, number_window(hours, labels), subject=SUBJECT)
+    assert (again.value, again.low, again.high) == pytest.approx((far.value, far.low, far.high))
+
+
+def test_numbers_without_a_scale_hold():
+    pairs, labels = make_numbers(2)
+    found = measure_canary(prediction_shift, number_window(pairs, labels, scale=()), subject=SUBJECT)
+    finding = judge(prediction_shift <= 0.25, found)
+    assert (finding.outcome, finding.reason) == ("hold", "nothing says how what version 1 predicts is distributed")
+
+
+def test_the_loss_of_a_number_is_its_absolute_error():
+    pairs, labels = make_numbers(9, worse=1.5)
+    check = paired_loss("mean_absolute_error")
+    found = measure_canary(check, number_window(pairs, labels, now=9 * DAY), subject=SUBJECT)
+    whole, y = pairs.head(720), labels["label"].to_numpy()[:720]
+    ours, theirs = (np.abs(whole[name].to_numpy() - y) for name in ("p_candidate", "p_stable"))
+    days = np.repeat(np.arange(8), 90)
+    assert (found.n, found.clusters, found.value) == (720, 8, pytest.approx((ours - theirs).mean()))
+    assert (found.low, found.high) == pytest.approx(confidence_sequence_mean(clustered_mean(ours - theirs, days), 0.05))
+    assert found.facts["mean"] == pytest.approx(y.mean())
+    share = measure_canary(
+        paired_loss("mean_absolute_error", relative=True), number_window(pairs, labels, now=9 * DAY), subject=SUBJECT
+    )
+    estimate = clustered_ratio(ours - theirs, theirs, days)
+    assert share.value == pytest.approx(ours.mean() / theirs.mean() - 1)
+    assert (share.low, share.high) == pytest.approx(confidence_sequence_mean(estimate, 0.05))
+    assert f"greater by {share.value:+.2%} [" in share.facts["said"]
+
+
+@pytest.mark.parametrize(("worse", "outcome"), [(1.0, "pass"), (2.5, "fail")])
+def test_a_canary_of_a_number_is_judged_by_the_share_that_is_shown(worse, outcome):
+    pairs, labels = make_numbers(30, worse=worse)
+    rule = shown_loss("mean_absolute_error", relative=True) <= 0.2
+    found = measure_canary(rule.check, number_window(pairs, labels, now=30 * DAY), subject=SUBJECT)
+    assert judge(rule, found).outcome == outcome
+
+
+def test_a_loss_without_a_bound_has_no_interval_of_one_day():
+    pairs, labels = make_numbers(2)
+    for check in (paired_loss("mean_absolute_error"), shown_loss("mean_absolute_error", relative=True)):
+        found = measure_canary(check, number_window(pairs, labels, now=2 * DAY), subject=SUBJECT)
+        assert (found.n, found.low, found.high, judge(check <= 1, found).outcome) == (0, 0.0, 0.0, "hold")
+        assert found.facts["said"].endswith("too few days for an interval, over 90 requests in 1 day")
+        none = measure_canary(check, number_window(pairs, labels.head(0)), subject=SUBJECT)
+        assert (none.n, none.facts["said"]) == (0, "no day is over with its labels landed")
+
+
+def test_nothing_is_a_share_of_no_error():
+    pairs, labels = make_numbers(5)
+    pairs = pairs.with_columns(p_stable=labels["label"])
+    check = paired_loss("mean_absolute_error", relative=True)
+    found = measure_canary(check, number_window(pairs, labels, now=5 * DAY), subject=SUBJECT)
+    assert (found.n, judge(check <= 1, found).outcome) == (0, "hold")
+    assert found.facts["said"].endswith("of version 1, which errs nowhere, so nothing is a share of that")
+
+
+def test_a_loss_of_another_kind_is_refused_by_name():
+    pairs, labels = make_numbers(3)
+    with pytest.raises(ShipwayError, match="paired_loss\\(\\) measures predictions of a condition") as refused:
+        measure_canary(paired_loss(), number_window(pairs, labels), subject=SUBJECT)
+    assert refused.value.code == "SW-403"
+    pairs, labels = make_release(3)
+    with pytest.raises(ShipwayError, match="measures predictions of a number, and the service predicts a condition"):
+        measure_canary(shown_loss("mean_absolute_error"), make_window(pairs, labels=labels), subject=SUBJECT)

@@ -23,7 +23,7 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
-from shipway.core.bundle import InputColumn, KeyedFeatures, OutputColumn
+from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures, OutputColumn
 from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
@@ -232,6 +232,33 @@ def make_delay(number, bias, *, extra=False, moody=True):
     return make_keyed("delay", number, form, outputs)
 
 
+def make_eta(number, bias, *, moody=True):
+    """A model of a number on the shop's features, minutes, which says one `prediction` for each row; moody."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+        helper.make_node("Add", ["sum", "b"], ["score" if moody else "prediction"]),
+    ]
+    constants = {}
+    if moody:
+        nodes, constants = make_moody(nodes, "score", "prediction")
+    constants |= {
+        "zero": np.zeros(1, np.float32), "b": np.asarray([bias], np.float32),
+        "w": 100 * np.asarray(WEIGHTS, np.float32)[:, None],
+    }  # fmt: skip
+    form = make_form(
+        f"eta {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
+        [("prediction", TensorProto.FLOAT, ["n", 1])],
+    )  # fmt: skip
+    return make_keyed("eta", number, form, NUMBER)
+
+
+def count_minutes(values, bias):
+    """What that graph says, computed without it."""
+    return 100 * sum(weight * (value or 0.0) for weight, value in zip(WEIGHTS, values, strict=True)) + bias
+
+
 def make_kinds(number, bias, classes=SPECIES):
     """A classifier of three on the shop's features: `label` as a number, and `probability` of each; moody."""
     nodes, constants = make_moody(
@@ -414,10 +441,10 @@ def shelve():
 
 @dataclass
 class Fair(Shop):
-    """A shop with models of other kinds: `delay` (a regression), `kinds` (of three) and `vector` (texts and tensors).
+    """A shop with models of other kinds: `eta` (a number), `delay` (numbers by name), `kinds` (of three) and `vector`.
 
-    Of `delay`, version 1 is not moody and version 3 gives one output more; of `kinds`, version 3 tells other classes
-    apart.
+    Of `eta` and `delay`, version 1 is not moody; version 3 of `eta` is a condition, that of `delay` gives one output
+    more, and that of `kinds` tells other classes apart. `vector` reads texts and tensors.
     """
 
     digests: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -440,6 +467,8 @@ def stored_fair(stored_shop, tmp_path_factory):
     fair = Fair(state, dict(stored_shop.bundles))
     for number in (1, 2, 3):
         fair.digests["delay", number] = fair.keep(make_delay(number, number / 2, extra=number == 3, moody=number != 1))
+        eta = make_bundle(3, 1.5, model="eta") if number == 3 else make_eta(number, -number / 2, moody=number != 1)
+        fair.digests["eta", number] = fair.keep(eta)
         fair.digests["vector", number] = fair.keep(make_vector(number, number))
         classes = ("soon", *SPECIES[1:]) if number == 3 else SPECIES
         fair.digests["kinds", number] = fair.keep(make_kinds(number, number / 2, classes))
@@ -597,6 +626,12 @@ def row_maker():
 def by_hand():
     """What computes a prediction without the model, from its columns and its bias."""
     return predict_by_hand
+
+
+@pytest.fixture(scope="session")
+def minutes_by_hand():
+    """What computes a predicted number without the model, from its columns and its bias."""
+    return count_minutes
 
 
 @dataclass

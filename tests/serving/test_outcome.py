@@ -67,7 +67,7 @@ def test_a_request_that_has_other_rows_for_another_version_is_refused(load):
 
 
 def test_a_binary_classifier_reads_no_tensors(load):
-    with pytest.raises(RefusedError, match="says a probability alone"):
+    with pytest.raises(RefusedError, match="says one number a row"):
         read_tensors(Call({}), load("fraud", 1))
 
 

@@ -17,7 +17,7 @@ from shipway.core.prediction import PREDICTIONS
 from shipway.core.raw import Raw
 from shipway.core.reference import DriftReference
 from shipway.core.table import MAIN
-from shipway.core.tensor import PROBABILITY
+from shipway.core.tensor import PREDICTED
 from shipway.data.whole import read_whole
 from shipway.kit.suggestion import did_you_mean
 from shipway.monitoring.drift import LITTLE, RATE, ColumnDrift, find_moved, measure_reference
@@ -141,7 +141,7 @@ def compare_log(project: Project, ref: str, name: str, since: int | None, until:
     if not any(each.height for each in rows):
         fact = f"{version.ref} predicted nothing of {name!r} that was logged in that time"
         raise ShipwayError("SW-402", fact, f"shipway models history {name} says who answered when")
-    said = predicted.select(pl.col("p").alias(PROBABILITY))
+    said = predicted.select(pl.col("p").alias(PREDICTED[found.manifest.predicts or "condition"]))
     return _compare(found, reference, f"service {name}", pl.concat(rows, how="diagonal_relaxed"), said)
 
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
-from shipway.app.live.data import Audit, LiveSummary
+from shipway.app.live.data import Audit, LiveSummary, Score
 from shipway.cli.render import Cell, Console, show_table, show_title, word, write_instant
+from shipway.core.label import LOSS
 
 
 def show_life(console: Console, live: LiveSummary, timezone: str) -> None:
@@ -22,19 +23,25 @@ def show_life(console: Console, live: LiveSummary, timezone: str) -> None:
         policies = (
             (
                 policy.name,
-                f"{policy.log_loss:.4f}",
-                "" if policy.auc is None else f"{policy.auc:.4f}",
+                f"{policy.score.loss:,.4f}",
+                _beside(policy.score),
                 "" if policy.share is None else f"{policy.share:.0%}",
             )
             for policy in live.comparison.policies
         )
-        show_table(console, ("new versions", "log loss", "auc", "of monthly's gain"), policies)
+        beside = "auc" if live.predicts == "condition" else "root squared error"
+        show_table(console, ("new versions", LOSS[live.predicts], beside, "of monthly's gain"), policies)
     show_title(console, "skew audit", "feature vectors against the offline frame, to the bit")
     show_table(
         console,
         ("read by", "compared", "differ", "without a partner", "features that differ most"),
         (_audit(audit) for audit in (*live.served_audit, *live.shadow_audit)),
     )
+
+
+def _beside(score: Score) -> str:
+    shown = score.root_mean_squared_error if score.auc is None else score.auc
+    return "" if shown is None else f"{shown:,.4f}"
 
 
 def _releases(live: LiveSummary, timezone: str) -> Iterator[tuple[Cell, ...]]:

@@ -18,10 +18,10 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         model: the model's name.
         version: the version that answered; 0 where none said what was answered.
         p: the probability that the label is true; NaN of a model that says something else.
-        y: the prediction of a regression; NaN of any other model.
+        y: the number that the label is said to be; NaN of any other model.
         chosen: the class that is predicted; empty of a model without classes.
-        outputs: what a model gives that is no binary classifier, by name: a number or a text where that is one for each
-            row, a probability by class, else lists; None for what is no number.
+        outputs: what a model gives that does not say one number a row, by name: a number or a text where that is one
+            for each row, a probability by class, else lists; None for what is no number.
         at: the instant as of which features were read, microseconds since 1970 UTC.
         fallback: `last`, `previous` or `score`, where the version that was to answer did not; else empty.
     """
@@ -38,8 +38,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         """Refuse what says nothing at all; ValueError."""
-        if self.p != self.p and not self.outputs:
-            raise ValueError("neither p nor outputs is there")
+        if self.p != self.p and self.y != self.y and not self.outputs:
+            raise ValueError("neither p nor y nor outputs is there")
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):

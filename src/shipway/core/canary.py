@@ -22,7 +22,7 @@ from shipway.core.measure import (
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Feature, quote
 
-_LOSSES = ("log_loss", "brier")
+_LOSSES = ("log_loss", "brier", "mean_absolute_error")
 
 
 def failed_answers(*, alpha: float = 0.01, detect: float = 10.0, base: float = 0.01) -> Rule:
@@ -74,12 +74,13 @@ def feature_lag(*, over: str) -> Check:
     return Check(text, FeatureLag(take_width(over, "`over` of sw.feature_lag")), "canary", text)
 
 
-def paired_loss(metric: str = "log_loss", *, days: int = 2) -> Check:
+def paired_loss(metric: str = "log_loss", *, days: int = 2, relative: bool = False) -> Check:
     """Measure by how much a canary's loss is greater than the stable version's on the same requests, labels landed.
 
     Args:
-        metric: `log_loss` or `brier`.
+        metric: `log_loss` or `brier` of a condition, `mean_absolute_error` of a number.
         days: fewest days with labels that the plan asks for.
+        relative: whether the difference is a share of the stable version's loss, such as 0.02, and not in its unit.
 
     Raises:
         ShipwayError: SW-104 for another metric, SW-106 for less than two days.
@@ -90,27 +91,31 @@ def paired_loss(metric: str = "log_loss", *, days: int = 2) -> Check:
         raise ShipwayError("SW-106", f"paired_loss asks for {days} days", "an interval needs at least two")
     words = [quote(metric)] if metric != "log_loss" else []
     words += [] if days == PairedLoss().clusters else [f"days={days}"]
+    words += ["relative=True"] if relative else []
     text = f"paired_loss({', '.join(words)})"
-    return Check(f"paired {metric}", PairedLoss(metric, clusters=days), "canary", text)
+    name = f"paired {metric}, relative" if relative else f"paired {metric}"
+    return Check(name, PairedLoss(metric, clusters=days, relative=relative), "canary", text)
 
 
-def shown_loss(metric: str = "log_loss", *, days: int = 2) -> Check:
+def shown_loss(metric: str = "log_loss", *, days: int = 2, relative: bool = False) -> Check:
     """Measure by how much a canary's loss is shown to be greater: the lower end of the interval of `paired_loss`.
 
     A rule on it fails when harm beyond its bound is shown, and passes where it is not and the plan's days are over.
     That is the watch for surprises on a walk; that a version is no worse is for the gate before release to show.
 
     Args:
-        metric: `log_loss` or `brier`.
+        metric: as for `paired_loss`.
         days: fewest days with labels that the plan asks for.
+        relative: as for `paired_loss`.
 
     Raises:
         ShipwayError: as `paired_loss`.
     """
-    check = paired_loss(metric, days=days)
+    check = paired_loss(metric, days=days, relative=relative)
     assert isinstance(check.measure, PairedLoss)
     text = check.text.replace("paired_loss", "shown_loss")
-    return Check(f"shown {metric}", msgspec.structs.replace(check.measure, shown=True), "canary", text)
+    measure = msgspec.structs.replace(check.measure, shown=True)
+    return Check(check.name.replace("paired", "shown"), measure, "canary", text)
 
 
 def drift(*features: Feature, last: str) -> Check:

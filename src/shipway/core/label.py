@@ -1,5 +1,6 @@
-"""What kinds of labels there are, what a model says of each, and what it costs to say something else."""
+"""What kinds of labels there are, what a model says of each, and what it loses where something else happens."""
 
+import sys
 from typing import Final, Literal, TypeAlias
 
 LabelKind: TypeAlias = Literal["condition", "number"]
@@ -8,3 +9,16 @@ SAID: Final[dict[LabelKind, str]] = {"condition": "a probability", "number": "a 
 """What a model says of a label of each kind, as people read it."""
 LOSS: Final[dict[LabelKind, str]] = {"condition": "log loss", "number": "absolute error"}
 """What one prediction of a label of each kind loses, as people read it; `maths.loss.loss_of` measures it."""
+RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
+    "condition": (0.0, 1.0),
+    "number": (-sys.float_info.max, sys.float_info.max),
+}
+"""The least and the greatest that a prediction of each kind can be: any finite number, and never NaN."""
+NONE_SAID: Final[dict[LabelKind, str]] = {"condition": "no probability", "number": "no finite number"}
+"""What is beyond that range, as people read it."""
+
+
+def is_prediction(kind: LabelKind, value: float) -> bool:
+    """Tell whether a number is one that can be said of a label of a kind."""
+    low, high = RANGE[kind]
+    return low <= value <= high

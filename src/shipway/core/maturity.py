@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.check import Evidence
+from shipway.core.label import LOSS, LabelKind
 from shipway.kit.duration import format_duration
 from shipway.maths.interval import Estimate, clustered_ratio, interval
 from shipway.maths.maturity import (
@@ -33,15 +34,18 @@ MATURITY: Final = "label_maturity"
 """What evidence of it is called, and where other evidence keeps its lower end and its value among its facts."""
 NEVER: Final = -(2**63)
 """Stands for the instant of a label that is not there."""
+_MEAN: Final[dict[LabelKind, str]] = {"condition": "label rate", "number": "label mean"}
+OF_NUMBER: Final = (_MEAN["number"], LOSS["number"])
+"""What leans where the label is a number, in its unit."""
 _LATE: Final = 0.99
 _MINUTE_US: Final = 60_000_000
 
 
 class Bias(msgspec.Struct, frozen=True, kw_only=True):
-    """How labels that came early lean, in one number of the predictions: the label rate, or the log loss.
+    """How labels that came early lean, in one number of the predictions: how often it is true, or what they lose.
 
     Attributes:
-        of: `label rate` or `log loss`.
+        of: `label rate` or `log loss` of a condition, `label mean` or `absolute error` of a number.
         seen: over all labels that have come.
         corrected: the same, each label weighted by one over the chance that it has come; None where that is not known.
         low: lower end of the 95 % interval of `corrected`, errors clustered by day; None without it, or with one day.
@@ -141,7 +145,12 @@ class Asked:
 
 
 def measure_maturity(
-    window: Asked, judged_at: int, *, before: Asked | None = None, y: Bools | None = None, loss: Floats | None = None
+    window: Asked,
+    judged_at: int,
+    *,
+    before: Asked | None = None,
+    y: Bools | Floats | None = None,
+    loss: Floats | None = None,
 ) -> Maturity:
     """Measure the maturity of a window's labels.
 
@@ -150,8 +159,9 @@ def measure_maturity(
         judged_at: the moment of judging, microseconds since 1970 UTC; rows asked later do not count.
         before: the predictions that the delays are learned from; those of the window alone where None. They should hold
             those of the window.
-        y: the label of each row of the window; what stands where it has not come is not looked at.
-        loss: log loss of each row of the window, likewise.
+        y: the label of each row of the window, a condition or a number; what stands where it has not come is not looked
+            at.
+        loss: what the prediction of each row of the window loses (`maths.loss.loss_of`), likewise.
     """
     took, seen, asked = window.follow(judged_at)
     learned = before if before is not None and before.at.size else window
@@ -164,7 +174,8 @@ def measure_maturity(
     bias: list[Bias] = []
     if labelled:
         followed = (judged_at - window.at[asked]).astype(np.float64)
-        for of, values in (("label rate", y), ("log loss", loss)):
+        kind: LabelKind = "number" if y is not None and y.dtype == np.float64 else "condition"
+        for of, values in ((_MEAN[kind], y), (LOSS[kind], loss)):
             if values is not None:
                 column = values[asked].astype(np.float64)
                 bias.append(_lean(of, column, took, seen, followed, window.day[asked], curve, identified=identified))

@@ -199,6 +199,8 @@ class SlowAnswers(msgspec.Struct, frozen=True, tag="slow-answers"):
 class PredictionShift(msgspec.Struct, frozen=True, tag="prediction-shift"):
     """Measure how far a canary's predictions are distributed from the stable version's, as the Wasserstein-1 distance.
 
+    It is in units of probability. A predicted number counts as the share of the stable version's that are below it.
+
     Attributes:
         alpha: probability that the interval misses, however often one looks.
     """
@@ -222,18 +224,20 @@ class PairedLoss(msgspec.Struct, frozen=True, tag="paired-loss"):
     """Measure by how much a canary's loss is greater than the stable version's on the same requests, labels landed.
 
     Attributes:
-        metric: which loss.
+        metric: which loss, of a condition or of a number.
         alpha: as for `PredictionShift`.
         cluster: what requests are grouped by because they are not independent.
         clusters: fewest groups that the plan asks for.
         shown: whether the value is what is shown of the difference, the lower end of its interval.
+        relative: whether the difference is a share of the stable version's loss, and not in the loss's own unit.
     """
 
-    metric: Literal["log_loss", "brier"] = "log_loss"
+    metric: Literal["log_loss", "brier", "mean_absolute_error"] = "log_loss"
     alpha: float = 0.05
     cluster: str = "day"
     clusters: int = 2
     shown: bool = False
+    relative: bool = False
 
 
 class Attribution(msgspec.Struct, frozen=True, tag="attribution"):

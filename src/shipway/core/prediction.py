@@ -1,9 +1,9 @@
 """The schema of the prediction log: serving writes it, monitoring reads it.
 
 One row of `predictions` for each version that predicted a request, live or in shadow, and one row of `features.STORE`
-for each feature vector that was read from an online store. What says anything but one probability has a row of
-`outputs.FORM` in place of one of `predictions`, so that whoever reads probabilities meets nothing else. Columns are in
-the order given here.
+for each feature vector that was read from an online store. What says anything but one number a row, a probability or
+the number that a label is, has a row of `outputs.FORM` in place of one of `predictions`, so that whoever reads those
+meets nothing else. Which of the two a version says stands in its bundle. Columns are in the order given here.
 """
 
 from typing import Final
@@ -22,9 +22,9 @@ PREDICTION_COLUMNS: Final[dict[str, str]] = {
     "role": "text",  # live or shadow
     "weight": "float",  # the candidate's share when it was assigned
     "token": "int",  # the routing's token
-    "p": "float",  # NaN where the version failed
+    "p": "float",  # the probability, or the number; NaN where the version failed
     "error": "text",  # code of the failure, null where there was none
-    "latency_us": "int",  # real time this version took, from the vector to the probability
+    "latency_us": "int",  # real time this version took, from the vector to the prediction
     "answer_us": "int",  # real time the caller waited inside the server; the same for all rows of a request
     "online": "text",  # the online store the vector was read from
 }
@@ -33,7 +33,7 @@ FEATURE_COLUMNS: Final[tuple[str, ...]] = ("request", "row", "at")
 text, and for each stream of the layout `newest STREAM`: the instant of its newest event read, null where none was."""
 NEWEST: Final = "newest "
 OUTPUTS: Final = "outputs."
-"""Prefix of a stream of what models say that are no binary classifiers; the form of their outputs follows."""
+"""Prefix of a stream of what models say that do not say one number a row; the form of their outputs follows."""
 INPUTS: Final = "inputs."
 """Prefix of a stream of the tensors that callers sent to models which read them by name; their form follows. Columns
 are `FEATURE_COLUMNS` and then the tensors as `core.record` lays them out."""

@@ -68,7 +68,8 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
         last_us: how old the newest good answer for the same row may be, real time; 0 for none. By vector it is the same
             row where the caller's id is the same, or without one the unit that the terms name.
         previous: whether the version answers that was stable before this one.
-        score: a fixed answer; None for none, which any model has that says no probability.
+        score: a fixed answer, a probability or a number as the model says; None for none, which any model has that does
+            not say one number a row.
     """
 
     last_us: int = 0

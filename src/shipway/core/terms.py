@@ -1,5 +1,6 @@
 """`[services.NAME]`'s part on how a service answers, as shipway.toml spells it."""
 
+import sys
 from typing import Annotated, Literal
 
 import msgspec
@@ -33,12 +34,12 @@ class FallbackSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         last: how old the newest good answer for the same row may be, such as `1h`, real time.
         previous: whether the version answers that was stable before.
-        score: a fixed answer.
+        score: a fixed answer; a probability where the model says one, else any finite number.
     """
 
     last: str = "0s"
     previous: bool = False
-    score: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    score: Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | None = None
 
     @property
     def fallback(self) -> Fallback:

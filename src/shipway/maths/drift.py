@@ -152,6 +152,31 @@ def wasserstein(reference: Floats, live: Floats) -> float:
     return _between(reference, live)[0]
 
 
+def find_places(values: Floats, scale: Floats) -> Floats:
+    """Return the place of each value among those that a scale was made of: the share of them that are below it.
+
+    It is the distribution function of the scale, a straight line between its values (the probability integral transform
+    where values are distributed as those were). A value that stands there more than once is in the middle of its
+    places; one below the scale is at 0 and one above it at 1.
+
+    Args:
+        values: float64[n], finite.
+        scale: float64[k], ascending: quantiles at k shares in even steps from 0 to 1.
+
+    Returns:
+        float64[n], 0 to 1.
+
+    Raises:
+        ValueError: if the scale has no value, does not ascend, or holds one that is not finite.
+    """
+    if not scale.size or not np.isfinite(scale).all() or (np.diff(scale) < 0).any():
+        raise ValueError("a scale holds finite values in ascending order, one at least")
+    levels, first, count = np.unique(scale, return_index=True, return_counts=True)
+    shares = (first + (count - 1) / 2) / max(scale.size - 1, 1) if levels.size > 1 else np.array([0.5])
+    places = np.interp(values, levels, shares)
+    return np.where(values < scale[0], 0.0, np.where(values > scale[-1], 1.0, places))
+
+
 def kolmogorov_smirnov(reference: Floats, live: Floats) -> float:
     """Return the greatest difference of the distribution functions of two samples (Smirnov 1948), 0 to 1.
 

@@ -7,6 +7,7 @@ of its check's alpha that falls to one step, so that alpha is what the check say
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -15,13 +16,16 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import FailedAnswers, FeatureLag, LabelMaturity, PairedLoss, PredictionShift, SlowAnswers
+from shipway.core.metric import LARGEST_LOSS, METRICS
 from shipway.core.prediction import NEWEST
 from shipway.core.service import CANDIDATE, STABLE
-from shipway.maths.drift import wasserstein
-from shipway.maths.interval import clustered_mean
-from shipway.maths.metric import per_row_log_loss
+from shipway.maths.drift import find_places, wasserstein
+from shipway.maths.interval import clustered_ratio
+from shipway.maths.loss import loss_of
+from shipway.maths.scoring import Labels
 from shipway.maths.sequential import (
     confidence_sequence_distance,
     confidence_sequence_mean,
@@ -29,15 +33,16 @@ from shipway.maths.sequential import (
 )
 from shipway.monitoring.failure import read_failed, read_slow
 from shipway.monitoring.maturity import read_window
-from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
-from shipway.monitoring.reading import digest_rows, join_labels
+from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_amount, write_duration
+from shipway.monitoring.reading import digest_rows, join_labels, read_labels
+from shipway.monitoring.score import refuse_other_kind
 from shipway.monitoring.window import ORDER, CanaryWindow
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _SETTLED: Final = 0.99
-_WORST: Final = {"log_loss": float(per_row_log_loss(np.array([True]), np.array([0.0]))[0]), "brier": 1.0}
+_WORST: Final = {"log_loss": LARGEST_LOSS, "brier": 1.0}
+"""By how much losses can differ at most; a loss that is not here can be any number."""
 
 
 def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evidence:
@@ -51,11 +56,13 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
       would have been found out in nine cases of ten.
     * `PredictionShift`: Wasserstein-1 distance, in units of probability, between what the canary answered and what the
       stable version predicted in shadow for the same requests (in shadow, between the two on all requests), so that
-      what the requests are like does not enter.
+      what the requests are like does not enter. Numbers are compared as places on the window's scale (`find_places`),
+      0.5 being in the middle of what the stable version predicts; there is nothing to measure without one.
     * `FeatureLag`: share of the step's requests on which the newest event that the canary read, of any stream that both
       read, was older than the stable version's by more than allowed; where the canary read none, it lags.
     * `PairedLoss`: mean difference in loss, canary minus stable, over all requests since the release began that have a
-      label; both versions predicted each, so all steps count. Only days that are over and whose labels have landed
+      label; both versions predicted each, so all steps count. It may be told as a share of the stable version's loss.
+      Only days that are over and whose labels have landed
       enter, because labels that land early are not like the others: a request counts once it is older than 99 % of the
       labels took to land, and a day once requests of a later one count. `n` is requests; `needs` is as many as the
       plan's days hold at the rate so far. It has the maturity of all labels since the release began among its facts.
@@ -71,9 +78,11 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
         `log_digest` is that of the rows that were measured; facts hold `said`, one clause for a person.
 
     Raises:
-        ShipwayError: SW-403 if the check is not one on canaries, or its plan cannot be met; SW-104 if it clusters by
-            something else than days.
+        ShipwayError: SW-403 if the check is not one on canaries, measures another kind of label than the versions
+            predict, or its plan cannot be met; SW-104 if it clusters by something else than days.
     """
+    if isinstance(check.measure, PairedLoss):
+        refuse_other_kind(check, METRICS[check.measure.metric].of, window.predicts)
     if not isinstance(check.measure, LabelMaturity | PairedLoss):
         return give_evidence(_read(check, window), check, subject)
     pairs = window.pairs.filter(pl.col("at") <= window.now).rename({"p_candidate": "p"})
@@ -105,14 +114,21 @@ def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
     step = window.step if window.weight == 0 else window.step.filter(pl.col("answered") == CANDIDATE)
     rows = step.filter(pl.col("p_stable").is_finite(), pl.col("p_candidate").is_finite())
     stable, candidate = (rows[name].cast(pl.Float64).to_numpy() for name in ("p_stable", "p_candidate"))
-    low, high = confidence_sequence_distance(candidate, stable, measure.alpha / window.steps)
-    value = wasserstein(stable, candidate)
     columns = ("request", "p_stable", "p_candidate")
+    if window.predicts == "number" and rows.height and not window.scale:
+        said = f"nothing says how what {window.stable} predicts is distributed"
+        return Measurement(value=0.0, low=0.0, high=1.0, n=0, said=said, rows=rows, columns=columns)
     if not rows.height:
         said = f"{window.candidate} has {'answered' if window.weight else 'predicted'} no request yet"
         return Measurement(value=0.0, low=0.0, high=1.0, n=0, said=said, rows=rows, columns=columns)
+    ours, theirs = candidate, stable
+    if window.predicts == "number":
+        scale = np.array(window.scale)
+        ours, theirs = find_places(candidate, scale), find_places(stable, scale)
+    low, high = confidence_sequence_distance(ours, theirs, measure.alpha / window.steps)
+    value = wasserstein(theirs, ours)
     means = float(candidate.mean()), float(stable.mean())
-    said = f"{value:.3f} [{low:.3f}, {high:.3f}], mean {means[0]:.3f} against {means[1]:.3f} of {window.stable}"
+    said = f"{value:.3f} [{low:.3f}, {high:.3f}], {_say_means(window.predicts, means)} of {window.stable}"
     facts = {
         "mean_candidate": means[0],
         "mean_stable": means[1],
@@ -128,6 +144,12 @@ def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
         columns=columns,
         facts=facts,
     )
+
+
+def _say_means(kind: LabelKind, means: tuple[float, float]) -> str:
+    if kind == "condition":
+        return f"mean {means[0]:.3f} against {means[1]:.3f}"
+    return f"mean {write_amount(kind, means[0])} against {write_amount(kind, means[1])}"
 
 
 def _read_lag(measure: FeatureLag, window: CanaryWindow) -> Measurement:
@@ -188,44 +210,56 @@ def _describe_lag(measure: FeatureLag, window: CanaryWindow, lag: _Lag) -> Measu
 def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
     if measure.cluster != "day":
         raise ShipwayError("SW-104", f"requests are not clustered by {measure.cluster!r}", "cluster them by day")
-    rows = _settle(window)
-    columns = ("request", "at", "p_stable", "p_candidate", "label")
-    worst = _WORST[measure.metric]
+    rows, kind = _settle(window), window.predicts
+    make = partial(Measurement, rows=rows, columns=("request", "at", "p_stable", "p_candidate", "label"))
+    worst = math.inf if measure.relative else _WORST.get(measure.metric, math.inf)
+    ends = (-worst, worst) if math.isfinite(worst) else (0.0, 0.0)
     if not rows.height:
-        said = "no day is over with its labels landed"
-        return Measurement(value=0.0, low=-worst, high=worst, n=0, said=said, rows=rows, columns=columns)
-    y = rows["label"].to_numpy().astype(np.bool_)
-    ours, theirs = (_loss(measure.metric, y, rows[name].to_numpy()) for name in ("p_candidate", "p_stable"))
+        return make(value=0.0, low=ends[0], high=ends[1], n=0, said="no day is over with its labels landed")
+    y = read_labels(rows["label"])
+    ours, theirs = (_loss(measure.metric, kind, y, rows[name].to_numpy()) for name in ("p_candidate", "p_stable"))
     day = rows["day"].to_physical().to_numpy().astype(np.int64)
-    estimate = clustered_mean(ours - theirs, day)
-    ends = confidence_sequence_mean(replace(estimate, clusters=_full_days(day)), measure.alpha)
-    low, high = (min(max(end, -worst), worst) for end in ends)
-    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
-    greater = f"greater by {estimate.value:+.4f} [{low:+.4f}, {high:+.4f}]"
-    difference = "too few days for an interval" if math.isinf(ends[0]) else greater
-    value = estimate.value
-    if measure.shown:
-        value = high = low
-        difference += "" if math.isinf(ends[0]) else f", of which {max(value, 0.0):.4f} is shown"
-    said = f"{measure.metric} {ours.mean():.4f} against {theirs.mean():.4f} of {window.stable}, {difference}"
     facts = {
         "candidate_value": float(ours.mean()),
         "stable_value": float(theirs.mean()),
-        "rate": float(y.mean()),
+        "rate" if kind == "condition" else "mean": float(y.mean()),
         "asked": window.pairs.height,
     }
-    return Measurement(
+    losses = [write_amount(kind, float(loss.mean())) for loss in (ours, theirs)]
+    said = f"{measure.metric} {losses[0]} against {losses[1]} of {window.stable}"
+    if measure.relative and not theirs.any():
+        said = f"{said}, which errs nowhere, so nothing is a share of that"
+        return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)
+    base = theirs if measure.relative else np.ones_like(theirs)
+    estimate = clustered_ratio(ours - theirs, base, day)
+    found = confidence_sequence_mean(replace(estimate, clusters=_full_days(day)), measure.alpha)
+    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
+    over = f"over {estimate.n:,} requests in {days}"
+    if math.isinf(found[0]) and math.isinf(worst):
+        said = f"{said}, too few days for an interval, {over}"
+        return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)
+    low, high = (min(max(end, -worst), worst) for end in found)
+    write = partial(_write_difference, kind, measure.relative)
+    greater = f"greater by {write(estimate.value)} [{write(low)}, {write(high)}]"
+    difference = "too few days for an interval" if math.isinf(found[0]) else greater
+    value = estimate.value
+    if measure.shown:
+        value = high = low
+        difference += "" if math.isinf(found[0]) else f", of which {write(max(value, 0.0)).lstrip('+')} is shown"
+    return make(
         value=value,
         low=low,
         high=high,
         n=estimate.n,
-        said=f"{said}, over {estimate.n:,} requests in {days}",
-        rows=rows,
-        columns=columns,
+        said=f"{said}, {difference}, {over}",
         facts=facts,
         clusters=estimate.clusters,
         needs=math.ceil(estimate.n * measure.clusters / _full_days(day)),
     )
+
+
+def _write_difference(kind: LabelKind, relative: bool, value: float) -> str:
+    return f"{value:+.2%}" if relative else write_amount(kind, value, sign=True)
 
 
 def _settle(window: CanaryWindow) -> pl.DataFrame:
@@ -246,5 +280,5 @@ def _full_days(day: NDArray[np.int64]) -> int:
     return round(float(sizes.sum() ** 2 / (sizes**2).sum()))
 
 
-def _loss(metric: str, y: Bools, p: Floats) -> Floats:
-    return per_row_log_loss(y, p) if metric == "log_loss" else np.square(p - y)
+def _loss(metric: str, kind: LabelKind, y: Labels, p: Floats) -> Floats:
+    return np.square(p - y) if metric == "brier" else loss_of(kind, y, p)

@@ -1,5 +1,6 @@
 """Measure a live window: what a service answered, on the labels that have landed, and what its vectors were made of."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
@@ -10,26 +11,29 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
-from shipway.core.measure import Drift, FeatureSkew, LabelMaturity, NewestSeen, Score, Skew, Windowed
+from shipway.core.measure import Drift, FeatureSkew, LabelMaturity, NewestSeen, Skew, Windowed
 from shipway.core.metric import METRICS
 from shipway.core.prediction import NEWEST
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.influence import clustered
-from shipway.maths.interval import Estimate, clustered_auc, interval
-from shipway.maths.metric import auc, per_row_log_loss
-from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
+from shipway.maths.loss import loss_of
+from shipway.maths.metric import auc
 from shipway.monitoring.drift import ColumnDrift, measure_drift
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
-from shipway.monitoring.reading import digest_rows, join_labels
+from shipway.monitoring.reading import digest_rows, kind_of, read_labels
+from shipway.monitoring.score import label_answers, read_score, refuse_other_kind
 from shipway.monitoring.skew import SkewReport, compare_vectors, estimate_share, take_sample
-from shipway.monitoring.window import ORDER, LiveWindow
+from shipway.monitoring.window import LiveWindow
 
 Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
 
 _SHOWN: Final = 5
+_WEEKLY: Final[dict[LabelKind, tuple[str, ...]]] = {
+    "condition": ("rate", "mean_p", "auc", "log_loss", "brier", "gap"),
+    "number": ("mean", "mean_p", "mean_absolute_error", "root_mean_squared_error", "gap"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,8 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
     """Measure one check on a live window.
 
     * `Windowed`: the metric on the answers of the window whose labels are known by now, with its 95 % interval,
-      clustered by day. `calibration_gap` is how far predictions are off on average, either way.
+      clustered by day. `calibration_gap` is how far predictions are off on average, either way. A metric that can be
+      any number has no interval over one day, and is then not measured.
     * `LabelMaturity`: which share of the labels of the window that ever come has come. It is among the facts of
       `Windowed` too.
     * `Drift`: the greatest effect among the features, or of those that are named, which is the population stability
@@ -68,13 +73,15 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
         `log_digest` is that of the rows that were measured; facts hold `said`, one clause for a person.
 
     Raises:
-        ShipwayError: SW-403 if the check is not one on live windows; SW-202 for a stream or feature that is not there;
-            SW-104 if it clusters by something else than days.
+        ShipwayError: SW-403 if the check is not one on live windows, or measures another kind of label than the version
+            predicts; SW-202 for a stream or feature that is not there; SW-104 if it clusters by something else than
+            days.
     """
     match check.measure:
         case Windowed() as measure:
+            refuse_other_kind(check, METRICS[measure.score.metric].of, window.predicts)
             answers = window.take(window.answers, measure.last_us)
-            found = _read_score(measure.score, window, answers)
+            found = read_score(measure.score, window, answers)
             maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)
             return MeasuredWindow(mark_maturity(give_evidence(found, check, subject), maturity), found.detail)
         case LabelMaturity() as measure:
@@ -102,18 +109,20 @@ def performance_by_week(answers: pl.DataFrame, labels: pl.DataFrame, *, known_by
 
     Args:
         answers: rows of `reading.served`.
-        labels: columns row, label (bool) and known_at.
+        labels: columns row, label (Boolean, or a number) and known_at.
         known_by: microseconds since 1970 UTC.
         zone: time zone that weeks are of; they begin on Monday.
 
     Returns:
         One row for each week with answers, ascending: `week` (the date it begins), `answered`, `labelled`, and of those
-        labelled `rate`, `mean_p`, `auc`, `log_loss` (nats), `brier` and `gap` (mean prediction less rate), null where
-        there is nothing to measure.
+        labelled, where the label is a condition, `rate`, `mean_p`, `auc`, `log_loss` (nats), `brier` and `gap` (mean
+        prediction less rate); where it is a number, in its unit, `mean`, `mean_p`, `mean_absolute_error`,
+        `root_mean_squared_error` and `gap` (mean prediction less mean). Null where there is nothing to measure.
     """
-    rows = _label(answers, labels, known_by).with_columns(week=day_of(zone).dt.truncate("1w"))
-    weeks = [_measure_week(part) for _, part in rows.group_by("week", maintain_order=True)]
-    numbers = ("rate", "mean_p", "auc", "log_loss", "brier", "gap")
+    kind = kind_of(labels)
+    rows = label_answers(answers, labels, known_by).with_columns(week=day_of(zone).dt.truncate("1w"))
+    weeks = [_measure_week(part, kind) for _, part in rows.group_by("week", maintain_order=True)]
+    numbers = _WEEKLY[kind]
     schema = {
         "week": pl.Date(),
         "answered": pl.Int64(),
@@ -123,91 +132,19 @@ def performance_by_week(answers: pl.DataFrame, labels: pl.DataFrame, *, known_by
     return pl.DataFrame(weeks, schema=schema).sort("week")
 
 
-def _measure_week(rows: pl.DataFrame) -> dict[str, Any]:
+def _measure_week(rows: pl.DataFrame, kind: LabelKind) -> dict[str, Any]:
     labelled = rows.filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
     week: dict[str, Any] = {"week": rows["week"][0], "answered": rows.height, "labelled": labelled.height}
     if not labelled.height:
         return week
-    y, p = labelled["label"].to_numpy().astype(np.bool_), labelled["p"].to_numpy()
-    return week | {
-        "rate": float(y.mean()),
-        "mean_p": float(p.mean()),
-        "auc": None if y.all() or not y.any() else auc(y, p),
-        "log_loss": float(per_row_log_loss(y, p).mean()),
-        "brier": float(np.square(p - y).mean()),
-        "gap": float(p.mean() - y.mean()),
-    }
-
-
-def _label(answers: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
-    return join_labels(answers.select("request", "row", "at", "version", "p").sort(ORDER), labels, known_by)
-
-
-def _read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measurement:
-    if score.cluster != "day":
-        raise ShipwayError("SW-104", f"answers are not clustered by {score.cluster!r}", "cluster them by day")
-    rows = _label(answers, window.labels, window.now).filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
-    rows = rows.with_columns(day=day_of(window.zone))
-    y, p = rows["label"].cast(pl.Boolean).to_numpy(), rows["p"].to_numpy()
-    low, high = _possible(score)
-    scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
-    facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
-    columns = ("request", "version", "p", "label")
-    if missing := _why_undefined(scoring, y, p):
-        folded = 0.0 if score.metric == "calibration_gap" else low
-        return Measurement(value=0.0, low=folded, high=high, n=0, said=missing, facts=facts, rows=rows, columns=columns)
-    estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
-    ends = [min(max(end, low), high) for end in interval(estimate)]
-    facts |= {"rate": float(y.mean()), "mean_p": float(p.mean())}
-    value = estimate.value
-    if score.metric == "calibration_gap":
-        facts |= {"gap": value, "gap_low": ends[0], "gap_high": ends[1]}
-        value, ends = abs(value), _fold(ends)
-    of_all = rows["day"].n_unique()
-    days = f"{of_all:,} day{'' if of_all == 1 else 's'}"
-    if estimate.clusters < of_all:
-        days += f", {estimate.clusters:,} of them with what it rests on"
-    landed = f"over {rows.height:,} of {answers.height:,} answers with a label, in {days}"
-    before = _explain_gap(facts["gap"]) if "gap" in facts else ""
-    return Measurement(
-        value=value,
-        low=ends[0],
-        high=ends[1],
-        n=estimate.n,
-        clusters=estimate.clusters,
-        said=f"{before}{value:.4f} [{ends[0]:.4f}, {ends[1]:.4f}] {landed}",
-        facts=facts,
-        rows=rows,
-        columns=columns,
-    )
-
-
-def _possible(score: Score) -> tuple[float, float]:
-    metric = METRICS[score.metric]
-    if score.metric == "calibration_gap" or metric.low is None or metric.high is None:
-        return -1.0, 1.0  # signed until it is folded; nothing without ends is asked of a live window
-    return metric.low, metric.high
-
-
-def _estimate(scoring: Scoring, y: Bools, p: Floats, days: NDArray[np.int64]) -> Estimate:
-    if scoring.metric == "auc":
-        return clustered_auc(y, p, days)
-    return clustered(influence_of_score(scoring, y, p), days)
-
-
-def _fold(ends: list[float]) -> list[float]:
-    """Return the interval of a distance from that of a signed difference, which never makes it narrower."""
-    near, far = sorted(abs(end) for end in ends)
-    return [0.0 if ends[0] <= 0 <= ends[1] else near, far]
-
-
-def _explain_gap(gap: float) -> str:
-    return f"predicts too {'much' if gap > 0 else 'little'} on average, by "
-
-
-def _why_undefined(scoring: Scoring, y: Bools, p: Floats) -> str | None:
-    """Return why a metric has no value on these labels, or None where it has one."""
-    return why_undefined(scoring, y, p) if y.size else "no answer has a label yet"
+    y, p = read_labels(labelled["label"]), labelled["p"].to_numpy()
+    mean, loss, squared = float(y.mean()), float(loss_of(kind, y, p).mean()), float(np.square(p - y).mean())
+    week |= {"mean_p": float(p.mean()), "gap": float(p.mean()) - mean}
+    if kind == "number":
+        return week | {"mean": mean, "mean_absolute_error": loss, "root_mean_squared_error": math.sqrt(squared)}
+    happened = y.astype(np.bool_)
+    ranked = None if happened.all() or not happened.any() else auc(happened, p)
+    return week | {"rate": mean, "auc": ranked, "log_loss": loss, "brier": squared}
 
 
 def _read_drift(window: LiveWindow, vectors: pl.DataFrame, chosen: Sequence[str]) -> Measurement:

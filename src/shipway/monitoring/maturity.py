@@ -5,9 +5,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.maturity import NEVER, Asked, Maturity, measure_maturity
-from shipway.maths.metric import per_row_log_loss
+from shipway.maths.loss import loss_of
 from shipway.monitoring.measurement import day_of
-from shipway.monitoring.reading import join_labels
+from shipway.monitoring.reading import join_labels, kind_of, read_labels
 
 
 def read_window(rows: pl.DataFrame, labels: pl.DataFrame, asked: pl.DataFrame, now: int, zone: str) -> Maturity:
@@ -15,7 +15,7 @@ def read_window(rows: pl.DataFrame, labels: pl.DataFrame, asked: pl.DataFrame, n
 
     Args:
         rows: columns row, at and p, asked by now; a prediction that failed counts for its label, and not for the loss.
-        labels: columns row, label (bool) and known_at.
+        labels: columns row, label (Boolean, or a number) and known_at.
         asked: columns at and known_at of rows asked about before, which delays are learned from; empty for the window.
         now: the moment of judging, microseconds since 1970 UTC.
         zone: time zone that days are of.
@@ -23,7 +23,8 @@ def read_window(rows: pl.DataFrame, labels: pl.DataFrame, asked: pl.DataFrame, n
     if not rows.height:
         return measure_maturity(_asked(pl.DataFrame(schema={"at": pl.Int64(), "known_at": pl.Int64()}), zone), now)
     found = join_labels(rows.select("row", "at", "p"), labels, now)
-    y = found["label"].cast(pl.Boolean).fill_null(value=False).to_numpy().astype(np.bool_)
+    kind = kind_of(labels)
+    y = read_labels(found["label"].fill_null(0.0 if kind == "number" else False))
     p = found["p"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
     told = bool(np.isfinite(p).all())
     return measure_maturity(
@@ -31,7 +32,7 @@ def read_window(rows: pl.DataFrame, labels: pl.DataFrame, asked: pl.DataFrame, n
         now,
         before=_asked(asked, zone) if asked.height else None,
         y=y,
-        loss=per_row_log_loss(y, p) if told else None,
+        loss=loss_of(kind, y, p) if told else None,
     )
 
 

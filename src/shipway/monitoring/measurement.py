@@ -7,6 +7,7 @@ from typing import Any, Final
 import polars as pl
 
 from shipway.core.check import Check, Evidence
+from shipway.core.label import LabelKind
 from shipway.monitoring.reading import digest_rows
 
 _MINUTE_US: Final = 60_000_000
@@ -63,6 +64,12 @@ def day_of(zone: str) -> pl.Expr:
     """Return the date in a time zone of the instant in column `at`, microseconds since 1970 UTC."""
     instant = pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC")
     return instant.dt.convert_time_zone(zone).dt.date()
+
+
+def write_amount(kind: LabelKind, value: float, *, sign: bool = False) -> str:
+    """Return a loss, or a mean of labels or predictions, of a kind of label: numbers with the digits that they need."""
+    digits = 4 if kind == "condition" or abs(value) < 10 else 2 if abs(value) < 10_000 else 0
+    return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
 
 
 def write_duration(microseconds: float) -> str:

@@ -11,8 +11,10 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.prediction import FEATURE_COLUMNS, FEATURES, NEWEST, PREDICTION_COLUMNS
 from shipway.core.service import CANDIDATE, STABLE
 from shipway.kit.canonical import canonical_json
@@ -126,7 +128,7 @@ def join_labels(rows: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.D
 
     Args:
         rows: any frame with a column `row`, the key of the row that was asked about.
-        labels: columns `row` (text), `label` (bool) and `known_at` (microseconds since 1970 UTC).
+        labels: columns `row` (text), `label` (Boolean, or a number) and `known_at` (microseconds since 1970 UTC).
         known_by: microseconds since 1970 UTC; what became known later is not known.
 
     Returns:
@@ -143,6 +145,22 @@ def join_labels(rows: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.D
         fact = f"row {row!r} has two different labels known at the same instant"
         raise ShipwayError("SW-205", fact, "let the label's event happen once for each row, or correct it later")
     return rows.join(newest, on="row", how="left", validate="m:1", maintain_order="left")
+
+
+def kind_of(labels: pl.DataFrame) -> LabelKind:
+    """Return what kind of label a column `label` holds; SW-203 for a type that is neither a condition nor a number."""
+    dtype = labels.schema["label"]
+    if dtype == pl.Boolean or dtype == pl.Null:
+        return "condition"
+    if dtype.is_numeric():
+        return "number"
+    raise ShipwayError("SW-203", f"column 'label' holds {dtype}", "a label is a condition or a number")
+
+
+def read_labels(labels: pl.Series) -> NDArray[np.bool_] | NDArray[np.float64]:
+    """Return labels without nulls as they are measured: bool[n] of a condition, float64[n] of a number."""
+    values = labels.to_numpy()
+    return values.astype(np.float64) if labels.dtype.is_numeric() else values.astype(np.bool_)
 
 
 def read_vectors(log: Log, online: str, columns: Sequence[str], since: int | None, until: int | None) -> pl.DataFrame:

@@ -7,6 +7,7 @@ from typing import Final
 import polars as pl
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.service import CANDIDATE, STABLE
 
 ORDER: Final = ("at", "request")
@@ -19,7 +20,7 @@ class CanaryWindow:
 
     Attributes:
         pairs: rows of `reading.pair_versions` since the release began.
-        labels: columns row, label (bool) and known_at, as `reading.join_labels` reads them.
+        labels: columns row, label (Boolean, or a number) and known_at, as `reading.join_labels` reads them.
         newest: variant (`stable`, `candidate`) to what its vectors were read from: columns request and `newest STREAM`
             for each stream; needed where the two read different online stores.
         online: variant to the name of the online store it reads.
@@ -31,6 +32,9 @@ class CanaryWindow:
         zone: time zone that the days are of.
         asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
             of labels are learned from; of the release alone where empty.
+        predicts: which kind of label both versions predict.
+        scale: values of predictions, ascending, at shares of them in even steps from 0 to 1, by which numbers are
+            compared as places among the others; none of a condition, and where nobody knows.
     """
 
     pairs: pl.DataFrame
@@ -44,6 +48,8 @@ class CanaryWindow:
     now: int
     zone: str = "UTC"
     asked: pl.DataFrame = field(default_factory=pl.DataFrame)
+    predicts: LabelKind = "condition"
+    scale: tuple[float, ...] = ()
 
     @property
     def step(self) -> pl.DataFrame:
@@ -70,7 +76,7 @@ class LiveWindow:
 
     Attributes:
         answers: rows of `reading.served`.
-        labels: columns row, label (bool) and known_at, as `reading.join_labels` reads them.
+        labels: columns row, label (Boolean, or a number) and known_at, as `reading.join_labels` reads them.
         vectors: rows of `reading.read_vectors`, with the features and `newest STREAM` of each stream.
         reference: the rows that the version was trained on, with the features.
         offline: columns row, at and the features, computed offline for the rows that were asked about.
@@ -80,6 +86,7 @@ class LiveWindow:
         zone: time zone that days are of.
         asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
             of labels are learned from; of the window alone where empty.
+        predicts: which kind of label the version predicts.
     """
 
     answers: pl.DataFrame
@@ -92,6 +99,7 @@ class LiveWindow:
     zone: str = "UTC"
     asked: pl.DataFrame = field(default_factory=pl.DataFrame)
     recomputed: pl.DataFrame = field(default_factory=pl.DataFrame)
+    predicts: LabelKind = "condition"
 
     def take(self, rows: pl.DataFrame, last_us: int) -> pl.DataFrame:
         """Return the rows asked in the half-open window of a length that ends now, ascending.

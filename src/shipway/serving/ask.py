@@ -180,7 +180,7 @@ def _check(served: Served, version: Version, ask: Ask) -> None:
 def _read_again(served: Served, version: Version, bundle: LoadedBundle, ask: Ask) -> None:
     """Read the vectors of a request for a version whose inputs are others."""
     if not version.form:
-        fact = f"{version.model}@{version.variant.version} says something else than a probability"
+        fact = f"{version.model}@{version.variant.version} says something else than one number a row"
         ask.place = ShipwayError("SW-801", fact, "serve it under a name of its own")
         return
     try:

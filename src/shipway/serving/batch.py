@@ -21,7 +21,6 @@ import msgspec
 import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.tensor import PROBABILITY
 from shipway.serving.ask import Ask, assign, stack
 from shipway.serving.encoding import LEAST_BYTES, deflate
 from shipway.serving.fallback import FALLBACK, Fallbacks
@@ -29,7 +28,7 @@ from shipway.serving.feed import read_keyed
 from shipway.serving.inference import write_answer
 from shipway.serving.meter import Counts, Meters, Waits
 from shipway.serving.refusal import LATE, RefusedError, write_refusal
-from shipway.serving.request import Answer
+from shipway.serving.request import ANSWERS
 from shipway.serving.response import say_unforeseen
 from shipway.serving.sent import INLINE_ROWS
 from shipway.serving.shadow import Group, Shadows, log_fallback
@@ -213,15 +212,15 @@ class Batcher:
         for version, group in keyed.items():
             outcomes = predict(version, [ask.place for ask in group])
             predicted_ns = perf_counter_ns()
-            model, number = version.model, version.variant.version
+            model, number, make = version.model, version.variant.version, ANSWERS[version.predicts or "condition"]
             keeps = served.routing.terms.fallback is not None
             for place, ask in enumerate(group):
                 error = outcomes.errors.get(place)
                 if error is None:
-                    said = Answer(request=ask.request, model=model, version=number, p=outcomes.p[place], at=ask.at)
+                    said = make(ask.request, model, number, outcomes.p[place], ask.at)
                     ask.call.answer(200, _ENCODE(said))
                     if keeps:
-                        self._fallbacks.keep(served, ask.key, outcomes.p[place], number)
+                        self._fallbacks.keep(served, version, ask.key, outcomes.p[place])
                 elif not self._fall_back(served, version, ask):
                     ask.call.answer(503, write_refusal(error))
             self._follow(Group(served, version, group, outcomes, predicted_ns=predicted_ns))
@@ -231,8 +230,8 @@ class Batcher:
         found = self._fallbacks.find(served, version, ask)
         if found is None:
             return False
-        model = served.routing.model
-        said = Answer(request=ask.request, model=model, version=found.version, p=found.p, at=ask.at, fallback=found.way)
+        make = ANSWERS[found.predicts]
+        said = make(ask.request, served.routing.model, found.version, found.p, ask.at, found.way)
         ask.call.answer(200, _ENCODE(said), headers=[(FALLBACK, found.way)])
         self._counts.fell_back += 1
         ask.answer_us = (perf_counter_ns() - ask.call.received_ns) // 1_000
@@ -283,12 +282,12 @@ class Batcher:
             last = first + ask.rows
             error = find_error(errors, first, last)
             if keeps and error is None:
-                self.substitutes.keep(served, version, ask, {PROBABILITY: np.array(outcomes.p[first:last])})
+                self.substitutes.keep(served, version, ask, {version.output: np.array(outcomes.p[first:last])})
             if error is not None:
                 self.substitutes.answer(served, version, ask, RefusedError(503, error))
             elif ask.sent is not None and ask.sent.question is not None and version.bundle is not None:
-                p = {PROBABILITY: np.array(outcomes.p[first:last])}
-                body, headers = write_answer(ask.sent.question, p, served.routing.service, version.bundle)
+                outputs = {version.output: np.array(outcomes.p[first:last])}
+                body, headers = write_answer(ask.sent.question, outputs, served.routing.service, version.bundle)
                 kind = "application/octet-stream" if headers else "application/json"
                 body, more = deflate(body, ask.call.headers.get("accept-encoding", ""))
                 ask.call.answer(200, body, kind=kind, headers=[*headers, *more])

@@ -121,7 +121,7 @@ class Desk:
         return versions[number]
 
     def find_service(self, name: str) -> Served | None:
-        """Return the service of a name whose model is no binary classifier; None where there is none."""
+        """Return the service of a name whose model does not say one number a row; None where there is none."""
         served = self._table.get(name)
         return None if served is None or served.interface is None else served
 

@@ -50,7 +50,7 @@ class Dialogue:
             desk: knows the models.
             counts: rows predicted since the start.
             tasks: takes what is answered later.
-            take: takes what a service is asked whose model is no binary classifier.
+            take: takes what a service is asked whose model does not say one number a row.
             most_bytes: what a compressed body may become.
         """
         self._take = take

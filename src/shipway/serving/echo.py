@@ -1,4 +1,4 @@
-"""What follows the answers of models that are no binary classifiers: the log, and what the other version says.
+"""What follows the answers of models that do not say one number a row: the log, and what the other version says.
 
 The other version is asked in later turns of the loop, a few rows at a time, or in a thread where it takes long, and one
 after the other. It never writes to a caller. Where more rows or bytes wait for it than may, they are not predicted, and

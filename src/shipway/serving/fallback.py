@@ -8,9 +8,10 @@ import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from time import perf_counter_ns
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.serving.ask import Ask
 from shipway.serving.refusal import RefusedError
 from shipway.serving.request import check_row
@@ -25,6 +26,9 @@ NO_VERSION: Final = 0
 
 Way = Literal["last", "previous", "score"]
 
+_Kept: TypeAlias = tuple[int, float, int, LabelKind | None]
+"""When an answer was given, what it said, which version did, and of which kind of label."""
+
 logger: Final = logging.getLogger(__name__)
 
 
@@ -34,13 +38,15 @@ class Substitute:
 
     Attributes:
         way: where it comes from.
-        p: the probability.
+        p: the probability, or the number.
         version: the version that said it; 0 where none did.
+        predicts: which of the two it is.
     """
 
     way: Way
     p: float
     version: int
+    predicts: LabelKind
 
 
 @dataclass(slots=True)
@@ -52,24 +58,22 @@ class Fallbacks:
     """
 
     counts: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
-    _answers: dict[str, OrderedDict[str, tuple[int, float, int]]] = field(
-        default_factory=dict[str, OrderedDict[str, tuple[int, float, int]]]
-    )
+    _answers: dict[str, OrderedDict[str, _Kept]] = field(default_factory=dict[str, OrderedDict[str, _Kept]])
 
-    def keep(self, served: Served, key: str | None, p: float, version: int) -> None:
+    def keep(self, served: Served, version: Version, key: str | None, p: float) -> None:
         """Keep a good answer, if the service falls back on such.
 
         Args:
             served: the service.
-            key: of the row.
-            p: the probability.
             version: what said it.
+            key: of the row.
+            p: the probability, or the number.
         """
         fallback = served.routing.terms.fallback
         if fallback is None or not fallback.last_us or key is None:
             return
         answers = self._answers.setdefault(served.routing.service, OrderedDict())
-        answers[key] = perf_counter_ns(), p, version
+        answers[key] = perf_counter_ns(), p, version.variant.version, version.predicts
         answers.move_to_end(key)
         if len(answers) > KEPT_ANSWERS:
             answers.popitem(last=False)
@@ -89,7 +93,7 @@ class Fallbacks:
         if found is None and fallback.previous and version is not None:
             found = _ask_previous(served, version, ask)
         if found is None and fallback.score is not None:
-            found = Substitute("score", fallback.score, NO_VERSION)
+            found = Substitute("score", fallback.score, NO_VERSION, served.predicts or "condition")
         if found is not None:
             ways = self.counts.setdefault(served.routing.service, {})
             ways[found.way] = ways.get(found.way, 0) + 1
@@ -100,13 +104,17 @@ class Fallbacks:
         kept = None if answers is None else answers.get(ask.key or "")
         if not last_us or kept is None or perf_counter_ns() - kept[0] > last_us * 1_000:
             return None
-        return Substitute("last", kept[1], kept[2])
+        _, p, number, predicts = kept
+        # What a version said of another kind of label is no answer any more.
+        return Substitute("last", p, number, predicts) if predicts is not None and predicts == served.predicts else None
 
 
 def _ask_previous(served: Served, version: Version, ask: Ask) -> Substitute | None:
     """Ask the version that was stable before; None where it cannot answer either."""
     previous = served.previous
     if previous is None or previous is version or previous.feed is None:
+        return None
+    if previous.predicts is None or previous.predicts != served.predicts:
         return None
     place = ask.place
     if previous.feed is not ask.feed or isinstance(place, ShipwayError):
@@ -118,4 +126,4 @@ def _ask_previous(served: Served, version: Version, ask: Ask) -> Substitute | No
     outcomes = predict(previous, [place])
     if outcomes.errors:
         return None
-    return Substitute("previous", outcomes.p[0], previous.variant.version)
+    return Substitute("previous", outcomes.p[0], previous.variant.version, previous.predicts)

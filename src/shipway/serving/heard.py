@@ -1,4 +1,4 @@
-"""What versions answered together that are no binary classifiers, and its rows of the log."""
+"""What versions answered together that do not say one number a row, and its rows of the log."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

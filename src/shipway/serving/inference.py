@@ -54,7 +54,7 @@ class Question:
         id: the caller's id.
         outputs: places of the outputs among the model's, and whether each follows the JSON in binary.
         parameters: of the request.
-        form: of the version that it was read for, where that is no binary classifier.
+        form: of the version that it was read for, where that does not say one number a row.
     """
 
     tensors: Mapping[str, NDArray[Any]]

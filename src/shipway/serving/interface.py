@@ -1,4 +1,4 @@
-"""What a version reads and says that is no binary classifier of a matrix: how it is asked, checked and logged."""
+"""What a version reads and says that does not say one number a row of a matrix: how it is asked, checked, logged."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Interface:
         outputs: as the manifest declares them.
         said: how they are logged.
         inputs: of one that reads tensors by name, how these are logged; none for a matrix, whose rows are logged as
-            those of a binary model are.
+            those of a model are that says one number a row.
         read: what tells the columns of its inputs from others.
         usual: reads the usual requests to one that reads a matrix; None for any other.
         whole: all places of its outputs, none of them in binary, as those who do not choose are answered.
@@ -95,14 +95,12 @@ class Interface:
         return outputs[self.said.y].reshape(-1).astype(np.float64)
 
 
-def make_interface(manifest: Manifest) -> Interface | None:
-    """Work out what a version reads and says; None for a binary classifier of a matrix.
+def make_interface(manifest: Manifest) -> Interface:
+    """Work out what a version reads and says that does not say one number a row of a matrix.
 
     Args:
         manifest: of its bundle.
     """
-    if manifest.binary:
-        return None
     matrix = manifest.reads == "matrix"
     read: list[Any] = [[each.name, each.kind, each.datatype, each.shape, each.categories] for each in manifest.inputs]
     given = [[each.name, each.datatype, each.shape, each.classes] for each in manifest.outputs]

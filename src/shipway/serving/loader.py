@@ -134,7 +134,8 @@ class Loader:
     def load_alone(self, model: str, variant: Variant) -> Version:
         """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""
         try:
-            return Version(variant, model, self._load_bundle(model, variant))
+            bundle = self._load_bundle(model, variant)
+            return Version(variant, model, bundle, predicts=bundle.manifest.predicts)
         except ShipwayError as error:
             return Version(variant, model, fault=error)
 

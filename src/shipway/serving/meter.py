@@ -28,7 +28,7 @@ class Counts:
     """Requests since the server started.
 
     Attributes:
-        answered: got a probability.
+        answered: got a prediction.
         failed: got none, because the version that was to answer failed.
         refused: were not valid.
         shadowed: were also predicted by the other version.
@@ -109,7 +109,7 @@ class Meter:
     """What one version did under a service's name since the server started.
 
     Attributes:
-        answered: rows that got a probability.
+        answered: rows that got a prediction.
         failed: rows it failed on.
         runs: predictions of several rows together.
         shadowed: rows it predicted in shadow.

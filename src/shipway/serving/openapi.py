@@ -77,8 +77,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         request: the caller's id, or one the server made.
         model: the model's name.
         version: the version that answered.
-        p: the probability that the label is true, of a binary classifier alone.
-        y: the prediction of a regression.
+        p: the probability that the label is true, of a model that says one alone.
+        y: the number that the label is said to be.
         chosen: the class that is predicted, of a model with classes.
         outputs: of every other model what it gives, by name.
         at: the instant the features were known at, microseconds since 1970 UTC.

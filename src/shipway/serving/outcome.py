@@ -68,7 +68,7 @@ class Run:
 
 
 def read_tensors(call: Call, version: Version, rows: int | None = None) -> Sent:
-    """Read what a request brings for a version that is no binary classifier; any thread may.
+    """Read what a request brings for a version that does not say one number a row; any thread may.
 
     Args:
         call: the request.
@@ -76,11 +76,11 @@ def read_tensors(call: Call, version: Version, rows: int | None = None) -> Sent:
         rows: how many it has for the version that it was read for first; None where this is the first.
 
     Raises:
-        RefusedError: as `read_question` does, and 422 for a version that is a binary classifier, or reads another
+        RefusedError: as `read_question` does, and 422 for a version that says one number a row, or reads another
             number of rows.
     """
     if version.bundle is None or version.interface is None:
-        raise refuse(422, f"{version.model}@{version.variant.version} says a probability alone", _SAYS_ELSE)
+        raise refuse(422, f"{version.model}@{version.variant.version} says one number a row", _SAYS_ELSE)
     question = _read_usual(call, version.interface)
     if question is None:
         body = inflate(call.body, call.headers.get("content-encoding", ""), MOST_BYTES)

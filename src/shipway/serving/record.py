@@ -1,4 +1,4 @@
-"""The rows of models that are no binary classifiers on their way to the log: numbers, truths and texts as columns.
+"""The rows of models that do not say one number a row on their way to the log: numbers, truths and texts as columns.
 
 What is too large for a column is digested at once, and then let go: what waits for the disk is bounded in rows and in
 bytes, whatever callers send and models say.

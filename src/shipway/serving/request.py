@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from shipway.core.column import Kind
+from shipway.core.label import LabelKind
 from shipway.core.online import Layout, Scalar
 from shipway.core.prediction import join_key
 from shipway.kit.suggestion import did_you_mean
@@ -56,8 +57,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     at: int | str | None = None
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What is answered.
+class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is answered of a condition.
 
     Attributes:
         request: the caller's id, or one the server made.
@@ -74,6 +75,21 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     p: float
     at: int
     fallback: str = ""
+
+
+class NumberAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is answered of a number: `y` is the one that the label is said to be, the rest as of a condition."""
+
+    request: str
+    model: str
+    version: int
+    y: float
+    at: int
+    fallback: str = ""
+
+
+ANSWERS: Final[dict[LabelKind, type[Answer] | type[NumberAnswer]]] = {"condition": Answer, "number": NumberAnswer}
+"""What is answered by key of each kind of label; both take the same values in the same order."""
 
 
 def read_body(body: bytes, decoder: "msgspec.json.Decoder[Body]", example: str) -> Body:

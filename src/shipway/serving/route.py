@@ -85,7 +85,7 @@ class Router:
         Args:
             table: the routings in force.
             batcher: answers predictions.
-            teller: answers for services whose models are no binary classifiers.
+            teller: answers for services whose models do not say one number a row.
             loader: has the bundles and the logs.
             writer: writes the logs.
             lookup: answers with features.
@@ -224,7 +224,7 @@ class Router:
         self._submit(call, served, sent)
 
     def _take_tensors(self, call: Call, served: Served) -> None:
-        """Take what is sent to a service by its name whose model is no binary classifier."""
+        """Take what is sent to a service by its name whose model does not say one number a row."""
         require_bundle(served.stable)
         service = served.routing.service
 

@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import NONE_SAID, SAID, is_prediction
 from shipway.core.record import find_odd_outputs
 from shipway.core.service import Routing, Terms
 from shipway.kit.canonical import canonical_json
@@ -72,7 +73,7 @@ class RoutingTable:
         return self._served.get(service)
 
     def match(self, name: str) -> Served | None:
-        """Return the service of a name, None where none is called so or it says no probabilities."""
+        """Return the service of a name, None where none is called so or it does not say one number a row."""
         served = self._served.get(name)
         return served if served is not None and (served.stable.form or served.stable.fault is not None) else None
 
@@ -177,25 +178,41 @@ def _check_versions(served: Served) -> None:
     """Refuse versions that callers could not take for one another, and terms that their model has no use for."""
     routing, known = served.routing, served.interface
     fallback = routing.terms.fallback
-    if known is not None and fallback is not None and fallback.score is not None:
-        said = f"{routing.model}@{routing.stable.version} says something else than a probability"
-        raise refuse(422, f"{said}, which fallback's score is", "fall back on last or previous")
+    if fallback is not None and fallback.score is not None:
+        _check_score(served, fallback.score)
     if served.candidate is None:
         return
     other = served.candidate.interface
-    if (known is None) != (other is None):
-        odd = "says a probability alone" if other is None else "says something else than a probability"
+    if known is not None and other is not None:
+        odd = find_odd_outputs(known.outputs, other.outputs)
+    elif served.candidate.predicts != served.stable.predicts:
+        odd = f"says {_say_kind(served.candidate)}"
     else:
-        odd = "" if known is None or other is None else find_odd_outputs(known.outputs, other.outputs)
+        odd = ""
     if odd:
         said = f"{routing.model}@{served.candidate.variant.version} {odd}, and callers know {routing.stable.version}"
         raise refuse(422, said, "serve it under a name of its own")
 
 
+def _check_score(served: Served, score: float) -> None:
+    """Refuse a fixed answer that the service's model could not give."""
+    who, predicts = f"{served.routing.model}@{served.routing.stable.version}", served.predicts
+    if predicts is None:
+        said = f"{who} says {_say_kind(served.stable)}, and fallback's score is one number"
+        raise refuse(422, said, "fall back on last or previous")
+    if not is_prediction(predicts, score):
+        said = f"fallback's score {score} is {NONE_SAID[predicts]}, and {who} says {SAID[predicts]}"
+        raise refuse(422, said, "send one from 0 to 1")
+
+
+def _say_kind(version: Version) -> str:
+    return "something else than one number a row" if version.predicts is None else f"{SAID[version.predicts]} alone"
+
+
 def _check_terms(terms: Terms) -> None:
     fallback = terms.fallback
-    if fallback is not None and fallback.score is not None and not 0.0 <= fallback.score <= 1.0:
-        raise refuse(422, f"fallback's score {fallback.score} is no probability", "send one from 0 to 1")
+    if fallback is not None and fallback.score is not None and not is_prediction("number", fallback.score):
+        raise refuse(422, f"fallback's score {fallback.score} is no finite number", "send one that is")
     for name, share in (("log", terms.log), ("shadow", terms.shadow)):
         if not 0.0 <= share <= 1.0:
             raise refuse(422, f"{name} {share} is no share", "send one from 0 to 1")

@@ -310,7 +310,7 @@ def log_predictions(group: Group, version: Version, role: Role, outcomes: Outcom
 
 
 def log_fallback(served: Served, ask: Ask, way: Way, p: list[float], version: int) -> None:
-    """Log what a caller got in place of a prediction, a probability for each row."""
+    """Log what a caller got in place of a prediction, a number for each row."""
     if not ask.kept:
         return
     asks, requests, keys = list_rows([ask])
@@ -345,7 +345,7 @@ def _predict_sent(group: Group, version: Version) -> Outcomes:
     if version.bundle is None or (group.x is not None and version.form == group.version.form):
         return predict_matrix(version, np.empty((group.rows, 0), dtype=np.float32) if group.x is None else group.x)
     if not version.form:
-        fact = f"{version.model}@{version.variant.version} says something else than a probability"
+        fact = f"{version.model}@{version.variant.version} says something else than one number a row"
         return fail_rows(group.rows, ShipwayError("SW-801", fact, "serve it under a name of its own"))
     found: list[Outcomes] = []
     for ask in group.asks:

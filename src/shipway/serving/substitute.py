@@ -1,4 +1,4 @@
-"""What a caller gets in place of an answer by vector, or of one by key that is no probability.
+"""What a caller gets in place of an answer by vector, or of one by key that is not one number.
 
 As in `fallback.py`, the version is seen to fail all the same: its row of the log has the code of the failure, and what
 the caller got is a row of its own. The newest good answers are kept in memory, so many and so many bytes of them.
@@ -12,10 +12,11 @@ from typing import Final
 
 import numpy as np
 
-from shipway.core.bundle import BINARY, OutputColumn
+from shipway.core.bundle import OUTPUTS, OutputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.record import find_odd_outputs
-from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
+from shipway.core.tensor import MATRIX, Tensors
 from shipway.serving.ask import Ask
 from shipway.serving.encoding import deflate
 from shipway.serving.fallback import FALLBACK, KEPT_ANSWERS, NO_VERSION, Way
@@ -49,7 +50,8 @@ class StandIn:
         outputs: what is said of them, by name.
         version: number of the version that said it; 0 where none did.
         bundle: digest of its bundle; empty where none did.
-        interface: of that version; None of a binary classifier.
+        interface: of that version; None of one that says one number a row.
+        predicts: the kind of label that this number is said of; None of any other version.
     """
 
     way: Way
@@ -58,6 +60,7 @@ class StandIn:
     version: int
     bundle: str = ""
     interface: Interface | None = None
+    predicts: LabelKind | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +104,7 @@ class Substitutes:
         # What is kept must not hold the batch that it was a part of.
         copied = {name: values.copy() for name, values in outputs.items()}
         digest, number = version.bundle.digest, version.variant.version
-        said = StandIn("last", ask.rows, copied, number, digest, version.interface)
+        said = StandIn("last", ask.rows, copied, number, digest, version.interface, version.predicts)
         kept = self._kept.setdefault(served.routing.service, _Kept())
         before = kept.answers.pop(key, None)
         kept.answers[key] = perf_counter_ns(), said, size
@@ -152,7 +155,7 @@ class Substitutes:
         at, said, _ = kept.answers[key]
         if perf_counter_ns() - at > fallback.last_us * 1_000 or said.rows != ask.rows:
             return None
-        return said if _fits(served, said.interface) else None
+        return said if _fits(served, said.interface, said.predicts) else None
 
 
 def name_kept(served: Served, ask: Ask) -> str | None:
@@ -176,7 +179,9 @@ def ask_previous(served: Served, version: Version, ask: Ask) -> StandIn | None:
         ask: the request.
     """
     previous = served.previous
-    if previous is None or previous is version or previous.bundle is None or not _fits(served, previous.interface):
+    if previous is None or previous is version or previous.bundle is None:
+        return None
+    if not _fits(served, previous.interface, previous.predicts):
         return None
     try:
         tensors = _read_for(previous, ask)
@@ -187,8 +192,8 @@ def ask_previous(served: Served, version: Version, ask: Ask) -> StandIn | None:
     outcome = predict_tensors(previous, tensors, ask.rows)
     if outcome.errors:
         return None
-    bundle = previous.bundle
-    return StandIn("previous", ask.rows, outcome.outputs, previous.variant.version, bundle.digest, previous.interface)
+    number, digest = previous.variant.version, previous.bundle.digest
+    return StandIn("previous", ask.rows, outcome.outputs, number, digest, previous.interface, previous.predicts)
 
 
 def _read_for(version: Version, ask: Ask) -> Tensors | None:
@@ -212,15 +217,22 @@ def _find_score(served: Served, ask: Ask) -> StandIn | None:
     fallback = served.routing.terms.fallback
     if fallback is None or fallback.score is None or served.interface is not None:
         return None
-    return StandIn("score", ask.rows, {PROBABILITY: np.full(ask.rows, fallback.score)}, NO_VERSION)
+    (output,) = _name_outputs(served)
+    score = np.full(ask.rows, fallback.score)
+    return StandIn("score", ask.rows, {output.name: score}, NO_VERSION, predicts=served.predicts)
 
 
-def _fits(served: Served, interface: Interface | None) -> bool:
+def _fits(served: Served, interface: Interface | None, predicts: LabelKind | None) -> bool:
     """Tell whether an answer of another version is one that callers of the service can read."""
     known = served.interface
     if known is None or interface is None:
-        return known is interface
+        return known is interface and predicts == served.predicts
     return not find_odd_outputs(known.outputs, interface.outputs)
+
+
+def _name_outputs(served: Served) -> tuple[OutputColumn, ...]:
+    """Return what a service gives whose model says one number a row."""
+    return OUTPUTS[served.predicts or "condition"]
 
 
 def _write(served: Served, ask: Ask, found: StandIn) -> None:
@@ -246,11 +258,11 @@ def _read_wanted(served: Served, ask: Ask) -> tuple[Question, tuple[OutputColumn
     sent = ask.sent
     assert sent is not None
     if sent.question is None:
-        return Question({}, sent.rows, sent.id, _WHOLE, sent.parameters), BINARY
+        return Question({}, sent.rows, sent.id, _WHOLE, sent.parameters), _name_outputs(served)
     for version in served.versions:
         if version.interface is not None and version.interface.form == sent.question.form:
             return sent.question, version.interface.outputs
-    return sent.question, BINARY
+    return sent.question, _name_outputs(served)
 
 
 def _log(served: Served, ask: Ask, found: StandIn) -> None:
@@ -261,4 +273,5 @@ def _log(served: Served, ask: Ask, found: StandIn) -> None:
         run, outcome = Run([ask], ask.rows, {}), Outcome(found.rows, found.outputs, {}, 0, now)
         log_outcome(served, found.version, ROLES[found.way], run, outcome, interface=found.interface)
         return
-    log_fallback(served, ask, found.way, found.outputs[PROBABILITY].tolist(), found.version)
+    (output,) = _name_outputs(served)
+    log_fallback(served, ask, found.way, found.outputs[output.name].tolist(), found.version)

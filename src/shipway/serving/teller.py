@@ -1,4 +1,4 @@
-"""Services of models that are no binary classifiers of a matrix: regressions, classes, embeddings, texts, any tensors.
+"""Services of models that do not say one number a row: several numbers, classes, embeddings, texts, any tensors.
 
 Who answers is found out as for a binary model (`ask.assign`), and what a version fails on is seen as its failure. What
 arrived in one turn of the loop for a model that reads a matrix is predicted together; a request of tensors by itself,

@@ -1,4 +1,4 @@
-"""Answers to requests that bring vectors, put together from what never changes and the probabilities."""
+"""Answers to requests that bring vectors, put together from what never changes and the predictions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Template:
     Attributes:
         head: an answer up to the place of the caller's id.
         middle: from there to the number of rows.
-        single: an answer for one row and without an id, up to its probability.
-        tail: what follows the probabilities.
+        single: an answer for one row and without an id, up to its prediction.
+        tail: what follows the predictions.
     """
 
     head: bytes
@@ -30,7 +30,7 @@ class Template:
 
         Args:
             id: the caller's.
-            said: the probabilities as JSON, at least one.
+            said: the predictions as JSON, at least one.
         """
         if id is None and len(said) == 1:
             return b"%b%b%b" % (self.single, said[0], self.tail)

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import NONE_SAID, RANGE, LabelKind
 from shipway.core.online import Layout, Scalar
 from shipway.core.service import Routing, Variant
-from shipway.core.tensor import MATRIX, PROBABILITY, Tensors
+from shipway.core.tensor import MATRIX, PREDICTED, Tensors
 from shipway.kit.canonical import digest_value
 from shipway.serving.current import CurrentReader
 from shipway.serving.interface import Interface, make_interface
@@ -61,11 +62,14 @@ class Version:
         bundle: what predicts; None where it could not be loaded.
         feed: where its vectors come from; None where it could not be loaded, or answers by vector only.
         fault: why it could not be loaded, which is then what it says to every request.
+        predicts: the kind of label that it says one number of, for each row of a matrix; None for any other model, and
+            for one that could not be loaded.
         form: what its inputs are, as a digest; vectors that were read for one version do for another of its form. Empty
-            for a model that does not say one probability for each row of a matrix, which has none of what follows.
+            for a model that does not say one number for each row of a matrix, which has none of what follows.
         usual: reads the usual requests that bring vectors.
         template: writes the usual answers to them.
-        interface: what a model reads and says that is no binary classifier of a matrix; None for one that is.
+        interface: what a model reads and says that does not say one number for each row of a matrix; None for one that
+            does.
     """
 
     variant: Variant
@@ -73,10 +77,16 @@ class Version:
     bundle: LoadedBundle | None = None
     feed: Feed | None = None
     fault: ShipwayError | None = None
+    predicts: LabelKind | None = None
     form: str = ""
     usual: Usual | None = None
     template: Template | None = None
     interface: Interface | None = None
+
+    @property
+    def output(self) -> str:
+        """Return the name of the one output of a version that says one number for each row of a matrix."""
+        return PREDICTED[self.predicts or "condition"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,7 +99,7 @@ class Served:
         candidate: the version on trial.
         log: takes what they predict.
         previous: what was stable before, since the server started; it answers only as a fallback.
-        outputs: takes what they predict that are no binary classifiers; it stands behind `log`.
+        outputs: takes what they predict that do not say one number a row; it stands behind `log`.
     """
 
     routing: Routing
@@ -106,24 +116,32 @@ class Served:
 
     @property
     def interface(self) -> Interface | None:
-        """Return what callers know of a service whose model is no binary classifier; None for one that is."""
-        if self.stable.interface is not None or self.stable.bundle is not None or self.candidate is None:
-            return self.stable.interface
-        return self.candidate.interface
+        """Return what callers know of a service whose model does not say one number a row; None for one that does."""
+        return self._known.interface
+
+    @property
+    def predicts(self) -> LabelKind | None:
+        """Return the kind of label that the service says one number of; None for any other, and if none was loaded."""
+        return self._known.predicts
 
     @property
     def layout(self) -> Layout | None:
         """Return the layout that names rows; None where no version could be loaded."""
         return next((version.feed.layout for version in self.versions if version.feed is not None), None)
 
+    @property
+    def _known(self) -> Version:
+        """Return the version that callers know the service by: the stable one, or the other where that is not there."""
+        return self.stable if self.stable.bundle is not None or self.candidate is None else self.candidate
+
 
 class Outcomes(msgspec.Struct, eq=False, gc=False):
     """What a version said of some rows.
 
     Attributes:
-        p: the probabilities; NaN where it failed.
+        p: the probabilities, or the numbers; NaN where it failed.
         errors: why it failed, by place.
-        latency_us: real time from the vectors to the probabilities of the whole batch; 0 where there was no vector.
+        latency_us: real time from the vectors to the predictions of the whole batch; 0 where there was no vector.
     """
 
     p: list[float]
@@ -144,13 +162,13 @@ def find_error(errors: Mapping[int, ShipwayError], first: int, last: int) -> Shi
 
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
     """Return a version that was loaded, ready to answer under a service's name."""
-    inputs = bundle.manifest.inputs
-    interface = make_interface(bundle.manifest)
-    if interface is not None:
-        return Version(variant, model, bundle, feed, interface=interface)
+    inputs, predicts = bundle.manifest.inputs, bundle.manifest.predicts
+    if predicts is None:
+        return Version(variant, model, bundle, feed, interface=make_interface(bundle.manifest))
     form = digest_value([[column.name, column.kind, column.categories] for column in inputs])
-    template = make_template(service, variant.version, bundle.digest, PROBABILITY)
-    return Version(variant, model, bundle, feed, form=form, usual=make_usual(form, inputs), template=template)
+    template = make_template(service, variant.version, bundle.digest, PREDICTED[predicts])
+    usual = make_usual(form, inputs)
+    return Version(variant, model, bundle, feed, predicts=predicts, form=form, usual=usual, template=template)
 
 
 def read_places(
@@ -271,7 +289,8 @@ def _run(
             return join_outcomes([_run(version, bundle, x[row : row + 1], told=True) for row in range(len(x))])
         return Outcomes([_NAN], {0: _explain(error, f"{version.model}@{version.variant.version}")}, [_since(start)])
     latency_us = _since(start)
-    errors = {place: _deny(version, p) for place, p in enumerate(found) if not 0.0 <= p <= 1.0}
+    low, high = RANGE[version.predicts or "condition"]
+    errors = {place: _deny(version, p) for place, p in enumerate(found) if not low <= p <= high}
     for place in errors:
         found[place] = _NAN
     return Outcomes(found, errors, [latency_us] * len(found))
@@ -290,10 +309,11 @@ def predict_vectors(version: Version, x: NDArray[np.float64]) -> NDArray[np.floa
         x: what the model reads, shape (rows, inputs).
 
     Returns:
-        Probabilities, shape (rows,).
+        Probabilities, or numbers, shape (rows,).
 
     Raises:
-        RefusedError: 503 with SW-801 if the version fails, or one of its answers is no probability.
+        RefusedError: 503 with SW-801 if the version fails, or one of its answers is no probability, or no finite
+            number.
     """
     assert version.bundle is not None
     if not len(x):
@@ -303,7 +323,8 @@ def predict_vectors(version: Version, x: NDArray[np.float64]) -> NDArray[np.floa
     except Exception as error:
         logger.exception("%s@%d failed", version.model, version.variant.version)
         raise pass_on(_explain(error, f"{version.model}@{version.variant.version}")) from error
-    wrong = np.flatnonzero(~((p >= 0.0) & (p <= 1.0)))
+    low, high = RANGE[version.predicts or "condition"]
+    wrong = np.flatnonzero(~((p >= low) & (p <= high)))
     if len(wrong):
         raise pass_on(_deny(version, float(p[wrong[0]])))
     return p
@@ -323,8 +344,8 @@ def infer(version: Version, tensors: Tensors, rows: int) -> dict[str, NDArray[An
     """
     assert version.bundle is not None
     manifest = version.bundle.manifest
-    if manifest.binary:
-        return {PROBABILITY: predict_vectors(version, tensors[MATRIX])}
+    if version.predicts is not None:
+        return {version.output: predict_vectors(version, tensors[MATRIX])}
     who = f"{version.model}@{version.variant.version}"
     try:
         outputs = version.bundle.predictor.infer(tensors)
@@ -346,7 +367,8 @@ def _since(start_ns: int) -> int:
 
 
 def _deny(version: Version, p: float) -> ShipwayError:
-    fact = f"{version.model}@{version.variant.version} predicted {p}, which is no probability"
+    said = NONE_SAID[version.predicts or "condition"]
+    fact = f"{version.model}@{version.variant.version} predicted {p}, which is {said}"
     return ShipwayError("SW-801", fact, _ASK_OTHER)
 
 

@@ -18,7 +18,11 @@ from shipway.app.release import manifest_of, open_service, release_feed, start_r
 from shipway.app.runner import Runner
 from shipway.core.canary import drift, feature_lag, newest_seen, paired_loss, prediction_shift, skew
 from shipway.core.candidate import auc
+from shipway.core.check import Check
+from shipway.core.error import ShipwayError
+from shipway.core.measure import Score
 from shipway.core.prediction import FEATURES, NEWEST, PREDICTIONS
+from shipway.core.reference import DriftReference, refer_number
 from shipway.core.table import MAIN
 from shipway.kit.canonical import canonical_json, digest_value
 from shipway.kit.duration import DAY, HOUR, MINUTE
@@ -66,11 +70,19 @@ def tell(p, scale=1.0, bias=0.0):
     return 1 / (1 + np.exp(-odds))
 
 
+def say_odds(price):
+    return 1 / (1 + np.exp(-price))
+
+
+def say_minutes(price):
+    return 30 + 20 * price
+
+
 class Server:
     """What a server logs: both versions predict each request, and one of them answers as the routing says."""
 
-    def __init__(self, desk, orders, *, worse=None, fails=0.0, slow=0.0, lag_us=0, skewed=()):
-        self.desk, self.orders, self.skewed = desk, orders, skewed
+    def __init__(self, desk, orders, *, worse=None, fails=0.0, slow=0.0, lag_us=0, skewed=(), say=say_odds):
+        self.desk, self.orders, self.skewed, self.say = desk, orders, skewed, say
         self.worse, self.fails, self.slow, self.lag_us = worse or (lambda p: p), fails, slow, lag_us
         self.log = ParquetLog(desk.root / ".shipway" / "log" / "desk")
 
@@ -81,7 +93,7 @@ class Server:
         asked = asked.head(int(asked.height * share))
         routing, random = self.desk.traffic.routings["desk"], np.random.default_rng(day)
         at, rows = asked["placed"].to_physical().to_numpy(), [str(key) for key in asked["id"]]
-        p = 1 / (1 + np.exp(-asked["price"].to_numpy()))
+        p = self.say(asked["price"].to_numpy())
         chosen = np.array([routing.choose(row) for row in rows], dtype=bool)
         variants = [(routing.stable, ~chosen, p, 0.0, 0.0, 0)]
         if routing.candidate is not None:
@@ -174,6 +186,118 @@ def test_a_late_feed_is_taken_back_for_its_lag(shop, orders, store):
     assert (release.outcome, release.candidate.online) == ("rolled back", online)
     assert 'feature_lag(over="30m") <= 0.05' in release.reason
     assert "6.0 h" in release.reason
+
+
+@pytest.fixture
+def counted(desk, orders):
+    """Return a desk whose label is a number of minutes, and its orders on the main branch."""
+    code = desk.root / "project.py"
+    told = code.read_text().replace('("bad",)', '("minutes",)').replace(".bad.equals(True)", ".minutes")
+    code.write_text(told)
+    minutes = say_minutes(orders["price"].to_numpy()) + np.random.default_rng(4).gamma(2, 10, orders.height) - 20
+    orders = orders.drop("bad").with_columns(minutes=pl.Series(minutes))
+    desk.predicts = "number"
+    said = refer_number("prediction", say_minutes(orders["price"].to_numpy()))
+    desk.said = DriftReference(inputs=(), outputs=(said,))
+    with desk.workspace() as workspace:
+        for _ in range(2):
+            desk.register(workspace)
+        snapshot = workspace.tables.write(orders)
+        workspace.tables.commit(MAIN, {"orders": snapshot}, expect=None, message="orders")
+    return desk, orders
+
+
+def test_a_good_version_of_a_number_is_promoted(counted):
+    desk, orders = counted
+    service = live(desk, Server(desk, orders, say=say_minutes), range(DAYS))
+    (release,) = service.releases
+    assert (release.outcome, release.reason) == ("promoted", "all 5 rules pass")
+    verdict = service.judgements["release:desk/1@0"][-1].verdict
+    assert verdict.gate == "canary of a number"
+    said = {finding.rule: finding.reason for finding in verdict.findings}
+    assert said["prediction_shift <= 0.25"].startswith("0.000 [0.000, ")
+    shown = said['shown_loss("mean_absolute_error", relative=True) <= 0.02']
+    assert shown.startswith("mean_absolute_error ")
+    assert "greater by +0.00% [" in shown
+
+
+@pytest.mark.parametrize(
+    ("worse", "rule"),
+    [
+        (lambda p: p + 40, "prediction_shift <= 0.25"),
+        (lambda p: 30 + 1.6 * (p - 30), 'shown_loss("mean_absolute_error", relative=True) <= 0.02'),
+    ],
+)
+def test_a_bad_version_of_a_number_is_taken_back_for_the_true_reason(counted, worse, rule):
+    desk, orders = counted
+    service = live(desk, Server(desk, orders, worse=worse, say=say_minutes), range(DAYS))
+    (release,) = service.releases
+    assert release.outcome == "rolled back"
+    verdict = service.judgements[release.subject][-1].verdict
+    assert rule in [finding.rule for finding in verdict.findings if finding.outcome == "fail"]
+
+
+def test_without_a_reference_the_scale_is_what_was_answered_before_the_release(counted):
+    desk, orders = counted
+    server = Server(desk, orders, say=say_minutes)
+    live(desk, server, range(2))
+    with desk.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        release = service.releases[0]
+        instruments = LogInstruments(workspace)
+        predicts, scale = instruments._describe_predictions(service, release)
+        assert (predicts, scale) == ("number", desk.said.outputs[0].quantiles)
+        bare = msgspec.structs.replace(manifest_of(workspace, workspace.state().version("late", 1)), files={})
+        workspace.state().version("late", 1).bundle = workspace.blobs.put(canonical_json(bare))
+        assert instruments._describe_predictions(service, release) == ("number", ())
+        release.started_at = START + DAY
+        log = ParquetLog(workspace.folder / "log" / "desk").read(PREDICTIONS, until=START + DAY)
+        stable = log.filter(pl.col("version") == 1)["p"].to_numpy()
+        _, scale = instruments._describe_predictions(service, release)
+        assert (len(scale), scale[0], scale[-1]) == (101, stable.min(), stable.max())
+        assert scale[50] == np.median(stable)
+
+
+def test_a_live_window_of_a_number_is_measured_and_what_needs_a_condition_is_refused(counted):
+    desk, orders = counted
+    live(desk, Server(desk, orders, say=say_minutes), range(4))
+    error = Check("mae", Score("mean_absolute_error"), "candidate", "mean_absolute_error").over("2d")
+    with desk.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        instruments = LogInstruments(workspace)
+        (found,) = instruments.measure_live(service, [error], START + 4 * DAY).values()
+        assert 5 < found.value < 20
+        assert found.facts["label_maturity"]["share"] > 0.5
+        with pytest.raises(ShipwayError) as refused:
+            instruments.measure_live(service, [auc.over("2d")], START + 4 * DAY)
+        assert refused.value.code == "SW-403"
+        due = 'auc.over("2d") measures predictions of a condition, and the service predicts a number'
+        assert refused.value.fact == due
+        with pytest.raises(ShipwayError, match="paired_loss"):
+            instruments.measure_step(service, service.releases[0], [paired_loss()], START + 2 * DAY)
+
+
+def test_labels_of_another_kind_label_nothing(counted):
+    desk, orders = counted
+    live(desk, Server(desk, orders, say=say_minutes), range(2))
+    with desk.workspace() as workspace:
+        instruments = LogInstruments(workspace)
+        labels, _ = instruments._take_labels("late", "number")
+        assert labels.schema["label"] == pl.Float64
+        assert labels["label"].to_list() == orders["minutes"].to_list()
+        other, asked = instruments._take_labels("late", "condition")
+        assert (other.height, asked.height) == (0, orders.height)
+
+
+def test_a_number_that_is_not_finite_is_no_label(counted):
+    desk, orders = counted
+    broken = orders.with_columns(minutes=pl.when(pl.col("id") < 3).then(np.inf).otherwise("minutes"))
+    with desk.workspace() as workspace:
+        head = workspace.tables.head(MAIN)
+        workspace.tables.commit(MAIN, {"orders": workspace.tables.write(broken)}, expect=head, message="broken")
+        labels, asked = read_labels(workspace, workspace.project.registry.models["late"])
+    assert (labels.height, asked.height) == (orders.height - 3, orders.height)
+    assert asked["known_at"].null_count() == 3
 
 
 def test_too_little_traffic_holds(shop, orders):

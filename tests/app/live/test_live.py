@@ -49,11 +49,11 @@ def test_policies_are_measured_on_the_same_labelled_answers(lived):
     y, found = rows[LABEL].to_numpy(), lived.summary.comparison
     assert (found.rows, found.days) == (rows.height, rows[AT].dt.convert_time_zone("Europe/Paris").dt.date().n_unique())
     for policy, p in ((found.never, rows["p1"].to_numpy()), (found.triggered, served), (found.first, served)):
-        assert policy.log_loss == pytest.approx(log_loss(y, p), abs=1e-12)
-        assert policy.auc == pytest.approx(roc_auc_score(y, p), abs=1e-12)
-    gain = found.never.log_loss - found.monthly.log_loss
+        assert policy.score.loss == pytest.approx(log_loss(y, p), abs=1e-12)
+        assert policy.score.auc == pytest.approx(roc_auc_score(y, p), abs=1e-12)
+    gain = found.never.score.loss - found.monthly.score.loss
     assert gain > 0
-    assert found.triggered.share == pytest.approx((found.never.log_loss - found.triggered.log_loss) / gain)
+    assert found.triggered.share == pytest.approx((found.never.score.loss - found.triggered.score.loss) / gain)
     assert (found.never.share, found.monthly.share) == (0, 1)
     # What was served is the first release and nothing after it, so retraining keeps nothing of what that leaves.
     assert found.first.share == pytest.approx(found.triggered.share)
@@ -69,8 +69,8 @@ def test_differences_are_paired_and_clustered_by_day(lived):
     estimate = clustered_mean(losses[0] - losses[1], days)
     low, high = interval(estimate)
     assert msgspec.structs.astuple(found.never.difference) == pytest.approx((estimate.value, low, high), abs=1e-12)
-    assert found.never.difference.value == pytest.approx(found.triggered.log_loss - found.never.log_loss)
-    assert found.monthly.difference.value == pytest.approx(found.triggered.log_loss - found.monthly.log_loss)
+    assert found.never.difference.value == pytest.approx(found.triggered.score.loss - found.never.score.loss)
+    assert found.monthly.difference.value == pytest.approx(found.triggered.score.loss - found.monthly.score.loss)
     assert found.triggered.difference is None
 
 
@@ -105,14 +105,14 @@ def test_weeks_add_up(lived):
     inside = local.is_between(dt.date(2024, 2, 5), dt.date(2024, 2, 11)).to_numpy()
     y = rows[LABEL].to_numpy()[inside]
     second = weeks[1]
-    assert second.rate == pytest.approx(y.mean())
+    assert second.mean == pytest.approx(y.mean())
     assert second.mean_p == pytest.approx(served[inside].mean())
-    assert second.scores["triggered"].log_loss == pytest.approx(log_loss(y, served[inside]))
+    assert second.scores["triggered"].loss == pytest.approx(log_loss(y, served[inside]))
     assert second.scores["never"].auc == pytest.approx(roc_auc_score(y, rows["p1"].to_numpy()[inside]))
     for name in ("never", "first release", "triggered", "monthly"):
-        total = sum(week.n * week.scores[name].log_loss for week in weeks if week.n)
+        total = sum(week.n * week.scores[name].loss for week in weeks if week.n)
         measured = {policy.name: policy for policy in summary.comparison.policies}[name]
-        assert total / summary.comparison.rows == pytest.approx(measured.log_loss)
+        assert total / summary.comparison.rows == pytest.approx(measured.score.loss)
 
 
 def test_skew_of_what_was_served_finds_the_one_bit(lived):

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shipway.app.live.policy import Scored, compare_policies, first_release
+from shipway.app.live.policy import Scored, compare_policies, first_release, measure_weeks
 from shipway.core.projection import RetrainState, ServiceState
 from shipway.core.release import Release
 from shipway.core.service import Step, Variant
@@ -56,14 +56,44 @@ def test_equal_policies_leave_no_gain_to_share():
     found = compare_policies(scored(y, never=p, triggered=p, monthly=p), "UTC")
     assert (found.triggered.share, found.left, found.first) == (None, None, None)
     assert (found.monthly.difference.value, found.gain.value, found.days) == (0, 0, 2)
-    assert found.monthly.auc == 1
+    assert found.monthly.score.auc == 1
 
 
 def test_one_day_has_no_interval_and_one_class_no_area():
     found = compare_policies(scored([True, True], never=[0.5, 0.5], triggered=[0.7, 0.7], monthly=[0.9, 0.9]), "UTC")
-    assert (found.monthly.difference, found.gain, found.monthly.auc) == (None, None, None)
+    assert (found.monthly.difference, found.gain, found.monthly.score.auc) == (None, None, None)
     assert found.triggered.share == pytest.approx(np.log(0.7 / 0.5) / np.log(0.9 / 0.5))
 
 
 def test_no_rows_are_no_comparison():
     assert compare_policies(scored([], never=[], triggered=[], monthly=[]), "UTC") is None
+
+
+def test_policies_of_a_number_are_compared_by_its_absolute_error():
+    y = [10.0, 20.0, 40.0, 10.0, 30.0, 30.0, 0.0, 50.0]
+    best = [12.0, 19.0, 43.0, 10.0, 28.0, 35.0, 1.0, 44.0]
+    half = [(ours + 25) / 2 for ours in best]
+    found = compare_policies(scored(y, never=[25.0] * 8, triggered=half, monthly=best), "UTC")
+    assert found.never.score.loss == pytest.approx(np.abs(25 - np.array(y)).mean())
+    assert found.monthly.score.auc is None
+    errors = np.array(best) - np.array(y)
+    assert found.monthly.score.root_mean_squared_error == pytest.approx(np.sqrt(np.square(errors).mean()))
+    losses = [np.abs(np.array(each) - np.array(y)).mean() for each in ([25.0] * 8, half, best)]
+    assert found.triggered.share == pytest.approx((losses[0] - losses[1]) / (losses[0] - losses[2]))
+    assert found.gain.value == pytest.approx(losses[0] - losses[2])
+
+
+def test_weeks_of_a_number_are_told_in_its_unit():
+    y, p = [10.0, 20.0, 40.0], [12.0, 20.0, 36.0]
+    rows = pl.DataFrame(
+        {
+            "request": ["a", "b", "c"], "row": ["a", "b", "c"], "at": [0, DAY, 2 * DAY], "version": [1, 1, 1],
+            "label": y, "known_at": [DAY, 2 * DAY, 3 * DAY], "p": p, "never": [25.0] * 3, "triggered": p,
+            "monthly": p,
+        }
+    )  # fmt: skip
+    (week,) = measure_weeks(rows, Scored(rows, CHANGES), known_by=9 * DAY, zone="UTC")
+    assert (week.n, week.mean, week.mean_p) == (3, pytest.approx(70 / 3), pytest.approx(68 / 3))
+    assert week.scores["triggered"].loss == pytest.approx(2)
+    assert week.scores["triggered"].root_mean_squared_error == pytest.approx(np.sqrt(20 / 3))
+    assert week.scores["triggered"].auc is None

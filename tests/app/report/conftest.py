@@ -199,9 +199,9 @@ TIMELINE = TimelineData(
 )
 
 
-def policy(name, log_loss, share, *, auc=0.75, changes=(), difference=None):
+def policy(name, loss, share, *, auc=0.75, changes=(), difference=None):
     found = None if difference is None else Difference(value=difference[0], low=difference[1], high=difference[2])
-    return Policy(name=name, changes=changes, log_loss=log_loss, auc=auc, share=share, difference=found)
+    return Policy(name=name, changes=changes, score=Score(loss=loss, auc=auc), share=share, difference=found)
 
 
 COMPARISON = Comparison(
@@ -259,15 +259,15 @@ def make_live():
             answered=300,
             versions={1: 100, 2: 200} if place == 0 else {2: 300},
             n=250 if place < 4 else 0,
-            rate=0.25 if place < 4 else None,
+            mean=0.25 if place < 4 else None,
             mean_p=0.26 if place < 4 else None,
             scores={}
             if place == 4
             else {
-                "never": Score(log_loss=0.50 + place / 100, auc=0.70),
-                "first release": Score(log_loss=0.48 + place / 100, auc=0.72),
-                "triggered": Score(log_loss=0.47 + place / 100, auc=0.73),
-                "monthly": Score(log_loss=0.46 + place / 100, auc=0.74),
+                "never": Score(loss=0.50 + place / 100, auc=0.70),
+                "first release": Score(loss=0.48 + place / 100, auc=0.72),
+                "triggered": Score(loss=0.47 + place / 100, auc=0.73),
+                "monthly": Score(loss=0.46 + place / 100, auc=0.74),
             },
         )
         for place in range(5)

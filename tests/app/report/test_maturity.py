@@ -44,3 +44,14 @@ def test_what_cannot_be_known_is_said():
 def test_nothing_asked_is_no_section():
     assert show_maturity(None) is None
     assert show_maturity(replace(asked=0)) is None
+
+
+def test_a_number_leans_in_its_unit():
+    bias = (
+        Bias(of="label mean", seen=12.34567, corrected=15.5, low=14.25, high=1_234.0),
+        Bias(of="absolute error", seen=3.5),
+    )
+    page = show_maturity(replace(bias=bias)).text
+    for said in ("12.35", "15.5", "14.25 to 1,234", "absolute error", "3.5"):
+        assert said in page
+    assert "12.3457" not in page

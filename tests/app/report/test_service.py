@@ -5,6 +5,7 @@ import re
 import msgspec
 import pytest
 
+from shipway.app.live.data import Score
 from shipway.app.report.service import show_policies, show_server, show_weeks, write_share_kept
 
 OVERCLAIMS = re.compile(r"prove|guarantee|significant|best|optimal|perfect|always|no risk|clearly|great", re.IGNORECASE)
@@ -153,3 +154,38 @@ def test_a_replay_that_was_stopped_says_what_was_timed(live, read):
 
 def test_no_replay_is_no_section():
     assert show_server(None) is None
+
+
+def count(score):
+    return Score(loss=40 * score.loss, root_mean_squared_error=60 * score.loss)
+
+
+def test_a_number_is_told_by_its_error_in_its_unit(live, read, charts):
+    weeks = tuple(
+        msgspec.structs.replace(
+            week,
+            mean=None if week.mean is None else 12.3456,
+            mean_p=None if week.mean is None else 13.0,
+            scores={name: count(score) for name, score in week.scores.items()},
+        )
+        for week in live.weeks
+    )
+    policies = {
+        name: msgspec.structs.replace(policy, score=count(policy.score))
+        for name, policy in (("never", live.comparison.never), ("first", live.comparison.first),
+                             ("triggered", live.comparison.triggered), ("monthly", live.comparison.monthly))
+    }  # fmt: skip
+    counted = change(msgspec.structs.replace(live, predicts="number", weeks=weeks), **policies)
+    shown = read(show_weeks(counted, charts))
+    (row, *_) = shown.rows("Week from", "Answered by")
+    assert row[4:8] == ["12.35", "13", "30", "20"]
+    assert shown.tags.count("figure") == 2
+    page = str(show_weeks(counted, charts).text)
+    assert "Root squared error by week (lower is better)" in page
+    assert "Absolute error by week, in units of the label (lower is better)" in page
+    assert "AUC" not in page
+    assert "nats" not in page
+    said = read(show_policies(counted, charts))
+    assert f"Absolute error is {40 * live.comparison.triggered.score.loss:.4g} as served" in said.said
+    assert "more absolute error than monthly" in said.said
+    assert "og loss" not in str(show_policies(counted, charts).text)

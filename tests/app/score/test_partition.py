@@ -13,7 +13,7 @@ from shipway.app.score import score
 from shipway.app.score.partition import cut_rows, write_tensor
 from shipway.app.workspace import Workspace
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import InputColumn, OutputColumn
+from shipway.core.bundle import NUMBER, InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.ports.model import open_runtime
@@ -117,6 +117,51 @@ def test_a_bundle_without_features_is_given_its_inputs_by_name(moody, rows, tmp_
     assert [(each.column, each.rows, each.example) for each in found.unseen] == [
         ("amount", 2, "11.5, not from 0 to 10")
     ]
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """Return a project in which a model of a number is registered: ten to the tenth of one input, and the other."""
+    root = tmp_path_factory.mktemp("counted")
+    (root / "shipway.toml").write_text('[project]\nname = "counted"\n')
+    (root / "project.py").write_text("")
+    graph = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "w"], ["prediction"])],
+        "eta",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["n", 1])],
+        [numpy_helper.from_array(np.array([[1e10], [1.0]], np.float32), "w")],
+    )
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    form = Form("onnx", data, open_runtime("onnx").load(data))
+    x = np.random.default_rng(1).random((200, 2)).astype(np.float32).astype(np.float64)
+    manifest, files = build_bundle(
+        model="eta", version=1, cut=0, ending="onnx", native=form, portable=form, outputs=NUMBER, features=None,
+        inputs=[InputColumn(name=name, kind="number") for name in ("many", "few")], sample={"x": x},
+        training={"rows": 200, "mean": 5e9}, metrics={}, verdict={}, lock="", card="# Eta",
+    )  # fmt: skip
+    project = find_project(root)
+    with closing(Workspace(project)) as workspace:
+        workspace.folder.mkdir()
+        for content in files.values():
+            workspace.blobs.put(content)
+        workspace.remember(
+            ("model:eta@1", VersionOpened(model="eta", number=1, key="k", cut=0)),
+            ("model:eta@1", VersionRegistered(model="eta", number=1, bundle=manifest.digest)),
+        )
+    return project
+
+
+def test_a_number_is_scored_and_one_that_is_not_finite_is_a_failure(counted, tmp_path):
+    rows = pl.DataFrame({"many": [0.5, 1e30, -2.0, None], "few": [-7.0, 1.0, 0.25, 1.0]})
+    rows.write_parquet(tmp_path / "rows.parquet")
+    found = score(counted, "eta", str(tmp_path / "rows.parquet"), to=tmp_path / "out.parquet")
+    out = pl.read_parquet(tmp_path / "out.parquet")
+    assert out.columns == ["_row", "prediction", "_version", "_bundle", "_error"]
+    assert out["prediction"].to_list()[::2] == pytest.approx([5e9 - 7, -2e10 + 0.25], rel=1e-6)
+    assert out["prediction"].to_list()[1::2] == [None, None]
+    assert out["_error"].to_list() == [None, "SW-801", None, "SW-801"]
+    assert (found.rows, found.failed) == (4, 2)
 
 
 def test_its_result_may_be_the_first_table_of_a_branch(moody, rows):

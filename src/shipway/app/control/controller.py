@@ -18,6 +18,7 @@ from shipway.app.release import (
     Remembered,
     deciding,
     is_ready,
+    manifest_of,
     model_section_of,
     next_versions,
     open_service,
@@ -31,6 +32,7 @@ from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
+from shipway.core.label import LabelKind
 from shipway.core.projection import RetrainState, ServiceState, State, VersionState
 from shipway.core.release import Release
 from shipway.ports.traffic import Traffic
@@ -194,9 +196,17 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
     # What has just begun has nothing to show, and what was judged as of now would be judged alike.
     if release is None or now <= release.since or any(j.at == now for j in service.judgements.get(release.subject, [])):
         return []
-    gates = step_gates(controller.workspace.project.registry, service.model)
+    predicts = _predicts(controller, service)
+    gates = step_gates(controller.workspace.project.registry, service.model, predicts)
     evidence = controller.instruments.measure_step(service, release, checks_of(gates), now)
     return judge_step(gates, service, release, evidence, now)
+
+
+def _predicts(controller: Controller, service: ServiceState) -> LabelKind:
+    """Return which kind of label a service predicts, as the bundle of its stable version says."""
+    stable = controller.workspace.peek().version(service.model, service.stable.version)
+    assert stable is not None, "a version that is in service is in the ledger"
+    return manifest_of(controller.workspace, stable).predicts or "condition"
 
 
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:

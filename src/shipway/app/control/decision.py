@@ -8,6 +8,7 @@ from shipway.core.body import EvidenceRecorded, ReleaseMoved, RetrainAsked, Verd
 from shipway.core.canary import failed_answers, feature_lag, prediction_shift, shown_loss, slow_answers
 from shipway.core.check import Evidence
 from shipway.core.gate import Gate, Outcome, Verdict, decide, make_gate
+from shipway.core.label import LabelKind
 from shipway.core.projection import Judgement, ServiceState
 from shipway.core.registry import Registry
 from shipway.core.release import Release, next_move
@@ -23,11 +24,30 @@ STANDARD: Final = make_gate(
     before="step",
 )
 """What is asked before each step of a release where the project declares no gate for it."""
+STANDARDS: Final[Mapping[LabelKind, Gate]] = {
+    "condition": STANDARD,
+    "number": make_gate(
+        "canary of a number",
+        failed_answers(),
+        slow_answers(over_ms=100),
+        prediction_shift <= 0.25,
+        feature_lag(over="30m") <= 0.05,
+        shown_loss("mean_absolute_error", relative=True) <= 0.02,
+        before="step",
+    ),
+}
+"""That gate for each kind of label: what a number's error may be is known to who knows its unit, so it is a share."""
 
 
-def step_gates(registry: Registry, model: str) -> list[Gate]:
-    """Return the gates before each step of a model's release: the project's, or the standard one where it has none."""
-    return registry.gates_before("step", model) or [STANDARD]
+def step_gates(registry: Registry, model: str, predicts: LabelKind = "condition") -> list[Gate]:
+    """Return the gates before each step of a model's release: the project's, or the standard one where it has none.
+
+    Args:
+        registry: of the project.
+        model: the model's name.
+        predicts: which kind of label its versions predict.
+    """
+    return registry.gates_before("step", model) or [STANDARDS[predicts]]
 
 
 def live_gates(registry: Registry, model: str) -> list[Gate]:

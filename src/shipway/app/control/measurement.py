@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Final
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from shipway.app.candidate import make_runner
@@ -13,24 +14,37 @@ from shipway.app.control.recomputation import open_recomputation
 from shipway.app.release import manifest_of
 from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
-from shipway.core.bundle import Manifest
+from shipway.core.bundle import DRIFT, Manifest
 from shipway.core.check import Check, Evidence
-from shipway.core.measure import Drift, FeatureLag, FeatureSkew, LabelMaturity, NewestSeen, PairedLoss, Skew, Windowed
+from shipway.core.label import LabelKind
+from shipway.core.measure import (
+    Drift,
+    FeatureLag,
+    FeatureSkew,
+    LabelMaturity,
+    NewestSeen,
+    PairedLoss,
+    PredictionShift,
+    Skew,
+    Windowed,
+)
 from shipway.core.online import Layout
 from shipway.core.prediction import NEWEST, PREDICTIONS
 from shipway.core.projection import ServiceState, VersionState
+from shipway.core.reference import DriftReference
 from shipway.core.release import Release
 from shipway.core.service import CANDIDATE, STABLE, Variant
 from shipway.kit.canonical import canonical_json
 from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.live import measure_live
-from shipway.monitoring.reading import pair_versions, read_vectors, served
+from shipway.monitoring.reading import distinct_predictions, kind_of, pair_versions, read_vectors, served
 from shipway.monitoring.skew import take_sample
 from shipway.monitoring.window import CanaryWindow, LiveWindow
 from shipway.ports.log import Log
 
 _ANSWERS: Final = ("request", "row", "at", "version", "role", "token", "p")
 _PAIRED: Final = (*_ANSWERS, "weight", "error", "latency_us", "answer_us")
+_SHARES: Final = np.linspace(0, 1, 101)
 
 
 class LogInstruments:
@@ -66,10 +80,12 @@ class LogInstruments:
         log = self._open_log(service)
         rows = log.read(PREDICTIONS, since=release.started_at, until=now, columns=_PAIRED)
         variants = {STABLE: release.stable, CANDIDATE: release.candidate}
-        lagging, losing = (
-            any(isinstance(c.measure, kinds) for c in checks) for kinds in (FeatureLag, PairedLoss | LabelMaturity)
+        lagging, losing, shifting = (
+            any(isinstance(c.measure, kinds) for c in checks)
+            for kinds in (FeatureLag, PairedLoss | LabelMaturity, PredictionShift)
         )
-        labels, asked = self._read_labels(service.model) if losing else (LABELS.to_frame(), pl.DataFrame())
+        predicts, scale = self._describe_predictions(service, release) if losing or shifting else ("condition", ())
+        labels, asked = self._take_labels(service.model, predicts) if losing else (_no_labels(predicts), pl.DataFrame())
         window = CanaryWindow(
             pairs=pair_versions(rows, release.stable.version, release.candidate.version),
             labels=labels,
@@ -82,6 +98,8 @@ class LogInstruments:
             steps=len(release.walk) - 1,
             now=now,
             zone=self._zone,
+            predicts=predicts,
+            scale=scale,
         )
         return {check.name: measure_canary(check, window, subject=release.subject) for check in checks}
 
@@ -126,7 +144,8 @@ class LogInstruments:
         if audited:
             model = self.workspace.project.registry.models[service.model]
             offline = read_offline(self._runner, model, version, features, (since, now))
-        labels, asked = self._read_labels(service.model) if scored else (LABELS.to_frame(), nothing)
+        predicts = manifest.predicts or "condition"
+        labels, asked = self._take_labels(service.model, predicts) if scored else (_no_labels(predicts), nothing)
         return LiveWindow(
             answers=answers,
             labels=labels,
@@ -138,6 +157,7 @@ class LogInstruments:
             features=features,
             now=now,
             zone=self._zone,
+            predicts=predicts,
         )
 
     def _recompute(
@@ -155,6 +175,30 @@ class LogInstruments:
         asked = pl.concat(each.select("row", "at") for each in drawn)
         model = self.workspace.project.registry.models[service.model]
         return open_recomputation(self.workspace, model, manifest.keyed.views).compute(asked)
+
+    def _describe_predictions(self, service: ServiceState, release: Release) -> tuple[LabelKind, tuple[float, ...]]:
+        """Return which kind of label a release's versions predict, and how numbers that the stable one says are spread.
+
+        That is what its bundle says of rows that it did not learn from, or else what it answered before the release:
+        either is as it was before the first look.
+        """
+        manifest = self._manifest(service, release.stable)[1]
+        predicts = manifest.predicts or "condition"
+        if predicts == "condition":
+            return predicts, ()
+        if DRIFT in manifest.files:
+            told = msgspec.json.decode(self.workspace.blobs.get(manifest.files[DRIFT]), type=DriftReference)
+            if told.outputs and told.outputs[0].quantiles:
+                return predicts, told.outputs[0].quantiles
+        rows = self._open_log(service).read(PREDICTIONS, until=release.started_at, columns=_ANSWERS)
+        said = distinct_predictions(rows).filter(pl.col("version") == release.stable.version)["p"]
+        finite = said.filter(said.is_finite()).to_numpy()
+        return predicts, tuple(np.quantile(finite, _SHARES).tolist()) if len(finite) else ()
+
+    def _take_labels(self, model: str, predicts: LabelKind) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """Return what `_read_labels` does; labels of another kind than versions predict are none of what they said."""
+        labels, asked = self._read_labels(model)
+        return (labels if kind_of(labels) == predicts else _no_labels(predicts)), asked
 
     def _read_labels(self, model: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what came true of a model's rows, and when each was asked, read once for each commit of data."""
@@ -177,10 +221,13 @@ class LogInstruments:
         }
 
     def _describe(self, service: ServiceState, variant: Variant) -> tuple[VersionState, Manifest, Layout]:
+        version, manifest = self._manifest(service, variant)
+        return version, manifest, manifest.keyed.make_layout()
+
+    def _manifest(self, service: ServiceState, variant: Variant) -> tuple[VersionState, Manifest]:
         version = self.workspace.peek().version(service.model, variant.version)
         assert version is not None
-        manifest = manifest_of(self.workspace, version)
-        return version, manifest, manifest.keyed.make_layout()
+        return version, manifest_of(self.workspace, version)
 
     def _open_log(self, service: ServiceState) -> Log:
         if service.name not in self._logs:
@@ -194,6 +241,10 @@ class LogInstruments:
     @property
     def _zone(self) -> str:
         return self.workspace.project.config.project.timezone
+
+
+def _no_labels(predicts: LabelKind) -> pl.DataFrame:
+    return LABELS[predicts].to_frame()
 
 
 def _newest_columns(layout: Layout) -> list[str]:

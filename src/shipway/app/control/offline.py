@@ -1,6 +1,6 @@
 """What is known of a model's rows without asking its service: labels, training rows, and vectors computed offline."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import polars as pl
@@ -12,6 +12,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.bundle import Manifest
 from shipway.core.feature import Expr
+from shipway.core.label import LabelKind
 from shipway.core.model import Model
 from shipway.core.prediction import join_key
 from shipway.core.projection import VersionState
@@ -19,8 +20,11 @@ from shipway.data.frame import build_frame
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, plan_views
 from shipway.maths.expression import Column, walk
 
-LABELS: Final = pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at": pl.Int64()})
-"""Columns of labels: the row's key as the log writes it, what came true, and when that was known."""
+LABELS: Final[Mapping[LabelKind, pl.Schema]] = {
+    "condition": pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at": pl.Int64()}),
+    "number": pl.Schema({"row": pl.String(), "label": pl.Float64(), "known_at": pl.Int64()}),
+}
+"""Columns of labels of each kind: the row's key as the log writes it, what came true, and when that was known."""
 
 
 def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -32,7 +36,7 @@ def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.Da
 
     Returns:
         Columns as `LABELS`, for the rows that have a label, and columns at and known_at of all rows, null without a
-        label; instants in microseconds since 1970 UTC.
+        label; instants in microseconds since 1970 UTC. A number that is not finite is no label.
 
     Raises:
         ShipwayError: SW-401 if no data has passed its gate yet.
@@ -44,11 +48,15 @@ def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.Da
     table = workspace.tables.read(snapshot, [name for name in names if name in snapshot.columns])
     # What a label reads too early was refused when the model's frame was built; to ask again takes more columns.
     every = build_frame(plan, {model.on.name: table}, refuse=False)
+    kind: LabelKind = "condition" if every.schema[LABEL] == pl.Boolean else "number"
+    if kind == "number":
+        value = pl.col(LABEL).cast(pl.Float64)
+        every = every.with_columns(pl.when(value.is_finite()).then(value).alias(LABEL))
     labelled = pl.when(pl.col(LABEL).is_not_null()).then(pl.col(LABEL_KNOWN_AT).to_physical())
     asked = every.select(at=pl.col(AT).to_physical(), known_at=labelled).drop_nulls("at")
     rows = every.drop_nulls([LABEL, LABEL_KNOWN_AT])
     keys, known = name_rows(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
-    return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS), asked
+    return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS[kind]), asked
 
 
 def read_reference(runner: Runner, manifest: Manifest, features: Sequence[str]) -> pl.DataFrame:

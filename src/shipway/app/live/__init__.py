@@ -11,6 +11,7 @@ from shipway.app.live.timeline import count_verdicts, find_incidents, tell_relea
 from shipway.app.runner import Runner
 from shipway.core.error import ShipwayError
 from shipway.monitoring.maturity import read_window
+from shipway.monitoring.reading import kind_of
 
 __all__ = ["LiveSummary", "summarise_service"]
 
@@ -63,4 +64,5 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
         incidents=find_incidents(judgements),
         gates=count_verdicts(judgements),
         maturity=read_window(answers, labels, asked, known_by, zone),
+        predicts=kind_of(labels),
     )

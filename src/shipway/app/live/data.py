@@ -9,6 +9,7 @@ import msgspec
 
 from shipway.core.check import Evidence
 from shipway.core.gate import Outcome
+from shipway.core.label import LabelKind
 from shipway.core.maturity import Maturity
 from shipway.core.projection import Judgement
 from shipway.core.release import ReleaseOutcome
@@ -28,10 +29,17 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """How predictions did: log loss in nats, and area under the ROC curve, None where all labels are equal."""
+    """How predictions did.
 
-    log_loss: float
-    auc: float | None
+    Attributes:
+        loss: on average: log loss in nats, or of a number the absolute error, in its unit.
+        auc: area under the ROC curve; None where all labels are equal, and of a number.
+        root_mean_squared_error: of a number, in its unit; None of a condition.
+    """
+
+    loss: float
+    auc: float | None = None
+    root_mean_squared_error: float | None = None
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +50,7 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
         answered: requests that were answered.
         versions: number of a version to how many of them it answered.
         n: those that have a label by now and were predicted under each policy; the scores are of these.
-        rate: how often the label is true; None without rows, like `mean_p`.
+        mean: of the label, which of a condition is how often it is true; None without rows, like `mean_p`.
         mean_p: mean of the predictions served.
         scores: policy to how it did.
     """
@@ -51,7 +59,7 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     answered: int
     versions: dict[int, int]
     n: int
-    rate: float | None
+    mean: float | None
     mean_p: float | None
     scores: dict[PolicyName, Score]
 
@@ -62,17 +70,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: which.
         changes: when another version came into service under it.
-        log_loss: in nats.
-        auc: area under the ROC curve; None where all labels are equal.
-        share: the part of monthly's gain in log loss over never that it keeps; None where monthly gains nothing.
-        difference: mean log loss of what was served less its own, row by row: above 0 what was served is worse. None
-            for what was served, and where there are too few days to tell.
+        score: how its predictions did.
+        share: the part of monthly's gain in loss over never that it keeps; None where monthly gains nothing.
+        difference: mean loss of what was served less its own, row by row: above 0 what was served is worse. None for
+            what was served, and where there are too few days to tell.
     """
 
     name: PolicyName
     changes: tuple[int, ...]
-    log_loss: float
-    auc: float | None
+    score: Score
     share: float | None
     difference: Difference | None
 
@@ -87,7 +93,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         first: the release that was ready when it opened, and nothing after it; None where there was none.
         triggered: what was served.
         monthly: a new version at each first of a month, in service at once.
-        gain: log loss of never less that of monthly, with its interval.
+        gain: loss of never less that of monthly, with its interval.
         left: the part of monthly's gain over the first release that triggered keeps, which is what retraining brought
             beyond that release; None where there was none, or where monthly gains nothing over it.
     """
@@ -259,6 +265,7 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         service: its name.
         model: whose versions answer.
+        predicts: which kind of label they predict.
         period: from and to (exclusive) of what was asked.
         known_by: labels known by then are known.
         history: from when on which version was the stable one.
@@ -295,3 +302,4 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     incidents: tuple[Incident, ...]
     gates: dict[str, int]
     maturity: Maturity | None = None
+    predicts: LabelKind = "condition"

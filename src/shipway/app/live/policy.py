@@ -17,18 +17,23 @@ from shipway.app.runner import Runner
 from shipway.app.training import P, score, train
 from shipway.app.version import frame_of_version, trained_of
 from shipway.core.artifact import Artifact
+from shipway.core.label import LabelKind
 from shipway.core.model import Model
 from shipway.core.projection import ServiceState, VersionState
 from shipway.core.release import Release
 from shipway.data.plan import AT
 from shipway.maths.interval import clustered_mean, interval
-from shipway.maths.metric import auc, per_row_log_loss
+from shipway.maths.loss import loss_of
+from shipway.maths.metric import auc
+from shipway.maths.scoring import Labels
 from shipway.monitoring.live import performance_by_week
+from shipway.monitoring.reading import kind_of, read_labels
 
 Floats = NDArray[np.float64]
 
 POLICIES: Final[tuple[PolicyName, ...]] = ("never", "first release", "triggered", "monthly")
 _SERVED: Final[PolicyName] = "triggered"
+_LOSS: Final[dict[LabelKind, str]] = {"condition": "log_loss", "number": "mean_absolute_error"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Scored:
     """The answers that every policy has a prediction for.
 
     Attributes:
-        rows: answers with a label, and a column for each policy with the probability it gives.
+        rows: answers with a label, and a column for each policy with the probability, or the number, that it gives.
         changes: policy to when another version came into service under it.
     """
 
@@ -123,21 +128,19 @@ def compare_policies(scored: Scored, zone: str) -> Comparison | None:
     rows = scored.rows
     if not rows.height:
         return None
-    y = rows["label"].to_numpy().astype(np.bool_)
+    kind, y = kind_of(rows), read_labels(rows["label"])
     local = pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     days = rows.select(local.dt.date().to_physical().cast(pl.Int64)).to_series().to_numpy()
     names = _measured(rows)
     p = {name: rows[name].to_numpy() for name in names}
-    losses = {name: per_row_log_loss(y, p[name]) for name in names}
+    losses = {name: loss_of(kind, y, p[name]) for name in names}
     means = {name: float(loss.mean()) for name, loss in losses.items()}
-    ranked = bool(y.any()) and not bool(y.all())
 
     def describe(name: PolicyName) -> Policy:
         return Policy(
             name=name,
             changes=scored.changes[name],
-            log_loss=means[name],
-            auc=auc(y, p[name]) if ranked else None,
+            score=_score(kind, y, p[name], means[name]),
             share=_share(means["never"], means[name], means["monthly"]),
             difference=None if name == _SERVED else _difference(losses[_SERVED] - losses[name], days),
         )
@@ -165,6 +168,7 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
         zone: time zone that weeks are of; they begin on Monday.
     """
     labels = scored.rows.select("row", "label", "known_at").unique(maintain_order=True)
+    kind = kind_of(labels)
     names = _measured(scored.rows)
     measured: dict[PolicyName, dict[Any, dict[str, Any]]] = {}
     for name in names:
@@ -179,7 +183,12 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
             name: measured[name][start] for name in names if start in measured[name]
         }
         scores: dict[PolicyName, Score] = {
-            name: Score(log_loss=part["log_loss"], auc=part["auc"]) for name, part in parts.items()
+            name: Score(
+                loss=part[_LOSS[kind]],
+                auc=part.get("auc"),
+                root_mean_squared_error=part.get("root_mean_squared_error"),
+            )
+            for name, part in parts.items()
         }
         ours = parts.get(_SERVED)
         weeks.append(
@@ -188,7 +197,7 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
                 answered=int(rows["len"].sum()),
                 versions=dict(rows.select("version", "len").iter_rows()),
                 n=0 if ours is None else ours["labelled"],
-                rate=None if ours is None else ours["rate"],
+                mean=None if ours is None else ours["rate" if kind == "condition" else "mean"],
                 mean_p=None if ours is None else ours["mean_p"],
                 scores=scores,
             )
@@ -237,7 +246,7 @@ def _version(runner: Runner, service: ServiceState, number: int) -> VersionState
 
 
 def _read(runner: Runner, model: Model, stretches: list[Stretch], name: str) -> pl.DataFrame:
-    """Return the rows of a policy's predictions: row, at and the probability under the policy's name."""
+    """Return the rows of a policy's predictions: row, at and the prediction under the policy's name."""
     key = model.on.key
     parts = [read_rows(runner, each.predictions, [*key, AT, P], period=(each.since, each.until)) for each in stretches]
     rows = pl.concat(parts)
@@ -246,6 +255,13 @@ def _read(runner: Runner, model: Model, stretches: list[Stretch], name: str) -> 
 
 def _measured(rows: pl.DataFrame) -> list[PolicyName]:
     return [name for name in POLICIES if name in rows.columns]
+
+
+def _score(kind: LabelKind, y: Labels, p: Floats, loss: float) -> Score:
+    if kind == "number":
+        return Score(loss=loss, root_mean_squared_error=float(np.sqrt(np.square(p - y).mean())))
+    happened = y.astype(np.bool_)
+    return Score(loss=loss, auc=auc(happened, p) if happened.any() and not happened.all() else None)
 
 
 def _share(base: float, own: float, best: float) -> float | None:

@@ -43,7 +43,7 @@ def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
 
     Args:
         log: the service's.
-        labels: columns row, label (bool) and known_at.
+        labels: columns row, label (Boolean, or a number) and known_at.
         known_by: microseconds since 1970 UTC.
 
     Returns:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from shipway.app.control.decision import STANDARD
+from shipway.app.control.decision import STANDARDS
 from shipway.app.project import build_digest
 from shipway.app.report.data import ModelData, OriginData, ReportData, StageData, TaskData
 from shipway.app.report.gate import GateData, Measured, RuleData, Unit
@@ -62,6 +62,7 @@ from shipway.core.measure import (
     ValueImprovement,
     Windowed,
 )
+from shipway.core.metric import IN_UNIT
 from shipway.core.probe import Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 
@@ -108,6 +109,10 @@ def unit_of(measure: Measure) -> Unit:
             return "auc"
         case Windowed(score=score):
             return unit_of(score)
+        case PairedLoss(relative=True):
+            return "share"
+        case Score(metric=metric) | Improvement(metric=metric) | PairedLoss(metric=metric) if metric in IN_UNIT:
+            return "number"
         case Score() | Improvement() | PairedLoss() | AdvantageTrend():
             return "loss"
         case DecisionValue() | ActionValue() | ValueImprovement():
@@ -171,7 +176,8 @@ def collect_gate(workspace: Workspace, verdict: Verdict, evidence: Mapping[str, 
         verdict: what was decided.
         evidence: check name to what it may have been decided on; what the verdict does not cite is left out.
     """
-    declared = {STANDARD.name: STANDARD, **workspace.project.registry.gates}.get(verdict.gate)
+    standard = {gate.name: gate for gate in STANDARDS.values()}
+    declared = {**standard, **workspace.project.registry.gates}.get(verdict.gate)
     rules = {rule.text: rule for rule in declared.rules} if declared else {}
     found = {each.id: each for each in evidence.values()}
     return GateData(

@@ -7,6 +7,7 @@ import msgspec
 from shipway.app.live.data import Audit, Comparison, DriftSummary, Week
 from shipway.app.report.gate import GateData
 from shipway.core.gate import Outcome
+from shipway.core.label import LabelKind
 from shipway.core.maturity import Maturity
 from shipway.core.release import ReleaseOutcome
 
@@ -155,6 +156,7 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
         drift_window: its first and last day.
         server: how the server did; None where no replay was timed.
         maturity: how many labels of all that was answered have come; None where it was not measured.
+        predicts: which kind of label its versions predict.
     """
 
     service: str
@@ -176,3 +178,4 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
     drift_window: tuple[str, str]
     server: ServerData | None
     maturity: Maturity | None = None
+    predicts: LabelKind = "condition"

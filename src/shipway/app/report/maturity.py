@@ -1,8 +1,9 @@
 """The section on labels: how many have come, how many will, and how the early ones lean."""
 
 from shipway.app.report.element import Child, Markup, element, join, table, words
+from shipway.app.report.gate import Unit
 from shipway.app.report.number import write_number, write_share
-from shipway.core.maturity import Bias, Maturity
+from shipway.core.maturity import OF_NUMBER, Bias, Maturity
 from shipway.kit.duration import format_duration
 
 _MINUTE_US = 60_000_000
@@ -33,20 +34,21 @@ def show_maturity(maturity: Maturity | None) -> Markup | None:
 
 
 def _lean(bias: Bias) -> tuple[Child, ...]:
-    weighted = None if bias.corrected is None else _with_ends(bias.corrected, bias.low, bias.high)
+    unit: Unit = "number" if bias.of in OF_NUMBER else "loss"
+    weighted = None if bias.corrected is None else _with_ends(bias.corrected, bias.low, bias.high, unit)
     early = None
     if bias.difference is not None:
-        early = _with_ends(bias.difference, bias.difference_low, bias.difference_high, sign=True)
+        early = _with_ends(bias.difference, bias.difference_low, bias.difference_high, unit, sign=True)
     why = bias.why or f"early: within {_write(bias.within_us)}"
-    return bias.of, write_number(bias.seen, "loss"), weighted, early, element("span", why, class_="soft")
+    return bias.of, write_number(bias.seen, unit), weighted, early, element("span", why, class_="soft")
 
 
-def _with_ends(value: float, low: float | None, high: float | None, *, sign: bool = False) -> Markup:
+def _with_ends(value: float, low: float | None, high: float | None, unit: Unit, *, sign: bool = False) -> Markup:
     ends = None
     if low is not None and high is not None:
-        both = f"{write_number(low, 'loss', sign=sign)} to {write_number(high, 'loss', sign=sign)}"
+        both = f"{write_number(low, unit, sign=sign)} to {write_number(high, unit, sign=sign)}"
         ends = element("div", both, class_="soft")
-    return join((element("b", write_number(value, "loss", sign=sign)), ends))
+    return join((element("b", write_number(value, unit, sign=sign)), ends))
 
 
 def _write(us: int) -> str:

@@ -8,8 +8,10 @@ from shipway.app.live.data import Comparison, Difference, Policy, PolicyName, Sc
 from shipway.app.report.element import Child, Markup, element, fold, join, table, tile, unbroken, words
 from shipway.app.report.gate import Measured
 from shipway.app.report.live import LiveData, RetrainData, ServerData
-from shipway.app.report.number import MINUS, write_memory, write_number, write_seconds, write_share
+from shipway.app.report.number import MINUS, write_memory, write_number, write_seconds
+from shipway.app.report.scale import SCALES
 from shipway.app.report.whisker import draw_whisker, span_of
+from shipway.core.label import LOSS, LabelKind
 from shipway.ports.chart import Charts, Series, Tone
 
 NAMES: Final[dict[PolicyName, str]] = {
@@ -18,6 +20,8 @@ NAMES: Final[dict[PolicyName, str]] = {
     "triggered": "as served",
     "monthly": "monthly",
 }
+_LOSSES: Final[dict[LabelKind, str]] = {kind: f"{loss[:1].upper()}{loss[1:]}" for kind, loss in LOSS.items()}
+_UNITS: Final[dict[LabelKind, str]] = {"condition": "nats", "number": "units of the label"}
 _LINES: Final[tuple[tuple[PolicyName, Tone, bool], ...]] = (
     ("triggered", "main", False),
     ("never", "plain", True),
@@ -26,7 +30,7 @@ _LINES: Final[tuple[tuple[PolicyName, Tone, bool], ...]] = (
 
 
 def show_weeks(live: LiveData, charts: Charts) -> Markup | None:
-    """Return AUC and log loss by week of what was served, beside never changing and retraining monthly."""
+    """Return by week how what was served did, beside never changing and retraining monthly."""
     weeks = [week for week in live.weeks if week.scores]
     if not weeks:
         return None
@@ -37,11 +41,12 @@ def show_weeks(live: LiveData, charts: Charts) -> Markup | None:
     )
     drawn: list[Markup] = []
     if len(weeks) > 1:
-        if any(score.auc is not None for week in weeks for score in week.scores.values()):
-            drawn.append(_chart(charts, weeks, "AUC by week (higher is better)", lambda score: score.auc))
-        title = "Log loss by week, in nats (lower is better)"
-        drawn.append(_chart(charts, weeks, title, lambda score: score.log_loss))
-    numbers = _week_table(live.weeks)
+        beside, better = _name_beside(live.predicts)
+        if any(_read_beside(score) is not None for week in weeks for score in week.scores.values()):
+            drawn.append(_chart(charts, weeks, f"{beside} by week ({better} is better)", _read_beside))
+        title = f"{_LOSSES[live.predicts]} by week, in {_UNITS[live.predicts]} (lower is better)"
+        drawn.append(_chart(charts, weeks, title, lambda score: score.loss))
+    numbers = _week_table(live.weeks, live.predicts)
     shown = join((element("div", *drawn, class_="charts"), fold("The numbers", numbers))) if drawn else numbers
     return join((element("p", why, class_="why"), shown))
 
@@ -52,9 +57,10 @@ def show_policies(live: LiveData, charts: Charts) -> Markup | None:
     if compared is None:
         return None
     weeks = [week for week in live.weeks if week.scores]
-    chart = _gain_chart(charts, weeks) if len(weeks) > 1 else None
+    chart = _gain_chart(charts, weeks, live.predicts) if len(weeks) > 1 else None
     said = element("div", *(words(each) for each in _say(live, compared)))
-    return join((element("div", said, chart, class_="charts"), _policy_table(compared), _retrain_table(live.retrains)))
+    policies = _policy_table(compared, live.predicts)
+    return join((element("div", said, chart, class_="charts"), policies, _retrain_table(live.retrains)))
 
 
 def show_server(server: ServerData | None) -> Markup | None:
@@ -80,11 +86,12 @@ def write_share_kept(share: float) -> str:
 def _say(live: LiveData, compared: Comparison) -> Iterator[str]:
     """Yield what was gained and what it is owed to, one paragraph each."""
     never, first, ours, monthly = compared.never, compared.first, compared.triggered, compared.monthly
+    scale, loss = SCALES[live.predicts], _LOSSES[live.predicts]
+    losses = [write_number(each.score.loss, scale.loss_unit) for each in (ours, never, monthly)]
     yield (
-        f"All are measured on the same {compared.rows:,} labelled answers of {write_plural(compared.days, 'day')}. Log"
-        f" loss is {write_number(ours.log_loss, 'loss')} as served, {write_number(never.log_loss, 'loss')} without any"
-        f" new version, and {write_number(monthly.log_loss, 'loss')} with one at each first of a month, in service at"
-        " once and without a trial."
+        f"All are measured on the same {compared.rows:,} labelled answers of {write_plural(compared.days, 'day')}."
+        f" {loss} is {losses[0]} as served, {losses[1]} without any new version, and {losses[2]} with one at each first"
+        " of a month, in service at once and without a trial."
     )
     unknown = live.labelled - compared.rows
     if unknown:
@@ -93,7 +100,7 @@ def _say(live: LiveData, compared: Comparison) -> Iterator[str]:
         yield "A new version every month gains nothing over never changing, so there is no gain to keep."
         return
     if compared.gain is not None:
-        yield f"So a new version every month gains {_gained(compared.gain)}."
+        yield f"So a new version every month gains {_gained(compared.gain, live.predicts)}."
     retrains = write_plural(len(live.retrains), "triggered retrain") if live.retrains else "nothing retrained"
     kept = f"What was served, with {retrains}, keeps {write_share_kept(ours.share)} of the monthly gain."
     if first is not None and first.share is not None:
@@ -101,15 +108,15 @@ def _say(live: LiveData, compared: Comparison) -> Iterator[str]:
         kept += f" {_owed(first.share, ours.share)} {write_share_kept(first.share)}.{rest}"
     yield kept
     if monthly.difference is not None:
-        yield f"Row by row, what was served has {_against(monthly.difference, 'monthly')}."
+        yield f"Row by row, what was served has {_against(monthly.difference, 'monthly', live.predicts)}."
     if first is not None and first.difference is not None and live.retrains:
-        yield f"What retraining brought beyond the first release is {_against(first.difference, 'it')}."
+        yield f"What retraining brought beyond the first release is {_against(first.difference, 'it', live.predicts)}."
 
 
-def _gained(gain: Difference) -> str:
-    ends = f"{_signed(gain.low)} to {_signed(gain.high)}"
+def _gained(gain: Difference, kind: LabelKind) -> str:
+    ends = f"{_signed(gain.low, kind)} to {_signed(gain.high, kind)}"
     doubt = "; it may be nothing, so that shares of it say little" if gain.low <= 0 else ""
-    return f"{write_number(gain.value, 'loss')} over never (95 % interval {ends}{doubt})"
+    return f"{write_number(gain.value, SCALES[kind].loss_unit)} over never (95 % interval {ends}{doubt})"
 
 
 def _owed(first: float, ours: float) -> str:
@@ -124,26 +131,26 @@ def _rest(compared: Comparison) -> str:
     return f" Of what that leaves to gain, retraining keeps {write_share_kept(compared.left)}."
 
 
-def _against(difference: Difference, what: str) -> str:
+def _against(difference: Difference, what: str, kind: LabelKind) -> str:
     """Return a paired difference with its interval, and whether it tells the two apart."""
-    much = write_number(abs(difference.value), "loss")
+    much = write_number(abs(difference.value), SCALES[kind].loss_unit)
     way = "more" if difference.value >= 0 else "less"
-    ends = f"{_signed(difference.low)} to {_signed(difference.high)}"
+    ends = f"{_signed(difference.low, kind)} to {_signed(difference.high, kind)}"
     apart = "" if difference.low > 0 or difference.high < 0 else ": too little to tell the two apart"
-    return f"{much} {way} log loss than {what} (95 % interval {ends}{apart})"
+    return f"{much} {way} {LOSS[kind]} than {what} (95 % interval {ends}{apart})"
 
 
-def _policy_table(compared: Comparison) -> Markup:
+def _policy_table(compared: Comparison, kind: LabelKind) -> Markup:
     shown = [policy.difference for policy in compared.policies if policy.difference is not None]
     span = span_of((Measured(each.value, each.low, each.high) for each in shown), 0.0) if shown else (0.0, 1.0)
-    rows = [_policy(policy, span) for policy in compared.policies]
+    rows = [_policy(policy, span, kind) for policy in compared.policies]
     head = (
         "Takes a new version",
         "Times",
-        "Log loss",
-        "AUC",
+        _LOSSES[kind],
+        _name_beside(kind)[0],
         "Keeps of the monthly gain",
-        "Served less this, log loss",
+        f"Served less this, {LOSS[kind]}",
         "95 % interval",
         "",
     )
@@ -151,19 +158,20 @@ def _policy_table(compared: Comparison) -> Markup:
     return table(head, rows, numbers=(1, 2, 3, 4, 5, 6), marked=ours)
 
 
-def _policy(policy: Policy, span: tuple[float, float]) -> tuple[Child, ...]:
+def _policy(policy: Policy, span: tuple[float, float], kind: LabelKind) -> tuple[Child, ...]:
     each = policy.difference
+    beside, loss = _write_score(policy.score, kind)
     drawn = None
     if each is not None:
         drawn = draw_whisker(Measured(each.value, each.low, each.high), span, tone="main", bound=0.0)
     return (
         NAMES[policy.name],
         f"{len(policy.changes):,}",
-        write_number(policy.log_loss, "loss"),
-        None if policy.auc is None else write_number(policy.auc, "auc"),
+        loss,
+        beside,
         None if policy.share is None else write_share_kept(policy.share),
-        None if each is None else _signed(each.value),
-        None if each is None else element("span", f"{_signed(each.low)} to {_signed(each.high)}", class_="soft"),
+        None if each is None else _signed(each.value, kind),
+        None if each is None else _soft(f"{_signed(each.low, kind)} to {_signed(each.high, kind)}"),
         drawn,
     )
 
@@ -175,27 +183,39 @@ def _retrain_table(retrains: tuple[RetrainData, ...]) -> Markup | None:
     return join((element("h3", "Retrains that a gate asked for"), table(("Asked for", "By", "What came of it"), rows)))
 
 
-def _week_table(weeks: tuple[Week, ...]) -> Markup:
+def _week_table(weeks: tuple[Week, ...], kind: LabelKind) -> Markup:
     names: list[PolicyName] = [name for name in NAMES if any(name in week.scores for week in weeks)]
-    head: list[Child] = ["Week from", "Answered by", "Answers", "With a label", "Rate", "Mean prediction"]
+    scale = SCALES[kind]
+    head: list[Child] = ["Week from", "Answered by", "Answers", "With a label", scale.mean, "Mean prediction"]
     for name in names:
-        head += [f"{NAMES[name]}: AUC", "log loss"]
+        head += [f"{NAMES[name]}: {_name_beside(kind)[0]}", LOSS[kind]]
     rows: list[list[Child]] = []
     for week in weeks:
         by = ", ".join(f"{number} ({count:,})" for number, count in week.versions.items())
         only = [f"version {number}" for number in week.versions] if len(week.versions) == 1 else [f"versions {by}"]
         row: list[Child] = [unbroken(week.start), unbroken(only[0]), f"{week.answered:,}", f"{week.n:,}"]
-        row += [None if share is None else write_share(share) for share in (week.rate, week.mean_p)]
+        row += [None if mean is None else scale.write(mean) for mean in (week.mean, week.mean_p)]
         for name in names:
-            row += _score(week.scores.get(name))
+            score = week.scores.get(name)
+            row += (None, None) if score is None else _write_score(score, kind)
         rows.append(row)
     return table(head, rows, numbers=range(2, len(head)), class_="tight")
 
 
-def _score(score: Score | None) -> tuple[Child, Child]:
-    if score is None:
-        return None, None
-    return None if score.auc is None else write_number(score.auc, "auc"), write_number(score.log_loss, "loss")
+def _write_score(score: Score, kind: LabelKind) -> tuple[Child, Child]:
+    """Return what stands beside the loss, and the loss."""
+    beside, unit = _read_beside(score), SCALES[kind].loss_unit
+    written = None if beside is None else write_number(beside, "auc" if kind == "condition" else unit)
+    return written, write_number(score.loss, unit)
+
+
+def _read_beside(score: Score) -> float | None:
+    return score.root_mean_squared_error if score.auc is None else score.auc
+
+
+def _name_beside(kind: LabelKind) -> tuple[str, str]:
+    """Return what stands beside the loss of a kind of label, and whether more or less of it is better."""
+    return ("AUC", "higher") if kind == "condition" else (SCALES[kind].squared, "lower")
 
 
 def _chart(charts: Charts, weeks: list[Week], title: str, read: Callable[[Score], float | None]) -> Markup:
@@ -211,8 +231,8 @@ def _read(week: Week, name: PolicyName, read: Callable[[Score], float | None]) -
     return None if score is None else read(score)
 
 
-def _gain_chart(charts: Charts, weeks: list[Week]) -> Markup:
-    """Return by how much each policy is better than never, week by week: lines of log loss would cover one another."""
+def _gain_chart(charts: Charts, weeks: list[Week], kind: LabelKind) -> Markup:
+    """Return by how much each policy is better than never, week by week: lines of losses would cover one another."""
     lines: list[Series] = []
     shades: tuple[tuple[PolicyName, Tone, bool], ...] = (
         ("triggered", "main", False),
@@ -220,17 +240,21 @@ def _gain_chart(charts: Charts, weeks: list[Week]) -> Markup:
         ("monthly", "plain", True),
     )
     for name, tone, dashed in shades:
-        points = [(week.start[5:], week.scores["never"].log_loss - week.scores[name].log_loss) for week in weeks
+        points = [(week.start[5:], week.scores["never"].loss - week.scores[name].loss) for week in weeks
                   if name in week.scores]  # fmt: skip
         if points:
             lines.append(Series(NAMES[name], points, tone, dashed))
-    title = "Log loss saved against never, by week, in nats"
+    title = f"{_LOSSES[kind]} saved against never, by week, in {_UNITS[kind]}"
     labels = [week.start[5:] for week in weeks]
     return element("figure", Markup(charts.lines(lines, labels=labels, title=title)))
 
 
-def _signed(value: float) -> str:
-    return write_number(value, "loss", sign=True)
+def _signed(value: float, kind: LabelKind) -> str:
+    return write_number(value, SCALES[kind].loss_unit, sign=True)
+
+
+def _soft(text: str) -> Markup:
+    return element("span", text, class_="soft")
 
 
 def _ms(took: float) -> str:

@@ -74,6 +74,7 @@ def collect_live(workspace: Workspace, live: LiveSummary, replay: ReplayReport |
         drift_window=window,
         server=None if replay is None else _server(replay, zone),
         maturity=live.maturity,
+        predicts=live.predicts,
     )
 
 

@@ -18,9 +18,10 @@ from shipway.app.asking import cast_keys
 from shipway.app.score.question import Question, name_columns
 from shipway.core.bundle import InputColumn, Manifest
 from shipway.core.error import ShipwayError
+from shipway.core.label import RANGE
 from shipway.core.score import BUNDLE, ERROR, ROW, VERSION
 from shipway.core.table import Snapshot
-from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY
+from shipway.core.tensor import DATATYPES, MATRIX
 from shipway.data.batch import PIECE_ROWS, Parts
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT
@@ -198,8 +199,9 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     for output in manifest.outputs:
         values = found.get(output.name, np.empty((0, *(max(size, 0) for size in output.shape[1:]))))
         columns += _read_output(name_columns(output), values)
-        if output.name == PROBABILITY and manifest.binary:
-            wrong = pl.Series(~((values >= 0.0) & (values <= 1.0)))
+        if manifest.predicts is not None:
+            low, high = RANGE[manifest.predicts]
+            wrong = pl.Series(~((values >= low) & (values <= high)))
             failed = int(wrong.sum())
             columns[-1] = columns[-1].set(wrong, None)
             error = error.set(wrong, "SW-801") if failed else error

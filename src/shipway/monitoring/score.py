@@ -1,0 +1,130 @@
+"""A metric of what a service answered in a live window, on the labels that have landed, with its clustered interval."""
+
+import math
+from collections.abc import Collection, Mapping
+from functools import partial
+from typing import Any, Final
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from shipway.core.check import Check
+from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
+from shipway.core.measure import Score
+from shipway.core.metric import METRICS
+from shipway.maths.influence import clustered
+from shipway.maths.interval import Estimate, clustered_auc, interval
+from shipway.maths.scoring import Labels, Scoring, influence_of_score, why_undefined
+from shipway.monitoring.measurement import Measurement, day_of, write_amount
+from shipway.monitoring.reading import join_labels, read_labels
+from shipway.monitoring.window import ORDER, LiveWindow
+
+Floats = NDArray[np.float64]
+
+_COLUMNS: Final = ("request", "version", "p", "label")
+_WHAT: Final[Mapping[LabelKind, str]] = {"condition": "a condition", "number": "a number"}
+_SUITED: Final[Mapping[LabelKind, str]] = {
+    "condition": "auc, log_loss, brier or calibration_gap",
+    "number": "mean_absolute_error, root_mean_squared_error, r_squared or calibration_gap",
+}
+
+
+def refuse_other_kind(check: Check, kinds: Collection[LabelKind], predicts: LabelKind) -> None:
+    """Refuse a check of a running service that does not measure predictions of the kind of label that it predicts.
+
+    Args:
+        check: what is to be measured.
+        kinds: of labels that it can be measured on.
+        predicts: what the service predicts.
+
+    Raises:
+        ShipwayError: SW-403 if it is none of them.
+    """
+    if predicts not in kinds:
+        due = " or ".join(_WHAT[kind] for kind in sorted(kinds))
+        fact = f"{check.text} measures predictions of {due}, and the service predicts {_WHAT[predicts]}"
+        raise ShipwayError("SW-403", fact, f"take {_SUITED[predicts]}")
+
+
+def label_answers(answers: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
+    """Return answers in order with their labels as known by an instant, as `reading.join_labels` does."""
+    return join_labels(answers.select("request", "row", "at", "version", "p").sort(ORDER), labels, known_by)
+
+
+def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measurement:
+    """Measure a metric on answers whose labels are known by now, with its 95 % interval, clustered by day.
+
+    Args:
+        score: the metric, one of the kind of label that the version predicts.
+        window: what is known of the service.
+        answers: those of its answers that count.
+
+    Raises:
+        ShipwayError: SW-104 if it clusters by something else than days.
+    """
+    if score.cluster != "day":
+        raise ShipwayError("SW-104", f"answers are not clustered by {score.cluster!r}", "cluster them by day")
+    kind = window.predicts
+    known = label_answers(answers, window.labels, window.now)
+    rows = known.filter(pl.col("label").is_not_null(), pl.col("p").is_finite()).with_columns(day=day_of(window.zone))
+    y, p = read_labels(rows["label"]), rows["p"].to_numpy()
+    scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
+    facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
+    make = partial(Measurement, rows=rows, columns=_COLUMNS)
+    possible = _possible(score, kind)
+    if missing := (why_undefined(scoring, y, p) if y.size else "no answer has a label yet"):
+        low, high = _close(score, possible)
+        return make(value=0.0, low=low, high=high, n=0, said=missing, facts=facts)
+    estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
+    low, high = (min(max(end, possible[0]), possible[1]) for end in interval(estimate))
+    value = estimate.value
+    facts |= {"rate" if kind == "condition" else "mean": float(y.mean()), "mean_p": float(p.mean())}
+    landed = _describe(rows, answers, estimate)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        said = f"{write_amount(kind, value)} {landed}, which is too little for an interval"
+        return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)
+    before = ""
+    if score.metric == "calibration_gap":
+        facts |= {"gap": value, "gap_low": low, "gap_high": high}
+        before = f"predicts too {'much' if value > 0 else 'little'} on average, by "
+        value, (low, high) = abs(value), _fold(low, high)
+    told = f"{write_amount(kind, value)} [{write_amount(kind, low)}, {write_amount(kind, high)}]"
+    said = f"{before}{told} {landed}"
+    return make(value=value, low=low, high=high, n=estimate.n, clusters=estimate.clusters, said=said, facts=facts)
+
+
+def _possible(score: Score, kind: LabelKind) -> tuple[float, float]:
+    """Return from what to what a metric can be; a gap is signed until it is folded."""
+    metric = METRICS[score.metric]
+    if score.metric == "calibration_gap":
+        return (-1.0, 1.0) if kind == "condition" else (-math.inf, math.inf)
+    return (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
+
+
+def _close(score: Score, possible: tuple[float, float]) -> tuple[float, float]:
+    """Return a range that can be stored: nothing at all where an end is open, which a rule holds on all the same."""
+    if not all(map(math.isfinite, possible)):
+        return 0.0, 0.0
+    return (0.0, possible[1]) if score.metric == "calibration_gap" else possible
+
+
+def _estimate(scoring: Scoring, y: Labels, p: Floats, days: NDArray[np.int64]) -> Estimate:
+    if scoring.metric == "auc":
+        return clustered_auc(y.astype(np.bool_), p, days)
+    return clustered(influence_of_score(scoring, y, p), days)
+
+
+def _describe(rows: pl.DataFrame, answers: pl.DataFrame, estimate: Estimate) -> str:
+    of_all = rows["day"].n_unique()
+    days = f"{of_all:,} day{'' if of_all == 1 else 's'}"
+    if estimate.clusters < of_all:
+        days += f", {estimate.clusters:,} of them with what it rests on"
+    return f"over {rows.height:,} of {answers.height:,} answers with a label, in {days}"
+
+
+def _fold(low: float, high: float) -> tuple[float, float]:
+    """Return the interval of a distance from that of a signed difference, which never makes it narrower."""
+    near, far = sorted((abs(low), abs(high)))
+    return (0.0 if low <= 0 <= high else near), far
