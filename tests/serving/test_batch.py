@@ -87,6 +87,33 @@ def ask(events, make_row, order):
     return Ask(Call(events), "fraud", f"r{order}", make_row(order), 1_700_000_000_000_000)
 
 
+def test_a_long_queue_is_answered_in_turns_and_in_order(bench, make_row, monkeypatch):
+    """Those in front need not wait until all behind them are predicted, and what comes between takes its place."""
+    batcher, events, _, _ = bench
+    monkeypatch.setattr(batch, "MOST_REQUESTS", 4)
+    asks = [ask(events, make_row, order) for order in range(11)]
+
+    async def run():
+        for each in asks[:10]:
+            batcher.submit(each)
+        await asyncio.sleep(0)
+        first = [each.call.answered for each in asks]
+        batcher.submit(asks[10])
+        await asyncio.sleep(0)
+        second = [each.call.answered for each in asks]
+        batcher.answer()
+        third = [each.call.answered for each in asks]
+        await asyncio.sleep(0)
+        batcher.settle()
+        return [sum(first), sum(second), sum(third)], first, second
+
+    counted, first, second = asyncio.run(run())
+    assert counted == [4, 8, 11]
+    assert first == [order < 4 for order in range(11)]
+    assert second == [order < 8 for order in range(11)]
+    assert [rows for name, rows in events if name == "read"] == [4, 4, 3]
+
+
 def test_one_turn_is_one_read_and_one_run_of_each_version(bench, make_row):
     batcher, events, counts, routing = bench
     chosen = [routing.choose(str(order)) for order in range(10)]

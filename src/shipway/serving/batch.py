@@ -38,6 +38,8 @@ from shipway.serving.template import write_numbers
 from shipway.serving.tracer import Tracer
 from shipway.serving.version import Served, Version, fail_rows, find_error, predict, predict_matrix
 
+MOST_REQUESTS: Final = 512
+"""Requests that are answered in one turn of the loop: of thousands the first need not wait until the last are done."""
 MOST_ROWS: Final = 256
 """Requests that wait for one another at most, where they are told to wait."""
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -126,8 +128,8 @@ class Batcher:
 
     def answer(self) -> None:
         """Answer everything that was submitted."""
-        for service in list(self._pending):
-            self._answer_service(service)
+        while self._pending:
+            self._answer_service(next(iter(self._pending)))
 
     def _expect(self, ask: Ask, wait_us: int) -> bool:
         """Tell whether another request is likely to come in time, by how closely they followed one another lately."""
@@ -142,6 +144,10 @@ class Batcher:
         timer = self._timers.pop(service, None)
         if timer is not None:
             timer.cancel()
+        if asks is not None and len(asks) > MOST_REQUESTS:
+            self._pending[service] = asks[MOST_REQUESTS:]
+            asyncio.get_running_loop().call_soon(self._answer_service, service)
+            asks = asks[:MOST_REQUESTS]
         started = self._began_ns = perf_counter_ns()
         asks = self._drop_late(asks or [], started)
         if not asks:
