@@ -17,6 +17,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
+from shipway.core.label import LabelKind
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
@@ -76,7 +77,8 @@ def train(
 
     Raises:
         ShipwayError: SW-401 if the runner's data may not be trained on, SW-402 for too few rows, SW-206 if the training
-            function raises, SW-501 if what it returns is of no library that can be packaged.
+            function raises, SW-501 if what it returns is of no library that can be packaged, or predicts no label of
+            the model's kind.
     """
     require_admission(runner)
     resources = runner.workspace.project.config.resources
@@ -219,6 +221,7 @@ def _train(
     estimator = fit(workspace.project.registry.function("model", model.name), prepared, model.params)
     report(3, 4)
     model_format = _find_format(estimator, unpickle=workspace.project.config.security.unpickle)
+    kind: LabelKind = "condition" if prepared.y.dtype == np.bool_ else "number"
     rate = float(prepared.y.mean())
     facts = {
         "format": model_format.name,
@@ -230,7 +233,7 @@ def _train(
     reference = refer_inputs(inputs, prepared.x)
     return Made(
         {
-            "model": ("model", model_format.dump(estimator), facts),
+            "model": ("model", model_format.dump(estimator, kind), facts),
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
             "reference": ("reference", canonical_json(reference), {}),
         },
@@ -273,5 +276,5 @@ def _find_format(estimator: object, *, unpickle: bool) -> ModelFormat:
     raise ShipwayError(
         "SW-501",
         f"the training function returned a {type(estimator).__module__}.{type(estimator).__name__}",
-        f"return a fitted estimator of {', '.join(FORMATS)}, or an object with predict_proba",
+        f"return a fitted estimator of {', '.join(FORMATS)}, or an object with predict_proba or predict",
     )

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 
 MATRIX: Final = "x"
 """Name of the one tensor that a model which reads a matrix is given, shape (rows, columns)."""
@@ -14,6 +15,8 @@ PROBABILITY: Final = "probability"
 """Name of the one output of a binary model: the probability that the label is true, shape (rows,)."""
 PREDICTION: Final = "prediction"
 """Name of the one output of a model of a number: that number, shape (rows,)."""
+PREDICTED: Final[dict[LabelKind, str]] = {"condition": PROBABILITY, "number": PREDICTION}
+"""Name of the one output of a model of each kind of label."""
 DATATYPES: Final[dict[str, np.dtype[Any]]] = {
     "BOOL": np.dtype(np.bool_),
     "UINT8": np.dtype(np.uint8),

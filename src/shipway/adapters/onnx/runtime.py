@@ -11,7 +11,7 @@ from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
-from shipway.core.tensor import DATATYPES, MATRIX, PROBABILITY, Tensors, read_matrix
+from shipway.core.tensor import DATATYPES, MATRIX, PREDICTED, PROBABILITY, Tensors, read_matrix
 from shipway.kit.suggestion import nearest
 
 # The library has no types for what its binary part defines.
@@ -66,20 +66,20 @@ class OnnxPredictor:
         self.single: bool = matrix and self._dtypes[self._input] == np.float32
         last = self.outputs[-1]
         self._output: Final = last.name
-        # The last output is both outcomes' probabilities, as converters write a classifier of two classes.
-        self._binary: Final = matrix and last.datatype in ("FP32", "FP64") and last.shape[1:] == (2,)
-        self.predicts: Final[LabelKind | None] = "condition" if self._binary else None
-        self._named: Final = self._binary and len(self.outputs) == 1 and last.name == PROBABILITY
+        self.predicts: Final[LabelKind | None] = _find_kind(self.inputs[0], self.outputs) if matrix else None
+        due = None if self.predicts is None else PREDICTED[self.predicts]
+        self._name: Final = last.name if len(self.outputs) == 1 and last.name == due else ""
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true; the values are rounded to single precision first.
+        """Return the probability that the label is true, or the number; values are rounded to single precision first.
 
         Raises:
-            ShipwayError: SW-202 if the rows do not have the graph's columns, or it is no classifier of two classes.
+            ShipwayError: SW-202 if the rows do not have the graph's columns, or it gives anything but the probabilities
+                of two classes or one number for each row.
         """
-        if not self._binary:
+        if self.predicts is None:
             names = [*self._dtypes, "and gives", *(column.name for column in self.outputs)]
-            fact = f"the model reads {' '.join(names)}, so it is no binary classifier of a matrix"
+            fact = f"the model reads {' '.join(names)}, so it predicts no label by a matrix"
             raise ShipwayError("SW-202", fact, "ask it for its outputs by name")
         if x.ndim != 2 or x.shape[1] != self.columns:
             hint = "give one row for each prediction, with the columns of the bundle's manifest in their order"
@@ -88,10 +88,11 @@ class OnnxPredictor:
             with np.errstate(over="ignore"):
                 x = x.astype(self._dtypes[self._input])
         answer = self._session.run([self._output], {self._input: np.ascontiguousarray(x)})[0]
-        return answer[:, 1].astype(np.float64)
+        # Of a condition's two probabilities the last is that of being true.
+        return (answer[:, -1] if answer.ndim == 2 else answer).astype(np.float64)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
-        """Return what the graph gives, by name; of a graph with the one output `probability` that of being true.
+        """Return what the graph gives, by name; of a portable model, whose output is called so, what it predicts.
 
         Args:
             inputs: arrays by the names of the graph's inputs; where that is one matrix, it may be called `x`.
@@ -99,8 +100,8 @@ class OnnxPredictor:
         Raises:
             ShipwayError: SW-202 for other names, shapes or kinds of values than the graph reads.
         """
-        if self._named:
-            return {PROBABILITY: self.predict(read_matrix(inputs))}
+        if self._name:
+            return {self._name: self.predict(read_matrix(inputs))}
         given = {self.inputs[0].name: inputs[MATRIX]} if self.columns and list(inputs) == [MATRIX] else inputs
         if given.keys() != self._dtypes.keys():
             fact = f"the model reads {', '.join(self._dtypes)} and was given {', '.join(given) or 'nothing'}"
@@ -187,6 +188,19 @@ def find_providers(names: Sequence[str]) -> list[str]:
                 f"{hint}A distribution such as onnxruntime-gpu brings others, in place of onnxruntime",
             )
     return [known[name] for name in dict.fromkeys(names)]
+
+
+def _find_kind(rows: InputColumn, outputs: Sequence[OutputColumn]) -> LabelKind | None:
+    """Return what a graph of a matrix predicts, by the shape of what it gives, and by its name if it is one number."""
+    last = outputs[-1]
+    if last.datatype not in ("FP32", "FP64"):
+        return None
+    # Of more outputs, the last is both outcomes' probabilities, as converters write a classifier of two classes.
+    if last.shape[1:] == (2,):
+        return "condition"
+    if len(outputs) > 1 or last.shape[1:] not in ((), (1,)) or last.shape[0] != rows.shape[0]:
+        return None
+    return "condition" if last.name == PROBABILITY else "number"
 
 
 def _datatype(declared: Any) -> str:
