@@ -118,3 +118,25 @@ def test_a_search_is_told_by_its_lines() -> None:
     some = make_card(evidence={"search": make_evidence("search", 9.0, 9.0, 9.0, facts=facts)})
     line = "- hour_band=04h: +0.0086 log loss against version 2 over 33,881 rows, found by `search`"
     assert line in some.splitlines()
+
+
+def test_a_number_is_said_to_be_one():
+    training = {
+        "format": "lightgbm",
+        "rows": 160_675,
+        "label": "number",
+        "mean": 6.895377,
+        "cut": 1_372_636_800_000_000,
+    }
+    lines = make_card(label="landings.arr_delay", training=training, evidence={}).splitlines()
+    for line in (
+        "- predicts: `landings.arr_delay`",
+        "- rows: 160,675",
+        "- label is on average: 6.89538",
+        "- format: lightgbm",
+    ):
+        assert line in lines, line
+    text = " ".join(lines)
+    assert "It is a number, not a decision: what to do at which one depends on what it costs to be too high" in text
+    assert "probability" not in text
+    assert "It is a probability, not a decision" in make_card()
