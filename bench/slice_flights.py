@@ -42,7 +42,7 @@ from shipway.core.measure import SliceRegression
 from shipway.core.slice_measure import ROW, FoundRegression
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.maths.interval import clustered_mean
-from shipway.maths.metric import auc, per_row_log_loss
+from shipway.maths.metric import auc
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.found import search_regressions
 from shipway.validation.sample import Sample, make_sample
@@ -178,7 +178,7 @@ def compare(world: World, candidate: Floats, baseline: Floats) -> Sample:
 
 def report(name: str, sample: Sample) -> None:
     """Print what the checks say of one change."""
-    theirs, ours = per_row_log_loss(sample.happened, sample.baselines["current"]), per_row_log_loss(sample.happened, sample.p)
+    theirs, ours = sample.lose(sample.baselines["current"]), sample.lose(sample.p)
     whole = clustered_mean(ours - theirs, sample.clusters["day"])
     areas = [auc(sample.happened, p) for p in (sample.baselines["current"], sample.p)]
     print(

@@ -13,10 +13,12 @@ import msgspec
 import numpy as np
 import onnx
 import pytest
+import skl2onnx
 import skops.io
 import xgboost
 from onnx import TensorProto, helper
-from sklearn.linear_model import LogisticRegression
+from skl2onnx.common.data_types import FloatTensorType
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from shipway.app.arrival import import_model
 from shipway.app.bundle import build_version
@@ -28,7 +30,7 @@ from shipway.core.bundle import Manifest
 from shipway.delivery.verification import verify_bundle
 from shipway.ports.model import open_runtime
 from shipway.serving.model import load_bundle
-from shipway.testing.model import make_rows
+from shipway.testing.model import make_labelled, make_rows
 from shipway.testing.refusal import expect_refusal
 
 
@@ -222,14 +224,79 @@ def test_python_function_is_refused_with_a_way_out(project, tmp_path):
     assert "ONNX" in refusals[0].hint
 
 
-def test_regressor_of_a_flavor_is_refused_with_a_way_out(project, tmp_path):
+def test_ranker_of_a_flavor_is_refused_with_a_way_out(project, tmp_path):
     x, y = make_rows(1, 200)
-    booster = lightgbm.train({"objective": "regression", "verbosity": -1}, lightgbm.Dataset(x, y), 2)
-    booster.save_model(tmp_path / "model.lgb")
+    rows = lightgbm.Dataset(x, y.astype(int), group=[100, 100])
+    lightgbm.train({"objective": "lambdarank", "verbosity": -1}, rows, 2).save_model(tmp_path / "model.lgb")
     write_mlflow_folder(tmp_path, "lightgbm", {"data": "model.lgb"})
     with expect_refusal("SW-516") as refusals:
         import_model(project, tmp_path, "scorer")
     assert "ONNX" in refusals[0].hint
+
+
+@pytest.mark.parametrize("flavor", ["lightgbm", "xgboost", "sklearn", "wrapper"])
+def test_regressors_of_flavors_become_models_of_a_number(project, tmp_path, flavor):
+    x, y = make_labelled(1, "number", 600)
+    x = np.nan_to_num(x)
+    probe = np.nan_to_num(make_rows(2, 50)[0])
+    folder = tmp_path / "model"
+    folder.mkdir()
+    match flavor:
+        case "lightgbm":
+            booster = lightgbm.train({"objective": "poisson", "verbosity": -1}, lightgbm.Dataset(x, y), 5)
+            booster.save_model(folder / "model.lgb")
+            write_mlflow_folder(folder, flavor, {"data": "model.lgb"})
+            due = booster.predict(probe)
+        case "xgboost":
+            booster = xgboost.train({"objective": "reg:squarederror", "nthread": 1}, xgboost.DMatrix(x, y), 5)
+            booster.save_model(folder / "model.ubj")
+            write_mlflow_folder(folder, flavor, {"data": "model.ubj"})
+            due = booster.predict(xgboost.DMatrix(probe))
+        case _:
+            wrapped = flavor == "wrapper"
+            estimator = lightgbm.LGBMRegressor(n_estimators=5, verbosity=-1) if wrapped else Ridge()
+            skops.io.dump(estimator.fit(x, y), folder / "model.skops")
+            name = "lightgbm" if wrapped else "sklearn"
+            field = "data" if wrapped else "pickled_model"
+            write_mlflow_folder(folder, name, {field: "model.skops"}, serialization_format="skops")
+            due = (estimator.booster_ if wrapped else estimator).predict(probe)
+    made = import_model(project, folder, "scorer")
+    assert (made.inputs, made.outputs) == (("a", "b", "c"), ("prediction",))
+    assert manifest_of(project, "scorer").predicts == "number"
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.predict(probe), due, rtol=1e-5)
+    assert export_version(project, "scorer", tmp_path / "ml", "mlflow").bundle == made.bundle
+    again = import_model(project, tmp_path / "ml", "again")
+    assert (again.kind, again.inputs, again.outputs) == ("mlflow/onnx", ("a", "b", "c"), ("prediction",))
+
+
+def test_a_bare_regressor_of_a_matrix_becomes_a_model_of_a_number(project, tmp_path):
+    x, y = make_labelled(1, "number", 300)
+    x = np.nan_to_num(x)
+    estimator = Ridge().fit(x, y)
+    types = [("X", FloatTensorType([None, 3]))]
+    graph = skl2onnx.convert_sklearn(estimator, initial_types=types)
+    (tmp_path / "line.onnx").write_bytes(graph.SerializeToString())
+    made = import_model(project, tmp_path / "line.onnx", "line")
+    assert (made.inputs, made.outputs) == (("column_0", "column_1", "column_2"), ("prediction",))
+    manifest = manifest_of(project, "line")
+    assert (manifest.reads, manifest.predicts, manifest.runtime) == ("matrix", "number", "onnx")
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.infer({"x": x})["prediction"], estimator.predict(x), rtol=1e-4)
+
+
+def test_an_exported_condition_comes_back_as_one(project, tmp_path):
+    x, y = make_rows(1, 600)
+    booster = lightgbm.train({"objective": "binary", "verbosity": -1}, lightgbm.Dataset(x, y), 5)
+    booster.save_model(tmp_path / "model.lgb")
+    write_mlflow_folder(tmp_path, "lightgbm", {"data": "model.lgb"})
+    import_model(project, tmp_path, "scorer")
+    export_version(project, "scorer", tmp_path / "ml", "mlflow")
+    again = import_model(project, tmp_path / "ml", "again")
+    assert (again.inputs, again.outputs) == (("a", "b", "c"), ("probability",))
+    assert manifest_of(project, "again").predicts == "condition"
 
 
 def test_command_imports(project, tmp_path, shipway):

@@ -13,8 +13,10 @@ from shipway.core.explanation import (
     round_away,
     say_value,
     usual_of,
+    write_amount,
     write_code,
     write_number,
+    write_prediction,
 )
 from shipway.core.note import Note
 from shipway.core.reference import QUANTILES, ColumnReference
@@ -127,3 +129,16 @@ def test_a_digest_is_of_numbers_and_not_of_words():
         assert digest_explanation(msgspec.structs.replace(made, **change)) != digest
     other = msgspec.structs.replace(one, amount=0.5000001)
     assert digest_explanation(msgspec.structs.replace(made, contributions=(other,))) != digest
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "said", "added"),
+    [
+        (0.123456, "condition", "0.1235", "+0.1235"),
+        (1234.56789, "number", "1234.57", "+1235"),
+        (-2.5e-7, "number", "-2.5e-07", "-2.5e-07"),
+        (0.0, "number", "0", "+0"),
+    ],
+)
+def test_predictions_are_written_as_what_they_are(value, kind, said, added):
+    assert (write_prediction(value, kind), write_amount(value, kind)) == (said, added)

@@ -6,25 +6,33 @@ import pytest
 
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
-from shipway.core.bundle import InputColumn, KeyedFeatures
+from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures
 from shipway.core.feature import Entity, FeatureView
 from shipway.core.label import LabelKind
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.maths.expression import Aggregate, Column
-from shipway.testing.model import make_rows
+from shipway.testing.model import make_labelled, make_rows
 
 TRAINING = {"format": "lightgbm", "rows": 2_000, "rate": 0.5, "cut": 1_370_000_000_000_000, "frame": "ab" * 32}
+
+
+QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "seed": 0}
+
+
+def make_forms(objective, kind, unit=1.0):
+    """Both forms of a model whose label, where it is a number, is written in a unit."""
+    x, y = make_labelled(1, kind)
+    train = lightgbm.Dataset(x, y if kind == "condition" else y * unit, categorical_feature=[1])
+    model_format = LightgbmFormat()
+    native = model_format.dump(lightgbm.train({"objective": objective, **QUIET}, train, 10), kind)
+    portable = model_format.to_onnx(native, 3)
+    return Form("lightgbm", native, model_format.load(native)), Form("onnx", portable, OnnxRuntime().load(portable))
 
 
 @pytest.fixture(scope="session")
 def bundle_arguments():
     """Everything `build_bundle` is given."""
-    x, y = make_rows(1)
-    params = {"objective": "binary", "num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
-    booster = lightgbm.train({**params, "seed": 0}, lightgbm.Dataset(x, y, categorical_feature=[1]), 10)
-    model_format = LightgbmFormat()
-    native = model_format.dump(booster)
-    portable = model_format.to_onnx(native, 3)
+    native, portable = make_forms("binary", "condition")
     column = Column("flights", "distance")
     mean = Aggregate("mean", "landings", Column("landings", "arr_delay"), width_us=3_600_000_000)
     return {
@@ -32,8 +40,8 @@ def bundle_arguments():
         "version": 3,
         "cut": TRAINING["cut"],
         "ending": "txt",
-        "native": Form("lightgbm", native, model_format.load(native)),
-        "portable": Form("onnx", portable, OnnxRuntime().load(portable)),
+        "native": native,
+        "portable": portable,
         "inputs": (
             InputColumn(name="row_distance", kind="number", low=-3.0, high=3.0, missing=0.1, monotone=1),
             InputColumn(name="row_carrier", kind="category", categories=tuple("ABCDEFGH")),
@@ -59,6 +67,21 @@ def bundle_arguments():
 
 
 @pytest.fixture(scope="session")
+def number_arguments(bundle_arguments):
+    """The same for a model of a number."""
+    native, portable = make_forms("regression", "number")
+    facts = {key: value for key, value in TRAINING.items() if key != "rate"}
+    return {
+        **bundle_arguments,
+        "native": native,
+        "portable": portable,
+        "outputs": NUMBER,
+        "training": {**facts, "label": "number", "mean": 9.4},
+        "metrics": {},
+    }
+
+
+@pytest.fixture(scope="session")
 def bundle(bundle_arguments):
     """A bundle's manifest and files."""
     return build_bundle(**bundle_arguments)
@@ -69,11 +92,11 @@ def noise():
     """A predictor that is off by what it is told, in the rows it is told."""
 
     class Noise:
-        predicts: LabelKind | None = "condition"
         single = False
 
         def __init__(self, predictor, shift, rows=slice(None)):
             self.predictor, self.shift, self.rows = predictor, shift, rows
+            self.predicts: LabelKind | None = predictor.predicts
 
         def predict(self, x):
             predictions = np.array(self.predictor.predict(x))
@@ -81,6 +104,6 @@ def noise():
             return predictions
 
         def infer(self, inputs):
-            return {"probability": self.predict(inputs["x"])}
+            return dict.fromkeys(self.predictor.infer(inputs), self.predict(inputs["x"]))
 
     return Noise

@@ -5,8 +5,9 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 import pytest
+from tests.delivery.conftest import make_forms
 
-from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.bundle import BINARY, Golden, InputColumn, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.delivery.bundle import build_bundle
@@ -119,3 +120,30 @@ def test_a_form_that_nobody_explains_is_refused(bundle_arguments):
     for changed in ({"portable": None}, {"because": "of a whim"}):
         with pytest.raises(ShipwayError, match="nobody explains"):
             build_bundle(**{**bundle_arguments, **changed})
+
+
+def test_a_model_of_a_number_says_one(number_arguments):
+    manifest, files = build_bundle(**number_arguments)
+    assert (manifest.predicts, manifest.binary) == ("number", False)
+    assert [(each.name, each.datatype, each.shape) for each in manifest.outputs] == [("prediction", "FP64", (-1,))]
+    golden = msgspec.json.decode(files["golden.json"], type=Golden)
+    assert [tensor.name for tensor in golden.outputs] == ["prediction"]
+    assert golden.outputs[0].array.max() > 1
+    assert verify_bundle(files, open_runtime, digest=manifest.digest) == []
+    with pytest.raises(ShipwayError, match="'prediction', not 'probability'"):
+        build_bundle(**{**number_arguments, "outputs": BINARY})
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_a_number_is_compared_in_its_own_unit(number_arguments, noise, unit):
+    native, portable = make_forms("regression", "number", unit)
+    arguments = {**number_arguments, "native": native, "portable": portable}
+    manifest, files = build_bundle(**arguments)
+    assert manifest.parity.largest < 2e-6
+    size = float(np.median(native.predictor.predict(arguments["sample"]["x"])))
+    off = replace(portable, predictor=noise(portable.predictor, 1e-3 * size))
+    with pytest.raises(ShipwayError, match="the portable model is off"):
+        build_bundle(**{**arguments, "portable": off})
+    golden = msgspec.json.decode(files["golden.json"], type=Golden)
+    assert golden.compare(portable.predictor.infer(golden.tensors), manifest.tolerance) == ""
+    assert "golden rows otherwise" in golden.compare(off.predictor.infer(golden.tensors), manifest.tolerance)

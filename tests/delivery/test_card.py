@@ -13,7 +13,7 @@ def make_evidence(check, value, low, high, n=900, **more):
 def make_card(**changes):
     slices = {
         "tested": 40, "under_support": 1_200, "worst": "hour_band=04h", "worst_difference": 0.0086, "worst_p": 1e-9,
-        "baseline": "version 2",
+        "baseline": "version 2", "loss": "log loss",
     }  # fmt: skip
     findings = (
         Finding(rule="auc >= 0.7", outcome="pass", reason="0.77 [0.76, 0.78]", evidence="e1"),
@@ -104,7 +104,7 @@ def test_parity_is_a_section():
     ("difference", "said"), [(0.001, "the likeliest to be worse"), (-0.02, "the one that gained least")]
 )
 def test_a_slice_that_is_no_regression_is_not_called_the_worst(difference, said):
-    facts = {"worst": "month=2013-12", "worst_difference": difference, "baseline": "base rate"}
+    facts = {"worst": "month=2013-12", "worst_difference": difference, "loss": "log loss", "baseline": "base rate"}
     found = make_evidence("slice_regression", 0.0, 0.0, 0.0, facts=facts)
     line = f"- month=2013-12: {difference:+.4f} log loss against base rate, {said} of `slice_regression`"
     assert line in make_card(evidence={"slice_regression": found}).splitlines()
@@ -118,3 +118,25 @@ def test_a_search_is_told_by_its_lines() -> None:
     some = make_card(evidence={"search": make_evidence("search", 9.0, 9.0, 9.0, facts=facts)})
     line = "- hour_band=04h: +0.0086 log loss against version 2 over 33,881 rows, found by `search`"
     assert line in some.splitlines()
+
+
+def test_a_number_is_said_to_be_one():
+    training = {
+        "format": "lightgbm",
+        "rows": 160_675,
+        "label": "number",
+        "mean": 6.895377,
+        "cut": 1_372_636_800_000_000,
+    }
+    lines = make_card(label="landings.arr_delay", training=training, evidence={}).splitlines()
+    for line in (
+        "- predicts: `landings.arr_delay`",
+        "- rows: 160,675",
+        "- label is on average: 6.89538",
+        "- format: lightgbm",
+    ):
+        assert line in lines, line
+    text = " ".join(lines)
+    assert "It is a number, not a decision: what to do at which one depends on what it costs to be too high" in text
+    assert "probability" not in text
+    assert "It is a probability, not a decision" in make_card()

@@ -38,6 +38,13 @@ def test_a_prediction_that_is_no_number_is_refused(bundle_arguments, noise):
     assert "row 41" in refuse("SW-501", measure_parity, native, noise(native, np.nan, [41]), {"x": x}).fact
 
 
+def test_a_number_is_compared_in_the_scale_that_is_given(number_arguments, noise):
+    native, x = number_arguments["native"].predictor, number_arguments["sample"]["x"]
+    parity = measure_parity(native, noise(native, 5e-5, slice(0, 3_000)), {"x": x}, scale=1e3)
+    assert parity.largest == pytest.approx(5e-8)
+    refuse("SW-501", measure_parity, native, noise(native, 5e-2, slice(0, 3_000)), {"x": x}, scale=1e-3)
+
+
 def test_too_few_rows_show_nothing(bundle_arguments):
     native, x = bundle_arguments["native"].predictor, bundle_arguments["sample"]["x"]
     refuse("SW-402", measure_parity, native, native, {"x": x[: FEWEST_ROWS - 1]})
@@ -53,6 +60,10 @@ def test_golden_rows_are_spread_over_all(bundle_arguments):
     np.testing.assert_array_equal(golden.outputs[0].array, native.predict(chosen))
     numbered = np.arange(6_000.0).repeat(3).reshape(-1, 3)
     assert set(np.diff(choose_golden(native, {"x": numbered}, NAMES).tensors["x"][:, 0])) <= {60.0, 61.0}
+
+
+def test_golden_rows_are_of_rows_there_are(bundle_arguments):
+    refuse("SW-402", choose_golden, bundle_arguments["native"].predictor, {"x": np.empty((0, 3))}, NAMES)
 
 
 def test_few_rows_are_all_golden(bundle_arguments):

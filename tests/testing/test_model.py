@@ -12,7 +12,7 @@ from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 from shipway.testing import model as suite
-from shipway.testing.fake import LinearClassifier, LinearFormat, LinearRuntime
+from shipway.testing.fake import LinearClassifier, LinearFormat, LinearRegressor, LinearRuntime
 from shipway.testing.fake.model import LinearPredictor
 
 QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1}
@@ -44,28 +44,54 @@ def make_linear():
     )
 
 
+def make_line():
+    return suite.FormatSample(
+        model_format=LinearFormat(),
+        runtime=LinearRuntime(),
+        fit=lambda x, y, seed: LinearRegressor().fit(x, y),
+        unfitted=LinearRegressor(),
+        predict=lambda regressor, x: LinearPredictor(regressor.score).predict(x),
+        kind="number",
+    )
+
+
+def make_number():
+    return suite.FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=lambda x, y, seed: lightgbm.train(
+            {**QUIET, "objective": "regression", "seed": seed}, lightgbm.Dataset(x, y), 5
+        ),
+        unfitted=lightgbm.LGBMRegressor(),
+        predict=lambda booster, x: booster.predict(x, num_threads=1),
+        kind="number",
+    )
+
+
 def make_runtime(make, runtime=None):
     sample = make()
-    data = sample.model_format.dump(sample.fit(*suite.make_rows(1), 0))
-    native = sample.model_format.load(data)
-    return suite.RuntimeSample(runtime or sample.runtime, sample.model_format.to_onnx(data, 3), native.predict)
+    data = sample.dump(sample.train(1))
+    portable, native = sample.model_format.to_onnx(data, 3), sample.model_format.load(data)
+    return suite.RuntimeSample(runtime or sample.runtime, portable, native.predict, sample.kind)
 
 
 class Shifted:
     """A predictor that is a little off."""
 
-    predicts: LabelKind | None = "condition"
     single = False
 
     def __init__(self, predictor, shift):
         self.predictor, self.shift = predictor, shift
+        self.predicts: LabelKind | None = predictor.predicts
 
     def predict(self, x):
-        return np.clip(self.predictor.predict(x) + self.shift, 0.0, 1.0)
+        said = self.predictor.predict(x)
+        if self.predicts == "number":
+            return said + self.shift * np.maximum(np.abs(said), 1.0)
+        return np.clip(said + self.shift, 0.0, 1.0)
 
     def infer(self, inputs):
-        self.predictor.infer(inputs)
-        return {"probability": self.predict(inputs["x"])}
+        return dict.fromkeys(self.predictor.infer(inputs), self.predict(inputs["x"]))
 
 
 class Broken:
@@ -80,10 +106,10 @@ class Broken:
     def accepts(self, estimator):
         return self.promise == "own" or self.inner.accepts(estimator)
 
-    def dump(self, estimator):
+    def dump(self, estimator, kind=None):
         self.dumped += 1
         try:
-            data = self.inner.dump(estimator)
+            data = self.inner.dump(estimator, None if self.promise == "kind" else kind)
         except ShipwayError:
             if self.promise == "refuses":
                 return b"nothing"
@@ -130,22 +156,22 @@ class BrokenRuntime:
         return Shifted(self.inner.load(data), 1e-3)
 
 
-both = pytest.mark.parametrize("make", [make_linear, make_booster])
+every = pytest.mark.parametrize("make", [make_linear, make_booster, make_line, make_number])
 
 
-@both
+@every
 @pytest.mark.parametrize("case", suite.FORMAT_CASES)
 def test_a_sound_format_passes(case, make):
     case(make)
 
 
-@both
+@every
 @pytest.mark.parametrize("case", suite.RUNTIME_CASES)
 def test_a_sound_runtime_passes(case, make):
     case(lambda: make_runtime(make))
 
 
-@both
+@every
 @pytest.mark.parametrize(
     ("promise", "case"),
     [
@@ -154,6 +180,7 @@ def test_a_sound_runtime_passes(case, make):
         ("equal", suite.check_equal_estimators_give_equal_bytes),
         ("columns", suite.check_wrong_columns_are_refused),
         ("refuses", suite.check_unfit_is_refused),
+        ("kind", suite.check_kind_is_that_of_the_label),
         ("safe", suite.check_strange_bytes_are_refused),
     ],
 )
@@ -174,21 +201,22 @@ def test_a_broken_promise_is_caught(promise, case, make):
         lambda added: added * np.array([0, 1, 1, 1, 1]) + added[:, :1] * np.array([0, 1, 0, 0, 0]),
     ],
 )
-def test_contributions_that_are_off_are_caught(spoil):
-    sample = make_booster()
+@pytest.mark.parametrize("make", [make_booster, make_number])
+def test_contributions_that_are_off_are_caught(spoil, make):
+    sample = make()
     suite.check_contributions_add_up(lambda: sample)
     with pytest.raises((AssertionError, IndexError)):
         suite.check_contributions_add_up(lambda: replace(sample, model_format=Spoilt(sample.model_format, spoil)))
 
 
-@both
+@every
 def test_a_portable_form_that_is_off_is_caught(make):
     sample = make()
     with pytest.raises(AssertionError):
         suite.check_portable_form_agrees(lambda: replace(sample, runtime=BrokenRuntime(sample.runtime)))
 
 
-@both
+@every
 def test_a_runtime_that_is_off_is_caught(make):
     with pytest.raises(AssertionError):
         suite.check_runtime_predicts(lambda: make_runtime(make, BrokenRuntime(make().runtime)))

@@ -6,9 +6,9 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
@@ -52,6 +52,32 @@ def fit_histogram(x, y):
     return SklearnFormat(), HistGradientBoostingClassifier(max_iter=8, random_state=0).fit(x, y)
 
 
+def fit_number(x, y, **params):
+    quiet = {"objective": "regression", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 10, **params}
+    return LightgbmFormat(), lightgbm.train(quiet, lightgbm.Dataset(x, make_number(x, y)), 15)
+
+
+def fit_count(x, y):
+    return fit_number(x, y, objective="poisson")
+
+
+def fit_boosted_number(x, y):
+    quiet = {"objective": "reg:squarederror", "nthread": 1}
+    return XgboostFormat(), xgboost.train(quiet, xgboost.DMatrix(x, make_number(x, y)), 8)
+
+
+def fit_line(x, y):
+    return SklearnFormat(), make_pipeline(SimpleImputer(), StandardScaler(), Ridge()).fit(x, make_number(x, y))
+
+
+def fit_histogram_number(x, y):
+    return SklearnFormat(), HistGradientBoostingRegressor(max_iter=8, random_state=0).fit(x, make_number(x, y))
+
+
+def make_number(x, y, unit=1.0):
+    return unit * (60 + 10 * x[:, 0] + 20 * y)
+
+
 def load(fit, columns):
     x, y = make_rows(columns)
     with warnings.catch_warnings():
@@ -81,6 +107,74 @@ def test_every_kind_of_model_is_explained_and_adds_up(fit, columns, method, unit
     np.testing.assert_allclose(found.values.sum(axis=1) + found.baseline, due, atol=1e-4)
     assert (found.errors > 0).any() == (method == "sampled")
     assert (found.values[:, 0] != 0).all()
+
+
+@pytest.mark.parametrize(
+    ("fit", "columns", "method"),
+    [
+        (fit_number, WIDE, "tree"),
+        (fit_boosted_number, WIDE, "tree"),
+        (fit_line, WIDE, "linear"),
+        (fit_count, 4, "exact"),
+        (fit_histogram_number, 5, "exact"),
+        (fit_histogram_number, WIDE, "sampled"),
+    ],
+)
+def test_every_kind_of_model_of_a_number_is_explained_in_its_unit(fit, columns, method):
+    predictor, x = load(fit, columns)
+    explainer = make_explainer(predictor, x[:20])
+    assert (explainer.method, explainer.unit) == (method, "number")
+    found = explain_rows(explainer, x[20:22])
+    said = predictor.predict(x[20:22])
+    assert said.min() > 30
+    np.testing.assert_allclose(found.values.sum(axis=1) + found.baseline, said, rtol=1e-5)
+    np.testing.assert_array_equal(found.p, said)
+    assert (found.values[:, 0] != 0).all()
+
+
+def test_trees_of_a_number_against_rows_have_the_exact_values():
+    predictor, x = load(fit_number, 5)
+    explainer = make_explainer(predictor, x[:20], wanted="interventional")
+    assert (explainer.method, explainer.unit) == ("exact", "number")
+    exact = enumerate_values(predictor.predict, x[30], x[:20])
+    np.testing.assert_allclose(explain_rows(explainer, x[30:31]).values[0], exact.values, atol=1e-9)
+
+
+def test_a_line_has_its_closed_form():
+    predictor, x = load(fit_line, WIDE)
+    found = explain_rows(make_explainer(predictor, x[:50]), x[100:103])
+    slope = predictor.predict(np.eye(WIDE)) - predictor.predict(np.zeros((1, WIDE)))
+    np.testing.assert_allclose(found.values, slope * (x[100:103] - x[:50].mean(axis=0)), atol=1e-3)
+    np.testing.assert_allclose(found.baseline, predictor.predict(x[:50]).mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_what_does_not_add_up_is_refused_in_any_unit(unit):
+    x, y = make_rows(4)
+    quiet = {"objective": "regression", "verbosity": -1, "num_threads": 1}
+    booster = lightgbm.train(quiet, lightgbm.Dataset(x, make_number(x, y, unit)), 15)
+    predictor = LightgbmFormat().load(LightgbmFormat().dump(booster))
+
+    class Wrong:
+        """Contributions that are a little off."""
+
+        predicts: LabelKind | None = "number"
+        single = False
+        predict = staticmethod(predictor.predict)
+
+        def __init__(self, off):
+            self.off = off
+
+        def contribute(self, rows):
+            added = predictor.contribute(rows)
+            added[:, 0] += self.off
+            return added
+
+    explain_rows(make_explainer(Wrong(0.0), x[:5]), x[:3])
+    for off in (0.1 * unit, -0.1 * unit, np.nan):
+        with expect_refusal("SW-461") as refusals:
+            explain_rows(make_explainer(Wrong(off), x[:5]), x[:3])
+        assert "as probability" not in refusals[0].fact
 
 
 def test_a_linear_model_has_its_closed_form():

@@ -1,7 +1,7 @@
 """Importing models: from a file or a folder of another system to a registered version with a bundle of its own."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,10 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import BILL, InputColumn
+from shipway.core.bundle import BILL, OUTPUTS, InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.projection import State
-from shipway.core.tensor import MATRIX, PROBABILITY
+from shipway.core.tensor import MATRIX, PREDICTED
 from shipway.delivery.arrival import Arrival, try_sample, write_arrival_card
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.lock import lock_environment, read_lock
@@ -208,7 +208,7 @@ def _read_mlflow(folder: Path) -> tuple[Arrival, str]:
     path, estimator = model.load(flavor)
     digest = digest_bytes(path.read_bytes())
     if flavor == _ONNX:
-        return _take_graph(estimator, "mlflow/onnx"), digest
+        return _take_graph(estimator, "mlflow/onnx", model.columns), digest
     model_format: ModelFormat = load_adapter(f"model.{flavor}")()
     try:
         with warnings.catch_warnings():
@@ -218,25 +218,38 @@ def _read_mlflow(folder: Path) -> tuple[Arrival, str]:
         columns = model.columns or tuple(f"column_{at}" for at in range(_count(estimator)))
         portable = model_format.to_onnx(native, len(columns))
     except ShipwayError as error:
-        hint = "what shipway takes over as such a flavor tells two classes apart; save any other as ONNX"
+        hint = "what is taken over as such a flavor tells two classes apart or predicts one number; save others as ONNX"
         raise ShipwayError("SW-516", error.fact, hint) from error
+    predictor = model_format.load(native)
+    assert predictor.predicts is not None, "a flavor that is converted predicts a label"
     arrival = Arrival(
         kind=f"mlflow/{flavor}",
         ending=model_format.ending,
-        native=Form(flavor, native, model_format.load(native)),
+        native=Form(flavor, native, predictor),
         portable=Form(_ONNX, portable, open_runtime(_ONNX).load(portable)),
         inputs=tuple(InputColumn(name=column, kind="number") for column in columns),
+        outputs=OUTPUTS[predictor.predicts],
     )
     return arrival, digest
 
 
-def _take_graph(data: bytes, kind: str) -> Arrival:
+def _take_graph(data: bytes, kind: str, names: Sequence[str] = ()) -> Arrival:
     predictor: Any = open_runtime(_ONNX).load(data)
+    if predictor.predicts == "number":
+        data = load_adapter("graph.number")(data)
+        predictor = open_runtime(_ONNX).load(data)
     form = Form(_ONNX, data, predictor)
-    if predictor.columns and [(each.name, each.shape[1:]) for each in predictor.outputs] == [(PROBABILITY, (2,))]:
-        # A portable form of ours: whoever exported it knows its columns, and the graph has lost their names.
-        columns = tuple(InputColumn(name=f"column_{at}", kind="number") for at in range(predictor.columns))
-        return Arrival(kind=kind, ending="onnx", native=form, portable=form, inputs=columns)
+    if predictor.predicts is not None and [each.name for each in predictor.outputs] == [PREDICTED[predictor.predicts]]:
+        # The graph has lost the names of its columns: whoever exported it knows them.
+        known = names if len(names) == predictor.columns else [f"column_{at}" for at in range(predictor.columns)]
+        return Arrival(
+            kind=kind,
+            ending="onnx",
+            native=form,
+            portable=form,
+            inputs=tuple(InputColumn(name=name, kind="number") for name in known),
+            outputs=OUTPUTS[predictor.predicts],
+        )
     return Arrival(
         kind=kind,
         ending="onnx",

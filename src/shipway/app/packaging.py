@@ -18,7 +18,7 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.training import Trained, format_of, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
-from shipway.core.bundle import BILL, DRIFT, InputColumn, KeyedFeatures, Manifest, SliceMetric
+from shipway.core.bundle import BILL, DRIFT, OUTPUTS, InputColumn, KeyedFeatures, Manifest, OutputColumn, SliceMetric
 from shipway.core.column import read_kinds
 from shipway.core.error import ShipwayError
 from shipway.core.gate import worst_of
@@ -27,7 +27,7 @@ from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
 from shipway.core.projection import State, VersionState
 from shipway.core.reference import ColumnReference, DriftReference, refer_number
-from shipway.core.tensor import MATRIX, PROBABILITY
+from shipway.core.tensor import MATRIX
 from shipway.data.plan import plan_frame
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.card import write_card
@@ -178,13 +178,15 @@ def _slices(runner: Runner, evaluated: Evaluated) -> list[SliceMetric]:
     return found
 
 
-def _refer(runner: Runner, trained: Trained, form: Form, x: NDArray[np.float64]) -> DriftReference:
+def _refer(
+    runner: Runner, trained: Trained, form: Form, x: NDArray[np.float64], output: OutputColumn
+) -> DriftReference:
     """Return what training saw of each column, and what the model says of rows it did not learn from."""
     assert trained.reference is not None, "a version that is packaged was trained here"
     learned = msgspec.json.decode(
         runner.workspace.blobs.get(trained.reference.digest), type=tuple[ColumnReference, ...]
     )
-    return DriftReference(inputs=learned, outputs=(refer_number(PROBABILITY, form.predictor.predict(x)),))
+    return DriftReference(inputs=learned, outputs=(refer_number(output.name, form.predictor.predict(x)),))
 
 
 def _package(runner: Runner, makings: Makings, report: Callable[[int, int], None]) -> Made:
@@ -223,6 +225,8 @@ def make_bundle(
     x = _hold_out(runner, makings, inputs)
     report(2, 3)
     form = Form(trained.format, native, model_format.load(native))
+    kind = form.predictor.predicts
+    assert kind is not None, "what was trained here predicts a label"
     bill: Bill = load_adapter("bill.cyclonedx")()
     return build_bundle(
         model=model.name,
@@ -233,6 +237,7 @@ def make_bundle(
         portable=portable,
         because=because,
         inputs=inputs,
+        outputs=OUTPUTS[kind],
         features=_key_features(runner, model),
         sample={MATRIX: x},
         training={**trained.facts, "frame": makings.frame.digest},
@@ -242,7 +247,7 @@ def make_bundle(
         lock=makings.lock,
         card=makings.card,
         attached={
-            DRIFT: canonical_json(_refer(runner, trained, form, x)),
+            DRIFT: canonical_json(_refer(runner, trained, form, x, OUTPUTS[kind][0])),
             BILL: bill.write(model.name, str(version.number), read_lock(makings.lock)),
         },
     )

@@ -87,7 +87,8 @@ def train(
 
     Raises:
         ShipwayError: SW-401 if the runner's data may not be trained on, SW-402 for too few rows, SW-206 if the training
-            function raises, SW-501 if what it returns is of no library that can be packaged.
+            function raises, SW-501 if what it returns is of no library that can be packaged, or predicts no label of
+            the model's kind.
     """
     require_admission(runner)
     resources = runner.workspace.project.config.resources
@@ -242,7 +243,7 @@ def _train(
     reference = refer_inputs(inputs, prepared.x)
     return Made(
         {
-            "model": ("model", model_format.dump(estimator), facts),
+            "model": ("model", model_format.dump(estimator, prepared.kind), facts),
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
             "reference": ("reference", canonical_json(reference), {}),
         },
@@ -285,5 +286,5 @@ def _find_format(estimator: object, *, unpickle: bool) -> ModelFormat:
     raise ShipwayError(
         "SW-501",
         f"the training function returned a {type(estimator).__module__}.{type(estimator).__name__}",
-        f"return a fitted estimator of {', '.join(FORMATS)}, or an object with predict_proba",
+        f"return a fitted estimator of {', '.join(FORMATS)}, or an object with predict_proba or predict",
     )

@@ -58,7 +58,7 @@ def explain(
         global_: what the version listens to over the rows that it did not learn from
         at: the instant that the row is asked about; without it, when the model asks
         top: how many reasons for and against are named; without it, four
-        threshold: the probability above which one acts; without it, by the costs in the project's gates
+        threshold: the prediction above which one acts; without it, by the costs in the project's gates
         interventional: hold absent features at held-out rows, also where the library of the trees has its own way
         page: write it as an HTML page to this file
         door: how to answer
@@ -96,16 +96,20 @@ def explain(
 
 
 def _show_explanation(console: Console, made: "Explanation", zone: str, page: Path | None) -> None:
+    from shipway.core.explanation import write_amount, write_prediction
+
     request = f", request {made.request}" if made.request else ""
     show_title(console, f"{made.version} on row {made.row}", f"{write_instant(made.at, zone)}{request}")
     acted = (
         "" if made.acted is None else f", {'above' if made.acted else 'up to'} the threshold of {made.threshold:.4g}"
     )
+    # A number starts from what it is: there is no other unit to say it in.
+    start = f" ({write_amount(made.baseline, made.predicts)} {made.unit})" if made.predicts == "condition" else ""
     show_facts(
         console,
         {
-            "predicts": f"{made.p:.4f} for {made.label}{acted}",
-            "starts from": f"{made.baseline_p:.4f} ({made.baseline:+.4f} {made.unit}), {made.baseline_said}",
+            "predicts": f"{write_prediction(made.p, made.predicts)} for {made.label}{acted}",
+            "starts from": f"{write_prediction(made.baseline_p, made.predicts)}{start}, {made.baseline_said}",
         },
     )
     _show_reasons(console, made, "speaks for it", made.reasons_for)
@@ -113,16 +117,16 @@ def _show_explanation(console: Console, made: "Explanation", zone: str, page: Pa
     rest = sum(each.amount for each in made.contributions) - sum(
         each.amount for each in (*made.reasons_for, *made.reasons_against)
     )
-    facts: dict[str, Cell] = {"all other features": f"{rest:+.4f}"}
+    facts: dict[str, Cell] = {"all other features": write_amount(rest, made.predicts)}
     if made.unnamed:
-        facts["of which not named"] = f"{made.unnamed:+.4f}"
+        facts["of which not named"] = write_amount(made.unnamed, made.predicts)
     console.print()
     show_facts(console, facts)
     console.print()
     show_title(console, "what would have had to be different", made.counterfactual_said)
     for each in made.counterfactuals:
         said = " and ".join(change.said for change in each.changes)
-        show_facts(console, {f"{each.p:.4f}": said})
+        show_facts(console, {write_prediction(each.p, made.predicts): said})
     console.print()
     show_facts(console, {"bundle": made.bundle, "explanation": made.digest} | _page(page))
     if not made.settled:
@@ -130,24 +134,37 @@ def _show_explanation(console: Console, made: "Explanation", zone: str, page: Pa
 
 
 def _show_reasons(console: Console, made: "Explanation", title: str, reasons: "tuple[Contribution, ...]") -> None:
+    from shipway.core.explanation import write_amount, write_prediction
+
     if not reasons:
         return
     console.print()
     exact = made.method != "sampled"
     rows = (
-        (f"{each.amount:+.4f}", *(() if exact else (f"{each.error:.4f}",)), each.said, each.code) for each in reasons
+        (
+            write_amount(each.amount, made.predicts),
+            *(() if exact else (write_prediction(each.error, made.predicts),)),
+            each.said,
+            each.code,
+        )
+        for each in reasons
     )
     show_table(console, (made.unit, *(() if exact else ("error",)), title, "code"), rows)
 
 
 def _show_summary(console: Console, made: "Summary", zone: str, page: Path | None) -> None:
+    from shipway.core.explanation import write_amount
+
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
     days = f"{made.rows:,} of {made.of:,} held-out rows on {made.clusters} days, {since} to {until}"
     show_title(console, f"{made.version}: what it listens to", days)
-    show_facts(console, {"starts from": f"{made.baseline:+.4f} {made.unit}, {made.baseline_said}"})
+    start = write_amount(made.baseline, made.predicts)
+    show_facts(console, {"starts from": f"{start} {made.unit}, {made.baseline_said}"})
+    size, rise = (".4f", "+.5f") if made.predicts == "condition" else (".4g", "+.4g")
     for title, shares in (("view", made.views), ("feature", made.columns[:_SHOWN])):
         console.print()
-        show_table(console, (title, "share", f"mean size, {made.unit}", "log loss without it"), map(_row, shares))
+        head = (title, "share", f"mean size, {made.unit}", f"{made.loss} without it")
+        show_table(console, head, (_row(each, size, rise) for each in shares))
     if len(made.columns) > _SHOWN:
         more = write_plural(len(made.columns) - _SHOWN, "feature")
         show_facts(console, {"more": f"{more}, with --json or --page FILE"})
@@ -155,11 +172,11 @@ def _show_summary(console: Console, made: "Summary", zone: str, page: Path | Non
         show_facts(console, _page(page))
 
 
-def _row(each: "Share") -> tuple[Cell, ...]:
+def _row(each: "Share", size: str, rise: str) -> tuple[Cell, ...]:
     share = _with_ends(each.share, each.share_low, each.share_high, ".1%")
-    size = _with_ends(each.size, each.size_low, each.size_high, ".4f")
-    rise = "" if each.rise is None else _with_ends(each.rise, each.rise_low, each.rise_high, "+.5f")
-    return each.name, share, size, rise
+    large = _with_ends(each.size, each.size_low, each.size_high, size)
+    risen = "" if each.rise is None else _with_ends(each.rise, each.rise_low, each.rise_high, rise)
+    return each.name, share, large, risen
 
 
 def _with_ends(value: float, low: float | None, high: float | None, form: str) -> str:

@@ -29,8 +29,7 @@ CARD: Final = "CARD.md"
 BILL: Final = "sbom.cdx.json"
 DRIFT: Final = "drift.json"
 TOLERANCE: Final = 1e-4
-"""How far a number may be from what it was when the model was packaged: of itself where it is above one, as it is
-where it is below."""
+"""How far a number may be from what it was when the model was packaged, as a share (`measure_difference`)."""
 
 
 class InputColumn(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,8 +116,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rows: rows compared: those held out, and where they are fewer than 5,000, others recombined from them.
-        largest: greatest absolute difference of what they say.
-        mean: mean absolute difference.
+        largest: greatest difference of what they say, as `measure_difference` has it.
+        mean: mean difference.
         tolerance: what `largest` may be.
         identical: whether the native form is the portable one, so that there is nothing to compare.
     """
@@ -184,6 +183,16 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         return self.outputs[0].shape[0] if self.outputs and self.outputs[0].shape else 0
 
     @property
+    def scale(self) -> float:
+        """Return what a difference is a share of at least: 1, or of numbers their own size (`find_scale`).
+
+        A probability is small or large as it is. A label that is a number has some unit, and no difference may pass
+        because it was written in tons, or be too great because it was written in grams.
+        """
+        said = {tensor.name: tensor for tensor in self.outputs}
+        return find_scale(said[PREDICTION].array) if PREDICTION in said else 1.0
+
+    @property
     def tensors(self) -> dict[str, NDArray[Any]]:
         """Return what the model is given, by name; ValueError where that cannot be read."""
         return {tensor.name: tensor.array for tensor in self.inputs}
@@ -198,12 +207,13 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ValueError: where the outputs cannot be read.
         """
+        scale = self.scale
         for tensor in self.outputs:
             expected, given = tensor.array, found.get(tensor.name)
             if given is None or given.shape != expected.shape:
                 shape = "nothing" if given is None else f"shape {list(given.shape)}"
                 return f"{shape} as {tensor.name!r}, which should have shape {list(expected.shape)}"
-            off = np.argwhere(find_off(given, expected, tolerance))
+            off = np.argwhere(find_off(given, expected, tolerance, scale))
             if len(off):
                 place, wrong = tuple(off[0]), len(np.unique(off[:, 0]))
                 said = f"{_say(given[place])} in row {place[0]}, which should be {_say(expected[place])}"
@@ -250,7 +260,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         outputs: the tensors it gives.
         features: how its features are read by key; None where it answers by vector only.
         parity: native against portable form; None where there is no portable one.
-        training: rows, rate of the label and digests of the frame and of the code that trained.
+        training: rows, rate or mean of the label and digests of the frame and of the code that trained.
         metrics: check name to value, low and high.
         slices: how it does on the slices that a gate judged.
         verdict: `outcome`, the `gates` with what each said, and the `overrides` where people let data be trained on
@@ -337,25 +347,42 @@ def make_golden(inputs: Tensors, outputs: Tensors) -> Golden:
     return Golden(inputs=_write_tensors(inputs), outputs=_write_tensors(outputs))
 
 
-def find_off(found: NDArray[Any], expected: NDArray[Any], tolerance: float) -> NDArray[np.bool_]:
+def find_off(found: NDArray[Any], expected: NDArray[Any], tolerance: float, scale: float = 1.0) -> NDArray[np.bool_]:
     """Return where one array is not the other: numbers farther than the tolerance, everything else unless equal.
 
     Args:
         found: what is said.
-        expected: what should be, of the same shape; where a number is above one, the tolerance is a share of it.
-        tolerance: how far a number may be.
+        expected: what should be, of the same shape.
+        tolerance: how far a number may be, as a share.
+        scale: as for `measure_difference`.
     """
     if found.dtype.kind == "f" and expected.dtype.kind == "f":
-        return ~(measure_difference(found, expected) <= tolerance)
+        return ~(measure_difference(found, expected, scale) <= tolerance)
     return np.asarray(found != expected, dtype=np.bool_)
 
 
-def measure_difference(found: NDArray[Any], expected: NDArray[Any]) -> NDArray[np.float64]:
-    """Return how far numbers are from others, as a share of those that are above one; NaN where one of two is none."""
+def measure_difference(found: NDArray[Any], expected: NDArray[Any], scale: float = 1.0) -> NDArray[np.float64]:
+    """Return how far numbers are from others, as a share; NaN where one of two is none.
+
+    Args:
+        found: what is said.
+        expected: what should be, of the same shape.
+        scale: what a difference is a share of where the number itself is smaller.
+    """
     found, expected = found.astype(np.float64), expected.astype(np.float64)
     with np.errstate(invalid="ignore"):
-        difference = np.abs(found - expected) / np.maximum(np.abs(expected), 1.0)
+        difference = np.abs(found - expected) / np.maximum(np.abs(expected), scale)
     return np.where((found == expected) | (np.isnan(found) & np.isnan(expected)), 0.0, difference)
+
+
+def find_scale(numbers: NDArray[Any]) -> float:
+    """Return how large numbers are: the median of their absolute values, zeros and what is infinite left out.
+
+    It has the numbers' unit, a few that are huge do not move it, and it is 1 where there are none but zeros.
+    """
+    size = np.abs(numbers.astype(np.float64)).ravel()
+    size = size[np.isfinite(size) & (size > 0)]
+    return float(np.median(size)) if size.size else 1.0
 
 
 def _declare(outputs: tuple[OutputColumn, ...]) -> Mapping[str, tuple[str, tuple[int, ...]]]:

@@ -9,13 +9,15 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from shipway.core.label import LabelKind
 from shipway.core.note import Note
 from shipway.core.reference import QUANTILES, ColumnReference
 from shipway.kit.canonical import digest_value
 
 Method: TypeAlias = Literal["tree", "linear", "exact", "sampled"]
 """How contributions were found: by the library of the trees, in closed form, over all coalitions, from drawn orders."""
-Unit: TypeAlias = Literal["log-odds", "probability"]
+Unit: TypeAlias = Literal["log-odds", "probability", "number"]
+"""What contributions are in; those of a number are in its own unit."""
 Condition: TypeAlias = Literal["ABOVE", "BELOW", "USUAL", "IS", "MISSING"]
 """What a value is like among those training saw: beyond the upper or the lower quarter, between them, a text, none."""
 
@@ -80,7 +82,7 @@ class Counterfactual(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         changes: what would have had to be otherwise, one feature or two.
-        p: what the model would then have said.
+        p: what the model would then have predicted.
         distance: the sum of the changes' shares.
     """
 
@@ -98,18 +100,19 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         row: key of the row, its values joined with a slash.
         at: the instant asked about, microseconds since 1970 UTC; None where nothing says.
         request: id of the request in the prediction log; empty where none is meant.
-        label: what it means that the label is true.
+        label: what it means that the label is true, or what the number is.
+        predicts: which of the two the label is.
         p: the prediction.
-        unit: what baseline and contributions are in.
+        unit: what baseline and contributions are in: `log-odds`, `probability`, or of a number the name of the label.
         method: how they were found.
         baseline: what a row would be predicted whose features add nothing, in the unit.
-        baseline_p: the same as a probability.
+        baseline_p: the same as it is predicted.
         baseline_said: which rows that is the mean over, and how.
         contributions: what every feature adds, the greatest first.
         reasons_for: of those that may be named, the ones that speak most for the label.
         reasons_against: the ones that speak most against it.
         unnamed: what all features that may not be named add together.
-        threshold: the probability above which one acts; None where none is known.
+        threshold: the prediction above which one acts; None where none is known.
         acted: whether one acts on this prediction; None where no threshold is known.
         counterfactuals: what would have had to be different, the least first.
         counterfactual_said: how they were searched for, or why there are none.
@@ -124,7 +127,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     request: str
     label: str
     p: float
-    unit: Unit
+    unit: str
     method: Method
     baseline: float
     baseline_p: float
@@ -133,6 +136,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     reasons_for: tuple[Contribution, ...]
     reasons_against: tuple[Contribution, ...]
     unnamed: float
+    predicts: LabelKind = "condition"
     threshold: float | None = None
     acted: bool | None = None
     counterfactuals: tuple[Counterfactual, ...] = ()
@@ -206,6 +210,16 @@ def say_value(meaning: Meaning, value: float | str | None) -> str:
         return f"{name}: {value} ({f'{share:.0%} of training rows' if share else 'in no training row'})"
     beside = f" (usually {write_number(usual)})" if isinstance(usual, float) else ""
     return f"{name}: {write_number(value)}{beside}"
+
+
+def write_prediction(value: float, kind: LabelKind) -> str:
+    """Return a prediction as it is shown: a probability in four decimals, a number in six digits."""
+    return f"{value:.4f}" if kind == "condition" else f"{value:.6g}"
+
+
+def write_amount(value: float, kind: LabelKind) -> str:
+    """Return what something adds, with its sign: in four decimals, or of a number in four digits."""
+    return f"{value:+.4f}" if kind == "condition" else f"{value:+.4g}"
 
 
 def write_number(value: float, digits: int = DIGITS) -> str:

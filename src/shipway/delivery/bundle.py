@@ -110,8 +110,8 @@ def build_bundle(
     _require_finite(metrics)
     if (portable is None) != bool(because):
         raise ShipwayError("SW-501", f"{model}@{version} has a form that nobody explains", "say why, or convert it")
-    parity = None if portable is None else _compare_forms(native, portable, sample)
     golden = choose_golden(native.predictor, sample, [column.name for column in inputs])
+    parity = None if portable is None else _compare_forms(native, portable, sample, golden.scale)
     native_path = f"{NATIVE}.{ending}"
     files = {
         native_path: native.content,
@@ -148,8 +148,8 @@ def build_bundle(
     return manifest, _seal(manifest, golden, files)
 
 
-def _compare_forms(native: Form, portable: Form, sample: Tensors) -> Parity:
-    parity = measure_parity(native.predictor, portable.predictor, complete_sample(sample))
+def _compare_forms(native: Form, portable: Form, sample: Tensors, scale: float) -> Parity:
+    parity = measure_parity(native.predictor, portable.predictor, complete_sample(sample), scale=scale)
     return msgspec.structs.replace(parity, identical=native.content == portable.content)
 
 

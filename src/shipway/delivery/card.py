@@ -7,6 +7,7 @@ from typing import Any
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
+from shipway.core.label import SAID, LabelKind
 from shipway.core.override import Override
 
 
@@ -30,9 +31,10 @@ def write_card(
         model: the model's name.
         version: its number.
         purpose: what it is for, in the words of its author.
-        label: the condition it predicts, as written.
+        label: what it predicts, as written.
         at: the prediction instant, as written.
-        training: `rows`, `rate` and `cut` (microseconds since 1970 UTC) of what it learned from; more is listed as is.
+        training: `rows`, `label` (its kind, a condition where it does not say), `rate` or `mean` of it and `cut`
+            (microseconds since 1970 UTC) of what it learned from; more is listed as is.
         evidence: check name to what was measured on rows it did not learn from.
         verdicts: what the gates decided.
         owner: who answers for it.
@@ -54,7 +56,7 @@ def write_card(
             *_section("Measured on later rows", _metrics(evidence)),
             *_section("Verdict", _verdicts(verdicts)),
             *_section("Slices to watch", _slices(evidence)),
-            *_section("Intended use", _uses(at)),
+            *_section("Intended use", _uses(at, training.get("label", "condition"))),
             *_section("Limits", _limits(training, limits)),
         ]
     )
@@ -76,12 +78,14 @@ def write_parity(parity: Parity | None, because: str = "") -> str:
 
 
 def _training(training: Mapping[str, Any]) -> dict[str, str]:
-    facts = dict(training)
+    facts = {key: value for key, value in training.items() if key != "label"}
     said: dict[str, str] = {}
     if "rows" in facts:
         said["rows"] = f"{facts.pop('rows'):,}"
     if "rate" in facts:
         said["label is true in"] = f"{facts.pop('rate'):.1%} of them"
+    if "mean" in facts:
+        said["label is on average"] = f"{facts.pop('mean'):.6g}"
     if "cut" in facts:
         said["known by"] = _instant(facts.pop("cut"))
     return {**said, **{key: str(value) for key, value in sorted(facts.items())}}
@@ -131,7 +135,8 @@ def _slices(evidence: Mapping[str, Evidence]) -> list[str]:
     for name, found in sorted(evidence.items()):
         if "worst" in found.facts:
             worse = float(found.facts["worst_difference"]) > 0
-            difference = f"{found.facts['worst_difference']:+.4f} log loss against {found.facts['baseline']}"
+            against = f"{found.facts['loss']} against {found.facts['baseline']}"
+            difference = f"{found.facts['worst_difference']:+.4f} {against}"
             lines.append(f"- {found.facts['worst']}: {difference}, {_rank(found, worse=worse)} of `{name}`")
         if "told" in found.facts:
             lines += _told(name, found)
@@ -160,10 +165,11 @@ def _rank(found: Evidence, *, worse: bool) -> str:
     return "the likeliest to be worse" if worse else "the one that gained least"
 
 
-def _uses(at: str) -> list[str]:
+def _uses(at: str, kind: LabelKind) -> list[str]:
+    costs = "what each outcome costs" if kind == "condition" else "what it costs to be too high, and too low"
     return [
         f"One prediction for each row, asked at `{at}`, from features as known then; `features.json` has their",
-        "expressions. It is a probability, not a decision: what to do at which one depends on what each outcome costs.",
+        f"expressions. It is {SAID[kind]}, not a decision: what to do at which one depends on {costs}.",
     ]
 
 

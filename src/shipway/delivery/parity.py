@@ -20,7 +20,9 @@ GOLDEN_VALUES: Final = 200_000
 """Values that travel with it: of wide tensors there are fewer rows."""
 
 
-def measure_parity(native: Predictor, portable: Predictor, sample: Tensors, tolerance: float = TOLERANCE) -> Parity:
+def measure_parity(
+    native: Predictor, portable: Predictor, sample: Tensors, tolerance: float = TOLERANCE, scale: float = 1.0
+) -> Parity:
     """Measure how far the portable form of a model is from the native one.
 
     Args:
@@ -28,6 +30,7 @@ def measure_parity(native: Predictor, portable: Predictor, sample: Tensors, tole
         portable: the same model, as it will be served.
         sample: rows to compare them on, as the model is given them.
         tolerance: what the greatest difference of what they say may be (`core.bundle.measure_difference`).
+        scale: what a difference is a share of where the number itself is smaller (`core.bundle.Golden.scale`).
 
     Raises:
         ShipwayError: SW-402 for fewer than 5,000 rows of a matrix, or none of anything else; SW-501 if a difference is
@@ -40,7 +43,7 @@ def measure_parity(native: Predictor, portable: Predictor, sample: Tensors, tole
             f"{rows:,} rows cannot show that both forms of the model agree: it takes {FEWEST_ROWS:,}",
             "make the test period longer",
         )
-    difference = _measure_rows(native.infer(sample), portable.infer(sample), rows)
+    difference = _measure_rows(native.infer(sample), portable.infer(sample), rows, scale)
     worst = int(np.argmax(np.where(np.isnan(difference), np.inf, difference)))
     if not difference[worst] <= tolerance:
         over = int(len(difference) - np.sum(difference <= tolerance))
@@ -105,8 +108,13 @@ def choose_golden(native: Predictor, sample: Tensors, columns: Sequence[str]) ->
         columns: the inputs' names.
 
     Raises:
-        ShipwayError: SW-501 if every row has an infinite value, or the model says something that is no number.
+        ShipwayError: SW-402 if there is no row, SW-501 if every row has an infinite value, or the model says something
+            that is no number.
     """
+    if not count_rows(sample):
+        raise ShipwayError(
+            "SW-402", "there are no held-out rows to take golden ones from", "make the test period longer"
+        )
     usable = np.flatnonzero(~_find_infinite(sample))
     if not len(usable):
         raise ShipwayError(
@@ -126,7 +134,7 @@ def choose_golden(native: Predictor, sample: Tensors, columns: Sequence[str]) ->
     return make_golden(inputs, outputs)
 
 
-def _measure_rows(native: Tensors, portable: Tensors, rows: int) -> NDArray[np.float64]:
+def _measure_rows(native: Tensors, portable: Tensors, rows: int, scale: float) -> NDArray[np.float64]:
     """Return for each row how far what two forms say of it is apart; 1 where what is no number is not the same."""
     if native.keys() != portable.keys():
         said = f"{', '.join(map(repr, portable))}, not {', '.join(map(repr, native))}"
@@ -137,7 +145,7 @@ def _measure_rows(native: Tensors, portable: Tensors, rows: int) -> NDArray[np.f
             said = f"shape {list(portable[name].shape)} as {name!r}, not {list(due.shape)}"
             raise ShipwayError("SW-501", f"the portable model gives {said}", "convert it with a free number of rows")
         if due.dtype.kind == "f":
-            each = np.abs(measure_difference(portable[name], due))
+            each = measure_difference(portable[name], due, scale)
         else:
             each = np.asarray(portable[name] != due, dtype=np.float64)
         # A NaN is the greatest of all: it stays one.

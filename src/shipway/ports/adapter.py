@@ -67,6 +67,7 @@ BUILT_IN: Final[dict[str, str]] = {
     "publisher.iceberg": "shipway.adapters.iceberg.publication:IcebergPublisher",
     "schemas.pandera": "shipway.adapters.pandera.schema:PanderaSchemas",
     "import.mlflow": "shipway.adapters.mlflow.model:read_mlflow",
+    "graph.number": "shipway.adapters.onnx.single:take_number",
     "graph.single": "shipway.adapters.onnx.single:take_true",
     "signer.key": "shipway.adapters.signing.signer:KeySigner",
     "verifier.key": "shipway.adapters.signing.verifier:KeyVerifier",

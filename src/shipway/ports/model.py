@@ -65,18 +65,22 @@ class Contributing(Protocol):
     """What a loaded model of trees can do besides: say exactly how far each feature moves a prediction.
 
     Contract (the conformance suite `shipway.testing.model` checks it): of each row the numbers add up to the log-odds
-    of what `predict` says, a feature that no tree reads has 0, and the baseline is the same for every row.
+    of what `predict` says, or to the number that it says; a feature that no tree reads has 0, and the baseline is the
+    same for every row.
     """
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return the path-dependent TreeSHAP values of the library (Lundberg et al. 2020, algorithm 2), in log-odds.
+        """Return the library's path-dependent TreeSHAP values (Lundberg et al. 2020, algorithm 2).
+
+        They are in log-odds for a condition, and in the label's unit for a number.
 
         Args:
             x: as for `predict`.
 
         Returns:
             Shape (rows, columns + 1): what each column adds, and last the baseline, the mean of the leaves over the
-            rows that training put there. None where the library has none for this model.
+            rows that training put there. None where the library has none for this model, and for a number that is
+            made of what the trees add up to, by an exponential for instance.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
@@ -86,11 +90,11 @@ class Contributing(Protocol):
 
 @runtime_checkable
 class Additive(Protocol):
-    """What a loaded model can say of itself: whether its log-odds are a sum of functions of one column each."""
+    """What a loaded model can say of itself: whether its log-odds, or its number, are a sum over columns."""
 
     @property
     def additive(self) -> bool:
-        """Tell whether that is seen in the form of the model, as in that of a linear one; False where it is not."""
+        """Tell whether it is seen in the form of the model that each column adds what no other changes."""
         ...
 
 
@@ -113,11 +117,17 @@ class ModelFormat(Protocol):
         """Tell whether an estimator is one of this library's."""
         ...
 
-    def dump(self, estimator: object) -> bytes:
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
         """Return the estimator's native form.
 
+        Args:
+            estimator: what was trained.
+            kind: of the label that it predicts. Most estimators say it themselves, and one that says the other kind is
+                refused; a bare function or a network has to be told. None where nobody knows.
+
         Raises:
-            ShipwayError: SW-501 if it is not fitted, or not a binary classifier.
+            ShipwayError: SW-501 if it is not fitted, predicts neither a condition nor one number, predicts a label of
+                the other kind, or neither says which kind it predicts nor is told.
         """
         ...
 

@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.core.tensor import MATRIX, PROBABILITY
+from shipway.core.bundle import measure_difference
+from shipway.core.label import LabelKind
+from shipway.core.tensor import MATRIX, PREDICTED
 from shipway.ports.model import Contributing, ModelFormat, Predictor, Runtime
 from shipway.testing.refusal import expect_refusal
 
@@ -26,12 +28,16 @@ class FormatSample:
     Attributes:
         model_format: the format under test.
         runtime: an engine for the portable form.
-        fit: trains an estimator on features of shape (rows, columns), labels of any number of classes and a seed; the
-            same seed trains an equal one. The features have missing values and whole numbers.
+        fit: trains an estimator on features of shape (rows, columns), labels and a seed; the same seed trains an equal
+            one. The features have missing values and whole numbers; labels are of any number of classes, or positive
+            numbers.
         unfitted: an estimator nobody fitted, or not enough to predict.
-        predict: the library's own probabilities for an estimator and rows.
-        tolerance: how far the native form may be from the estimator; 0 where it is the estimator to the bit.
+        predict: the library's own probabilities or numbers for an estimator and rows.
+        tolerance: how far the native form may be from the estimator, as a share of what is above one; 0 where it is the
+            estimator to the bit.
         portable: whether its estimators have an ONNX form; where none has, converting one is refused.
+        kind: of the label that the estimators predict.
+        declared: whether an estimator says itself which kind that is; one that does not has to be told.
     """
 
     model_format: ModelFormat
@@ -41,6 +47,16 @@ class FormatSample:
     predict: Callable[[object, Floats], Floats]
     tolerance: float = 0.0
     portable: bool = True
+    kind: LabelKind = "condition"
+    declared: bool = True
+
+    def train(self, seed: int, fit_seed: int = 0) -> object:
+        """Return an estimator of rows that a seed draws, and a label of the kind that is predicted."""
+        return self.fit(*make_labelled(seed, self.kind), fit_seed)
+
+    def dump(self, estimator: object) -> bytes:
+        """Return an estimator's native form, the format being told of which kind of label it is."""
+        return self.model_format.dump(estimator, self.kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +67,13 @@ class RuntimeSample:
         runtime: the runtime under test.
         portable: an ONNX graph of three columns.
         predict: what the graph says, computed some other way.
+        kind: of the label that it predicts.
     """
 
     runtime: Runtime
     portable: bytes
     predict: Callable[[Floats], Floats]
+    kind: LabelKind = "condition"
 
 
 MakeFormat = Callable[[], FormatSample]
@@ -64,7 +82,8 @@ FormatCase = Callable[[MakeFormat], None]
 RuntimeCase = Callable[[MakeRuntime], None]
 
 PORTABLE_TOLERANCE: Final = 1e-5
-"""How far the portable form may be from the native one on any row of single-precision numbers."""
+"""How far the portable form may be from the native one on any row of single-precision numbers, as a share of what is
+above one."""
 
 
 def make_rows(seed: int, rows: int = 2_000) -> tuple[Floats, Bools]:
@@ -79,6 +98,24 @@ def make_rows(seed: int, rows: int = 2_000) -> tuple[Floats, Bools]:
     score = x[:, 0] + np.isin(x[:, 1], [1, 4, 6]) + 0.3 * x[:, 2] + random.normal(size=rows)
     x[:, :2][random.random((rows, 2)) < 0.1] = np.nan
     return x.astype(np.float32).astype(np.float64), score > 0.5
+
+
+def make_labelled(seed: int, kind: LabelKind, rows: int = 2_000) -> tuple[Floats, NDArray[Any]]:
+    """Return the features of `make_rows` with a label of a kind: a condition, or positive numbers of 0 to 100 or so."""
+    x, y = make_rows(seed, rows)
+    if kind == "condition":
+        return x, y
+    random = np.random.default_rng(seed)
+    known = np.nan_to_num(x)
+    score = 0.5 * known[:, 0] + np.isin(known[:, 1], [1, 4, 6]) + 0.2 * known[:, 2]
+    return x, np.exp(1.5 + score + 0.2 * random.normal(size=rows))
+
+
+def expect_close(found: Floats, expected: Floats, tolerance: float) -> None:
+    """Expect numbers to be others, those above one as a share of them."""
+    assert found.shape == expected.shape
+    off = measure_difference(found, expected)
+    assert off.max(initial=0.0) <= tolerance, f"off by {off.max():.3g}, and {tolerance:g} is allowed"
 
 
 def make_odd_rows(seed: int) -> Floats:
@@ -99,32 +136,34 @@ def check_accepts_its_own(make: MakeFormat) -> None:
     """A format takes its library's estimators and leaves everything else to others."""
     sample = make()
     assert sample.model_format.name
-    assert sample.model_format.accepts(sample.fit(*make_rows(1), 0))
+    assert sample.model_format.accepts(sample.train(1))
     assert sample.model_format.accepts(sample.unfitted)
     for other in (None, object(), "estimator", {"predict": 1}, np.zeros(3), sample.model_format):
         assert not sample.model_format.accepts(other)
 
 
 def check_native_form_is_the_estimator(make: MakeFormat) -> None:
-    """What was dumped and loaded predicts what the estimator predicts, as probabilities of shape (rows,)."""
+    """What was dumped and loaded predicts what the estimator predicts, as numbers of shape (rows,)."""
     sample = make()
-    estimator = sample.fit(*make_rows(1), 0)
-    loaded = sample.model_format.load(sample.model_format.dump(estimator))
+    estimator = sample.train(1)
+    loaded = sample.model_format.load(sample.dump(estimator))
+    assert loaded.predicts == sample.kind
     for x in (make_rows(2)[0], make_odd_rows(3)):
         found = loaded.predict(x)
         assert found.shape == (len(x),)
         assert found.dtype == np.float64
-        assert np.all((found >= 0.0) & (found <= 1.0))
-        np.testing.assert_allclose(found, sample.predict(estimator, x), rtol=0, atol=sample.tolerance)
-        expect_inferred(loaded, x, found)
+        assert np.isfinite(found).all()
+        assert sample.kind == "number" or np.all((found >= 0.0) & (found <= 1.0))
+        expect_close(found, sample.predict(estimator, x), sample.tolerance)
+        expect_inferred(loaded, x, found, sample.kind)
 
 
-def expect_inferred(predictor: Predictor, x: Floats, expected: Floats) -> None:
-    """Expect a binary model to say by name what it predicts, and to refuse anything but its one matrix."""
-    said = predictor.infer({MATRIX: x})
-    assert list(said) == [PROBABILITY]
-    np.testing.assert_array_equal(said[PROBABILITY], expected)
-    assert said[PROBABILITY].dtype == np.float64
+def expect_inferred(predictor: Predictor, x: Floats, expected: Floats, kind: LabelKind) -> None:
+    """Expect a model of a label to say by name what it predicts, and to refuse anything but its one matrix."""
+    said, name = predictor.infer({MATRIX: x}), PREDICTED[kind]
+    assert list(said) == [name]
+    np.testing.assert_array_equal(said[name], expected)
+    assert said[name].dtype == np.float64
     for wrong in ({}, {"other": x}, {MATRIX: x, "other": x}, {MATRIX: x[:, :2]}):
         with expect_refusal("SW-202"):
             predictor.infer(wrong)
@@ -133,7 +172,7 @@ def expect_inferred(predictor: Predictor, x: Floats, expected: Floats) -> None:
 def check_prediction_is_row_by_row(make: MakeFormat) -> None:
     """A row's prediction does not depend on the rows it stands among, and no rows give no predictions."""
     sample = make()
-    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    data = sample.dump(sample.train(1))
     x = make_rows(2)[0][:40]
     forms: list[Predictor] = [sample.model_format.load(data)]
     if sample.portable:
@@ -141,7 +180,7 @@ def check_prediction_is_row_by_row(make: MakeFormat) -> None:
     for predictor in forms:
         together = predictor.predict(x)
         alone = [predictor.predict(x[row : row + 1])[0] for row in range(len(x))]
-        np.testing.assert_allclose(together, alone, rtol=0, atol=1e-7)
+        expect_close(together, np.array(alone), 2e-7)
         assert predictor.predict(x[:0]).shape == (0,)
         for wrong in (x[:, :2], np.hstack([x, x])):
             with expect_refusal("SW-202"):
@@ -151,34 +190,35 @@ def check_prediction_is_row_by_row(make: MakeFormat) -> None:
 def check_equal_estimators_give_equal_bytes(make: MakeFormat) -> None:
     """Both forms are the same bytes for estimators trained alike, and others for estimators trained otherwise."""
     sample = make()
-    first, again = sample.fit(*make_rows(1), 0), sample.fit(*make_rows(1), 0)
-    data = sample.model_format.dump(first)
-    assert data == sample.model_format.dump(first) == sample.model_format.dump(again)
+    first, again = sample.train(1), sample.train(1)
+    data = sample.dump(first)
+    assert data == sample.dump(first) == sample.dump(again)
     if sample.portable:
         assert sample.model_format.to_onnx(data, 3) == sample.model_format.to_onnx(bytes(data), 3)
-    assert data != sample.model_format.dump(sample.fit(*make_rows(4), 0))
+    assert data != sample.dump(sample.train(4))
 
 
 def check_portable_form_agrees(make: MakeFormat) -> None:
     """The ONNX form predicts what the native form predicts, also for rows as no training has them; or there is none."""
     sample = make()
-    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    data = sample.dump(sample.train(1))
     if not sample.portable:
         with expect_refusal("SW-501"):
             sample.model_format.to_onnx(data, 3)
         return
     native, portable = sample.model_format.load(data), sample.runtime.load(sample.model_format.to_onnx(data, 3))
+    assert portable.predicts == sample.kind
     for x in (make_rows(2)[0], make_odd_rows(3)):
-        np.testing.assert_allclose(portable.predict(x), native.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
+        expect_close(portable.predict(x), native.predict(x), PORTABLE_TOLERANCE)
 
 
 def check_contributions_add_up(make: MakeFormat) -> None:
-    """Where a model says what each column adds, that is its prediction in log-odds, from one baseline for all rows."""
+    """Where a model says what each column adds, that is its log-odds or its number, from one baseline for all rows."""
     sample = make()
-    x, y = make_rows(1)
+    x, y = make_labelled(1, sample.kind)
     # The last column is the same in every row, so that nothing can be learned from it.
     wide = np.column_stack([x, np.full(len(x), 2.0)])
-    predictor = sample.model_format.load(sample.model_format.dump(sample.fit(wide, y, 0)))
+    predictor = sample.model_format.load(sample.dump(sample.fit(wide, y, 0)))
     if not isinstance(predictor, Contributing):
         return
     for odd in (make_rows(2)[0][:300], make_odd_rows(3)):
@@ -188,8 +228,9 @@ def check_contributions_add_up(make: MakeFormat) -> None:
             return
         assert added.shape == (len(rows), 5)
         assert added.dtype == np.float64
-        p = predictor.predict(rows)
-        np.testing.assert_allclose(1 / (1 + np.exp(-added.sum(axis=1))), p, rtol=0, atol=PORTABLE_TOLERANCE)
+        total = added.sum(axis=1)
+        said = 1 / (1 + np.exp(-total)) if sample.kind == "condition" else total
+        expect_close(said, predictor.predict(rows), PORTABLE_TOLERANCE)
         assert (added[:, 3] == 0).all()
         assert np.ptp(added[:, 4]) == 0
         assert (added[:, :3] != 0).any(axis=0).all()
@@ -201,7 +242,7 @@ def check_contributions_add_up(make: MakeFormat) -> None:
 def check_wrong_columns_are_refused(make: MakeFormat) -> None:
     """A conversion for another number of columns than the model reads is refused."""
     sample = make()
-    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    data = sample.dump(sample.train(1))
     for columns in (2, 4):
         with expect_refusal("SW-501"):
             sample.model_format.to_onnx(data, columns)
@@ -211,17 +252,31 @@ def check_unfit_is_refused(make: MakeFormat) -> None:
     """An estimator that was not fitted, or tells more than two classes apart, has no form."""
     sample = make()
     with expect_refusal("SW-501"):
-        sample.model_format.dump(sample.unfitted)
-    x, y = make_rows(1)
-    three = sample.fit(x, y.astype(np.int64) + (x[:, 2] > 0), 0)
+        sample.dump(sample.unfitted)
+    if sample.kind == "condition":
+        x, y = make_rows(1)
+        three = sample.fit(x, y.astype(np.int64) + (x[:, 2] > 0), 0)
+        with expect_refusal("SW-501"):
+            sample.dump(three)
+
+
+def check_kind_is_that_of_the_label(make: MakeFormat) -> None:
+    """An estimator is refused for a label of the other kind; one that does not say its kind, unless it is told."""
+    sample = make()
+    estimator = sample.train(1)
+    if not sample.declared:
+        with expect_refusal("SW-501"):
+            sample.model_format.dump(estimator)
+        return
+    assert sample.model_format.dump(estimator) == sample.dump(estimator)
     with expect_refusal("SW-501"):
-        sample.model_format.dump(three)
+        sample.model_format.dump(estimator, "condition" if sample.kind == "number" else "number")
 
 
 def check_strange_bytes_are_refused(make: MakeFormat) -> None:
     """Bytes that are no model are refused, and nothing in them is run."""
     sample = make()
-    data = sample.model_format.dump(sample.fit(*make_rows(1), 0))
+    data = sample.dump(sample.train(1))
     for strange in (b"", b"junk", b"\x00" * 64, data[: len(data) // 2], data[1:]):
         with expect_refusal("SW-502"):
             sample.model_format.load(strange)
@@ -245,16 +300,17 @@ class _Trap:
 
 
 def check_runtime_predicts(make: MakeRuntime) -> None:
-    """A runtime gives the graph's probabilities, whatever the memory layout of the rows."""
+    """A runtime gives what the graph predicts, whatever the memory layout of the rows."""
     sample = make()
     predictor = sample.runtime.load(sample.portable)
     assert sample.runtime.name
+    assert predictor.predicts == sample.kind
     for x in (make_rows(2)[0], make_odd_rows(3), np.asfortranarray(make_rows(5)[0]), make_rows(6)[0][::-3]):
         found = predictor.predict(x)
         assert found.shape == (len(x),)
         assert found.dtype == np.float64
-        np.testing.assert_allclose(found, sample.predict(x), rtol=0, atol=PORTABLE_TOLERANCE)
-        expect_inferred(predictor, x, found)
+        expect_close(found, sample.predict(x), PORTABLE_TOLERANCE)
+        expect_inferred(predictor, x, found, sample.kind)
     assert predictor.predict(np.empty((0, 3))).shape == (0,)
 
 
@@ -288,6 +344,7 @@ FORMAT_CASES: Final[tuple[FormatCase, ...]] = (
     check_contributions_add_up,
     check_wrong_columns_are_refused,
     check_unfit_is_refused,
+    check_kind_is_that_of_the_label,
     check_strange_bytes_are_refused,
 )
 """The cases every ModelFormat passes."""

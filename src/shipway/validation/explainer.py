@@ -23,7 +23,7 @@ TOLERANCE: Final = 0.02
 COARSE: Final = 0.1
 """The same for many rows, whose errors are averaged out between them."""
 _OFF: Final = 1e-4
-"""How far contributions may be from the log-odds they add up to, as a share of their absolute sum and one."""
+"""How far contributions may be from what they add up to, as a share of their absolute sum, and of one in log-odds."""
 _SINGLE: Final = 2.5e-7
 """How far a probability may be off that was computed in single precision."""
 _EDGE: Final = 1e-9
@@ -56,7 +56,7 @@ class Attributed:
     Attributes:
         values: float64[n, columns], in the explainer's unit.
         errors: float64[n, columns], the standard error of each; 0 where it is exact.
-        p: float64[n], the predictions.
+        p: float64[n], the predictions: probabilities or numbers.
         baseline: what a row would be predicted whose columns add nothing, in the unit.
         rounds: the most rounds that one row took; 0 where nothing was drawn.
         settled: whether sampling came within its tolerance in every row.
@@ -74,12 +74,13 @@ def make_explainer(predictor: Predictor, background: Floats, *, wanted: Wanted =
     """Decide how a model is explained.
 
     Trees are explained by their library, in log-odds. A linear model is explained exactly, in log-odds as well. Of any
-    other one all coalitions are asked about where it has few columns, else orders are drawn, both in probability.
+    other one all coalitions are asked about where it has few columns, else orders are drawn, both in probability. A
+    model of a number is explained in the unit of that, whichever way.
 
     Args:
-        predictor: a binary model of a matrix.
+        predictor: a model of a matrix that predicts a condition or a number.
         background: float64[rows, columns], rows it did not learn from.
-        wanted: `interventional` explains trees against the background too, by drawing orders, in log-odds.
+        wanted: `interventional` explains trees against the background too, by drawing orders.
 
     Raises:
         ShipwayError: SW-462 for a background without rows.
@@ -87,15 +88,15 @@ def make_explainer(predictor: Predictor, background: Floats, *, wanted: Wanted =
     if not len(background):
         hint = "a model is explained against rows that it did not learn from: give it some"
         raise ShipwayError("SW-462", "there are no rows to explain the model against", hint)
+    number = predictor.predicts == "number"
+    summed: Unit = "number" if number else "log-odds"
+    asked: Method = "exact" if background.shape[1] <= MOST_EXACT else "sampled"
     if isinstance(predictor, Contributing) and predictor.contribute(background[:1]) is not None:
-        if wanted == "auto":
-            return Explainer(predictor, background, "tree", "log-odds")
-        few = background.shape[1] <= MOST_EXACT
-        return Explainer(predictor, background, "exact" if few else "sampled", "log-odds")
-    if isinstance(predictor, Additive) and predictor.additive and not _is_saturated(predictor.predict(background)):
-        return Explainer(predictor, background, "linear", "log-odds")
-    method: Method = "exact" if background.shape[1] <= MOST_EXACT else "sampled"
-    return Explainer(predictor, background, method, "probability")
+        return Explainer(predictor, background, "tree" if wanted == "auto" else asked, summed)
+    additive = isinstance(predictor, Additive) and predictor.additive
+    if additive and (number or not _is_saturated(predictor.predict(background))):
+        return Explainer(predictor, background, "linear", summed)
+    return Explainer(predictor, background, asked, "number" if number else "probability")
 
 
 def explain_rows(explainer: Explainer, x: Floats, *, tolerance: float = TOLERANCE, seed: int = 0) -> Attributed:
@@ -136,7 +137,7 @@ def _ask_library(explainer: Explainer, x: Floats, p: Floats) -> Attributed:
 def _ask_model(explainer: Explainer, x: Floats, p: Floats, tolerance: float, seed: int) -> Attributed:
     def value(rows: Floats) -> Floats:
         said = explainer.predictor.predict(rows)
-        return said if explainer.unit == "probability" else log_odds(said)
+        return log_odds(said) if explainer.unit == "log-odds" else said
 
     def explain(row: Floats) -> Shapley:
         match explainer.method:
@@ -161,19 +162,23 @@ def _ask_model(explainer: Explainer, x: Floats, p: Floats, tolerance: float, see
 
 def _check_sums(explainer: Explainer, found: Attributed) -> None:
     total = found.values.sum(axis=1) + found.baseline
-    size = 1 + np.abs(found.values).sum(axis=1)
-    if explainer.unit == "probability":
-        off, allowed = np.abs(total - found.p), _OFF * size
-    else:
-        spread = np.maximum(found.p * (1 - found.p), _EDGE)
-        off, allowed = np.abs(total - log_odds(found.p)), _OFF * size + _SINGLE / spread
+    size = np.abs(found.values).sum(axis=1)
+    match explainer.unit:
+        case "number":
+            off, allowed = np.abs(total - found.p), _OFF * (size + np.abs(found.p))
+        case "probability":
+            off, allowed = np.abs(total - found.p), _OFF * (1 + size)
+        case _:
+            spread = np.maximum(found.p * (1 - found.p), _EDGE)
+            off, allowed = np.abs(total - log_odds(found.p)), _OFF * (1 + size) + _SINGLE / spread
     # A number that is none is not within any bound.
     wrong = np.flatnonzero(~((off <= allowed) & np.isfinite(total)))
     if len(wrong):
         first = int(wrong[0])
+        said = "" if explainer.unit == "number" else " as probability"
         fact = (
             f"the explanation of {len(wrong):,} of {len(total):,} rows does not add up: "
-            f"{total[first]:.6g} {explainer.unit} where the model says {found.p[first]:.6g} as probability"
+            f"{total[first]:.6g} {explainer.unit} where the model says {found.p[first]:.6g}{said}"
         )
         hint = "report it with the bundle: the library's contributions are not those of its predictions"
         raise ShipwayError("SW-461", fact, hint)

@@ -9,8 +9,9 @@ import pytest
 
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
+from shipway.core.bundle import measure_difference
 from shipway.core.error import ShipwayError
-from shipway.testing.model import FORMAT_CASES, FormatSample, make_rows
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_labelled, make_rows
 
 QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "min_data_per_group": 5}
 COLUMNS = 6
@@ -49,6 +50,45 @@ def make_classifier_sample():
         fit=fit_classifier,
         unfitted=lightgbm.LGBMClassifier(),
         predict=lambda classifier, x: classifier.booster_.predict(x, num_threads=1),
+    )
+
+
+def fit_number(x, y, seed, **params):
+    data = lightgbm.Dataset(x, y, categorical_feature=[1])
+    return lightgbm.train({"objective": "regression", **QUIET, "seed": seed, **params}, data, 20)
+
+
+def make_number_sample(**params):
+    x, y = make_labelled(9, "number")
+    return FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=lambda x, y, seed: fit_number(x, y, seed, **params),
+        unfitted=lightgbm.Booster({**QUIET, "objective": "regression"}, lightgbm.Dataset(x, y)),
+        predict=lambda booster, x: booster.predict(x, num_threads=1),
+        kind="number",
+    )
+
+
+def make_count_sample():
+    return make_number_sample(objective="poisson")
+
+
+def make_regressor_sample():
+    quiet = {**QUIET, "n_jobs": QUIET["num_threads"]}
+    del quiet["num_threads"]
+
+    def fit(x, y, seed):
+        regressor = lightgbm.LGBMRegressor(n_estimators=20, random_state=seed, **quiet)
+        return regressor.fit(x, y, categorical_feature=[1])
+
+    return FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=fit,
+        unfitted=lightgbm.LGBMRegressor(),
+        predict=lambda regressor, x: regressor.booster_.predict(x, num_threads=1),
+        kind="number",
     )
 
 
@@ -102,7 +142,10 @@ def make_hostile_rows(booster, x, seed):
     return rows.astype(np.float32).astype(np.float64)
 
 
-@pytest.mark.parametrize("make", [make_booster_sample, make_classifier_sample])
+@pytest.mark.parametrize(
+    "make",
+    [make_booster_sample, make_classifier_sample, make_number_sample, make_count_sample, make_regressor_sample],
+)
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_lightgbm_conforms(case, make):
     case(make)
@@ -136,6 +179,42 @@ def test_portable_form_agrees_on_hostile_rows(params, holes):
     np.testing.assert_array_equal(model_format.load(data).predict(rows), expected)
     portable = OnnxRuntime().load(model_format.to_onnx(data, COLUMNS))
     np.testing.assert_allclose(portable.predict(rows), expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"objective": "regression"},
+        {"objective": "regression", "reg_sqrt": True},
+        {"objective": "regression_l1"},
+        {"objective": "regression_l1", "reg_sqrt": True},
+        {"objective": "huber"},
+        {"objective": "fair", "fair_c": 5.0},
+        {"objective": "poisson"},
+        {"objective": "quantile", "alpha": 0.9},
+        {"objective": "mape"},
+        {"objective": "gamma"},
+        {"objective": "tweedie", "tweedie_variance_power": 1.3},
+        {"objective": "rmse", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6},
+        {"objective": "poisson", "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6},
+        {"objective": "mse", "boosting": "dart"},
+    ],
+    ids=lambda params: ",".join(map(str, params.values())),
+)
+def test_numbers_of_every_objective_agree_on_hostile_rows(params):
+    x, y = make_wide_rows(3)
+    train = lightgbm.Dataset(x, np.exp(0.7 * np.nan_to_num(x[:, 0]) + 2 * y), categorical_feature=[1, 3])
+    booster = lightgbm.train({"seed": 1, **QUIET, **params}, train, 25)
+    model_format = LightgbmFormat()
+    data = model_format.dump(booster, "number")
+    rows = make_hostile_rows(booster, x, 5)
+    expected = booster.predict(rows, num_threads=1)
+    assert np.ptp(expected) > 1
+    native = model_format.load(data)
+    assert native.predicts == "number"
+    np.testing.assert_array_equal(native.predict(rows), expected)
+    portable = OnnxRuntime().load(model_format.to_onnx(data, COLUMNS))
+    assert measure_difference(portable.predict(rows), expected).max() < 2e-6
 
 
 @pytest.mark.parametrize(
@@ -185,13 +264,25 @@ def test_early_stopping_keeps_the_best_iteration():
     np.testing.assert_array_equal(loaded.predict(x), booster.predict(x, num_threads=1))
 
 
-@pytest.mark.parametrize("objective", ["regression", "cross_entropy", "poisson"])
-def test_other_objectives_are_refused(objective):
+@pytest.mark.parametrize(
+    ("objective", "kind", "said"),
+    [
+        ("regression", "condition", "not a probability"),
+        ("poisson", "condition", "not a probability"),
+        ("binary", "number", "not a number"),
+        ("cross_entropy", "condition", "not a probability"),
+        ("cross_entropy", "number", "not a number"),
+        ("cross_entropy", None, "not a probability or a number"),
+    ],
+)
+def test_other_objectives_are_refused(objective, kind, said):
     x, y = make_rows(1)
     booster = lightgbm.train({**QUIET, "objective": objective}, lightgbm.Dataset(x, y.astype(float)), 2)
-    with pytest.raises(ShipwayError, match=f"predicts {objective}") as refused:
-        LightgbmFormat().dump(booster)
+    with pytest.raises(ShipwayError, match=f"predicts {objective}, {said}") as refused:
+        LightgbmFormat().dump(booster, kind)
     assert refused.value.code == "SW-501"
+    assert "train it with objective=" in refused.value.hint
+    assert kind is None or f"the label is a {kind}" in refused.value.hint
 
 
 def test_pandas_categories_are_refused():
@@ -292,3 +383,25 @@ def test_contributions_are_log_odds_or_not_known(params, known):
     if known:
         p = predictor.predict(x[:50])
         np.testing.assert_allclose(added.sum(axis=1), np.log(p) - np.log1p(-p), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("params", "known"),
+    [
+        ({"objective": "huber"}, True),
+        ({"objective": "quantile", "alpha": 0.8}, True),
+        ({"objective": "regression", "reg_sqrt": True}, False),
+        ({"objective": "gamma"}, False),
+        ({"boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.5}, False),
+        ({"linear_tree": True}, False),
+    ],
+)
+def test_contributions_are_the_number_or_not_known(params, known):
+    x, y = make_labelled(1, "number")
+    data = lightgbm.Dataset(x, y, params=params)
+    booster = lightgbm.train({"objective": "regression", **QUIET, **params}, data, 10)
+    predictor = LightgbmFormat().load(LightgbmFormat().dump(booster))
+    added = predictor.contribute(x[:50])
+    assert (added is not None) == known
+    if known:
+        np.testing.assert_allclose(added.sum(axis=1), predictor.predict(x[:50]), atol=1e-9)

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.adapters.lightgbm.text import floor_single, narrow_text, narrow_threshold, normalise_text, read_header
+from shipway.adapters.lightgbm.text import (
+    floor_single,
+    narrow_text,
+    narrow_threshold,
+    normalise_text,
+    read_header,
+    read_kind,
+    read_link,
+)
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)
 singles = st.floats(width=32, allow_nan=False)
@@ -71,3 +79,23 @@ def test_narrowed_text_is_the_same_function(booster):
         narrowed.predict(x, num_threads=1), booster.predict(x, num_threads=1), rtol=0, atol=1e-15
     )
     assert read_header(narrowed.model_to_string())["objective"] == "binary sigmoid:1"
+
+
+@pytest.mark.parametrize(
+    ("objective", "link", "kind"),
+    [
+        ("binary sigmoid:1", "logistic", "condition"),
+        ("regression", "identity", "number"),
+        ("regression sqrt", "square", "number"),
+        ("regression_l1 sqrt", "square", "number"),
+        ("quantile", "identity", "number"),
+        ("tweedie", "exponential", "number"),
+        ("lambdarank", None, None),
+        ("multiclass num_class:1", None, None),
+    ],
+)
+def test_a_text_says_its_link_and_its_kind(objective, link, kind):
+    text = f"tree\nnum_class=1\nobjective={objective}\n\nTree=0\n"
+    assert (read_link(text), read_kind(text)) == (link, kind)
+    assert read_kind(text.replace("num_class=1", "num_class=3")) is None
+    assert read_kind(text.replace("objective=", "other=")) is None

@@ -44,3 +44,11 @@ def test_the_order_of_operator_sets_does_not_matter():
 
 def test_equal_graphs_give_equal_bytes():
     assert cut_graph(make_model(), "soft") == cut_graph(make_model(), "soft")
+
+
+def test_a_number_is_called_a_prediction():
+    cut = onnx.load_from_string(cut_graph(make_model(), "scaled", "number"))
+    (output,) = cut.graph.output
+    assert output.name == "prediction"
+    assert [each.dim_value for each in output.type.tensor_type.shape.dim] == [0, 1]
+    assert [list(node.output) for node in cut.graph.node] == [["soft"], ["prediction"]]

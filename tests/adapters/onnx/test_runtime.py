@@ -40,6 +40,63 @@ def predict(x):
     return 1 / (1 + np.exp(score[:, 0] - score[:, 1]))
 
 
+def make_line(name="prediction", shape=(None, 1), more=()):
+    """A linear regression on clipped columns, written by hand; a missing value reads as zero."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["hole"]),
+        helper.make_node("Where", ["hole", "zero", "x"], ["full"]),
+        helper.make_node("Clip", ["full", "low", "high"], ["clipped"]),
+        helper.make_node("MatMul", ["clipped", "weights"], ["tall"]),
+        helper.make_node("Reshape", ["tall", "shape"], [name]),
+        *(helper.make_node("Identity", ["tall"], [each]) for each in more),
+    ]
+    constants = {
+        "zero": np.float32(0), "low": np.float32(-3), "high": np.float32(3), "weights": WEIGHTS[:, 1:] * 40,
+        "shape": np.array([-1] if len(shape) == 1 else [-1, 1]),
+    }  # fmt: skip
+    graph = helper.make_graph(
+        nodes,
+        "line",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3])],
+        [helper.make_tensor_value_info(each, TensorProto.FLOAT, list(shape)) for each in (*more, name)],
+        [numpy_helper.from_array(np.asarray(value), key) for key, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model.SerializeToString()
+
+
+def predict_line(x):
+    known = np.clip(np.nan_to_num(x, nan=0.0, posinf=3.0, neginf=-3.0), -3, 3)
+    return known @ (WEIGHTS[:, 1] * 40).astype(np.float64)
+
+
+@pytest.mark.parametrize("shape", [(None, 1), (None,)], ids=["tall", "flat"])
+@pytest.mark.parametrize("case", RUNTIME_CASES)
+def test_onnx_runtime_conforms_with_numbers(case, shape):
+    case(lambda: RuntimeSample(OnnxRuntime(), make_line(shape=shape), predict_line, "number"))
+
+
+def test_one_number_of_another_name_is_predicted_and_given_by_its_name():
+    predictor = OnnxRuntime().load(make_line("minutes"))
+    assert predictor.predicts == "number"
+    x = make_rows(1, 20)[0]
+    np.testing.assert_allclose(predictor.predict(x), predict_line(x), rtol=1e-5, atol=1e-5)
+    assert predictor.infer({"x": x})["minutes"].shape == (20, 1)
+
+
+def test_one_number_that_is_called_a_probability_is_one():
+    predictor = OnnxRuntime().load(make_line("probability", (None,)))
+    assert predictor.predicts == "condition"
+    x = make_rows(1, 20)[0]
+    assert predictor.infer({"x": x})["probability"].shape == (20,)
+
+
+@pytest.mark.parametrize("graph", [make_line(more=("other",)), make_line(shape=(None, 3))], ids=["two", "three wide"])
+def test_more_than_one_number_is_no_label(graph):
+    assert OnnxRuntime().load(graph).predicts is None
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("case", RUNTIME_CASES)
 def test_onnx_runtime_conforms(case, threads):
@@ -49,7 +106,7 @@ def test_onnx_runtime_conforms(case, threads):
 @pytest.mark.parametrize("graph", [make_graph(columns=None), make_graph(inputs=2)], ids=["any columns", "two inputs"])
 def test_graph_of_another_shape_predicts_no_probability(graph):
     predictor = OnnxRuntime().load(graph)
-    with pytest.raises(ShipwayError, match="no binary classifier of a matrix") as refused:
+    with pytest.raises(ShipwayError, match="predicts no label by a matrix") as refused:
         predictor.predict(np.zeros((2, 3)))
     assert refused.value.code == "SW-202"
     x = make_rows(1, 20)[0].astype(np.float32)

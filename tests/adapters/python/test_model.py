@@ -16,7 +16,7 @@ from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.adapters.python.model import PythonFormat
 from shipway.core.error import ShipwayError
 from shipway.ports.model import open_runtime
-from shipway.testing.model import FORMAT_CASES, FormatSample, make_rows
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_labelled, make_rows
 
 RULES = '''
 """A model that a team wrote itself."""
@@ -45,6 +45,28 @@ class Rules:
         score = (np.nan_to_num(np.clip(x, -9, 9)) * self.weights).sum(axis=1)
         p = 1 / (1 + np.exp(-score))
         return np.column_stack([1 - p, p])
+
+
+class Line:
+    """A least-squares line by hand; it has no probabilities."""
+
+    weights = None
+
+    def fit(self, x, y):
+        self.weights = np.linalg.lstsq(np.nan_to_num(np.clip(x, -9, 9)), y, rcond=None)[0]
+        self.n_features_in_ = x.shape[1]
+        return self
+
+    def predict(self, x):
+        return (np.nan_to_num(np.clip(x, -9, 9)) * self.weights).sum(axis=1)
+
+
+def as_it_is(x):
+    return x
+
+
+def first_times_ten(x):
+    return 10 * x[:, 0]
 
 
 def first_is_high(x):
@@ -99,6 +121,42 @@ def test_python_conforms(case, rules):
     )
 
 
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_objects_that_predict_numbers_conform(case, rules):
+    case(
+        lambda: FormatSample(
+            model_format=PythonFormat(unpickle=True),
+            runtime=OnnxRuntime(),
+            fit=lambda x, y, seed: rules.Line().fit(x, y),
+            unfitted=rules.Line(),
+            predict=lambda model, x: model.predict(x),
+            portable=False,
+            kind="number",
+        )
+    )
+
+
+def test_of_a_function_the_label_says_what_it_predicts(rules, allowed):
+    x, _ = make_labelled(1, "number", 20)
+    assert "does not say" in refuse("SW-501", allowed.dump, rules.first_times_ten)
+    number = allowed.load(allowed.dump(rules.first_times_ten, "number"))
+    assert number.predicts == "number"
+    x = np.nan_to_num(x)
+    np.testing.assert_array_equal(number.infer({"x": x})["prediction"], 10 * x[:, 0])
+    condition = allowed.load(allowed.dump(rules.first_times_ten, "condition"))
+    assert condition.predicts == "condition"
+    assert "no probability" in refuse("SW-207", condition.predict, x)
+    assert "no number" in refuse("SW-207", number.predict, np.full((2, 3), np.nan))
+    assert "shape (2, 3)" in refuse("SW-207", allowed.load(allowed.dump(rules.as_it_is, "number")).predict, x[:2])
+
+
+def test_a_form_that_does_not_say_its_kind_is_of_a_condition(rules, allowed):
+    """Those that were written before labels could be numbers."""
+    document = json.loads(allowed.dump(rules.first_is_high, "condition"))
+    assert document.pop("predicts") == "condition"
+    assert allowed.load(json.dumps(document).encode()).predicts == "condition"
+
+
 def test_nothing_is_packed_or_loaded_unless_the_project_allows_it(rules, allowed):
     model = rules.Rules().fit(*make_rows(1))
     data = allowed.dump(model)
@@ -125,17 +183,17 @@ def test_a_model_answers_in_a_process_that_has_no_such_module(rules, allowed, tm
 
 
 def test_a_function_is_a_model(rules, allowed):
-    data = allowed.dump(rules.first_is_high)
+    data = allowed.dump(rules.first_is_high, "condition")
     assert allowed.load(data).predict(np.asarray([[1.0, 0.0], [-1.0, 0.0]])).tolist() == [0.9, 0.1]
 
 
 def test_what_is_no_probability_is_refused_when_it_is_said(rules, allowed):
-    loaded = allowed.load(allowed.dump(rules.says_too_much))
+    loaded = allowed.load(allowed.dump(rules.says_too_much, "condition"))
     assert "no probability" in refuse("SW-207", loaded.predict, np.zeros((2, 3)))
 
 
 def test_what_has_no_name_in_a_module_is_refused(rules, allowed):
-    assert "cannot be pickled" in refuse("SW-501", allowed.dump, rules.closes_over(0.5))
+    assert "cannot be pickled" in refuse("SW-501", allowed.dump, rules.closes_over(0.5), "condition")
 
 
 class Trap:

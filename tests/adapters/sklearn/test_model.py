@@ -4,16 +4,34 @@ import numpy as np
 import pytest
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+    VotingRegressor,
+)
 from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.linear_model import (
+    ElasticNet,
+    HuberRegressor,
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+)
+from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, PolynomialFeatures, StandardScaler
+from sklearn.tree import DecisionTreeRegressor
 
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.adapters.sklearn.model import SklearnFormat
 from shipway.core.error import ShipwayError
-from shipway.testing.model import FORMAT_CASES, FormatSample, make_odd_rows, make_rows
+from shipway.testing.model import FORMAT_CASES, FormatSample, expect_close, make_labelled, make_odd_rows, make_rows
 
 
 def make_linear():
@@ -35,10 +53,69 @@ def make_sample(build):
     )
 
 
+def make_number_sample(build):
+    return lambda: FormatSample(
+        model_format=SklearnFormat(),
+        runtime=OnnxRuntime(),
+        fit=lambda x, y, seed: build().fit(x, y),
+        unfitted=build(),
+        predict=lambda estimator, x: estimator.predict(x),
+        tolerance=1e-5,
+        kind="number",
+    )
+
+
+def make_line():
+    return make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
+
+
+def make_number_trees(**params):
+    return HistGradientBoostingRegressor(max_iter=15, random_state=0, **params)
+
+
 @pytest.mark.parametrize("build", [make_linear, make_trees])
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_sklearn_conforms(case, build):
     case(make_sample(build))
+
+
+@pytest.mark.parametrize("build", [make_line, make_number_trees])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_regressors_conform(case, build):
+    case(make_number_sample(build))
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        make_pipeline(SimpleImputer(), LinearRegression()),
+        make_pipeline(SimpleImputer(), StandardScaler(), ElasticNet(0.1)),
+        make_pipeline(SimpleImputer(), StandardScaler(), HuberRegressor()),
+        make_pipeline(SimpleImputer(), StandardScaler(), PoissonRegressor()),
+        make_pipeline(SimpleImputer(), DecisionTreeRegressor(max_depth=6, random_state=0)),
+        make_pipeline(SimpleImputer(), RandomForestRegressor(10, max_depth=6, random_state=0, n_jobs=1)),
+        make_pipeline(SimpleImputer(), GradientBoostingRegressor(n_estimators=10, random_state=0)),
+        make_pipeline(SimpleImputer(), VotingRegressor([("a", Ridge()), ("b", DecisionTreeRegressor(max_depth=3))])),
+        make_pipeline(SimpleImputer(), StandardScaler(), MLPRegressor(hidden_layer_sizes=[8], max_iter=40)),
+        make_number_trees(loss="poisson"),
+        make_number_trees(loss="gamma"),
+        make_number_trees(loss="quantile", quantile=0.9),
+        make_number_trees(loss="absolute_error"),
+        make_pipeline(StandardScaler(), make_number_trees(loss="poisson")),
+    ],
+    ids=[
+        "least squares", "elastic net", "huber", "poisson", "tree", "forest", "boosting", "votes", "network",
+        "poisson trees", "gamma trees", "quantile trees", "absolute trees", "scaled poisson trees",
+    ],
+)  # fmt: skip
+def test_usual_regressors_convert(estimator):
+    with warnings.catch_warnings():
+        # A few rounds are enough of a network here.
+        warnings.simplefilter("ignore")
+        estimator.fit(*make_labelled(1, "number"))
+    predictor = SklearnFormat().load(SklearnFormat().dump(estimator, "number"))
+    x = make_rows(2)[0]
+    expect_close(predictor.predict(x), np.asarray(estimator.predict(x), dtype=np.float64), 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +177,31 @@ def test_a_pipeline_with_a_foreign_estimator_is_refused():
     assert refused.value.code == "SW-501"
 
 
-@pytest.mark.parametrize("estimator", [LinearRegression(), RidgeClassifier()])
-def test_estimators_without_probabilities_are_refused(estimator):
+@pytest.mark.parametrize(
+    ("estimator", "kind", "said"),
+    [
+        (LinearRegression(), "condition", "gives no probabilities"),
+        (RidgeClassifier(), "condition", "gives no probabilities"),
+        (RidgeClassifier(), "number", "is no regressor"),
+        (LogisticRegression(), "number", "is no regressor"),
+        (RidgeClassifier(), None, "gives no probabilities and is no regressor"),
+        (StandardScaler(), None, "gives no probabilities and is no regressor"),
+    ],
+)
+def test_estimators_of_another_kind_are_refused(estimator, kind, said):
     x, y = make_rows(1)
-    with pytest.raises(ShipwayError, match="no probabilities"):
-        SklearnFormat().dump(estimator.fit(np.nan_to_num(x), y))
+    with pytest.raises(ShipwayError, match=said) as refused:
+        SklearnFormat().dump(estimator.fit(np.nan_to_num(x), y), kind)
+    assert refused.value.code == "SW-501"
+    assert kind is None or f"the label is a {kind}" in refused.value.hint
+
+
+def test_a_regressor_of_several_numbers_is_refused():
+    x, y = make_labelled(1, "number")
+    two = make_pipeline(SimpleImputer(), LinearRegression()).fit(x, np.column_stack([y, -y]))
+    with pytest.raises(ShipwayError, match=r"gives shape \(2000, 2\)") as refused:
+        SklearnFormat().dump(two, "number")
+    assert refused.value.code == "SW-501"
 
 
 @pytest.mark.parametrize(
@@ -138,3 +235,22 @@ def test_a_graph_says_whether_its_log_odds_are_a_sum_over_columns(build, additiv
     alone = sum(score(rows + gain * np.eye(3)[at]) - score(rows) for at in range(3))
     together = score(rows + gain) - score(rows)
     assert np.allclose(alone, together, atol=1e-3) == additive
+
+
+@pytest.mark.parametrize(
+    ("build", "additive"),
+    [
+        (make_line, True),
+        (lambda: make_pipeline(SimpleImputer(), PolynomialFeatures(2), LinearRegression()), False),
+        (lambda: make_pipeline(SimpleImputer(), StandardScaler(), PoissonRegressor()), False),
+        (make_number_trees, False),
+    ],
+)
+def test_a_graph_says_whether_its_number_is_a_sum_over_columns(build, additive):
+    estimator = build().fit(*make_labelled(1, "number"))
+    predictor = SklearnFormat().load(SklearnFormat().dump(estimator))
+    assert predictor.additive == additive
+    rows, gain = np.nan_to_num(make_rows(2)[0][:30]), np.array([1.0, 1.0, 2.0])
+    score = predictor.predict
+    alone = sum(score(rows + gain * np.eye(3)[at]) - score(rows) for at in range(3))
+    assert np.allclose(alone, score(rows + gain) - score(rows), atol=1e-2) == additive

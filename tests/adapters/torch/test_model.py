@@ -3,7 +3,7 @@ import pytest
 
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.error import ShipwayError
-from shipway.testing.model import FORMAT_CASES, FormatSample, make_rows
+from shipway.testing.model import FORMAT_CASES, FormatSample, make_labelled, make_rows
 
 torch = pytest.importorskip("torch", reason="needs PyTorch (pip install torch), which is not installed")
 
@@ -66,8 +66,56 @@ def test_torch_conforms(case):
             unfitted=torch.nn.Sequential(torch.nn.LazyLinear(1), torch.nn.Sigmoid()),
             predict=predict,
             tolerance=1e-5,
+            declared=False,
         )
     )
+
+
+class NumberNet(Net):
+    """The same network without the sigmoid."""
+
+    def forward(self, x):
+        filled = torch.nan_to_num(x, nan=0.0).clamp(-10, 10)
+        return 20 * self.last(torch.relu(self.first(filled)))
+
+
+def fit_number(x, y, seed):
+    torch.manual_seed(seed)
+    net = NumberNet(x.shape[1])
+    given, due = torch.tensor(x, dtype=torch.float32), torch.tensor(y, dtype=torch.float32)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(5):
+        loss = torch.nn.functional.mse_loss(net(given)[:, 0], due)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return net
+
+
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_modules_of_a_number_conform(case):
+    case(
+        lambda: FormatSample(
+            model_format=TorchFormat(),
+            runtime=OnnxRuntime(),
+            fit=fit_number,
+            unfitted=torch.nn.Sequential(torch.nn.LazyLinear(1)),
+            predict=lambda net, x: predict(net, x)[:, 0],
+            tolerance=1e-5,
+            kind="number",
+            declared=False,
+        )
+    )
+
+
+def test_any_number_will_do_where_the_label_is_one():
+    x, _ = make_labelled(2, "number", 50)
+    module = Steps(lambda x: 3 * x[:, 0] - x[:, 1])
+    predictor = TorchFormat().load(TorchFormat().dump(module, "number"))
+    assert predictor.predicts == "number"
+    np.testing.assert_allclose(predictor.predict(x), predict(module, x), rtol=1e-5, atol=1e-5)
+    with pytest.raises(ShipwayError, match="what is no number"):
+        TorchFormat().dump(Steps(lambda x: torch.log(x[:, 0])), "number")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +130,7 @@ def test_torch_conforms(case):
 )
 def test_what_gives_no_probability_is_refused(forward, said):
     with pytest.raises(ShipwayError, match=said) as refused:
-        TorchFormat().dump(Steps(forward))
+        TorchFormat().dump(Steps(forward), "condition")
     assert refused.value.code == "SW-501"
 
 
@@ -92,11 +140,11 @@ def test_dropout_is_off_and_the_module_is_left_as_it_was():
     module.add_module("net", net)
     module.train()
     x = np.nan_to_num(make_rows(1, 50)[0])
-    found = TorchFormat().load(TorchFormat().dump(module)).predict(x)
+    found = TorchFormat().load(TorchFormat().dump(module, "condition")).predict(x)
     assert module.training
     np.testing.assert_allclose(found, predict(module, x)[:, 0], atol=1e-5)
 
 
 def test_a_module_that_does_not_say_its_columns_is_refused():
     with pytest.raises(ShipwayError, match="how many columns"):
-        TorchFormat().dump(Steps(lambda x: torch.sigmoid(x[:, 0]), columns=0))
+        TorchFormat().dump(Steps(lambda x: torch.sigmoid(x[:, 0]), columns=0), "condition")

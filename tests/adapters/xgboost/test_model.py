@@ -10,7 +10,15 @@ from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.adapters.xgboost.document import read_document
 from shipway.adapters.xgboost.model import XgboostFormat
 from shipway.core.error import ShipwayError
-from shipway.testing.model import FORMAT_CASES, FormatSample, make_odd_rows, make_rows
+from shipway.testing.model import (
+    FORMAT_CASES,
+    PORTABLE_TOLERANCE,
+    FormatSample,
+    expect_close,
+    make_labelled,
+    make_odd_rows,
+    make_rows,
+)
 
 QUIET = {"nthread": 1, "seed": 0}
 
@@ -39,7 +47,34 @@ def make_classifier():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("make", [make_booster, make_classifier])
+def fit_number(x, y, seed, **params):
+    return xgboost.train({"objective": "reg:squarederror", **QUIET, "seed": seed, **params}, xgboost.DMatrix(x, y), 5)
+
+
+def make_number():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), fit=fit_number, unfitted=xgboost.Booster(),
+        predict=lambda booster, x: booster.inplace_predict(x), kind="number",
+    )  # fmt: skip
+
+
+def make_count():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), unfitted=xgboost.Booster(), kind="number",
+        fit=lambda x, y, seed: fit_number(x, y, seed, objective="count:poisson"),
+        predict=lambda booster, x: booster.inplace_predict(x),
+    )  # fmt: skip
+
+
+def make_regressor():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), unfitted=xgboost.XGBRegressor(), kind="number",
+        fit=lambda x, y, seed: xgboost.XGBRegressor(n_estimators=5, max_depth=4, n_jobs=1, random_state=seed).fit(x, y),
+        predict=lambda regressor, x: regressor.predict(x),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [make_booster, make_classifier, make_number, make_count, make_regressor])
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_xgboost_conforms(case, make):
     case(make)
@@ -67,16 +102,57 @@ def test_a_classifier_that_stopped_early_predicts_with_its_best_round():
 
 
 @pytest.mark.parametrize(
-    ("params", "said"),
+    ("params", "kind", "said"),
     [
-        ({"objective": "reg:squarederror"}, "reg:squarederror"),
-        ({"booster": "dart"}, "is a dart"),
-        ({"booster": "gblinear"}, "is a gblinear"),
+        ({"objective": "reg:squarederror"}, "condition", "is for reg:squarederror, not a probability"),
+        ({"objective": "binary:logistic"}, "number", "is for binary:logistic, not a number"),
+        ({"objective": "binary:logitraw"}, None, "is for binary:logitraw, not a probability or a number"),
+        ({"objective": "rank:pairwise"}, "number", "is for rank:pairwise, not a number"),
+        ({"booster": "dart"}, "condition", "is a dart"),
+        ({"booster": "gblinear"}, None, "is a gblinear"),
     ],
 )
-def test_what_gives_no_probability_or_no_trees_is_refused(params, said):
+def test_what_gives_neither_probability_nor_number_or_no_trees_is_refused(params, kind, said):
     x, y = make_rows(1, 300)
-    assert said in refuse("SW-501", XgboostFormat().dump, fit_booster(np.nan_to_num(x), y, 0, **params))
+    assert said in refuse("SW-501", XgboostFormat().dump, fit_booster(np.nan_to_num(x), y, 0, **params), kind)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"objective": "reg:squarederror"},
+        {"objective": "reg:squarederror", "base_score": 40.0},
+        {"objective": "reg:absoluteerror"},
+        {"objective": "reg:pseudohubererror"},
+        {"objective": "reg:squaredlogerror"},
+        {"objective": "reg:quantileerror", "quantile_alpha": 0.9},
+        {"objective": "count:poisson"},
+        {"objective": "reg:gamma"},
+        {"objective": "reg:tweedie", "tweedie_variance_power": 1.3, "base_score": 3.0},
+        {"objective": "reg:squarederror", "num_parallel_tree": 3, "subsample": 0.5, "learning_rate": 1.0},
+    ],
+    ids=lambda params: ",".join(map(str, params.values())),
+)
+def test_numbers_of_every_objective_are_those_of_the_library(params):
+    booster = fit_number(*make_labelled(1, "number"), 0, max_depth=4, **params)
+    form = XgboostFormat().dump(booster, "number")
+    native, portable = XgboostFormat().load(form), OnnxRuntime().load(XgboostFormat().to_onnx(form, 3))
+    for x in (make_rows(2)[0], make_odd_rows(3)):
+        expected = booster.predict(xgboost.DMatrix(x)).astype(np.float64)
+        assert np.ptp(expected) > 0.1
+        np.testing.assert_array_equal(native.predict(x), expected)
+        expect_close(portable.predict(x), expected, PORTABLE_TOLERANCE)
+    added = native.contribute(make_rows(2)[0])
+    assert (added is None) == (params["objective"] in ("count:poisson", "reg:gamma", "reg:tweedie"))
+
+
+def test_more_than_one_number_for_each_row_is_refused():
+    x, y = make_labelled(1, "number", 300)
+    both = xgboost.train({"objective": "reg:squarederror", **QUIET}, xgboost.DMatrix(x, np.column_stack([y, -y])), 2)
+    assert "gives 2 numbers" in refuse("SW-501", XgboostFormat().dump, both, "number")
+    params = {"objective": "reg:quantileerror", "quantile_alpha": [0.1, 0.9], **QUIET}
+    band = xgboost.train(params, xgboost.QuantileDMatrix(x, y), 2)
+    assert "gives 2 numbers" in refuse("SW-501", XgboostFormat().dump, band, "number")
 
 
 def test_sets_of_categories_stay_native():
@@ -131,7 +207,7 @@ def test_a_tree_that_refers_to_what_is_not_there_never_reaches_the_library(data,
         (("learner_model_param", "num_feature"), "many"),
         (("learner_model_param", "base_score"), "[5E-1,5E-1]"),
         (("learner_model_param", "base_score"), "[2]"),
-        (("objective", "name"), "reg:squarederror"),
+        (("objective", "name"), "rank:pairwise"),
         (("gradient_booster", "name"), "dart"),
         (("gradient_booster", "model", "tree_info"), [0]),
         (("gradient_booster", "model", "iteration_indptr"), [0, 9]),

@@ -2,21 +2,28 @@
 
 import shutil
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import lightgbm
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
 
+from shipway.adapters.lightgbm.model import LightgbmFormat
+from shipway.app import explanation as explanation_module
 from shipway.app.explanation import explain_request, explain_row
 from shipway.app.explanation import summary as summary_module
-from shipway.app.explanation.subject import choose_subject, find_row, open_subject
+from shipway.app.explanation.subject import Asked, choose_subject, find_row, open_subject
 from shipway.app.explanation.summary import Summary, summarise
 from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.workspace import Workspace
+from shipway.core.bundle import NUMBER
 from shipway.core.prediction import FEATURES, PREDICTIONS
 from shipway.testing.refusal import expect_refusal
+from shipway.training.frame import encode_frame
 
 SERVICE = '\n[services.desk]\nmodel = "returned"\n'
 ROW = "20011"
@@ -237,6 +244,60 @@ def test_rows_are_those_that_the_version_did_not_learn_from(desk, summary):
         version = choose_subject(workspace.peek(), "returned")
     assert found.since >= version.cut
     assert found.of >= found.tried >= found.rows
+
+
+@pytest.fixture(scope="module")
+def number(desk):
+    """Return the version's subject as it were if its label was a number, learned from its golden rows."""
+    with closing(Workspace(find_project(desk))) as workspace:
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "returned"))
+    x = subject.background
+    train = lightgbm.Dataset(x, 100 + 20 * np.nan_to_num(x[:, 0]) + 5 * np.arange(len(x)))
+    quiet = {"objective": "regression", "verbosity": -1, "num_threads": 1, "min_data_in_leaf": 5}
+    library = LightgbmFormat()
+    predictor = library.load(library.dump(lightgbm.train(quiet, train, 20), "number"))
+    manifest = msgspec.structs.replace(subject.manifest, outputs=NUMBER)
+    return replace(subject, manifest=manifest, predictor=predictor, scale=100.0)
+
+
+def test_a_number_is_explained_in_its_own_unit(desk, number):
+    project = find_project(desk)
+    asked = Asked("7", 0, number.background[3], p=float(number.predictor.predict(number.background[3:4])[0]))
+    found = explanation_module._explain(project, number, asked, 3, None, "auto")
+    assert (found.predicts, found.unit, found.method, found.label) == ("number", "returned", "tree", "returned")
+    assert found.p == pytest.approx(found.baseline + sum(each.amount for each in found.contributions))
+    assert (found.baseline_p, found.threshold, found.acted) == (found.baseline, None, None)
+    assert "in returned; where" in found.baseline_said
+    assert found.counterfactual_said == "no threshold is known: say one"
+    over = explanation_module._explain(project, number, asked, 3, found.p - 1.0, "auto")
+    assert over.acted
+    assert all(each.p <= found.p - 1.0 for each in over.counterfactuals)
+    with expect_refusal("SW-461"):
+        explanation_module._explain(project, number, replace(asked, p=found.p * 1.001), 3, None, "auto")
+    explanation_module._explain(project, number, replace(asked, p=found.p * (1 + 1e-6)), 3, None, "auto")
+    explanation_module._check_threshold(number, -12.0)
+    with expect_refusal("SW-106"):
+        explanation_module._check_threshold(number, float("inf"))
+
+
+def test_a_summary_of_a_number_is_in_its_unit(desk, number, monkeypatch):
+    hold_out = summary_module._hold_out
+
+    def numbers(workspace, subject):
+        rows = hold_out(workspace, subject)
+        said = subject.predictor.predict(encode_frame(rows, subject.manifest.inputs))
+        return rows.with_columns(pl.Series("_label", said + 1.0))
+
+    monkeypatch.setattr(summary_module, "_hold_out", numbers)
+    monkeypatch.setattr(summary_module, "open_subject", lambda workspace, version: number)
+    found = summarise(find_project(desk), "returned")
+    assert (found.predicts, found.unit, found.scale, found.loss) == (
+        "number", "returned", "returned", "mean absolute error",
+    )  # fmt: skip
+    assert found.baseline > 100
+    assert found.columns[0].rise > 1
+    assert max(found.effects[0].effect) > 1
+    assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found
 
 
 def test_rows_of_one_day_have_no_interval(desk, monkeypatch):

@@ -123,3 +123,18 @@ def test_a_summary_shows_views_features_and_curves(summary, charts):
     assert "95 %" not in page
     nothing = msgspec.structs.replace(summary, views=(), columns=(), effects=())
     assert "There are none." in render_summary(nothing, charts, "UTC")
+
+
+def test_a_number_is_shown_in_its_own_unit(made, summary, read):
+    number = {"predicts": "number", "unit": "delay_minutes"}
+    made = msgspec.structs.replace(made, label="arrival delay", p=1234.5678, baseline=6.9, baseline_p=6.9, **number)
+    page = render_explanation(made, PlainCharts(), "UTC")
+    for said in ("Why 1234.57?", "delay@2 says 1234.57 for arrival delay", "+6.9 delay_minutes", "Delay_minutes"):
+        assert said in page
+    assert "%?" not in page
+    assert "log-odds" not in page
+    summary = msgspec.structs.replace(summary, scale="delay_minutes", loss="mean absolute error", **number)
+    page = render_summary(summary, PlainCharts(), "UTC")
+    for said in ("Mean absolute error rises without it by", "in delay_minutes, from one value", "f: delay_minutes"):
+        assert said in page
+    assert "log-odds" not in page

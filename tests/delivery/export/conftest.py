@@ -16,6 +16,13 @@ def parcel(bundle_arguments):
 
 
 @pytest.fixture(scope="session")
+def number_parcel(number_arguments):
+    """The parcel of a model of a number."""
+    manifest, files = build_bundle(**number_arguments | {"lock": LOCK})
+    return Parcel(manifest.digest, manifest, files)
+
+
+@pytest.fixture(scope="session")
 def native_only(parcel):
     """The parcel of a model that did not convert."""
     manifest = msgspec.structs.replace(

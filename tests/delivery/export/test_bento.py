@@ -3,12 +3,17 @@
 import ast
 import shutil
 import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 import yaml
 
+from shipway.core.bundle import GOLDEN, Golden
 from shipway.delivery.export.bento import write_bento
 from shipway.delivery.export.parcel import Parcel
 from shipway.delivery.verification import read_folder, verify_bundle
@@ -31,6 +36,36 @@ def test_layout_is_that_of_a_bento(parcel, write, tmp_path):
     assert (model["name"], model["version"], model["metadata"]["shipway_bundle"]) == ("delay", "3", parcel.digest)
     (home / "model.yaml").unlink()
     assert verify_bundle(read_folder(home), open_runtime, digest=parcel.digest) == []
+
+
+def serve_alone(parcel, write, folder, monkeypatch):
+    """The service of a Bento, with what it needs of BentoML stood in for: a folder, and two decorators."""
+    source = write_bento(parcel)["src/service.py"].decode()
+    home = write({path: parcel.contents[path] for path in ("manifest.json", "model.onnx")}, folder)
+    stand_in = SimpleNamespace(
+        service=lambda **words: lambda kind: kind,
+        api=lambda method: method,
+        models=SimpleNamespace(BentoModel=lambda tag: SimpleNamespace(path=home)),
+    )
+    monkeypatch.setitem(sys.modules, "bentoml", stand_in)
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return names["Model"]()
+
+
+@pytest.mark.parametrize("which", ["parcel", "number_parcel"])
+def test_the_service_answers_as_the_golden_rows_are(which, request, write, tmp_path, monkeypatch):
+    parcel = request.getfixturevalue(which)
+    golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
+    given = {}
+    for column, values in zip(parcel.manifest.inputs, golden.tensors["x"].T, strict=True):
+        said = [None if value != value else float(value) for value in values]
+        codes = column.categories
+        given[column.name] = [None if v is None else codes[int(v)] for v in said] if codes else said
+    (due,) = golden.outputs
+    answer = serve_alone(parcel, write, tmp_path, monkeypatch).infer(given)
+    assert list(answer) == [due.name]
+    np.testing.assert_allclose(answer[due.name], due.array, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("model", ["Delay", "_delay", "zu spät"])

@@ -48,7 +48,20 @@ def test_example_is_predicted_as_the_golden_rows_are(parcel):
     session = onnxruntime.InferenceSession(files["model.onnx"])
     (found,) = session.run(None, {session.get_inputs()[0].name: x})
     golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
-    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
+    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], rtol=1e-5)
+
+
+def test_a_number_is_one_column_of_the_signature(number_parcel):
+    files = write_mlflow(number_parcel, take_true)
+    signature = yaml.safe_load(files["MLmodel"])["signature"]
+    assert json.loads(signature["outputs"]) == [{"type": "float", "name": "prediction", "required": True}]
+    assert files["model.onnx"] == number_parcel.contents["model.onnx"]
+    x = np.array(json.loads(files["input_example.json"])["data"], dtype=np.float64).astype(np.float32)
+    session = onnxruntime.InferenceSession(files["model.onnx"])
+    assert [output.name for output in session.get_outputs()] == ["prediction"]
+    (found,) = session.run(None, {session.get_inputs()[0].name: x})
+    golden = msgspec.json.decode(number_parcel.contents[GOLDEN], type=Golden)
+    np.testing.assert_allclose(found.reshape(-1), golden.outputs[0].array[:EXAMPLE_ROWS], rtol=1e-5)
 
 
 def test_native_form_is_refused(native_only):
@@ -57,19 +70,21 @@ def test_native_form_is_refused(native_only):
 
 
 @pytest.mark.skipif(MLFLOW is None, reason="needs the command mlflow, which is not installed (pip install mlflow)")
-def test_mlflow_loads_and_predicts_it(parcel, write, tmp_path):
+@pytest.mark.parametrize(("which", "name"), [("parcel", "probability"), ("number_parcel", "prediction")])
+def test_mlflow_loads_and_predicts_it(which, name, request, write, tmp_path):
+    parcel = request.getfixturevalue(which)
     folder = write(write_mlflow(parcel, take_true), tmp_path / "model")
     code = (
         "import sys, mlflow.pyfunc; m = mlflow.pyfunc.load_model(sys.argv[1]);"
         "e = m.metadata.load_input_example(sys.argv[1]);"
-        "print(m.predict(e.astype(float))['probability'].tolist())"
+        f"print(m.predict(e.astype(float))[{name!r}].tolist())"
     )
     words = [Path(MLFLOW or "").parent / "python", "-c", code, folder]
     said = subprocess.run(words, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
     golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
-    np.testing.assert_allclose(json.loads(said), golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
+    np.testing.assert_allclose(json.loads(said), golden.outputs[0].array[:EXAMPLE_ROWS], rtol=1e-5)
     words = [MLFLOW, "models", "predict", "-m", folder, "-i", folder / "serving_input_example.json", "-t", "json"]
     done = subprocess.run([*words, "--env-manager", "local"], capture_output=True, text=True, check=True)
     predictions = json.loads(done.stdout.splitlines()[-1])["predictions"]
-    found = [row["probability"] for row in predictions]
-    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], atol=1e-5)
+    found = [row[name] for row in predictions]
+    np.testing.assert_allclose(found, golden.outputs[0].array[:EXAMPLE_ROWS], rtol=1e-5)

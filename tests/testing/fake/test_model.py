@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from shipway.core.error import ShipwayError
-from shipway.testing.fake import LinearClassifier, LinearFormat, LinearRuntime
+from shipway.testing.fake import LinearClassifier, LinearFormat, LinearRegressor, LinearRuntime
 from shipway.testing.fake.model import LinearPredictor, LinearScore, LinearTerm
-from shipway.testing.model import make_odd_rows, make_rows
+from shipway.testing.model import make_labelled, make_odd_rows, make_rows
 
 SCORE = LinearScore(-0.5, (LinearTerm(-1.0, 3.0, 2.0, 0.25), LinearTerm(7.0, 7.0, 5.0, -1.0)))
 DATA = LinearFormat().dump(LinearClassifier((SCORE,)))
@@ -63,6 +63,20 @@ def test_fit_is_where_the_penalised_likelihood_is_greatest():
     best = optimize.minimize(loss, np.zeros(7), method="BFGS", options={"gtol": 1e-3})
     assert loss(np.asarray(found)) <= best.fun + 1e-6
     np.testing.assert_allclose(found, best.x, atol=0.05)
+
+
+def test_a_line_is_where_the_penalised_squares_are_least():
+    x, y = make_labelled(1, "number")
+    score = LinearRegressor().fit(x, y).score
+    assert score is not None
+    share = np.column_stack([(x[:, at] - term.low) / (term.high - term.low) for at, term in enumerate(score.terms)])
+    design = np.column_stack([np.ones(len(x)), np.nan_to_num(share), np.isnan(share)])
+    ridged = np.vstack([design, np.sqrt(1e-3) * np.eye(7)])
+    due = np.linalg.lstsq(ridged, np.append(y, np.zeros(7)), rcond=None)[0]
+    found = [score.intercept, *(term.weight for term in score.terms), *(term.gap for term in score.terms)]
+    np.testing.assert_allclose(found, due, rtol=1e-6, atol=1e-6)
+    predicted = LinearFormat().load(LinearFormat().dump(LinearRegressor(score))).predict(x)
+    np.testing.assert_allclose(predicted, design @ due, rtol=1e-6)
 
 
 def test_range_of_training_is_one_that_single_precision_holds():
@@ -135,7 +149,12 @@ def test_damaged_native_form_is_refused(old, new):
 
 @pytest.mark.parametrize(
     ("estimator", "fact"),
-    [({}, "is a dict"), (LinearClassifier(), "not fitted"), (LinearClassifier((SCORE, SCORE)), "3 classes")],
+    [
+        ({}, "is a dict"),
+        (LinearClassifier(), "not fitted"),
+        (LinearClassifier((SCORE, SCORE)), "3 classes"),
+        (LinearRegressor(), "not fitted"),
+    ],
 )
 def test_what_has_no_form_is_refused(estimator, fact):
     with pytest.raises(ShipwayError, match=fact) as refused:

@@ -3,27 +3,29 @@
 onnxmltools is given the narrowed text (`text.py`), because of what it does with others, as measured with 1.16 on ONNX
 Runtime 1.32: thresholds are rounded to the nearest single-precision number, which can be on the wrong side of a tie; a
 sigmoid other than 1, the averaging of a random forest, linear leaves and zeros read as missing are lost without a word.
-Missing values and categories, the latter as chains of equalities, come out right.
+Missing values and categories, the latter as chains of equalities, come out right. Of the objectives for numbers it does
+not know all and loses the square of others, so it is given raw scores, and what is made of them is added here.
 """
 
 from typing import Any, Final
 
 import lightgbm
 import onnxmltools
-from onnx import ModelProto
+from onnx import ModelProto, helper
 from onnxmltools.convert.common import data_types
 
-from shipway.adapters.lightgbm.text import narrow_text
+from shipway.adapters.lightgbm.text import Link, narrow_text, read_link
 from shipway.adapters.onnx.graph import INPUT, cut_graph
 from shipway.core.error import ShipwayError
 
 # The library has no types.
 _onnxmltools: Final[Any] = onnxmltools
 _types: Final[Any] = data_types
+_TREES: Final = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
 
 
 def convert_text(text: str, columns: int) -> bytes:
-    """Return the ONNX graph of a binary model's text; equal bytes for equal text.
+    """Return the ONNX graph of the text of a model that `read_link` knows; equal bytes for equal text.
 
     Raises:
         ShipwayError: SW-501 if the model does not convert.
@@ -38,5 +40,23 @@ def convert_text(text: str, columns: int) -> bytes:
             "the LightGBM model has trees too deep for the ONNX converter",
             "lower num_leaves or max_cat_threshold, or set max_depth",
         ) from error
-    trees = next(node for node in model.graph.node if node.op_type == "TreeEnsembleClassifier")
-    return cut_graph(model, trees.output[1])
+    link = read_link(text)
+    trees = next(node for node in model.graph.node if node.op_type in _TREES)
+    if link == "logistic":
+        return cut_graph(model, trees.output[1])
+    return cut_graph(model, _add_link(model, trees.output[0], link), "number")
+
+
+def _add_link(model: ModelProto, raw: str, link: Link | None) -> str:
+    """Append what makes of raw scores what is predicted, and return the name of that."""
+    said, size = f"{raw}_linked", f"{raw}_size"
+    match link:
+        case "exponential":
+            model.graph.node.append(helper.make_node("Exp", [raw], [said]))
+        case "square":
+            model.graph.node.extend(
+                [helper.make_node("Abs", [raw], [size]), helper.make_node("Mul", [raw, size], [said])]
+            )
+        case _:
+            return raw
+    return said

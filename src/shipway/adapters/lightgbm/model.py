@@ -9,35 +9,45 @@ from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
-from shipway.adapters.lightgbm.text import normalise_text, read_header
+from shipway.adapters.lightgbm.text import normalise_text, read_header, read_kind, read_link
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
-from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
+from shipway.core.label import SAID, LabelKind
+from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 
 _LINEAR: Final = re.compile(r"^is_linear=1$", re.MULTILINE)
+_TRAIN: Final[dict[LabelKind | None, str]] = {
+    "condition": 'the label is a condition: train it with objective="binary"',
+    "number": 'the label is a number: train it with objective="regression", or another one for numbers',
+    None: 'train it with objective="binary", or with "regression" where the label is a number',
+}
 _NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE)
 
 
 class LightgbmPredictor:
     """A loaded booster."""
 
-    def __init__(self, booster: lightgbm.Booster, threads: int, steepness: float | None = None) -> None:
+    def __init__(
+        self, booster: lightgbm.Booster, threads: int, kind: LabelKind, steepness: float | None = None
+    ) -> None:
         """Wrap a booster.
 
         Args:
             booster: what predicts.
             threads: how many it may use.
-            steepness: what a raw score is multiplied by to be log-odds; None where what columns add to it is not known.
+            kind: of the label that it predicts.
+            steepness: what a raw score is multiplied by to be log-odds, or the number; None where what columns add to
+                these is not known.
         """
         # Its type for a prediction depends on libraries that need not be there.
         self._booster: Final[Any] = booster
         self._threads = threads
         self._steepness = steepness
-        self.predicts: Final[LabelKind | None] = "condition"
+        self.predicts: Final[LabelKind | None] = kind
+        self._name: Final = PREDICTED[kind]
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true.
+        """Return the probability that the label is true, or the number.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
@@ -48,7 +58,10 @@ class LightgbmPredictor:
         return np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return what each column adds to the log-odds, the baseline last; None for a random forest or linear leaves.
+        """Return what each column adds to the log-odds or to the number, the baseline last.
+
+        It is None for a random forest, for linear leaves, and for a number that is made of what the trees add up to, as
+        the exponential of it is for counts.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
@@ -62,8 +75,8 @@ class LightgbmPredictor:
         return np.asarray(added, dtype=np.float64) * self._steepness
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
-        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
-        return {PROBABILITY: self.predict(read_matrix(inputs))}
+        """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
+        return {self._name: self.predict(read_matrix(inputs))}
 
     def _check_columns(self, x: NDArray[Any]) -> int:
         columns: int = self._booster.num_feature()
@@ -74,7 +87,7 @@ class LightgbmPredictor:
 
 
 class LightgbmFormat:
-    """Binary LightGBM models; it answers the port `ModelFormat`.
+    """LightGBM models of a condition or a number; it answers the port `ModelFormat`.
 
     The native form is the text of `Booster.model_to_string` without the parameters of the run; LightGBM reads it back
     to the bit and it runs no code. A category is its whole-number code; a code that no tree saw, and a missing one, go
@@ -89,20 +102,22 @@ class LightgbmFormat:
         self._threads = threads
 
     def accepts(self, estimator: object) -> bool:
-        """Tell whether an estimator is a Booster or an LGBMClassifier."""
-        return isinstance(estimator, lightgbm.Booster | lightgbm.LGBMClassifier)
+        """Tell whether an estimator is a Booster, an LGBMClassifier or an LGBMRegressor."""
+        return isinstance(estimator, lightgbm.Booster) or _is_wrapper(estimator)
 
-    def dump(self, estimator: object) -> bytes:
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
         """Return the model as text; after early stopping up to its best iteration, as it predicts itself.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, not a binary classifier, or trained on a pandas table with
-                category columns, whose codes only pandas knows.
+            ShipwayError: SW-501 if it is not fitted, predicts no label of that kind, or was trained on a pandas table
+                with category columns, whose codes only pandas knows.
         """
         text = normalise_text(_booster_of(estimator).model_to_string())
-        if not _is_binary(text):
+        found = read_kind(text)
+        if found is None or found != (kind or found):
             objective = read_header(text).get("objective", "its own objective").split(" ")[0]
-            raise _refused(f"predicts {objective}, not a probability", 'train it with objective="binary"')
+            said = "a probability or a number" if kind is None else SAID[kind]
+            raise _refused(f"predicts {objective}, not {said}", _TRAIN[kind])
         if _NO_PANDAS.search(text) is None:
             raise _refused(
                 "was trained on a pandas table with category columns",
@@ -112,7 +127,10 @@ class LightgbmFormat:
 
     def load(self, data: bytes) -> LightgbmPredictor:
         """Return a predictor from the text; SW-502 if the bytes are not one."""
-        return LightgbmPredictor(_read_booster(data), self._threads, _read_steepness(data.decode()))
+        booster, text = _read_booster(data), data.decode()
+        kind = read_kind(text)
+        assert kind is not None, "it was read as a model of one"
+        return LightgbmPredictor(booster, self._threads, kind, _read_steepness(text))
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the text to ONNX trees that decide as LightGBM does on every row of single-precision numbers.
@@ -134,33 +152,31 @@ class LightgbmFormat:
 
 def _booster_of(estimator: object) -> lightgbm.Booster:
     try:
-        booster = cast("lightgbm.LGBMClassifier", estimator).booster_ if _is_wrapper(estimator) else estimator
+        booster = cast("lightgbm.LGBMModel", estimator).booster_ if _is_wrapper(estimator) else estimator
     except NotFittedError as error:
         raise _refused("is not fitted", "return the estimator after fit()") from error
     if not isinstance(booster, lightgbm.Booster):
-        raise _refused(f"is a {type(estimator).__name__}", "return a Booster or an LGBMClassifier")
+        raise _refused(f"is a {type(estimator).__name__}", "return a Booster, an LGBMClassifier or an LGBMRegressor")
     if booster.num_trees() == 0:
         raise _refused("has no trees", "train it for at least one round")
     return booster
 
 
 def _is_wrapper(estimator: object) -> bool:
-    return isinstance(estimator, lightgbm.LGBMClassifier)
-
-
-def _is_binary(text: str) -> bool:
-    header = read_header(text)
-    return header.get("objective", "").startswith("binary ") and header.get("num_class") == "1"
+    return isinstance(estimator, lightgbm.LGBMClassifier | lightgbm.LGBMRegressor)
 
 
 def _read_steepness(text: str) -> float | None:
-    """Return what makes log-odds of a raw score: the sigmoid's parameter.
+    """Return what makes log-odds of a raw score, the sigmoid's parameter, or the number, which it is itself.
 
-    A random forest averages in a scale of its own, and of linear leaves LightGBM 4 knows no contributions.
+    A random forest averages in a scale of its own, of linear leaves LightGBM 4 knows no contributions, and with another
+    link a raw score is no number of the label's.
     """
-    header = read_header(text)
+    header, link = read_header(text), read_link(text)
     if "average_output" in header or _LINEAR.search(text) is not None:
         return None
+    if link != "logistic":
+        return 1.0 if link == "identity" else None
     words = dict(word.split(":", 1) for word in header["objective"].split(" ")[1:] if ":" in word)
     return float(words.get("sigmoid", 1.0))
 
@@ -168,7 +184,7 @@ def _read_steepness(text: str) -> float | None:
 def _read_booster(data: bytes) -> lightgbm.Booster:
     try:
         text = data.decode()
-        if not (text.startswith("tree\n") and "\n\nend of trees\n" in text and _is_binary(text)):
+        if not (text.startswith("tree\n") and "\n\nend of trees\n" in text and read_link(text)):
             raise ValueError("it lacks the frame of one")
         return lightgbm.Booster(model_str=normalise_text(text))
     except (ValueError, LightGBMError) as error:

@@ -5,13 +5,22 @@ decision is that of `Tree::NumericalDecision` and `Tree::CategoricalDecision` th
 """
 
 import re
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 
+Link: TypeAlias = Literal["logistic", "identity", "exponential", "square"]
+"""What makes of a raw score what is predicted: `square` squares it and keeps its sign."""
+_LINKS: Final[dict[str, Link]] = {
+    "binary": "logistic",
+    **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), "identity"),
+    **dict.fromkeys(("poisson", "gamma", "tweedie"), "exponential"),
+}
+"""Objectives that predict a condition or a number, as the text names them (`ConvertOutput` of each in LightGBM 4)."""
 _PARAMETERS: Final = re.compile(r"^parameters:\n.*?^end of parameters\n\n?", re.MULTILINE | re.DOTALL)
 _TREE_SIZES: Final = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)
 _CATEGORICAL: Final = 1
@@ -38,32 +47,49 @@ def read_header(text: str) -> dict[str, str]:
     return {key: value for key, _, value in (line.partition("=") for line in head.splitlines())}
 
 
+def read_link(text: str) -> Link | None:
+    """Return the link of a model that predicts a condition or a number; None for any other."""
+    header = read_header(text)
+    name, *words = header.get("objective", "").split(" ")
+    if header.get("num_class") != "1":
+        return None
+    link = _LINKS.get(name)
+    return "square" if link == "identity" and "sqrt" in words else link
+
+
+def read_kind(text: str) -> LabelKind | None:
+    """Return which kind of label a model predicts; None where it is neither."""
+    link = read_link(text)
+    return None if link is None else "condition" if link == "logistic" else "number"
+
+
 def narrow_text(text: str) -> str:
-    """Rewrite a binary model's text so that its trees decide alike in double and in single precision.
+    """Rewrite a model's text so that its trees decide alike in double and in single precision.
 
     The model stays the same function on every row whose values are single-precision numbers or missing:
 
     * `x <= t` with such an x is `x <= s` with s the greatest single-precision number that is at most t;
     * a value within 1e-35 of zero is read as zero, so that a threshold in there lies at one end or beyond the other;
     * where a missing value is read as zero (`use_missing=false`), it goes the way zero goes, and is said to;
-    * a sigmoid other than 1 and the average of a random forest are multiplied into the leaves.
+    * a sigmoid other than 1 and the average of a random forest are multiplied into the leaves;
+    * a model of a number is one of its raw score, without the link.
 
     Args:
-        text: the text as `normalise_text` gives it.
+        text: the text as `normalise_text` gives it, of a model that `read_link` knows.
 
     Returns:
-        The text with other thresholds, decision types and leaves.
+        The text with other thresholds, decision types and leaves, and an objective that converters know.
 
     Raises:
         ShipwayError: SW-501 for linear leaves and for zeros read as missing, which single-precision trees cannot say.
     """
-    scale = _leaf_scale(text)
+    scale, objective = _leaf_scale(text), "binary sigmoid:1" if read_kind(text) == "condition" else "regression"
     lines = [line for line in text.splitlines() if line != "average_output"]
     threshold_at = 0
     for at, line in enumerate(lines):
         key, _, value = line.partition("=")
         if key == "objective":
-            lines[at] = "objective=binary sigmoid:1"
+            lines[at] = f"objective={objective}"
         elif key == "threshold":
             threshold_at = at
         elif key == "decision_type":

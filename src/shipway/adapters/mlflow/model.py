@@ -16,7 +16,14 @@ from shipway.kit.archive import check_archive
 DESCRIPTION: Final = "MLmodel"
 _MOST_BYTES: Final = 1 << 20
 _PICKLES: Final = ("pickle", "cloudpickle", "joblib")
-_TYPES: Final = frozenset(["collections.OrderedDict", "lightgbm.basic.Booster", "lightgbm.sklearn.LGBMClassifier"])
+_TYPES: Final = frozenset(
+    {
+        "collections.OrderedDict",
+        "lightgbm.basic.Booster",
+        "lightgbm.sklearn.LGBMClassifier",
+        "lightgbm.sklearn.LGBMRegressor",
+    }
+)
 """What a skops file may hold beyond what skops itself trusts, which is scikit-learn's and NumPy's."""
 
 

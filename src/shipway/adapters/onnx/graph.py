@@ -6,7 +6,8 @@ from typing import Final
 from onnx import ModelProto, NodeProto, TensorProto, helper, load_from_string
 
 from shipway.core.error import ShipwayError
-from shipway.core.tensor import MATRIX, PROBABILITY
+from shipway.core.label import LabelKind
+from shipway.core.tensor import MATRIX, PREDICTED
 
 INPUT: Final = MATRIX
 """Name of the one input of a portable model, float32 of shape (rows, columns)."""
@@ -17,25 +18,30 @@ _COLUMNWISE: Final = frozenset(
 """Operators whose every number out depends on one column in."""
 _ARITHMETIC: Final = frozenset({"Add", "Sub", "Mul", "Div"})
 """Operators of which that is so where one side is fixed."""
-OUTPUT: Final = PROBABILITY
-"""Name of the one output, float32 of shape (rows, 2): of the label's being false and true."""
+_LINEAR: Final = (("LinearClassifier", b"LOGISTIC"), ("LinearRegressor", b""), ("LinearRegressor", b"NONE"))
+"""Operators that add columns up, with the link after it."""
+_WIDTH: Final[dict[LabelKind, int]] = {"condition": 2, "number": 1}
+"""How many float32 the one output has for each row: the probabilities of being false and true, or the number."""
 
 
-def cut_graph(model: ModelProto, keep: str) -> bytes:
+def cut_graph(model: ModelProto, keep: str, kind: LabelKind = "condition") -> bytes:
     """Return a graph reduced to one of its tensors, as bytes.
 
     Converters add a label output of declared shape {1}, and ONNX Runtime warns at every batch of more than one row.
 
     Args:
         model: the converter's graph; it is changed.
-        keep: the tensor of probabilities; it becomes the only output, `probability` of shape (rows, 2).
+        keep: the tensor of what is predicted; it becomes the only output, `probability` of shape (rows, 2) or
+            `prediction` of shape (rows, 1).
+        kind: of the label that is predicted.
     """
     graph = model.graph
+    output, width = PREDICTED[kind], _WIDTH[kind]
     needed = {keep}
     kept = [node for node in reversed(graph.node) if _claim(node.output, node.input, needed)]
     for node in kept:
-        _rename(node.output, keep)
-        _rename(node.input, keep)
+        _rename(node.output, keep, output)
+        _rename(node.input, keep, output)
     initializers = [tensor for tensor in graph.initializer if tensor.name in needed]
     # Converters collect the operator sets in a Python set, whose order differs from process to process.
     operator_sets = sorted(model.opset_import, key=lambda used: used.domain)
@@ -45,14 +51,15 @@ def cut_graph(model: ModelProto, keep: str) -> bytes:
         graph.ClearField(field)
     graph.node.extend(reversed(kept))
     graph.initializer.extend(initializers)
-    graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [None, 2]))
+    graph.output.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, width]))
     return model.SerializeToString(deterministic=True)
 
 
 def is_additive(data: bytes) -> bool:
-    """Tell whether a graph's log-odds are seen to be a sum of functions of one column each.
+    """Tell whether a graph's log-odds, or its number, are seen to be a sum of functions of one column each.
 
-    That is a linear classifier of two classes with a logistic link, before which nothing mixes columns.
+    That is a linear classifier of two classes with a logistic link, or a linear regressor with none, before which
+    nothing mixes columns.
 
     Args:
         data: a graph that `cut_graph` reduced.
@@ -61,7 +68,7 @@ def is_additive(data: bytes) -> bool:
     fixed = {tensor.name for tensor in graph.initializer}
     *before, last = graph.node or [NodeProto()]
     link = next((attribute.s for attribute in last.attribute if attribute.name == "post_transform"), b"")
-    if last.op_type != "LinearClassifier" or link != b"LOGISTIC":
+    if (last.op_type, link) not in _LINEAR:
         return False
     return all(
         node.op_type in _COLUMNWISE or (node.op_type in _ARITHMETIC and not fixed.isdisjoint(node.input))
@@ -93,7 +100,7 @@ def _claim(outputs: MutableSequence[str], inputs: MutableSequence[str], needed: 
     return wanted
 
 
-def _rename(names: MutableSequence[str], keep: str) -> None:
+def _rename(names: MutableSequence[str], old: str, new: str) -> None:
     for at, name in enumerate(names):
-        if name == keep:
-            names[at] = OUTPUT
+        if name == old:
+            names[at] = new

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
-from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
+from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.pickled import HARMLESS, list_names, load_pickle
 
@@ -44,30 +44,33 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         columns: how many columns it reads; 0 where it does not say.
         modules: name to source of the modules that are packaged.
         state: the pickle.
+        predicts: which kind of label.
     """
 
     form: Literal[1]
     columns: int
     modules: dict[str, str]
     state: bytes
+    predicts: LabelKind = "condition"
 
 
 class PythonPredictor:
     """A loaded object or function; any number of threads may call it at once, if it allows that itself."""
 
-    def __init__(self, estimator: Any, columns: int) -> None:
-        """Wrap what predicts, and the number of columns it reads; 0 where it does not say."""
-        self._predict = _method_of(estimator)
+    def __init__(self, estimator: Any, columns: int, kind: LabelKind) -> None:
+        """Wrap what predicts, with the number of columns it reads, 0 where it does not say, and the label's kind."""
+        self._predict = _method_of(estimator, kind)
         self._columns = columns
-        self.predicts: Final[LabelKind | None] = "condition"
+        self.predicts: Final[LabelKind | None] = kind
+        self._name: Final = PREDICTED[kind]
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true.
+        """Return the probability that the label is true, or the number.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns, SW-207 if what it returns is not one
-                probability for each row.
+                probability, or one finite number, for each row.
         """
         if x.ndim != 2 or (self._columns and x.shape[1] != self._columns):
             hint = "give one row for each prediction, with the columns the model was trained on in their order"
@@ -75,19 +78,26 @@ class PythonPredictor:
         if not len(x):
             return np.empty(0)
         found = np.asarray(self._predict(np.asarray(x, dtype=np.float64)), dtype=np.float64)
-        if found.shape != (len(x),) or not ((found >= 0.0) & (found <= 1.0)).all():
-            said = f"shape {found.shape}" if found.shape != (len(x),) else "what is no probability"
-            hint = "return an array of one number from 0 to 1 for each row"
-            raise ShipwayError("SW-207", f"the model returned {said} for {len(x)} rows", hint)
+        if found.shape != (len(x),):
+            hint = "return an array of one number for each row"
+            raise ShipwayError("SW-207", f"the model returned shape {found.shape} for {len(x)} rows", hint)
+        condition = self.predicts == "condition"
+        if not ((found >= 0.0) & (found <= 1.0) if condition else np.isfinite(found)).all():
+            said = "probability" if condition else "number"
+            hint = "return a number from 0 to 1 for each row" if condition else "say a number also where one is missing"
+            raise ShipwayError("SW-207", f"the model returned what is no {said} for {len(x)} rows", hint)
         return found
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
-        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
-        return {PROBABILITY: self.predict(read_matrix(inputs))}
+        """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
+        return {self._name: self.predict(read_matrix(inputs))}
 
 
 class PythonFormat:
-    """Objects with `predict_proba` and functions of a matrix; it answers the port `ModelFormat`.
+    """Objects with `predict_proba` or `predict`, and functions of a matrix; it answers the port `ModelFormat`.
+
+    An object that has `predict_proba` predicts a condition, any other a number. A function may be either: the label
+    says which.
 
     Attributes:
         runs_code: loading runs code from the bytes, which every other format never does.
@@ -103,18 +113,21 @@ class PythonFormat:
         self._unpickle = unpickle
 
     def accepts(self, estimator: object) -> bool:
-        """Tell whether an object predicts: by `predict_proba`, or as a function."""
-        return isinstance(estimator, FunctionType) or callable(getattr(estimator, "predict_proba", None))
+        """Tell whether an object predicts: by `predict_proba`, by `predict`, or as a function."""
+        if isinstance(estimator, FunctionType):
+            return True
+        return any(callable(getattr(estimator, name, None)) for name in ("predict_proba", "predict"))
 
-    def dump(self, estimator: object) -> bytes:
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
         """Return the source of the module that it is written in, and its state.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, tells other than two classes apart, has no name in a module of its
-                own, or holds what cannot be pickled; SW-503 if the project does not allow it.
+            ShipwayError: SW-501 if it is not fitted, tells other than two classes apart, predicts no label of that kind
+                or does not say of which, has no name in a module of its own, or holds what cannot be pickled; SW-503 if
+                the project does not allow it.
         """
         self._refuse_unallowed("a Python object")
-        _check_classes(estimator)
+        found = _check_kind(estimator, kind)
         try:
             # Once there and back, so that what is shared by chance is not in the bytes.
             state = pickle.dumps(pickle.loads(pickle.dumps(estimator, _PROTOCOL)), _PROTOCOL)
@@ -125,7 +138,7 @@ class PythonFormat:
         modules = {name: _read_source(name) for name in sorted({module for module, _ in list_names(state)})}
         packed = {name: source for name, source in modules.items() if source is not None}
         columns = int(getattr(estimator, "n_features_in_", 0))
-        return canonical_json(Packed(form=1, columns=columns, modules=packed, state=state))
+        return canonical_json(Packed(form=1, columns=columns, modules=packed, state=state, predicts=found))
 
     def load(self, data: bytes) -> PythonPredictor:
         """Return what predicts, after its source was run.
@@ -147,7 +160,7 @@ class PythonFormat:
             return found
 
         try:
-            return PythonPredictor(load_pickle(packed.state, find), packed.columns)
+            return PythonPredictor(load_pickle(packed.state, find), packed.columns, packed.predicts)
         except ShipwayError:
             raise
         # A pickle fails in every way there is.
@@ -168,9 +181,11 @@ class PythonFormat:
             )
 
 
-def _method_of(estimator: Any) -> Callable[[NDArray[np.float64]], Any]:
+def _method_of(estimator: Any, kind: LabelKind) -> Callable[[NDArray[np.float64]], Any]:
     if isinstance(estimator, FunctionType):
         return estimator
+    if kind == "number":
+        return estimator.predict
 
     def predict(x: NDArray[np.float64]) -> Any:
         return np.asarray(estimator.predict_proba(x))[:, 1]
@@ -178,15 +193,32 @@ def _method_of(estimator: Any) -> Callable[[NDArray[np.float64]], Any]:
     return predict
 
 
-def _check_classes(estimator: object) -> None:
+def _check_kind(estimator: object, kind: LabelKind | None) -> LabelKind:
+    """Return which kind of label it predicts; SW-501 where that is not the one asked for, or it is not fitted."""
+    name = type(estimator).__name__
     if isinstance(estimator, FunctionType):
-        return
+        if kind is None:
+            hint = "say which: dump(function, kind)"
+            raise _refused("is a function, which does not say whether it gives probabilities or numbers", hint)
+        return kind
+    if not callable(getattr(estimator, "predict_proba", None)):
+        if kind == "condition":
+            hint = "the label is a condition: give it a predict_proba"
+            raise _refused(f"is a {name}, which gives no probabilities", hint)
+        if not getattr(estimator, "n_features_in_", 0):
+            hint = "return it after fit(), which leaves the number of columns in n_features_in_; or return a function"
+            raise _refused(f"is a {name} that is not fitted", hint)
+        return "number"
+    if kind == "number":
+        hint = "the label is a number: return an object that has predict and no predict_proba"
+        raise _refused(f"is a {name}, which gives probabilities", hint)
     classes: Any = getattr(estimator, "classes_", None)
     if classes is None:
         hint = "return it after fit(), which leaves the two labels in classes_"
-        raise _refused(f"is a {type(estimator).__name__} that is not fitted", hint)
+        raise _refused(f"is a {name} that is not fitted", hint)
     if len(classes) != 2:
         raise _refused(f"tells {len(classes)} classes apart", "fit it on frame.y, which is true or false")
+    return "condition"
 
 
 def _read_source(name: str) -> str | None:

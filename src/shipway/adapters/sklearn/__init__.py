@@ -1,1 +1,1 @@
-"""scikit-learn: its binary classifiers, kept as ONNX graphs because they have no other form that is safe to load."""
+"""scikit-learn: its estimators, kept as ONNX graphs because they have no other form that is safe to load."""

@@ -1,4 +1,4 @@
-"""scikit-learn's binary classifiers and pipelines, kept as ONNX graphs.
+"""scikit-learn's classifiers of two classes, its regressors and pipelines of them, kept as ONNX graphs.
 
 A fitted scikit-learn estimator has no file format but pickle, and a pickle runs whatever code it holds when it is
 read. So the native form is the portable one: the ONNX graph, in single precision. It is not the estimator to the bit,
@@ -6,6 +6,7 @@ and no later comparison of the two forms can show a wrong conversion, because th
 compares the graph with the estimator, and refuses it if they disagree.
 """
 
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
@@ -14,14 +15,17 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from skl2onnx.common import data_types, shape_calculator
 from skl2onnx.operator_converters import random_forest
+from sklearn import base
 from sklearn.base import BaseEstimator
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import validation
 
 from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph, is_additive
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
+from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 
 # These libraries have no types.
 _skl2onnx: Final[Any] = skl2onnx
@@ -29,9 +33,15 @@ _types: Final[Any] = data_types
 _shapes: Final[Any] = shape_calculator
 _forest: Final[Any] = random_forest
 _validation: Final[Any] = validation
+_base: Final[Any] = base
 _OPSET: Final = {"": 18, "ai.onnx.ml": 3}
 """Operator sets of the graph, held still so that a new converter does not need a new runtime."""
 _WHAT: Final = "the scikit-learn model"
+_WRONG: Final[dict[LabelKind | None, tuple[str, str]]] = {
+    "condition": ("gives no probabilities", "the label is a condition: return a classifier with predict_proba"),
+    "number": ("is no regressor", "the label is a number: return a regressor"),
+    None: ("gives no probabilities and is no regressor", "return a classifier with predict_proba, or a regressor"),
+}
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
 _SHARE: Final = 0.99
@@ -39,7 +49,7 @@ _SHARE: Final = 0.99
 
 
 class SklearnFormat:
-    """Binary scikit-learn classifiers; it answers the port `ModelFormat`, predicting alike in single precision."""
+    """scikit-learn's classifiers and regressors, predicting alike in single precision; it answers `ModelFormat`."""
 
     name = "sklearn"
     ending = "sklearn.onnx"
@@ -52,16 +62,16 @@ class SklearnFormat:
         """Tell whether an estimator's class is scikit-learn's own, not one that only follows its protocol."""
         return isinstance(estimator, BaseEstimator) and type(estimator).__module__.partition(".")[0] == "sklearn"
 
-    def dump(self, estimator: object) -> bytes:
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
         """Return the estimator as an ONNX graph that was seen to predict what it predicts.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, not a binary classifier with probabilities, does not convert, or
-                predicts something else once converted.
+            ShipwayError: SW-501 if it is not fitted, gives neither probabilities of two classes nor one number for each
+                row, predicts no label of that kind, does not convert, or predicts something else once converted.
         """
-        classifier, columns = _check_classifier(estimator)
-        data = _convert(classifier, columns)
-        _compare(classifier, self._runtime.load(data), columns)
+        fitted, found, columns = _check_estimator(estimator, kind)
+        data = _convert(fitted, columns, found)
+        _compare(fitted, self._runtime.load(data), columns, found)
         return data
 
     def load(self, data: bytes) -> OnnxPredictor:
@@ -80,78 +90,113 @@ class SklearnFormat:
         return data
 
 
-class _IntegerFlags:
-    """A conversion's container in which the flags of tree nodes are integers.
+class _Container:
+    """A conversion's container in which the flags of tree nodes are integers, and their sum is called as it is told.
 
-    skl2onnx 1.20 gives the missing-value flags of histogram trees as booleans, which onnx 1.23 refuses.
+    skl2onnx 1.20 gives the missing-value flags of histogram trees as booleans, which onnx 1.23 refuses, and loses the
+    exponential of the losses that have it as their link.
     """
 
-    def __init__(self, container: Any) -> None:
+    def __init__(self, container: Any, raw: str) -> None:
         self._container = container
+        self._raw = raw
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._container, name)
 
-    def add_node(self, *args: Any, **attributes: Any) -> None:
+    def add_node(self, operator: str, inputs: Any, outputs: Any, **attributes: Any) -> None:
         flags = attributes["nodes_missing_value_tracks_true"]
         attributes["nodes_missing_value_tracks_true"] = [int(flag) for flag in flags]
-        self._container.add_node(*args, **attributes)
+        self._container.add_node(operator, inputs, [self._raw] if self._raw else outputs, **attributes)
 
 
-def _check_classifier(estimator: object) -> tuple[Any, int]:
-    classifier = cast("Any", estimator)
+def _check_estimator(estimator: object, kind: LabelKind | None) -> tuple[Any, LabelKind, int]:
+    """Return an estimator with what it predicts and how many columns it reads; SW-501 where it is none of the kind."""
+    fitted = cast("Any", estimator)
     name = type(estimator).__name__
     try:
-        _validation.check_is_fitted(classifier)
+        _validation.check_is_fitted(fitted)
     except (NotFittedError, TypeError) as error:
         raise _refused(f"is a {name} that is not fitted", "return the estimator after fit()") from error
-    if not hasattr(classifier, "predict_proba"):
-        raise _refused(f"is a {name}, which gives no probabilities", "return a classifier with predict_proba")
-    if len(classifier.classes_) != 2:
-        raise _refused(
-            f"is a {name} of {len(classifier.classes_)} classes", "fit it on frame.y, which is true or false"
-        )
-    columns = getattr(classifier, "n_features_in_", None)
+    found: LabelKind | None = (
+        "condition" if hasattr(fitted, "predict_proba") else "number" if _base.is_regressor(fitted) else None
+    )
+    if found is None or found != (kind or found):
+        fact, hint = _WRONG[kind]
+        raise _refused(f"is a {name}, which {fact}", hint)
+    if found == "condition" and len(fitted.classes_) != 2:
+        raise _refused(f"is a {name} of {len(fitted.classes_)} classes", "fit it on frame.y, which is true or false")
+    columns = getattr(fitted, "n_features_in_", None)
     if columns is None:
         raise _refused(f"is a {name} that does not say how many columns it reads", "put a transformer that does first")
-    return classifier, int(columns)
+    return fitted, found, int(columns)
 
 
-def _convert(classifier: Any, columns: int) -> bytes:
-    def convert_histogram(scope: Any, operator: Any, container: Any) -> None:
-        _forest.convert_sklearn_random_forest_classifier(scope, operator, _IntegerFlags(container), op_version=3)
-
+def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
     try:
         model: ModelProto = _skl2onnx.convert_sklearn(
-            classifier,
+            estimator,
             name="model",
             initial_types=[(INPUT, _types.FloatTensorType([None, columns]))],
-            options={"zipmap": False},
+            options={"zipmap": False} if kind == "condition" else None,
             target_opset=_OPSET,
-            custom_conversion_functions={HistGradientBoostingClassifier: convert_histogram},
+            custom_conversion_functions={
+                HistGradientBoostingClassifier: _convert_with(_forest.convert_sklearn_random_forest_classifier),
+                HistGradientBoostingRegressor: _convert_with(_forest.convert_sklearn_random_forest_regressor_converter),
+            },
             custom_shape_calculators={
-                HistGradientBoostingClassifier: _shapes.calculate_linear_classifier_output_shapes
+                HistGradientBoostingClassifier: _shapes.calculate_linear_classifier_output_shapes,
+                HistGradientBoostingRegressor: _shapes.calculate_linear_regressor_output_shapes,
             },
         )
     # The converter has a function for each estimator and they fail in every way there is.
     except Exception as error:
         said = str(error).splitlines() or [type(error).__name__]
         raise _refused(
-            f"is a {type(classifier).__name__} that does not convert to ONNX ({said[0][:200]})",
+            f"is a {type(estimator).__name__} that does not convert to ONNX ({said[0][:200]})",
             "use estimators that skl2onnx knows, or LightGBM",
         ) from error
-    return cut_graph(model, model.graph.output[1].name)
+    return cut_graph(model, model.graph.output[-1].name, kind)
 
 
-def _compare(classifier: Any, predictor: OnnxPredictor, columns: int) -> None:
+def _convert_with(convert: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
+    """Return a conversion of histogram trees whose flags are integers and whose link is not lost."""
+
+    def convert_histogram(scope: Any, operator: Any, container: Any) -> None:
+        exponential = type(operator.raw_operator._loss.link).__name__ == "LogLink"
+        raw = scope.get_unique_variable_name("raw") if exponential else ""
+        convert(scope, operator, _Container(container, raw), op_version=3)
+        if exponential:
+            container.add_node(
+                "Exp", [raw], [operator.outputs[0].full_name], name=scope.get_unique_operator_name("Exp")
+            )
+
+    return convert_histogram
+
+
+def _predict(estimator: Any, rows: NDArray[np.float64], kind: LabelKind) -> NDArray[np.float64]:
+    if kind == "condition":
+        return estimator.predict_proba(rows)[:, 1]
+    # What is beyond single precision is so in the graph as well, and here it may be beyond any.
+    with np.errstate(over="ignore", under="ignore"):
+        found = np.asarray(estimator.predict(rows), dtype=np.float64)
+        single = found.reshape(-1).astype(np.float32).astype(np.float64)
+    if found.shape not in ((len(rows),), (len(rows), 1)):
+        said = f"is a {type(estimator).__name__} that gives shape {found.shape} for {len(rows)} rows"
+        raise _refused(said, "fit it on frame.y, which is one number for each row")
+    return single
+
+
+def _compare(estimator: Any, predictor: OnnxPredictor, columns: int, kind: LabelKind) -> None:
     """Refuse a graph that does not predict what the estimator predicts, with missing values where it takes them."""
     probes = _make_probes(columns, holes=True)
     try:
-        expected = classifier.predict_proba(probes)[:, 1]
+        expected = _predict(estimator, probes, kind)
     except ValueError:
         probes = _make_probes(columns, holes=False)
-        expected = classifier.predict_proba(probes)[:, 1]
-    agree = np.abs(predictor.predict(probes) - expected) <= _TOLERANCE
+        expected = _predict(estimator, probes, kind)
+    scale = find_scale(expected) if kind == "number" else 1.0
+    agree = measure_difference(predictor.predict(probes), expected, scale) <= _TOLERANCE
     if np.mean(agree) < _SHARE:
         off = int(len(agree) - np.sum(agree))
         raise _refused(

@@ -18,22 +18,29 @@ from numpy.typing import NDArray
 
 from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
+from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
+from shipway.core.label import SAID, LabelKind
 
 # The library's own types are partial, and whoever checks ours need not have it.
 _torch: Final[Any] = import_module("torch")
 _onnx: Final[Any] = onnx
 _OPSET: Final = 18
 _WHAT: Final = "the PyTorch module"
+_SAID: Final = "said"
+_END: Final[dict[LabelKind, str]] = {"condition": ", and end in a sigmoid", "number": ""}
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
+_SHARE: Final[dict[LabelKind, float]] = {"condition": 1.0, "number": 0.99}
+"""Share of the probes on which graph and module must agree; a number may be the small rest of large ones."""
 
 
 class TorchFormat:
     """PyTorch modules of a matrix; it answers the port `ModelFormat`, predicting alike in single precision.
 
-    A module takes float32 of shape (rows, columns), with NaN where a value is missing, and gives a probability for each
-    row, of shape (rows,) or (rows, 1). How many columns it reads is its `n_features_in_`, or the first layer's.
+    A module takes float32 of shape (rows, columns), with NaN where a value is missing, and gives a probability or a
+    number for each row, of shape (rows,) or (rows, 1). Nothing in it says which of the two: the label does. How many
+    columns it reads is its `n_features_in_`, or the first layer's.
     """
 
     name = "torch"
@@ -47,20 +54,25 @@ class TorchFormat:
         """Tell whether an estimator is a module."""
         return isinstance(estimator, _torch.nn.Module)
 
-    def dump(self, estimator: object) -> bytes:
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
         """Return the module as an ONNX graph that was seen to predict what it predicts.
 
         Raises:
-            ShipwayError: SW-501 if it was never run, gives anything but one probability for each row, does not convert,
-                or predicts something else once converted.
+            ShipwayError: SW-501 if nobody says what it predicts, it was never run, gives anything but one probability
+                or one number for each row, does not convert, or predicts something else once converted.
         """
+        if kind is None:
+            hint = "say which: dump(module, kind)"
+            raise _refused("does not say whether it gives probabilities or numbers", hint)
         module, columns = _check_module(estimator)
         probes = _make_probes(columns)
-        expected = _predict(module, probes)
-        data = _convert(module, columns)
+        expected = _predict(module, probes, kind)
+        data = _convert(module, columns, kind)
         found = self._runtime.load(data).predict(probes.astype(np.float64))
-        off = int(np.sum(~(np.abs(found - expected) <= _TOLERANCE)))
-        if off:
+        scale = find_scale(expected) if kind == "number" else 1.0
+        agree = measure_difference(found, expected, scale) <= _TOLERANCE
+        if np.mean(agree) < _SHARE[kind]:
+            off = int(len(agree) - np.sum(agree))
             raise _refused(
                 f"predicts something else as ONNX on {off:,} of {len(probes):,} made-up rows",
                 "keep what it does to a row in tensors: a branch in Python is fixed when it is converted",
@@ -94,7 +106,7 @@ def _check_module(estimator: object) -> tuple[Any, int]:
     return module, int(columns)
 
 
-def _predict(module: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+def _predict(module: Any, rows: NDArray[np.float32], kind: LabelKind) -> NDArray[np.float64]:
     try:
         with _torch.no_grad():
             found: Any = module(_torch.from_numpy(rows)).numpy()
@@ -105,32 +117,34 @@ def _predict(module: Any, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         raise _refused(
             fact, "let forward take float32 of shape (rows, columns), NaN where a value is missing"
         ) from error
-    p = np.asarray(found, dtype=np.float64)
-    if p.shape not in ((len(rows),), (len(rows), 1)):
-        hint = "let forward end in a sigmoid of one number for each row"
-        raise _refused(f"gives shape {p.shape} for {len(rows)} rows", hint)
-    if not ((p >= 0.0) & (p <= 1.0)).all():
-        hint = "let it fill what is missing, such as with torch.nan_to_num, and end in a sigmoid"
-        raise _refused("gives what is no probability for made-up rows, some values of which are missing", hint)
-    return p.reshape(-1)
+    said = np.asarray(found, dtype=np.float64)
+    if said.shape not in ((len(rows),), (len(rows), 1)):
+        hint = "let forward end in one number for each row, and for a condition in a sigmoid of that"
+        raise _refused(f"gives shape {said.shape} for {len(rows)} rows", hint)
+    what, fit = SAID[kind], (said >= 0.0) & (said <= 1.0) if kind == "condition" else ~np.isnan(said)
+    if not fit.all():
+        hint = "let it fill what is missing, such as with torch.nan_to_num" + _END[kind]
+        fact = f"gives what is no {what.removeprefix('a ')} for made-up rows, some values of which are missing"
+        raise _refused(fact, hint)
+    return said.reshape(-1)
 
 
-def _give_both(module: Any) -> Any:
-    """Return a module that gives the probabilities of both outcomes, as every portable model does."""
+def _give_tall(module: Any, kind: LabelKind) -> Any:
+    """Return a module that gives what every portable model does: the probabilities of both outcomes, or one number."""
 
-    class Both(_torch.nn.Module):
+    class Tall(_torch.nn.Module):
         def __init__(self) -> None:
             _torch.nn.Module.__init__(self)
             self.module = module
 
         def forward(self, x: Any) -> Any:
-            p = self.module(x).reshape(-1, 1)
-            return _torch.cat([1 - p, p], dim=1)
+            said = self.module(x).reshape(-1, 1)
+            return _torch.cat([1 - said, said], dim=1) if kind == "condition" else said
 
-    return Both().eval()
+    return Tall().eval()
 
 
-def _convert(module: Any, columns: int) -> bytes:
+def _convert(module: Any, columns: int, kind: LabelKind) -> bytes:
     written = io.BytesIO()
     rows = {0: "rows"}
     try:
@@ -138,16 +152,16 @@ def _convert(module: Any, columns: int) -> bytes:
             # It says that it is not the newest exporter; that one needs a library more.
             warnings.simplefilter("ignore")
             _torch.onnx.export(
-                _give_both(module),
+                _give_tall(module, kind),
                 (_torch.zeros(2, columns),),
                 written,
                 input_names=[INPUT],
-                output_names=["both"],
-                dynamic_axes={INPUT: rows, "both": rows},
+                output_names=[_SAID],
+                dynamic_axes={INPUT: rows, _SAID: rows},
                 opset_version=_OPSET,
                 dynamo=False,
             )
-        return cut_graph(_onnx.load_from_string(written.getvalue()), "both")
+        return cut_graph(_onnx.load_from_string(written.getvalue()), _SAID, kind)
     # The exporter fails in every way there is.
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -5,13 +5,32 @@ memory that is not the model's (XGBoost 3.2). So every reference inside of a tre
 those of `doc/model.schema` in its source.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
 import msgspec
+import numpy as np
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 
-BINARY: Final = "binary:logistic"
+Link: TypeAlias = Literal["logistic", "identity", "exponential"]
+"""What makes of a sum of leaves what is predicted."""
+LINKS: Final[Mapping[str, Link]] = {
+    "binary:logistic": "logistic",
+    **dict.fromkeys(
+        ("reg:squarederror", "reg:absoluteerror", "reg:quantileerror", "reg:pseudohubererror", "reg:squaredlogerror"),
+        "identity",
+    ),
+    **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie"), "exponential"),
+}
+"""Objectives that predict a condition or a number (`PredTransform` of each in XGBoost 3)."""
+_STARTS: Final[Mapping[Link, tuple[float, float]]] = {
+    "logistic": (0.0, 1.0),
+    "identity": (-np.inf, np.inf),
+    "exponential": (0.0, np.inf),
+}
+"""Between what a model with each link starts from."""
 _NONE: Final = 2**31 - 1
 """What stands for the parent of a root."""
 
@@ -97,6 +116,16 @@ class Document(msgspec.Struct):
     version: list[int]
 
     @property
+    def link(self) -> Link:
+        """Return what makes of a sum of leaves what is predicted."""
+        return LINKS[self.learner.objective.name]
+
+    @property
+    def kind(self) -> LabelKind:
+        """Return which kind of label the model predicts."""
+        return kind_of(self.learner.objective.name)
+
+    @property
     def columns(self) -> int:
         """Return how many columns the model reads."""
         return int(self.learner.learner_model_param.num_feature)
@@ -111,8 +140,13 @@ class Document(msgspec.Struct):
 _DECODER: Final = msgspec.json.Decoder(Document)
 
 
+def kind_of(objective: str) -> LabelKind:
+    """Return which kind of label an objective among `LINKS` is for."""
+    return "condition" if LINKS[objective] == "logistic" else "number"
+
+
 def read_document(data: bytes) -> Document:
-    """Return a binary model of trees from its JSON.
+    """Return a model of trees that predicts a condition or a number, from its JSON.
 
     Raises:
         ShipwayError: SW-502 if the bytes are not one, or one of its trees refers to what is not there.
@@ -129,13 +163,14 @@ def read_document(data: bytes) -> Document:
 def _check(document: Document) -> None:
     learner = document.learner
     model = learner.gradient_booster.model
-    if learner.gradient_booster.name != "gbtree" or model is None or learner.objective.name != BINARY:
+    if learner.gradient_booster.name != "gbtree" or model is None or learner.objective.name not in LINKS:
         raise ValueError(f"it is a {learner.gradient_booster.name} for {learner.objective.name}")
     param = learner.learner_model_param
     if int(param.num_class) != 0 or int(param.num_target) != 1 or not 0 < document.columns < 2**31:
         raise ValueError("it gives more than one number")
     base = msgspec.json.decode(param.base_score, type=list[float])
-    if len(base) != 1 or not 0.0 < base[0] < 1.0:
+    low, high = _STARTS[document.link]
+    if len(base) != 1 or not low < base[0] < high:
         raise ValueError(f"it starts from {param.base_score}")
     count = len(model.trees)
     rounds = model.iteration_indptr

@@ -9,12 +9,17 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from xgboost.core import XGBoostError
 
-from shipway.adapters.xgboost.document import BINARY, read_document
+from shipway.adapters.xgboost.document import LINKS, kind_of, read_document
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
-from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
+from shipway.core.label import SAID, LabelKind
+from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 
 _GREATEST: Final = float(np.finfo(np.float32).max)
+_TRAIN: Final[dict[LabelKind | None, str]] = {
+    "condition": 'the label is a condition: train it with objective="binary:logistic"',
+    "number": 'the label is a number: train it with objective="reg:squarederror", or another one for numbers',
+    None: 'train it with objective="binary:logistic", or with "reg:squarederror" where the label is a number',
+}
 
 # The library has no types for what it hands out.
 _xgboost: Final[Any] = xgboost
@@ -23,16 +28,26 @@ _xgboost: Final[Any] = xgboost
 class XgboostPredictor:
     """A loaded booster; any number of threads may call it at once."""
 
-    def __init__(self, booster: Any, columns: int, threads: int) -> None:
-        """Wrap a booster, the number of columns it reads, and how many threads it may use."""
+    def __init__(self, booster: Any, columns: int, threads: int, kind: LabelKind, *, additive: bool = True) -> None:
+        """Wrap a booster.
+
+        Args:
+            booster: what predicts.
+            columns: how many it reads.
+            threads: how many it may use.
+            kind: of the label that it predicts.
+            additive: whether its leaves add up to the log-odds, or to the number.
+        """
         self._booster = booster
+        self._additive = additive
         self._columns = columns
         self._threads = threads
-        self.predicts: Final[LabelKind | None] = "condition"
+        self.predicts: Final[LabelKind | None] = kind
+        self._name: Final = PREDICTED[kind]
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true; the values are rounded to single precision first.
+        """Return the probability that the label is true, or the number; values are rounded to single precision first.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
@@ -41,20 +56,24 @@ class XgboostPredictor:
         return np.asarray(self._booster.inplace_predict(single), dtype=np.float64) if len(x) else np.empty(0)
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return what each column adds to the log-odds, and the baseline last; the library has single precision.
+        """Return what each column adds to the log-odds or the number, the baseline last, in single precision.
+
+        It is None for a number that is the exponential of what the trees add up to.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
         """
         single = self._read_rows(x)
+        if not self._additive:
+            return None
         if not len(x):
             return np.empty((0, self._columns + 1))
         rows = _xgboost.DMatrix(single, nthread=self._threads)
         return np.asarray(self._booster.predict(rows, pred_contribs=True), dtype=np.float64)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
-        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
-        return {PROBABILITY: self.predict(read_matrix(inputs))}
+        """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
+        return {self._name: self.predict(read_matrix(inputs))}
 
     def _read_rows(self, x: NDArray[Any]) -> NDArray[np.float32]:
         if x.ndim != 2 or x.shape[1] != self._columns:
@@ -65,7 +84,7 @@ class XgboostPredictor:
 
 
 class XgboostFormat:
-    """Binary XGBoost models of trees; it answers the port `ModelFormat`.
+    """XGBoost models of trees, of a condition or a number; it answers the port `ModelFormat`.
 
     The native form is the JSON of `Booster.save_raw` without the attributes of the run. It says what the library's
     binary form says, and unlike that it can be checked whole before the library reads it (`document.py`).
@@ -79,22 +98,26 @@ class XgboostFormat:
         self._threads = threads
 
     def accepts(self, estimator: object) -> bool:
-        """Tell whether an estimator is a Booster or an XGBClassifier."""
-        return isinstance(estimator, xgboost.Booster | xgboost.XGBClassifier)
+        """Tell whether an estimator is a Booster, an XGBClassifier or an XGBRegressor."""
+        return isinstance(estimator, xgboost.Booster) or _is_wrapper(estimator)
 
-    def dump(self, estimator: object) -> bytes:
-        """Return the model as JSON; of a classifier that stopped early up to its best iteration, as it predicts itself.
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
+        """Return the model as JSON; of a wrapper that stopped early up to its best iteration, as it predicts itself.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, no booster of trees, or not a binary classifier.
+            ShipwayError: SW-501 if it is not fitted, no booster of trees, or predicts no label of that kind.
         """
         booster = _booster_of(estimator)
         config: dict[str, Any] = msgspec.json.decode(booster.save_config())
-        objective, kind = config["learner"]["objective"]["name"], config["learner"]["gradient_booster"]["name"]
-        if objective != BINARY:
-            raise _refused(f"is for {objective}, which gives no probability", f'train it with objective="{BINARY}"')
-        if kind != "gbtree":
-            raise _refused(f"is a {kind}, and shipway reads back trees alone", 'train it with booster="gbtree"')
+        objective, form = config["learner"]["objective"]["name"], config["learner"]["gradient_booster"]["name"]
+        if objective not in LINKS or kind_of(objective) != (kind or kind_of(objective)):
+            said = "a probability or a number" if kind is None else SAID[kind]
+            raise _refused(f"is for {objective}, not {said}", _TRAIN[kind])
+        if form != "gbtree":
+            raise _refused(f"is a {form}, and shipway reads back trees alone", 'train it with booster="gbtree"')
+        targets = config["learner"]["learner_model_param"]["num_target"]
+        if targets != "1":
+            raise _refused(f"gives {targets} numbers for each row", "train it on one label, and for one quantile")
         data = bytes(booster.save_raw(raw_format="json"))
         if not read_document(data).trees:
             raise _refused("has no trees", "train it for at least one round")
@@ -110,7 +133,8 @@ class XgboostFormat:
             hint = "fetch the bundle again, or make it again with --force"
             said = str(error).splitlines()[0]
             raise ShipwayError("SW-502", f"these bytes are not an XGBoost model ({said})", hint) from error
-        return XgboostPredictor(booster, document.columns, self._threads)
+        additive = document.link != "exponential"
+        return XgboostPredictor(booster, document.columns, self._threads, document.kind, additive=additive)
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the trees to ONNX trees, which compare in the same single precision.
@@ -127,21 +151,21 @@ class XgboostFormat:
         # Predicting with the native form needs none of the libraries that convert.
         from shipway.adapters.xgboost.conversion import convert_document
 
-        return convert_document(data, columns)
+        return convert_document(data, columns, document.kind)
 
 
 def _booster_of(estimator: object) -> Any:
     """Return a booster of one's own, without what only the run knew."""
     try:
-        wrapper = cast("Any", estimator) if isinstance(estimator, xgboost.XGBClassifier) else None
+        wrapper = cast("Any", estimator) if _is_wrapper(estimator) else None
         found: Any = estimator if wrapper is None else wrapper.get_booster()
     except NotFittedError as error:
         raise _refused("is not fitted", "return the estimator after fit()") from error
     if not isinstance(found, xgboost.Booster):
-        raise _refused(f"is a {type(estimator).__name__}", "return a Booster or an XGBClassifier")
+        raise _refused(f"is a {type(estimator).__name__}", "return a Booster, an XGBClassifier or an XGBRegressor")
     best = found.attr("best_iteration")
     try:
-        # A Booster predicts with all of its trees, a classifier with those up to the best round.
+        # A Booster predicts with all of its trees, a wrapper with those up to the best round.
         booster: Any = found.copy() if wrapper is None or best is None else found[: int(best) + 1]
         if booster.num_boosted_rounds() == 0:
             raise _refused("has no trees", "train it for at least one round")
@@ -150,6 +174,10 @@ def _booster_of(estimator: object) -> Any:
     booster.set_attr(**dict.fromkeys(booster.attributes()))
     booster.feature_names = None
     return booster
+
+
+def _is_wrapper(estimator: object) -> bool:
+    return isinstance(estimator, xgboost.XGBClassifier | xgboost.XGBRegressor)
 
 
 def _refused(fact: str, hint: str) -> ShipwayError:

@@ -1,12 +1,16 @@
 """Explanations as people ask for them: of one row by its key, of one request by its id."""
 
+import math
 from collections.abc import Sequence
 from contextlib import closing
+
+import numpy as np
 
 from shipway.app.explanation.reason import find_threshold, give_reasons
 from shipway.app.explanation.subject import Asked, Subject, choose_subject, find_request, find_row, open_subject
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.bundle import find_off
 from shipway.core.error import ShipwayError
 from shipway.core.explanation import Explanation
 from shipway.validation.explainer import Wanted, explain_rows, make_explainer
@@ -34,16 +38,17 @@ def explain_row(
         key: the row's key, one text for each of its columns.
         at: the instant, microseconds since 1970 UTC; where None, that at which the model asks about the row.
         top: how many reasons for and against are named.
-        threshold: the probability above which one acts; by the costs in the project's gates where None.
+        threshold: the prediction above which one acts; of a probability by the costs in the project's gates where None.
         wanted: as for `make_explainer`.
 
     Raises:
-        ShipwayError: as `choose_subject`, `open_subject`, `find_row` and `explain_rows`; SW-106 for a threshold that is
-            no probability, or fewer than one reason.
+        ShipwayError: as `choose_subject`, `open_subject`, `find_row` and `explain_rows`; SW-106 for a threshold that
+            cannot be predicted, or fewer than one reason.
     """
-    _check(top, threshold)
+    _check_top(top)
     with closing(Workspace(project)) as workspace:
         subject = open_subject(workspace, choose_subject(workspace.peek(), ref))
+        _check_threshold(subject, threshold)
         asked = find_row(workspace, subject, key, at)
     return _explain(project, subject, asked, top, threshold, wanted)
 
@@ -71,10 +76,11 @@ def explain_request(
         ShipwayError: as `find_request`, `open_subject` and `explain_rows`; SW-106 as `explain_row`; SW-461 if the
             bundle does not predict what the log says was answered.
     """
-    _check(top, threshold)
+    _check_top(top)
     with closing(Workspace(project)) as workspace:
         version, asked = find_request(workspace, ref, request)
         subject = open_subject(workspace, version)
+    _check_threshold(subject, threshold)
     return _explain(project, subject, asked, top, threshold, wanted)
 
 
@@ -84,15 +90,23 @@ def _explain(
     explainer = make_explainer(subject.predictor, subject.background, wanted=wanted)
     found = explain_rows(explainer, asked.x[None])
     p = float(found.p[0])
-    if asked.p is not None and abs(asked.p - p) > subject.manifest.tolerance:
+    if asked.p is not None and find_off(np.array(asked.p), np.array(p), subject.manifest.tolerance, subject.scale):
         fact = f"the log says that {subject.name} answered {asked.p:.6g}, and its bundle says {p:.6g} of those features"
         raise ShipwayError("SW-461", fact, "look whether the log is of this project: shipway ledger verify")
-    due = find_threshold(project) if threshold is None else threshold
+    costs = find_threshold(project) if subject.predicts == "condition" else None
+    due = costs if threshold is None else threshold
     return give_reasons(project, subject, explainer, asked, found, top=top, threshold=due)
 
 
-def _check(top: int, threshold: float | None) -> None:
+def _check_top(top: int) -> None:
     if top < 1:
         raise ShipwayError("SW-106", f"{top} reasons are none", "ask for one at least")
-    if threshold is not None and not 0 < threshold < 1:
+
+
+def _check_threshold(subject: Subject, threshold: float | None) -> None:
+    if threshold is None:
+        return
+    if subject.predicts == "condition" and not 0 < threshold < 1:
         raise ShipwayError("SW-106", f"a threshold of {threshold!r} is no probability", "write one between 0 and 1")
+    if not math.isfinite(threshold):
+        raise ShipwayError("SW-106", f"a threshold of {threshold!r} is no number", "write a number")

@@ -19,6 +19,7 @@ from shipway.core.explanation import (
     Counterfactual,
     Explanation,
     Meaning,
+    Unit,
     digest_explanation,
     read_meaning,
     round_away,
@@ -65,11 +66,17 @@ def find_threshold(project: Project) -> float | None:
 
 
 def say_label(project: Project, subject: Subject) -> str:
-    """Return what it means that the label is true: what its declaration says, else its name."""
+    """Return what it means that the label is true, or what the number is: what its declaration says, else its name."""
     model = project.registry.models.get(subject.manifest.model)
     if model is None:
-        return "the label is true"
+        return "the label is true" if subject.predicts == "condition" else "the label"
     return project.registry.note("label", model.label.name).doc.rstrip(".") or model.label.name
+
+
+def say_unit(project: Project, subject: Subject, unit: Unit) -> str:
+    """Return what contributions are in as people read it: of a number, the name of the label."""
+    model = project.registry.models.get(subject.manifest.model)
+    return unit if unit != "number" or model is None else model.label.name
 
 
 def give_reasons(
@@ -91,7 +98,7 @@ def give_reasons(
         asked: the row.
         found: what each column adds, of this row alone.
         top: how many reasons for and against are named.
-        threshold: the probability above which one acts.
+        threshold: the prediction above which one acts.
     """
     meanings = read_meanings(project, subject)
     contributions = sorted(
@@ -102,7 +109,7 @@ def give_reasons(
         key=lambda each: (-abs(each.amount), each.column),
     )
     named = [each for each in contributions if each.named]
-    p = float(found.p[0])
+    p, unit = float(found.p[0]), say_unit(project, subject, explainer.unit)
     counterfactuals, how = _find_other(subject, meanings, asked.x, threshold)
     made = Explanation(
         version=subject.name,
@@ -111,12 +118,13 @@ def give_reasons(
         at=asked.at,
         request=asked.request,
         label=say_label(project, subject),
+        predicts=subject.predicts,
         p=p,
-        unit=explainer.unit,
+        unit=unit,
         method=explainer.method,
         baseline=found.baseline,
-        baseline_p=found.baseline if explainer.unit == "probability" else float(1 / (1 + np.exp(-found.baseline))),
-        baseline_said=say_baseline(subject, explainer),
+        baseline_p=float(1 / (1 + np.exp(-found.baseline))) if explainer.unit == "log-odds" else found.baseline,
+        baseline_said=say_baseline(subject, explainer, unit),
         contributions=tuple(contributions),
         reasons_for=tuple([each for each in named if each.amount > 0][:top]),
         reasons_against=tuple([each for each in named if each.amount < 0][:top]),
@@ -130,24 +138,30 @@ def give_reasons(
     return msgspec.structs.replace(made, digest=digest_explanation(made))
 
 
-def say_baseline(subject: Subject, explainer: Explainer) -> str:
-    """Return which rows a baseline is the mean over, and what a feature is taken to be while it is absent."""
+def say_baseline(subject: Subject, explainer: Explainer, unit: str) -> str:
+    """Return which rows a baseline is the mean over, and what a feature is taken to be while it is absent.
+
+    Args:
+        subject: the version.
+        explainer: how it is explained.
+        unit: what contributions are in, as people read it.
+    """
     held_out = f"the mean over {len(explainer.background)} held-out rows of the bundle"
     match explainer.method:
         case "tree":
             rows = subject.manifest.training.get("rows")
             over = f"the {int(rows):,} rows of training" if rows is not None else "the rows of training"
             return (
-                f"path-dependent: the mean over {over} as they lie in the leaves, in log-odds; where a feature is "
+                f"path-dependent: the mean over {over} as they lie in the leaves, in {unit}; where a feature is "
                 "absent a tree is walked down both branches, as often as training rows went each way"
             )
         case "linear":
-            return f"interventional: {held_out}, in log-odds; exact, for the model is linear in them"
+            return f"interventional: {held_out}, in {unit}; exact, for the model is linear in that"
         case "exact":
-            return f"interventional: {held_out}, in {explainer.unit}; exact, over all coalitions of features"
+            return f"interventional: {held_out}, in {unit}; exact, over all coalitions of features"
         case _:
             return (
-                f"interventional: {held_out}, in {explainer.unit}; where a feature is absent it is that of a held-out "
+                f"interventional: {held_out}, in {unit}; where a feature is absent it is that of a held-out "
                 "row, orders are drawn and errors stated"
             )
 
@@ -177,7 +191,8 @@ def _find_other(
     subject: Subject, meanings: Sequence[Meaning], x: NDArray[np.float64], threshold: float | None
 ) -> tuple[tuple[Counterfactual, ...], str]:
     if threshold is None:
-        return (), "no threshold is known: say one, or let a gate measure decision_value"
+        other = ", or let a gate measure decision_value" if subject.predicts == "condition" else ""
+        return (), f"no threshold is known: say one{other}"
     if not subject.references:
         return (), "the bundle does not say which values training saw"
     inputs = subject.manifest.inputs

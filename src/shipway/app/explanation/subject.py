@@ -15,6 +15,7 @@ from shipway.app.model import find_version, read_contents
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import DRIFT, GOLDEN, LAYOUT, MANIFEST, Golden, InputColumn, Manifest
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.prediction import PREDICTIONS, join_key
 from shipway.core.projection import State, VersionState
 from shipway.core.reference import ColumnReference, DriftReference
@@ -40,6 +41,7 @@ class Subject:
         predictor: its native form.
         background: float64[rows, columns], the golden rows: held out, and in the bundle.
         references: column to what training saw of it.
+        scale: what a difference of predictions is a share of at least (`Golden.scale`).
     """
 
     bundle: str
@@ -47,6 +49,13 @@ class Subject:
     predictor: Predictor
     background: NDArray[np.float64]
     references: Mapping[str, ColumnReference]
+    scale: float = 1.0
+
+    @property
+    def predicts(self) -> LabelKind:
+        """Return which kind of label it predicts."""
+        assert self.manifest.predicts is not None, "a model that predicts no label is no subject"
+        return self.manifest.predicts
 
     @property
     def name(self) -> str:
@@ -99,7 +108,7 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     """Read what a version is explained with out of its bundle.
 
     Raises:
-        ShipwayError: SW-404 if it has no bundle because a gate did not pass, SW-462 if it is no binary model of a
+        ShipwayError: SW-404 if it has no bundle because a gate did not pass, SW-462 if it predicts no label by a
             matrix, SW-605 for a file that is missing or damaged, SW-606 for a bundle of another layout.
     """
     digest, contents = read_contents(workspace, version)
@@ -107,8 +116,8 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     if manifest.layout != LAYOUT:
         fact = f"bundle {digest[:12]} has layout {manifest.layout}, and this shipway reads layout {LAYOUT}"
         raise ShipwayError("SW-606", fact, "install the shipway that made it, or make it again: shipway run --force")
-    if not manifest.binary:
-        fact = f"{version.ref} does not say one probability for each row of a matrix"
+    if manifest.predicts is None:
+        fact = f"{version.ref} does not say one probability or one number for each row of a matrix"
         raise ShipwayError("SW-462", fact, "models of other shapes are not explained")
     unpickle = workspace.project.config.security.unpickle
     predictor = open_format(manifest.format, unpickle=unpickle).load(contents[manifest.native])
@@ -116,7 +125,7 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     drift = msgspec.json.decode(contents[DRIFT], type=DriftReference) if DRIFT in contents else None
     references = {} if drift is None else {each.name: each for each in drift.inputs}
     background = np.asarray(golden.tensors[MATRIX], dtype=np.float64)
-    return Subject(digest, manifest, predictor, background, references)
+    return Subject(digest, manifest, predictor, background, references, golden.scale)
 
 
 def find_row(workspace: Workspace, subject: Subject, key: Sequence[str], at: int | None) -> Asked:

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from shipway.app.candidate import make_runner
 from shipway.app.evaluation import calendar_part, code_labels
-from shipway.app.explanation.reason import read_meanings, say_baseline
+from shipway.app.explanation.reason import read_meanings, say_baseline, say_unit
 from shipway.app.explanation.subject import Subject, choose_subject, open_subject
 from shipway.app.frame import read_columns, read_rows
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
-from shipway.core.explanation import Method, Unit
+from shipway.core.explanation import Method
 from shipway.core.feature import flatten
+from shipway.core.label import LabelKind
 from shipway.data.plan import AT, LABEL
 from shipway.maths.importance import Curve, accumulate_effects, loss_without, mean_size, share_of
 from shipway.maths.interval import Estimate, interval
@@ -56,7 +57,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
         share: of all absolute contributions; shares of features add up to 1, and so do those of views.
         share_low: lower end of its interval; None likewise.
         share_high: upper end.
-        rise: by how much the log loss rises where its values are those of other rows; None where that was not tried.
+        rise: by how much the loss rises where its values are those of other rows; None where that was not tried.
         rise_low: lower end of its interval; None likewise.
         rise_high: upper end.
     """
@@ -75,12 +76,12 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
-    """How the log-odds move along one feature: accumulated local effects, with their 95 % intervals by days.
+    """How log-odds, or a number, move along one feature: accumulated local effects, with 95 % intervals by days.
 
     Attributes:
         column: the feature.
         at: its values.
-        effect: how far the log-odds are from their mean over the feature.
+        effect: how far the log-odds, or the number, are from their mean over the feature.
         low: lower ends; None where all rows are of one day.
         high: upper ends; None likewise.
         rows: how many rows lie between each value and the next.
@@ -100,7 +101,10 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version: `model@number`.
         bundle: digest of its bundle.
-        unit: what sizes are in.
+        predicts: which kind of label.
+        unit: what sizes are in: `log-odds`, `probability`, or of a number the name of the label.
+        scale: what effects are in: `log-odds`, or the name of the label.
+        loss: what rises without a feature: `log loss`, or `mean absolute error` in the unit of the label.
         method: how contributions were found.
         baseline: what a row would be predicted whose features add nothing.
         baseline_said: which rows that is the mean over, and how.
@@ -117,7 +121,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     version: str
     bundle: str
-    unit: Unit
+    unit: str
     method: Method
     baseline: float
     baseline_said: str
@@ -130,6 +134,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     columns: tuple[Share, ...]
     views: tuple[Share, ...]
     effects: tuple[Effect, ...]
+    predicts: LabelKind = "condition"
+    scale: str = "log-odds"
+    loss: str = "log loss"
 
 
 def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary:
@@ -156,15 +163,19 @@ def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary
     found = explain_rows(explainer, x, tolerance=COARSE if drawn else 0.0)
     columns, views = _share(project, subject, found, days)
     tried, tried_days = _read(project, subject, rows)
-    y = rows[LABEL].to_numpy().astype(np.bool_)
+    y = rows[LABEL].to_numpy()
     asked = explained[AT].to_physical()
+    unit, condition = say_unit(project, subject, explainer.unit), subject.predicts == "condition"
     return Summary(
         version=subject.name,
         bundle=subject.bundle,
-        unit=explainer.unit,
+        predicts=subject.predicts,
+        unit=unit,
+        scale="log-odds" if condition else unit,
+        loss="log loss" if condition else "mean absolute error",
         method=explainer.method,
         baseline=found.baseline,
-        baseline_said=say_baseline(subject, explainer),
+        baseline_said=say_baseline(subject, explainer, unit),
         rows=len(x),
         tried=len(tried),
         of=of,
@@ -249,14 +260,16 @@ def _try(
     subject: Subject,
     shares: Sequence[Share],
     x: Floats,
-    y: NDArray[np.bool_],
+    y: NDArray[Any],
     days: NDArray[np.int64],
     places: dict[str, list[int]],
 ) -> list[Share]:
     """Return shares with the rise of the loss where the values of each are those of other rows."""
 
-    def loss(p: Floats) -> Floats:
-        return per_row_log_loss(y, p)
+    def loss(said: Floats) -> Floats:
+        if subject.predicts == "condition":
+            return per_row_log_loss(y.astype(np.bool_), said)
+        return np.abs(said - y.astype(np.float64))
 
     tried: list[Share] = []
     for share in shares:
@@ -278,7 +291,8 @@ def _follow(subject: Subject, columns: Sequence[Share], x: Floats, days: NDArray
     numbers = {column.name: at for at, column in enumerate(subject.manifest.inputs) if column.kind == "number"}
 
     def value(rows: Floats) -> Floats:
-        return log_odds(subject.predictor.predict(rows))
+        said = subject.predictor.predict(rows)
+        return log_odds(said) if subject.predicts == "condition" else said
 
     found: list[Effect] = []
     for share in columns:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from shipway.app.explanation.summary import NO_INTERVAL, Effect, Share, Summary
+from shipway.app.explanation.summary import NO_INTERVAL, Share, Summary
 from shipway.app.project import Project
 from shipway.app.report.element import Markup, code, element, fold, join, table, tile, words
 from shipway.app.report.file import write_page
 from shipway.app.report.number import MINUS, write_instant
 from shipway.app.report.sheet import Section, make_sheet
-from shipway.core.explanation import Contribution, Counterfactual, Explanation
+from shipway.core.explanation import Contribution, Counterfactual, Explanation, write_amount, write_prediction
+from shipway.core.label import LabelKind
 from shipway.ports.adapter import load_adapter
 from shipway.ports.chart import Bar, Charts, Series, Tone
 
@@ -38,18 +39,19 @@ def write_explanation(project: Project, found: Explanation | Summary, path: Path
 
 def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
     """Return the explanation of one prediction as one HTML page that needs nothing else."""
+    said, start = _say(made.p, made.predicts), f"{_signed(made.baseline, made.predicts)} {made.unit}"
     asked = "" if made.at is None else f", asked about at {write_instant(made.at, zone)}"
     acted = "" if made.acted is None else f" That is {_side(made)} the threshold of {made.threshold:.4g}."
-    lede = f"{made.version} says {made.p:.1%} for {made.label} of row {made.row}{asked}.{acted}"
+    lede = f"{made.version} says {said} for {made.label} of row {made.row}{asked}.{acted}"
     header = element(
         "header",
         element("p", "shipway explanation", class_="brow"),
-        element("h1", f"Why {made.p:.1%}?"),
+        element("h1", f"Why {said}?"),
         element("p", lede, class_="lede"),
         element(
             "div",
-            tile("Predicted", f"{made.p:.1%}", made.label),
-            tile("Starting point", f"{made.baseline_p:.1%}", f"{_signed(made.baseline)} {made.unit}"),
+            tile("Predicted", said, made.label),
+            tile("Starting point", _say(made.baseline_p, made.predicts), start),
             tile("Least changes found", f"{len(made.counterfactuals)}", "for the other decision"),
             class_="tiles",
         ),
@@ -66,15 +68,14 @@ def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
 def render_summary(made: Summary, charts: Charts, zone: str) -> str:
     """Return what a version listens to as one HTML page that needs nothing else."""
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
-    first = made.views[0] if made.views else None
+    first, start = made.views[0] if made.views else None, _signed(made.baseline, made.predicts)
     lede = f"{made.version}, explained on {made.rows:,} of {made.of:,} held-out rows, {since} to {until}."
     header = element(
         "header",
         element("p", "shipway explanation", class_="brow"),
         element("h1", f"What {made.version} listens to"),
         element("p", lede, class_="lede"),
-        element("p", f"Contributions start from {_signed(made.baseline)} {made.unit}. {_capital(made.baseline_said)}.",
-                class_="soft"),
+        element("p", f"Contributions start from {start} {made.unit}. {_capital(made.baseline_said)}.", class_="soft"),
         None if first is None else element(
             "div",
             tile("Most of it", first.name, f"{first.share:.0%} of all contributions"),
@@ -97,11 +98,11 @@ def _sections(made: Explanation, charts: Charts) -> Iterator[Section]:
 
 
 def _summary_sections(made: Summary, charts: Charts) -> Iterator[Section]:
-    yield "views", "By view", join((_draw_shares(made.views, made, charts), _list_shares(made.views)))
+    yield "views", "By view", join((_draw_shares(made.views, made, charts), _list_shares(made.views, made)))
     columns = made.columns[:_BARS]
-    listed = fold(f"All {len(made.columns):,} features", _list_shares(made.columns))
+    listed = fold(f"All {len(made.columns):,} features", _list_shares(made.columns, made))
     yield "features", "By feature", join((_draw_shares(columns, made, charts), listed))
-    yield "curves", "Along a feature", _show_curves(made.effects, charts)
+    yield "curves", "Along a feature", _show_curves(made, charts)
 
 
 def _show_reasons(made: Explanation) -> Markup:
@@ -112,25 +113,30 @@ def _show_reasons(made: Explanation) -> Markup:
             rows = [(each.said, code(each.code), _amount(made, each)) for each in reasons]
             parts += [element("h3", f"{title}: {made.label}"), table(head, rows, numbers=(2,))]
     if made.unnamed:
-        parts.append(words(f"Features that are not named add {_signed(made.unnamed)} {made.unit} together."))
+        unnamed = f"{_signed(made.unnamed, made.predicts)} {made.unit}"
+        parts.append(words(f"Features that are not named add {unnamed} together."))
     return join(parts or [words("No feature that may be named moves this prediction.")])
 
 
 def _show_path(made: Explanation, charts: Charts) -> Markup:
     """Draw the waterfall: each step begins where the one before it ended, and the last is the prediction."""
+
+    def sign(value: float) -> str:
+        return _signed(value, made.predicts)
+
     shown = [each for each in made.contributions if each.named][:_STEPS]
     rest = sum(each.amount for each in made.contributions) - sum(each.amount for each in shown)
-    bars = [Bar("starting point", 0.0, made.baseline, _signed(made.baseline), "plain")]
+    bars = [Bar("starting point", 0.0, made.baseline, sign(made.baseline), "plain")]
     at = made.baseline
     names = _distinct([_shorten(each.said) for each in shown])
     for name, each in zip(names, shown, strict=True):
-        bars.append(Bar(name, at, at + each.amount, _signed(each.amount), _tone(each.amount)))
+        bars.append(Bar(name, at, at + each.amount, sign(each.amount), _tone(each.amount)))
         at += each.amount
     others = len(made.contributions) - len(shown)
     if others:
-        bars.append(Bar(f"{others} other features", at, at + rest, _signed(rest), _tone(rest)))
+        bars.append(Bar(f"{others} other features", at, at + rest, sign(rest), _tone(rest)))
     end = at + (rest if others else 0.0)
-    bars.append(Bar("this row", 0.0, end, _signed(end), "plain"))
+    bars.append(Bar("this row", 0.0, end, sign(end), "plain"))
     title = f"{made.unit.capitalize()} of {_shorten(made.label)}"
     return join(
         (Markup(charts.bars(bars, title=title)), element("p", f"{_capital(made.baseline_said)}.", class_="soft"))
@@ -140,7 +146,7 @@ def _show_path(made: Explanation, charts: Charts) -> Markup:
 def _show_changes(made: Explanation) -> Markup:
     if not made.counterfactuals:
         return words(f"{_capital(made.counterfactual_said)}.")
-    rows = [_tell_change(each) for each in made.counterfactuals]
+    rows = [_tell_change(each, made.predicts) for each in made.counterfactuals]
     listed = table(("It would have had to be", "Code", "Then it says", "Distance"), rows, numbers=(2, 3))
     how = (
         f"{_capital(made.counterfactual_said)}. The distance of a change is the share of training rows between the two "
@@ -149,10 +155,10 @@ def _show_changes(made: Explanation) -> Markup:
     return join((listed, element("p", how, class_="soft")))
 
 
-def _tell_change(each: Counterfactual) -> Sequence[str | Markup]:
+def _tell_change(each: Counterfactual, kind: LabelKind) -> Sequence[str | Markup]:
     said = " and ".join(change.said for change in each.changes)
     codes = join(part for change in each.changes for part in (code(change.code), " "))
-    return said, codes, f"{each.p:.1%}", f"{each.distance:.2f}"
+    return said, codes, _say(each.p, kind), f"{each.distance:.2f}"
 
 
 def _show_all(made: Explanation) -> Markup:
@@ -175,16 +181,19 @@ def _draw_shares(shares: Sequence[Share], made: Summary, charts: Charts) -> Mark
     return Markup(charts.bars(bars, title=title)) if bars else words("There are none.")
 
 
-def _list_shares(shares: Sequence[Share]) -> Markup:
-    head = ("", "Share of contributions", "Mean size", "Log loss rises without it by")
+def _list_shares(shares: Sequence[Share], made: Summary) -> Markup:
+    def sign(value: float) -> str:
+        return _signed(value, made.predicts)
+
+    head = ("", "Share of contributions", "Mean size", f"{_capital(made.loss)} rises without it by")
     rows = [
         (
             join((code(each.name), " ", element("span", each.said, class_="soft"))) if each.said else code(each.name),
             f"{each.share:.1%} ({_say_ends(each.share_low, each.share_high, _percent)})",
-            f"{each.size:.4f}",
+            sign(each.size).removeprefix("+"),
             "not tried"
             if each.rise is None
-            else f"{_signed(each.rise)} ({_say_ends(each.rise_low, each.rise_high, _signed)})",
+            else f"{sign(each.rise)} ({_say_ends(each.rise_low, each.rise_high, sign)})",
         )
         for each in shares
     ]
@@ -203,12 +212,13 @@ def _percent(value: float) -> str:
     return f"{value:.1%}"
 
 
-def _show_curves(effects: Sequence[Effect], charts: Charts) -> Markup | None:
+def _show_curves(made: Summary, charts: Charts) -> Markup | None:
+    effects = made.effects
     if not effects:
         return None
     how = (
-        "Accumulated local effects: how far the log-odds move from one value of a feature to the next, asked about "
-        "rows that lie there alone. "
+        f"Accumulated local effects: how far the prediction moves, in {made.scale}, from one value of a feature to the "
+        "next, asked about rows that lie there alone. "
     )
     known = all(each.low is not None for each in effects)
     how += "Dashed lines are 95 % intervals by day, at each value by itself." if known else f"{_capital(NO_INTERVAL)}."
@@ -222,12 +232,14 @@ def _show_curves(effects: Sequence[Effect], charts: Charts) -> Markup | None:
             for name, ends in (("upper end", each.high), ("lower end", each.low))
             if ends is not None
         ]
-        pictures.append(Markup(charts.lines(series, labels=labels, title=f"{each.column}: log-odds")))
+        pictures.append(Markup(charts.lines(series, labels=labels, title=f"{each.column}: {made.scale}")))
     return join((element("p", how, class_="soft"), *pictures))
 
 
 def _amount(made: Explanation, each: Contribution) -> str:
-    return _signed(each.amount) + (f" ± {1.96 * each.error:.3f}" if made.method == "sampled" else "")
+    digits = ".3f" if made.predicts == "condition" else ".3g"
+    error = f" ± {1.96 * each.error:{digits}}" if made.method == "sampled" else ""
+    return _signed(each.amount, made.predicts) + error
 
 
 def _side(made: Explanation) -> str:
@@ -238,8 +250,12 @@ def _tone(amount: float) -> Tone:
     return "harm" if amount > 0 else "main"
 
 
-def _signed(value: float) -> str:
-    text = f"{abs(value):.4f}"
+def _say(value: float, kind: LabelKind) -> str:
+    return f"{value:.1%}" if kind == "condition" else write_prediction(value, kind)
+
+
+def _signed(value: float, kind: LabelKind) -> str:
+    text = write_amount(abs(value), kind).removeprefix("+")
     return text if not text.strip("0.") else f"{MINUS if value < 0 else '+'}{text}"
 
 

@@ -26,7 +26,7 @@ def write_mlflow(parcel: Parcel, single: Callable[[bytes], bytes]) -> dict[str, 
     """Return the files of an MLflow model (format of MLflow 3) that predicts what a bundle does.
 
     A binary model's two probabilities become one for each row, because MLflow's frames have one number a row and
-    output. A category is its code, as the model reads it.
+    output; a model of a number has one. A category is its code, as the model reads it.
 
     Args:
         parcel: the bundle.
@@ -101,8 +101,10 @@ def _write_signature(manifest: Manifest) -> dict[str, Any]:
         ]
     else:
         inputs = [_write_tensor(column) for column in manifest.inputs]
-    outputs = [{"type": "float", "name": "probability", "required": True}] if manifest.binary else None
-    outputs = outputs or [_write_tensor(column) for column in manifest.outputs]
+    if manifest.predicts is None:
+        outputs = [_write_tensor(column) for column in manifest.outputs]
+    else:
+        outputs = [{"type": "float", "name": column.name, "required": True} for column in manifest.outputs]
     return {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
 
 

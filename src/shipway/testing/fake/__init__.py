@@ -9,7 +9,7 @@ from shipway.testing.fake.engine import HereEngine
 from shipway.testing.fake.inbox import MemoryInbox
 from shipway.testing.fake.ledger import MemoryLedger
 from shipway.testing.fake.log import MemoryLog
-from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRuntime
+from shipway.testing.fake.model import LinearClassifier, LinearFormat, LinearRegressor, LinearRuntime
 from shipway.testing.fake.online import MemoryOnline
 from shipway.testing.fake.publication import MemoryPublisher
 from shipway.testing.fake.reader import MemoryReader
@@ -23,6 +23,7 @@ __all__ = [
     "HereEngine",
     "LinearClassifier",
     "LinearFormat",
+    "LinearRegressor",
     "LinearRuntime",
     "ManualClock",
     "ManualStopwatch",

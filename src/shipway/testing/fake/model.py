@@ -1,4 +1,4 @@
-"""Fakes of the ports ModelFormat and Runtime: a logistic regression that needs numpy and nothing else."""
+"""Fakes of the ports ModelFormat and Runtime: a logistic and a linear regression that need numpy and nothing else."""
 
 import struct
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
-from shipway.core.tensor import PROBABILITY, Tensors, read_matrix
+from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json
 
 Floats = NDArray[np.float64]
@@ -20,7 +20,8 @@ _GREATEST: Final = 2.0**100
 """No number of a model is larger, so that single precision holds it, and sums of such numbers too."""
 _RIDGE: Final = 1e-3
 _STEPS: Final = 100
-_MAGIC: Final = b"shipway linear 1"
+_MAGIC: Final[dict[LabelKind, bytes]] = {"condition": b"shipway linear 1", "number": b"shipway number 1"}
+_MARK: Final = 16
 _COUNT: Final = struct.Struct("<I")
 _SINGLE: Final = np.dtype("<f4")
 
@@ -50,15 +51,17 @@ class LinearTerm:
 
 @dataclass(frozen=True, slots=True)
 class LinearScore:
-    """The log odds of one class: the intercept and what each column adds.
+    """The log odds of one class, or a number: the intercept and what each column adds.
 
     Attributes:
         intercept: the score of a row whose columns add nothing.
         terms: one for each column, in order.
+        predicts: which kind of label the score is of.
     """
 
     intercept: float
     terms: tuple[LinearTerm, ...]
+    predicts: LabelKind = "condition"
 
     def __post_init__(self) -> None:
         """Raise ValueError for an intercept that no fit gives."""
@@ -83,39 +86,52 @@ class LinearClassifier:
                 as the number it is.
             y: labels of shape (rows,), of any number of classes.
         """
-        near = np.where(np.abs(x) <= _GREATEST, x, np.nan)
-        # On the grid of single precision, so that both forms of the model cut at the same values.
-        low, high = (np.nan_to_num(edge.reduce(near, axis=0)).astype(np.float32) for edge in (np.fmin, np.fmax))
-        edges = list(zip(low.tolist(), high.tolist(), strict=True))
-        shares = np.column_stack([_share(x[:, column], *edge) for column, edge in enumerate(edges)])
-        design = np.column_stack([np.ones(len(x)), np.nan_to_num(shares), np.isnan(shares)])
-        scores: list[LinearScore] = []
-        for label in np.unique(y)[1:]:
-            intercept, *slopes = _fit_logistic(design, y == label).tolist()
-            weights, gaps = slopes[: len(edges)], slopes[len(edges) :]
-            terms = tuple(
-                LinearTerm(*edge, weight, gap) for edge, weight, gap in zip(edges, weights, gaps, strict=True)
-            )
-            scores.append(LinearScore(intercept, terms))
-        return LinearClassifier(tuple(scores))
+        edges, design = _design(x)
+        coefficients = [_fit_logistic(design, y == label) for label in np.unique(y)[1:]]
+        return LinearClassifier(tuple(_make_score(edges, each, "condition") for each in coefficients))
+
+
+@dataclass(frozen=True, slots=True)
+class LinearRegressor:
+    """A least-squares regression on columns as those of `LinearClassifier`.
+
+    Attributes:
+        score: the number that is predicted; None before `fit`.
+    """
+
+    score: LinearScore | None = None
+
+    def fit(self, x: Floats, y: NDArray[Any]) -> "LinearRegressor":
+        """Return the regressor these rows make, the same one for the same rows.
+
+        Args:
+            x: as for a classifier.
+            y: numbers of shape (rows,).
+        """
+        edges, design = _design(x)
+        gram = design.T @ design + _RIDGE * np.eye(design.shape[1])
+        return LinearRegressor(_make_score(edges, np.linalg.solve(gram, design.T @ y), "number"))
 
 
 @dataclass(frozen=True, slots=True)
 class LinearPredictor:
-    """A score turned into probabilities; any number of threads may call it at once.
+    """A score turned into probabilities, or taken as it is; any number of threads may call it at once.
 
     Attributes:
-        score: the log odds that the label is true.
+        score: the log odds that the label is true, or the number.
         single: whether it is computed in single precision, as a portable model is.
-        predicts: always a condition.
     """
 
     score: LinearScore
     single: bool = False
-    predicts: LabelKind | None = "condition"
+
+    @property
+    def predicts(self) -> LabelKind | None:
+        """Return which kind of label the score is of."""
+        return self.score.predicts
 
     def predict(self, x: Floats) -> Floats:
-        """Return the probability that the label is true.
+        """Return the probability that the label is true, or the number.
 
         Columns are added one after the other, so that a row's sum does not depend on the rows it stands among.
 
@@ -132,15 +148,16 @@ class LinearPredictor:
         for column, term in enumerate(self.score.terms):
             share = _share(rows[:, column], term.low, term.high)
             total += np.where(np.isnan(share), term.gap, share * term.weight)
-        return _logistic(total.astype(np.float64))
+        said = total.astype(np.float64)
+        return _logistic(said) if self.score.predicts == "condition" else said
 
     def infer(self, inputs: Tensors) -> dict[str, Floats]:
-        """Return the probability that the label is true; SW-202 for anything but rows of the model's columns."""
-        return {PROBABILITY: self.predict(read_matrix(inputs))}
+        """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
+        return {PREDICTED[self.score.predicts]: self.predict(read_matrix(inputs))}
 
 
 class LinearFormat:
-    """Binary `LinearClassifier`s; it answers the port `ModelFormat`.
+    """Binary `LinearClassifier`s, and `LinearRegressor`s; it answers the port `ModelFormat`.
 
     The native form is the canonical JSON of the score. What the port calls ONNX is here a form of its own that only
     `LinearRuntime` reads: the same numbers in single precision.
@@ -150,17 +167,25 @@ class LinearFormat:
     ending = "json"
 
     def accepts(self, estimator: object) -> bool:
-        """Tell whether an estimator is a LinearClassifier."""
-        return isinstance(estimator, LinearClassifier)
+        """Tell whether an estimator is a LinearClassifier or a LinearRegressor."""
+        return isinstance(estimator, LinearClassifier | LinearRegressor)
 
-    def dump(self, estimator: object) -> bytes:
-        """Return the classifier's one score as JSON.
+    def dump(self, estimator: object, kind: LabelKind | None = None) -> bytes:
+        """Return the estimator's one score as JSON.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, or not a binary classifier.
+            ShipwayError: SW-501 if it is not fitted, a classifier of other than two classes, or predicts no label of
+                that kind.
         """
-        if not isinstance(estimator, LinearClassifier):
-            raise _refused(f"is a {type(estimator).__name__}", "return a LinearClassifier")
+        if not isinstance(estimator, LinearClassifier | LinearRegressor):
+            raise _refused(f"is a {type(estimator).__name__}", "return a LinearClassifier or a LinearRegressor")
+        found = "number" if isinstance(estimator, LinearRegressor) else "condition"
+        if found != (kind or found):
+            raise _refused(f"predicts a {found}", f"the label is a {kind}: return an estimator of one")
+        if isinstance(estimator, LinearRegressor):
+            if estimator.score is None:
+                raise _refused("is not fitted", "return what fit() returns for frame.x and frame.y")
+            return canonical_json(estimator.score)
         if len(estimator.scores) != 1:
             classes = len(estimator.scores) + 1
             fact = f"tells {classes} classes apart" if estimator.scores else "is not fitted on two classes"
@@ -181,7 +206,9 @@ class LinearFormat:
         score = _read_score(data)
         if len(score.terms) != columns:
             raise _refused(f"reads {len(score.terms)} columns, not {columns}", "train it on every column of frame.x")
-        return _MAGIC + _COUNT.pack(columns) + np.asarray(list(_numbers(score)), dtype=_SINGLE).tobytes()
+        return (
+            _MAGIC[score.predicts] + _COUNT.pack(columns) + np.asarray(list(_numbers(score)), dtype=_SINGLE).tobytes()
+        )
 
 
 class LinearRuntime:
@@ -199,18 +226,39 @@ class LinearRuntime:
 
     def load(self, data: bytes) -> LinearPredictor:
         """Return a predictor for the portable form; SW-502 if the bytes are not one."""
-        start = len(_MAGIC) + _COUNT.size
-        if not data.startswith(_MAGIC) or len(data) < start:
+        start = _MARK + _COUNT.size
+        kind: LabelKind | None = next((each for each, mark in _MAGIC.items() if data.startswith(mark)), None)
+        if kind is None or len(data) < start:
             raise _unreadable("a portable model", "they lack its mark")
-        (columns,) = _COUNT.unpack_from(data, len(_MAGIC))
+        (columns,) = _COUNT.unpack_from(data, _MARK)
         if len(data) != start + _SINGLE.itemsize * (1 + 4 * columns):
             raise _unreadable("a portable model", f"{len(data):,} bytes are not what {columns:,} columns take")
         intercept, *numbers = np.frombuffer(data, dtype=_SINGLE, offset=start).tolist()
         try:
             terms = tuple(LinearTerm(*numbers[at : at + 4]) for at in range(0, len(numbers), 4))
-            return LinearPredictor(LinearScore(intercept, terms), single=True)
+            return LinearPredictor(LinearScore(intercept, terms, kind), single=True)
         except ValueError as error:
             raise _unreadable("a portable model", str(error)) from error
+
+
+def _design(x: Floats) -> tuple[list[tuple[float, float]], Floats]:
+    """Return the range of each column, and the rows as what is learned from: ones, shares, and where there are gaps."""
+    near = np.where(np.abs(x) <= _GREATEST, x, np.nan)
+    # On the grid of single precision, so that both forms of the model cut at the same values.
+    low, high = (np.nan_to_num(edge.reduce(near, axis=0)).astype(np.float32) for edge in (np.fmin, np.fmax))
+    edges = list(zip(low.tolist(), high.tolist(), strict=True))
+    shares = np.column_stack([_share(x[:, column], *edge) for column, edge in enumerate(edges)])
+    return edges, np.column_stack([np.ones(len(x)), np.nan_to_num(shares), np.isnan(shares)])
+
+
+def _make_score(edges: list[tuple[float, float]], coefficients: NDArray[Any], kind: LabelKind) -> LinearScore:
+    intercept, *slopes = coefficients.tolist()
+    weights, gaps = slopes[: len(edges)], slopes[len(edges) :]
+    return LinearScore(intercept, tuple(map(_make_term, edges, weights, gaps)), kind)
+
+
+def _make_term(edge: tuple[float, float], weight: float, gap: float) -> LinearTerm:
+    return LinearTerm(*edge, weight, gap)
 
 
 def _share(column: NDArray[Any], low: float, high: float) -> NDArray[Any]:
