@@ -5,13 +5,25 @@ import pytest
 from shipway.core import performance as words
 from shipway.core.candidate import auc, calibration_gap, decision_value, label_maturity, slice_regression
 from shipway.core.metric import METRICS
-from shipway.core.slice_check import demographic_parity
+from shipway.core.slice_check import demographic_parity, found_regressions, group_calibration
 from shipway.core.suitability import list_kinds, refuse_unfit
 from shipway.testing.refusal import expect_refusal
 
-BOTH = (calibration_gap, label_maturity, slice_regression("carrier"))
-CONDITION = (auc, auc.over("28d"), auc.better_than("current").check, demographic_parity("carrier"),
-             decision_value(act_if_true=1, act_if_false=2, skip_if_true=3))  # fmt: skip
+BOTH = (
+    calibration_gap,
+    label_maturity,
+    slice_regression("carrier"),
+    found_regressions("carrier"),
+    group_calibration("carrier"),
+)
+CONDITION = (
+    auc,
+    auc.over("28d"),
+    auc.better_than("current").check,
+    demographic_parity("carrier"),
+    found_regressions("carrier", threshold=0.5),
+    decision_value(act_if_true=1, act_if_false=2, skip_if_true=3),
+)
 NUMBER = (words.r_squared, words.pinball_loss(quantile=0.9), words.mean_absolute_error.better_than("current").check)
 
 

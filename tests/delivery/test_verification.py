@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.core.attestation import Attestation
+from shipway.core.bundle import LAYOUT
 from shipway.core.error import ShipwayError
 from shipway.delivery.verification import verify_bundle
 from shipway.kit.canonical import canonical_json, digest_bytes
@@ -128,13 +129,15 @@ def test_a_manifest_that_cannot_be_read_is_damage(bundle):
 
 def test_a_manifest_of_a_newer_layout_is_said_to_be_one(bundle):
     manifest, files = bundle
-    newer = reseal(msgspec.structs.replace(manifest, layout=4), files)
-    assert verify_bundle(newer, open_runtime) == ["manifest.json has layout 4, and this version reads layout 3"]
+    newer = reseal(msgspec.structs.replace(manifest, layout=LAYOUT + 1), files)
+    assert verify_bundle(newer, open_runtime) == [
+        f"manifest.json has layout {LAYOUT + 1}, and this version reads layout {LAYOUT}"
+    ]
 
 
 def test_a_manifest_written_otherwise_is_damage(bundle):
     _, files = bundle
-    spaced = files["manifest.json"].replace(b'"layout":3', b'"layout": 3')
+    spaced = files["manifest.json"].replace(b'"layout":', b'"layout": ', 1)
     assert "manifest.json is not as it was written" in verify_bundle({**files, "manifest.json": spaced}, open_runtime)
 
 

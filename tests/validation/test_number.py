@@ -9,7 +9,7 @@ from sklearn import metrics
 from shipway.core import performance as words
 from shipway.core.candidate import auc, calibration_gap, decision_value, slice_regression
 from shipway.core.check import Check, Evidence
-from shipway.core.slice_check import advantage_trend
+from shipway.core.slice_check import advantage_trend, demographic_parity, found_regressions, group_calibration
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
@@ -134,6 +134,33 @@ def test_slices_are_tested_on_the_absolute_error(build: Build) -> None:
     assert rows["carrier=B6"]["candidate_skill"] == pytest.approx(metrics.r2_score(y[mine], sample.p[mine]))
     assert "absolute error" in found.evidence.facts["said"]
     assert found.evidence.facts["loss"] == "absolute error"
+
+
+def test_a_search_finds_where_a_number_is_farther_off(build: Build) -> None:
+    rng = np.random.default_rng(4)
+    n = 20_000
+    cuts = {name: Group(rng.integers(0, 4, n), tuple("abcd")) for name in ("x", "z")}
+    y = rng.normal(20.0, 5.0, n)
+    planted = (cuts["x"].codes == 2) & (cuts["z"].codes == 1)
+    sample = build(y, y + rng.normal(0.0, 1.0, n) * np.where(planted, 4.0, 1.0), current=y + rng.normal(0.0, 2.0, n),
+                   groups={f"{name} in 10": group for name, group in cuts.items()})  # fmt: skip
+    found = measure_candidate(found_regressions("x", "z", support_rows=100), sample, subject="", log_digest="")
+    told = [row["slice"] for row in found.detail or [] if row["line"]]
+    assert told == ["x=c, z=b"]
+    assert found.evidence.facts["unit"] == "absolute error"
+
+
+def test_groups_are_compared_in_how_far_a_number_is_off(build: Build) -> None:
+    rng = np.random.default_rng(6)
+    n = 6_000
+    sex = Group(rng.integers(0, 2, n), ("f", "m"))
+    y = rng.normal(300.0, 20.0, n)
+    sample = build(y, y + np.where(sex.codes == 1, 12.0, 0.0) + rng.normal(0.0, 5.0, n), groups={"sex in 10": sex})
+    found = _evidence(group_calibration("sex"), sample)
+    assert found.value == pytest.approx(12.0, abs=0.6)
+    assert 0 < found.low < 12 < found.high < 14
+    with expect_refusal("SW-403"):
+        _evidence(demographic_parity("sex"), sample)
 
 
 def test_an_advantage_is_told_by_the_absolute_error(delays: Sample) -> None:

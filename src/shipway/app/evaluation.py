@@ -50,7 +50,7 @@ from shipway.training.frame import encode_frame, kind_of_labels, read_labels
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
-from shipway.validation.sample import Group, Sample, make_sample, spread_rows, take_rows
+from shipway.validation.sample import BASE_RATE, Group, Sample, make_sample, spread_rows, take_rows
 
 PERTURBED_ROWS: Final = 20_000
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
@@ -296,7 +296,7 @@ def _sample(
     model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
-    known = {"base rate": np.full(rows.height, trained.typical)}
+    known = {BASE_RATE: np.full(rows.height, trained.typical)}
     for name, (_, artifact) in baselines.items():
         other = read_table(runner, artifact)
         if not other.select(model.on.key).equals(scored.select(model.on.key)):
@@ -329,7 +329,7 @@ def _sample(
         y=read_labels(rows[LABEL]),
         p=rows[P].to_numpy(),
         baselines=known,
-        baseline_names={name: said for name, (said, _) in baselines.items()},
+        baseline_names={name: said for name, (said, _) in baselines.items()} | _name_constant(trained),
         clusters={name: code_labels(parts[name]).codes for name in clusters},
         groups={name: code_labels(parts[name]) for name in wanted} | cuts,
         scored=scored.height,
@@ -337,6 +337,11 @@ def _sample(
         columns=(),
         predict=load_predictor(runner, trained).predict,
     )
+
+
+def _name_constant(trained: Trained) -> dict[str, str]:
+    """Return what the prediction that is the same for every row is called, where it is no rate."""
+    return {BASE_RATE: "training mean"} if trained.kind == "number" else {}
 
 
 def _columns(runner: Runner, model: Model, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

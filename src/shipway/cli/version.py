@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Final
 
 from shipway.app.count import write_plural
 from shipway.app.model import ExportedBundle, VersionDetail
-from shipway.app.report.scale import say_mean
 from shipway.app.status import VersionLine
 from shipway.cli.latency import show_latency
 from shipway.cli.render import (
@@ -21,6 +20,7 @@ from shipway.cli.render import (
 )
 from shipway.cli.score import show_scores
 from shipway.core.bundle import Manifest
+from shipway.core.label import say_mean
 from shipway.core.latency import LatencyProfile, are_alike, list_sizes
 from shipway.core.metric import LED
 from shipway.core.standing import write_tag

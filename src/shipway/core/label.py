@@ -1,7 +1,8 @@
 """What kinds of labels there are, what a model says of each, and what it loses where something else happens."""
 
 import sys
-from typing import Final, Literal, TypeAlias
+from collections.abc import Mapping
+from typing import Any, Final, Literal, TypeAlias
 
 LabelKind: TypeAlias = Literal["condition", "number"]
 """`condition`: it comes true or not, and a model says how probable that is. `number`: a model says which one."""
@@ -22,3 +23,14 @@ def is_prediction(kind: LabelKind, value: float) -> bool:
     """Tell whether a number is one that can be said of a label of a kind."""
     low, high = RANGE[kind]
     return low <= value <= high
+
+
+def say_mean(training: Mapping[str, Any]) -> str:
+    """Return the mean of the labels that a version learned from as one clause; empty where nobody knows it.
+
+    Args:
+        training: what training saw, as a version's manifest keeps it.
+    """
+    if "rate" in training:
+        return f"{float(training['rate']):.1%} of them true"
+    return f"{float(training['mean']):.4g} on average" if "mean" in training else ""

@@ -34,7 +34,9 @@ def list_kinds(check: Check) -> frozenset[LabelKind]:
         measure = measure.score
     if isinstance(measure, Score | Improvement):
         return METRICS[measure.metric].of
-    return _CONDITION if isinstance(measure, _OF_CONDITIONS) else _ALL
+    acts = not isinstance(measure, Fairness) or measure.metric != "group_calibration"
+    decides = not isinstance(measure, FoundRegression) or measure.threshold is not None
+    return _CONDITION if isinstance(measure, _OF_CONDITIONS) and acts and decides else _ALL
 
 
 def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:

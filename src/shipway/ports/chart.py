@@ -64,14 +64,15 @@ class Charts(Protocol):
         """
         ...
 
-    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
-        """Draw joined points against the diagonal, such as a reliability diagram, from (0, 0) as far as they reach.
+    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str, shares: bool = True) -> str:
+        """Draw joined points against the diagonal, such as a reliability diagram, as far as they reach.
 
         Args:
-            series: what is drawn, first on top; x and y are between 0 and 1.
+            series: what is drawn, first on top; x and y are in one unit.
             title: what is shown.
             x_title: what x is.
             y_title: what y is.
+            shares: whether x and y are between 0 and 1, and drawn from 0.
         """
         ...
 

@@ -88,6 +88,21 @@ def check_words_stay_text(make: Make) -> None:
     assert {"Log-odds", "newest", "earlier", "all", "up", "down", "sum"} <= _words(draw_bars(charts))
 
 
+def check_a_diagonal_of_numbers_is_no_percentage(make: Make) -> None:
+    """What is no share is drawn where it lies, also below nought, and its axes say numbers."""
+    series = [Series("newest", [(-40.0, -35.0), (10.0, 12.0), (400.0, 380.0)], "main")]
+    drawn = make().diagonal(series, title="Reliability", x_title="predicted", y_title="observed", shares=False)
+    words = [word.replace("\u2212", "-").replace(",", "") for word in _words(drawn)]
+    marks = [float(word) for word in words if word.removeprefix("-").replace(".", "", 1).isdigit()]
+    assert max(marks) >= 300
+    assert min(marks) <= 0
+    assert not [word for word in words if "%" in word]
+    same = make().diagonal(
+        [Series("newest", [(3.0, 3.0)], "main")], title="One", x_title="x", y_title="y", shares=False
+    )
+    assert "One" in _words(same)
+
+
 def check_words_take_the_colour_around(make: Make) -> None:
     """No word has a colour of its own, so it can be read on a light and on a dark page."""
     for picture in _pictures(make()):
@@ -150,6 +165,7 @@ def check_one_label_is_enough(make: Make) -> None:
 CASES: Final[tuple[Case, ...]] = (
     check_picture_is_svg_of_a_size,
     check_words_stay_text,
+    check_a_diagonal_of_numbers_is_no_percentage,
     check_words_take_the_colour_around,
     check_words_are_escaped,
     check_label_may_hold_anything,

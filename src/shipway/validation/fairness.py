@@ -4,6 +4,7 @@ Groups may be combinations of several columns, as harm is often done where two o
 listed and never decides. The interval of the greatest difference counts every comparison (`shipway.maths.fairness`).
 """
 
+import math
 from itertools import combinations
 from typing import Any
 
@@ -34,14 +35,15 @@ def measure_fairness(measure: Fairness, sample: Sample) -> Reading:
         and `decides`.
 
     Raises:
-        ShipwayError: SW-104 if a column or the cluster is unknown.
+        ShipwayError: SW-104 if a column or the cluster is unknown, SW-403 for what acts on a probability where the
+            label is a number.
     """
     groups = cross_groups([(name, group_of(sample, cut_name(name, measure.bins))) for name in measure.by])
     clusters = None if measure.cluster == ROW else clusters_of(sample, measure.cluster)
     ratio = measure.metric == "demographic_parity_ratio"
-    possible: Range = (0.0, 2.0) if measure.metric == "group_calibration" else (0.0, 1.0)
+    possible = _possible(measure, sample)
     if not sample.n:
-        return read_nothing(NO_ROWS, possible, {"groups": 0}, [])
+        return read_nothing(NO_ROWS, (0.0, 0.0), {"groups": 0}, [])
     kinds = _kinds(measure, sample)
     inside = groups.codes >= 0
     size = len(groups.labels)
@@ -61,7 +63,7 @@ def measure_fairness(measure: Fairness, sample: Sample) -> Reading:
     # A rate that no two groups can be compared by is not known to be alike, whatever the other one says.
     if untold := [name for (name, _, _), does in zip(kinds, decides, strict=True) if does.sum() < 2]:
         said = f"fewer than two of {size:,} groups have {measure.support_rows:,} rows to tell {' or '.join(untold)}"
-        return read_nothing(said, possible, facts, detail)
+        return read_nothing(said, (0.0, min(possible[1], 2.0)), facts, detail)
     value = np.concatenate([each.value for each in rates])
     used = np.unique(pairs)
     of_group = np.concatenate([each.clusters for each in rates])
@@ -106,18 +108,25 @@ def cross_groups(named: list[tuple[str, Group]]) -> Group:
     return Group(codes=codes.astype(np.int64, copy=False), labels=tuple(labels))
 
 
+def _possible(measure: Fairness, sample: Sample) -> Range:
+    """Return what a difference between groups can be; nothing holds that of numbers above."""
+    if measure.metric != "group_calibration":
+        return (0.0, 1.0)
+    return (0.0, 2.0) if sample.kind == "condition" else (0.0, math.inf)
+
+
 def _kinds(measure: Fairness, sample: Sample) -> list[Kind]:
-    acts = (sample.p > measure.threshold).astype(np.float64)
     everywhere = np.ones(sample.n, np.bool_)
+    if measure.metric == "group_calibration":
+        return [("predicts less observed", sample.p - sample.y, everywhere)]
+    happened, acts = sample.happened, (sample.p > measure.threshold).astype(np.float64)
     match measure.metric:
         case "demographic_parity" | "demographic_parity_ratio":
             return [("acts", acts, everywhere)]
         case "equal_opportunity":
-            return [("acts where true", acts, sample.happened)]
+            return [("acts where true", acts, happened)]
         case "equalised_odds":
-            return [("acts where true", acts, sample.happened), ("acts where false", acts, ~sample.happened)]
-        case "group_calibration":
-            return [("predicts less observed", sample.p - sample.happened, everywhere)]
+            return [("acts where true", acts, happened), ("acts where false", acts, ~happened)]
 
 
 def _decides(measure: Fairness, rates: Rates, clusters: Ints | None) -> Bools:

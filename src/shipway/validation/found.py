@@ -12,10 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from shipway.core.label import LOSS
 from shipway.core.slice_measure import ROW, FoundRegression
 from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slices
 from shipway.maths.interval import Estimate, interval
-from shipway.maths.metric import per_row_log_loss
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli
 from shipway.maths.pursuit import Effects, Explanation, Line, explain_slices
 from shipway.maths.significance import mcnemar_p, one_sided_p
@@ -61,9 +61,10 @@ class Search:
 def search_regressions(measure: FoundRegression, sample: Sample) -> Reading:
     """Search all slices by one and by two columns for those where the candidate is worse than the baseline.
 
-    The loss of a row is its log loss, or 1 where the decision at a threshold is wrong. Its paired difference is tested
-    one-sided in each slice: with errors clustered (CR1) by Student's t, or, for decisions on independent rows, exactly
-    (McNemar). A pair that holds just the rows of one of its parts is that part again and left out.
+    The loss of a row is its log loss, of a number its absolute error, or 1 where the decision at a threshold is wrong.
+    Its paired difference is tested one-sided in each slice: with errors clustered (CR1) by Student's t, or, for
+    decisions on independent rows, exactly (McNemar). A pair that holds just the rows of one of its parts is that part
+    again and left out.
 
     Args:
         measure: columns, baseline, loss, cluster, rate and support.
@@ -83,7 +84,8 @@ def search_regressions(measure: FoundRegression, sample: Sample) -> Reading:
     baseline = baseline_of(sample, measure.baseline)
     groups = [group_of(sample, cut_name(name, measure.bins)) for name in by]
     clusters = None if measure.cluster == ROW else clusters_of(sample, measure.cluster)
-    facts: dict[str, Any] = {"baseline": baseline.name, "fallback": baseline.fallback}
+    unit = LOSS[sample.kind] if measure.threshold is None else "of decisions wrong"
+    facts: dict[str, Any] = {"baseline": baseline.name, "fallback": baseline.fallback, "unit": unit}
     if not sample.n:
         return read_nothing(NO_ROWS, (0.0, 0.0), {**facts, "tested": 0, "under_support": 0, "lines": 0}, [])
     search = _search(measure, sample, baseline, groups, clusters)
@@ -133,7 +135,7 @@ def _search(
 
 def _losses(measure: FoundRegression, sample: Sample, p: Floats) -> Floats:
     if measure.threshold is None:
-        return per_row_log_loss(sample.happened, p)
+        return sample.lose(p)
     return ((p > measure.threshold) != sample.happened).astype(np.float64)
 
 
@@ -211,7 +213,7 @@ def _summarise(
             support += f" in {measure.support_clusters:,} {measure.cluster} clusters"
         said = f"none of {search.under_support:,} slices has {support}"
         return read_nothing(said, (0.0, float(search.under_support)), facts, detail)
-    first, unit = detail[0], "log loss" if measure.threshold is None else "of decisions wrong"
+    first, unit = detail[0], facts["unit"]
     worst = f"{first['slice']}, {first['difference']:+.4f} {unit} over {first['n']:,} rows (p {first['p']:.2g})"
     count = f"{found:,} of {tested:,} slices found worse than {facts['baseline']}"
     if found:
@@ -228,6 +230,6 @@ def _summarise(
         high=float(found),
         n=n,
         clusters=clusters,
-        facts={"said": said, **facts, "unit": unit, "told": told},
+        facts={"said": said, **facts, "told": told},
         detail=detail,
     )

@@ -82,13 +82,14 @@ class AltairCharts:
         chart = _joined(series).encode(x=x.axis(axis), y=y)
         return _draw(chart, title, width=WIDTH, height=HEIGHT)
 
-    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
+    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str, shares: bool = True) -> str:
         """Draw joined points against the diagonal, as far as the points reach."""
-        percent = alt.Axis(format="%", tickCount=5)
-        reach = min(1.0, 0.1 * math.ceil(10 * max(0.1, *_numbers(series))))
-        scale = alt.Scale(domain=[0, reach])
-        x, y = alt.X("x:Q", title=x_title, axis=percent), alt.Y("y:Q", title=y_title, axis=percent)
-        ends = alt.Data(values=[{"x": 0, "y": 0}, {"x": reach, "y": reach}])
+        axis = alt.Axis(format="%", tickCount=5) if shares else alt.Axis(tickCount=5)
+        numbers = list(_numbers(series))
+        least, most = (0.0, min(1.0, 0.1 * math.ceil(10 * max(0.1, *numbers)))) if shares else _span(numbers)
+        scale = alt.Scale(domain=[least, most], nice=not shares)
+        x, y = alt.X("x:Q", title=x_title, axis=axis), alt.Y("y:Q", title=y_title, axis=axis)
+        ends = alt.Data(values=[{"x": least, "y": least}, {"x": most, "y": most}])
         rule = alt.Chart(ends).mark_line(aria=False, color=_WORDS, opacity=0.35, strokeWidth=1)
         drawn = [part.encode(x=x.scale(scale), y=y.scale(scale)) for part in (rule, _joined(series))]
         chart = alt.LayerChart(layer=drawn)
@@ -120,6 +121,12 @@ class AltairCharts:
         ]
         # Names are measured in one font and drawn in another, which may be wider.
         return _draw(alt.LayerChart(layer=drawn), title, width=BARS, height=90 + _ROW * len(bars), left=30)
+
+
+def _span(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return the least and the greatest of numbers; a width about them where they are one."""
+    least, most = min(numbers), max(numbers)
+    return (least, most) if most > least else (least - 1.0, most + 1.0)
 
 
 def _choose_scale(numbers: Sequence[float]) -> alt.Scale:

@@ -185,7 +185,7 @@ def _trend(trend: TrendData) -> Markup:
         )
         for each, number in zip(trend.windows, measured, strict=True)
     ]
-    head = ("Window", "Rows", "Advantage in log loss", "95 % interval", "")
+    head = ("Window", "Rows", "Advantage", "95 % interval", "")
     return join(
         (
             element("p", code(trend.check), class_="why"),

@@ -88,7 +88,9 @@ def show_calibration(model: ModelData, charts: Charts) -> Markup | None:
         return None
     series = [Series(curve.name, curve.bins, "main", dashed=not curve.newest) for curve in model.calibration]
     scale = SCALES[model.kind]
-    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower())
+    drawn = charts.diagonal(
+        series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower(), shares=scale.shares
+    )
     newest = model.calibration[0]
     head = ("Mean prediction", scale.happened, "Difference")
     unit: Unit = "auc" if model.kind == "condition" else scale.loss_unit

@@ -1,8 +1,8 @@
 """How labels of each kind, what is predicted of them, and what that is worth are written on pages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from shipway.app.report.gate import Unit
 from shipway.app.report.number import write_number, write_share
@@ -20,6 +20,7 @@ class Scale:
         mean: what the mean of the label is called.
         happened: what a bin of predictions is compared with.
         loss_unit: how losses are written.
+        shares: whether labels and predictions are between 0 and 1.
         write: writes a mean of labels or of predictions.
     """
 
@@ -29,6 +30,7 @@ class Scale:
     mean: str
     happened: str
     loss_unit: Unit
+    shares: bool
     write: Callable[[float], str]
 
 
@@ -44,6 +46,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         mean="Rate",
         happened="How often it was true",
         loss_unit="loss",
+        shares=True,
         write=write_share,
     ),
     "number": Scale(
@@ -53,13 +56,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         mean="Mean",
         happened="Mean of what happened",
         loss_unit="number",
+        shares=False,
         write=_write_plainly,
     ),
 }
-
-
-def say_mean(training: Mapping[str, Any]) -> str:
-    """Return the mean of the labels that a version learned from as one clause; empty where nobody knows it."""
-    if "rate" in training:
-        return f"{float(training['rate']):.1%} of them true"
-    return f"their label {_write_plainly(float(training['mean']))} on average" if "mean" in training else ""

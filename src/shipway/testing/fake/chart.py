@@ -35,20 +35,21 @@ class PlainCharts:
         curves = [_curve(one, [(slot_of[str(x)], y) for x, y in one.points], place_y) for one in reversed(series)]
         return canvas.draw([*canvas.mark_y(low, high, place_y), *axis, *curves])
 
-    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str) -> str:
+    def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str, shares: bool = True) -> str:
         """Draw joined points against the diagonal, as far as the points reach."""
         points = {one.name: [(float(x), y) for x, y in one.points] for one in series}
-        reach = max((number for curve in points.values() for point in curve for number in point if number), default=1.0)
+        numbers = [number for curve in points.values() for point in curve for number in point if number is not None]
+        least, reach = 0.0 if shares else min(numbers, default=0.0), max(numbers, default=1.0) or 1.0
         canvas = _Canvas(title, series)
-        place_x, place_y = _scale(0.0, reach, _LEFT, _WIDTH - _RIGHT), _scale(0.0, reach, canvas.bottom, canvas.top)
+        place_x, place_y = _scale(least, reach, _LEFT, _WIDTH - _RIGHT), _scale(least, reach, canvas.bottom, canvas.top)
         words = [
             _text(place_x(reach), canvas.bottom + _ROW, f"{reach:g}", "middle"),
-            _text(place_x(reach / 2), canvas.bottom + 2 * _ROW, x_title, "middle"),
+            _text(place_x((least + reach) / 2), canvas.bottom + 2 * _ROW, x_title, "middle"),
             _text(4, canvas.top - _ROW, y_title),
         ]
-        rule = _polyline([(place_x(at), place_y(at)) for at in (0.0, reach)], "currentColor")
+        rule = _polyline([(place_x(at), place_y(at)) for at in (least, reach)], "currentColor")
         curves = [_curve(one, [(place_x(x), y) for x, y in points[one.name]], place_y) for one in reversed(series)]
-        return canvas.draw([*canvas.mark_y(0.0, reach, place_y), *words, rule, *curves])
+        return canvas.draw([*canvas.mark_y(least, reach, place_y), *words, rule, *curves])
 
     def bars(self, bars: Sequence[Bar], *, title: str) -> str:
         """Draw horizontal bars below one another, each with its number at its end."""

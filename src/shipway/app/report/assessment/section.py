@@ -60,7 +60,9 @@ def show_calibration(found: Assessment, charts: Charts) -> Markup | None:
         for place, side in enumerate(found.sides)
         if len(side.calibration) > 1 or not place
     ]
-    drawn = charts.diagonal(series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower())
+    drawn = charts.diagonal(
+        series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower(), shares=scale.shares
+    )
     unit: Unit = "auc" if found.kind == "condition" else "number"
     rows = [
         (

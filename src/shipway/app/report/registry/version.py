@@ -7,11 +7,11 @@ from shipway.app.model import VersionDetail
 from shipway.app.report.element import Child, Markup, badge, code, element, join, table, words
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_instant
-from shipway.app.report.scale import say_mean
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.app.status import VersionLine
 from shipway.core.bundle import Manifest
 from shipway.core.gate import Outcome
+from shipway.core.label import say_mean
 from shipway.core.latency import LatencyProfile, Machine, write_time
 from shipway.core.standing import write_tag
 
