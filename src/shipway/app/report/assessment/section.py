@@ -1,10 +1,12 @@
-"""Sections on an assessment: scores with their intervals, value, calibration, parts of the rows, gates."""
+"""Sections on an assessment: scores with their intervals, value, calibration, parts of the rows, details, gates."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, ScoreLine, Side
+from shipway.app.report.attribution import show_reasons
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_share
 from shipway.app.report.whisker import draw_whisker, span_of
@@ -85,6 +87,28 @@ def show_parts(found: Assessment, charts: Charts) -> Markup | None:
         if labels:
             shown.append(fold(f"The numbers by {cut.by}", _part_table(found, place)))
     return join(shown) if shown else None
+
+
+def show_searches(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the short explanation of each search for slices that are worse than a baseline."""
+    del charts
+    return show_found(found.details.searches)
+
+
+def show_groups(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the rates of every group that a gate compares."""
+    del charts
+    return show_fairness(found.details.fairness)
+
+
+def show_listening(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the sizes of contributions, the baseline they start from, and whether reasons are those of `current`."""
+    return show_reasons(found.details, charts)
+
+
+def show_changes(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the advantage over a baseline in windows that roll over the period."""
+    return show_trends(found.details.trends, charts)
 
 
 def show_gates(found: Assessment, charts: Charts) -> Markup | None:
