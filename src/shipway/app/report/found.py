@@ -6,8 +6,8 @@ from typing import Final
 from shipway.app.count import write_plural
 from shipway.app.detail import FairnessData, FoundData, FoundSlice, GroupRate, TrendData
 from shipway.app.report.element import Child, Markup, code, element, fold, join, table, words
-from shipway.app.report.gate import Measured
-from shipway.app.report.number import write_interval, write_number, write_p, write_share
+from shipway.app.report.gate import Measured, Unit
+from shipway.app.report.number import write_interval, write_number, write_p
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.ports.chart import Charts, Series
 
@@ -56,7 +56,9 @@ def _search(search: FoundData) -> Markup:
 def _table(slices: Sequence[FoundSlice], *, worse: bool) -> Markup:
     measured = [Measured(each.difference, each.low, each.high) for each in slices]
     span = span_of(measured, 0.0)
-    head = ("Slice", "Rows", "Loss", "Baseline", "Difference", "95 % interval", "", "Beyond the rest", "p")
+    told = any(each.effect is not None for each in slices)
+    head = ["Slice", "Rows", "Loss", "Baseline", "Difference", "95 % interval", "", "p"]
+    head += ["Beyond the rest"] if told else []
     rows: list[Sequence[Child]] = [
         (
             each.slice,
@@ -66,8 +68,8 @@ def _table(slices: Sequence[FoundSlice], *, worse: bool) -> Markup:
             element("b", write_number(each.difference, "loss", sign=True)),
             element("span", write_interval(number, "loss", sign=True), class_="soft"),
             draw_whisker(number, span, tone="fail" if worse else "main", bound=0.0),
-            None if each.effect is None else write_number(each.effect, "loss", sign=True),
             write_p(each.p),
+            *([None if each.effect is None else write_number(each.effect, "loss", sign=True)] if told else []),
         )
         for each, number in zip(slices, measured, strict=True)
     ]
@@ -100,14 +102,14 @@ def _rates(groups: Sequence[GroupRate], apart: Sequence[str] = ()) -> Markup:
     measured = [_measured(each.value, each.low, each.high) for each in groups]
     known = [each for each in measured if each is not None]
     span = span_of(known) if known else (0.0, 1.0)
-    signed = any(each.rate == "predicts less observed" for each in groups)
+    unit: Unit = "loss" if any(each.rate == "predicts less observed" for each in groups) else "share"
     rows: list[Sequence[Child]] = [
         (
             each.group,
             each.rate,
             f"{each.n:,}",
-            None if each.value is None else write_number(each.value, "loss") if signed else write_share(each.value),
-            None if number is None else element("span", write_interval(number, "loss"), class_="soft"),
+            None if each.value is None else write_number(each.value, unit),
+            None if number is None else element("span", write_interval(number, unit), class_="soft"),
             None if number is None else draw_whisker(number, span, tone="main"),
         )
         for each, number in zip(groups, measured, strict=True)
@@ -151,7 +153,7 @@ def _draw_trend(trend: TrendData, charts: Charts) -> Markup:
         Series("advantage", [(label, each.advantage) for label, each in zip(labels, trend.windows, strict=True)]),
         *(Series(name, list(zip(labels, values, strict=True)), "plain", dashed=True) for name, values in ends),
     ]
-    title = "Advantage in log loss by the first day of the window (higher is better)"
+    title = "Advantage in log loss by first day of the window"
     return element("figure", Markup(charts.lines(series, labels=labels, title=title)))
 
 

@@ -21,14 +21,16 @@ def show_scores(found: Assessment, charts: Charts) -> Markup | None:
     del charts
     head: list[Child] = ["Check", found.sides[0].name]
     for name in found.against:
-        head += [name, join(("Better than ", name)), ""]
+        head += [name, join(("Better than ", name))]
     rows = [_score_row(line) for line in found.scores]
     why = element(
         "p",
         "Whiskers show the paired difference: right of the line the version is better, whatever the metric.",
         class_="why",
     )
-    return join((why, table(head, rows, numbers=[1, *(2 + 3 * at for at in range(len(found.against)))])))
+    return join(
+        (why, table(head, rows, numbers=[1, *(2 + 2 * at for at in range(len(found.against)))], class_="scores"))
+    )
 
 
 def show_value(found: Assessment, charts: Charts) -> Markup | None:
@@ -139,23 +141,31 @@ def show_gates(found: Assessment, charts: Charts) -> Markup | None:
 
 def _score_row(line: ScoreLine) -> list[Child]:
     unit: Unit = "cost" if line.unit == "cost" else "loss"
-    row: list[Child] = [code(line.check), line.said if line.figure is None else _figure(line.figure, unit)]
+    # What acting costs is spelled out where its value is shown.
+    name = line.check.partition("(")[0] if line.unit == "cost" else line.check
+    row: list[Child] = [code(name), line.said if line.figure is None else _figure(line.figure, unit)]
     for each in line.beside:
         row.append(None if each.figure is None else _figure(each.figure, unit))
         if each.better is None:
-            row += [None, None]
+            row.append(None)
             continue
         better = Measured(*each.better)
         tone = "pass" if better.low > 0 else "fail" if better.high < 0 else "main"
-        row.append(draw_whisker(better, span_of([better], 0.0), tone=tone, bound=0.0))
-        row.append(_figure(each.better, unit, sign=True))
+        drawn = draw_whisker(better, span_of([better], 0.0), tone=tone, bound=0.0)
+        row.append(join((drawn, element("div", _figure(each.better, unit, sign=True, line=True)))))
     return row
 
 
-def _figure(figure: Figure, unit: Unit, *, sign: bool = False) -> Markup:
+def _figure(figure: Figure, unit: Unit, *, sign: bool = False, line: bool = False) -> Markup:
+    """Return a number with its interval, below it or on one line with it."""
     measured = Measured(*figure)
     interval = write_interval(measured, unit, sign=sign)
-    return join((write_number(measured.value, unit, sign=sign), element("span", f" {interval}", class_="soft")))
+    return join(
+        (
+            write_number(measured.value, unit, sign=sign),
+            element("span" if line else "div", f" {interval}" if line else interval, class_="soft line"),
+        )
+    )
 
 
 def _draw_curve(sides: Sequence[Side], threshold: float, charts: Charts) -> Markup | None:
