@@ -5,10 +5,13 @@ Raw rows: one per user with five metrics and five covariates, two variants, four
     build        all rows to summaries per variant and day, by `shipway.validation.summary`, from the files or from
                  memory; tea-tasting's aggregates of the same groups on each frame it reads, with the five covariances
                  that its five metrics need (shipway's summaries hold all 45)
+    limits       what nobody gets below: reading every value once, the same with all products and no groups, and
+                 decoding the files
     look         merging all days and measuring five CUPED effects
     fourteen     a look after every day: shipway reads the new day and merges, tea-tasting reads all days so far
 
-Effects must agree to 1e-7. CPU seconds, so that threads are paid for; the least of the rounds.
+Effects must agree to 1e-7. CPU seconds, so that threads are paid for; the least of the rounds, of which the first warms
+the allocators of both.
 
     python bench/experiment_summary.py [users [rounds]]
 """
@@ -73,6 +76,13 @@ def rival_aggregates(data: Any) -> Any:
     return read_aggregates(data, "cell", has_count=True, mean_cols=COLUMNS, var_cols=COLUMNS, cov_cols=pairs)
 
 
+def read_by_ibis(paths: Sequence[Path]) -> Any:
+    """Return the files as a table of DuckDB, which the rival has its sums computed by."""
+    import ibis  # pyright: ignore[reportMissingTypeStubs]
+
+    return ibis.duckdb.connect().read_parquet([str(path) for path in paths])  # pyright: ignore
+
+
 def rival_look(data: Any) -> list[float]:
     """Return the rival's five effects from raw rows."""
     import tea_tasting as tt  # pyright: ignore[reportMissingTypeStubs]
@@ -90,6 +100,22 @@ def cpu_s(rounds: int, work: Callable[[], Any]) -> float:
         work()
         least = min(least, time.process_time() - started)
     return float(least)
+
+
+def read_once(values: Sequence[Any]) -> float:
+    """Return the sum of all values: a pass that reads each of them and does next to nothing."""
+    return sum(float(column.sum()) for column in values)
+
+
+def multiply_once(values: Sequence[Any], rows: int = 1 << 13) -> Any:
+    """Return the products of all columns, summed over blocks of rows: no groups, no centre, no check of a value."""
+    block = np.empty((len(values), rows))
+    total = np.zeros((len(values), len(values)))
+    for start in range(0, values[0].size - rows + 1, rows):
+        for place, column in enumerate(values):
+            block[place] = column[start : start + rows]
+        total += np.dot(block, block.T)
+    return total
 
 
 def report(rival: str, own_s: float, rival_s: float) -> None:
@@ -117,12 +143,22 @@ def main() -> None:
             walls.append(time.perf_counter() - started)
         print(f"  {1e3 * float(np.median(walls)):.1f} ms, at most {1e3 * max(walls):.1f} ms")
 
+        values = [frame[name].to_numpy() for name in COLUMNS]
+        print("limits, CPU s")
+        print(f"  reading every value once {cpu_s(rounds, lambda: read_once(values)):.3f} s", flush=True)
+        print(
+            f"  the same with all products, in blocks {cpu_s(rounds, lambda: multiply_once(values)):.3f} s", flush=True
+        )
+        decode = cpu_s(rounds, lambda: [pl.read_parquet(path, columns=[*COLUMNS, *KEY]) for path in paths])
+        print(f"  decoding the files {decode:.3f} s", flush=True)
+
         print("build, CPU s; the rival's beside it as a multiple of shipway's")
         memory = cpu_s(rounds, lambda: summarise_units([frame], COLUMNS, KEY))
         files = cpu_s(rounds, lambda: build_from(paths))
         print(f"  shipway from memory {memory:.3f} s, from files {files:.3f} s")
         report("Polars in memory", memory, cpu_s(rounds, lambda: rival_aggregates(frame)))
         report("Polars, lazily from files", files, cpu_s(rounds, lambda: rival_aggregates(pl.scan_parquet(paths))))
+        report("DuckDB by Ibis, from files", files, cpu_s(1, lambda: rival_aggregates(read_by_ibis(paths))))
         arrow: Any = frame.to_arrow()  # pyright: ignore[reportUnknownVariableType]
         report("Arrow in memory", memory, cpu_s(1, lambda: rival_aggregates(arrow)))
         pandas: Any = frame.to_pandas()

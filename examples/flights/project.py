@@ -203,6 +203,8 @@ sw.gate(
     sw.auc.better_than("schedule"),
     sw.decision_value(act_if_true=65, act_if_false=25, skip_if_true=100) > -0.5,
     sw.slice_regression("carrier", "origin", "hour_band", "month").no_regression(),
+    sw.found_regressions("carrier", "origin", "dest", "hour_band", "month", ride.distance),
+    sw.attribution(ride, plane) <= 0.5,  # what is known a month ahead is not most of what it listens to
     storms_never_help,
     small_things_stay_small <= 0.01,
     before="release",

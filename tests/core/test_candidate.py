@@ -5,11 +5,13 @@ import pytest
 from shipway.core.candidate import decision_value, never_lowers, never_matters, slice_regression
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Entity, FeatureView
-from shipway.core.measure import Directional, Invariance
+from shipway.core.probe import Add, Behaviour, Moves, Probe
 from shipway.maths.expression import Aggregate
 
 recent = FeatureView(
-    "recent", Entity("origin", ("origin",)), {"late": Aggregate("count", "flights.landed", width_us=1)}
+    "recent",
+    Entity("origin", ("origin",)),
+    {name: Aggregate("count", "flights.landed", width_us=1) for name in ("late", "mean")},
 )
 COSTS = {"act_if_true": 60, "act_if_false": 25, "skip_if_true": 100}
 
@@ -17,8 +19,17 @@ COSTS = {"act_if_true": 60, "act_if_false": 25, "skip_if_true": 100}
 def test_a_behavioural_test_is_written_by_its_name():
     check = never_lowers("more delay", {recent.late: 10}, together=True)
     assert check.text == check.name == "more delay"
-    assert check.measure == Directional({"recent_late": 10.0}, together=True)
-    assert never_matters("a minute", {recent.late: 1}, tolerance=0.1).measure == Invariance({"recent_late": 1.0}, 0.1)
+    late = Add("recent_late", 10.0)
+    assert check.measure == Behaviour((Probe(expect=Moves(least=-0.005), change=(late,), cases=20_000),))
+    (probe,) = never_matters("a minute", {recent.late: 1}, tolerance=0.1).measure.probes
+    assert (probe.expect, probe.change) == (Moves(-0.1, 0.1), (Add("recent_late", 1.0),))
+
+
+def test_changes_are_tests_of_their_own_unless_they_are_made_together():
+    changes = {recent.late: 10, recent.mean: -2}
+    apart, both = (never_lowers("t", changes, together=together).measure for together in (False, True))
+    assert [len(probe.change) for probe in apart.probes] == [1, 1]
+    assert [len(probe.change) for probe in both.probes] == [2]
 
 
 @pytest.mark.parametrize(
@@ -30,6 +41,7 @@ def test_a_behavioural_test_is_written_by_its_name():
         (lambda: slice_regression(), "names no slices"),
         (lambda: slice_regression("carrier", rate=5), "rate"),
         (lambda: never_lowers("x", {}), "changes nothing"),
+        (lambda: never_lowers("x", {recent.late: 0}), "adds nothing to recent_late"),
         (lambda: never_matters("x", {recent.late: math.nan}), "not a finite number"),
     ],
 )

@@ -1,5 +1,8 @@
 """Summaries against numpy on all rows, however the rows are cut, and without loss of digits."""
 
+import math
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,3 +134,48 @@ def test_what_does_not_fit_is_refused():
         summarise_sums(0, np.ones(1), np.ones((1, 1)))
     with pytest.raises(ValueError, match="cannot be"):
         summarise_zeros(-1, 1)
+
+
+def exact(values: list[list[float]]) -> tuple[list[Fraction], list[list[Fraction]]]:
+    """Return means and centred products of columns as they are, without rounding."""
+    columns = [[Fraction(value) for value in column] for column in values]
+    means = [sum(column) / len(column) for column in columns]
+    left = [[value - mean for value in column] for column, mean in zip(columns, means, strict=True)]
+    return means, [[sum(a * b for a, b in zip(one, other, strict=True)) for other in left] for one in left]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 1 << 16),
+    means=st.lists(st.sampled_from([0.0, 1.0, -3e4, 1e8, -7.5e8]), min_size=2, max_size=2),
+    jump=st.sampled_from([0.0, 5.0, 1e4, -1e8]),
+    kind=st.sampled_from(["normal", "skewed", "constant", "sorted"]),
+)
+def test_hostile_columns_lose_no_digits(seed, means, jump, kind):
+    # Means of 1e8 deviations, groups far apart, rows that drift or jump: all against arithmetic without rounding.
+    rng, n = np.random.default_rng(seed), 160
+    noise = {
+        "normal": rng.normal(size=(n, 2)),
+        "skewed": rng.lognormal(0, 2, (n, 2)),
+        "constant": np.repeat([[0.1, 0.7]], n, axis=0),
+        "sorted": np.sort(rng.normal(size=(n, 2)), axis=0),
+    }[kind]
+    codes = rng.integers(0, 3, n)
+    rows = noise + np.array(means) + jump * codes[:, None] + jump * (np.arange(n) > n / 2)[:, None]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_BLOCK", 16)
+        patch.setattr(module, "_ROWS_PER_GROUP", 1)
+        found = summarise_groups(rows, codes, 3)
+    for group, got in enumerate(found):
+        own = rows[codes == group]
+        centre, products = exact(own.T.tolist())
+        np.testing.assert_allclose(
+            got.mean, [float(each) for each in centre], rtol=1e-15, atol=1e-15 * np.abs(own).max()
+        )
+        size = [math.sqrt(products[at][at]) for at in range(2)]
+        for i in range(2):
+            for j in range(2):
+                # What is left of a column may be rounded by half a unit in the last place of its greatest value.
+                ulp = len(own) * np.spacing(np.abs(own).max()) ** 2
+                far = abs(float(Fraction(float(got.products[i, j])) - products[i][j]))
+                assert far <= 1e-13 * size[i] * size[j] + ulp

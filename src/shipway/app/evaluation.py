@@ -27,9 +27,7 @@ from shipway.core.measure import (
     ActionValue,
     Attribution,
     DecisionValue,
-    Directional,
     Improvement,
-    Invariance,
     Labelled,
     LabelMaturity,
     ReasonAgreement,
@@ -39,7 +37,7 @@ from shipway.core.measure import (
 )
 from shipway.core.model import Model
 from shipway.core.performance import mean_absolute_error, r_squared, root_mean_squared_error
-from shipway.core.probe import Probe
+from shipway.core.probe import MOST_CASES, Behaviour, Probe
 from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
 from shipway.core.suitability import refuse_unfit
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
@@ -52,7 +50,7 @@ from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
 from shipway.validation.sample import BASE_RATE, Group, Sample, make_sample, spread_rows, take_rows
 
-PERTURBED_ROWS: Final = 20_000
+PERTURBED_ROWS: Final = MOST_CASES
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
 CALENDAR: Final = ("day", "week", "month", "weekday", "hour_band")
 """Parts of the prediction instant, in the project's time zone, that rows can be sliced and clustered by."""
@@ -246,7 +244,7 @@ def measure_version(
         if reasons is not None and isinstance(check.measure, Attribution | ReasonAgreement):
             found = measure_reasons(check, reasons, subject=subject, log_digest=log_digest)
         else:
-            behaves = isinstance(check.measure, Directional | Invariance | Probe)
+            behaves = isinstance(check.measure, Behaviour | Probe)
             rows = perturbed if behaves else sample
             found = measure_candidate(check, rows, subject=subject, log_digest=log_digest)
         detail = None if found.detail is None else keep_rows(runner, found.detail)

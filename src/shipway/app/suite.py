@@ -25,8 +25,7 @@ from shipway.core.bundle import InputColumn
 from shipway.core.check import Check, Evidence, Rule
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Outcome, Verdict, decide
-from shipway.core.measure import Directional, Invariance
-from shipway.core.probe import Add, Moves, Probe, Style
+from shipway.core.probe import MOST_CASES, Behaviour, Probe, Style, describe_change
 from shipway.data.plan import AT
 from shipway.kit.canonical import digest_bytes
 from shipway.kit.file import write_atomic
@@ -43,7 +42,7 @@ from shipway.validation.reading import make_evidence
 from shipway.validation.row import Rows
 from shipway.validation.sample import spread_rows
 
-ROWS: Final = 20_000
+ROWS: Final = MOST_CASES
 """How many rows of a project's test period a suite takes where nothing else is said, spread evenly."""
 SearchName: TypeAlias = Literal["climb", "hypothesis"]
 Predict: TypeAlias = Callable[[Any], Any]
@@ -250,20 +249,17 @@ def as_probes(rule: Rule) -> list[Rule]:
     match check.measure:
         case Probe():
             return [rule]
-        case Directional(changes=changes, tolerance=tolerance, together=together):
-            expect, groups = Moves(least=-tolerance), [changes] if together else [{c: by} for c, by in changes.items()]
-        case Invariance(changes=changes, tolerance=tolerance):
-            expect, groups = Moves(-tolerance, tolerance), [{column: by} for column, by in changes.items()]
+        case Behaviour(probes=probes):
+            return [_as_probe(rule, probe) for probe in probes]
         case _:
             return []
-    made: list[Rule] = []
-    for group in groups:
-        said = ", ".join(f"{column} {by:+g}" for column, by in group.items())
-        probe = Probe(expect=expect, change=tuple(Add(column, by) for column, by in group.items()), cases=ROWS)
-        name = f"{check.name}: {said}"
-        text = f"{name}{rule.text.removeprefix(check.text)}"
-        made.append(Rule(check=Check(name, probe, "candidate", name), op=rule.op, bound=rule.bound, text=text))
-    return made
+
+
+def _as_probe(rule: Rule, probe: Probe) -> Rule:
+    """Return a rule on several tests as one on a single one of them, named for what it changes."""
+    name = f"{rule.check.name}: {', '.join(map(describe_change, probe.change))}"
+    text = f"{name}{rule.text.removeprefix(rule.check.text)}"
+    return Rule(check=Check(name, probe, "candidate", name), op=rule.op, bound=rule.bound, text=text)
 
 
 def judge_suite(

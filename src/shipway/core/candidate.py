@@ -1,11 +1,17 @@
 """The words for checks on a candidate: how good a version is before anything is sent to it."""
 
+from typing import Final
+
 from shipway.core.argument import take_each, take_mapping, take_name
 from shipway.core.check import Check, finite, write_number
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
-from shipway.core.measure import DecisionValue, Directional, Invariance, LabelMaturity, Score, SliceRegression
+from shipway.core.measure import DecisionValue, LabelMaturity, Score, SliceRegression
+from shipway.core.probe import MOST_CASES, Add, Behaviour, Moves, Probe
 from shipway.maths.expression import Feature, quote
+
+_FALL: Final = 0.005
+"""How far a prediction may fall before that counts."""
 
 auc = Check("auc", Score("auc"), "candidate", "auc")
 log_loss = Check("log_loss", Score("log_loss"), "candidate", "log_loss")
@@ -82,14 +88,19 @@ def never_lowers(name: str, changes: dict[Feature, float], *, together: bool = F
         changes: feature to what is added to it; each is a test of its own.
         together: make all changes at once, as one test.
     """
-    measure = Directional(_shifts(name, changes), together=together)
-    return Check(name, measure, "candidate", name)
+    return _make_behaviour(name, changes, Moves(least=-_FALL), together=together)
 
 
 def never_matters(name: str, changes: dict[Feature, float], *, tolerance: float = 0.02) -> Check:
     """Test that small changes to features which should not matter leave the predictions where they are (invariance)."""
-    measure = Invariance(_shifts(name, changes), tolerance)
-    return Check(name, measure, "candidate", name)
+    return _make_behaviour(name, changes, Moves(-tolerance, tolerance), together=False)
+
+
+def _make_behaviour(name: str, changes: dict[Feature, float], expect: Moves, *, together: bool) -> Check:
+    shifts = tuple(Add(column, by) for column, by in _shifts(name, changes).items())
+    tests = [shifts] if together else [(shift,) for shift in shifts]
+    probes = tuple(Probe(expect=expect, change=test, cases=MOST_CASES) for test in tests)
+    return Check(name, Behaviour(probes), "candidate", name)
 
 
 def _shifts(name: str, changes: dict[Feature, float]) -> dict[str, float]:
@@ -98,4 +109,8 @@ def _shifts(name: str, changes: dict[Feature, float]) -> dict[str, float]:
         raise ShipwayError("SW-106", f"test {name!r} changes nothing", "name a feature and what is added to it")
     where = f"the features of test {name!r}"
     columns = take_each(list(given), Feature, where, "name a feature of a view, such as customer.orders_90d")
-    return {flatten(c.view, c.name): finite(f"test {name!r}", given[c]) for c in columns}
+    shifts = {flatten(c.view, c.name): finite(f"test {name!r}", given[c]) for c in columns}
+    for column, by in shifts.items():
+        if by == 0:
+            raise ShipwayError("SW-106", f"test {name!r} adds nothing to {column}", "say how much is added to it")
+    return shifts

@@ -11,7 +11,7 @@ import msgspec
 from shipway.core.data_measure import DataMeasure
 from shipway.core.effect import Effect
 from shipway.core.metric import Name
-from shipway.core.probe import Probe
+from shipway.core.probe import Behaviour, Probe
 from shipway.core.slice_measure import SliceMeasure
 
 
@@ -138,32 +138,6 @@ class SliceRegression(msgspec.Struct, frozen=True, tag="slice_regression"):
     rate: float = 0.05
     support_rows: int = 500
     support_clusters: int = 20
-
-
-class Directional(msgspec.Struct, frozen=True, tag="directional"):
-    """Measure the share of rows whose prediction falls when features change as stated, where it must not fall.
-
-    Attributes:
-        changes: frame column to what is added (a number), one test for each; or all together when `together`.
-        tolerance: how far a prediction may fall before it counts.
-        together: whether the changes are made at once.
-    """
-
-    changes: dict[str, float]
-    tolerance: float = 0.005
-    together: bool = False
-
-
-class Invariance(msgspec.Struct, frozen=True, tag="invariance"):
-    """Measure the share of rows whose prediction moves when features change that should not matter.
-
-    Attributes:
-        changes: frame column to what is added, one test for each.
-        tolerance: how far a prediction may move before it counts.
-    """
-
-    changes: dict[str, float]
-    tolerance: float = 0.02
 
 
 class FailedAnswers(msgspec.Struct, frozen=True, tag="failed-answers"):
@@ -388,9 +362,7 @@ LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | La
 PerformanceMeasure: TypeAlias = (
     Score | Improvement | DecisionValue | ActionValue | ValueImprovement | SliceRegression | SliceMeasure
 )
-CandidateMeasure: TypeAlias = (
-    PerformanceMeasure | Directional | Invariance | Probe | LabelMaturity | Attribution | ReasonAgreement
-)
+CandidateMeasure: TypeAlias = PerformanceMeasure | Behaviour | Probe | LabelMaturity | Attribution | ReasonAgreement
 Labelled: TypeAlias = PerformanceMeasure | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure | Effect

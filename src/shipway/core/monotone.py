@@ -7,8 +7,7 @@ from shipway.core.argument import write
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView, flatten
-from shipway.core.measure import Directional
-from shipway.core.probe import Add, Moves, Probe
+from shipway.core.probe import Add, Behaviour, Moves, Probe
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column
 
@@ -75,17 +74,25 @@ def _take_checks(model: str, checks: object) -> tuple[Check, ...]:
 
 def _signs(model: str, check: Check) -> dict[str, int]:
     match check.measure:
-        case Directional(changes=changes):
-            return {column: 1 if by > 0 else -1 for column, by in changes.items() if by}
-        case Probe(expect=Moves(least=least, most=most), change=changes) if (least is None) != (
-            most is None
-        ) and changes:
-            limit = least if least is not None else -(most or 0.0)
-            added = {each.column: each.by for each in changes if isinstance(each, Add)}
-            if limit <= 0 and added and len(added) == len(changes) and all(added.values()):
-                return {column: 1 if (by > 0) == (least is not None) else -1 for column, by in added.items()}
+        case Behaviour(probes=probes):
+            found = [_signs_of(probe) for probe in probes]
+        case Probe() as probe:
+            found = [_signs_of(probe)]
         case _:
-            pass
-    fact = f"{check.text} of model {model!r} is no expectation that a trainer can be held to"
-    hint = "name sw.never_lowers(...), or probes that never fall or never rise when numbers are added"
-    raise ShipwayError("SW-106", fact, hint)
+            found = []
+    if not found or not all(found):
+        fact = f"{check.text} of model {model!r} is no expectation that a trainer can be held to"
+        hint = "name sw.never_lowers(...), or probes that never fall or never rise when numbers are added"
+        raise ShipwayError("SW-106", fact, hint)
+    return {column: sign for signs in found for column, sign in signs.items()}
+
+
+def _signs_of(probe: Probe) -> dict[str, int]:
+    """Return the sign that a test gives to each column; none for a test that is no constraint."""
+    expect, added = probe.expect, {each.column: each.by for each in probe.change if isinstance(each, Add)}
+    if not isinstance(expect, Moves) or (expect.least is None) == (expect.most is None):
+        return {}
+    limit = expect.least if expect.least is not None else -(expect.most or 0.0)
+    if limit > 0 or len(added) < len(probe.change) or not all(added.values()):
+        return {}
+    return {column: 1 if (by > 0) == (expect.least is not None) else -1 for column, by in added.items()}

@@ -6,11 +6,14 @@ is a function, so that a test can be saved, shared and run against any model. Th
 `shipway.core.behaviour`.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 Style: TypeAlias = Literal["minimum functionality", "invariance", "direction"]
+
+MOST_CASES: Final = 20_000
+"""Evaluated rows that a gate asks behavioural tests about, spread evenly over all."""
 
 
 class Add(msgspec.Struct, frozen=True, tag="add"):
@@ -182,6 +185,16 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe", omit_default
     def on_text(self) -> bool:
         """Tell whether its cases are texts; else they are rows."""
         return bool(self.templates)
+
+
+class Behaviour(msgspec.Struct, frozen=True, tag="behaviour"):
+    """Measure several behavioural tests as one: the greatest share of cases that fail in any of them.
+
+    Attributes:
+        probes: the tests, which expect the same of different changes.
+    """
+
+    probes: tuple[Probe, ...]
 
 
 class Reader(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

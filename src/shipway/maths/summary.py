@@ -22,6 +22,12 @@ _BLOCK: Final = 1 << 14
 """Rows of a block: ten columns of them take 1.3 MB."""
 _ROWS_PER_GROUP: Final = 256
 """Rows that a group should have in a block on average, so that their arithmetic outweighs the calls."""
+_FEW: Final = 8
+"""Groups of a block that are told apart one by one, beyond which its rows are sorted."""
+_SMALL_PRODUCT: Final = 900_000
+"""Multiplications up to which OpenBLAS takes a product of matrices for a small one."""
+_LOST: Final = 0.75
+"""Share of the squares around a centre that its distance from the mean may be, so that two bits are lost at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,8 +81,10 @@ def summarise_groups(rows: Floats, codes: Codes, groups: int) -> tuple[Summary, 
 def summarise_columns(columns: Sequence[Floats], codes: Codes, groups: int) -> tuple[Summary, ...]:
     """Summarise columns by group, a block of rows at a time that stays in the processor's cache.
 
-    A block is ordered by group and centred by its mean, so that products of what is left lose no digits to the mean;
-    the summaries of its groups are then merged into those of the blocks before it.
+    A block is put in the order of its groups, and values are summed as they are as long as that costs no more than two
+    bits. Where the mean is great beside the spread, the values of a group are taken from a centre of their own, the
+    mean of the block where that was noticed; where rows drift away from it they get another one, and what was summed
+    around the last is merged in the end (`merge`).
 
     Args:
         columns: k columns of float64[n], one value per unit, finite.
@@ -88,20 +96,25 @@ def summarise_columns(columns: Sequence[Floats], codes: Codes, groups: int) -> t
     """
     if any(column.shape != codes.shape for column in columns) or codes.ndim != 1:
         raise ValueError(f"columns are not all of the codes' shape, {codes.shape}")
-    if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < groups:
-        raise ValueError(f"a group is not between 0 and {groups - 1}")
     k = len(columns)
-    total = _Moments(np.zeros(groups), np.zeros((groups, k)), np.zeros((groups, k, k)))
+    parts = [[_Part(0, None, np.zeros((k + 1, k)))] for _ in range(groups)]
     size = max(_BLOCK, _ROWS_PER_GROUP * groups)
-    block = np.empty((k, min(size, codes.size)))
-    for start in range(0, codes.size, size):
-        part = codes[start : start + size]
-        order, rows = order_codes(part, groups), block[:, : part.size]
-        for place, column in enumerate(columns):
-            column[start : start + size].take(order, out=rows[place], mode="clip")
-        total = _merge_moments(total, _measure_block(rows, np.bincount(part, minlength=groups)))
-    counts = total.counts.astype(np.int64).tolist()
-    return tuple(Summary(*one) for one in zip(counts, total.mean, total.products, strict=True))
+    block = np.ones((k + 1, min(size, codes.size)))  # the last row stays: products with it are sums
+    with np.errstate(invalid="ignore", over="ignore"):
+        for start in range(0, codes.size, size):
+            part = codes[start : start + size]
+            rows = block[:, : part.size]
+            order, held = _order(part, groups)
+            for place, column in enumerate(columns):
+                if order is None:
+                    rows[place] = column[start : start + size]
+                else:
+                    column[start : start + size].take(order, out=rows[place], mode="clip")
+            end = 0
+            for group, n in held:
+                begin, end = end, end + n
+                _add_rows(parts[group], rows[:, begin:end])
+        return tuple(_finish(each) for each in parts)
 
 
 def summarise_sums(n: int, sums: Floats, products: Floats) -> Summary:
@@ -182,37 +195,91 @@ def sum_clusters(rows: Floats, clusters: Codes) -> tuple[Codes, Floats]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Moments:
-    """Summaries of g groups: their counts float64[g], means float64[g, k] and products float64[g, k, k]."""
+class _Part:
+    """Sums of some rows of a group around one centre.
 
-    counts: Floats
-    mean: Floats
+    Attributes:
+        n: how many rows.
+        centre: float64[k], what values are taken from; None for nought.
+        products: float64[k + 1, k], sums of products of what is left of the columns, and in the last row of itself.
+    """
+
+    n: int
+    centre: Floats | None
     products: Floats
 
 
-def _measure_block(rows: Floats, counts: Codes) -> _Moments:
-    """Summarise rows that are ordered by group, float64[k, n]; they are centred in place."""
-    with np.errstate(invalid="ignore"):
-        centre = rows.mean(axis=1)
-    if not np.isfinite(centre).all():
+def _order(part: Codes, groups: int) -> tuple[NDArray[np.int64] | None, list[tuple[int, int]]]:
+    """Return the order that puts rows of a group beside each other, and each group that occurs with its rows.
+
+    Where one group has all rows there is nothing to order. A few groups are picked one by one, which reads the codes as
+    often as there are groups and is cheaper than to sort them.
+
+    Raises:
+        ValueError: if a code is none of the groups.
+    """
+    least, most = int(part.min()), int(part.max())
+    if not 0 <= least <= most < groups:
+        raise ValueError(f"a group is not between 0 and {groups - 1}")
+    if least == most:
+        return None, [(least, part.size)]
+    if most - least < _FEW:
+        near = (part - least).astype(np.uint8)
+        picked = [np.flatnonzero(near == group) for group in range(most - least + 1)]
+        return np.concatenate(picked), [(least + at, rows.size) for at, rows in enumerate(picked) if rows.size]
+    counts = np.bincount(part, minlength=groups)
+    held = np.flatnonzero(counts)
+    return order_codes(part.astype(np.int32), groups), list(zip(held.tolist(), counts[held].tolist(), strict=True))
+
+
+def _add_rows(parts: list[_Part], rows: Floats) -> None:
+    """Add rows to a group's last part, or begin another one where they are far from its centre.
+
+    Args:
+        parts: of the group, at least one.
+        rows: float64[k + 1, n], of which the last row is ones; the others are centred in place.
+    """
+    own, last = rows[:-1], parts[-1]
+    if last.centre is not None:
+        own -= last.centre[:, None]
+    products, n = last.products + _multiply(rows), last.n + rows.shape[1]
+    # n (mean - centre)^2 beside all squares: what is left when the one is taken from the other is what is wanted.
+    if not (products[-1] * products[-1] > _LOST * n * products.diagonal()).any():
+        parts[-1] = _Part(n, last.centre, products)
+        return
+    centre = own.mean(axis=1) if last.centre is None else last.centre + own.mean(axis=1)
+    own -= (centre if last.centre is None else centre - last.centre)[:, None]
+    parts.append(_Part(rows.shape[1], centre, _multiply(rows)))
+
+
+def _multiply(rows: Floats) -> Floats:
+    """Return the products of all rows with all but the last, float64[k + 1, k], summed in stretches.
+
+    A product of matrices this narrow is made without copies and by one thread as long as it is small; beyond that
+    BLAS packs both and wakes threads, which wait for each other longer than they work.
+    """
+    width = max(1 << 8, _SMALL_PRODUCT // (len(rows) * (len(rows) - 1)))
+    total = rows[:, :width] @ rows[:-1, :width].T
+    for start in range(width, rows.shape[1], width):
+        total += rows[:, start : start + width] @ rows[:-1, start : start + width].T
+    return total
+
+
+def _finish(parts: list[_Part]) -> Summary:
+    """Return the summary of all rows of a group; ValueError if a value was not finite."""
+    k, held = parts[0].products.shape[1], [part for part in parts if part.n]
+    if not held:
+        return summarise_zeros(0, k)
+    # Seen from the last centre, means are as small as what they are merged by, and nothing is lost to their size.
+    nought = np.zeros(k)
+    origin = nought if held[-1].centre is None else held[-1].centre
+    whole = merge([_see(part, (nought if part.centre is None else part.centre) - origin) for part in held])
+    if not np.isfinite(whole.mean).all():
         raise ValueError("a value is not finite")
-    rows -= centre[:, None]
-    held, ends = np.flatnonzero(counts), np.cumsum(counts)
-    starts = ends - counts
-    k, groups, n = len(rows), counts.size, counts.astype(np.float64)
-    mean, products = np.zeros((groups, k)), np.zeros((groups, k, k))
-    mean[held] = np.add.reduceat(rows, starts[held], axis=1).T / n[held, None]
-    for group, start, end in zip(held.tolist(), starts[held].tolist(), ends[held].tolist(), strict=True):
-        own = rows[:, start:end]
-        np.matmul(own, own.T, out=products[group])
-    products -= n[:, None, None] * (mean[:, :, None] * mean[:, None, :])
-    return _Moments(n, mean + centre, products)
+    return Summary(whole.n, origin + whole.mean, whole.products)
 
 
-def _merge_moments(a: _Moments, b: _Moments) -> _Moments:
-    """Merge two summaries of the same groups, as `merge` does."""
-    n = a.counts + b.counts
-    share = np.divide(b.counts, n, out=np.zeros_like(n), where=n > 0)
-    apart = np.where((b.counts > 0)[:, None], b.mean - a.mean, 0.0)
-    between = (a.counts * share)[:, None, None] * (apart[:, :, None] * apart[:, None, :])
-    return _Moments(n, a.mean + share[:, None] * apart, a.products + b.products + between)
+def _see(part: _Part, centre: Floats) -> Summary:
+    """Return the summary of a part's rows as seen from where its centre is so far away."""
+    apart = part.products[-1] / part.n
+    return Summary(part.n, centre + apart, part.products[:-1] - part.n * np.outer(apart, apart))

@@ -7,14 +7,12 @@ from shipway.core.error import ShipwayError
 from shipway.core.measure import (
     ActionValue,
     DecisionValue,
-    Directional,
     Improvement,
-    Invariance,
     Score,
     SliceRegression,
     ValueImprovement,
 )
-from shipway.core.probe import Probe
+from shipway.core.probe import Behaviour, Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.validation.behaviour import measure_behaviour
 from shipway.validation.fairness import measure_fairness
@@ -82,8 +80,8 @@ def _read(check: Check, sample: Sample) -> Reading:
             return measure_fairness(fairness, sample)
         case AdvantageTrend() as trend:
             return measure_trend(trend, sample)
-        case Directional() | Invariance() as behaviour:
-            return measure_behaviour(behaviour, sample)
+        case Behaviour() as behaviour:
+            return measure_behaviour(check.name, behaviour, sample)
         case Probe() as probe:
             return measure_probe(check.name, probe, sample)
         case _:

@@ -10,14 +10,14 @@ import numpy as np
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
+from shipway.core.label import SAID
 from shipway.core.probe import Probe, Reader, RowChange, Says, TextChange, Within
 from shipway.maths.proportion import clustered_wilson
 from shipway.validation.answer import Answers, Ask, Cases, read_answers, violate
-from shipway.validation.behaviour import predict_rows
 from shipway.validation.counterexample import Counterexample
 from shipway.validation.reading import Reading, read_nothing
 from shipway.validation.row import Rows, change_rows, pick_rows
-from shipway.validation.sample import Bools, Floats, Ints, Sample, spread_rows
+from shipway.validation.sample import Bools, Floats, Ints, Sample, says, spread_rows
 from shipway.validation.shrink import shrink_rows, shrink_text
 from shipway.validation.wording import change_text, fill_templates
 
@@ -35,6 +35,49 @@ class Probed:
     counterexample: Counterexample | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class RowCases:
+    """The cases that a test makes of rows.
+
+    Attributes:
+        old: float64[m, f], the rows as they were.
+        new: float64[m, f], the rows as the test changes them.
+        at: int64[m], their places.
+        facts: how many rows were left out, by which column, and how many the change leaves as they are.
+    """
+
+    old: Floats
+    new: Floats
+    at: Ints
+    facts: dict[str, Any]
+
+
+def make_row_cases(name: str, probe: Probe, rows: Rows, *, seed: int = 0) -> RowCases:
+    """Make the cases of a test on rows; the arguments are those of `measure_rows`.
+
+    Raises:
+        ShipwayError: SW-104 for a column or category there is not, SW-431 for a test that is on texts or changes what
+            its column cannot take.
+    """
+    if probe.on_text:
+        raise ShipwayError("SW-431", f"test {name!r} is on texts, and the model reads rows", "run it on a text model")
+    changes = [change for change in probe.change if isinstance(change, RowChange)]
+    picked = pick_rows(rows, probe.where)
+    if picked.size > probe.cases:
+        picked = picked[spread_rows(picked.size, probe.cases)]
+    old = rows.x[picked]
+    changed = change_rows(rows, old, changes, np.random.default_rng([seed, crc32(name.encode())]))
+    # What an absolute expectation asks about is the row with all that was put into it; a comparison needs one change.
+    made = changed.made.all(axis=1) if isinstance(probe.expect, Within | Says) else changed.made.any(axis=1)
+    use = (made | (len(changes) == 0)) & ~changed.left
+    facts: dict[str, Any] = {
+        "left_out": int(changed.left.sum()),
+        "left_out_by": changed.why,
+        "unchanged": int((~made & ~changed.left).sum()) if changes else 0,
+    }
+    return RowCases(old[use], changed.x[use], picked[use], facts)
+
+
 def measure_rows(name: str, probe: Probe, rows: Rows, ask: Ask, *, seed: int = 0, shrink: bool = True) -> Probed:
     """Measure a test on rows.
 
@@ -50,33 +93,18 @@ def measure_rows(name: str, probe: Probe, rows: Rows, ask: Ask, *, seed: int = 0
         ShipwayError: SW-104 for a column or category there is not, SW-431 for a test that is on texts or changes what
             its column cannot take, SW-433 where the model's answer is not what the test expects to compare.
     """
-    if probe.on_text:
-        raise ShipwayError("SW-431", f"test {name!r} is on texts, and the model reads rows", "run it on a text model")
-    changes = [change for change in probe.change if isinstance(change, RowChange)]
-    picked = pick_rows(rows, probe.where)
-    if picked.size > probe.cases:
-        picked = picked[spread_rows(picked.size, probe.cases)]
-    changed = change_rows(rows, rows.x[picked], changes, np.random.default_rng([seed, crc32(name.encode())]))
-    # What an absolute expectation asks about is the row with all that was put into it; a comparison needs one change.
-    made = changed.made.all(axis=1) if isinstance(probe.expect, Within | Says) else changed.made.any(axis=1)
-    use = (made | (len(changes) == 0)) & ~changed.left
-    old, new, at = rows.x[picked][use], changed.x[use], picked[use]
-    facts: dict[str, Any] = {
-        "left_out": int(changed.left.sum()),
-        "left_out_by": changed.why,
-        "unchanged": int((~made & ~changed.left).sum()) if changes else 0,
-    }
-    if not at.size:
-        return Probed(_read_none(probe, facts), None)
-    before = ask(old) if changes else None
-    after = ask(new)
+    cases = make_row_cases(name, probe, rows, seed=seed)
+    if not cases.at.size:
+        return Probed(read_no_case(probe, cases.facts), None)
+    before = ask(cases.old) if probe.change else None
+    after = ask(cases.new)
     size = violate(probe.expect, before, after)
-    clusters = None if rows.clusters is None else rows.clusters[at]
-    reading = _read(probe, size, before, after, clusters, facts)
+    clusters = None if rows.clusters is None else rows.clusters[cases.at]
+    reading = read_cases(probe, size, before, after, clusters, cases.facts)
     worst = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
     if not (shrink and worst.size):
         return Probed(reading, None)
-    return Probed(reading, shrink_rows(name, probe, rows, old[worst], new[worst], at[worst], ask))
+    return Probed(reading, shrink_rows(name, probe, rows, cases.old[worst], cases.new[worst], cases.at[worst], ask))
 
 
 def measure_texts(
@@ -101,11 +129,11 @@ def measure_texts(
     used = [each for each in wordings if each.before != each.after] if changes else wordings
     facts: dict[str, Any] = {"left_out": 0, "left_out_by": {}, "unchanged": len(wordings) - len(used)}
     if not used:
-        return Probed(_read_none(probe, facts), None)
+        return Probed(read_no_case(probe, facts), None)
     before = ask([each.before for each in used]) if changes else None
     after = ask([each.after for each in used])
     size = violate(probe.expect, before, after)
-    reading = _read(probe, size, before, after, None, facts)
+    reading = read_cases(probe, size, before, after, None, facts)
     worst = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
     if not (shrink and worst.size):
         return Probed(reading, None)
@@ -118,15 +146,38 @@ def measure_probe(name: str, probe: Probe, sample: Sample) -> Reading:
     Returns:
         The share of cases that fail, with the simplest failure as the one row of its detail.
     """
-    columns = sample.support or tuple(InputColumn(name=c, kind="number", missing=1.0) for c in sample.columns)
-    rows = Rows(sample.x, columns, sample.clusters.get("day"))
-
-    def ask(cases: Cases) -> Answers:
-        return read_answers(predict_rows(sample, np.asarray(cases, dtype=np.float64)), Reader(), len(cases))
-
+    rows, ask = rows_of(sample), ask_of(sample)
     probed = measure_rows(name, probe, rows, ask)
     found = probed.counterexample
     return replace(probed.reading, detail=[] if found is None else [msgspec.to_builtins(found)])
+
+
+def rows_of(sample: Sample) -> Rows:
+    """Return the rows of a sample with what training saw of their columns: anything, where nothing says."""
+    columns = sample.support or tuple(InputColumn(name=c, kind="number", missing=1.0) for c in sample.columns)
+    return Rows(sample.x, columns, sample.clusters.get("day"))
+
+
+def ask_of(sample: Sample) -> Ask:
+    """Return a sample's candidate as something that answers rows; SW-403 where an answer is no prediction."""
+
+    def ask(cases: Cases) -> Answers:
+        x = np.asarray(cases, dtype=np.float64)
+        return read_answers(_predict(sample, x), Reader(), len(x))
+
+    return ask
+
+
+def _predict(sample: Sample, x: Floats) -> Floats:
+    """Predict rows, and refuse an answer that is not one probability, or one finite number, a row."""
+    p = sample.predict(x)
+    if p.shape != (len(x),) or not says(sample.kind, p):
+        raise ShipwayError(
+            "SW-403",
+            f"the candidate answers {len(x)} rows with {p.dtype}{list(p.shape)} that is not {SAID[sample.kind]} a row",
+            "predict must return one number for each row: a probability where the label is a condition",
+        )
+    return p
 
 
 def add_failure(probe: Probe, probed: Probed, found: Counterexample) -> Probed:
@@ -147,7 +198,7 @@ def add_failure(probe: Probe, probed: Probed, found: Counterexample) -> Probed:
     return Probed(counted, found)
 
 
-def _read(
+def read_cases(
     probe: Probe,
     size: Floats,
     before: Answers | None,
@@ -155,6 +206,16 @@ def _read(
     clusters: Ints | None,
     facts: dict[str, Any],
 ) -> Reading:
+    """Return what the cases of a test come to.
+
+    Args:
+        probe: the test.
+        size: float64[m], by how much each is not as expected; 0 or less where it is.
+        before: the answers to the cases as they were; None where nothing was changed.
+        after: the answers to the changed cases.
+        clusters: int64[m], the group of each; None where they stand alone.
+        facts: how the cases came about.
+    """
     failed: Bools = size > 0
     count, n = int(failed.sum()), failed.size
     low, high = clustered_wilson(failed, clusters)
@@ -183,7 +244,8 @@ def _read(
     )
 
 
-def _read_none(probe: Probe, facts: dict[str, Any]) -> Reading:
+def read_no_case(probe: Probe, facts: dict[str, Any]) -> Reading:
+    """Return what a test without a case comes to, and why it has none."""
     left = facts["left_out"]
     said = (
         f"all {left:,} changed rows would leave what training saw"

@@ -7,7 +7,7 @@ again.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import numpy as np
 import polars as pl
@@ -23,6 +23,12 @@ BATCH_ROWS: Final = 1 << 19
 
 _MOST_GROUPS: Final = 1 << 10
 """Keys that may be thought of, beyond which those that occur are counted first."""
+
+_LEAST_ROWS: Final = 1 << 14
+"""Rows of a chunk on average, below which chunks are joined."""
+
+_HEAD: Final = 1 << 12
+"""Rows in which most keys are met already."""
 
 
 def read_batches(path: Path, columns: Sequence[str], rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
@@ -56,8 +62,9 @@ def summarise_units(batches: Iterable[pl.DataFrame], columns: Sequence[str], by:
     """
     parts: dict[Key, list[Summary]] = {}
     for batch in batches:
-        for key, summary in _summarise_batch(batch, columns, by).items():
-            parts.setdefault(key, []).append(summary)
+        for piece in _cut(batch):
+            for key, summary in _summarise_batch(piece, columns, by).items():
+                parts.setdefault(key, []).append(summary)
     return {key: merge(summaries) for key, summaries in parts.items()}
 
 
@@ -74,6 +81,17 @@ def merge_over(summaries: Mapping[Key, Summary], place: int = 0) -> dict[Any, Su
     return {part: merge(held) for part, held in parts.items()}
 
 
+def _cut(batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield a batch in pieces, which end where its chunks do, so that no value is copied to be read."""
+    lengths = batch.to_series(0).chunk_lengths() if batch.width else []
+    if len(lengths) * _LEAST_ROWS > batch.height:
+        lengths = [batch.height]
+    start = 0
+    for length in lengths:
+        yield from batch.slice(start, length).iter_slices(BATCH_ROWS)
+        start += length
+
+
 def _summarise_batch(batch: pl.DataFrame, columns: Sequence[str], by: Sequence[str]) -> dict[Key, Summary]:
     values = [_numbers(batch, name) for name in columns]
     if not batch.height:
@@ -86,12 +104,21 @@ def _summarise_batch(batch: pl.DataFrame, columns: Sequence[str], by: Sequence[s
         raise ShipwayError(
             "SW-403", f"column {bad!r} holds values that are not finite", "leave such units out, or give them a value"
         ) from None
-    # Written from the last row to the first, what remains is the first row of each key.
-    first = np.full(groups, -1, np.int64)
-    first[codes[::-1]] = np.arange(batch.height - 1, -1, -1)
+    first = _find_first(codes, groups)
     occurring = [group for group in np.argsort(first).tolist() if first[group] >= 0]
-    keys = batch.select(by)[first[occurring]].rows()
+    keys = zip(*(_column(batch, name)[first[occurring]].to_list() for name in by), strict=True)
     return {key: summaries[group] for key, group in zip(keys, occurring, strict=True)}
+
+
+def _find_first(codes: NDArray[np.integer[Any]], groups: int) -> NDArray[np.int64]:
+    """Return the first row of each group, int64[groups]; -1 where it has none."""
+    first = np.full(groups, -1, np.int64)
+    # Written from the last row to the first, what remains is the first row of each key; most stand near the begin.
+    for rows in (codes[:_HEAD], codes):
+        first[rows[::-1]] = np.arange(rows.size - 1, -1, -1)
+        if (first >= 0).all():
+            break
+    return first
 
 
 def _numbers(batch: pl.DataFrame, name: str) -> NDArray[np.float64]:
@@ -110,13 +137,15 @@ def _numbers(batch: pl.DataFrame, name: str) -> NDArray[np.float64]:
 
 def _codes(batch: pl.DataFrame, by: Sequence[str]) -> tuple[NDArray[np.integer[Any]], int]:
     """Return integer[n], a number for each combination of the key's columns, and one more than the greatest."""
-    codes, groups = np.zeros(batch.height, np.int64), 1
+    codes, groups = np.zeros(batch.height, np.uint8), 1
     for name in by:
         places, levels = _places(_column(batch, name))
+        if levels == 1:
+            continue
         if groups == 1:
             codes, groups = places, levels
         elif groups * levels <= _MOST_GROUPS:
-            codes, groups = codes.astype(np.int32) * levels + places, groups * levels
+            codes, groups = codes.astype(np.int32, copy=False) * levels + places, groups * levels
         else:
             among, codes = compact(codes.astype(np.int64) * levels + places)
             groups = among.size
@@ -129,11 +158,13 @@ def _places(column: pl.Series) -> tuple[NDArray[np.integer[Any]], int]:
         raise ShipwayError("SW-403", f"column {column.name!r} is null for some units", "every unit needs a whole key")
     if not (column.dtype.is_integer() or column.dtype.is_temporal() or column.dtype == pl.Boolean):
         column = column.cast(pl.String).cast(pl.Categorical)
-    numbers = column.to_physical().cast(pl.Int64)
-    least, most = cast("int", numbers.min()), cast("int", numbers.max())
+    whole = column if column.dtype == pl.Int64 else column.to_physical().cast(pl.Int64)
+    numbers = whole.rechunk().to_numpy()
+    least, most = int(numbers.min()), int(numbers.max())
     if most - least < _MOST_GROUPS:
-        return (numbers - least).cast(pl.Int32).to_numpy(), most - least + 1
-    levels, places = compact((numbers - least).to_numpy())
+        near = numbers if least == 0 else numbers - least
+        return near.astype(np.uint8 if most - least < 1 << 8 else np.int32), most - least + 1
+    levels, places = compact(numbers - least)
     return places, levels.size
 
 

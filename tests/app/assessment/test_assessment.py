@@ -62,6 +62,30 @@ def test_value_and_gates_are_told_and_verdicts_are_not_remembered(priced):
     assert own.curve[-1].saved == 0
 
 
+def test_details_that_gates_ask_for_are_there(priced):
+    path = priced.root / "project.py"
+    more = """\
+    sw.found_regressions("channel", "category", support_rows=100),
+    sw.demographic_parity("channel", threshold=0.3) <= 1,
+    sw.attribution(basket.hour) <= 1,
+    sw.reason_agreement(top=3) >= 0,
+    sw.advantage_trend() >= -10,
+"""
+    path.write_text(path.read_text().replace("    sw.auc >= 0.65,\n", f"    sw.auc >= 0.65,\n{more}"))
+    details = assess_version(find_project(priced.root), "returned@1").details
+    (search,), (parity,), (trend,) = details.searches, details.fairness, details.trends
+    assert {each.slice.partition("=")[0] for each in search.slices} == {"channel", "category"}
+    assert search.baseline == "base rate"
+    assert len(parity.groups) == 3
+    assert set(parity.apart) <= {each.group for each in parity.groups}
+    assert len(trend.windows) > 2
+    (heard,), (alike,) = details.attributions, details.agreements
+    assert [each.feature for each in heard.sizes if each.asked] == ["basket_hour"]
+    assert (heard.method, heard.unit) == ("tree", "log-odds")
+    assert alike.pairs == ()
+    assert "no version has passed yet" in alike.said
+
+
 def test_another_period_has_evidence_of_its_own(priced):
     wanted = Wanted(since=_at("2024-10-01"), until=_at("2024-11-01"), against=("base rate",))
     found = assess_version(priced.project, "returned", wanted)

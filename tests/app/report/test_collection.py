@@ -249,7 +249,8 @@ def test_slices_keep_their_order_and_get_an_interval(judged):
 def test_searches_fairness_and_trends_are_what_was_measured(judged):
     project, run, data = judged
     model, measured = data.models[0], run.versions[1].evidence
-    (search,), (fairness,), (trend,) = model.searches, model.fairness, model.trends
+    details = model.details
+    (search,), (fairness,), (trend,) = details.searches, details.fairness, details.trends
     found = measured["found_regressions by shop, month, row.x (support_rows=60)"]
     rows = read_blob(project, found.detail)
     assert search.check == 'found_regressions("shop", "month", row.x, support_rows=60)'

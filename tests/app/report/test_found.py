@@ -1,16 +1,8 @@
 """What a reader sees of slices that were searched, of fairness and of change over time."""
 
-from shipway.app.report.found import (
-    FairnessData,
-    FoundData,
-    FoundSlice,
-    GroupRate,
-    TrendData,
-    TrendWindow,
-    show_fairness,
-    show_found,
-    show_trends,
-)
+from shipway.app.detail import FairnessData, FoundData, FoundSlice, GroupRate, TrendData, TrendWindow
+from shipway.app.report.found import show_fairness, show_found, show_trends
+from shipway.testing.fake.chart import PlainCharts
 
 
 def make_slice(name: str, difference: float = 0.02, line: int | None = None, *, regressed: bool = True) -> FoundSlice:
@@ -105,16 +97,47 @@ def test_windows_are_in_the_order_of_time():
         TrendWindow(window="2013-07-01 to 2013-07-28", n=100, advantage=0.02, low=0.01, high=0.03),
         TrendWindow(window="2013-07-15 to 2013-08-11", n=2, advantage=-0.01, low=None, high=None),
     )
-    shown = show_trends([TrendData(check="advantage_trend()", said="advantage +0.02", windows=windows)])
+    shown = show_trends([TrendData(check="advantage_trend()", said="advantage +0.02", windows=windows)], PlainCharts())
     assert shown is not None
+    assert "<figure>" not in shown.text
     assert shown.text.index("2013-07-01") < shown.text.index("2013-07-15")
     assert "+0.0200" in shown.text
+
+
+def test_more_than_two_windows_are_drawn_between_the_ends_of_their_intervals():
+    windows = tuple(
+        TrendWindow(
+            window=f"2013-0{at}-01 to 2013-0{at}-28", n=9, advantage=0.1 / at, low=-0.1, high=0.2 if at else None
+        )
+        for at in (7, 8, 9)
+    )
+    shown = show_trends([TrendData(check="c", said="said", windows=windows)], PlainCharts())
+    assert shown is not None
+    drawn, _, numbers = shown.text.partition("<details>")
+    assert drawn.count("<svg") == 1
+    assert {"upper end", "lower end", "2013-09-01"} <= set(drawn.replace("<", ">").split(">"))
+    assert "+0.0143" in numbers
+
+
+def test_the_groups_furthest_apart_stand_out_and_many_rates_are_folded():
+    groups = tuple(
+        GroupRate(group=f"dest={at:02}", rate="acts", n=900, value=at / 100, low=0.0, high=1.0, decides=True)
+        for at in range(40)
+    )
+    made = FairnessData(check="c", said="said", groups=groups, apart=("dest=39", "dest=00"))
+    shown = show_fairness([made])
+    assert shown is not None
+    told, _, rest = shown.text.partition("<details>")
+    assert told.count('<tr class="marked">') == 2
+    assert "dest=20" not in told
+    assert "All 40 rates that decide" in rest
+    assert "dest=20" in rest
 
 
 def test_nothing_measured_shows_nothing():
     assert show_found([]) is None
     assert show_fairness([]) is None
-    assert show_trends([]) is None
+    assert show_trends([], PlainCharts()) is None
 
 
 def test_what_could_not_be_measured_says_why():

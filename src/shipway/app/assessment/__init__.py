@@ -7,8 +7,10 @@ import msgspec
 
 from shipway.app.assessment.data import Assessment, Taken
 from shipway.app.assessment.measurement import Asked, ask_checks, measure_again
+from shipway.app.attribution import Rival
 from shipway.app.basis import Basis, find_basis
 from shipway.app.candidate import make_runner
+from shipway.app.detail import collect_details
 from shipway.app.evaluation import Predicted, release_gates
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data, read_evidence
@@ -82,7 +84,8 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
         limit = known_by(runner)
         label = f"{version.ref} {_say_period(project, period)}"
         predictions = score(runner, frame, trained, period, name=f"score {label}")
-        baselines = _baselines(runner, model, version, frame, period)
+        rival = _rival(runner, model, version, frame)
+        baselines = _baselines(runner, model, version, frame, period, rival)
         against = _choose(version, wanted.against, baselines)
         named = period[0] < version.cut or not _is_judged_on(project, version, basis, period, predictions)
         gates = release_gates(runner, model.name)
@@ -94,7 +97,7 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
             cluster=wanted.cluster,
             suffix=f", {_say_period(project, period)}" if named else "",
         )
-        predicted = Predicted(model, version.subject, frame, trained, predictions, baselines, limit)
+        predicted = Predicted(model, version.subject, frame, trained, predictions, baselines, limit, rival)
         outputs = measure_again(runner, asked, predicted, name=f"assess {label}")
         evidence = read_evidence(runner, outputs["evidence"])
         taken = msgspec.json.decode(workspace.blobs.get(outputs["assessment"].digest), type=Taken)
@@ -118,6 +121,7 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
             scores=taken.scores,
             costs=taken.costs,
             sides=taken.sides,
+            details=collect_details(asked.checks, plain, workspace.blobs.get),
             verdicts=tuple(decide(gate, version.subject, plain) for gate in gates if wanted.cluster == "day"),
             notes=_note(project, version, period),
             checks={name: each.id for name, each in evidence.items()},
@@ -168,18 +172,33 @@ def _trained(runner: Runner, model: Model, version: VersionState) -> tuple[Artif
     return frame, trained
 
 
+def _rival(runner: Runner, model: Model, version: VersionState, frame: Artifact) -> Rival | None:
+    """Return the version that a version would have replaced, ready to be asked; None where there was none."""
+    current = current_of(runner, version)
+    if current is None:
+        return None
+    theirs = frame_of_version(runner, model, current, frame)
+    return Rival(f"version {current.number}", trained_of(runner, current), theirs)
+
+
 def _baselines(
-    runner: Runner, model: Model, version: VersionState, frame: Artifact, period: tuple[int, int]
+    runner: Runner,
+    model: Model,
+    version: VersionState,
+    frame: Artifact,
+    period: tuple[int, int],
+    rival: Rival | None,
 ) -> dict[str, tuple[str, Artifact]]:
     """Return the predictions of what the version is compared with, all of which its gates may ask about."""
     project = runner.workspace.project
     day, when = write_instant(version.cut, project.config.project.timezone), _say_period(project, period)
     found: dict[str, tuple[str, Artifact]] = {}
-    current = current_of(runner, version)
-    if current is not None:
-        theirs = frame_of_version(runner, model, current, frame)
-        scored = score(runner, theirs, trained_of(runner, current), period, name=f"score {current.ref} {when}")
-        found[CURRENT] = (f"version {current.number}", scored)
+    if rival is not None:
+        said = f"{version.model}@{rival.name.removeprefix('version ')}"
+        found[CURRENT] = (
+            rival.name,
+            score(runner, rival.frame, rival.trained, period, name=f"score {said} {when}"),
+        )
     for name, views in model.baselines.items():
         fewer = train(runner, model, frame, version.cut, name=f"train {name} {day}", columns=columns_of(views))
         found[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day} {when}"))

@@ -19,6 +19,7 @@ from shipway.app.assessment.data import (
     Side,
     Taken,
 )
+from shipway.app.attribution import list_rival
 from shipway.app.evaluation import STANDARD, Predicted, measure_version, value_of
 from shipway.app.runner import Made, Outputs, Runner
 from shipway.core.artifact import Artifact
@@ -26,7 +27,7 @@ from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
 from shipway.core.label import LabelKind
-from shipway.core.measure import ActionValue, DecisionValue, ReasonAgreement, Score
+from shipway.core.measure import ActionValue, DecisionValue, Score
 from shipway.core.metric import IN_UNIT, METRICS
 from shipway.core.performance import (
     accuracy,
@@ -83,8 +84,6 @@ def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str, kind
         kind: of the label.
     """
     asked = checks_of(gates, also=[*STANDARD[kind], *MORE[kind]])
-    # With whose reasons a version's are compared is a matter of its release, not of what is asked here.
-    asked = [check for check in asked if not isinstance(check.measure, ReasonAgreement)]
     value = next((check for check in asked if isinstance(check.measure, DecisionValue)), None)
     acting = [] if value is None else [precision(at=value), recall(at=value)]
     asked += [check for check in acting if check.name not in {each.name for each in asked}]
@@ -110,7 +109,7 @@ def measure_again(runner: Runner, asked: Asked, predicted: Predicted, *, name: s
     return runner.make(
         name,
         partial(_measure, runner, asked, predicted),
-        inputs=predicted.list_inputs(runner),
+        inputs={**predicted.list_inputs(runner), **list_rival(asked.checks, predicted.rival)},
         params={**predicted.list_params(runner, asked.checks), **how},
     )
 

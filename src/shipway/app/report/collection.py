@@ -40,13 +40,11 @@ from shipway.core.measure import (
     ActionValue,
     Attribution,
     DecisionValue,
-    Directional,
     Drift,
     FailedAnswers,
     FeatureLag,
     FeatureSkew,
     Improvement,
-    Invariance,
     LabelMaturity,
     LoadFailures,
     LoadLatency,
@@ -63,7 +61,7 @@ from shipway.core.measure import (
     Windowed,
 )
 from shipway.core.metric import IN_UNIT
-from shipway.core.probe import Probe
+from shipway.core.probe import Behaviour, Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 
 STAGES = {
@@ -123,7 +121,7 @@ def unit_of(measure: Measure) -> Unit:
             return "count"
         case Fairness(metric="demographic_parity_ratio" | "group_calibration"):
             return "number"
-        case Directional() | Invariance() | Probe() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
+        case Behaviour() | Probe() | Fairness() | FeatureLag() | FeatureSkew() | LabelMaturity():
             return "share"
         case Attribution() | ReasonAgreement() | LoadFailures():
             return "share"

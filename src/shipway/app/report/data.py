@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from shipway.app.report.found import FairnessData, FoundData, TrendData
+from shipway.app.detail import Details
 from shipway.app.report.gate import GateData, Measured
 from shipway.app.report.live import LiveData
 from shipway.app.report.override import OverrideData
@@ -255,9 +255,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
         value: what acting on it is worth.
         calibration: predicted against observed.
         slices: one table for each check on slices.
-        searches: regressions that were searched for.
-        fairness: checks on how groups are treated.
-        trends: how the advantage over a baseline changes.
+        details: slices that were searched for, rates of groups, change over time, and what it listens to.
         behaviours: behavioural tests.
         maturity: how many labels of the test period had come when the newest version was judged.
     """
@@ -274,9 +272,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
     value: ValueData | None = None
     calibration: tuple[CurveData, ...] = ()
     slices: tuple[SlicesData, ...] = ()
-    searches: tuple[FoundData, ...] = ()
-    fairness: tuple[FairnessData, ...] = ()
-    trends: tuple[TrendData, ...] = ()
+    details: Details = Details()
     behaviours: tuple[BehaviourData, ...] = ()
     maturity: Maturity | None = None
 

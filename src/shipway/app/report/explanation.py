@@ -8,6 +8,7 @@ from shipway.app.explanation.summary import NO_INTERVAL, Share, Summary
 from shipway.app.project import Project
 from shipway.app.report.element import Markup, code, element, fold, join, table, tile, words
 from shipway.app.report.file import write_page
+from shipway.app.report.name import name_bars, shorten
 from shipway.app.report.number import MINUS, write_instant
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.core.explanation import Contribution, Counterfactual, Explanation, write_amount, write_prediction
@@ -19,8 +20,6 @@ _STEPS: Final = 12
 """Features that have a step of their own in the waterfall; the rest is one step."""
 _BARS: Final = 16
 """Features that have a bar in a summary."""
-_LONGEST: Final = 44
-"""Characters of a name beside a bar."""
 
 
 def write_explanation(project: Project, found: Explanation | Summary, path: Path) -> Path:
@@ -128,7 +127,7 @@ def _show_path(made: Explanation, charts: Charts) -> Markup:
     rest = sum(each.amount for each in made.contributions) - sum(each.amount for each in shown)
     bars = [Bar("starting point", 0.0, made.baseline, sign(made.baseline), "plain")]
     at = made.baseline
-    names = _distinct([_shorten(each.said) for each in shown])
+    names = name_bars(each.said for each in shown)
     for name, each in zip(names, shown, strict=True):
         bars.append(Bar(name, at, at + each.amount, sign(each.amount), _tone(each.amount)))
         at += each.amount
@@ -137,7 +136,7 @@ def _show_path(made: Explanation, charts: Charts) -> Markup:
         bars.append(Bar(f"{others} other features", at, at + rest, sign(rest), _tone(rest)))
     end = at + (rest if others else 0.0)
     bars.append(Bar("this row", 0.0, end, sign(end), "plain"))
-    title = f"{made.unit.capitalize()} of {_shorten(made.label)}"
+    title = f"{made.unit.capitalize()} of {shorten(made.label)}"
     return join(
         (Markup(charts.bars(bars, title=title)), element("p", f"{_capital(made.baseline_said)}.", class_="soft"))
     )
@@ -173,8 +172,8 @@ def _show_all(made: Explanation) -> Markup:
 
 def _draw_shares(shares: Sequence[Share], made: Summary, charts: Charts) -> Markup:
     bars = [
-        Bar(_shorten(each.name), 0.0, each.size, f"{each.share:.1%}", "main", _ends(each.size_low, each.size_high))
-        for each in shares
+        Bar(name, 0.0, each.size, f"{each.share:.1%}", "main", _ends(each.size_low, each.size_high))
+        for name, each in zip(name_bars(each.name for each in shares), shares, strict=True)
     ]
     known = made.clusters > 1
     title = f"Mean absolute contribution, {made.unit}, {'with 95 % intervals by day' if known else NO_INTERVAL}"
@@ -257,15 +256,6 @@ def _say(value: float, kind: LabelKind) -> str:
 def _signed(value: float, kind: LabelKind) -> str:
     text = write_amount(abs(value), kind).removeprefix("+")
     return text if not text.strip("0.") else f"{MINUS if value < 0 else '+'}{text}"
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
-
-
-def _distinct(names: Sequence[str]) -> list[str]:
-    """Return names of which none is there twice: a chart tells its bars apart by them."""
-    return [name if names.index(name) == place else f"{name} ({place + 1})" for place, name in enumerate(names)]
 
 
 def _capital(text: str) -> str:

@@ -1,80 +1,18 @@
 """Sections on parts of the rows: regressions that were searched for, fairness between groups, and change over time."""
 
 from collections.abc import Sequence
-
-import msgspec
+from typing import Final
 
 from shipway.app.count import write_plural
+from shipway.app.detail import FairnessData, FoundData, FoundSlice, GroupRate, TrendData
 from shipway.app.report.element import Child, Markup, code, element, fold, join, table, words
-from shipway.app.report.gate import Measured
-from shipway.app.report.number import write_interval, write_number, write_p, write_share
+from shipway.app.report.gate import Measured, Unit
+from shipway.app.report.number import write_interval, write_number, write_p
 from shipway.app.report.whisker import draw_whisker, span_of
+from shipway.ports.chart import Charts, Series
 
-
-class FoundSlice(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice of a search; the shape is that of `shipway.validation.found`."""
-
-    line: int | None
-    slice: str
-    n: int
-    clusters: int
-    candidate_loss: float
-    baseline_loss: float
-    difference: float
-    low: float
-    high: float
-    p: float
-    effect: float | None
-    regressed: bool
-
-
-class FoundData(msgspec.Struct, frozen=True, kw_only=True):
-    """One search: the check as written, what was compared, what came of it, and its slices, the explanation first."""
-
-    check: str
-    baseline: str
-    said: str
-    tested: int
-    under_support: int
-    slices: tuple[FoundSlice, ...]
-
-
-class GroupRate(msgspec.Struct, frozen=True, kw_only=True):
-    """One rate of one group; the shape is that of `shipway.validation.fairness`."""
-
-    group: str
-    rate: str
-    n: int
-    value: float | None
-    low: float | None
-    high: float | None
-    decides: bool
-
-
-class FairnessData(msgspec.Struct, frozen=True, kw_only=True):
-    """One check on fairness: as written, what came of it, and its groups."""
-
-    check: str
-    said: str
-    groups: tuple[GroupRate, ...]
-
-
-class TrendWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """The advantage in one window; the shape is that of `shipway.validation.trend`."""
-
-    window: str
-    n: int
-    advantage: float
-    low: float | None
-    high: float | None
-
-
-class TrendData(msgspec.Struct, frozen=True, kw_only=True):
-    """How an advantage changes: the check as written, what came of it, and its windows."""
-
-    check: str
-    said: str
-    windows: tuple[TrendWindow, ...]
+_SHOWN: Final = 8
+"""How many rates of groups are shown from each end before the reader asks for all."""
 
 
 def show_found(searches: Sequence[FoundData]) -> Markup | None:
@@ -87,9 +25,9 @@ def show_fairness(checks: Sequence[FairnessData]) -> Markup | None:
     return join(_fairness(each) for each in checks) if checks else None
 
 
-def show_trends(trends: Sequence[TrendData]) -> Markup | None:
-    """Return the advantage over a baseline in windows that roll over the test period."""
-    return join(_trend(each) for each in trends) if trends else None
+def show_trends(trends: Sequence[TrendData], charts: Charts) -> Markup | None:
+    """Return the advantage over a baseline in windows that roll over the test period, drawn and in numbers."""
+    return join(_trend(each, charts) for each in trends) if trends else None
 
 
 def _search(search: FoundData) -> Markup:
@@ -118,7 +56,9 @@ def _search(search: FoundData) -> Markup:
 def _table(slices: Sequence[FoundSlice], *, worse: bool) -> Markup:
     measured = [Measured(each.difference, each.low, each.high) for each in slices]
     span = span_of(measured, 0.0)
-    head = ("Slice", "Rows", "Loss", "Baseline", "Difference", "95 % interval", "", "Beyond the rest", "p")
+    told = any(each.effect is not None for each in slices)
+    head = ["Slice", "Rows", "Loss", "Baseline", "Difference", "95 % interval", "", "p"]
+    head += ["Beyond the rest"] if told else []
     rows: list[Sequence[Child]] = [
         (
             each.slice,
@@ -128,8 +68,8 @@ def _table(slices: Sequence[FoundSlice], *, worse: bool) -> Markup:
             element("b", write_number(each.difference, "loss", sign=True)),
             element("span", write_interval(number, "loss", sign=True), class_="soft"),
             draw_whisker(number, span, tone="fail" if worse else "main", bound=0.0),
-            None if each.effect is None else write_number(each.effect, "loss", sign=True),
             write_p(each.p),
+            *([None if each.effect is None else write_number(each.effect, "loss", sign=True)] if told else []),
         )
         for each, number in zip(slices, measured, strict=True)
     ]
@@ -141,11 +81,15 @@ def _fairness(fairness: FairnessData) -> Markup:
         (each for each in fairness.groups if each.decides), key=lambda each: (each.rate, -(each.value or 0))
     )
     under = [each for each in fairness.groups if not each.decides]
+    ends = [*decides[:_SHOWN], *decides[max(_SHOWN, len(decides) - _SHOWN) :]]
+    cut = len(ends) < len(decides)
     return join(
         (
             element("p", code(fairness.check), class_="why"),
             words(element("b", f"{fairness.said[:1].upper()}{fairness.said[1:]}.")),
-            _rates(decides) if decides else None,
+            element("p", "The rates that are highest, and those that are lowest.", class_="soft") if cut else None,
+            _rates(ends, fairness.apart) if ends else None,
+            fold(f"All {len(decides):,} rates that decide", _rates(decides, fairness.apart)) if cut else None,
             fold(f"{write_plural(len(under), 'rate')} under support, listed and never decided on", _rates(under))
             if under
             else None,
@@ -153,26 +97,29 @@ def _fairness(fairness: FairnessData) -> Markup:
     )
 
 
-def _rates(groups: Sequence[GroupRate]) -> Markup:
+def _rates(groups: Sequence[GroupRate], apart: Sequence[str] = ()) -> Markup:
+    """Return rates with their intervals on one scale; the groups furthest apart stand out."""
     measured = [_measured(each.value, each.low, each.high) for each in groups]
     known = [each for each in measured if each is not None]
     span = span_of(known) if known else (0.0, 1.0)
-    signed = any(each.rate == "predicts less observed" for each in groups)
+    unit: Unit = "loss" if any(each.rate == "predicts less observed" for each in groups) else "share"
     rows: list[Sequence[Child]] = [
         (
             each.group,
             each.rate,
             f"{each.n:,}",
-            None if each.value is None else write_number(each.value, "loss") if signed else write_share(each.value),
-            None if number is None else element("span", write_interval(number, "loss"), class_="soft"),
+            None if each.value is None else write_number(each.value, unit),
+            None if number is None else element("span", write_interval(number, unit), class_="soft"),
             None if number is None else draw_whisker(number, span, tone="main"),
         )
         for each, number in zip(groups, measured, strict=True)
     ]
-    return table(("Group", "Rate", "Rows", "", "95 % interval", ""), rows, numbers=(2, 3, 4), class_="tight narrow")
+    head = ("Group", "Rate", "Rows", "Value", "95 % interval", "")
+    marked = [at for at, each in enumerate(groups) if each.group in apart]
+    return table(head, rows, numbers=(2, 3, 4), marked=marked, class_="tight narrow")
 
 
-def _trend(trend: TrendData) -> Markup:
+def _trend(trend: TrendData, charts: Charts) -> Markup:
     measured = [_measured(each.advantage, each.low, each.high) for each in trend.windows]
     span = span_of((each for each in measured if each is not None), 0.0)
     rows: list[Sequence[Child]] = [
@@ -186,13 +133,28 @@ def _trend(trend: TrendData) -> Markup:
         for each, number in zip(trend.windows, measured, strict=True)
     ]
     head = ("Window", "Rows", "Advantage", "95 % interval", "")
+    numbers = table(head, rows, numbers=(1, 2, 3), class_="tight narrow") if rows else None
+    drawn = _draw_trend(trend, charts) if len(rows) > 2 else None
     return join(
         (
             element("p", code(trend.check), class_="why"),
             words(element("b", f"{trend.said[:1].upper()}{trend.said[1:]}."), " An advantage above nought is better."),
-            table(head, rows, numbers=(1, 2, 3), class_="tight narrow") if rows else None,
+            drawn,
+            fold("The numbers by window", numbers) if drawn and numbers else numbers,
         )
     )
+
+
+def _draw_trend(trend: TrendData, charts: Charts) -> Markup:
+    """Draw the advantage of each window over the day it begins on, between the ends of its interval."""
+    labels = [each.window.partition(" to ")[0] for each in trend.windows]
+    ends = (("upper end", [each.high for each in trend.windows]), ("lower end", [each.low for each in trend.windows]))
+    series = [
+        Series("advantage", [(label, each.advantage) for label, each in zip(labels, trend.windows, strict=True)]),
+        *(Series(name, list(zip(labels, values, strict=True)), "plain", dashed=True) for name, values in ends),
+    ]
+    title = "Advantage in log loss by first day of the window"
+    return element("figure", Markup(charts.lines(series, labels=labels, title=title)))
 
 
 def _measured(value: float | None, low: float | None, high: float | None) -> Measured | None:

@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shipway.app.candidate import VersionReport
+from shipway.app.detail import collect_details
 from shipway.app.pricing import Price, Side
 from shipway.app.report.data import (
     BehaviourData,
@@ -24,14 +25,6 @@ from shipway.app.report.data import (
     ValueData,
     VersionData,
 )
-from shipway.app.report.found import (
-    FairnessData,
-    FoundData,
-    FoundSlice,
-    GroupRate,
-    TrendData,
-    TrendWindow,
-)
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_day, write_instant
 from shipway.app.run import RunReport
@@ -40,10 +33,9 @@ from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
 from shipway.core.label import LabelKind
 from shipway.core.maturity import MATURITY, read_maturity
-from shipway.core.measure import DecisionValue, Directional, Improvement, Invariance, SliceRegression
+from shipway.core.measure import DecisionValue, Improvement, SliceRegression
 from shipway.core.metric import LEADING
-from shipway.core.probe import Probe, describe_change, describe_expectation
-from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
+from shipway.core.probe import Behaviour, Probe, describe_change, describe_expectation
 from shipway.maths.expression import render
 from shipway.maths.interval import Estimate, interval
 
@@ -91,9 +83,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         value=_value(newest, checks, profiles[-1]),
         calibration=tuple(_curves(reports, profiles)),
         slices=tuple(_slices(workspace, newest, checks)),
-        searches=tuple(_searches(workspace, newest, checks)),
-        fairness=tuple(_fairness(workspace, newest, checks)),
-        trends=tuple(_trends(workspace, newest, checks)),
+        details=collect_details(checks.values(), newest.evidence, workspace.blobs.get),
         behaviours=tuple(_behaviours(workspace, newest, checks)),
         maturity=read_maturity(newest.evidence[MATURITY]) if MATURITY in newest.evidence else None,
     )
@@ -254,47 +244,13 @@ def _slice(row: Mapping[str, Any]) -> SliceData:
     )
 
 
-def _searches(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[FoundData]:
-    for evidence, _ in _measured(version, checks, FoundRegression, also_empty=True):
-        yield FoundData(
-            check=checks[evidence.check].text,
-            baseline=str(evidence.facts["baseline"]),
-            said=str(evidence.facts["said"]),
-            tested=int(evidence.facts["tested"]),
-            under_support=int(evidence.facts["under_support"]),
-            slices=tuple(msgspec.convert(_detail(workspace, evidence), list[FoundSlice])),
-        )
-
-
-def _fairness(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[FairnessData]:
-    for evidence, _ in _measured(version, checks, Fairness, also_empty=True):
-        yield FairnessData(
-            check=checks[evidence.check].text,
-            said=str(evidence.facts["said"]),
-            groups=tuple(msgspec.convert(_detail(workspace, evidence), list[GroupRate])),
-        )
-
-
-def _trends(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[TrendData]:
-    for evidence, _ in _measured(version, checks, AdvantageTrend, also_empty=True):
-        yield TrendData(
-            check=checks[evidence.check].text,
-            said=str(evidence.facts["said"]),
-            windows=tuple(msgspec.convert(_detail(workspace, evidence), list[TrendWindow])),
-        )
-
-
 def _behaviours(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[BehaviourData]:
-    tests = [
-        *_measured(version, checks, Directional, also_empty=True),
-        *_measured(version, checks, Invariance, also_empty=True),
-    ]
-    for evidence, measure in tests:
-        verb = "falls" if isinstance(measure, Directional) else "moves"
-        together = ", all changed together" if isinstance(measure, Directional) and measure.together else ""
+    for evidence, behaviour in _measured(version, checks, Behaviour, also_empty=True):
+        first = behaviour.probes[0]
+        together = ", all changed together" if len(first.change) > 1 else ""
         yield BehaviourData(
             name=evidence.check,
-            expects=f"no prediction {verb} by more than {measure.tolerance:g}{together}",
+            expects=f"{describe_expectation(first.expect)}{together}",
             trials=tuple(msgspec.convert(_detail(workspace, evidence), list[TrialData])),
         )
     for evidence, probe in _measured(version, checks, Probe, also_empty=True):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from shipway.app.report.attribution import show_reasons
 from shipway.app.report.audit import show_drift, show_skew
 from shipway.app.report.data import ModelData, ReportData, VersionData
 from shipway.app.report.depth import show_behaviours, show_slices, show_versions
@@ -48,9 +49,10 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
         yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
         yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
-        yield f"found-{at}", f"Regressions searched for{of}", show_found(model.searches)
-        yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.fairness)
-        yield f"trend-{at}", f"Change over time{of}", show_trends(model.trends)
+        yield f"found-{at}", f"Regressions searched for{of}", show_found(model.details.searches)
+        yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.details.fairness)
+        yield f"trend-{at}", f"Change over time{of}", show_trends(model.details.trends, charts)
+        yield f"attribution-{at}", f"What it listens to{of}", show_reasons(model.details, charts)
         yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
         yield f"versions-{at}", f"Versions{of}", show_versions(model.versions, model.kind)
     if data.live is not None:

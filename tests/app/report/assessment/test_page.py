@@ -14,6 +14,19 @@ from shipway.app.assessment.data import (
     ScoreLine,
     Side,
 )
+from shipway.app.detail import (
+    AgreementData,
+    AttributionData,
+    Details,
+    FairnessData,
+    FeatureSize,
+    FoundData,
+    FoundSlice,
+    GroupRate,
+    ReasonPair,
+    TrendData,
+    TrendWindow,
+)
 from shipway.app.report.assessment.page import SECTIONS, render_assessment
 from shipway.core.gate import Finding, Verdict
 from shipway.kit.duration import DAY
@@ -43,6 +56,30 @@ def _line(check: str, unit: str, figure, better) -> ScoreLine:
     return ScoreLine(check=check, unit=unit, figure=figure, n=100, clusters=30, said="said", beside=(beside,))
 
 
+def _details() -> Details:
+    """Return one of each detail."""
+    worse = FoundSlice(
+        line=1, slice="channel=<app>", n=50, clusters=20, candidate_loss=0.5, baseline_loss=0.4, difference=0.1,
+        low=0.05, high=0.15, p=0.001, effect=0.1, regressed=True,
+    )  # fmt: skip
+    found = FoundData(check="found", baseline="version 1", said="said", tested=9, under_support=1, slices=(worse,))
+    group = GroupRate(group="sex=f", rate="acts", n=50, value=0.4, low=0.3, high=0.5, decides=True)
+    window = TrendWindow(window="2020-01-01 to 2020-01-28", n=50, advantage=0.1, low=0.0, high=0.2)
+    size = FeatureSize(feature="customer_orders_7d", size=0.3, low=0.2, high=0.4, asked=True)
+    heard = AttributionData(
+        check="attribution", said="30 %", method="tree", unit="log-odds", baseline=-1.5, sizes=(size,)
+    )
+    pair = ReasonPair(feature="customer_orders_7d", candidate_size=0.3, baseline_size=0.25)
+    alike = AgreementData(check="agreement", said="80 %", baseline="version 1", unit="log-odds", pairs=(pair,))
+    return Details(
+        searches=(found,),
+        fairness=(FairnessData(check="parity", said="said", groups=(group,)),),
+        trends=(TrendData(check="trend", said="said", windows=(window,)),),
+        attributions=(heard,),
+        agreements=(alike,),
+    )
+
+
 def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
     """Return an assessment of a version that saves something."""
     finding = Finding(rule="auc >= 0.6", outcome="pass", reason="0.7 over <100> rows", evidence=None)
@@ -69,6 +106,7 @@ def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
         ),
         costs=Costs(check="worth", threshold=0.4, model=9.5, nothing=10, always=20, oracle=6, share_acted=0.3),
         sides=(_side("version 2", 0.5), _side("version 1", 0.4)),
+        details=_details(),
         verdicts=(Verdict(gate="quality", subject="model:late@2", outcome="pass", findings=(finding,)),),
         notes=(),
         checks={},
@@ -86,6 +124,8 @@ def test_every_section_has_its_place_and_text_is_escaped():
     assert page.count("<svg") >= 3
     assert "Told, not remembered" in page
     assert "too sure of itself" in page
+    assert "channel=&lt;app&gt;" in page
+    assert "start from −1.5000: the mean over the rows of training" in page
 
 
 @pytest.mark.parametrize(
@@ -106,6 +146,7 @@ def test_without_costs_the_first_sentence_compares():
         costs=None,
         scores=found.scores[:1],
         verdicts=(),
+        details=Details(),
         sides=(_side("version 2", None), _side("version 1", None)),
         notes=("rows before <then> were learned from",),
     )
@@ -115,6 +156,7 @@ def test_without_costs_the_first_sentence_compares():
     assert "&lt;then&gt;" in page
     assert 'id="value"' not in page
     assert 'id="gates"' not in page
+    assert all(f'id="{anchor}"' not in page for anchor in ("found", "fairness", "reasons", "trend"))
 
 
 def test_nothing_measured_is_a_page_too():

@@ -4,7 +4,17 @@ from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 from shipway.app.assessment.data import Assessment, Figure, ScoreLine
-from shipway.app.report.assessment.section import show_calibration, show_gates, show_parts, show_scores, show_value
+from shipway.app.report.assessment.section import (
+    show_calibration,
+    show_changes,
+    show_gates,
+    show_groups,
+    show_listening,
+    show_parts,
+    show_scores,
+    show_searches,
+    show_value,
+)
 from shipway.app.report.element import Markup, code, element, tile, words
 from shipway.app.report.gate import Unit
 from shipway.app.report.number import write_instant, write_number
@@ -18,6 +28,10 @@ SECTIONS: Final[tuple[tuple[str, str, Show], ...]] = (
     ("value", "What is it worth?", show_value),
     ("calibration", "Do its predictions hold?", show_calibration),
     ("parts", "Where is it good?", show_parts),
+    ("found", "Where is it worse than its baseline?", show_searches),
+    ("fairness", "Does it treat groups alike?", show_groups),
+    ("reasons", "What does it listen to?", show_listening),
+    ("trend", "Does its advantage last?", show_changes),
     ("gates", "What the gates say on these rows", show_gates),
 )
 """Anchor, title and content of every section, in order; one that has nothing to show is left out."""

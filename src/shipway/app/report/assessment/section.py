@@ -1,10 +1,12 @@
-"""Sections on an assessment: scores with their intervals, value, calibration, parts of the rows, gates."""
+"""Sections on an assessment: scores with their intervals, value, calibration, parts of the rows, details, gates."""
 
 from collections.abc import Sequence
 from typing import Final
 
 from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, ScoreLine, Side
+from shipway.app.report.attribution import show_reasons
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
+from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_share
 from shipway.app.report.scale import SCALES, Scale
@@ -21,14 +23,16 @@ def show_scores(found: Assessment, charts: Charts) -> Markup | None:
     del charts
     head: list[Child] = ["Check", found.sides[0].name]
     for name in found.against:
-        head += [name, join(("Better than ", name)), ""]
+        head += [name, join(("Better than ", name))]
     rows = [_score_row(line) for line in found.scores]
     why = element(
         "p",
         "Whiskers show the paired difference: right of the line the version is better, whatever the metric.",
         class_="why",
     )
-    return join((why, table(head, rows, numbers=[1, *(2 + 3 * at for at in range(len(found.against)))])))
+    return join(
+        (why, table(head, rows, numbers=[1, *(2 + 2 * at for at in range(len(found.against)))], class_="scores"))
+    )
 
 
 def show_value(found: Assessment, charts: Charts) -> Markup | None:
@@ -92,6 +96,28 @@ def show_parts(found: Assessment, charts: Charts) -> Markup | None:
     return join(shown) if shown else None
 
 
+def show_searches(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the short explanation of each search for slices that are worse than a baseline."""
+    del charts
+    return show_found(found.details.searches)
+
+
+def show_groups(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the rates of every group that a gate compares."""
+    del charts
+    return show_fairness(found.details.fairness)
+
+
+def show_listening(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the sizes of contributions, the baseline they start from, and whether reasons are those of `current`."""
+    return show_reasons(found.details, charts)
+
+
+def show_changes(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the advantage over a baseline in windows that roll over the period."""
+    return show_trends(found.details.trends, charts)
+
+
 def show_gates(found: Assessment, charts: Charts) -> Markup | None:
     """Return what each gate before release says on these rows."""
     del charts
@@ -120,23 +146,31 @@ def show_gates(found: Assessment, charts: Charts) -> Markup | None:
 
 def _score_row(line: ScoreLine) -> list[Child]:
     unit = _UNITS[line.unit]
-    row: list[Child] = [code(line.check), line.said if line.figure is None else _figure(line.figure, unit)]
+    # What acting costs is spelled out where its value is shown.
+    name = line.check.partition("(")[0] if line.unit == "cost" else line.check
+    row: list[Child] = [code(name), line.said if line.figure is None else _figure(line.figure, unit)]
     for each in line.beside:
         row.append(None if each.figure is None else _figure(each.figure, unit))
         if each.better is None:
-            row += [None, None]
+            row.append(None)
             continue
         better = Measured(*each.better)
         tone = "pass" if better.low > 0 else "fail" if better.high < 0 else "main"
-        row.append(draw_whisker(better, span_of([better], 0.0), tone=tone, bound=0.0))
-        row.append(_figure(each.better, unit, sign=True))
+        drawn = draw_whisker(better, span_of([better], 0.0), tone=tone, bound=0.0)
+        row.append(join((drawn, element("div", _figure(each.better, unit, sign=True, line=True)))))
     return row
 
 
-def _figure(figure: Figure, unit: Unit, *, sign: bool = False) -> Markup:
+def _figure(figure: Figure, unit: Unit, *, sign: bool = False, line: bool = False) -> Markup:
+    """Return a number with its interval, below it or on one line with it."""
     measured = Measured(*figure)
     interval = write_interval(measured, unit, sign=sign)
-    return join((write_number(measured.value, unit, sign=sign), element("span", f" {interval}", class_="soft")))
+    return join(
+        (
+            write_number(measured.value, unit, sign=sign),
+            element("span" if line else "div", f" {interval}" if line else interval, class_="soft line"),
+        )
+    )
 
 
 def _draw_curve(sides: Sequence[Side], threshold: float, charts: Charts) -> Markup | None:
