@@ -55,6 +55,7 @@ _WORDS = {
     **dict.fromkeys(
         ("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"
     ),
+    **dict.fromkeys(("answers", "switchback"), "shipway.core.assignment"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from shipway.client.blocking import Client
     from shipway.core import behaviour as behaviours
     from shipway.core import window as windows
+    from shipway.core.assignment import answers, switchback
     from shipway.core.attribution import attribution, reason_agreement
     from shipway.core.canary import (
         drift,
@@ -166,6 +168,7 @@ __all__ = [
     "action_value",
     "advantage_trend",
     "always_valid",
+    "answers",
     "attribution",
     "auc",
     "average_precision",
@@ -242,6 +245,7 @@ __all__ = [
     "slow_answers",
     "source",
     "specificity",
+    "switchback",
     "system",
     "thinnest_day",
     "timely",

@@ -17,7 +17,7 @@ from shipway.app.experiment.question import (
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import DONE, HELD, OUTCOMES
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.trial import Look, LookEffect, Trial, TrialPlan
+from shipway.core.trial import Look, LookEffect, Trial, TrialPlan, Unbiased, write_counts
 from shipway.kit.duration import format_duration
 
 if TYPE_CHECKING:
@@ -182,15 +182,17 @@ def stop(
 
 
 @app.command(name="assign", help="Show what a unit meets, and why")
-def assign(name: str, unit: str, /, *, door: Given) -> None:
+def assign(name: str, unit: str, /, *, at: Moment = None, door: Given) -> None:
     """Show what a unit meets, and why.
 
     Args:
         name: the experiment
         unit: the unit's key, several values joined with /
+        at: when; the project's present where not given, and only a switchback looks at it
         door: how to answer
     """
-    found = assign_unit(door.project(), name, unit)
+    project = door.project()
+    found = assign_unit(project, name, unit, read_time(at, "--at", project))
     facts: dict[str, Cell] = {"unit": found.unit, "meets": found.variant or "what was there before", "why": found.why}
     door.answer(found, lambda console, _: show_facts(console, facts))
 
@@ -238,7 +240,8 @@ def _show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
     days = f"{plan.days} days" if plan.days else "not reached"
     facts: dict[str, Cell] = {
         "measured on": past,
-        "units": f"{plan.units:,} at most, all variants together",
+        "units": f"{plan.units:,} at most, all variants together"
+        + (f", in {plan.clusters:,} clusters" if plan.clusters else ""),
         "taken in": f"{days}, of {plan.most_days} that it may take",
         "each watched": format_duration(plan.watched_us),
     }
@@ -246,7 +249,9 @@ def _show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
     show_facts(console, facts)
     console.print()
     header = ("metric", "is", "varies", "sharpened", "to be found", "takes", "smallest found")
-    show_table(console, header, map(_metric_row, plan.metrics))
+    alike = ("alike in a cluster",) if plan.clusters else ()
+    rows = [(*_metric_row(each), *((f"{each.correlation:.3f}",) if plan.clusters else ())) for each in plan.metrics]
+    show_table(console, (*header, *alike), rows)
     console.print()
     said = "it would find what it is for" if plan.enough else f"it would not find its effect: {plan.reason}"
     show_text(console, said)
@@ -281,9 +286,21 @@ def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
         "layer": f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out",
         "design": f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}",
         "units": f"{plan.units:,} at most{days}",
+        **_assigned_facts(plan),
         "metrics": "\n".join(rule.text for rule in plan.rules if rule.role == "metric"),
         "guardrails": "\n".join(rule.text for rule in plan.rules if rule.role == "guardrail"),
     }
+
+
+def _assigned_facts(plan: TrialPlan) -> dict[str, Cell]:
+    """Return how units are assigned, where they do not meet a variant one by one and for good."""
+    if plan.versions is not None:
+        split = plan.versions
+        versions = f"version {split.candidate} for {split.weight:.4g} of {plan.keys[0]}, else {split.stable}"
+        return {"split by": f"service {split.service}, {split.release}: {versions}"}
+    if plan.slot_us:
+        return {"split by": f"time, {format_duration(plan.slot_us)} of each {' and '.join(plan.keys)}"}
+    return {"split by": f"clusters, each {' and '.join(plan.keys)} as a whole"} if plan.clustered else {}
 
 
 def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
@@ -295,9 +312,21 @@ def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
         _show_look(console, plan, report.look, timezone)
         if report.repeated:
             show_text(console, report.said)
-    if report.misassigned or report.outside:
-        beside = f"{report.misassigned:,} met another variant than theirs, {report.outside:,} should have met none"
-        show_text(console, f"left out: units of which {beside}")
+    left = _left_out(report)
+    if left:
+        show_text(console, f"left out: units of which {', '.join(left)}")
+
+
+def _left_out(report: "LookReport") -> list[str]:
+    """Return which units were left out, and why, in clauses."""
+    named = ", ".join(report.crossing[:3])
+    clauses = (
+        (report.crossed, f"met several variants ({named}{' and others' if report.crossed > 3 else ''})"),
+        (report.misassigned, "met another variant than theirs"),
+        (report.outside, "should have met none"),
+        (report.ruled, "had their version by a rule of the service"),
+    )
+    return [f"{count:,} {said}" for count, said in clauses if count]
 
 
 def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> None:
@@ -308,8 +337,21 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
         console.print()
         header = ("", "effect", "is", "interval at all looks", "units", "in", "alpha spent")
         show_table(console, header, (_effect_row(plan, each) for each in look.effects))
+        for each in look.effects:
+            if each.unbiased is not None:
+                show_text(console, _say_unbiased(plan, each, each.unbiased))
     console.print()
     console.print(word(look.outcome).append(f"  {look.said}", style="default"), soft_wrap=True)
+
+
+def _say_unbiased(plan: TrialPlan, each: LookEffect, found: Unbiased) -> str:
+    """Return an effect whose test has ended, with its looks allowed for."""
+    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
+    estimate, low, high = (
+        _write_effect(end, relative=relative, sign=True) for end in (found.estimate, found.low, found.high)
+    )
+    name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
+    return f"{name} with its looks allowed for: {estimate} ({low} to {high}, p {found.p:.2g})"
 
 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
@@ -324,7 +366,7 @@ def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
         name if each.role == "metric" else f"{name} (guardrail)",
         _write_effect(each.estimate, relative=relative, sign=True),
         interval,
-        f"{each.n[0]:,} and {each.n[1]:,}",
+        write_counts(each),
         f"{each.information:.0%}",
         f"{each.spent:.2g} of {each.alpha:.2g}",
     )

@@ -179,6 +179,21 @@ def test_a_look_back_and_a_changed_experiment_are_refused(lab):
     assert verify_ledger(lab.project).damage == []
 
 
+def test_an_effect_that_stopped_its_test_is_told_with_its_looks_allowed_for(lab):
+    start_experiment(lab.project, "fares", units=2_000)
+    lab.live(18, lift=0.6)
+    found = [look(lab, day).look for day in (5, 8, 10, 12, 18)]
+    first = next(place for place, each in enumerate(found) if each.effects[0].shown == "better")
+    spent = [each.effects[0] for each in found]
+    assert first > 0
+    assert all(each.unbiased is None for each in spent[:first])
+    told = spent[first].unbiased
+    assert 0 < told.low < told.estimate < spent[first].estimate
+    assert told.p < 0.05
+    assert {each.unbiased for each in spent[first:]} == {told}  # later looks do not undo that it stopped there
+    assert all(each.unbiased is None for look in found for each in look.effects if each.role == "guardrail")
+
+
 def test_an_always_valid_design_has_no_last_look(lab):
     lab.edit('design=sw.group_sequential(most="21d")', 'design=sw.always_valid(most="21d")')
     start_experiment(lab.project, "fares", units=500)

@@ -7,16 +7,19 @@ killed after it, the same command answers with the look that is remembered.
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from shipway.app.experiment.answer import end_of
 from shipway.app.experiment.question import find_running, write_split
 from shipway.app.experiment.statistic import (
     Statistics,
     capped_effects,
     gather_statistics,
     load_statistics,
+    load_summaries,
     load_values,
     store_statistics,
 )
@@ -27,13 +30,13 @@ from shipway.core.body import EvidenceRecorded, VerdictGiven
 from shipway.core.check import Evidence, Rule
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import RATIO_ALPHA, Experiment
-from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_look
-from shipway.core.trial import ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan
+from shipway.core.experiment import FEW_CROSSED, MOST_CROSSED, RATIO_ALPHA, Experiment
+from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_crossed, say_look
+from shipway.core.trial import ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan, Unbiased
 from shipway.kit.canonical import digest_value
 from shipway.maths.imbalance import imbalance_sequential_p
-from shipway.validation.experiment import merge_days
 from shipway.validation.look import (
+    LEAST_CLUSTERS,
     LEAST_INFORMATION,
     LEAST_UNITS,
     Measured,
@@ -41,9 +44,14 @@ from shipway.validation.look import (
     choose_variants,
     interval_of,
     measure,
+    measure_clusters,
     measure_quantile,
     share_alpha,
+    unbias,
 )
+
+_FEW: Final = 10.0
+"""How few clusters the test of their split is made for (`imbalance_log_e`); it holds whatever their number."""
 
 
 class LookReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +63,11 @@ class LookReport(msgspec.Struct, frozen=True, kw_only=True):
         repeated: whether the look was taken before, so that nothing was spent by asking again.
         said: why there is no look, or why it is an earlier one; empty where there is nothing to say.
         units: variant to the units that met the experiment.
-        misassigned: units left out because their exposures name another variant, or several.
+        misassigned: units left out because they met another variant than the one assigned.
         outside: units left out because they were exposed and should not have been.
+        crossed: units left out because they met several variants.
+        crossing: some of them, by name.
+        ruled: units left out because a rule of the service chose their version.
     """
 
     trial: Trial
@@ -66,6 +77,9 @@ class LookReport(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, int]
     misassigned: int
     outside: int
+    crossed: int
+    crossing: tuple[str, ...]
+    ruled: int
 
 
 class _Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +126,8 @@ def look_at(project: Project, name: str, at: int | None = None) -> LookReport:
             fact = f"{trial.plan.ref} {'was looked at' if last is not None else 'began'} later than that"
             raise ShipwayError("SW-456", fact, "look as of an instant after it")
         kept = load_statistics(workspace, last.statistics) if last is not None else None
-        statistics = gather_statistics(workspace, experiment, trial.plan, as_of, kept)
+        ended = None if trial.plan.versions is None else end_of(state, trial.plan.versions)
+        statistics = gather_statistics(workspace, experiment, trial.plan, as_of, kept, ended)
         return _look(workspace, experiment, trial, statistics, as_of)
 
 
@@ -126,14 +141,21 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
         return _report(trial, last, statistics, said, repeated=True)
     units = {variant: statistics.units.get(variant, 0) for variant in trial.plan.variants}
     shares = np.array(list(trial.plan.variants.values()))
-    p = imbalance_sequential_p(np.array(list(units.values())), shares)
+    # What was assigned is what has the declared shares: units of clusters come as many as live there.
+    drawn = statistics.clusters if trial.plan.clustered else units
+    p = imbalance_sequential_p(np.array(list(drawn.values())), shares, *((_FEW,) if trial.plan.clustered else ()))
     if p < RATIO_ALPHA:
-        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at), [])
+        said = say_broken(trial.plan, drawn, p)
+        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at, said), [])
+    if statistics.crossed > max(FEW_CROSSED, MOST_CROSSED * (sum(units.values()) + statistics.crossed)):
+        said = say_crossed(statistics.crossed, sum(units.values()), statistics.crossing)
+        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at, said), [])
     lag = statistics.say_lag(at, workspace.project.config.project.timezone)
     because = f"; {lag}" if lag else ""
     compared = _compare(workspace, experiment, trial, statistics)
     if compared is None:
-        said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time{because}"
+        least = f"{LEAST_CLUSTERS} clusters" if trial.plan.clustered else f"{LEAST_UNITS} units"
+        said = f"too early: fewer than {least} of a variant have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
     if min(each.information for each in compared if each.role == "metric") < LEAST_INFORMATION:
         least = math.ceil(LEAST_INFORMATION * trial.plan.units)
@@ -188,10 +210,15 @@ def _report(trial: Trial, look: Look | None, statistics: Statistics, said: str, 
         units={variant: statistics.units.get(variant, 0) for variant in trial.plan.variants},
         misassigned=statistics.misassigned,
         outside=statistics.outside,
+        crossed=statistics.crossed,
+        crossing=statistics.crossing,
+        ruled=statistics.ruled,
     )
 
 
-def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, int], p: float, at: int) -> Look:
+def _broken(
+    trial: Trial, statistics: Statistics, digest: str, units: dict[str, int], p: float, at: int, said: str
+) -> Look:
     return Look(
         number=len(trial.looks) + 1,
         at=at,
@@ -202,7 +229,7 @@ def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, 
         effects=(),
         outcome="hold",
         variant="",
-        said=say_broken(trial.plan, units, p),
+        said=said,
         verdict="",
         final=False,
     )
@@ -248,11 +275,15 @@ def _measure(
             return None
         units = sum(each.size for each in values.values())
         return units, {each: measure_quantile(name, effect, values[control], values[each]) for each in treatments}
-    chosen = choose_variants(merge_days(statistics.groups(name)), list(plan.variants))
+    merged = load_summaries(workspace, statistics, name, clustered=plan.clustered)
+    least = LEAST_CLUSTERS if plan.clustered else LEAST_UNITS
+    chosen = choose_variants(merged, list(plan.variants), least=least)
     if chosen is None:
         return None
-    units = sum(each.n for each in chosen.values())
-    return units, {each: measure(name, effect, chosen[control], chosen[each]) for each in treatments}
+    compare = measure_clusters if plan.clustered else measure
+    found = {each: compare(name, effect, chosen[control], chosen[each]) for each in treatments}
+    first = next(iter(found.values()))
+    return first.n[0] + sum(each.n[1] for each in found.values()), found
 
 
 def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
@@ -307,6 +338,7 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
     interval = interval_of(each.effect, each.measured, boundary.z)
     low, high = interval if all(map(math.isfinite, interval)) else (None, None)
     shown, earlier = read_interval(each.rule, each.role, low, high), each.shown
+    ended = shown in ("better", "worse") or each.information >= 1
     if earlier is not None:
         contrary = {"better": ("worse", "ruled out"), "worse": ("better", "safe")}[earlier.shown]
         shown = "open" if shown in contrary else earlier.shown
@@ -315,6 +347,8 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
         role=each.role,
         variant=each.variant,
         n=each.measured.n,
+        clusters=each.measured.clusters,
+        unbiased=earlier.unbiased if earlier is not None else _unbias(plan, each, boundary.z) if ended else None,
         information=each.information,
         alpha=boundary.alpha,
         spent=boundary.spent,
@@ -328,6 +362,17 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
         shown=shown,
         evidence="",
     )
+
+
+def _unbias(plan: TrialPlan, each: _Comparison, boundary: float) -> Unbiased | None:
+    """Return an effect with its looks allowed for; None where the design has no end, or for a guardrail."""
+    if plan.spending == "always_valid" or each.role == "guardrail":
+        return None
+    boundaries = [*(look.boundary for look in each.before), boundary]
+    found = unbias(each.effect, each.measured, each.rule.bound, each.fractions, boundaries, plan.alpha)
+    if found is None or not all(map(math.isfinite, found)):
+        return None
+    return Unbiased(estimate=found[0], low=found[1], high=found[2], p=found[3])
 
 
 def _evidence(plan: TrialPlan, effect: LookEffect, each: _Comparison, digest: str, look: int) -> Evidence:

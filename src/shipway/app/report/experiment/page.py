@@ -9,8 +9,9 @@ from shipway.app.report.gate import Measured
 from shipway.app.report.number import MINUS, write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
-from shipway.core.experiment import PLACES, RATIO_ALPHA
-from shipway.core.trial import Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan
+from shipway.core.experiment import MOST_CROSSED, PLACES, RATIO_ALPHA
+from shipway.core.trial import Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan, write_counts
+from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 
 _TONES: Final[dict[Shown, str]] = {
@@ -95,7 +96,15 @@ def _show_effects(plan: TrialPlan, look: Look) -> Markup:
         f"Intervals hold at all looks together: over the whole experiment, one in {1 / plan.alpha:.0f} such experiments"
         " without an effect calls one. The line in each picture is no effect."
     )
-    head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
+    if any(each.unbiased is not None for each in look.effects):
+        why += (
+            " An effect that stopped its test did so in part by luck, and is less than it seems: the last column allows"
+            " for that."
+        )
+        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened", "Looks allowed for")
+    else:
+        rows = [row[:-1] for row in rows]
+        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
     return join((element("p", why, class_="why"), table(head, rows, numbers=(2, 6, 7))))
 
 
@@ -109,9 +118,10 @@ def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tupl
         _write(each.estimate, rule),
         "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
         _write_interval(each, rule),
-        f"{each.n[0]:,} and {each.n[1]:,}",
+        write_counts(each),
         f"{each.information:.0%}",
         f"{each.sharpened:.0%}" if each.sharpened else "",
+        _write_unbiased(each, rule),
     )
 
 
@@ -194,16 +204,30 @@ def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
         f"A split this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
         f" below {RATIO_ALPHA:g} no effect is looked at, because what bends a split bends effects too."
     )
-    left = None
-    if detail.misassigned or detail.outside:
-        left = words(
-            f"Left out: {detail.misassigned:,} units that met another variant than theirs, and {detail.outside:,} that"
-            " should have met none."
-        )
+    left = _show_left_out(detail)
     lag = words(f"Held back: {detail.lag}.") if detail.lag else None
     head = ("Variant", "Units", "Share", "Declared")
     counted = table(head, rows, numbers=(1, 2, 3), class_="narrow")
     return join((element("p", said, class_="why"), *drawn, counted, left, lag))
+
+
+def _show_left_out(detail: ExperimentDetail) -> Markup | None:
+    """Return which units were left out and why, those that met several variants by name; None where none were."""
+    reasons = (
+        (detail.crossed, "met several variants", ", ".join(detail.crossing)),
+        (detail.misassigned, "met another variant than the one assigned", ""),
+        (detail.outside, "should have met none", ""),
+        (detail.ruled, "had their version by a rule of the service, not by its split", ""),
+    )
+    rows = [(f"{count:,}", said, names) for count, said, names in reasons if count]
+    if not rows:
+        return None
+    why = (
+        f"A unit that met several variants is left out; beyond {MOST_CROSSED:.0%} of them no effect is looked at,"
+        " since what a unit met first is then not what it went on with."
+    )
+    body = table(("Left out", "Because they", "Some of them"), rows, numbers=(0,), class_="narrow")
+    return join((body, element("p", why, class_="soft"))) if detail.crossed else body
 
 
 def _show_slices(detail: ExperimentDetail) -> Markup:
@@ -244,7 +268,11 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
     caps = [f"{rule.name} at {rule.cap:.6g}" for rule in plan.rules if rule.cap is not None]
     facts: list[tuple[str, Child]] = [
         ("Variants", ", ".join(f"{name} {weight / total:.0%}" for name, weight in plan.variants.items())),
-        ("Layer", f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out"),
+        ("Split by", _say_split(plan)),
+        (
+            "Layer",
+            "" if plan.versions else f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out",
+        ),
         ("Design", f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}"),
         ("Largest number of units", f"{plan.units:,}{f', expected in {plan.days} days' if plan.days else ''}"),
         ("Began", write_instant(plan.at, timezone)),
@@ -255,6 +283,20 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
     rules = [(rule.role, code(rule.text), _detect(rule)) for rule in plan.rules]
     head = ("", "As registered", "Smallest worth finding")
     return join((element("dl", *pairs, class_="facts"), table(head, rules, class_="tight")))
+
+
+def _say_split(plan: TrialPlan) -> str:
+    """Return how units are assigned, where they do not meet a variant one by one and for good."""
+    keys = " and ".join(plan.keys)
+    if plan.versions is not None:
+        split = plan.versions
+        return (
+            f"service {split.service}, which answers {split.weight:.4g} of each {keys} with version {split.candidate}"
+            f" and the others with version {split.stable} ({split.release})"
+        )
+    if plan.slot_us:
+        return f"time: each {format_duration(plan.slot_us)} of each {keys} is assigned anew"
+    return f"clusters: each {keys} is assigned as a whole, and errors are those of clusters" if plan.clustered else ""
 
 
 def _detect(rule: PlannedRule) -> str:
@@ -269,6 +311,15 @@ def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
     if each.low is None or each.high is None:
         return "nothing bounds it yet"
     return f"{_write(each.low, rule)} to {_write(each.high, rule)}"
+
+
+def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
+    """Return an effect whose test has ended with its looks allowed for."""
+    found = each.unbiased
+    if found is None:
+        return ""
+    ends = f"{_write(found.low, rule)} to {_write(found.high, rule)}, p {write_p(found.p)}"
+    return join((element("b", _write(found.estimate, rule)), element("div", ends, class_="soft")))
 
 
 def _scale_ends(
