@@ -135,3 +135,18 @@ def test_everybody_meets_what_was_decided_at_all_times(market):
     decide_experiment(market.project, "surge", "new", by="ana", reason="enough")
     desk = sw.experiments(market.root)
     assert {desk.assign("surge", f"r{n}", at=START + n * HOUR) for n in range(60)} == {"new"}
+
+
+def test_a_slot_over_midnight_is_over_when_it_is_and_not_when_its_day_is(market):
+    text = (market.root / "shipway.toml").read_text()
+    (market.root / "shipway.toml").write_text(text.replace('timezone = "UTC"', 'timezone = "Europe/Paris"'))
+    start_experiment(market.project, "surge", units=400)
+    trade(market, 4)
+    with market.workspace() as workspace:
+        experiment, trial = surge(market), workspace.state().experiments["surge"][-1]
+        # the day in Paris ends at 23:00, the slot that began at 12:00 at midnight
+        counts = []
+        for at in (START + 2 * DAY - HOUR, START + 2 * DAY - 1):
+            found = gather_statistics(workspace, experiment, trial.plan, at, None)
+            counts.append(sum(group.n for day in found.groups("sold") for group in day))
+    assert counts[1] - counts[0] == 2 * REGIONS

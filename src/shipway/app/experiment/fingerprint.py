@@ -74,9 +74,9 @@ def _longer(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else max(one, other)
 
 
-def sum_reach(reaches: Sequence[Reach], day: int, effect: Effect, timezone: str) -> list[str]:
+def sum_reach(reaches: Sequence[Reach], day: int, width_us: int, timezone: str) -> list[str]:
     """Return a fingerprint of all rows of each stream that the windows of a day's units can reach."""
-    last = day_at(end_of_day(day, timezone) + effect.width_us - 1, timezone)
+    last = day_at(end_of_day(day, timezone) + width_us - 1, timezone)
     found: list[str] = []
     for reach in reaches:
         first = None

@@ -284,19 +284,21 @@ def _summarise_days(
     }
     beside = () if experiment.cluster is None else (CLUSTER,)
     own = fingerprint_rows(units.select(UNIT, MET, VARIANT, *experiment.slices, *beside, DAY), DAY)
-    ends = {day: end_of_day(day, timezone) for day in own}
+    burn_in_us = 0 if experiment.switchback is None else experiment.switchback.burn_in_us
+    last = dict(units.group_by(DAY).agg(pl.col(MET).max()).iter_rows())
     found: dict[str, dict[str, Day]] = {name: {} for name in effects}
     fresh: dict[tuple[int, int], list[str]] = {}
     names: dict[tuple[str, int], str] = {}
     for name, effect in effects.items():
         reaches = reaches_of(effect, prints)
         for day in sorted(own):
-            # The slots of a day are over when it is; other units have their time from their exposure on.
-            if ends[day] + (0 if experiment.switchback is not None else effect.width_us) > known:
+            over = end_of_day(day, timezone)
+            # All slots that begin on a day are known before it is over; other units may still come until then.
+            over = max(over, last[day] + effect.width_us) if experiment.switchback else over + effect.width_us
+            if over > known:
                 continue
-            made_from = digest_value(
-                [effect, experiment.slices, day, str(own[day]), sum_reach(reaches, day, effect, timezone)]
-            )
+            reached = sum_reach(reaches, day, effect.width_us + burn_in_us, timezone)
+            made_from = digest_value([effect, experiment.slices, day, str(own[day]), reached])
             before = kept.days.get(name, {}).get(write_date(day)) if kept is not None else None
             if before is not None and before.name == made_from:
                 found[name][write_date(day)] = before
