@@ -17,7 +17,7 @@ from shipway.app.experiment.question import (
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import DONE, HELD, OUTCOMES
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.trial import Look, LookEffect, Trial, TrialPlan, Unbiased, write_counts
+from shipway.core.trial import Diluted, Look, LookEffect, Trial, TrialPlan, Unbiased, write_counts
 from shipway.kit.duration import format_duration
 
 if TYPE_CHECKING:
@@ -340,6 +340,8 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
         for each in look.effects:
             if each.unbiased is not None:
                 show_text(console, _say_unbiased(plan, each, each.unbiased))
+            if each.diluted is not None:
+                show_text(console, _say_diluted(plan, each, each.diluted))
     console.print()
     console.print(word(look.outcome).append(f"  {look.said}", style="default"), soft_wrap=True)
 
@@ -352,6 +354,16 @@ def _say_unbiased(plan: TrialPlan, each: LookEffect, found: Unbiased) -> str:
     )
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
     return f"{name} with its looks allowed for: {estimate} ({low} to {high}, p {found.p:.2g})"
+
+
+def _say_diluted(plan: TrialPlan, each: LookEffect, found: Diluted) -> str:
+    """Return an effect on all units, where the variants differ for some of them."""
+    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
+    estimate, low, high = (
+        _write_effect(end, relative=relative, sign=True) for end in (found.estimate, found.low, found.high)
+    )
+    name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
+    return f"{name} of all units, {found.share:.0%} of whom it may change: {estimate} ({low} to {high})"
 
 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:

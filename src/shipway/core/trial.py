@@ -162,6 +162,22 @@ class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
     p: float
 
 
+class Diluted(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect on all units of an experiment, those among them on which the variants never differ.
+
+    Attributes:
+        estimate: the effect, in parts of the control's value where it is relative.
+        low: lower end of an interval that holds at every look together.
+        high: upper end.
+        share: share of the units on which the variants differ.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    share: float
+
+
 class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
     """What one look says of one metric and one variant.
 
@@ -183,6 +199,7 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         shown: what the interval shows.
         evidence: id of the evidence.
         clusters: clusters of the control and of the variant; None where units were assigned one by one.
+        diluted: the effect on all units, where the variants differ for some only; None for all, or for what is no mean.
         unbiased: the effect with its looks allowed for, as of the look at which its test ended; None before.
     """
 
@@ -204,6 +221,7 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str
     clusters: tuple[int, int] | None = None
     unbiased: Unbiased | None = None
+    diluted: Diluted | None = None
 
 
 def write_counts(effect: LookEffect) -> str:

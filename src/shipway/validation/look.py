@@ -20,7 +20,9 @@ from shipway.maths.cluster import estimate_clusters
 from shipway.maths.confidence_sequence import normal_mixture_bound, normal_rho
 from shipway.maths.effect import (
     Term,
+    adjust,
     effect_interval,
+    estimate_term,
     explained_share,
     lift_interval,
     lift_reach,
@@ -31,6 +33,7 @@ from shipway.maths.effect import (
 from shipway.maths.quantile import Floats, estimate_quantile, is_tied
 from shipway.maths.spending import adjust_for_looks, critical_values, spent
 from shipway.maths.summary import Summary, merge
+from shipway.maths.trigger import dilute
 
 LEAST_UNITS = 30
 """Units of a variant below which no effect is looked at: a mean of fewer is not normal enough."""
@@ -58,6 +61,7 @@ class Measured:
         sharpened: by which share covariates made the variance less.
         found: the effect as formulas take it.
         clusters: clusters of the control and of the variant; none where units are assigned one by one.
+        diluted: the effect on all units, its error, and the share of them for which the variants differ; None for all.
     """
 
     n: tuple[int, int]
@@ -67,6 +71,7 @@ class Measured:
     sharpened: float
     found: formulas.Effect
     clusters: tuple[int, int] | None = None
+    diluted: tuple[float, float, float] | None = None
 
     @property
     def uncertain(self) -> bool:
@@ -142,6 +147,28 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
         raise _no_size(name, str(error)) from error
     explained = explained_share(merge((control, treatment)), term, covariates) if covariates else 0.0
     return _measured(name, effect, found, (control.n, treatment.n), explained)
+
+
+def measure_diluted(effect: Effect, control: Summary, treatment: Summary, rest: Summary) -> tuple[float, float, float]:
+    """Return the effect of a mean on all units, from that on those for which the variants differ.
+
+    Args:
+        effect: what is measured, a mean.
+        control: of the control's units for which the variants differ.
+        treatment: of the variant's.
+        rest: of the units of both for which they do not.
+
+    Returns:
+        The effect, its standard error, and the share of units for which the variants differ.
+    """
+    term, covariates = term_of(effect), covariates_of(effect)
+    arms = (control, treatment)
+    found = adjust(arms, term, covariates) if covariates else [estimate_term(arm, term) for arm in arms]
+    whole = dilute(found[0], found[1], estimate_term(rest, term))
+    share = (control.n + treatment.n) / (control.n + treatment.n + rest.n)
+    if effect.relative:
+        return whole.lift, whole.lift_error, share
+    return whole.value, whole.standard_error, share
 
 
 def measure_quantile(name: str, effect: Effect, control: Floats, treatment: Floats) -> Measured:

@@ -174,6 +174,7 @@ def test_only_requests_on_which_the_versions_differ_are_exposures(shop):
         answered = workspace.open_log("desk").read(PREDICTIONS, since=START + 1)
     odd = {unit for unit in answered["unit"].to_list() if int(unit[1:]) % 2}
     assert sum(report.units.values()) == len(odd)
+    assert 0.4 < report.look.effects[0].diluted.share < 0.6
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ killed after it, the same command answers with the look that is remembered.
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -23,6 +24,7 @@ from shipway.app.experiment.statistic import (
     load_values,
     store_statistics,
 )
+from shipway.app.experiment.unit import REST
 from shipway.app.project import Project
 from shipway.app.release import Remembered, deciding
 from shipway.app.workspace import Workspace
@@ -32,7 +34,7 @@ from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import FEW_CROSSED, MOST_CROSSED, RATIO_ALPHA, Experiment
 from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_crossed, say_look
-from shipway.core.trial import ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan, Unbiased
+from shipway.core.trial import Diluted, ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan, Unbiased
 from shipway.kit.canonical import digest_value
 from shipway.maths.imbalance import imbalance_sequential_p
 from shipway.validation.look import (
@@ -45,6 +47,7 @@ from shipway.validation.look import (
     interval_of,
     measure,
     measure_clusters,
+    measure_diluted,
     measure_quantile,
     share_alpha,
     unbias,
@@ -282,6 +285,12 @@ def _measure(
         return None
     compare = measure_clusters if plan.clustered else measure
     found = {each: compare(name, effect, chosen[control], chosen[each]) for each in treatments}
+    rest = merged.get((REST, ""))
+    if rest is not None and rest.n >= LEAST_UNITS and effect.kind == "mean" and not plan.clustered:
+        found = {
+            each: replace(one, diluted=measure_diluted(effect, chosen[control], chosen[each], rest))
+            for each, one in found.items()
+        }
     first = next(iter(found.values()))
     return first.n[0] + sum(each.n[1] for each in found.values()), found
 
@@ -348,6 +357,7 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
         variant=each.variant,
         n=each.measured.n,
         clusters=each.measured.clusters,
+        diluted=_dilute(each, boundary.z),
         unbiased=earlier.unbiased if earlier is not None else _unbias(plan, each, boundary.z) if ended else None,
         information=each.information,
         alpha=boundary.alpha,
@@ -362,6 +372,14 @@ def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
         shown=shown,
         evidence="",
     )
+
+
+def _dilute(each: _Comparison, reach: float) -> Diluted | None:
+    """Return the effect on all units, with an interval as wide as the look's."""
+    if each.measured.diluted is None or not all(map(math.isfinite, each.measured.diluted)):
+        return None
+    estimate, error, share = each.measured.diluted
+    return Diluted(estimate=estimate, low=estimate - reach * error, high=estimate + reach * error, share=share)
 
 
 def _unbias(plan: TrialPlan, each: _Comparison, boundary: float) -> Unbiased | None:

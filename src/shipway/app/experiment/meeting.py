@@ -4,7 +4,7 @@ import polars as pl
 
 from shipway.app.experiment.answer import assign_answered, first_answers, read_answers
 from shipway.app.experiment.slot import assign_slots, find_slots
-from shipway.app.experiment.unit import Units, assign_units, find_units, read_exposures
+from shipway.app.experiment.unit import Units, assign_units, find_units, leave_rest, read_exposures
 from shipway.app.workspace import Workspace
 from shipway.core.experiment import Answers, Experiment
 from shipway.core.release import Release
@@ -32,13 +32,21 @@ def meet_units(workspace: Workspace, experiment: Experiment, plan: TrialPlan, kn
         assert plan.versions is not None
         release = _release(workspace, exposed.service, plan.versions.release)
         answered = read_answers(workspace, exposed, plan.at, known, release)
-        return assign_answered(answered, experiment, plan.versions, timezone)
+        met = assign_answered(answered, experiment, plan.versions, timezone)
+        if not exposed.differ:
+            return met
+        everything = read_answers(workspace, Answers(exposed.service), plan.at, known, release)
+        return leave_rest(assign_answered(everything, experiment, plan.versions, timezone), met)
     run, layer = plan.salted, plan.split_layer
     if experiment.switchback is not None:
         exposures = read_exposures(workspace, experiment, exposed, _BEGINNING, known)
         return assign_slots(exposures, experiment, experiment.switchback, run, layer, plan.at, known, timezone)
     exposures = read_exposures(workspace, experiment, exposed, plan.at, known)
-    return assign_units(exposures, experiment, run, layer, timezone)
+    met = assign_units(exposures, experiment, run, layer, timezone)
+    if experiment.where is None:
+        return met
+    everything = read_exposures(workspace, experiment, exposed, plan.at, known, triggered=False)
+    return leave_rest(assign_units(everything, experiment, run, layer, timezone), met)
 
 
 def past_units(workspace: Workspace, experiment: Experiment, since: int, until: int) -> pl.DataFrame:

@@ -28,6 +28,7 @@ from shipway.app.experiment.meeting import meet_units
 from shipway.app.experiment.unit import (
     CLUSTER,
     MET,
+    REST,
     UNIT,
     Floats,
     Units,
@@ -163,7 +164,7 @@ def gather_statistics(
         met=_count(units, plan),
         misassigned=units.misassigned,
         outside=units.outside,
-        days=_summarise_days(workspace, experiment, plan, effects, units.rows, known, kept),
+        days=_summarise_days(workspace, experiment, plan, effects, units.counted, known, kept),
         slowest=slowest,
         crossed=len(units.crossed),
         crossing=units.crossed[:_NAMED],
@@ -342,8 +343,11 @@ def _summarise(
             day: [_store_sums(workspace, each) for each in several]
             for day, several in sum_days(units, units[CLUSTER].to_list(), values, variants, plan.slices).items()
         }
+    rest = units[VARIANT] == REST
     if effect.kind != "quantile":
-        return summarise_days(units, values, variants, plan.slices)
+        groups = [*variants, REST] if rest.any() else variants
+        return summarise_days(units, values, groups, plan.slices)
+    units, values = units.filter(~rest), values[~rest.to_numpy()]
     return {
         day: [
             DayGroup(variant, "", "", each.size, [], [], workspace.blobs.put(each.tobytes()))

@@ -1,7 +1,7 @@
 """The units that met an experiment, and what became of each: read from the admitted data, as known at an instant."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 UNIT, MET, CLUSTER = "_unit", "_met", "_cluster"
 """Columns of units beside their keys: the key as logs write it, the instant of the first exposure, and the key of
 the cluster where clusters are assigned."""
+REST: Final = ""
+"""What units met on which the variants never differed."""
 SAID: Final = "_said"
 """What an exposure says was met."""
 _VIEW: Final = "m"
@@ -46,6 +48,8 @@ class Units:
         outside: units whose exposures name a variant though they are to meet none; they are left out.
         crossed: units that met several variants, in order; they are left out.
         ruled: units whose version a rule of the service chose, never its split; they are left out.
+        rest: units of the experiment on which the variants never differed, likewise with `_variant` empty; None where
+            the variants differ for all.
     """
 
     rows: pl.DataFrame
@@ -53,9 +57,17 @@ class Units:
     outside: int = 0
     crossed: tuple[str, ...] = ()
     ruled: int = 0
+    rest: pl.DataFrame | None = None
+
+    @property
+    def counted(self) -> pl.DataFrame:
+        """Return the units that are measured: those that met a variant, and those on which none differs."""
+        return self.rows if self.rest is None else pl.concat([self.rows, self.rest.select(self.rows.columns)])
 
 
-def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, since: int, until: int) -> pl.DataFrame:
+def read_exposures(
+    workspace: Workspace, experiment: Experiment, stream: Event, since: int, until: int, *, triggered: bool = True
+) -> pl.DataFrame:
     """Return the exposures of a period that count, oldest first: keys, `_met`, and the columns that are read of them.
 
     Args:
@@ -64,6 +76,7 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
         stream: the exposures, or what plays their part.
         since: begin of the period, microseconds since 1970 UTC.
         until: its end, included.
+        triggered: whether only those count on which the variants differ, as `where` says.
 
     Raises:
         ShipwayError: SW-401 if no data was admitted, SW-202 for a column the table lacks, SW-203 for a key of the unit
@@ -71,7 +84,7 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
     """
     own = stream.name == experiment.exposed.name
     beside = [*experiment.slices, *([experiment.variant] if experiment.variant else [])] if own else []
-    where = experiment.where if own else None
+    where = experiment.where if own and triggered else None
     read = [node.name for node in walk(where) if isinstance(node, Column)] if where is not None else []
     source = stream.source
     columns = list(dict.fromkeys([*experiment.keys, stream.known_at, *beside, *read]))
@@ -141,6 +154,18 @@ def assign_units(
     elif experiment.variant:
         said = exposures.rename({experiment.variant: SAID})
     return sort_out(assigned, said if SAID in said.columns else None, experiment.unit.keys)
+
+
+def leave_rest(everyone: Units, met: Units) -> Units:
+    """Return units with the rest of everyone, whom the variants cannot have changed; `met` are those they may have.
+
+    Args:
+        everyone: as they would be if the variants differed for all.
+        met: the units for which they do.
+    """
+    known = pl.concat([met.rows[UNIT], pl.Series(UNIT, met.crossed, dtype=pl.String)])
+    rest = everyone.rows.filter(~pl.col(UNIT).is_in(known.implode())).with_columns(pl.lit(REST).alias(VARIANT))
+    return replace(met, rest=rest)
 
 
 def give_variants(rows: pl.DataFrame, column: str, run: SplitExperiment, layer: SplitLayer) -> pl.DataFrame:

@@ -10,7 +10,7 @@ from shipway.app.report.number import MINUS, write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.core.experiment import MOST_CROSSED, PLACES, RATIO_ALPHA
-from shipway.core.trial import Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan, write_counts
+from shipway.core.trial import Diluted, Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan, write_counts
 from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 
@@ -105,7 +105,17 @@ def _show_effects(plan: TrialPlan, look: Look) -> Markup:
     else:
         rows = [row[:-1] for row in rows]
         head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
-    return join((element("p", why, class_="why"), table(head, rows, numbers=(2, 6, 7))))
+    said = [_say_diluted(each, each.diluted, rules[each.name]) for each in look.effects if each.diluted is not None]
+    drawn = table(head, rows, numbers=(2, 6, 7))
+    return join((element("p", why, class_="why"), drawn, *(element("p", each, class_="soft") for each in said)))
+
+
+def _say_diluted(each: LookEffect, found: Diluted, rule: PlannedRule) -> str:
+    """Return an effect on all units, where the variants differ for some of them."""
+    return (
+        f"On all units, {found.share:.0%} of which the variants may change, {each.name} is"
+        f" {_write(found.estimate, rule)} ({_write(found.low, rule)} to {_write(found.high, rule)})."
+    )
 
 
 def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tuple[float, float]) -> tuple[Child, ...]:
