@@ -255,6 +255,13 @@ def _show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
     console.print()
     said = "it would find what it is for" if plan.enough else f"it would not find its effect: {plan.reason}"
     show_text(console, said)
+    guarded = [each for each in plan.metrics if each.role == "guardrail"]
+    if plan.launch is not None and guarded:
+        show_text(
+            console,
+            f"a variant that is as good as planned and harms nothing is launched in {plan.launch:.0%} of such"
+            " experiments at least, since all guardrails have to be shown safe too",
+        )
 
 
 def _metric_row(each: "PlannedMetric") -> tuple[Cell, ...]:

@@ -3,6 +3,7 @@
 import pytest
 from tests.app.experiment.conftest import START
 
+from shipway.app.experiment.past import PlannedMetric, launch_power
 from shipway.app.experiment.planning import plan_experiment
 from shipway.core.error import ShipwayError
 
@@ -63,3 +64,27 @@ def test_a_quantile_and_an_absolute_effect_are_planned_for(lab):
     assert top.value > spent.value
     assert (top.relative, top.detect) == (False, 8)
     assert 100 < top.units < 100_000
+
+
+def test_what_guardrails_cost_a_launch_is_told(lab):
+    plan = plan_experiment(lab.project, "fares")
+    spent, basket = plan.metrics
+    needed = max(plan.metrics, key=lambda each: each.units)
+    assert needed.power == pytest.approx(0.8, abs=0.005)
+    assert all(0.79 < each.power < 1 for each in plan.metrics)
+    assert plan.launch == pytest.approx(spent.power - (1 - basket.power))
+    lab.edit(", detect=0.32", "")
+    assert plan_experiment(lab.project, "fares").launch is None
+
+
+def test_a_guardrail_of_which_nothing_is_shown_is_never_a_launch():
+    def metric(role, power):
+        return PlannedMetric(
+            name=role, role=role, text="", value=1.0, deviation=1.0, sharpened=0.0, cap=None, detect=0.1, relative=True,
+            units=10, smallest=0.1, power=power,
+        )  # fmt: skip
+
+    metrics = [metric("metric", 0.6), metric("metric", 0.9), metric("guardrail", 0.8), metric("guardrail", 0.95)]
+    assert launch_power(metrics) == pytest.approx(0.9 - 0.2 - 0.05)
+    assert launch_power([*metrics, metric("guardrail", None)]) == 0.0
+    assert launch_power(metrics[2:]) is None

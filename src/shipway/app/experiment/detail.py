@@ -90,6 +90,7 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
         crossed: units left out because they met several variants.
         crossing: some of them, by name.
         ruled: units left out because a rule of the service chose their version.
+        clusters: variant to the clusters that met it, where clusters are assigned; None where units are.
     """
 
     trial: Trial
@@ -101,6 +102,7 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
     crossed: int = 0
     crossing: tuple[str, ...] = ()
     ruled: int = 0
+    clusters: dict[str, int] | None = None
 
 
 def detail_trial(project: Project, ref: str) -> ExperimentDetail:
@@ -138,6 +140,7 @@ def detail_trial(project: Project, ref: str) -> ExperimentDetail:
         crossed=statistics.crossed,
         crossing=statistics.crossing,
         ruled=statistics.ruled,
+        clusters=statistics.clusters or None,
     )
 
 

@@ -1,6 +1,7 @@
 """What a metric of an experiment takes: how it varies in the past, what covariates explain, how clusters are alike."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -18,7 +19,7 @@ from shipway.core.trial import Role
 from shipway.maths.cap import apply_cap, choose_cap
 from shipway.maths.cluster import Clusters, clustered_units, clustered_variance, measure_clusters
 from shipway.maths.effect import estimate_term, explained_share, residual_weights, unit_variance
-from shipway.maths.power import Aim, detectable_effect, units_needed
+from shipway.maths.power import Aim, detectable_effect, power_of, units_needed
 from shipway.maths.quantile import estimate_quantile
 from shipway.maths.summary import summarise
 from shipway.validation.look import covariates_of, term_of
@@ -46,6 +47,8 @@ class PlannedMetric(msgspec.Struct, frozen=True, kw_only=True):
         smallest: the smallest effect that the units of the plan find; infinite for too few clusters to tell any.
         correlation: of two units of one cluster, where clusters are assigned; else 0.
         variation: coefficient of variation of the clusters' sizes, likewise.
+        power: probability that the units of the plan show it, where the effect is as great as `detect`, or for a
+            guardrail where there is none; None where `detect` is 0.
         unreachable: whether the clusters there are do not find the effect, however many units they have.
     """
 
@@ -63,6 +66,7 @@ class PlannedMetric(msgspec.Struct, frozen=True, kw_only=True):
     correlation: float = 0.0
     variation: float = 0.0
     unreachable: bool = False
+    power: float | None = None
 
 
 def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFrame) -> list[PlannedMetric]:
@@ -164,8 +168,31 @@ def with_smallest(metric: PlannedMetric, experiment: Experiment, units: int, clu
     if clusters:
         count = clusters * (1 - experiment.holdout) * experiment.share * _pair_share(experiment)
         variance = clustered_variance(pair, aim, variance, Clusters(count, metric.correlation, metric.variation))
-    smallest = detectable_effect(pair / _factor(experiment), aim, variance)
-    return msgspec.structs.replace(metric, smallest=smallest / abs(metric.value) if metric.relative else smallest)
+    fixed = pair / _factor(experiment)
+    smallest = detectable_effect(fixed, aim, variance)
+    effect = metric.detect * abs(metric.value) if metric.relative else metric.detect
+    shown = power_of(effect, fixed, aim, variance) if effect and math.isfinite(variance) else 0.0
+    return msgspec.structs.replace(
+        metric,
+        smallest=smallest / abs(metric.value) if metric.relative else smallest,
+        power=shown if metric.detect else None,
+    )
+
+
+def launch_power(metrics: Sequence[PlannedMetric]) -> float | None:
+    """Return how likely a variant is at least to be launched that is as good as planned and does no harm.
+
+    It takes a metric that is shown better and all guardrails shown safe, each of which may fail to be shown by itself:
+    one less the sum of those probabilities (Bonferroni), however metrics depend on each other. That each has a power of
+    80 % is not 80 % for all (Schultzberg, Ankargren and Frånberg 2024, "Risk-aware product decisions in A/B tests with
+    multiple metrics").
+
+    Returns:
+        None where no metric says what is worth finding.
+    """
+    found = [each.power for each in metrics if each.role == "metric" and each.power is not None]
+    guarded = [0.0 if each.power is None else each.power for each in metrics if each.role == "guardrail"]
+    return max(0.0, max(found) - sum(1 - power for power in guarded)) if found else None
 
 
 def _needed(experiment: Experiment, role: Role, effect: float, variance: float, alike: Clusters | None) -> float:

@@ -15,7 +15,7 @@ import polars as pl
 
 from shipway.app.experiment.answer import find_service, say_short
 from shipway.app.experiment.meeting import past_units
-from shipway.app.experiment.past import PlannedMetric, measure_past, with_smallest
+from shipway.app.experiment.past import PlannedMetric, launch_power, measure_past, with_smallest
 from shipway.app.experiment.question import find_experiment
 from shipway.app.experiment.unit import CLUSTER, MET
 from shipway.app.project import Project
@@ -48,6 +48,8 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
         arrivals: units that come until the end of each day, from the first on.
         reason: why it would not find its effect; empty where it would.
         clusters: clusters that there are; 0 where units are assigned one by one.
+        launch: how likely a variant that is as good as planned, and harms no guardrail, is launched at least; None where
+            no metric says what is worth finding.
     """
 
     experiment: str
@@ -63,6 +65,7 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: tuple[int, ...]
     reason: str
     clusters: int = 0
+    launch: float | None = None
 
     @property
     def enough(self) -> bool:
@@ -127,6 +130,7 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
         arrivals=tuple(arrivals),
         reason=_say_lost(lost, found, clusters) or _reason(needed, days, reachable, most_days) or short,
         clusters=clusters,
+        launch=launch_power(found),
     )
 
 

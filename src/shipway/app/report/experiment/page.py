@@ -210,14 +210,23 @@ def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
         (name, f"{last.units[name]:,}", f"{last.units[name] / total:.2%}" if total else "", f"{weight / weights:.2%}")
         for name, weight in plan.variants.items()
     ]
+    head = ("Variant", "Units", "Share", "Declared")
+    what = "A split"
+    if detail.clusters is not None:
+        # Clusters are what was drawn for; how many units each has is up to them.
+        head, what = ("Variant", "Units", "Clusters", "Share", "Declared"), "A split of clusters"
+        drawn_for = sum(detail.clusters.values())
+        rows = [
+            (name, f"{last.units[name]:,}", f"{count:,}", f"{count / drawn_for:.2%}" if drawn_for else "", row[-1])
+            for row, (name, count) in zip(rows, detail.clusters.items(), strict=True)
+        ]
     said = (
-        f"A split this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
+        f"{what} this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
         f" below {RATIO_ALPHA:g} no effect is looked at, because what bends a split bends effects too."
     )
     left = _show_left_out(detail)
     lag = words(f"Held back: {detail.lag}.") if detail.lag else None
-    head = ("Variant", "Units", "Share", "Declared")
-    counted = table(head, rows, numbers=(1, 2, 3), class_="narrow")
+    counted = table(head, rows, numbers=range(1, len(head)), class_="narrow")
     return join((element("p", said, class_="why"), *drawn, counted, left, lag))
 
 
