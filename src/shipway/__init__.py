@@ -53,9 +53,10 @@ _WORDS = {
     ),
     **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
     **dict.fromkeys(
-        ("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"
+        ("effect", "experiment", "layer"), "shipway.core.experimentation"
     ),
     **dict.fromkeys(("answers", "switchback"), "shipway.core.assignment"),
+    **dict.fromkeys(("always_valid", "group_sequential"), "shipway.core.design"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -125,8 +126,9 @@ if TYPE_CHECKING:
         unseen,
         vanished,
     )
+    from shipway.core.design import always_valid, group_sequential
     from shipway.core.error import ShipwayError
-    from shipway.core.experimentation import always_valid, effect, experiment, group_sequential, layer
+    from shipway.core.experimentation import effect, experiment, layer
     from shipway.core.performance import (
         accuracy,
         action,

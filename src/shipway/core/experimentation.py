@@ -10,14 +10,14 @@ from shipway.core.argument import (
     take_expression,
     take_identifier,
     take_name,
-    take_width,
     write,
 )
 from shipway.core.assignment import VERSIONS, check_assignment, take_cluster, take_exposed, take_switchback
 from shipway.core.check import Check, Rule, finite, natural_rule, write_number
+from shipway.core.design import group_sequential, take_design
 from shipway.core.effect import COUNTED, Effect, EffectKind
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import PLACES, SPENDINGS, Answers, Design, Experiment, Layer, Spending, Switchback
+from shipway.core.experiment import PLACES, Answers, Design, Experiment, Layer, Switchback
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, streams_of
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
@@ -113,7 +113,7 @@ def experiment(
         variants=_variants(name, VERSIONS if versions else variants),
         metrics=_rules(f"the metrics {whose}", metrics),
         guardrails=_rules(f"the guardrails {whose}", guardrails),
-        design=group_sequential() if design is None else _design(whose, design),
+        design=group_sequential() if design is None else take_design(whose, design),
         layer=layer,
         share=_share(f"`share` {whose}", share),
         where=None if where is None else _on(_stream(exposed, whose), f"`where` {whose}", where),
@@ -196,43 +196,6 @@ def effect(
     return Check(name, measure, "experiment", _write(name, measure))
 
 
-def group_sequential(
-    *, alpha: float = 0.05, power: float = 0.8, spending: str = "obrien_fleming", most: str = "56d"
-) -> Design:
-    """Look as often as you like up to a largest number of units: each look spends some of alpha.
-
-    Args:
-        alpha: probability, over all looks and metrics, of calling an effect where there is none, on either side.
-        power: probability of finding an effect as great as a metric's `detect`.
-        spending: `obrien_fleming`, which keeps nearly all of alpha for the end, or `pocock`, which spends it evenly.
-        most: the longest that units are taken in.
-
-    Raises:
-        ShipwayError: SW-104 for another spending, SW-106 for probabilities that are none.
-    """
-    if spending not in SPENDINGS[:2]:
-        raise ShipwayError("SW-104", f"there is no spending {spending!r}", did_you_mean(str(spending), SPENDINGS[:2]))
-    return _make_design("group_sequential", "pocock" if spending == "pocock" else SPENDINGS[0], alpha, power, most)
-
-
-def always_valid(*, alpha: float = 0.05, power: float = 0.8, most: str = "56d") -> Design:
-    """Look whenever you like, without a largest number of units; it takes 64 to 90 % more units for the same power.
-
-    Args:
-        alpha: as for `group_sequential`.
-        power: as for `group_sequential`.
-        most: how long the plan takes units in; the interval is narrowest there, and holds after it too.
-    """
-    return _make_design("always_valid", "always_valid", alpha, power, most)
-
-
-def _make_design(word: str, spending: Spending, alpha: float, power: float, most: str) -> Design:
-    if not (0 < alpha < 0.5 and 0.5 <= power < 1):
-        fact = f"{word} has alpha={alpha!r} and power={power!r}"
-        raise ShipwayError("SW-106", fact, "alpha lies between 0 and 0.5, power from 0.5 on and below 1")
-    return Design(spending, float(alpha), float(power), take_width(most, f"`most` of sw.{word}"))
-
-
 def _unit(whose: str, unit: object) -> Entity:
     if not isinstance(unit, Entity):
         raise ShipwayError("SW-106", f"the unit of {whose} is {write(unit)}", 'name an entity, sw.entity("customer")')
@@ -264,12 +227,6 @@ def _layer(whose: str, layer: object, unit: Entity) -> Layer:
         fact = f"`layer` {whose} splits by {layer.unit.name}, and the experiment by {unit.name}"
         raise ShipwayError("SW-106", fact, "experiments of one layer have its unit")
     return layer
-
-
-def _design(whose: str, design: object) -> Design:
-    if isinstance(design, Design):
-        return design
-    raise ShipwayError("SW-106", f"`design` {whose} is {write(design)}", "write design=sw.group_sequential()")
 
 
 def _variants(name: str, variants: object) -> dict[str, float]:

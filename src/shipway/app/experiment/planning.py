@@ -48,8 +48,8 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
         arrivals: units that come until the end of each day, from the first on.
         reason: why it would not find its effect; empty where it would.
         clusters: clusters that there are; 0 where units are assigned one by one.
-        launch: how likely a variant that is as good as planned, and harms no guardrail, is launched at least; None where
-            no metric says what is worth finding.
+        launch: how likely a variant that is as good as planned, and harms no guardrail, is launched at least; None
+            where no metric says what is worth finding.
     """
 
     experiment: str
