@@ -85,6 +85,9 @@ def test_versions_of_a_service_are_told_with_who_was_left_out(lab, capsys):
     answer(lab, 3, since=0, version=lambda unit: 1 if unit in both else 2, weight=lambda unit: 0.5)
     code, out, _ = ask(lab, capsys, "look", "ranker", "--at", "2024-03-26")
     assert "met another variant than theirs" in " ".join(out.split())
+    out = ask(lab, capsys, "decide", "ranker", "stable", "--by", "ana", "--reason", "cheaper")[1]
+    assert "decided for stable, by ana" in out
+    assert "service desk answers as its walk goes" in out
     code, _, err = ask(lab, capsys, "assign", "ranker", "c1")
     assert (code, "SW-457" in err) == (1, True)
 

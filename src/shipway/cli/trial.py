@@ -213,7 +213,13 @@ def show_decided(console: Console, trial: Trial) -> None:
     decided, stopped = trial.decided, trial.stopped
     if decided is not None:
         by = f"by {decided.by}, against the design" if decided.against else f"by {decided.by}"
-        show_title(console, trial.plan.ref, f"everyone meets {decided.variant} from now on, {by}")
+        meets = f"everyone meets {decided.variant} from now on, {by}"
+        if trial.plan.versions is not None:
+            # Who gets which version is up to the walk of the release, which a decision here does not move.
+            meets = (
+                f"decided for {decided.variant}, {by}; service {trial.plan.versions.service} answers as its walk goes"
+            )
+        show_title(console, trial.plan.ref, meets)
         show_text(console, decided.reason)
         if decided.against and trial.looks:
             show_text(console, f"the design said {trial.looks[-1].outcome}: {trial.looks[-1].said}")

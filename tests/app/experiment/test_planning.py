@@ -3,7 +3,6 @@
 import pytest
 from tests.app.experiment.conftest import START
 
-from shipway.app.experiment.past import PlannedMetric, launch_power
 from shipway.app.experiment.planning import plan_experiment
 from shipway.core.error import ShipwayError
 
@@ -75,16 +74,3 @@ def test_what_guardrails_cost_a_launch_is_told(lab):
     assert plan.launch == pytest.approx(spent.power - (1 - basket.power))
     lab.edit(", detect=0.32", "")
     assert plan_experiment(lab.project, "fares").launch is None
-
-
-def test_a_guardrail_of_which_nothing_is_shown_is_never_a_launch():
-    def metric(role, power):
-        return PlannedMetric(
-            name=role, role=role, text="", value=1.0, deviation=1.0, sharpened=0.0, cap=None, detect=0.1, relative=True,
-            units=10, smallest=0.1, power=power,
-        )  # fmt: skip
-
-    metrics = [metric("metric", 0.6), metric("metric", 0.9), metric("guardrail", 0.8), metric("guardrail", 0.95)]
-    assert launch_power(metrics) == pytest.approx(0.9 - 0.2 - 0.05)
-    assert launch_power([*metrics, metric("guardrail", None)]) == 0.0
-    assert launch_power(metrics[2:]) is None

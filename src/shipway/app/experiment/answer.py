@@ -49,7 +49,7 @@ def find_service(workspace: Workspace, state: State, experiment: Experiment, ans
         raise ShipwayError("SW-457", fact, f'write unit = "{key}" in [services.{answers.service}]')
     if answers.service not in state.services:
         fact = f"service {answers.service!r} answered nobody yet"
-        raise ShipwayError("SW-457", fact, f"open it first: shipway release {answers.service}")
+        raise ShipwayError("SW-457", fact, "shipway control opens it with the newest version that may be released")
     return state.services[answers.service]
 
 

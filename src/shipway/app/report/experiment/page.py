@@ -70,6 +70,8 @@ def _lede(trial: Trial) -> Child:
         each = trial.decided
         who = f"{each.by} decided, against the design" if each.against else f"decided by {each.by}"
         design = f" The design said: {said}" if each.against else ""
+        if trial.plan.versions is not None:
+            return f"Decided for {each.variant}, {who}: {each.reason}.{design}"
         return f"Everyone meets {each.variant}, {who}: {each.reason}.{design}"
     if trial.stopped is not None:
         return f"Stopped by {trial.stopped.by}: {trial.stopped.reason}. {said}"
