@@ -55,8 +55,10 @@ _WORDS = {
     ),
     **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
     **dict.fromkeys(
-        ("always_valid", "effect", "experiment", "group_sequential", "layer"), "shipway.core.experimentation"
+        ("effect", "experiment", "layer"), "shipway.core.experimentation"
     ),
+    **dict.fromkeys(("answers", "switchback"), "shipway.core.assignment"),
+    **dict.fromkeys(("always_valid", "group_sequential"), "shipway.core.design"),
     "AsyncClient": "shipway.client.awaiting",
     "Client": "shipway.client.blocking",
     "ShipwayError": "shipway.core.error",
@@ -76,6 +78,7 @@ if TYPE_CHECKING:
     from shipway.client.blocking import Client
     from shipway.core import behaviour as behaviours
     from shipway.core import window as windows
+    from shipway.core.assignment import answers, switchback
     from shipway.core.attribution import attribution, reason_agreement
     from shipway.core.canary import (
         drift,
@@ -125,8 +128,9 @@ if TYPE_CHECKING:
         unseen,
         vanished,
     )
+    from shipway.core.design import always_valid, group_sequential
     from shipway.core.error import ShipwayError
-    from shipway.core.experimentation import always_valid, effect, experiment, group_sequential, layer
+    from shipway.core.experimentation import effect, experiment, layer
     from shipway.core.performance import (
         accuracy,
         action,
@@ -175,6 +179,7 @@ __all__ = [
     "action_value",
     "advantage_trend",
     "always_valid",
+    "answers",
     "attribution",
     "auc",
     "average_precision",
@@ -257,6 +262,7 @@ __all__ = [
     "slow_answers",
     "source",
     "specificity",
+    "switchback",
     "system",
     "thinnest_day",
     "timely",

@@ -3,7 +3,9 @@
 import json
 
 import pytest
-from tests.app.experiment.conftest import Lab, past  # noqa: F401
+from tests.app.experiment.conftest import CODE, Lab, make_shop, past  # noqa: F401
+from tests.app.experiment.market import CITIES, HALVES, settle, trade
+from tests.app.experiment.shop import answer, sell, serve
 
 from shipway.cli.main import main
 
@@ -70,3 +72,43 @@ def test_units_that_met_another_variant_are_counted_where_no_unit_is_left(lab, c
     assert (code, "too early" in out) == (4, True)
     assert "left out: units of which 1,0" in " ".join(out.split())
     assert "met another variant than theirs" in " ".join(out.split())
+
+
+def test_versions_of_a_service_are_told_with_who_was_left_out(lab, capsys):
+    serve(lab)
+    answer(lab, 0)
+    assert ask(lab, capsys, "plan", "ranker")[0] == 0
+    code, out, _ = ask(lab, capsys, "start", "ranker")
+    assert (code, "service desk, desk/1: version 2 for 0.5 of customer, else 1" in " ".join(out.split())) == (0, True)
+    sell(lab, 8)
+    both = {f"c{number}" for number in range(8)}
+    answer(lab, 3, since=0, version=lambda unit: 1 if unit in both else 2, weight=lambda unit: 0.5)
+    code, out, _ = ask(lab, capsys, "look", "ranker", "--at", "2024-03-26")
+    assert "met another variant than theirs" in " ".join(out.split())
+    out = ask(lab, capsys, "decide", "ranker", "stable", "--by", "ana", "--reason", "cheaper")[1]
+    assert "decided for stable, by ana" in out
+    assert "service desk answers as its walk goes" in out
+    code, _, err = ask(lab, capsys, "assign", "ranker", "c1")
+    assert (code, "SW-457" in err) == (1, True)
+
+
+def test_a_switchback_is_asked_at_an_instant(lab, capsys):
+    (lab.root / "project.py").write_text(CODE + HALVES)
+    trade(lab, 0)
+    code, out, _ = ask(lab, capsys, "start", "surge")
+    assert (code, "time, 12h of each customer" in out) == (0, True)
+    met = {ask(lab, capsys, "assign", "surge", "r1", "--at", f"2024-03-{day}T14:00")[1] for day in range(18, 30)}
+    assert len(met) == 12
+    assert {("new" in each, "usual" in each) for each in met} == {(True, False), (False, True)}
+
+
+def test_clusters_are_told_with_what_they_cost(lab, capsys):
+    (lab.root / "project.py").write_text(CODE + CITIES)
+    settle(lab, 0, make_shop)
+    out = ask(lab, capsys, "plan", "cities")[1]
+    assert ("in 60 clusters" in out, "alike in a cluster" in out) == (True, True)
+    assert ask(lab, capsys, "start", "cities", "--units", "1300")[0] == 0
+    settle(lab, 12, make_shop)
+    _code, out, _ = ask(lab, capsys, "look", "cities", "--at", "2024-03-30")
+    assert "clusters, each device as a whole" in ask(lab, capsys, "show", "cities")[1]
+    assert " clusters" in out

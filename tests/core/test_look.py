@@ -4,7 +4,7 @@ import pytest
 
 import shipway as sw
 from shipway import windows as w
-from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_effect, say_look, settle
+from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_crossed, say_effect, say_look, settle
 from shipway.core.registry import collecting
 from shipway.core.trial import LookEffect, PlannedRule, TrialPlan
 
@@ -133,3 +133,9 @@ def test_a_verdict_has_a_finding_for_each_rule():
     assert [(each.rule, each.outcome) for each in verdict.findings] == [(MORE.text, "hold"), (MARGIN.text, "pass")]
     several = give_verdict(plan("control", "a", "b"), "asked", [effect(variant="a")], RULES, "hold")
     assert several.findings[0].rule == f"{MORE.text} of a"
+
+
+@pytest.mark.parametrize(("crossed", "said"), [(2, "(a, b)"), (40, "(a, b, c and others)")])
+def test_units_of_several_variants_are_named(crossed, said):
+    text = say_crossed(crossed, 1_000, ["a", "b", "c", "d"][: min(crossed, 4)])
+    assert text.startswith(f"{crossed} of {1_000 + crossed:,} units met several variants {said}")

@@ -7,10 +7,19 @@ import pytest
 
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
-from shipway.maths.effect import normal_score
+from shipway.maths.effect import lift_reach, lift_score, normal_score
 from shipway.maths.expression import Aggregate
-from shipway.maths.summary import summarise
-from shipway.validation.look import bound, chance_of, interval_of, measure, measure_quantile, share_alpha
+from shipway.maths.summary import sum_clusters, summarise
+from shipway.validation.look import (
+    bound,
+    chance_of,
+    interval_of,
+    measure,
+    measure_clusters,
+    measure_quantile,
+    share_alpha,
+    unbias,
+)
 
 COUNT = Aggregate("count", "orders.placed", width_us=7)
 RANDOM = np.random.default_rng(2)
@@ -112,3 +121,69 @@ def test_a_quantile_that_jumps_from_value_to_value_is_not_bounded():
         assert interval_of(effect(share=0.9), measured, 2.0) == (-math.inf, math.inf)
     smooth = measure_quantile("a", effect(share=0.9), *(RANDOM.exponential(1, 2_000) for _ in range(2)))
     assert all(map(math.isfinite, interval_of(effect(share=0.9), smooth, 2.0)))
+
+
+@pytest.mark.parametrize("relative", [True, False])
+def test_one_look_is_allowed_for_by_nothing(relative):
+    control, treatment = (summarise(rows) for rows in arms(500, 0.05))
+    kind = effect(relative=relative)
+    found = measure("a", kind, control, treatment)
+    estimate, low, high, p = unbias(kind, found, 0.0, [1.0], [1.959964], 0.05)
+    assert estimate == pytest.approx(found.estimate, rel=1e-4)
+    assert (low, high) == pytest.approx(interval_of(kind, found, 1.959964), rel=1e-4)
+    assert p == pytest.approx(chance_of(found), rel=1e-6)
+
+
+@pytest.mark.parametrize("against", [0.0, 0.03])
+def test_what_crossed_early_is_less_than_it_seems(against):
+    control, treatment = (summarise(rows) for rows in arms(400, 0.1))
+    found = measure("a", effect(), control, treatment)
+    fractions, boundaries = [0.2, 0.4], [bound("pocock", [0.2], 0.05).z, bound("pocock", [0.2, 0.4], 0.05).z]
+    estimate, low, high, p = unbias(effect(), found, against, fractions, boundaries, 0.05)
+    assert against < estimate < found.estimate
+    assert low < estimate < high
+    assert p > 2 * (1 - 0.5 * math.erfc(-abs(lift_score(found.found, against)) / math.sqrt(2)))
+
+
+def test_what_is_certain_or_varies_in_nothing_is_not_told():
+    kind = effect(relative=False)
+    same, more = (summarise(np.full((50, 1), value)) for value in (1.0, 2.0))
+    assert unbias(kind, measure("a", kind, same, more), 0.0, [1.0], [1.96], 0.05) is None
+    far = [summarise(RANDOM.normal(value, 1, (5_000, 1))) for value in (10, 90)]
+    assert unbias(kind, measure("a", kind, *far), 0.0, [1.0], [1.96], 0.05) is None
+
+
+def test_the_score_of_a_lift_is_the_reach_at_which_it_lies():
+    control, treatment = (summarise(rows) for rows in arms(2_000))
+    found = measure("a", effect(), control, treatment).found
+    assert lift_score(found, 0.0) == pytest.approx(normal_score(found))
+    low, high = lift_reach(found, 2.0)
+    assert lift_score(found, low) == pytest.approx(2.0, rel=0.01)
+    assert lift_score(found, high) == pytest.approx(-2.0, rel=0.01)
+
+
+def test_clusters_are_measured_as_the_units_they_are():
+    codes = RANDOM.integers(0, 20, 900)
+    level = RANDOM.lognormal(0, 0.5, 20)[codes]
+    values = np.column_stack([RANDOM.lognormal(0, 1, 900) * level, level, np.zeros(900)])
+    from shipway.maths.expression import Feature
+
+    control, treatment = (
+        summarise(sum_clusters(values[codes % 2 == arm], codes[codes % 2 == arm])[1]) for arm in (0, 1)
+    )
+    plain = measure_clusters("a", effect(), *(select_sums(arm, [0, 3]) for arm in (control, treatment)))
+    sharp = measure_clusters("a", effect(covariates=(Feature("habit", "x"),)), control, treatment)
+    assert plain.clusters == (10, 10)
+    assert plain.n == (int((codes % 2 == 0).sum()), int((codes % 2 == 1).sum()))
+    means = [values[codes % 2 == arm, 0].mean() for arm in (0, 1)]
+    assert plain.estimate == pytest.approx(means[1] / means[0] - 1)
+    apart = measure("a", effect(), *(summarise(values[codes % 2 == arm, :1]) for arm in (0, 1)))
+    assert plain.estimate == pytest.approx(apart.estimate)
+    assert plain.error > 1.3 * apart.error
+    assert sharp.error < 0.7 * plain.error
+
+
+def select_sums(summary, columns):
+    from shipway.maths.summary import select
+
+    return select(summary, columns)

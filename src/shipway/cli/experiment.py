@@ -1,14 +1,12 @@
 """`shipway experiment`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 
 from shipway.app.experiment.question import (
-    ExperimentLine,
-    LayerLine,
     assign_unit,
     list_experiments,
     list_layers,
@@ -16,13 +14,8 @@ from shipway.app.experiment.question import (
 )
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import DONE, HELD, OUTCOMES
-from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.trial import Look, LookEffect, Trial, TrialPlan
-from shipway.kit.duration import format_duration
-
-if TYPE_CHECKING:
-    from shipway.app.experiment.look import LookReport
-    from shipway.app.experiment.planning import ExperimentPlan, PlannedMetric
+from shipway.cli.render import Cell, show_facts
+from shipway.cli.trial import show_decided, show_lines, show_plan, show_registered, show_report, show_run
 
 app = App(
     name="experiment",
@@ -67,7 +60,7 @@ def plan(name: str, /, *, at: Moment = None, door: Given) -> int:
     project = door.project()
     made = plan_experiment(project, name, read_time(at, "--at", project))
     timezone = project.config.project.timezone
-    door.answer(made, lambda console, found: _show_plan(console, found, timezone))
+    door.answer(made, lambda console, found: show_plan(console, found, timezone))
     return DONE if made.enough else HELD
 
 
@@ -95,7 +88,7 @@ def start(
     project = door.project()
     made = start_experiment(project, name, at=read_time(at, "--at", project), units=units, anyway=anyway)
     timezone = project.config.project.timezone
-    door.answer(made, lambda console, trial: _show_registered(console, trial, timezone))
+    door.answer(made, lambda console, trial: show_registered(console, trial, timezone))
 
 
 @app.command(name="look", help="See what is in so far; this spends some of alpha")
@@ -113,7 +106,7 @@ def look(name: str, /, *, at: Moment = None, page: Path | None = None, door: Giv
     project = door.project()
     made = look_at(project, name, read_time(at, "--at", project))
     timezone = project.config.project.timezone
-    door.answer(made, lambda console, report: _show_report(console, report, timezone))
+    door.answer(made, lambda console, report: show_report(console, report, timezone))
     _write_page(door, name, page)
     return OUTCOMES["hold" if made.look is None else made.look.outcome]
 
@@ -129,7 +122,7 @@ def show(ref: str, /, *, page: Path | None = None, door: Given) -> None:
     """
     project = door.project()
     timezone = project.config.project.timezone
-    door.answer(show_trial(project, ref), lambda console, trial: _show_trial(console, trial, timezone))
+    door.answer(show_trial(project, ref), lambda console, trial: show_run(console, trial, timezone))
     _write_page(door, ref, page)
 
 
@@ -158,7 +151,7 @@ def decide(
 
     project = door.project()
     made = decide_experiment(project, name, variant, by=by, reason=reason, at=read_time(at, "--at", project))
-    door.answer(made, _show_decided)
+    door.answer(made, show_decided)
 
 
 @app.command(name="stop", help="End an experiment without a decision")
@@ -178,19 +171,21 @@ def stop(
 
     project = door.project()
     made = stop_experiment(project, name, by=by, reason=because, at=read_time(at, "--at", project))
-    door.answer(made, _show_decided)
+    door.answer(made, show_decided)
 
 
 @app.command(name="assign", help="Show what a unit meets, and why")
-def assign(name: str, unit: str, /, *, door: Given) -> None:
+def assign(name: str, unit: str, /, *, at: Moment = None, door: Given) -> None:
     """Show what a unit meets, and why.
 
     Args:
         name: the experiment
         unit: the unit's key, several values joined with /
+        at: when; the project's present where not given, and only a switchback looks at it
         door: how to answer
     """
-    found = assign_unit(door.project(), name, unit)
+    project = door.project()
+    found = assign_unit(project, name, unit, read_time(at, "--at", project))
     facts: dict[str, Cell] = {"unit": found.unit, "meets": found.variant or "what was there before", "why": found.why}
     door.answer(found, lambda console, _: show_facts(console, facts))
 
@@ -207,155 +202,4 @@ def _list(door: Given) -> None:
     timezone = project.config.project.timezone
     experiments, layers = list_experiments(project), list_layers(project)
     found: dict[str, object] = {"experiments": experiments, "layers": layers}
-    door.answer(found, lambda console, _: _show_lines(console, experiments, layers, timezone))
-
-
-def _show_lines(console: Console, experiments: list[ExperimentLine], layers: list[LayerLine], timezone: str) -> None:
-    if not experiments:
-        console.print("no experiment yet: declare one with sw.experiment(...) in project.py")
-        return
-    rows = [
-        (
-            each.ref or each.name,
-            word(each.state),
-            f"{each.layer}, {each.share:.0%}",
-            write_instant(each.since, timezone),
-            f"{each.looks}" if each.looks else "",
-            f"{each.information:.0%}" if each.looks else "",
-            each.said,
-        )
-        for each in experiments
-    ]
-    show_table(console, ("experiment", "", "layer", "since", "looks", "in", "said"), rows)
-    if layers:
-        console.print()
-        lines = [(each.name, each.unit, f"{each.holdout:.0%}", f"{each.free:.0%}") for each in layers]
-        show_table(console, ("layer", "unit", "held out", "free"), lines)
-
-
-def _show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
-    past = f"{plan.past:,} units, {write_instant(plan.since, timezone)} to {write_instant(plan.until, timezone)}"
-    days = f"{plan.days} days" if plan.days else "not reached"
-    facts: dict[str, Cell] = {
-        "measured on": past,
-        "units": f"{plan.units:,} at most, all variants together",
-        "taken in": f"{days}, of {plan.most_days} that it may take",
-        "each watched": format_duration(plan.watched_us),
-    }
-    show_title(console, plan.experiment, "as it would begin now")
-    show_facts(console, facts)
-    console.print()
-    header = ("metric", "is", "varies", "sharpened", "to be found", "takes", "smallest found")
-    show_table(console, header, map(_metric_row, plan.metrics))
-    console.print()
-    said = "it would find what it is for" if plan.enough else f"it would not find its effect: {plan.reason}"
-    show_text(console, said)
-
-
-def _metric_row(each: "PlannedMetric") -> tuple[Cell, ...]:
-    return (
-        each.name if each.role == "metric" else f"{each.name} (guardrail)",
-        f"{each.value:.4g}",
-        f"{each.deviation:.4g}",
-        f"{each.sharpened:.0%}",
-        _write_effect(each.detect, relative=each.relative) if each.detect else "",
-        "" if each.units is None else f"{each.units:,}",
-        _write_effect(each.smallest, relative=each.relative),
-    )
-
-
-def _show_registered(console: Console, trial: Trial, timezone: str) -> None:
-    show_title(console, trial.plan.ref, f"began {write_instant(trial.plan.at, timezone)}")
-    show_facts(console, _plan_facts(trial.plan))
-    console.print()
-    show_text(console, "the plan is registered and does not change; units are assigned from now on")
-
-
-def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
-    total = sum(plan.variants.values())
-    variants = ", ".join(f"{name} {weight / total:.0%}" for name, weight in plan.variants.items())
-    share = sum(high - low for low, high in plan.places) / 100
-    days = f", about {plan.days} days" if plan.days else ""
-    return {
-        "variants": variants,
-        "layer": f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out",
-        "design": f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}",
-        "units": f"{plan.units:,} at most{days}",
-        "metrics": "\n".join(rule.text for rule in plan.rules if rule.role == "metric"),
-        "guardrails": "\n".join(rule.text for rule in plan.rules if rule.role == "guardrail"),
-    }
-
-
-def _show_report(console: Console, report: "LookReport", timezone: str) -> None:
-    plan = report.trial.plan
-    if report.look is None:
-        show_title(console, plan.ref, report.said)
-        show_facts(console, {"met it": _write_units(plan, report.units)})
-    else:
-        _show_look(console, plan, report.look, timezone)
-        if report.repeated:
-            show_text(console, report.said)
-    if report.misassigned or report.outside:
-        beside = f"{report.misassigned:,} met another variant than theirs, {report.outside:,} should have met none"
-        show_text(console, f"left out: units of which {beside}")
-
-
-def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> None:
-    show_title(console, f"{plan.ref}, look {look.number}", f"known up to {write_instant(look.known, timezone)}")
-    split = "as declared" if not look.broken else "broken"
-    show_facts(console, {"met it": _write_units(plan, look.units), "split": f"{split} (p {look.ratio_p:.3g})"})
-    if look.effects:
-        console.print()
-        header = ("", "effect", "is", "interval at all looks", "units", "in", "alpha spent")
-        show_table(console, header, (_effect_row(plan, each) for each in look.effects))
-    console.print()
-    console.print(word(look.outcome).append(f"  {look.said}", style="default"), soft_wrap=True)
-
-
-def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
-    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
-    name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    interval = "nothing bounds it yet"
-    if each.low is not None and each.high is not None:
-        low, high = (_write_effect(end, relative=relative, sign=True) for end in (each.low, each.high))
-        interval = f"{low} to {high}"
-    return (
-        word(each.shown),
-        name if each.role == "metric" else f"{name} (guardrail)",
-        _write_effect(each.estimate, relative=relative, sign=True),
-        interval,
-        f"{each.n[0]:,} and {each.n[1]:,}",
-        f"{each.information:.0%}",
-        f"{each.spent:.2g} of {each.alpha:.2g}",
-    )
-
-
-def _show_trial(console: Console, trial: Trial, timezone: str) -> None:
-    show_title(console, trial.plan.ref, f"{trial.state}, began {write_instant(trial.plan.at, timezone)}")
-    show_facts(console, _plan_facts(trial.plan))
-    for each in trial.looks:
-        console.print()
-        _show_look(console, trial.plan, each, timezone)
-    if not trial.runs:
-        console.print()
-        _show_decided(console, trial)
-
-
-def _show_decided(console: Console, trial: Trial) -> None:
-    decided, stopped = trial.decided, trial.stopped
-    if decided is not None:
-        by = f"by {decided.by}, against the design" if decided.against else f"by {decided.by}"
-        show_title(console, trial.plan.ref, f"everyone meets {decided.variant} from now on, {by}")
-        show_text(console, decided.reason)
-        if decided.against and trial.looks:
-            show_text(console, f"the design said {trial.looks[-1].outcome}: {trial.looks[-1].said}")
-    elif stopped is not None:
-        show_title(console, trial.plan.ref, f"stopped by {stopped.by}: {stopped.reason}")
-
-
-def _write_units(plan: TrialPlan, units: dict[str, int]) -> str:
-    return ", ".join(f"{name} {units[name]:,}" for name in plan.variants)
-
-
-def _write_effect(number: float, *, relative: bool, sign: bool = False) -> str:
-    return f"{number:{'+' if sign else ''}.2%}" if relative else f"{number:{'+' if sign else ''}.4g}"
+    door.answer(found, lambda console, _: show_lines(console, experiments, layers, timezone))

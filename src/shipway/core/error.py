@@ -58,6 +58,7 @@ CODES: Final[dict[str, str]] = {
     "SW-454": "experiment has changed since it began",
     "SW-455": "decision is refused",
     "SW-456": "look is out of order",
+    "SW-457": "service's split does not fit the experiment",
     "SW-461": "explanation does not add up",
     "SW-462": "row cannot be explained",
     # bundles

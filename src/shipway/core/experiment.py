@@ -20,6 +20,10 @@ PLACES: Final = 10_000
 """Places of a layer; a share of it is counted in them."""
 RATIO_ALPHA: Final = 0.001
 """How likely a split that is as declared is taken for broken, over all looks together."""
+MOST_CROSSED: Final = 0.01
+"""Share of the units that may have met several variants; beyond it no effect is looked at."""
+FEW_CROSSED: Final = 10
+"""Units that met several variants of which nothing is concluded, however few there are in all."""
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -56,13 +60,53 @@ class Design(msgspec.Struct, frozen=True):
     most_us: int
 
 
+class Answers(msgspec.Struct, frozen=True):
+    """What a service answers while a version is on trial, as the exposures of an experiment between the two versions.
+
+    The service splits its units, and its log says who met which version; nothing is assigned beside it.
+
+    Attributes:
+        service: the service's name.
+        differ: only requests count for which both versions predicted, and their predictions differ by at least this;
+            0 for all requests.
+    """
+
+    service: str
+    differ: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """Return what people call them."""
+        return f"answers of {self.service}"
+
+
+class Switchback(msgspec.Struct, frozen=True):
+    """Time is split: all of a unit meets one variant for a while, then the same or another one.
+
+    Slots begin at whole multiples of their length since 1970 UTC, so that every process knows them without being told.
+
+    Attributes:
+        every_us: how long a slot lasts.
+        burn_in_us: how long the variant of the slot before is still felt; what happens then is left out.
+    """
+
+    every_us: int
+    burn_in_us: int = 0
+
+    @property
+    def counts_us(self) -> int:
+        """Return how much of a slot counts."""
+        return self.every_us - self.burn_in_us
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     """Variants of something, who meets which, and what a decision between them rests on.
 
     Attributes:
         name: the experiment's name.
         unit: what is assigned as a whole, and what every metric has one value of.
-        exposed: the stream of units meeting what the experiment is about; the first such event counts.
+        exposed: the stream of units meeting what the experiment is about, of which the first such event counts; or what
+            a service answers, which then assigns.
         variants: name to weight; the first is the control.
         metrics: what the variants are for; at least one must be shown better, and none worse.
         guardrails: what must not suffer: each must be shown to be on the right side of its margin.
@@ -74,12 +118,14 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
             assignment counts.
         slices: columns of the exposures by which effects are also looked at.
         history: the stream that plays the exposures' part before the start, to plan with.
+        cluster: what is assigned as a whole where that is more than one unit, such as a city; None for the unit.
+        switchback: how time is split; None where a unit meets one variant for good.
         doc: what it is about.
     """
 
     name: str
     unit: Entity
-    exposed: Event
+    exposed: Event | Answers
     variants: dict[str, float]
     metrics: tuple[Rule, ...]
     guardrails: tuple[Rule, ...]
@@ -90,7 +136,19 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     variant: str = ""
     slices: tuple[str, ...] = ()
     history: Event | None = None
+    cluster: Entity | None = None
+    switchback: Switchback | None = None
     doc: str = ""
+
+    @property
+    def assigned(self) -> Entity:
+        """Return what is assigned as a whole."""
+        return self.unit if self.cluster is None else self.cluster
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the columns that say which unit met it, and in which cluster."""
+        return tuple(dict.fromkeys((*self.unit.keys, *self.assigned.keys)))
 
     @property
     def control(self) -> str:
@@ -130,6 +188,9 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def definition(self) -> str:
         """Return the digest of everything that may not change once the experiment has begun."""
+        # What an experiment does not have is left out, so that those that began before there was such a thing go on.
+        design = [each for each in (self.cluster, self.switchback) if each is not None]
+        answers = [self.exposed] if isinstance(self.exposed, Answers) else []
         return digest_value(
             [
                 self.name,
@@ -145,6 +206,8 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
                 self.where,
                 self.variant,
                 self.slices,
+                *design,
+                *answers,
             ]
         )
 

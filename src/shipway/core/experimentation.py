@@ -10,13 +10,14 @@ from shipway.core.argument import (
     take_expression,
     take_identifier,
     take_name,
-    take_width,
     write,
 )
+from shipway.core.assignment import VERSIONS, check_assignment, take_cluster, take_exposed, take_switchback
 from shipway.core.check import Check, Rule, finite, natural_rule, write_number
+from shipway.core.design import group_sequential, take_design
 from shipway.core.effect import COUNTED, Effect, EffectKind
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import PLACES, SPENDINGS, Design, Experiment, Layer, Spending
+from shipway.core.experiment import PLACES, Answers, Design, Experiment, Layer, Switchback
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, streams_of
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
@@ -48,8 +49,8 @@ def experiment(
     name: str,
     *,
     unit: Entity,
-    exposed: Event,
-    variants: Mapping[str, float] | Sequence[str],
+    exposed: Event | Answers,
+    variants: Mapping[str, float] | Sequence[str] = (),
     metrics: Sequence[Rule | Check],
     guardrails: Sequence[Rule | Check] = (),
     design: Design | None = None,
@@ -59,6 +60,8 @@ def experiment(
     variant: Column | None = None,
     slices: Sequence[Column] = (),
     history: Event | None = None,
+    cluster: Entity | None = None,
+    switchback: Switchback | None = None,
     doc: str = "",
 ) -> Experiment:
     """Declare an experiment: its variants, who meets which, and what a decision between them rests on.
@@ -67,8 +70,10 @@ def experiment(
         name: the experiment's name.
         unit: what is assigned as a whole: every unit meets one variant, always the same, and counts once.
         exposed: the stream that says when a unit met what the experiment is about; its first event since the start
-            counts. The keys of the unit are columns of it.
-        variants: names, or names with weights; the first is the control.
+            counts. The keys of the unit are columns of it. Or `sw.answers(service)`: who met which version is what the
+            service's log says.
+        variants: names, or names with weights; the first is the control. Between the versions of a service `stable` and
+            `candidate`, half each where they are not given.
         metrics: what the variants are for, such as `sw.effect(...) > 0`: at least one must be shown better and none
             worse.
         guardrails: what must not suffer, with the margin that may be lost, such as `sw.effect(...) >= -0.02`.
@@ -79,6 +84,9 @@ def experiment(
         variant: the column of the exposures that says which variant a unit met; without it the assignment counts.
         slices: columns of the exposures by which effects are looked at as well; they decide nothing.
         history: the stream that plays the exposures' part in planning, where the exposures have no past of their own.
+        cluster: what is assigned as a whole where that is more than one unit, such as `sw.entity("city")`; its keys are
+            columns of the exposures, and errors are those of clusters.
+        switchback: how time is split, `sw.switchback(every="30m")`: each slot of a unit is then what is assigned.
         doc: what it is about.
 
     Raises:
@@ -87,35 +95,40 @@ def experiment(
     name = take_identifier(name)
     whose = f"of experiment {name!r}"
     unit = _unit(f"experiment {name!r}", unit)
-    exposed = take_event(exposed, f"`exposed` {whose}")
+    exposed = take_exposed(exposed, f"`exposed` {whose}")
+    group = take_cluster(cluster, unit, f"`cluster` {whose}")
     if layer is not None:
-        layer = _layer(whose, layer, unit)
+        layer = _layer(whose, layer, unit if group is None else group)
     past = None if history is None else take_event(history, f"`history` {whose}")
-    for stream in (exposed, *(() if past is None else (past,))):
-        for key in unit.keys:
-            if key not in stream.source.columns:
-                fact = f"stream {stream.name} {whose} does not tell which {unit.name}: it has no {key!r}"
-                raise ShipwayError("SW-106", fact, did_you_mean(key, stream.source.columns))
+    for stream in (exposed, past):
+        if isinstance(stream, Event):
+            _require_keys(stream, whose, unit)
+            if group is not None:
+                _require_keys(stream, whose, group)
+    versions = isinstance(exposed, Answers) and not variants
     noun = Experiment(
         name=name,
         unit=unit,
         exposed=exposed,
-        variants=_variants(name, variants),
+        variants=_variants(name, VERSIONS if versions else variants),
         metrics=_rules(f"the metrics {whose}", metrics),
         guardrails=_rules(f"the guardrails {whose}", guardrails),
-        design=group_sequential() if design is None else _design(whose, design),
+        design=group_sequential() if design is None else take_design(whose, design),
         layer=layer,
         share=_share(f"`share` {whose}", share),
-        where=None if where is None else _on(exposed, f"`where` {whose}", where),
-        variant="" if variant is None else _column(exposed, f"`variant` {whose}", variant),
+        where=None if where is None else _on(_stream(exposed, whose), f"`where` {whose}", where),
+        variant="" if variant is None else _column(_stream(exposed, whose), f"`variant` {whose}", variant),
         slices=tuple(
-            _column(exposed, f"a slice {whose}", each)
+            _column(_stream(exposed, whose), f"a slice {whose}", each)
             for each in take_each(slices, Column, f"the slices {whose}", "name columns of the exposures")
         ),
         history=past,
+        cluster=group,
+        switchback=take_switchback(switchback, f"`switchback` {whose}"),
         doc=doc,
     )
     _check_rules(noun)
+    check_assignment(noun)
     return current_registry().add(noun)
 
 
@@ -183,49 +196,27 @@ def effect(
     return Check(name, measure, "experiment", _write(name, measure))
 
 
-def group_sequential(
-    *, alpha: float = 0.05, power: float = 0.8, spending: str = "obrien_fleming", most: str = "56d"
-) -> Design:
-    """Look as often as you like up to a largest number of units: each look spends some of alpha.
-
-    Args:
-        alpha: probability, over all looks and metrics, of calling an effect where there is none, on either side.
-        power: probability of finding an effect as great as a metric's `detect`.
-        spending: `obrien_fleming`, which keeps nearly all of alpha for the end, or `pocock`, which spends it evenly.
-        most: the longest that units are taken in.
-
-    Raises:
-        ShipwayError: SW-104 for another spending, SW-106 for probabilities that are none.
-    """
-    if spending not in SPENDINGS[:2]:
-        raise ShipwayError("SW-104", f"there is no spending {spending!r}", did_you_mean(str(spending), SPENDINGS[:2]))
-    return _make_design("group_sequential", "pocock" if spending == "pocock" else SPENDINGS[0], alpha, power, most)
-
-
-def always_valid(*, alpha: float = 0.05, power: float = 0.8, most: str = "56d") -> Design:
-    """Look whenever you like, without a largest number of units; it takes 64 to 90 % more units for the same power.
-
-    Args:
-        alpha: as for `group_sequential`.
-        power: as for `group_sequential`.
-        most: how long the plan takes units in; the interval is narrowest there, and holds after it too.
-    """
-    return _make_design("always_valid", "always_valid", alpha, power, most)
-
-
-def _make_design(word: str, spending: Spending, alpha: float, power: float, most: str) -> Design:
-    if not (0 < alpha < 0.5 and 0.5 <= power < 1):
-        fact = f"{word} has alpha={alpha!r} and power={power!r}"
-        raise ShipwayError("SW-106", fact, "alpha lies between 0 and 0.5, power from 0.5 on and below 1")
-    return Design(spending, float(alpha), float(power), take_width(most, f"`most` of sw.{word}"))
-
-
 def _unit(whose: str, unit: object) -> Entity:
     if not isinstance(unit, Entity):
         raise ShipwayError("SW-106", f"the unit of {whose} is {write(unit)}", 'name an entity, sw.entity("customer")')
     if not unit.keys:
         raise ShipwayError("SW-106", f"the unit of {whose} is the whole system", "name what can be split")
     return unit
+
+
+def _require_keys(stream: Event, whose: str, entity: Entity) -> None:
+    for key in entity.keys:
+        if key not in stream.source.columns:
+            fact = f"stream {stream.name} {whose} does not tell which {entity.name}: it has no {key!r}"
+            raise ShipwayError("SW-106", fact, did_you_mean(key, stream.source.columns))
+
+
+def _stream(exposed: Event | Answers, whose: str) -> Event:
+    """Return a stream whose columns may be read; SW-106 for the answers of a service, which have none of the user's."""
+    if isinstance(exposed, Event):
+        return exposed
+    hint = "drop where=, variant= and slices=; sw.answers(..., differ=) keeps requests on which the versions differ"
+    raise ShipwayError("SW-106", f"the {exposed.name} {whose} have no columns to be read", hint)
 
 
 def _layer(whose: str, layer: object, unit: Entity) -> Layer:
@@ -236,12 +227,6 @@ def _layer(whose: str, layer: object, unit: Entity) -> Layer:
         fact = f"`layer` {whose} splits by {layer.unit.name}, and the experiment by {unit.name}"
         raise ShipwayError("SW-106", fact, "experiments of one layer have its unit")
     return layer
-
-
-def _design(whose: str, design: object) -> Design:
-    if isinstance(design, Design):
-        return design
-    raise ShipwayError("SW-106", f"`design` {whose} is {write(design)}", "write design=sw.group_sequential()")
 
 
 def _variants(name: str, variants: object) -> dict[str, float]:

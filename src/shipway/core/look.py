@@ -123,9 +123,19 @@ def say_look(
 
 def say_broken(plan: TrialPlan, units: Mapping[str, int], p: float) -> str:
     """Return that a split is not as declared, as one sentence without a full stop."""
-    counts = " and ".join(f"{n:,} met {variant}" for variant, n in units.items())
+    what = " clusters" if plan.clustered else ""
+    counts = " and ".join(f"{n:,}{what} met {variant}" for variant, n in units.items())
     ratio = ":".join(f"{weight:g}" for weight in plan.variants.values())
     return f"the split is broken: {counts}, and {ratio} was declared (p {p:.1g}); no effect was looked at"
+
+
+def say_crossed(crossed: int, kept: int, names: Sequence[str]) -> str:
+    """Return that too many units met several variants, as one sentence without a full stop."""
+    first = ", ".join(names[:3])
+    return (
+        f"{crossed:,} of {crossed + kept:,} units met several variants ({first}{' and others' if crossed > 3 else ''}),"
+        " so what they met first is not what they went on with; no effect was looked at"
+    )
 
 
 def say_effect(effect: LookEffect, rule: Rule, plan: TrialPlan) -> str:

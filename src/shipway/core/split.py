@@ -45,6 +45,8 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
         decided: the variant that everyone meets from now on; empty while it runs.
         home: its layer as it was when the run began, whatever became of it; where None, the one that the split has.
         before: the newest decided run before it, which those meet whom it does not take; None where there is none.
+        slot_us: how long a slot of time is that is assigned as a whole; 0 where units meet a variant for good.
+        service: the service that assigns in its place; empty where the run does.
     """
 
     name: str
@@ -55,6 +57,8 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
     decided: str = ""
     home: SplitLayer | None = None
     before: "SplitExperiment | None" = None
+    slot_us: int = 0
+    service: str = ""
 
     @property
     def stopped(self) -> bool:
@@ -102,23 +106,32 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     why: Why
 
 
-def assign(split: Split, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> Assignment:
+def assign(
+    split: Split, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any], at: int = 0
+) -> Assignment:
     """Return what a unit meets: the same in every process, for as long as the run lasts.
 
     Args:
         split: what runs.
         experiment: its name.
         unit: the unit's key; several values in the order of the layer's keys, or by name.
+        at: when, microseconds since 1970 UTC; only a split of time looks at it.
 
     Raises:
-        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
+        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none, SW-457 for an
+            experiment whose units a service assigns.
     """
     if experiment not in split.experiments:
         raise ShipwayError(
             "SW-104", f"there is no experiment {experiment!r} that began", did_you_mean(experiment, split.experiments)
         )
     run, layer = split.experiments[experiment], split.layer_of(experiment)
+    if run.service:
+        fact = f"the units of experiment {experiment!r} are split by the service {run.service!r}"
+        raise ShipwayError("SW-457", fact, "ask the service: the version that answers is what a unit meets")
     key = write_unit(unit, layer.keys)
+    if run.slot_us:
+        key = write_slot(key, at // run.slot_us)
     variant, why = find_variant(run, layer, key)
     number = run.before.number if run.before is not None and why == "decided" else run.number
     return Assignment(experiment=experiment, number=number, unit=key, variant=variant, why=why)
@@ -177,6 +190,11 @@ def write_unit(unit: str | int | Sequence[Any] | Mapping[str, Any], keys: Sequen
         hint = f"give {' and '.join(keys)}, such as {{{', '.join(f'{key!r}: ...' for key in keys)}}}"
         raise ShipwayError("SW-802", f"{unit!r} does not say which {' and '.join(keys)}", hint)
     return join_key(values)
+
+
+def write_slot(unit: str, slot: int) -> str:
+    """Return a slot of a unit as logs write it: how many slots there were since 1970 UTC, after the unit's key."""
+    return f"{unit}/{slot}"
 
 
 def take_places(taken: Iterable[Range], count: int) -> tuple[Range, ...]:

@@ -39,6 +39,26 @@ class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
     relative: bool
 
 
+class VersionSplit(msgspec.Struct, frozen=True, kw_only=True):
+    """The split of a service between two versions, as it was when a run began.
+
+    Attributes:
+        service: the service's name.
+        release: id of the release that walks, which is the salt of its split.
+        stable: number of the version in service.
+        candidate: number of the version on trial.
+        weight: the candidate's share of the units.
+        since: domain time from which on the split was so.
+    """
+
+    service: str
+    release: str
+    stable: int
+    candidate: int
+    weight: float
+    since: int
+
+
 class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was registered when a run began, and does not change.
 
@@ -60,6 +80,9 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         days: how many days the plan expects to take units in; 0 where nobody knows.
         at: domain time it began.
         doc: what it is about.
+        versions: the split of a service that assigns; None where the run assigns by itself.
+        slot_us: how long a slot of time is that is assigned; 0 where units meet a variant for good.
+        clustered: whether clusters are assigned, whose keys are then `keys`, and not units.
     """
 
     experiment: str
@@ -79,6 +102,9 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     days: int
     at: int
     doc: str = ""
+    versions: VersionSplit | None = None
+    slot_us: int = 0
+    clustered: bool = False
 
     @property
     def ref(self) -> str:
@@ -110,12 +136,46 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
             places=self.places,
             weights=self.weights,
             home=self.split_layer,
+            slot_us=self.slot_us,
+            service="" if self.versions is None else self.versions.service,
         )
 
     @property
     def split_layer(self) -> SplitLayer:
         """Return its layer as those who assign need it."""
         return SplitLayer(name=self.layer, keys=self.keys, holdout=self.holdout)
+
+
+class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect after a group-sequential test ended, with its looks allowed for.
+
+    Attributes:
+        estimate: median-unbiased: it is too great as often as too small.
+        low: lower end of an interval of 1 - alpha.
+        high: upper end.
+        p: the two-sided p-value against the rule's bound.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    p: float
+
+
+class Diluted(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect on all units of an experiment, those among them on which the variants never differ.
+
+    Attributes:
+        estimate: the effect, in parts of the control's value where it is relative.
+        low: lower end of an interval that holds at every look together.
+        high: upper end.
+        share: share of the units on which the variants differ.
+    """
+
+    estimate: float
+    low: float
+    high: float
+    share: float
 
 
 class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +198,9 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         sharpened: by which share the covariates made the variance less.
         shown: what the interval shows.
         evidence: id of the evidence.
+        clusters: clusters of the control and of the variant; None where units were assigned one by one.
+        diluted: the effect on all units, where the variants differ for some only; None for all, or for what is no mean.
+        unbiased: the effect with its looks allowed for, as of the look at which its test ended; None before.
     """
 
     name: str
@@ -156,6 +219,17 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
     sharpened: float
     shown: Shown
     evidence: str
+    clusters: tuple[int, int] | None = None
+    unbiased: Unbiased | None = None
+    diluted: Diluted | None = None
+
+
+def write_counts(effect: LookEffect) -> str:
+    """Return how many units of the control and of the variant an effect rests on, in words."""
+    units = f"{effect.n[0]:,} and {effect.n[1]:,}"
+    if effect.clusters is None:
+        return units
+    return f"{units}, of {effect.clusters[0]:,} and {effect.clusters[1]:,} clusters"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ that of a weighted sum of columns, serves all of them.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,6 +226,19 @@ def normal_score(effect: Effect, *, null: float = 0.0) -> float:
     return math.copysign(-float(ndtri(max(float(stdtr(effect.degrees, -abs(t))), 1e-300))), t)
 
 
+def lift_score(effect: Effect, lift: float) -> float:
+    """Return the standard normal quantile as unlikely under a lift as the effect is, as `lift_reach` measures it.
+
+    Treatment - (1 + lift) control over its standard error, by Student's t; for a lift of 0 it is `normal_score`.
+    """
+    scale = 1 + lift
+    var_a = effect.control_error**2
+    var_b = max(effect.standard_error**2 - var_a, 0.0)
+    error = math.sqrt(var_b + scale**2 * var_a) if math.isfinite(effect.standard_error) else math.inf
+    away = effect.treatment - scale * effect.control
+    return normal_score(replace(effect, value=away, standard_error=error))
+
+
 def value_of(summary: Summary, term: Term) -> float:
     """Return the mean of a column, or the ratio of two.
 
@@ -274,6 +287,20 @@ def unit_variance(summary: Summary, term: Term, covariates: Sequence[Term] = ())
     """Return the variance that one unit contributes to a term: n times the squared standard error of its estimate."""
     [estimated] = adjust((summary,), term, covariates) if covariates else (estimate_term(summary, term),)
     return estimated.standard_error**2 * summary.n
+
+
+def residual_weights(summary: Summary, term: Term, covariates: Sequence[Term] = ()) -> Floats:
+    """Return float64[k], by which columns' deviations from their means add up to a unit's part in a term.
+
+    What covariates explain is taken away, theta being that of the summary's units: the variance of the sum is
+    `unit_variance`.
+    """
+    mine = gradient(summary, term)
+    if not covariates:
+        return mine
+    weights = np.stack([gradient(summary, covariate) for covariate in covariates], axis=1)
+    theta = _solve_theta(weights.T @ summary.products @ weights, weights.T @ summary.products @ mine)
+    return mine - weights @ theta
 
 
 def _estimate(summary: Summary, value: float, weights: Floats) -> Estimate:

@@ -57,27 +57,34 @@ class Experiments:
     @property
     def running(self) -> list[str]:
         """Return the names of the experiments that units are assigned to, those that were decided among them."""
-        return [name for name, run in self._read().experiments.items() if not run.stopped]
+        return [name for name, run in self._read().experiments.items() if not (run.stopped or run.service)]
 
-    def assign(self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> str | None:
+    def assign(
+        self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any], *, at: int | None = None
+    ) -> str | None:
         """Return the variant that a unit meets: the same for it in every process, as long as the experiment runs.
 
         Args:
             experiment: its name.
-            unit: the unit's key; several values in order, or by name.
+            unit: the unit's key, or that of its cluster where clusters are assigned; several values in order, or by
+                name.
+            at: when, microseconds since 1970 UTC, by default now; only a switchback looks at it.
 
         Returns:
             The variant; None for a unit that is held out or not among those the experiment takes, and for every unit
             once it was stopped: it meets what was there before. Where a run before was decided, that is its variant.
 
         Raises:
-            ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
+            ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none, SW-457 for an
+                experiment whose units a service assigns.
         """
-        return self.explain(experiment, unit).variant
+        return self.explain(experiment, unit, at=at).variant
 
-    def explain(self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any]) -> Assignment:
+    def explain(
+        self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any], *, at: int | None = None
+    ) -> Assignment:
         """Return what a unit meets, and why; errors as for `assign`."""
-        return assign(self._read(), experiment, unit)
+        return assign(self._read(), experiment, unit, self._clock.now() if at is None else at)
 
     def expose(
         self, experiment: str, unit: str | int | Sequence[Any] | Mapping[str, Any], *, at: int | None = None
@@ -100,7 +107,8 @@ class Experiments:
                 the next time, and this unit is not taken to be logged.
         """
         split = self._read()
-        found = assign(split, experiment, unit)
+        when = self._clock.now() if at is None else at
+        found = assign(split, experiment, unit, when)
         if found.why != "assigned":
             return found.variant
         keys = split.layer_of(experiment).keys
@@ -114,7 +122,6 @@ class Experiments:
             if len(self._met) >= _MET:
                 self._met.clear()
             self._met[met] = None
-            when = self._clock.now() if at is None else at
             kept.append(_Exposure(secrets.token_hex(8), when, found, keys, _values(unit, keys)))
         return found.variant
 

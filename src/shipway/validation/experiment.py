@@ -28,7 +28,8 @@ class DayGroup(msgspec.Struct, frozen=True):
         n: how many units.
         mean: the mean of each column: the value, what a ratio is over, and the covariates.
         products: for each pair of columns the sum over units of the product of deviations from the means.
-        values: digest of a blob with the units' values, for a quantile, which nothing smaller tells; else empty.
+        values: digest of a blob with what nothing smaller tells: the units' values for a quantile, or the sums of each
+            cluster where clusters are assigned; else empty.
     """
 
     variant: str

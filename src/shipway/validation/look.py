@@ -16,24 +16,35 @@ from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Spending
 from shipway.maths import effect as formulas
+from shipway.maths.cluster import estimate_clusters
 from shipway.maths.confidence_sequence import normal_mixture_bound, normal_rho
 from shipway.maths.effect import (
     Term,
+    adjust,
     effect_interval,
+    estimate_term,
     explained_share,
     lift_interval,
     lift_reach,
+    lift_score,
     measure_effect,
     normal_score,
 )
 from shipway.maths.quantile import Floats, estimate_quantile, is_tied
-from shipway.maths.spending import critical_values, spent
+from shipway.maths.spending import adjust_for_looks, critical_values, spent
 from shipway.maths.summary import Summary, merge
+from shipway.maths.trigger import dilute
 
 LEAST_UNITS = 30
 """Units of a variant below which no effect is looked at: a mean of fewer is not normal enough."""
+LEAST_CLUSTERS = 10
+"""Clusters of a variant below which no effect is looked at, see `bench/experiment_cluster.py`."""
 LEAST_INFORMATION = 0.02
 """Share of the planned units below which no effect is looked at."""
+_NOTHING = 1e-9
+"""Standard errors that are no distance."""
+_FARTHEST = 30.0
+"""Standard errors beyond which looks change nothing that could be told."""
 _TUNED = 0.5
 """Share of the planned units at which an always-valid interval is narrowest."""
 
@@ -49,6 +60,8 @@ class Measured:
         error: its standard error; 0 where nothing tells it.
         sharpened: by which share covariates made the variance less.
         found: the effect as formulas take it.
+        clusters: clusters of the control and of the variant; none where units are assigned one by one.
+        diluted: the effect on all units, its error, and the share of them for which the variants differ; None for all.
     """
 
     n: tuple[int, int]
@@ -57,6 +70,8 @@ class Measured:
     error: float
     sharpened: float
     found: formulas.Effect
+    clusters: tuple[int, int] | None = None
+    diluted: tuple[float, float, float] | None = None
 
     @property
     def uncertain(self) -> bool:
@@ -74,15 +89,43 @@ class Boundary:
     spent: float
 
 
-def term_of(effect: Effect) -> Term:
-    """Return what a metric is among the columns of its summaries."""
-    return Term(0, None if effect.over is None else 1)
+def term_of(effect: Effect, size: int | None = None) -> Term:
+    """Return what a metric is among the columns of its summaries.
+
+    Args:
+        effect: what is measured.
+        size: the column with the units of each cluster, where clusters are summarised; a mean is then a ratio to it.
+    """
+    return Term(0, size if effect.over is None else 1)
 
 
-def covariates_of(effect: Effect) -> list[Term]:
-    """Return the covariates among the columns: each feature, and which units have none."""
+def covariates_of(effect: Effect, size: int | None = None) -> list[Term]:
+    """Return the covariates among the columns: each feature, and which units have none; `size` as for `term_of`."""
     first = 1 if effect.over is None else 2
-    return [Term(first + place) for place in range(2 * len(effect.covariates))]
+    return [Term(first + place, size) for place in range(2 * len(effect.covariates))]
+
+
+def measure_clusters(name: str, effect: Effect, control: Summary, treatment: Summary) -> Measured:
+    """Measure an effect on a mean or a ratio of units from summaries of their clusters, which were assigned.
+
+    The clusters are what is independent: the error is theirs, and so are the degrees of freedom of its t. Errors as for
+    `measure`.
+
+    Args:
+        name: the metric's, for a refusal.
+        effect: what is measured.
+        control: of the control's clusters, the last column being how many units each has.
+        treatment: of the variant's.
+    """
+    size, arms = control.mean.size - 1, (control, treatment)
+    term, covariates = term_of(effect, size), covariates_of(effect, size)
+    try:
+        found = formulas.compare(*estimate_clusters(arms, term, covariates, size))
+    except ValueError as error:
+        raise _no_size(name, str(error)) from error
+    explained = explained_share(merge(arms), term, covariates) if covariates else 0.0
+    units = [round(float(arm.mean[size]) * arm.n) for arm in arms]
+    return replace(_measured(name, effect, found, (units[0], units[1]), explained), clusters=(control.n, treatment.n))
 
 
 def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> Measured:
@@ -104,6 +147,28 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
         raise _no_size(name, str(error)) from error
     explained = explained_share(merge((control, treatment)), term, covariates) if covariates else 0.0
     return _measured(name, effect, found, (control.n, treatment.n), explained)
+
+
+def measure_diluted(effect: Effect, control: Summary, treatment: Summary, rest: Summary) -> tuple[float, float, float]:
+    """Return the effect of a mean on all units, from that on those for which the variants differ.
+
+    Args:
+        effect: what is measured, a mean.
+        control: of the control's units for which the variants differ.
+        treatment: of the variant's.
+        rest: of the units of both for which they do not.
+
+    Returns:
+        The effect, its standard error, and the share of units for which the variants differ.
+    """
+    term, covariates = term_of(effect), covariates_of(effect)
+    arms = (control, treatment)
+    found = adjust(arms, term, covariates) if covariates else [estimate_term(arm, term) for arm in arms]
+    whole = dilute(found[0], found[1], estimate_term(rest, term))
+    share = (control.n + treatment.n) / (control.n + treatment.n + rest.n)
+    if effect.relative:
+        return whole.lift, whole.lift_error, share
+    return whole.value, whole.standard_error, share
 
 
 def measure_quantile(name: str, effect: Effect, control: Floats, treatment: Floats) -> Measured:
@@ -149,6 +214,51 @@ def interval_of(effect: Effect, measured: Measured, z: float) -> tuple[float, fl
     return interval(measured.found, confidence)
 
 
+def unbias(
+    effect: Effect,
+    measured: Measured,
+    against: float,
+    fractions: Sequence[float],
+    boundaries: Sequence[float],
+    alpha: float,
+) -> tuple[float, float, float, float] | None:
+    """Return an effect as it is once its test has ended: the looks are allowed for, and so is that it ended there.
+
+    What crossed a boundary did so in part by luck, so the plain estimate leans away from the bound. In the stagewise
+    order an earlier crossing is more extreme than any later one (Jennison and Turnbull 2000, "Group Sequential
+    Methods", sections 8.2 to 8.5); the estimate is the effect under which what was seen is as likely to be exceeded as
+    not.
+
+    Args:
+        effect: what is measured.
+        measured: at the last of the looks.
+        against: the bound that the test is against, in the effect's unit.
+        fractions: the share of the planned units at each look, rising.
+        boundaries: how many standard errors each look's boundary was away.
+        alpha: of the interval, two-sided.
+
+    Returns:
+        The estimate, the ends of its interval and the two-sided p-value; None where nothing bounds the effect.
+    """
+    if measured.uncertain:
+        return None
+    found, last = measured.found, fractions[-1]
+    z = lift_score(found, against) if effect.relative else normal_score(found, null=against)
+    if not abs(z) < _FARTHEST:
+        return None
+    adjusted = adjust_for_looks(np.array(fractions), np.array(boundaries), z, confidence=1 - alpha)
+
+    def effect_of(drift: float) -> float:
+        """Return the effect of which what was seen is that many standard errors away."""
+        reach = z - drift * math.sqrt(last)
+        if abs(reach) < _NOTHING:
+            return measured.estimate
+        low, high = interval_of(effect, measured, abs(reach))
+        return low if reach > 0 else high
+
+    return effect_of(adjusted.drift), effect_of(adjusted.low), effect_of(adjusted.high), adjusted.p
+
+
 def bound(spending: Spending, fractions: Sequence[float], alpha: float) -> Boundary:
     """Return the boundary of the last of some looks.
 
@@ -171,11 +281,11 @@ def share_alpha(alpha: float, metrics: int, shown: int) -> float:
 
 
 def choose_variants(
-    merged: Mapping[tuple[str, str], Summary], variants: Sequence[str], value: str = ""
+    merged: Mapping[tuple[str, str], Summary], variants: Sequence[str], value: str = "", least: int = LEAST_UNITS
 ) -> dict[str, Summary] | None:
     """Return the summary of each variant; None where one has too few units for an effect to be looked at."""
     found = {variant: merged.get((variant, value)) for variant in variants}
-    enough = {name: each for name, each in found.items() if each is not None and each.n >= LEAST_UNITS}
+    enough = {name: each for name, each in found.items() if each is not None and each.n >= least}
     return enough if len(enough) == len(variants) else None
 
 

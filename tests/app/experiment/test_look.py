@@ -179,6 +179,21 @@ def test_a_look_back_and_a_changed_experiment_are_refused(lab):
     assert verify_ledger(lab.project).damage == []
 
 
+def test_an_effect_that_stopped_its_test_is_told_with_its_looks_allowed_for(lab):
+    start_experiment(lab.project, "fares", units=2_000)
+    lab.live(18, lift=0.6)
+    found = [look(lab, day).look for day in (5, 8, 10, 12, 18)]
+    first = next(place for place, each in enumerate(found) if each.effects[0].shown == "better")
+    spent = [each.effects[0] for each in found]
+    assert first > 0
+    assert all(each.unbiased is None for each in spent[:first])
+    told = spent[first].unbiased
+    assert 0 < told.low < told.estimate < spent[first].estimate
+    assert told.p < 0.05
+    assert {each.unbiased for each in spent[first:]} == {told}  # later looks do not undo that it stopped there
+    assert all(each.unbiased is None for look in found for each in look.effects if each.role == "guardrail")
+
+
 def test_an_always_valid_design_has_no_last_look(lab):
     lab.edit('design=sw.group_sequential(most="21d")', 'design=sw.always_valid(most="21d")')
     start_experiment(lab.project, "fares", units=500)
@@ -259,3 +274,47 @@ def test_a_look_that_is_too_early_names_the_source_that_holds_it_back(lab):
     assert report.look is None
     assert "too early" in report.said
     assert "visits tells of nothing after" in report.said
+
+
+def test_a_triggered_effect_is_told_for_all_units_too(lab):
+    lab.edit("    share=0.9,\n", '    share=0.9,\n    where=visits.device.equals("app"),\n')
+    lab.edit("    slices=[visits.device],\n", "")
+    start_experiment(lab.project, "fares", units=700)
+    lab.live(16, lift=0.6)
+    spent, basket = look(lab, 16).look.effects
+    told = spent.diluted
+    assert basket.diluted is None  # a ratio is no mean
+    with lab.workspace() as workspace:
+        from shipway.app.experiment.statistic import load_summaries
+
+        last = looks(lab)[-1]
+        statistics = load_statistics(workspace, last.statistics)
+        merged = load_summaries(workspace, statistics, "spent")
+    rest, arms = merged["", ""], [merged[variant, ""] for variant in ("usual", "new")]
+    met = sum(arm.n for arm in arms)
+    assert sum(last.units.values()) >= met
+    assert set(last.units) == {"usual", "new"}
+    assert told.share == pytest.approx(met / (met + rest.n))
+    assert 0.35 < told.share < 0.65
+    assert 0 < told.estimate < spent.estimate
+    assert told.low < told.estimate < told.high
+    # by hand, without what the covariate takes away: rate x effect over what all would be worth
+    usual, new = (float(arm.mean[0]) for arm in arms)
+    whole = told.share * (new - usual) / (told.share * usual + (1 - told.share) * float(rest.mean[0]))
+    assert told.estimate == pytest.approx(whole, abs=0.08)
+
+
+def test_statistics_of_many_triggered_looks_are_those_of_one(lab):
+    lab.edit("    share=0.9,\n", '    share=0.9,\n    where=visits.device.equals("app"),\n')
+    start_experiment(lab.project, "fares", units=700)
+    lab.live(12)
+    for day in (5, 9):
+        look(lab, day)
+    with lab.workspace() as workspace:
+        from shipway.app.experiment.question import find_running
+        from shipway.app.experiment.statistic import gather_statistics
+
+        grown = load_statistics(workspace, look(lab, 12).look.statistics)
+        experiment, trial = find_running(workspace.state(), lab.project, "fares")
+        fresh = gather_statistics(workspace, experiment, trial.plan, START + 12 * DAY, None)
+    assert digest_value(fresh) == digest_value(grown)

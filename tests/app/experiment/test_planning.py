@@ -63,3 +63,14 @@ def test_a_quantile_and_an_absolute_effect_are_planned_for(lab):
     assert top.value > spent.value
     assert (top.relative, top.detect) == (False, 8)
     assert 100 < top.units < 100_000
+
+
+def test_what_guardrails_cost_a_launch_is_told(lab):
+    plan = plan_experiment(lab.project, "fares")
+    spent, basket = plan.metrics
+    needed = max(plan.metrics, key=lambda each: each.units)
+    assert needed.power == pytest.approx(0.8, abs=0.005)
+    assert all(0.79 < each.power < 1 for each in plan.metrics)
+    assert plan.launch == pytest.approx(spent.power - (1 - basket.power))
+    lab.edit(", detect=0.32", "")
+    assert plan_experiment(lab.project, "fares").launch is None

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from contextlib import closing
 
+from shipway.app.experiment.answer import find_split
 from shipway.app.experiment.planning import ExperimentPlan, make_plan, plan_rules
 from shipway.app.experiment.question import find_experiment, find_running, write_split
 from shipway.app.project import Project
@@ -19,6 +20,7 @@ from shipway.core.trial import (
     Look,
     Trial,
     TrialPlan,
+    VersionSplit,
     decided_run,
     taken_places,
 )
@@ -43,7 +45,8 @@ def start_experiment(
     Raises:
         ShipwayError: SW-104 for an experiment that is not declared, SW-452 if its layer has no room, SW-453 if it would
             not find what it is for, SW-454 if its layer is another than that of experiments that run in it, or if it
-            runs and has changed, or if an earlier run was decided for another unit; what planning refuses.
+            runs and has changed, or if an earlier run was decided for another unit, SW-457 if the service that is to
+            assign does not split as declared; what planning refuses.
     """
     experiment = find_experiment(project, name)
     with closing(Workspace(project)) as workspace, deciding(workspace) as state:
@@ -54,11 +57,12 @@ def start_experiment(
             return trial
         _refuse_unit(runs, experiment)
         begin = workspace.now if at is None else at
+        versions = find_split(workspace, state, experiment, begin)
         plan = _plan(workspace, experiment, begin, units)
         if plan is not None and not plan.enough and units is None and not anyway:
             hint = "detect a greater effect, take in more units, or begin with --anyway or --units"
             raise ShipwayError("SW-453", f"{name} would not find its effect: {plan.reason}", hint)
-        body = ExperimentStarted(plan=_register(state, experiment, begin, units, plan), by=workspace.actor)
+        body = ExperimentStarted(plan=_register(state, experiment, begin, units, plan, versions), by=workspace.actor)
         state = workspace.remember((body.plan.subject, body))
         write_split(workspace, state)
         workspace.store_state()
@@ -176,14 +180,19 @@ def _plan(workspace: Workspace, experiment: Experiment, at: int, units: int | No
 def _refuse_unit(runs: Sequence[Trial], experiment: Experiment) -> None:
     """Refuse another unit than that of a decision, which lies beneath the run that is to begin; SW-454."""
     decided = decided_run(runs)
-    if decided is not None and decided.plan.keys != experiment.unit.keys:
-        then, now = " and ".join(decided.plan.keys), " and ".join(experiment.unit.keys)
+    if decided is not None and decided.plan.keys != experiment.assigned.keys:
+        then, now = " and ".join(decided.plan.keys), " and ".join(experiment.assigned.keys)
         fact = f"{decided.plan.ref} was decided for each {then}, and {experiment.name} would assign each {now}"
         raise ShipwayError("SW-454", fact, "put its unit back, or give the experiment another name")
 
 
 def _register(
-    state: State, experiment: Experiment, at: int, units: int | None, plan: ExperimentPlan | None
+    state: State,
+    experiment: Experiment,
+    at: int,
+    units: int | None,
+    plan: ExperimentPlan | None,
+    versions: VersionSplit | None,
 ) -> TrialPlan:
     trials = [runs[-1] for runs in state.experiments.values()]
     layer, holdout = experiment.layer_name, round(experiment.holdout * PLACES)
@@ -191,7 +200,7 @@ def _register(
         if (
             trial.runs
             and trial.plan.layer == layer
-            and ((trial.plan.holdout, trial.plan.keys) != (holdout, experiment.unit.keys))
+            and ((trial.plan.holdout, trial.plan.keys) != (holdout, experiment.assigned.keys))
         ):
             fact = f"layer {layer!r} is another than the one that {trial.plan.ref} runs in"
             raise ShipwayError("SW-454", fact, "put its unit and holdout back, or wait for that experiment to end")
@@ -210,7 +219,7 @@ def _register(
         experiment=experiment.name,
         number=len(state.experiments.get(experiment.name, [])) + 1,
         definition=experiment.definition,
-        keys=experiment.unit.keys,
+        keys=experiment.assigned.keys,
         weights=tuple(experiment.variants.items()),
         layer=layer,
         holdout=holdout,
@@ -224,4 +233,7 @@ def _register(
         days=(plan.days or 0) if plan is not None else 0,
         at=at,
         doc=experiment.doc,
+        versions=versions,
+        slot_us=0 if experiment.switchback is None else experiment.switchback.every_us,
+        clustered=experiment.cluster is not None,
     )

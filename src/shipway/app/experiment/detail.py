@@ -1,14 +1,15 @@
 """One run of an experiment in full: its days, its slices, and how its evidence grew; nothing of it is spent."""
 
 import math
+from collections.abc import Callable
 from contextlib import closing
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 import numpy as np
 
 from shipway.app.experiment.question import find_trial
-from shipway.app.experiment.statistic import Statistics, load_statistics
+from shipway.app.experiment.statistic import load_statistics, load_summaries
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.effect import Effect
@@ -17,9 +18,20 @@ from shipway.core.experiment import effect_of
 from shipway.core.trial import Trial
 from shipway.maths.multiplicity import benjamini_hochberg
 from shipway.maths.stratum import heterogeneity
-from shipway.validation.experiment import merge_days
-from shipway.validation.look import LEAST_UNITS, Measured, as_effect, chance_of, interval_of, measure
+from shipway.maths.summary import Summary
+from shipway.validation.look import (
+    LEAST_CLUSTERS,
+    LEAST_UNITS,
+    Measured,
+    as_effect,
+    chance_of,
+    interval_of,
+    measure,
+    measure_clusters,
+)
 
+Summaries: TypeAlias = dict[tuple[str, str], Summary]
+"""Variant and slice to what its units come to."""
 _FALSE: Final = 0.05
 """The share of slices that are marked which may be marked by chance."""
 _Z95: Final = 1.959963984540054
@@ -72,9 +84,13 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
         trial: the run.
         met: day to variant to the units that met the experiment on it, as of the last look.
         sliced: metrics by slices, as of the last look; they decide nothing.
-        misassigned: units left out because their exposures name another variant, or several.
+        misassigned: units left out because they met another variant than the one assigned.
         outside: units left out because they were exposed and should not have been.
         lag: which source held the last look back, in words; empty where none did.
+        crossed: units left out because they met several variants.
+        crossing: some of them, by name.
+        ruled: units left out because a rule of the service chose their version.
+        clusters: variant to the clusters that met it, where clusters are assigned; None where units are.
     """
 
     trial: Trial
@@ -83,6 +99,10 @@ class ExperimentDetail(msgspec.Struct, frozen=True, kw_only=True):
     misassigned: int
     outside: int
     lag: str = ""
+    crossed: int = 0
+    crossing: tuple[str, ...] = ()
+    ruled: int = 0
+    clusters: dict[str, int] | None = None
 
 
 def detail_trial(project: Project, ref: str) -> ExperimentDetail:
@@ -101,34 +121,47 @@ def detail_trial(project: Project, ref: str) -> ExperimentDetail:
         if not trial.looks:
             return ExperimentDetail(trial=trial, met={}, sliced=(), misassigned=0, outside=0)
         statistics = load_statistics(workspace, trial.looks[-1].statistics)
-    experiment = project.registry.experiments.get(trial.plan.experiment)
-    same = experiment is not None and experiment.definition == trial.plan.definition
-    effects = {rule.check.name: effect_of(rule) for rule in experiment.rules} if experiment is not None and same else {}
+        experiment = project.registry.experiments.get(trial.plan.experiment)
+        same = experiment is not None and experiment.definition == trial.plan.definition
+        rules = experiment.rules if experiment is not None and same else ()
+        effects = {rule.check.name: effect_of(rule) for rule in rules}
+
+        def summaries(name: str, column: str) -> Summaries:
+            return load_summaries(workspace, statistics, name, column, clustered=trial.plan.clustered)
+
+        sliced = _slice_effects(trial, effects, summaries)
     return ExperimentDetail(
         trial=trial,
         met=statistics.met,
-        sliced=_slice_effects(trial, effects, statistics),
+        sliced=sliced,
         misassigned=statistics.misassigned,
         outside=statistics.outside,
         lag=statistics.say_lag(trial.looks[-1].at, project.config.project.timezone),
+        crossed=statistics.crossed,
+        crossing=statistics.crossing,
+        ruled=statistics.ruled,
+        clusters=statistics.clusters or None,
     )
 
 
-def _slice_effects(trial: Trial, effects: dict[str, Effect], statistics: Statistics) -> tuple[SlicedEffect, ...]:
+def _slice_effects(
+    trial: Trial, effects: dict[str, Effect], summaries: Callable[[str, str], Summaries]
+) -> tuple[SlicedEffect, ...]:
     """Measure every metric in every slice, and mark what differs from 0 over all of them together."""
     control, *treatments = trial.plan.variants
+    compare, least = (measure_clusters, LEAST_CLUSTERS) if trial.plan.clustered else (measure, LEAST_UNITS)
     found: list[tuple[str, str, str, list[tuple[str, Measured]]]] = []
     for name, effect in effects.items():
         for column in trial.plan.slices if effect.kind != "quantile" else ():
-            merged = merge_days(statistics.groups(name), column=column)
+            merged = summaries(name, column)
             for variant in treatments:
                 slices: list[tuple[str, Measured]] = []
                 for value in sorted({value for _, value in merged}):
                     arms = merged.get((control, value)), merged.get((variant, value))
-                    if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < LEAST_UNITS:
+                    if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < least:
                         continue
                     try:
-                        found_here = measure(name, effect, arms[0], arms[1])
+                        found_here = compare(name, effect, arms[0], arms[1])
                     except ShipwayError:  # a slice in which nothing happened has no effect of any size
                         continue
                     if all(map(math.isfinite, interval_of(effect, found_here, _Z95))):

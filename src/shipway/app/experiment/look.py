@@ -5,45 +5,40 @@ killed after it, the same command answers with the look that is remembered.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from typing import Final
 
 import msgspec
 import numpy as np
 
+from shipway.app.experiment.answer import end_of
+from shipway.app.experiment.judgement import compare_variants, gains, judge_effects
 from shipway.app.experiment.question import find_running, write_split
 from shipway.app.experiment.statistic import (
     Statistics,
-    capped_effects,
     gather_statistics,
     load_statistics,
-    load_values,
     store_statistics,
 )
 from shipway.app.project import Project
 from shipway.app.release import Remembered, deciding
 from shipway.app.workspace import Workspace
 from shipway.core.body import EvidenceRecorded, VerdictGiven
-from shipway.core.check import Evidence, Rule
-from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import RATIO_ALPHA, Experiment
-from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_look
-from shipway.core.trial import ExperimentLooked, Look, LookEffect, Role, Trial, TrialPlan
+from shipway.core.experiment import FEW_CROSSED, MOST_CROSSED, RATIO_ALPHA, Experiment
+from shipway.core.look import choose, give_verdict, say_broken, say_crossed, say_look
+from shipway.core.trial import ExperimentLooked, Look, Trial
 from shipway.kit.canonical import digest_value
 from shipway.maths.imbalance import imbalance_sequential_p
-from shipway.validation.experiment import merge_days
 from shipway.validation.look import (
+    LEAST_CLUSTERS,
     LEAST_INFORMATION,
     LEAST_UNITS,
-    Measured,
-    bound,
-    choose_variants,
-    interval_of,
-    measure,
-    measure_quantile,
-    share_alpha,
 )
+
+_FEW: Final = 10.0
+"""How few clusters the test of their split is made for (`imbalance_log_e`); it holds whatever their number."""
 
 
 class LookReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,8 +50,11 @@ class LookReport(msgspec.Struct, frozen=True, kw_only=True):
         repeated: whether the look was taken before, so that nothing was spent by asking again.
         said: why there is no look, or why it is an earlier one; empty where there is nothing to say.
         units: variant to the units that met the experiment.
-        misassigned: units left out because their exposures name another variant, or several.
+        misassigned: units left out because they met another variant than the one assigned.
         outside: units left out because they were exposed and should not have been.
+        crossed: units left out because they met several variants.
+        crossing: some of them, by name.
+        ruled: units left out because a rule of the service chose their version.
     """
 
     trial: Trial
@@ -66,28 +64,9 @@ class LookReport(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, int]
     misassigned: int
     outside: int
-
-
-class _Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """One metric of one variant that is measured, with the looks before."""
-
-    rule: Rule
-    role: Role
-    variant: str
-    effect: Effect
-    measured: Measured
-    information: float
-    before: tuple[LookEffect, ...]
-
-    @property
-    def fractions(self) -> list[float]:
-        """Return the information at each look, this one the last."""
-        return [*(each.information for each in self.before), self.information]
-
-    @property
-    def shown(self) -> LookEffect | None:
-        """Return the earlier look that showed it better or worse, which stays shown."""
-        return next((each for each in self.before if each.shown in ("better", "worse")), None)
+    crossed: int
+    crossing: tuple[str, ...]
+    ruled: int
 
 
 def look_at(project: Project, name: str, at: int | None = None) -> LookReport:
@@ -112,7 +91,8 @@ def look_at(project: Project, name: str, at: int | None = None) -> LookReport:
             fact = f"{trial.plan.ref} {'was looked at' if last is not None else 'began'} later than that"
             raise ShipwayError("SW-456", fact, "look as of an instant after it")
         kept = load_statistics(workspace, last.statistics) if last is not None else None
-        statistics = gather_statistics(workspace, experiment, trial.plan, as_of, kept)
+        ended = None if trial.plan.versions is None else end_of(state, trial.plan.versions)
+        statistics = gather_statistics(workspace, experiment, trial.plan, as_of, kept, ended)
         return _look(workspace, experiment, trial, statistics, as_of)
 
 
@@ -126,23 +106,30 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
         return _report(trial, last, statistics, said, repeated=True)
     units = {variant: statistics.units.get(variant, 0) for variant in trial.plan.variants}
     shares = np.array(list(trial.plan.variants.values()))
-    p = imbalance_sequential_p(np.array(list(units.values())), shares)
+    # What was assigned is what has the declared shares: units of clusters come as many as live there.
+    drawn = statistics.clusters if trial.plan.clustered else units
+    p = imbalance_sequential_p(np.array(list(drawn.values())), shares, *((_FEW,) if trial.plan.clustered else ()))
     if p < RATIO_ALPHA:
-        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at), [])
+        said = say_broken(trial.plan, drawn, p)
+        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at, said), [])
+    if statistics.crossed > max(FEW_CROSSED, MOST_CROSSED * (sum(units.values()) + statistics.crossed)):
+        said = say_crossed(statistics.crossed, sum(units.values()), statistics.crossing)
+        return _remember(workspace, trial, statistics, _broken(trial, statistics, digest, units, p, at, said), [])
     lag = statistics.say_lag(at, workspace.project.config.project.timezone)
     because = f"; {lag}" if lag else ""
-    compared = _compare(workspace, experiment, trial, statistics)
+    compared = compare_variants(workspace, experiment, trial, statistics)
     if compared is None:
-        said = f"too early: fewer than {LEAST_UNITS} units of a variant have had their time{because}"
+        least = f"{LEAST_CLUSTERS} clusters" if trial.plan.clustered else f"{LEAST_UNITS} units"
+        said = f"too early: fewer than {least} of a variant have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
     if min(each.information for each in compared if each.role == "metric") < LEAST_INFORMATION:
         least = math.ceil(LEAST_INFORMATION * trial.plan.units)
         said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
-    if last is not None and not any(_gains(trial.plan, each) for each in compared):
+    if last is not None and not any(gains(trial.plan, each) for each in compared):
         said = "no unit has had its time since that look, so nothing was spent"
         return _report(trial, last, statistics, said, repeated=True)
-    effects, evidence = _judge(trial.plan, compared, digest, len(trial.looks) + 1)
+    effects, evidence = judge_effects(trial.plan, compared, digest, len(trial.looks) + 1)
     rules = {rule.check.name: rule for rule in experiment.rules}
     outcome, variant = choose(effects, rules)
     final = trial.plan.spending != "always_valid" and all(each.information >= 1 for each in effects)
@@ -188,10 +175,15 @@ def _report(trial: Trial, look: Look | None, statistics: Statistics, said: str, 
         units={variant: statistics.units.get(variant, 0) for variant in trial.plan.variants},
         misassigned=statistics.misassigned,
         outside=statistics.outside,
+        crossed=statistics.crossed,
+        crossing=statistics.crossing,
+        ruled=statistics.ruled,
     )
 
 
-def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, int], p: float, at: int) -> Look:
+def _broken(
+    trial: Trial, statistics: Statistics, digest: str, units: dict[str, int], p: float, at: int, said: str
+) -> Look:
     return Look(
         number=len(trial.looks) + 1,
         at=at,
@@ -202,158 +194,7 @@ def _broken(trial: Trial, statistics: Statistics, digest: str, units: dict[str, 
         effects=(),
         outcome="hold",
         variant="",
-        said=say_broken(trial.plan, units, p),
+        said=said,
         verdict="",
         final=False,
-    )
-
-
-def _compare(
-    workspace: Workspace, experiment: Experiment, trial: Trial, statistics: Statistics
-) -> list[_Comparison] | None:
-    """Measure every metric of every variant; None where one has too few units."""
-    found: list[_Comparison] = []
-    effects = capped_effects(experiment, trial.plan)
-    metrics = {rule.check.name for rule in experiment.metrics}
-    for rule in experiment.rules:
-        name = rule.check.name
-        measured = _measure(workspace, trial.plan, name, effects[name], statistics)
-        if measured is None:
-            return None
-        units, by_variant = measured
-        information = units / trial.plan.units
-        found += [
-            _Comparison(
-                rule=rule,
-                role="metric" if name in metrics else "guardrail",
-                variant=variant,
-                effect=effects[name],
-                measured=each,
-                information=information,
-                before=_before(trial, name, variant),
-            )
-            for variant, each in by_variant.items()
-        ]
-    return found
-
-
-def _measure(
-    workspace: Workspace, plan: TrialPlan, name: str, effect: Effect, statistics: Statistics
-) -> tuple[int, dict[str, Measured]] | None:
-    """Return the units whose time is over and each variant's effect; None where one has too few units."""
-    control, *treatments = plan.variants
-    if effect.kind == "quantile":
-        values = load_values(workspace, statistics, name)
-        if any(variant not in values or values[variant].size < LEAST_UNITS for variant in plan.variants):
-            return None
-        units = sum(each.size for each in values.values())
-        return units, {each: measure_quantile(name, effect, values[control], values[each]) for each in treatments}
-    chosen = choose_variants(merge_days(statistics.groups(name)), list(plan.variants))
-    if chosen is None:
-        return None
-    units = sum(each.n for each in chosen.values())
-    return units, {each: measure(name, effect, chosen[control], chosen[each]) for each in treatments}
-
-
-def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
-    """Return what earlier looks said of a metric and a variant, those at which units had come."""
-    found: list[LookEffect] = []
-    for look in trial.looks:
-        for each in look.effects:
-            if (each.name, each.variant) == (name, variant) and (not found or each.information > found[-1].information):
-                found.append(each)
-    return tuple(found)
-
-
-def _gains(plan: TrialPlan, each: _Comparison) -> bool:
-    """Tell whether an effect has something to be looked at: new units, and alpha that is not spent yet."""
-    if not each.before:
-        return True
-    done = plan.spending != "always_valid" and each.before[-1].information >= 1
-    return not done and each.information > each.before[-1].information
-
-
-def _judge(
-    plan: TrialPlan, compared: Sequence[_Comparison], digest: str, look: int
-) -> tuple[list[LookEffect], list[Evidence]]:
-    """Give every effect its interval; metrics share alpha by Holm, each guardrail has all of it."""
-    metrics = [each for each in compared if each.role == "metric"]
-    done: dict[int, LookEffect] = {}
-    shown = sum(each.shown is not None for each in metrics)
-    while True:
-        alpha = share_alpha(plan.alpha, len(metrics), shown)
-        done |= {
-            place: _interval(plan, each, plan.alpha if each.role == "guardrail" else alpha)
-            for place, each in enumerate(compared)
-            if place not in done or done[place].shown not in ("better", "worse")
-        }
-        now = sum(effect.role == "metric" and effect.shown in ("better", "worse") for effect in done.values())
-        if now == shown:
-            break
-        shown = now
-    evidence = [_evidence(plan, done[place], each, digest, look) for place, each in enumerate(compared)]
-    effects = [msgspec.structs.replace(done[place], evidence=evidence[place].id) for place in range(len(compared))]
-    return effects, evidence
-
-
-def _interval(plan: TrialPlan, each: _Comparison, alpha: float) -> LookEffect:
-    """Return an effect with the interval of its newest look.
-
-    One that was shown before stays shown, unless the interval of now shows the contrary.
-    """
-    if not _gains(plan, each):
-        return each.before[-1]
-    boundary = bound(plan.spending, each.fractions, alpha)
-    interval = interval_of(each.effect, each.measured, boundary.z)
-    low, high = interval if all(map(math.isfinite, interval)) else (None, None)
-    shown, earlier = read_interval(each.rule, each.role, low, high), each.shown
-    if earlier is not None:
-        contrary = {"better": ("worse", "ruled out"), "worse": ("better", "safe")}[earlier.shown]
-        shown = "open" if shown in contrary else earlier.shown
-    return LookEffect(
-        name=each.rule.check.name,
-        role=each.role,
-        variant=each.variant,
-        n=each.measured.n,
-        information=each.information,
-        alpha=boundary.alpha,
-        spent=boundary.spent,
-        control=each.measured.control,
-        estimate=each.measured.estimate,
-        error=each.measured.error,
-        boundary=boundary.z,
-        low=low,
-        high=high,
-        sharpened=each.measured.sharpened,
-        shown=shown,
-        evidence="",
-    )
-
-
-def _evidence(plan: TrialPlan, effect: LookEffect, each: _Comparison, digest: str, look: int) -> Evidence:
-    several = len(plan.variants) > 2
-    facts: Mapping[str, object] = {
-        "control": plan.control,
-        "variant": effect.variant,
-        "control_value": effect.control,
-        "standard_error": effect.error,
-        "boundary": effect.boundary,
-        "information": effect.information,
-        "alpha": effect.alpha,
-        "spent": effect.spent,
-        "sharpened": effect.sharpened,
-        "relative": each.effect.relative,
-        "look": look,
-        **({"said": "nothing bounds the effect yet"} if effect.low is None else {}),
-    }
-    return Evidence(
-        check=f"{effect.name} of {effect.variant}" if several else effect.name,
-        subject=plan.subject,
-        value=effect.estimate,
-        low=effect.estimate if effect.low is None else effect.low,
-        high=effect.estimate if effect.high is None else effect.high,
-        n=0 if effect.low is None else sum(effect.n),
-        facts=dict(facts),
-        log_digest=digest,
-        needs=0,
     )

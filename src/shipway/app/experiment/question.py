@@ -136,21 +136,24 @@ def find_running(state: State, project: Project, name: str) -> tuple[Experiment,
     return experiment, trial
 
 
-def assign_unit(project: Project, name: str, unit: str) -> Assignment:
+def assign_unit(project: Project, name: str, unit: str, at: int | None = None) -> Assignment:
     """Return what a unit of an experiment meets, and why.
 
     Args:
         project: whose.
         name: the experiment.
         unit: the unit's key, its values joined with /.
+        at: when, the project's present where None; only a switchback looks at it.
 
     Raises:
-        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none.
+        ShipwayError: SW-104 for an experiment that never began, SW-802 for a unit that is none, SW-457 for an
+            experiment whose units a service assigns.
     """
     with closing(Workspace(project)) as workspace:
         split = split_of(workspace.peek().experiments.values())
+        when = workspace.now if at is None else at
     keys = split.layer_of(name).keys if name in split.experiments else ()
-    return assign(split, name, unit.split("/") if len(keys) > 1 else unit)
+    return assign(split, name, unit.split("/") if len(keys) > 1 else unit, when)
 
 
 def write_split(workspace: Workspace, state: State) -> None:

@@ -1,7 +1,7 @@
 """The units that met an experiment, and what became of each: read from the admitted data, as known at an instant."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -27,8 +27,13 @@ from shipway.maths.expression import Column, Operation, Span, render, walk
 from shipway.validation.experiment import DAY, VARIANT
 
 Floats = NDArray[np.float64]
-UNIT, MET = "_unit", "_met"
-"""Columns of units beside their keys: the key as logs write it, and the instant of the first exposure."""
+UNIT, MET, CLUSTER = "_unit", "_met", "_cluster"
+"""Columns of units beside their keys: the key as logs write it, the instant of the first exposure, and the key of
+the cluster where clusters are assigned."""
+REST: Final = ""
+"""What units met on which the variants never differed."""
+SAID: Final = "_said"
+"""What an exposure says was met."""
 _VIEW: Final = "m"
 
 
@@ -37,19 +42,32 @@ class Units:
     """The units of a period, one row each.
 
     Attributes:
-        rows: the unit's keys, `_unit`, `_met`, `_day`, `_variant` and the columns of slices.
-        misassigned: units whose exposures name another variant than the assignment, or several; they are left out.
+        rows: the unit's keys, `_unit`, `_met`, `_day`, `_variant` and the columns of slices; `_cluster` where clusters
+            are assigned.
+        misassigned: units that met another variant than the one assigned; they are left out.
         outside: units whose exposures name a variant though they are to meet none; they are left out.
-        newest: the newest instant of an exposure that was read; None where there is none.
+        crossed: units that met several variants, in order; they are left out.
+        ruled: units whose version a rule of the service chose, never its split; they are left out.
+        rest: units of the experiment on which the variants never differed, likewise with `_variant` empty; None where
+            the variants differ for all.
     """
 
     rows: pl.DataFrame
-    misassigned: int
-    outside: int
-    newest: int | None
+    misassigned: int = 0
+    outside: int = 0
+    crossed: tuple[str, ...] = ()
+    ruled: int = 0
+    rest: pl.DataFrame | None = None
+
+    @property
+    def counted(self) -> pl.DataFrame:
+        """Return the units that are measured: those that met a variant, and those on which none differs."""
+        return self.rows if self.rest is None else pl.concat([self.rows, self.rest.select(self.rows.columns)])
 
 
-def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, since: int, until: int) -> pl.DataFrame:
+def read_exposures(
+    workspace: Workspace, experiment: Experiment, stream: Event, since: int, until: int, *, triggered: bool = True
+) -> pl.DataFrame:
     """Return the exposures of a period that count, oldest first: keys, `_met`, and the columns that are read of them.
 
     Args:
@@ -58,6 +76,7 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
         stream: the exposures, or what plays their part.
         since: begin of the period, microseconds since 1970 UTC.
         until: its end, included.
+        triggered: whether only those count on which the variants differ, as `where` says.
 
     Raises:
         ShipwayError: SW-401 if no data was admitted, SW-202 for a column the table lacks, SW-203 for a key of the unit
@@ -65,22 +84,22 @@ def read_exposures(workspace: Workspace, experiment: Experiment, stream: Event, 
     """
     own = stream.name == experiment.exposed.name
     beside = [*experiment.slices, *([experiment.variant] if experiment.variant else [])] if own else []
-    where = experiment.where if own else None
+    where = experiment.where if own and triggered else None
     read = [node.name for node in walk(where) if isinstance(node, Column)] if where is not None else []
     source = stream.source
-    columns = list(dict.fromkeys([*experiment.unit.keys, stream.known_at, *beside, *read]))
+    columns = list(dict.fromkeys([*experiment.keys, stream.known_at, *beside, *read]))
     snapshot = workspace.admitted([source.name])[source.name]
     rows = workspace.tables.read(snapshot, columns)
-    _refuse_keys(source, rows.select(experiment.unit.keys))
+    _refuse_keys(source, rows.select(experiment.keys))
     met = instants_of(source, stream.known_at, rows)
     keep = (met > since) & (met <= until) & (met != NEVER)
     if where is not None:
         held = evaluate_row(where, source.name, {source.name: rows})
         keep &= held.valid & held.values.astype(np.bool_)
-    for key in experiment.unit.keys:
+    for key in experiment.keys:
         keep &= rows[key].is_not_null().to_numpy()
     rows = rows.with_columns(pl.Series(MET, met)).filter(pl.Series(keep))
-    return rows.select(list(dict.fromkeys([*experiment.unit.keys, MET, *beside]))).sort(MET, maintain_order=True)
+    return rows.select(list(dict.fromkeys([*experiment.keys, MET, *beside]))).sort(MET, maintain_order=True)
 
 
 def _refuse_keys(source: Source, keys: pl.DataFrame) -> None:
@@ -102,8 +121,15 @@ def find_units(exposures: pl.DataFrame, experiment: Experiment, timezone: str) -
     """
     keys = list(experiment.unit.keys)
     first = exposures.unique(keys, keep="first", maintain_order=True)
-    units = [join_key(values) for values in first.select(keys).iter_rows()]
-    return first.with_columns(pl.Series(UNIT, units, dtype=pl.String), day_of(MET, timezone).alias(DAY))
+    named = first.with_columns(write_keys(first, keys).alias(UNIT), day_of(MET, timezone).alias(DAY))
+    if experiment.cluster is None:
+        return named
+    return named.with_columns(write_keys(first, experiment.cluster.keys).alias(CLUSTER))
+
+
+def write_keys(rows: pl.DataFrame, keys: Sequence[str]) -> pl.Series:
+    """Return each row's key as logs write it."""
+    return pl.Series([join_key(values) for values in rows.select(keys).iter_rows()], dtype=pl.String)
 
 
 def assign_units(
@@ -118,22 +144,62 @@ def assign_units(
         layer: its layer.
         timezone: whose days are meant.
     """
-    first = find_units(exposures, experiment, timezone)
-    variants = [find_variant(run, layer, unit)[0] for unit in first[UNIT].to_list()]
-    units = first.with_columns(pl.Series(VARIANT, variants, dtype=pl.String))
-    inside = units.filter(pl.col(VARIANT).is_not_null())
-    kept, outside = inside, 0
-    if experiment.variant:
-        outside = units.filter(pl.col(VARIANT).is_null(), pl.col(experiment.variant).is_not_null()).height
-        keys = list(experiment.unit.keys)
-        said = exposures.group_by(keys).agg(pl.col(experiment.variant).cast(pl.String).unique().drop_nulls())
-        joined = inside.join(said.rename({experiment.variant: "_said"}), on=keys, how="left", maintain_order="left")
-        right = (pl.col("_said").list.len() == 0) | (
-            (pl.col("_said").list.len() == 1) & (pl.col("_said").list.first() == pl.col(VARIANT))
-        )
-        kept = joined.filter(right).drop("_said")
-    newest = exposures[MET].max() if exposures.height else None
-    return Units(kept, inside.height - kept.height, outside, newest if isinstance(newest, int) else None)
+    units = find_units(exposures, experiment, timezone)
+    assigned = give_variants(units, UNIT if experiment.cluster is None else CLUSTER, run, layer)
+    said = exposures
+    if experiment.cluster is not None and not experiment.variant:
+        # A unit that was seen in several clusters met what each of them was assigned.
+        named = exposures.with_columns(write_keys(exposures, experiment.cluster.keys).alias(CLUSTER))
+        said = give_variants(named, CLUSTER, run, layer).rename({VARIANT: SAID})
+    elif experiment.variant:
+        said = exposures.rename({experiment.variant: SAID})
+    return sort_out(assigned, said if SAID in said.columns else None, experiment.unit.keys)
+
+
+def leave_rest(everyone: Units, met: Units) -> Units:
+    """Return units with the rest of everyone, whom the variants cannot have changed; `met` are those they may have.
+
+    Args:
+        everyone: as they would be if the variants differed for all.
+        met: the units for which they do.
+    """
+    known = pl.concat([met.rows[UNIT], pl.Series(UNIT, met.crossed, dtype=pl.String)])
+    rest = everyone.rows.filter(~pl.col(UNIT).is_in(known.implode())).with_columns(pl.lit(REST).alias(VARIANT))
+    return replace(met, rest=rest)
+
+
+def give_variants(rows: pl.DataFrame, column: str, run: SplitExperiment, layer: SplitLayer) -> pl.DataFrame:
+    """Add to rows the variant that a column's text is assigned, `_variant`; null for one that meets none."""
+    texts = rows[column].unique().to_list()
+    found = {text: find_variant(run, layer, text)[0] for text in texts}
+    return rows.with_columns(pl.Series(VARIANT, [found[text] for text in rows[column].to_list()], dtype=pl.String))
+
+
+def sort_out(assigned: pl.DataFrame, said: pl.DataFrame | None, keys: Sequence[str]) -> Units:
+    """Keep the units that met the variant they were assigned, and no other.
+
+    Args:
+        assigned: one row for each unit, with `_unit`, and with `_variant`, null for one that is to meet none.
+        said: exposures with the keys and `_said`, what was met; None where nothing tells.
+        keys: columns that tell which unit an exposure is of.
+    """
+    inside = assigned.filter(pl.col(VARIANT).is_not_null())
+    if said is None:
+        return Units(inside)
+    met = said.group_by(keys).agg(pl.col(SAID).cast(pl.String).drop_nulls().unique())
+    joined = assigned.join(met, on=list(keys), how="left", maintain_order="left")
+    several, none = pl.col(SAID).list.len() > 1, pl.col(SAID).list.len() == 0
+    outside = joined.filter(pl.col(VARIANT).is_null(), ~none).height
+    inside = joined.filter(pl.col(VARIANT).is_not_null())
+    crossed = inside.filter(several)
+    right = none | (pl.col(SAID).list.first() == pl.col(VARIANT))
+    kept = inside.filter(~several, right).drop(SAID)
+    return Units(
+        kept,
+        misassigned=inside.height - crossed.height - kept.height,
+        outside=outside,
+        crossed=tuple(sorted(crossed[UNIT].to_list())),
+    )
 
 
 def day_of(column: str, timezone: str) -> pl.Expr:
@@ -193,11 +259,22 @@ def _build(
     for name, snapshot in workspace.admitted(read).items():
         tables[name] = workspace.tables.read(snapshot, read[name])
     spine = units.select(*keys, pl.from_epoch(MET, time_unit="us").dt.replace_time_zone("UTC"))
-    spine = cast_keys(spine, plan, tables)
+    spine = cast_keys(_number_keys(spine, keys, tables), plan, tables)
     for name, rows in tables.items():
         if all(key in rows.columns for key in keys):
             tables[name] = rows.join(spine.select(keys).unique(), on=keys, how="semi", maintain_order="left")
     return build_frame(plan, {**tables, ASKED: spine})
+
+
+def _number_keys(spine: pl.DataFrame, keys: Sequence[str], tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return keys that a log wrote as text as the whole numbers that the tables have; others as they are."""
+    for key in keys:
+        kinds = {rows[key].dtype for rows in tables.values() if key in rows.columns}
+        if spine[key].dtype == pl.String and kinds and all(kind.is_integer() for kind in kinds):
+            numbers = spine[key].cast(pl.Int64, strict=False)
+            if numbers.null_count() == 0:
+                spine = spine.with_columns(numbers)
+    return spine
 
 
 def _plan(experiment: Experiment, features: Mapping[str, Expr], at: Expr, sources: Mapping[str, Source]) -> Plan:

@@ -2,8 +2,12 @@
 
 import re
 
+import polars as pl
 import pytest
-from tests.app.experiment.conftest import START, Lab, past  # noqa: F401
+from tests.app.experiment.conftest import CODE, START, Lab, make_shop, past  # noqa: F401
+from tests.app.experiment.market import CITIES, settle
+from tests.app.experiment.shop import answer, choose, sell, serve
+from tests.app.experiment.test_statistic import commit
 
 from shipway.app.experiment.conduct import decide_experiment, start_experiment
 from shipway.app.experiment.detail import detail_trial
@@ -74,3 +78,36 @@ def test_the_source_that_held_the_look_back_is_named(lab, tmp_path):
     )
     page = write_experiment(lab.project, "fares", tmp_path / "page.html").read_text()
     assert "Held back: visits tells of nothing after 2024-03-29" in text_of(page)
+
+
+def test_a_page_of_clusters_tells_how_many_there_are_and_who_met_both(lab, tmp_path):
+    pytest.importorskip("altair")
+    (lab.root / "project.py").write_text(CODE + CITIES)
+    settle(lab, 0, make_shop)
+    start_experiment(lab.project, "cities", units=1_300)
+    settle(lab, 12, make_shop)
+    with lab.workspace() as workspace:
+        visits = workspace.tables.read(workspace.admitted(["visits"])["visits"])
+    late = pl.col("opened").cast(pl.Int64) > START + 3 * DAY
+    moved = late & pl.col("customer").is_in({f"c{number}" for number in range(12)})
+    commit(lab, visits=visits.with_columns(pl.when(moved).then(pl.lit("d59")).otherwise("device").alias("device")))
+    look_at(lab.project, "cities", START + 12 * DAY)
+    said = text_of(write_experiment(lab.project, "cities", tmp_path / "page.html").read_text())
+    assert "clusters: each device is assigned as a whole" in said
+    assert "A split of clusters this uneven" in said
+    assert re.search(r"usual [\d,]+ \d+ \d+\.\d+% 50\.00%", said)
+    assert "met several variants c" in said
+    assert "Looks allowed for" in said or "better" not in said
+
+
+def test_a_page_of_versions_tells_which_they_are(lab, tmp_path):
+    pytest.importorskip("altair")
+    serve(lab)
+    answer(lab, 0)
+    start_experiment(lab.project, "ranker", at=START)
+    sell(lab, 10, lift=0.6)
+    answer(lab, 10, since=0, version=lambda unit: choose(unit) if int(unit[1:]) % 50 else 3 - choose(unit))
+    look_at(lab.project, "ranker", START + 10 * DAY)
+    said = text_of(write_experiment(lab.project, "ranker", tmp_path / "page.html").read_text())
+    assert "service desk, which answers 0.5 of each customer with version 2 and the others with version 1" in said
+    assert "met another variant than the one assigned" in said

@@ -9,8 +9,9 @@ from shipway.app.report.gate import Measured
 from shipway.app.report.number import MINUS, write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
-from shipway.core.experiment import PLACES, RATIO_ALPHA
-from shipway.core.trial import Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan
+from shipway.core.experiment import MOST_CROSSED, PLACES, RATIO_ALPHA
+from shipway.core.trial import Diluted, Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan, write_counts
+from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 
 _TONES: Final[dict[Shown, str]] = {
@@ -69,6 +70,8 @@ def _lede(trial: Trial) -> Child:
         each = trial.decided
         who = f"{each.by} decided, against the design" if each.against else f"decided by {each.by}"
         design = f" The design said: {said}" if each.against else ""
+        if trial.plan.versions is not None:
+            return f"Decided for {each.variant}, {who}: {each.reason}.{design}"
         return f"Everyone meets {each.variant}, {who}: {each.reason}.{design}"
     if trial.stopped is not None:
         return f"Stopped by {trial.stopped.by}: {trial.stopped.reason}. {said}"
@@ -95,8 +98,26 @@ def _show_effects(plan: TrialPlan, look: Look) -> Markup:
         f"Intervals hold at all looks together: over the whole experiment, one in {1 / plan.alpha:.0f} such experiments"
         " without an effect calls one. The line in each picture is no effect."
     )
-    head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
-    return join((element("p", why, class_="why"), table(head, rows, numbers=(2, 6, 7))))
+    if any(each.unbiased is not None for each in look.effects):
+        why += (
+            " An effect that stopped its test did so in part by luck, and is less than it seems: the last column allows"
+            " for that."
+        )
+        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened", "Looks allowed for")
+    else:
+        rows = [row[:-1] for row in rows]
+        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
+    said = [_say_diluted(each, each.diluted, rules[each.name]) for each in look.effects if each.diluted is not None]
+    drawn = table(head, rows, numbers=(2, 6, 7))
+    return join((element("p", why, class_="why"), drawn, *(element("p", each, class_="soft") for each in said)))
+
+
+def _say_diluted(each: LookEffect, found: Diluted, rule: PlannedRule) -> str:
+    """Return an effect on all units, where the variants differ for some of them."""
+    return (
+        f"On all units, {found.share:.0%} of which the variants may change, {each.name} is"
+        f" {_write(found.estimate, rule)} ({_write(found.low, rule)} to {_write(found.high, rule)})."
+    )
 
 
 def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tuple[float, float]) -> tuple[Child, ...]:
@@ -109,9 +130,10 @@ def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tupl
         _write(each.estimate, rule),
         "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
         _write_interval(each, rule),
-        f"{each.n[0]:,} and {each.n[1]:,}",
+        write_counts(each),
         f"{each.information:.0%}",
         f"{each.sharpened:.0%}" if each.sharpened else "",
+        _write_unbiased(each, rule),
     )
 
 
@@ -190,20 +212,43 @@ def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
         (name, f"{last.units[name]:,}", f"{last.units[name] / total:.2%}" if total else "", f"{weight / weights:.2%}")
         for name, weight in plan.variants.items()
     ]
+    head = ("Variant", "Units", "Share", "Declared")
+    what = "A split"
+    if detail.clusters is not None:
+        # Clusters are what was drawn for; how many units each has is up to them.
+        head, what = ("Variant", "Units", "Clusters", "Share", "Declared"), "A split of clusters"
+        drawn_for = sum(detail.clusters.values())
+        rows = [
+            (name, f"{last.units[name]:,}", f"{count:,}", f"{count / drawn_for:.2%}" if drawn_for else "", row[-1])
+            for row, (name, count) in zip(rows, detail.clusters.items(), strict=True)
+        ]
     said = (
-        f"A split this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
+        f"{what} this uneven has probability {write_p(last.ratio_p)} if it is as declared, however often one looks;"
         f" below {RATIO_ALPHA:g} no effect is looked at, because what bends a split bends effects too."
     )
-    left = None
-    if detail.misassigned or detail.outside:
-        left = words(
-            f"Left out: {detail.misassigned:,} units that met another variant than theirs, and {detail.outside:,} that"
-            " should have met none."
-        )
+    left = _show_left_out(detail)
     lag = words(f"Held back: {detail.lag}.") if detail.lag else None
-    head = ("Variant", "Units", "Share", "Declared")
-    counted = table(head, rows, numbers=(1, 2, 3), class_="narrow")
+    counted = table(head, rows, numbers=range(1, len(head)), class_="narrow")
     return join((element("p", said, class_="why"), *drawn, counted, left, lag))
+
+
+def _show_left_out(detail: ExperimentDetail) -> Markup | None:
+    """Return which units were left out and why, those that met several variants by name; None where none were."""
+    reasons = (
+        (detail.crossed, "met several variants", ", ".join(detail.crossing)),
+        (detail.misassigned, "met another variant than the one assigned", ""),
+        (detail.outside, "should have met none", ""),
+        (detail.ruled, "had their version by a rule of the service, not by its split", ""),
+    )
+    rows = [(f"{count:,}", said, names) for count, said, names in reasons if count]
+    if not rows:
+        return None
+    why = (
+        f"A unit that met several variants is left out; beyond {MOST_CROSSED:.0%} of them no effect is looked at,"
+        " since what a unit met first is then not what it went on with."
+    )
+    body = table(("Left out", "Because they", "Some of them"), rows, numbers=(0,), class_="narrow")
+    return join((body, element("p", why, class_="soft"))) if detail.crossed else body
 
 
 def _show_slices(detail: ExperimentDetail) -> Markup:
@@ -244,7 +289,11 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
     caps = [f"{rule.name} at {rule.cap:.6g}" for rule in plan.rules if rule.cap is not None]
     facts: list[tuple[str, Child]] = [
         ("Variants", ", ".join(f"{name} {weight / total:.0%}" for name, weight in plan.variants.items())),
-        ("Layer", f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out"),
+        ("Split by", _say_split(plan)),
+        (
+            "Layer",
+            "" if plan.versions else f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out",
+        ),
         ("Design", f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}"),
         ("Largest number of units", f"{plan.units:,}{f', expected in {plan.days} days' if plan.days else ''}"),
         ("Began", write_instant(plan.at, timezone)),
@@ -255,6 +304,20 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
     rules = [(rule.role, code(rule.text), _detect(rule)) for rule in plan.rules]
     head = ("", "As registered", "Smallest worth finding")
     return join((element("dl", *pairs, class_="facts"), table(head, rules, class_="tight")))
+
+
+def _say_split(plan: TrialPlan) -> str:
+    """Return how units are assigned, where they do not meet a variant one by one and for good."""
+    keys = " and ".join(plan.keys)
+    if plan.versions is not None:
+        split = plan.versions
+        return (
+            f"service {split.service}, which answers {split.weight:.4g} of each {keys} with version {split.candidate}"
+            f" and the others with version {split.stable} ({split.release})"
+        )
+    if plan.slot_us:
+        return f"time: each {format_duration(plan.slot_us)} of each {keys} is assigned anew"
+    return f"clusters: each {keys} is assigned as a whole, and errors are those of clusters" if plan.clustered else ""
 
 
 def _detect(rule: PlannedRule) -> str:
@@ -269,6 +332,15 @@ def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
     if each.low is None or each.high is None:
         return "nothing bounds it yet"
     return f"{_write(each.low, rule)} to {_write(each.high, rule)}"
+
+
+def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
+    """Return an effect whose test has ended with its looks allowed for."""
+    found = each.unbiased
+    if found is None:
+        return ""
+    ends = f"{_write(found.low, rule)} to {_write(found.high, rule)}, p {write_p(found.p)}"
+    return join((element("b", _write(found.estimate, rule)), element("div", ends, class_="soft")))
 
 
 def _scale_ends(
