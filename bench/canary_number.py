@@ -93,7 +93,7 @@ def draw_history(rng: np.random.Generator, case: Case) -> History:
     expected = usual[: day.size] * (1 + 0.5 * storm[day])
 
     def err() -> Floats:
-        by_day = (2 + 4 * storm) * rng.normal(size=DAYS)
+        by_day = (0.6 + 0.8 * storm) * rng.normal(size=DAYS)
         return by_day[day] + (6 + 3 * storm[day]) * rng.standard_t(4, day.size)
 
     y = expected + (4 + 2 * storm[day]) * rng.normal(size=day.size)

@@ -4,6 +4,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
@@ -14,7 +15,11 @@ from shipway.app.model import export_bundle, show_model
 from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.workspace import Workspace
+from shipway.core.body import VersionOpened, VersionRegistered
+from shipway.core.bundle import DRIFT, NUMBER
 from shipway.core.prediction import FEATURES, PREDICTIONS
+from shipway.core.reference import DriftReference, refer_number
+from shipway.kit.canonical import canonical_json
 from shipway.testing.refusal import expect_refusal
 
 SERVICE = '\n[services.desk]\nmodel = "returned"\n'
@@ -80,7 +85,7 @@ def test_what_is_no_rows_of_the_model_is_refused(desk, on, code):
         compare_rows(find_project(desk), "returned", on, registered=True)
 
 
-def log_rows(project, frame, *, version=1, role="live", online="", start=0):
+def log_rows(project, frame, *, version=1, role="live", online="", start=0, p=None):
     """Write what a service would have logged of rows: their vectors, and what the version said."""
     manifest = show_model(project, "returned").bundle
     assert manifest is not None
@@ -100,7 +105,7 @@ def log_rows(project, frame, *, version=1, role="live", online="", start=0):
         "role": [role] * frame.height,
         "weight": np.zeros(frame.height),
         "token": np.ones(frame.height, dtype=np.int64),
-        "p": np.random.default_rng(1).uniform(size=frame.height),
+        "p": np.random.default_rng(1).uniform(size=frame.height) if p is None else p,
         "error": [None] * frame.height,
         "latency_us": at,
         "answer_us": at,
@@ -130,6 +135,40 @@ def test_what_a_service_was_asked_is_compared_since_an_instant(desk, frame, tmp_
     assert both.rows == frame.height
     with expect_refusal("SW-104"):
         compare_log(project, "returned@1", "desks", None, None)
+
+
+def register_number(project):
+    """Register version 3, which is version 1 but that it says a number: what it said in training was drawn."""
+    found = show_model(project, "returned").bundle
+    assert found is not None
+    drift = DriftReference(inputs=(), outputs=(refer_number("prediction", draw_minutes(4_000)),))
+    with closing(Workspace(project)) as workspace:
+        told = msgspec.json.decode(workspace.blobs.get(found.files[DRIFT]), type=DriftReference)
+        digest = workspace.blobs.put(canonical_json(msgspec.structs.replace(drift, inputs=told.inputs)))
+        files = found.files | {DRIFT: digest}
+        manifest = msgspec.structs.replace(found, version=3, outputs=NUMBER, files=files)
+        workspace.blobs.put(canonical_json(manifest))
+        for number in (2, 3):
+            subject = f"model:returned@{number}"
+            workspace.remember((subject, VersionOpened(model="returned", number=number, key=f"k{number}", cut=0)))
+        body = VersionRegistered(model="returned", number=3, bundle=manifest.digest)
+        workspace.remember(("model:returned@3", body))
+
+
+def draw_minutes(rows, seed=1):
+    return np.random.default_rng(seed).gamma(2, 20, rows)
+
+
+@pytest.mark.parametrize(("moved", "move"), [(0.0, "still"), (30.0, "moved")])
+def test_predicted_numbers_are_compared_with_those_of_training(desk, frame, tmp_path, moved, move):
+    project = find_project(Path(shutil.copytree(desk, tmp_path / "shop")))
+    register_number(project)
+    log_rows(project, frame, version=3, p=draw_minutes(frame.height, seed=2) + moved)
+    found = {each.column: each for each in compare_log(project, "returned@3", "desk", None, None).columns}
+    assert "probability" not in found
+    assert (found["prediction"].role, found["prediction"].move) == ("output", move)
+    if moved:
+        assert found["prediction"].shift == pytest.approx(30 / draw_minutes(4_000).std(), rel=0.1)
 
 
 def test_the_command_answers(shipway, desk, frame, tmp_path):

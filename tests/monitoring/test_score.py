@@ -113,6 +113,7 @@ def test_what_measures_another_kind_is_refused_by_name():
             measure(check.over("3d"), make_window(answers, labels, MONDAY + 4 * DAY))
         assert refused.value.code == "SW-403"
         assert "mean_absolute_error" in refused.value.hint
+        assert refused.value.hint.endswith("models=[...]")
     happened = labels.with_columns(label=pl.col("label") > 40)
     window = make_window(answers, happened, MONDAY + 4 * DAY, predicts="condition")
     with pytest.raises(ShipwayError, match=r"mean_absolute_error.over\(\"3d\"\) measures predictions of a number"):

@@ -45,7 +45,8 @@ def refuse_other_kind(check: Check, kinds: Collection[LabelKind], predicts: Labe
     if predicts not in kinds:
         due = " or ".join(_WHAT[kind] for kind in sorted(kinds))
         fact = f"{check.text} measures predictions of {due}, and the service predicts {_WHAT[predicts]}"
-        raise ShipwayError("SW-403", fact, f"take {_SUITED[predicts]}")
+        hint = f"take {_SUITED[predicts]}, or give the gate the models that it is for: models=[...]"
+        raise ShipwayError("SW-403", fact, hint)
 
 
 def label_answers(answers: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
