@@ -3,6 +3,7 @@
 import pytest
 
 from shipway.core import performance as words
+from shipway.core.canary import shown_loss
 from shipway.core.candidate import auc, calibration_gap, decision_value, label_maturity, slice_regression
 from shipway.core.metric import METRICS
 from shipway.core.slice_check import demographic_parity, found_regressions, group_calibration
@@ -23,8 +24,10 @@ CONDITION = (
     demographic_parity("carrier"),
     found_regressions("carrier", threshold=0.5),
     decision_value(act_if_true=1, act_if_false=2, skip_if_true=3),
+    shown_loss(),
 )
-NUMBER = (words.r_squared, words.pinball_loss(quantile=0.9), words.mean_absolute_error.better_than("current").check)
+NUMBER = (words.r_squared, words.pinball_loss(quantile=0.9), words.mean_absolute_error.better_than("current").check,
+          shown_loss("mean_absolute_error", relative=True))  # fmt: skip
 
 
 @pytest.mark.parametrize(

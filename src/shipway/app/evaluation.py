@@ -135,9 +135,14 @@ class Predicted:
 
 
 def refuse_unfit_gates(runner: Runner, model: Model, frame: Artifact) -> None:
-    """Refuse a model whose gates before release measure another kind of label than its frame has; SW-403."""
+    """Refuse a model of which a gate measures another kind of label than its frame has; SW-403.
+
+    Gates that are asked later, on a walk or of a live window, are looked at too: who trains finds it out now.
+    """
     kind = kind_of_labels(read_rows(runner, frame, [LABEL], period=(0, 0)).schema[LABEL])
-    refuse_unfit(checks_of(release_gates(runner, model.name)), model.label.name, kind)
+    gates = runner.workspace.project.registry.gates.values()
+    asked = [gate for gate in gates if gate.before != "training" and gate.covers(model.name)]
+    refuse_unfit([rule.check for gate in asked for rule in gate.rules], model.label.name, kind)
 
 
 def evaluate(runner: Runner, predicted: Predicted) -> Evaluated:

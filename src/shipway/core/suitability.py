@@ -11,6 +11,7 @@ from shipway.core.measure import (
     Attribution,
     DecisionValue,
     Improvement,
+    PairedLoss,
     ReasonAgreement,
     Score,
     ValueImprovement,
@@ -32,7 +33,7 @@ def list_kinds(check: Check) -> frozenset[LabelKind]:
     measure = check.measure
     if isinstance(measure, Windowed):
         measure = measure.score
-    if isinstance(measure, Score | Improvement):
+    if isinstance(measure, Score | Improvement | PairedLoss):
         return METRICS[measure.metric].of
     acts = not isinstance(measure, Fairness) or measure.metric != "group_calibration"
     decides = not isinstance(measure, FoundRegression) or measure.threshold is not None
