@@ -68,6 +68,20 @@ def test_groups_are_those_rows(monkeypatch):
         same(got, summarise(rows[codes == group])) if group != 4 else same(got, summarise_zeros(0, 3))
 
 
+def test_a_constant_whose_square_is_no_number_has_no_spread():
+    rows = np.column_stack([np.full(256, 2.0**600), np.arange(256.0)])
+    got = summarise(rows)
+    assert got.mean.tolist() == [2.0**600, 127.5]
+    np.testing.assert_allclose(got.products, [[0, 0], [0, 256 * (256**2 - 1) / 12]], rtol=1e-12)
+
+
+def test_products_are_summed_over_stretches(monkeypatch):
+    rows = rows_of(9, 2000)
+    whole = summarise(rows)
+    monkeypatch.setattr(module, "_SMALL_PRODUCT", 1)
+    same(summarise(rows), whole, rel=1e-12)
+
+
 def test_digits_survive_a_great_mean():
     # A spread of 1 at a mean of 1e8: sums of squares keep none of it.
     rng = np.random.default_rng(4)

@@ -8,6 +8,7 @@ import pytest
 
 from shipway.core.error import ShipwayError
 from shipway.maths.effect import Term, measure_effect
+from shipway.validation import summary as module
 from shipway.validation.summary import merge_over, read_batches, summarise_units
 
 COLUMNS = ["spend", "before", "visits", "won"]
@@ -56,6 +57,23 @@ def test_batches_and_days_do_not_matter(units, tmp_path):
         assert by_day[variant].n == whole.n
         np.testing.assert_allclose(by_day[variant].mean, whole.mean, rtol=1e-12)
         np.testing.assert_allclose(by_day[variant].covariance, whole.covariance, rtol=1e-8, atol=1e-9)
+
+
+@pytest.mark.parametrize("least", [1, 1 << 14])
+def test_chunks_do_not_matter(units, monkeypatch, least):
+    # Pieces that end where chunks do, or chunks that are too short and are joined; key columns with one value alike.
+    monkeypatch.setattr(module, "_LEAST_ROWS", least)
+    monkeypatch.setattr(module, "_HEAD", 2)
+    parts = units.sort("day").with_columns(one=7).partition_by("day", maintain_order=True)
+    whole = pl.concat(parts, rechunk=False)
+    assert whole.to_series(0).n_chunks() == len(parts)
+    by = ["one", "day", "variant"]
+    found, expected = summarise_units([whole], COLUMNS, by), summarise_units([whole.rechunk()], COLUMNS, by)
+    assert list(found) == list(expected)
+    for key, one in found.items():
+        assert one.n == expected[key].n
+        np.testing.assert_allclose(one.mean, expected[key].mean, rtol=1e-13)
+        np.testing.assert_allclose(one.products, expected[key].products, rtol=1e-9, atol=1e-7)
 
 
 def test_a_look_is_that_of_tea_tasting(units):

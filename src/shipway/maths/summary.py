@@ -244,7 +244,9 @@ def _add_rows(parts: list[_Part], rows: Floats) -> None:
         own -= last.centre[:, None]
     products, n = last.products + _multiply(rows), last.n + rows.shape[1]
     # n (mean - centre)^2 beside all squares: what is left when the one is taken from the other is what is wanted.
-    if not (products[-1] * products[-1] > _LOST * n * products.diagonal()).any():
+    # A sum whose square is no number any more is far from the centre too.
+    squares = products[-1] * products[-1]
+    if (np.isfinite(squares) & (squares <= _LOST * n * products.diagonal())).all():
         parts[-1] = _Part(n, last.centre, products)
         return
     centre = own.mean(axis=1) if last.centre is None else last.centre + own.mean(axis=1)

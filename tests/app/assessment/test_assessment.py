@@ -138,13 +138,15 @@ def test_it_is_measured_once(priced):
 
 def test_a_version_without_a_bundle_is_made_again(priced):
     path = priced.root / "project.py"
-    path.write_text(
-        path.read_text().replace("rounds: int = 80", "rounds: int = 3").replace("auc >= 0.65", "auc >= 0.9")
-    )
+    fewer = path.read_text().replace("rounds: int = 80", "rounds: int = 3")
+    path.write_text(fewer.replace("auc >= 0.65", "auc >= 0.9, sw.reason_agreement(top=3) >= 0"))
     assert run_project(priced.project).outcome == "fail"
     found = assess_version(priced.project, "returned@2")
     assert found.against == ("version 1", "basket_only")
     assert found.scores[0].beside[0].better[2] < 0
+    (alike,) = found.details.agreements
+    assert alike.baseline == "version 1"
+    assert alike.pairs[0].candidate_size < alike.pairs[0].baseline_size  # three rounds are not eighty
     assert found.verdicts[0].outcome == "fail"
     path.write_text(path.read_text().replace("rounds: int = 3", "rounds: int = 4"))
     with expect_refusal("SW-411"):
