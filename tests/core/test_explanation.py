@@ -9,6 +9,7 @@ from shipway.core.explanation import (
     Contribution,
     Explanation,
     digest_explanation,
+    find_decimals,
     read_meaning,
     round_away,
     say_value,
@@ -133,13 +134,24 @@ def test_a_digest_is_of_numbers_and_not_of_words():
 
 
 @pytest.mark.parametrize(
-    ("value", "kind", "said", "added"),
+    ("value", "kind", "said"),
+    [(0.123456, "condition", "0.1235"), (1234.56789, "number", "1234.57"), (-2.5e-7, "number", "-2.5e-07")],
+)
+def test_predictions_are_written_as_what_they_are(value, kind, said):
+    assert write_prediction(value, kind) == said
+
+
+@pytest.mark.parametrize(
+    ("kind", "amounts", "said"),
     [
-        (0.123456, "condition", "0.1235", "+0.1235"),
-        (1234.56789, "number", "1234.57", "+1235"),
-        (-2.5e-7, "number", "-2.5e-07", "-2.5e-07"),
-        (0.0, "number", "0", "+0"),
+        ("condition", (0.81, -20.0), ["+0.8100", "-20.0000"]),
+        ("number", (0.81234, 0.0, -0.0716), ["+0.8123", "+0.0000", "-0.0716"]),
+        ("number", (120.31, -0.7), ["+120.3", "-0.7"]),
+        ("number", (-1_234_567.0, 3.0), ["-1,234,567", "+3"]),
+        ("number", (2.5e-7, -1e-8), ["+0.0000002500", "-0.0000000100"]),
+        ("number", (0.0,), ["+0.0000"]),
     ],
 )
-def test_predictions_are_written_as_what_they_are(value, kind, said, added):
-    assert (write_prediction(value, kind), write_amount(value, kind)) == (said, added)
+def test_amounts_stand_under_one_another(kind, amounts, said):
+    decimals = find_decimals(kind, amounts)
+    assert [write_amount(each, decimals) for each in amounts] == said

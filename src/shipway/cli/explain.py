@@ -104,7 +104,7 @@ def _show_explanation(console: Console, made: "Explanation", zone: str, page: Pa
         "" if made.acted is None else f", {'above' if made.acted else 'up to'} the threshold of {made.threshold:.4g}"
     )
     # A number starts from what it is: there is no other unit to say it in.
-    start = f" ({write_amount(made.baseline, made.predicts)} {made.unit})" if made.predicts == "condition" else ""
+    start = f" ({write_amount(made.baseline)} {made.unit})" if made.predicts == "condition" else ""
     show_facts(
         console,
         {
@@ -117,9 +117,9 @@ def _show_explanation(console: Console, made: "Explanation", zone: str, page: Pa
     rest = sum(each.amount for each in made.contributions) - sum(
         each.amount for each in (*made.reasons_for, *made.reasons_against)
     )
-    facts: dict[str, Cell] = {"all other features": write_amount(rest, made.predicts)}
+    facts: dict[str, Cell] = {"all other features": write_amount(rest, made.decimals)}
     if made.unnamed:
-        facts["of which not named"] = write_amount(made.unnamed, made.predicts)
+        facts["of which not named"] = write_amount(made.unnamed, made.decimals)
     console.print()
     show_facts(console, facts)
     console.print()
@@ -134,7 +134,7 @@ def _show_explanation(console: Console, made: "Explanation", zone: str, page: Pa
 
 
 def _show_reasons(console: Console, made: "Explanation", title: str, reasons: "tuple[Contribution, ...]") -> None:
-    from shipway.core.explanation import write_amount, write_prediction
+    from shipway.core.explanation import write_amount
 
     if not reasons:
         return
@@ -142,8 +142,8 @@ def _show_reasons(console: Console, made: "Explanation", title: str, reasons: "t
     exact = made.method != "sampled"
     rows = (
         (
-            write_amount(each.amount, made.predicts),
-            *(() if exact else (write_prediction(each.error, made.predicts),)),
+            write_amount(each.amount, made.decimals),
+            *(() if exact else (f"{each.error:,.{made.decimals}f}",)),
             each.said,
             each.code,
         )
@@ -158,9 +158,9 @@ def _show_summary(console: Console, made: "Summary", zone: str, page: Path | Non
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
     days = f"{made.rows:,} of {made.of:,} held-out rows on {made.clusters} days, {since} to {until}"
     show_title(console, f"{made.version}: what it listens to", days)
-    start = write_amount(made.baseline, made.predicts)
+    start = write_amount(made.baseline, made.decimals)
     show_facts(console, {"starts from": f"{start} {made.unit}, {made.baseline_said}"})
-    size, rise = (".4f", "+.5f") if made.predicts == "condition" else (".4g", "+.4g")
+    size, rise = f",.{made.decimals}f", f"+,.{made.decimals + 1}f"
     for title, shares in (("view", made.views), ("feature", made.columns[:_SHOWN])):
         console.print()
         head = (title, "share", f"mean size, {made.unit}", f"{made.loss} without it")

@@ -4,6 +4,8 @@ Numbers come first: an explanation's digest is of what was asked and of what eac
 a feature change no digest. Which features may be named, and which can be changed, is said by tags of their views.
 """
 
+import math
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Final, Literal, TypeAlias
 
@@ -30,6 +32,8 @@ DIGITS: Final = 3
 _LARGE, _HUGE = 999.5, 1e9
 """From where on a number is written whole, and from where on as a power of ten."""
 _WIDE: Final = Context(prec=50)
+_DECIMALS: Final = 4
+_MOST_DECIMALS: Final = 15
 _LOWER, _MIDDLE, _UPPER = (QUANTILES.index(share) for share in (0.25, 0.5, 0.75))
 
 
@@ -144,6 +148,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     settled: bool = True
     digest: str = ""
 
+    @property
+    def decimals(self) -> int:
+        """Return in how many decimals its amounts are written."""
+        return find_decimals(self.predicts, (each.amount for each in self.contributions))
+
 
 class Meaning(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a column beside its value.
@@ -217,9 +226,21 @@ def write_prediction(value: float, kind: LabelKind) -> str:
     return f"{value:.4f}" if kind == "condition" else f"{value:.6g}"
 
 
-def write_amount(value: float, kind: LabelKind) -> str:
-    """Return what something adds, with its sign: in four decimals, or of a number in four digits."""
-    return f"{value:+.4f}" if kind == "condition" else f"{value:+.4g}"
+def find_decimals(kind: LabelKind, amounts: Iterable[float]) -> int:
+    """Return in how many decimals amounts stand under one another.
+
+    Four of log-odds and probabilities; of a number so many that the greatest has four digits, and none where that is
+    larger.
+    """
+    largest = max((abs(each) for each in amounts if each and math.isfinite(each)), default=0.0)
+    if kind == "condition" or not largest:
+        return _DECIMALS
+    return min(max(_DECIMALS - 1 - math.floor(math.log10(largest)), 0), _MOST_DECIMALS)
+
+
+def write_amount(value: float, decimals: int = _DECIMALS) -> str:
+    """Return what something adds, with its sign."""
+    return f"{value:+,.{decimals}f}"
 
 
 def write_number(value: float, digits: int = DIGITS) -> str:

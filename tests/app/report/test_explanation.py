@@ -129,7 +129,7 @@ def test_a_number_is_shown_in_its_own_unit(made, summary, read):
     number = {"predicts": "number", "unit": "delay_minutes"}
     made = msgspec.structs.replace(made, label="arrival delay", p=1234.5678, baseline=6.9, baseline_p=6.9, **number)
     page = render_explanation(made, PlainCharts(), "UTC")
-    for said in ("Why 1234.57?", "delay@2 says 1234.57 for arrival delay", "+6.9 delay_minutes", "Delay_minutes"):
+    for said in ("Why 1234.57?", "delay@2 says 1234.57 for arrival delay", "+6.900 delay_minutes", "Delay_minutes"):
         assert said in page
     assert "%?" not in page
     assert "log-odds" not in page

@@ -81,12 +81,16 @@ def test_native_form_is_refused(native_only):
 
 
 @pytest.mark.skipif(BENTOML is None, reason="needs the command bentoml, which is not installed (pip install bentoml)")
-def test_bentoml_loads_and_asks_it(parcel, write, tmp_path):
+@pytest.mark.parametrize(
+    ("which", "name", "most"), [("parcel", "probability", 1), ("number_parcel", "prediction", 100)]
+)
+def test_bentoml_loads_and_asks_it(which, name, most, request, write, tmp_path):
+    parcel = request.getfixturevalue(which)
     folder = write(write_bento(parcel), tmp_path / "bento")
     code = (
         "import sys, bentoml; s = bentoml.load(sys.argv[1]); m = s.inner();"
         "r = m.infer({'row_distance': [0.5, None], 'row_carrier': ['A', 'none'], 'origin_mean': [1.0, 2.0]});"
-        "print(len(r['probability']), all(0 < p < 1 for p in r['probability']))"
+        f"print(len(r[{name!r}]), all(0 < p < {most} for p in r[{name!r}]))"
     )
     words = [Path(BENTOML or "").parent / "python", "-c", code, folder]
     environment = {"PATH": "/usr/bin:/bin", "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}

@@ -23,6 +23,7 @@ from sklearn.utils import validation
 
 from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph, is_additive
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
+from shipway.adapters.sklearn.target import TURNED, find_target, turn_back
 from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
@@ -133,9 +134,13 @@ def _check_estimator(estimator: object, kind: LabelKind | None) -> tuple[Any, La
 
 
 def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
+    inner, way = find_target(estimator)
+    if way is None:
+        fact = f"is a {type(estimator).__name__} whose target is turned back in a way that has no ONNX form"
+        raise _refused(fact, f"give it {TURNED}")
     try:
         model: ModelProto = _skl2onnx.convert_sklearn(
-            estimator,
+            inner,
             name="model",
             initial_types=[(INPUT, _types.FloatTensorType([None, columns]))],
             options={"zipmap": False} if kind == "condition" else None,
@@ -156,7 +161,7 @@ def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
             f"is a {type(estimator).__name__} that does not convert to ONNX ({said[0][:200]})",
             "use estimators that skl2onnx knows, or LightGBM",
         ) from error
-    return cut_graph(model, model.graph.output[-1].name, kind)
+    return cut_graph(model, turn_back(model, model.graph.output[-1].name, way), kind)
 
 
 def _convert_with(convert: Callable[..., None]) -> Callable[[Any, Any, Any], None]:

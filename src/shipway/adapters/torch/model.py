@@ -20,7 +20,7 @@ from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
-from shipway.core.label import SAID, LabelKind
+from shipway.core.label import LabelKind
 
 # The library's own types are partial, and whoever checks ours need not have it.
 _torch: Final[Any] = import_module("torch")
@@ -28,7 +28,6 @@ _onnx: Final[Any] = onnx
 _OPSET: Final = 18
 _WHAT: Final = "the PyTorch module"
 _SAID: Final = "said"
-_END: Final[dict[LabelKind, str]] = {"condition": ", and end in a sigmoid", "number": ""}
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
 _SHARE: Final[dict[LabelKind, float]] = {"condition": 1.0, "number": 0.99}
@@ -121,11 +120,11 @@ def _predict(module: Any, rows: NDArray[np.float32], kind: LabelKind) -> NDArray
     if said.shape not in ((len(rows),), (len(rows), 1)):
         hint = "let forward end in one number for each row, and for a condition in a sigmoid of that"
         raise _refused(f"gives shape {said.shape} for {len(rows)} rows", hint)
-    what, fit = SAID[kind], (said >= 0.0) & (said <= 1.0) if kind == "condition" else ~np.isnan(said)
-    if not fit.all():
-        hint = "let it fill what is missing, such as with torch.nan_to_num" + _END[kind]
-        fact = f"gives what is no {what.removeprefix('a ')} for made-up rows, some values of which are missing"
-        raise _refused(fact, hint)
+    condition = kind == "condition"
+    if not ((said >= 0.0) & (said <= 1.0) if condition else ~np.isnan(said)).all():
+        hint = "let it fill what is missing, such as with torch.nan_to_num" + (", and end in a sigmoid" * condition)
+        what = "no probability" if condition else "no number"
+        raise _refused(f"gives what is {what} for made-up rows, some values of which are missing", hint)
     return said.reshape(-1)
 
 

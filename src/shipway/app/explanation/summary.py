@@ -18,7 +18,7 @@ from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
-from shipway.core.explanation import Method
+from shipway.core.explanation import Method, find_decimals
 from shipway.core.feature import flatten
 from shipway.core.label import LabelKind
 from shipway.data.plan import AT, LABEL
@@ -137,6 +137,11 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     predicts: LabelKind = "condition"
     scale: str = "log-odds"
     loss: str = "log loss"
+
+    @property
+    def decimals(self) -> int:
+        """Return in how many decimals sizes are written."""
+        return find_decimals(self.predicts, (each.size for each in (*self.columns, *self.views)))
 
 
 def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary:

@@ -38,7 +38,7 @@ def write_explanation(project: Project, found: Explanation | Summary, path: Path
 
 def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
     """Return the explanation of one prediction as one HTML page that needs nothing else."""
-    said, start = _say(made.p, made.predicts), f"{_signed(made.baseline, made.predicts)} {made.unit}"
+    said, start = _say(made.p, made.predicts), f"{_signed(made.baseline, made.decimals)} {made.unit}"
     asked = "" if made.at is None else f", asked about at {write_instant(made.at, zone)}"
     acted = "" if made.acted is None else f" That is {_side(made)} the threshold of {made.threshold:.4g}."
     lede = f"{made.version} says {said} for {made.label} of row {made.row}{asked}.{acted}"
@@ -67,7 +67,7 @@ def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
 def render_summary(made: Summary, charts: Charts, zone: str) -> str:
     """Return what a version listens to as one HTML page that needs nothing else."""
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
-    first, start = made.views[0] if made.views else None, _signed(made.baseline, made.predicts)
+    first, start = made.views[0] if made.views else None, _signed(made.baseline, made.decimals)
     lede = f"{made.version}, explained on {made.rows:,} of {made.of:,} held-out rows, {since} to {until}."
     header = element(
         "header",
@@ -112,7 +112,7 @@ def _show_reasons(made: Explanation) -> Markup:
             rows = [(each.said, code(each.code), _amount(made, each)) for each in reasons]
             parts += [element("h3", f"{title}: {made.label}"), table(head, rows, numbers=(2,))]
     if made.unnamed:
-        unnamed = f"{_signed(made.unnamed, made.predicts)} {made.unit}"
+        unnamed = f"{_signed(made.unnamed, made.decimals)} {made.unit}"
         parts.append(words(f"Features that are not named add {unnamed} together."))
     return join(parts or [words("No feature that may be named moves this prediction.")])
 
@@ -121,7 +121,7 @@ def _show_path(made: Explanation, charts: Charts) -> Markup:
     """Draw the waterfall: each step begins where the one before it ended, and the last is the prediction."""
 
     def sign(value: float) -> str:
-        return _signed(value, made.predicts)
+        return _signed(value, made.decimals)
 
     shown = [each for each in made.contributions if each.named][:_STEPS]
     rest = sum(each.amount for each in made.contributions) - sum(each.amount for each in shown)
@@ -182,7 +182,7 @@ def _draw_shares(shares: Sequence[Share], made: Summary, charts: Charts) -> Mark
 
 def _list_shares(shares: Sequence[Share], made: Summary) -> Markup:
     def sign(value: float) -> str:
-        return _signed(value, made.predicts)
+        return _signed(value, made.decimals)
 
     head = ("", "Share of contributions", "Mean size", f"{_capital(made.loss)} rises without it by")
     rows = [
@@ -236,9 +236,8 @@ def _show_curves(made: Summary, charts: Charts) -> Markup | None:
 
 
 def _amount(made: Explanation, each: Contribution) -> str:
-    digits = ".3f" if made.predicts == "condition" else ".3g"
-    error = f" ± {1.96 * each.error:{digits}}" if made.method == "sampled" else ""
-    return _signed(each.amount, made.predicts) + error
+    error = f" ± {1.96 * each.error:,.{max(made.decimals - 1, 0)}f}" if made.method == "sampled" else ""
+    return _signed(each.amount, made.decimals) + error
 
 
 def _side(made: Explanation) -> str:
@@ -253,8 +252,8 @@ def _say(value: float, kind: LabelKind) -> str:
     return f"{value:.1%}" if kind == "condition" else write_prediction(value, kind)
 
 
-def _signed(value: float, kind: LabelKind) -> str:
-    text = write_amount(abs(value), kind).removeprefix("+")
+def _signed(value: float, decimals: int) -> str:
+    text = write_amount(abs(value), decimals).removeprefix("+")
     return text if not text.strip("0.") else f"{MINUS if value < 0 else '+'}{text}"
 
 
