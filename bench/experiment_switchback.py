@@ -17,7 +17,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.effect import Effect
-from shipway.core.split import SplitExperiment, SplitLayer, find_variant, write_slot
+from shipway.core.split import choose_variant, write_slot
+from shipway.maths.assignment import place_unit
 from shipway.maths.expression import Aggregate
 from shipway.maths.interval import wilson
 from shipway.maths.summary import summarise
@@ -31,17 +32,19 @@ LOOKS = (2, 5, 8, 11, 14)
 PARTS, FELT = 12, 4
 """Parts of five minutes in a slot, and those in which the variant of the slot before is still felt."""
 VARIANTS = ("usual", "new")
+WEIGHTS = (("usual", 1.0), ("new", 1.0))
 SOLD = Effect(kind="mean", value=Aggregate("count", "orders.placed"), width_us=1)
 
 
 def assign(run: int) -> NDArray[np.bool_]:
     """Return bool[regions, slots], which of a run's slots meet the new variant, by the hash that assigns."""
-    layer = SplitLayer(name="surge alone", keys=("region",), holdout=0)
-    split = SplitExperiment(
-        name="surge", number=run, layer=layer.name, places=((0, 10_000),), weights=(("usual", 1.0), ("new", 1.0))
+    salt, slots = f"experiment surge@{run}", range(DAYS * SLOTS)
+    return np.array(
+        [
+            [choose_variant(WEIGHTS, place_unit(salt, write_slot(f"r{region}", slot))) == "new" for slot in slots]
+            for region in range(REGIONS)
+        ]
     )
-    units = [[write_slot(f"r{region}", slot) for slot in range(DAYS * SLOTS)] for region in range(REGIONS)]
-    return np.array([[find_variant(split, layer, unit)[0] == "new" for unit in row] for row in units])
 
 
 def live(random: np.random.Generator, treated: NDArray[np.bool_], lift: float) -> Floats:
@@ -110,7 +113,7 @@ def main(runs: int) -> None:
     ):
         low, high = wilson(found, of)
         print(f"{name:<34}{found / of:.1%} ({low:.1%} to {high:.1%})")
-    some = max(100, runs // 10)
+    some = min(250, runs)
     for name, burn_in in (("burn-in of 20 minutes", True), ("no burn-in", False)):
         random = np.random.default_rng(11)
         estimates: list[float] = []

@@ -115,11 +115,12 @@ def test_nothing_that_varies_is_no_certainty():
 
 
 def test_a_quantile_that_jumps_from_value_to_value_is_not_bounded():
-    counts = [RANDOM.poisson(0.55, 2_000).astype(float) for _ in range(2)]
+    random = np.random.default_rng(2)
+    counts = [random.poisson(0.55, 2_000).astype(float) for _ in range(2)]
     for values in (counts, [each[:40] for each in counts]):
         measured = measure_quantile("a", effect(share=0.9), *values)
         assert interval_of(effect(share=0.9), measured, 2.0) == (-math.inf, math.inf)
-    smooth = measure_quantile("a", effect(share=0.9), *(RANDOM.exponential(1, 2_000) for _ in range(2)))
+    smooth = measure_quantile("a", effect(share=0.9), *(random.exponential(1, 2_000) for _ in range(2)))
     assert all(map(math.isfinite, interval_of(effect(share=0.9), smooth, 2.0)))
 
 
