@@ -228,4 +228,5 @@ def _rows(evidence: Evidence, read: Read, kind: type[Kind]) -> tuple[Kind, ...]:
     """Return the rows of evidence, each as a struct that may leave out what nobody shows."""
     if evidence.detail is None:
         return ()
-    return tuple(msgspec.json.decode(read(evidence.detail), type=list[kind]))
+    rows: list[Any] = msgspec.json.decode(read(evidence.detail))
+    return tuple(msgspec.convert(row, kind) for row in rows)
