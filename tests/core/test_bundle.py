@@ -9,14 +9,16 @@ from hypothesis import strategies as st
 
 from shipway.core.bundle import NUMBER, Golden, find_off, find_scale, make_golden, measure_difference
 
-numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30).map(np.array)
+# Numbers so small that they have fewer digits than others cannot keep them in another unit.
+sized = st.floats(-1e6, 1e6).map(lambda number: number if abs(number) > 1e-250 else 0.0)
+numbers = st.lists(sized, min_size=1, max_size=30).map(np.array)
 
 
 @given(numbers, numbers, st.sampled_from([2.0**-40, 2.0**-3, 2.0**30]))
 def test_no_unit_changes_a_difference(expected, moved, unit):
     found = np.resize(moved, expected.shape)
     one, other = find_scale(expected), find_scale(expected * unit)
-    if one > 1e-200 and expected.any():
+    if expected.any():
         assert other == one * unit
         np.testing.assert_array_equal(
             measure_difference(found * unit, expected * unit, other), measure_difference(found, expected, one)

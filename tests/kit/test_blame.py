@@ -1,6 +1,7 @@
 """An exception is blamed on the person's own line and said in one."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,18 @@ def test_the_innermost_own_line_is_named_by_the_name_of_its_file() -> None:
     assert blame_line(fail(), lambda path: path == here) == f"{here.name}:{line}"
     assert blame_line(fail(), lambda path: False) is None
     assert blame_user(ValueError("raised nowhere"), "shipway") == "in a library"
+
+
+def test_a_folder_with_the_name_of_the_package_is_the_persons_own(tmp_path: Path) -> None:
+    module = tmp_path / "shipway" / "project.py"
+    module.parent.mkdir()
+    module.write_text("def fail():\n    raise ValueError('no')\n")
+    namespace: dict[str, Callable[[], None]] = {}
+    exec(compile(module.read_text(), str(module), "exec"), namespace)
+    with pytest.raises(ValueError, match="no") as caught:
+        namespace["fail"]()
+    caught.value.__traceback__ = caught.value.__traceback__ and caught.value.__traceback__.tb_next
+    assert blame_user(caught.value, "shipway") == "at project.py:2"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Finding the line of a person's own code that an exception came through."""
 
+import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -30,10 +31,12 @@ def blame_user(error: BaseException, package: str) -> str:
 
     Args:
         error: the exception, as it was caught.
-        package: name of the package whose files are nobody's own here.
+        package: name of the imported package whose files are nobody's own here.
 
     Returns:
         `in a library` where no such line was involved.
     """
-    line = blame_line(error, lambda path: not {"site-packages", package}.intersection(path.parts))
+    # Where the package lies, and not what its folder is called: people call theirs so too.
+    root = Path(str(sys.modules[package].__file__)).parent
+    line = blame_line(error, lambda path: "site-packages" not in path.parts and not path.is_relative_to(root))
     return f"at {line}" if line else "in a library"
