@@ -6,7 +6,7 @@ the product's way: daily summaries of slots, Student's t, Fieller's interval, th
 two-sided. Beside it the same data with orders taken as independent. Then an effect of 20 % that takes until the
 twentieth minute of a slot to be felt in full, and as long to be gone: what is estimated with a burn-in and without.
 
-    python bench/experiment_switchback.py [runs]
+    python bench/experiment_switchback.py [runs [seed]]
 """
 
 import sys
@@ -96,11 +96,12 @@ def naive(random: np.random.Generator, orders: Floats, treated: NDArray[np.bool_
     return low > 0 or high < 0
 
 
-def main(runs: int) -> None:
+def main(runs: int, seed: int = 0) -> None:
     """Print error rates without an effect, and estimates of one that is felt late."""
-    random, began = np.random.default_rng(7), time.process_time()
+    random, began = np.random.default_rng([7, seed] if seed else 7), time.process_time()
     called = other = 0
-    for run in range(1, runs + 1):
+    # Runs of another seed are assigned by salts of their own.
+    for run in range(100_000 * seed + 1, 100_000 * seed + runs + 1):
         treated = assign(run)
         orders = live(random, treated, 0.0)
         called += looks(orders, treated, burn_in=True)[0]
@@ -126,4 +127,4 @@ def main(runs: int) -> None:
 
 
 if __name__ == "__main__":
-    main(int((*sys.argv[1:], "4000")[0]))
+    main(*map(int, sys.argv[1:] or ["4000"]))
