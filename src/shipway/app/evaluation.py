@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
 import msgspec
@@ -48,7 +48,7 @@ from shipway.training.frame import encode_frame, kind_of_labels, read_labels
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_table, profile_by
-from shipway.validation.sample import BASE_RATE, Group, Sample, make_sample, spread_rows, take_rows
+from shipway.validation.sample import BASE_RATE, Group, Predict, Sample, make_sample, spread_rows, take_rows
 
 PERTURBED_ROWS: Final = MOST_CASES
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
@@ -338,8 +338,14 @@ def _sample(
         scored=scored.height,
         x=np.empty((rows.height, 0), dtype=np.float64),
         columns=(),
-        predict=load_predictor(runner, trained).predict,
+        predict=_predict_with(runner, trained),
     )
+
+
+def _predict_with(runner: Runner, trained: Trained) -> Predict:
+    """Return what predicts rows by a version; its library is loaded when somebody asks, which most checks never do."""
+    load = cache(partial(load_predictor, runner, trained))
+    return lambda x: load().predict(x)
 
 
 def _name_constant(trained: Trained) -> dict[str, str]:
