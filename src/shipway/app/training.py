@@ -17,7 +17,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
-from shipway.core.label import LabelKind
+from shipway.core.label import MEAN, LabelKind, read_kind
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
@@ -53,12 +53,12 @@ class Trained:
     @property
     def kind(self) -> LabelKind:
         """Return what kind of label it predicts."""
-        return self.facts.get("label", "condition")
+        return read_kind(self.facts)
 
     @property
     def typical(self) -> float:
         """Return the mean of the labels it learned from; of a condition the share that came true."""
-        return float(self.facts["rate" if self.kind == "condition" else "mean"])
+        return float(self.facts[MEAN[self.kind]])
 
     @property
     def key(self) -> str:
@@ -236,7 +236,7 @@ def _train(
         "format": model_format.name,
         "label": prepared.kind,
         "rows": prepared.rows,
-        "rate" if prepared.kind == "condition" else "mean": round(mean, 6),
+        MEAN[prepared.kind]: round(mean, 6),
         "cut": cut,
         "fingerprint": digest_bytes(prepared.x.tobytes() + prepared.y.tobytes()),
     }

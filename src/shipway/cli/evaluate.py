@@ -21,6 +21,7 @@ from shipway.cli.render import (
     word,
     write_instant,
 )
+from shipway.core.label import MEAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,7 +160,7 @@ def _show_parts(console: Console, found: Assessment, place: int) -> None:
     condition = found.kind == "condition"
     skill, loss = ("auc", "log loss") if condition else ("r squared", "absolute error")
     share, digits = (".1%", ".4f") if condition else (".4g", ".4g")
-    heads = [group, "rows", "rate" if condition else "mean", "mean p", skill, loss, *(["value"] if valued else [])]
+    heads = [group, "rows", MEAN[found.kind], "mean p", skill, loss, *(["value"] if valued else [])]
     for name in found.against:
         heads += [f"{name}: {loss}", *([f"{name}: value"] if valued else [])]
     rows: list[list[Cell]] = []

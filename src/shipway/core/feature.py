@@ -166,11 +166,11 @@ class FeatureView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Label(msgspec.Struct, frozen=True):
-    """What a model predicts: a condition on a stream, known when the stream's row is known.
+    """What a model predicts: a condition or a number of a stream, known when the stream's row is known.
 
     Attributes:
         name: the label's name.
-        value: the condition, on columns of one stream.
+        value: the condition or the number, of columns of one stream.
     """
 
     name: str

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.check import Evidence
-from shipway.core.label import LOSS, LabelKind
+from shipway.core.label import LOSS, LabelKind, kind_of
 from shipway.kit.duration import format_duration
 from shipway.maths.interval import Estimate, clustered_ratio, interval
 from shipway.maths.maturity import (
@@ -174,7 +174,7 @@ def measure_maturity(
     bias: list[Bias] = []
     if labelled:
         followed = (judged_at - window.at[asked]).astype(np.float64)
-        kind: LabelKind = "number" if y is not None and y.dtype == np.float64 else "condition"
+        kind: LabelKind = "condition" if y is None else kind_of(y)
         for of, values in ((_MEAN[kind], y), (LOSS[kind], loss)):
             if values is not None:
                 column = values[asked].astype(np.float64)

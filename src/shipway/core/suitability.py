@@ -52,11 +52,25 @@ def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:
         ShipwayError: SW-403 for the first check that measures another kind.
     """
     for check in checks:
-        kinds = list_kinds(check)
-        if kind not in kinds:
-            measured = " or ".join(_WHAT[each] for each in sorted(kinds))
-            raise ShipwayError(
-                "SW-403",
-                f"{check.text} measures predictions of {measured}, and label {label!r} is {_WHAT[kind]}",
-                f"take {' or '.join(LEADING[kind])}, or give the gate the models that it is for: models=[...]",
-            )
+        refuse_other_kind(check, kind, f"label {label!r} is")
+
+
+def refuse_other_kind(check: Check, kind: LabelKind, said: str) -> None:
+    """Refuse a check that does not measure predictions of a kind of label.
+
+    Args:
+        check: what is to be measured.
+        kind: of the label there is.
+        said: what has a label of that kind, as a clause that goes on with it: `label 'late' is`.
+
+    Raises:
+        ShipwayError: SW-403 if it measures others.
+    """
+    kinds = list_kinds(check)
+    if kind not in kinds:
+        measured = " or ".join(_WHAT[each] for each in sorted(kinds))
+        raise ShipwayError(
+            "SW-403",
+            f"{check.text} measures predictions of {measured}, and {said} {_WHAT[kind]}",
+            f"take {' or '.join(LEADING[kind])}, or give the gate the models that it is for: models=[...]",
+        )

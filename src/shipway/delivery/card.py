@@ -7,7 +7,7 @@ from typing import Any
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
-from shipway.core.label import SAID, LabelKind
+from shipway.core.label import SAID, LabelKind, read_kind
 from shipway.core.override import Override
 
 
@@ -56,7 +56,7 @@ def write_card(
             *_section("Measured on later rows", _metrics(evidence)),
             *_section("Verdict", _verdicts(verdicts)),
             *_section("Slices to watch", _slices(evidence)),
-            *_section("Intended use", _uses(at, training.get("label", "condition"))),
+            *_section("Intended use", _uses(at, read_kind(training))),
             *_section("Limits", _limits(training, limits)),
         ]
     )

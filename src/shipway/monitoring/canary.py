@@ -16,12 +16,13 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import MEAN, LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import FailedAnswers, FeatureLag, LabelMaturity, PairedLoss, PredictionShift, SlowAnswers
-from shipway.core.metric import LARGEST_LOSS, METRICS
+from shipway.core.metric import LARGEST_LOSS
 from shipway.core.prediction import NEWEST
 from shipway.core.service import CANDIDATE, STABLE
+from shipway.core.suitability import refuse_other_kind
 from shipway.maths.drift import find_places, wasserstein
 from shipway.maths.interval import clustered_ratio
 from shipway.maths.loss import loss_of
@@ -35,7 +36,6 @@ from shipway.monitoring.failure import read_failed, read_slow
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_amount, write_duration
 from shipway.monitoring.reading import digest_rows, join_labels, read_labels
-from shipway.monitoring.score import refuse_other_kind
 from shipway.monitoring.window import ORDER, CanaryWindow
 
 Floats = NDArray[np.float64]
@@ -82,7 +82,7 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
             predict, or its plan cannot be met; SW-104 if it clusters by something else than days.
     """
     if isinstance(check.measure, PairedLoss):
-        refuse_other_kind(check, METRICS[check.measure.metric].of, window.predicts)
+        refuse_other_kind(check, window.predicts, "the service predicts")
     if not isinstance(check.measure, LabelMaturity | PairedLoss):
         return give_evidence(_read(check, window), check, subject)
     pairs = window.pairs.filter(pl.col("at") <= window.now).rename({"p_candidate": "p"})
@@ -222,7 +222,7 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
     facts = {
         "candidate_value": float(ours.mean()),
         "stable_value": float(theirs.mean()),
-        "rate" if kind == "condition" else "mean": float(y.mean()),
+        MEAN[kind]: float(y.mean()),
         "asked": window.pairs.height,
     }
     losses = [write_amount(kind, float(loss.mean())) for loss in (ours, theirs)]

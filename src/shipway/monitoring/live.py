@@ -14,8 +14,8 @@ from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import Drift, FeatureSkew, LabelMaturity, NewestSeen, Skew, Windowed
-from shipway.core.metric import METRICS
 from shipway.core.prediction import NEWEST
+from shipway.core.suitability import refuse_other_kind
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.loss import loss_of
 from shipway.maths.metric import auc
@@ -23,7 +23,7 @@ from shipway.monitoring.drift import ColumnDrift, measure_drift
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
 from shipway.monitoring.reading import digest_rows, kind_of, read_labels
-from shipway.monitoring.score import label_answers, read_score, refuse_other_kind
+from shipway.monitoring.score import label_answers, read_score
 from shipway.monitoring.skew import SkewReport, compare_vectors, estimate_share, take_sample
 from shipway.monitoring.window import LiveWindow
 
@@ -79,7 +79,7 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
     """
     match check.measure:
         case Windowed() as measure:
-            refuse_other_kind(check, METRICS[measure.score.metric].of, window.predicts)
+            refuse_other_kind(check, window.predicts, "the service predicts")
             answers = window.take(window.answers, measure.last_us)
             found = read_score(measure.score, window, answers)
             maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)

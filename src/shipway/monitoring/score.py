@@ -1,7 +1,6 @@
 """A metric of what a service answered in a live window, on the labels that have landed, with its clustered interval."""
 
 import math
-from collections.abc import Collection, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -9,9 +8,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from shipway.core.check import Check
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import MEAN, LabelKind
 from shipway.core.measure import Score
 from shipway.core.metric import METRICS
 from shipway.maths.influence import clustered
@@ -24,29 +22,6 @@ from shipway.monitoring.window import ORDER, LiveWindow
 Floats = NDArray[np.float64]
 
 _COLUMNS: Final = ("request", "version", "p", "label")
-_WHAT: Final[Mapping[LabelKind, str]] = {"condition": "a condition", "number": "a number"}
-_SUITED: Final[Mapping[LabelKind, str]] = {
-    "condition": "auc, log_loss, brier or calibration_gap",
-    "number": "mean_absolute_error, root_mean_squared_error, r_squared or calibration_gap",
-}
-
-
-def refuse_other_kind(check: Check, kinds: Collection[LabelKind], predicts: LabelKind) -> None:
-    """Refuse a check of a running service that does not measure predictions of the kind of label that it predicts.
-
-    Args:
-        check: what is to be measured.
-        kinds: of labels that it can be measured on.
-        predicts: what the service predicts.
-
-    Raises:
-        ShipwayError: SW-403 if it is none of them.
-    """
-    if predicts not in kinds:
-        due = " or ".join(_WHAT[kind] for kind in sorted(kinds))
-        fact = f"{check.text} measures predictions of {due}, and the service predicts {_WHAT[predicts]}"
-        hint = f"take {_SUITED[predicts]}, or give the gate the models that it is for: models=[...]"
-        raise ShipwayError("SW-403", fact, hint)
 
 
 def label_answers(answers: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
@@ -81,7 +56,7 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
     low, high = (min(max(end, possible[0]), possible[1]) for end in interval(estimate))
     value = estimate.value
-    facts |= {"rate" if kind == "condition" else "mean": float(y.mean()), "mean_p": float(p.mean())}
+    facts |= {MEAN[kind]: float(y.mean()), "mean_p": float(p.mean())}
     landed = _describe(rows, answers, estimate)
     if not (math.isfinite(low) and math.isfinite(high)):
         said = f"{write_amount(kind, value)} {landed}, which is too little for an interval"

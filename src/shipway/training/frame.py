@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import LabelKind, kind_of
 from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories, round_single
@@ -56,7 +56,7 @@ class TrainFrame:
     @property
     def kind(self) -> LabelKind:
         """Return what kind of label there is to learn."""
-        return "condition" if self.y.dtype == np.bool_ else "number"
+        return kind_of(self.y)
 
     @property
     def category_columns(self) -> list[int]:

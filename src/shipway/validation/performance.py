@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from shipway.core.error import ShipwayError
+from shipway.core.label import MEAN
 from shipway.core.measure import Improvement, Score
 from shipway.core.metric import LEADING, METRICS, RANKED
 from shipway.maths.calibration import expected_calibration_error
@@ -44,8 +45,7 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
     scoring = _scoring(measure, sample)
     if missing := _why_undefined(scoring, sample, sample.p):
         return read_nothing(missing, _closed(possible), {})
-    mean = "rate" if sample.kind == "condition" else "mean"
-    facts: dict[str, Any] = {mean: float(sample.y.mean()), "mean_p": float(sample.p.mean())}
+    facts: dict[str, Any] = {MEAN[sample.kind]: float(sample.y.mean()), "mean_p": float(sample.p.mean())}
     if measure.metric == "expected_calibration_error":
         return _read_binned(sample, clusters, facts, f" {describe_rows(sample, measure.cluster, clusters)}")
     try:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import SAID, LabelKind
+from shipway.core.label import RANGE, SAID, LabelKind, kind_of
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.loss import loss_of
 
@@ -92,7 +92,7 @@ class Sample:
     @property
     def kind(self) -> LabelKind:
         """Return what kind of label the rows have."""
-        return "condition" if self.y.dtype == np.bool_ else "number"
+        return kind_of(self.y)
 
     @property
     def happened(self) -> Bools:
@@ -172,7 +172,8 @@ def make_sample(
 
 def says(kind: LabelKind, p: Floats) -> bool:
     """Tell whether predictions are what is said of a kind of label: probabilities, or finite numbers."""
-    return bool(((p >= 0) & (p <= 1)).all() if kind == "condition" else np.isfinite(p).all())
+    low, high = RANGE[kind]
+    return bool(((p >= low) & (p <= high)).all())
 
 
 def spread_rows(n: int, most: int) -> Ints:

@@ -19,6 +19,7 @@ from shipway.core.projection import VersionState
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, plan_views
 from shipway.maths.expression import Column, walk
+from shipway.training.frame import kind_of_labels
 
 LABELS: Final[Mapping[LabelKind, pl.Schema]] = {
     "condition": pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at": pl.Int64()}),
@@ -48,7 +49,7 @@ def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.Da
     table = workspace.tables.read(snapshot, [name for name in names if name in snapshot.columns])
     # What a label reads too early was refused when the model's frame was built; to ask again takes more columns.
     every = build_frame(plan, {model.on.name: table}, refuse=False)
-    kind: LabelKind = "condition" if every.schema[LABEL] == pl.Boolean else "number"
+    kind = kind_of_labels(every.schema[LABEL])
     if kind == "number":
         value = pl.col(LABEL).cast(pl.Float64)
         every = every.with_columns(pl.when(value.is_finite()).then(value).alias(LABEL))

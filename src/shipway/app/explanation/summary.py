@@ -24,7 +24,7 @@ from shipway.core.label import LabelKind
 from shipway.data.plan import AT, LABEL
 from shipway.maths.importance import Curve, accumulate_effects, loss_without, mean_size, share_of
 from shipway.maths.interval import Estimate, interval
-from shipway.maths.metric import per_row_log_loss
+from shipway.maths.loss import loss_of
 from shipway.training.frame import encode_frame
 from shipway.validation.explainer import COARSE, Attributed, Wanted, explain_rows, log_odds, make_explainer
 from shipway.validation.sample import spread_rows
@@ -272,9 +272,7 @@ def _try(
     """Return shares with the rise of the loss where the values of each are those of other rows."""
 
     def loss(said: Floats) -> Floats:
-        if subject.predicts == "condition":
-            return per_row_log_loss(y.astype(np.bool_), said)
-        return np.abs(said - y.astype(np.float64))
+        return loss_of(subject.predicts, y, said)
 
     tried: list[Share] = []
     for share in shares:

@@ -17,7 +17,7 @@ from shipway.app.runner import Runner
 from shipway.app.training import P, score, train
 from shipway.app.version import frame_of_version, trained_of
 from shipway.core.artifact import Artifact
-from shipway.core.label import LabelKind
+from shipway.core.label import MEAN, LabelKind
 from shipway.core.model import Model
 from shipway.core.projection import ServiceState, VersionState
 from shipway.core.release import Release
@@ -197,7 +197,7 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
                 answered=int(rows["len"].sum()),
                 versions=dict(rows.select("version", "len").iter_rows()),
                 n=0 if ours is None else ours["labelled"],
-                mean=None if ours is None else ours["rate" if kind == "condition" else "mean"],
+                mean=None if ours is None else ours[MEAN[kind]],
                 mean_p=None if ours is None else ours["mean_p"],
                 scores=scores,
             )

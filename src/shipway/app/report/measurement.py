@@ -31,7 +31,7 @@ from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
-from shipway.core.label import LabelKind
+from shipway.core.label import MEAN, read_kind
 from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Improvement, SliceRegression
 from shipway.core.metric import LEADING
@@ -74,7 +74,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         name=name,
         purpose=(registry.function("model", name).__doc__ or "").strip().partition("\n")[0],
         label=render(model.label.value),
-        kind=_kind(newest),
+        kind=read_kind(newest.training),
         at=render(model.at),
         period=(write_day(start, zone), write_day(end - 1, zone)),
         versions=tuple(_version(workspace, version, checks) for version in reports),
@@ -89,22 +89,17 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
     )
 
 
-def _kind(version: VersionReport) -> LabelKind:
-    """Return the kind of label that a version predicts."""
-    return version.training.get("label", "condition")
-
-
 def _version(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> VersionData:
     value = next((e for e, _ in _measured(version, checks, DecisionValue)), None)
     outcomes = {verdict.outcome for verdict in version.verdicts}
-    kind = _kind(version)
+    kind = read_kind(version.training)
     skill, loss = LEADING[kind]
     return VersionData(
         name=f"version {version.number}",
         cut=write_instant(version.cut, workspace.project.config.project.timezone),
         format=str(version.training["format"]),
         rows=int(version.training["rows"]),
-        mean=float(version.training["rate" if kind == "condition" else "mean"]),
+        mean=float(version.training[MEAN[kind]]),
         scored=int(version.prediction["rows"]),
         evaluated=int(version.prediction["labelled"]),
         skill=_number(version.evidence.get(skill)),
@@ -167,12 +162,12 @@ def _leak(price: Price, honest: VersionReport) -> LeakData:
 
 
 def _honest(version: VersionReport) -> SideData | None:
-    kind = _kind(version)
+    kind = read_kind(version.training)
     skill, loss = (version.evidence.get(name) for name in LEADING[kind])
     ranked, lost = _number(skill), _number(loss)
     if skill is None or ranked is None or lost is None:
         return None
-    mean = skill.facts["rate" if kind == "condition" else "mean"]
+    mean = skill.facts[MEAN[kind]]
     return SideData(skill=ranked, loss=lost, mean_p=skill.facts["mean_p"], mean=mean)
 
 
