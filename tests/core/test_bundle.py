@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.core.bundle import NUMBER, Golden, find_off, find_scale, make_golden, measure_difference
+from shipway.core.bundle import NUMBER, Golden, declare_outputs, find_off, find_scale, make_golden, measure_difference
 
 # Numbers so small that they have fewer digits than others cannot keep them in another unit.
 sized = st.floats(-1e6, 1e6).map(lambda number: number if abs(number) > 1e-250 else 0.0)
@@ -48,3 +48,9 @@ def test_only_a_number_that_is_predicted_has_a_scale_of_its_own(name, scale):
     assert golden.scale == scale
     otherwise = golden.compare({name: said + 3e-8}, 1e-4)
     assert bool(otherwise) == (name == NUMBER[0].name)
+
+
+def test_what_a_model_of_a_label_gives_is_declared_once():
+    assert declare_outputs("number") == NUMBER
+    (column,) = declare_outputs("class", ("early", "late"))
+    assert (column.name, column.shape, column.classes) == ("probabilities", (-1, 2), ("early", "late"))

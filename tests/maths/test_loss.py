@@ -29,6 +29,12 @@ def test_whole_labels_are_numbers():
     np.testing.assert_array_equal(loss_of("number", np.array([3, -1]), np.array([2.5, 1.0])), [0.5, 2.0])
 
 
+def test_a_class_loses_the_log_loss_of_what_happened():
+    y = np.array([0, 2, 1])
+    p = np.array([[0.7, 0.2, 0.1], [0.1, 0.1, 0.8], [0.5, 0.25, 0.25]])
+    assert loss_of("class", y, p).mean() == pytest.approx(metrics.log_loss(y, p))
+
+
 @pytest.mark.parametrize(
     ("y", "p", "said"),
     [

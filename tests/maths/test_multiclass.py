@@ -35,6 +35,16 @@ def test_a_class_that_is_neither_there_nor_predicted_does_not_count():
     assert ours.confusion(y, p).shape == (3, 3)
 
 
+def test_probabilities_of_some_classes_are_spread_over_more():
+    p = np.array([[0.25, 0.75], [1.0, 0.0]])
+    spread = ours.spread_classes(p, ("c", "a"), ("a", "b", "c"))
+    np.testing.assert_array_equal(spread, [[0.75, 0.0, 0.25], [0.0, 0.0, 1.0]])
+    y, of_three = np.array([1, 0]), np.array([1, 2])
+    named = ours.per_row_class_loss(of_three, spread)[0]
+    assert named == pytest.approx(-np.log(1e-15))  # of a class that was never said
+    assert ours.per_row_class_loss(y, p)[0] == pytest.approx(-np.log(0.75))
+
+
 @pytest.mark.parametrize(
     ("y", "p"),
     [

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.training.frame import encode_frame, prepare_frame
+from shipway.training.frame import encode_frame, prepare_frame, read_labels
 
 UTC = dt.UTC
 START = dt.datetime(2013, 1, 1, tzinfo=UTC)
@@ -162,7 +162,8 @@ def test_constraints_that_contradict_are_refused():
 def test_missing_columns_and_wrong_types_are_refused():
     assert "'dest'" in refuse("SW-202", make_frame(), columns=("dest",), rising=()).fact
     assert "Datetime" in refuse("SW-203", make_frame(), columns=("at",), rising=()).fact
-    assert "neither a condition nor a number" in refuse("SW-203", make_frame(late=["a", "b"] * (ROWS // 2))).fact
+    instants = make_frame()["at"]
+    assert "no condition, number or text" in refuse("SW-203", make_frame(late=instants)).fact
 
 
 @pytest.mark.parametrize(
@@ -234,3 +235,24 @@ def test_a_number_that_teaches_nothing_is_refused():
     assert "is 4 in all" in refuse("SW-402", make_frame(late=[4.0] * ROWS)).fact
     endless = [float("inf"), *[float(i) for i in range(ROWS - 1)]]
     assert "no finite number in 1 of" in refuse("SW-203", make_frame(late=endless)).fact
+
+
+def test_a_label_may_be_a_class():
+    texts = ["lost" if i == 290 else ("on time", "early", "late")[i % 3] for i in range(ROWS)]
+    prepared, _ = prepare(make_frame(late=texts))
+    assert (prepared.kind, prepared.y.dtype) == ("class", np.int64)
+    assert prepared.classes == ("early", "late", "on time")  # what happens after the cut is none
+    assert prepared.y[:4].tolist() == [2, 0, 1, 2]
+    assert prepare(make_frame())[0].classes == ()
+
+
+def test_classes_that_teach_nothing_are_refused():
+    assert "is 'late' in all" in refuse("SW-402", make_frame(late=["late"] * ROWS)).fact
+    many = [f"text {i % 70}" for i in range(ROWS)]
+    assert "70 different texts, and a model tells at most 64" in refuse("SW-203", make_frame(late=many)).fact
+
+
+def test_a_text_that_is_no_class_has_no_code():
+    assert read_labels(pl.Series(["b", "a", "b"]), ("a", "b")).tolist() == [1, 0, 1]
+    with pytest.raises(ShipwayError, match="'c' in some rows, which is none of the 2 classes"):
+        read_labels(pl.Series(["b", "c"]), ("a", "b"))

@@ -299,7 +299,7 @@ def _sample(
     model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
-    known = {BASE_RATE: np.full(rows.height, trained.typical)}
+    known = {BASE_RATE: np.full((rows.height, *np.shape(trained.typical)), trained.typical)}
     for name, (_, artifact) in baselines.items():
         other = read_table(runner, artifact)
         if not other.select(model.on.key).equals(scored.select(model.on.key)):

@@ -18,10 +18,20 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.training import Trained, format_of, read_inputs, threads_of
 from shipway.core.artifact import Artifact
 from shipway.core.body import VersionRegistered
-from shipway.core.bundle import BILL, DRIFT, OUTPUTS, InputColumn, KeyedFeatures, Manifest, OutputColumn, SliceMetric
+from shipway.core.bundle import (
+    BILL,
+    DRIFT,
+    InputColumn,
+    KeyedFeatures,
+    Manifest,
+    OutputColumn,
+    SliceMetric,
+    declare_outputs,
+)
 from shipway.core.column import read_kinds
 from shipway.core.error import ShipwayError
 from shipway.core.gate import worst_of
+from shipway.core.label import read_classes
 from shipway.core.model import Model
 from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
@@ -227,6 +237,7 @@ def make_bundle(
     form = Form(trained.format, native, model_format.load(native))
     kind = form.predictor.predicts
     assert kind is not None, "what was trained here predicts a label"
+    outputs = declare_outputs(kind, read_classes(trained.facts))
     bill: Bill = load_adapter("bill.cyclonedx")()
     return build_bundle(
         model=model.name,
@@ -237,7 +248,7 @@ def make_bundle(
         portable=portable,
         because=because,
         inputs=inputs,
-        outputs=OUTPUTS[kind],
+        outputs=outputs,
         features=_key_features(runner, model),
         sample={MATRIX: x},
         training={**trained.facts, "frame": makings.frame.digest},
@@ -247,7 +258,7 @@ def make_bundle(
         lock=makings.lock,
         card=makings.card,
         attached={
-            DRIFT: canonical_json(_refer(runner, trained, form, x, OUTPUTS[kind][0])),
+            DRIFT: canonical_json(_refer(runner, trained, form, x, outputs[0])),
             BILL: bill.write(model.name, str(version.number), read_lock(makings.lock)),
         },
     )

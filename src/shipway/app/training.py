@@ -17,16 +17,17 @@ from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
-from shipway.core.label import MEAN, LabelKind, read_kind
+from shipway.core.label import MEAN, LabelKind, read_classes, read_kind, say_mean
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
 from shipway.ports.model import ModelFormat, Predictor, open_format
 from shipway.training.fit import fit
-from shipway.training.frame import encode_frame, prepare_frame, refer_inputs
+from shipway.training.frame import TrainFrame, encode_frame, prepare_frame, refer_inputs
 
 P = "_p"
-"""The column of a prediction table that holds what is predicted: a probability, or a number."""
+"""The column of a prediction table that holds what is predicted: a probability, a number, or an array of one for each
+class."""
 FORMATS = ("lightgbm", "xgboost", "torch", "sklearn")
 """Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
@@ -56,9 +57,15 @@ class Trained:
         return read_kind(self.facts)
 
     @property
-    def typical(self) -> float:
-        """Return the mean of the labels it learned from; of a condition the share that came true."""
-        return float(self.facts[MEAN[self.kind]])
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes that it learned, in the order of their codes; none of any other kind of label."""
+        return read_classes(self.facts)
+
+    @property
+    def typical(self) -> float | tuple[float, ...]:
+        """Return the mean of the labels it learned: the share that came true, a number, or the share of each class."""
+        mean = self.facts[MEAN[self.kind]]
+        return tuple(map(float, mean)) if self.kind == "class" else float(mean)
 
     @property
     def key(self) -> str:
@@ -162,7 +169,7 @@ def predict_rows(
     """Predict a period's rows of a frame.
 
     Returns:
-        Probabilities or numbers of shape (rows,), and the extra columns of the same rows.
+        Probabilities or numbers of shape (rows,), of classes (rows, classes), and the extra columns of the same rows.
     """
     inputs = read_inputs(runner, trained)
     names = [column.name for column in inputs]
@@ -231,12 +238,11 @@ def _train(
     estimator = fit(workspace.project.registry.function("model", model.name), prepared, model.params)
     report(3, 4)
     model_format = _find_format(estimator, unpickle=workspace.project.config.security.unpickle)
-    mean = float(prepared.y.mean())
     facts = {
         "format": model_format.name,
         "label": prepared.kind,
         "rows": prepared.rows,
-        MEAN[prepared.kind]: round(mean, 6),
+        **_describe_labels(prepared),
         "cut": cut,
         "fingerprint": digest_bytes(prepared.x.tobytes() + prepared.y.tobytes()),
     }
@@ -247,8 +253,15 @@ def _train(
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
             "reference": ("reference", canonical_json(reference), {}),
         },
-        said=f"{prepared.rows:,} rows, " + (f"{mean:.1%} true" if prepared.kind == "condition" else f"mean {mean:.4g}"),
+        said=f"{prepared.rows:,} rows, {say_mean(facts)}",
     )
+
+
+def _describe_labels(prepared: TrainFrame) -> dict[str, Any]:
+    if prepared.kind != "class":
+        return {MEAN[prepared.kind]: round(float(prepared.y.mean()), 6)}
+    shares = np.bincount(prepared.y, minlength=len(prepared.classes)) / prepared.rows
+    return {"classes": list(prepared.classes), MEAN[prepared.kind]: [round(share, 6) for share in shares.tolist()]}
 
 
 def _score(

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from shipway.core.column import Schema
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
-from shipway.core.label import LabelKind
+from shipway.core.label import SCALAR, LabelKind
 from shipway.core.online import Layout, make_layout
-from shipway.core.tensor import DATATYPES, MATRIX, PREDICTION, PROBABILITY, Tensors, fits, name_datatype
+from shipway.core.tensor import DATATYPES, MATRIX, PREDICTION, PROBABILITIES, PROBABILITY, Tensors, fits, name_datatype
 from shipway.kit.canonical import digest_value
 
 LAYOUT: Final = 4
@@ -86,7 +86,7 @@ BINARY: Final = (OutputColumn(name=PROBABILITY, datatype="FP64"),)
 NUMBER: Final = (OutputColumn(name=PREDICTION, datatype="FP64"),)
 """The outputs of a model that says which number a label is."""
 OUTPUTS: Final[dict[LabelKind, tuple[OutputColumn, ...]]] = {"condition": BINARY, "number": NUMBER}
-"""What a model of each kind of label gives."""
+"""What a model of each kind of label gives that says one number a row; `declare_outputs` knows the other kind too."""
 
 
 class KeyedFeatures(msgspec.Struct, frozen=True, kw_only=True):
@@ -295,10 +295,22 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def predicts(self) -> LabelKind | None:
-        """Return which kind of label the model says one number of, for each row of a matrix; None for any other."""
+        """Return which kind of label the model predicts by the rows of a matrix; None for any other model."""
         if self.reads != "matrix":
             return None
+        if len(self.outputs) == 1 and self.outputs[0].classes:
+            return "class" if self.outputs == declare_outputs("class", self.outputs[0].classes) else None
         return next((kind for kind, outputs in OUTPUTS.items() if self.outputs == outputs), None)
+
+    @property
+    def scalar(self) -> LabelKind | None:
+        """Return which kind of label the model says one number of, for each row of a matrix; None for any other."""
+        return self.predicts if self.predicts in SCALAR else None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Return the classes of which it says how probable each is; none for a model of any other label."""
+        return self.outputs[0].classes if self.predicts == "class" else ()
 
     @property
     def binary(self) -> bool:
@@ -340,6 +352,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
                 if tensor.datatype != datatype or not fits(tensor.shape, shape) or tensor.shape[0] != golden.rows:
                     return f"{tensor.datatype} of shape {list(tensor.shape)} as {name!r}, not {datatype} {list(shape)}"
         return ""
+
+
+def declare_outputs(kind: LabelKind, classes: tuple[str, ...] = ()) -> tuple[OutputColumn, ...]:
+    """Return what a model of a label gives.
+
+    Args:
+        kind: of the label.
+        classes: of a label of classes, in the order of their codes.
+    """
+    if kind in OUTPUTS:
+        return OUTPUTS[kind]
+    return (OutputColumn(name=PROBABILITIES, datatype="FP64", shape=(-1, len(classes)), classes=classes),)
 
 
 def make_golden(inputs: Tensors, outputs: Tensors) -> Golden:

@@ -7,26 +7,42 @@ from typing import Any, Final, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-LabelKind: TypeAlias = Literal["condition", "number"]
-"""`condition`: it comes true or not, and a model says how probable that is. `number`: a model says which one."""
-SAID: Final[dict[LabelKind, str]] = {"condition": "a probability", "number": "a number"}
+LabelKind: TypeAlias = Literal["condition", "number", "class"]
+"""`condition`: it comes true or not, and a model says how probable that is. `number`: a model says which one. `class`:
+it is one of several texts, and a model says how probable each of them is."""
+SCALAR: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
+"""Those of which a model says one number a row; of a class it says one for each class."""
+MOST_CLASSES: Final = 64
+"""More different texts than these are no classes: as many places of a prediction are logged as columns."""
+SAID: Final[dict[LabelKind, str]] = {
+    "condition": "a probability",
+    "number": "a number",
+    "class": "a probability of each class",
+}
 """What a model says of a label of each kind, as people read it."""
-LOSS: Final[dict[LabelKind, str]] = {"condition": "log loss", "number": "absolute error"}
+LOSS: Final[dict[LabelKind, str]] = {"condition": "log loss", "number": "absolute error", "class": "log loss"}
 """What one prediction of a label of each kind loses, as people read it; `maths.loss.loss_of` measures it."""
-MEAN: Final[dict[LabelKind, str]] = {"condition": "rate", "number": "mean"}
-"""What the mean of labels of each kind is called among facts."""
+MEAN: Final[dict[LabelKind, str]] = {"condition": "rate", "number": "mean", "class": "shares"}
+"""What the mean of labels of each kind is called among facts; of classes it is one number for each."""
 RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
     "condition": (0.0, 1.0),
     "number": (-sys.float_info.max, sys.float_info.max),
+    "class": (0.0, 1.0),
 }
-"""The least and the greatest that a prediction of each kind can be: any finite number, and never NaN."""
-NONE_SAID: Final[dict[LabelKind, str]] = {"condition": "no probability", "number": "no finite number"}
+"""The least and the greatest that a number of a prediction of each kind can be: any finite one, and never NaN."""
+NONE_SAID: Final[dict[LabelKind, str]] = {
+    "condition": "no probability",
+    "number": "no finite number",
+    "class": "no probability of each class",
+}
 """What is beyond that range, as people read it."""
 
 
 def kind_of(labels: NDArray[Any]) -> LabelKind:
-    """Return what kind of labels an array holds: Boolean ones are conditions."""
-    return "condition" if labels.dtype == np.bool_ else "number"
+    """Return what kind of labels an array holds: Boolean ones are conditions, whole numbers the codes of classes."""
+    if labels.dtype == np.bool_:
+        return "condition"
+    return "class" if np.issubdtype(labels.dtype, np.integer) else "number"
 
 
 def read_kind(training: Mapping[str, Any]) -> LabelKind:
@@ -36,6 +52,15 @@ def read_kind(training: Mapping[str, Any]) -> LabelKind:
         training: what training saw, as a version's manifest keeps it.
     """
     return training.get("label", "condition")
+
+
+def read_classes(training: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the classes that a version learned, in the order of their codes; none where its label has no classes.
+
+    Args:
+        training: what training saw, as a version's manifest keeps it.
+    """
+    return tuple(training.get("classes", ()))
 
 
 def is_prediction(kind: LabelKind, value: float) -> bool:
@@ -52,4 +77,10 @@ def say_mean(training: Mapping[str, Any]) -> str:
     """
     if "rate" in training:
         return f"{float(training['rate']):.1%} of them true"
-    return f"{float(training['mean']):.4g} on average" if "mean" in training else ""
+    if "mean" in training:
+        return f"{float(training['mean']):.4g} on average"
+    if "shares" not in training:
+        return ""
+    classes, shares = read_classes(training), tuple(map(float, training["shares"]))
+    often = max(range(len(shares)), key=shares.__getitem__)
+    return f"{shares[often]:.1%} of them {classes[often]!r}, the most frequent of {len(classes)} classes"

@@ -15,7 +15,9 @@ PROBABILITY: Final = "probability"
 """Name of the one output of a binary model: the probability that the label is true, shape (rows,)."""
 PREDICTION: Final = "prediction"
 """Name of the one output of a model of a number: that number, shape (rows,)."""
-PREDICTED: Final[dict[LabelKind, str]] = {"condition": PROBABILITY, "number": PREDICTION}
+PROBABILITIES: Final = "probabilities"
+"""Name of the one output of a model of a class: the probability of each, shape (rows, classes)."""
+PREDICTED: Final[dict[LabelKind, str]] = {"condition": PROBABILITY, "number": PREDICTION, "class": PROBABILITIES}
 """Name of the one output of a model of each kind of label."""
 DATATYPES: Final[dict[str, np.dtype[Any]]] = {
     "BOOL": np.dtype(np.bool_),

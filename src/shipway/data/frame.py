@@ -173,14 +173,14 @@ def _outcome(plan: Plan, label: Label, rows: pl.DataFrame) -> tuple[Vector, Ints
     event = plan.events[label.stream]
     known = instants_of(event.source, event.known_at, rows)
     value = evaluate_row(label.value, event.source.name, {event.source.name: rows})
-    if value.values.dtype.kind not in "bif":
+    if value.values.dtype.kind not in "bifO":
         raise ShipwayError(
             "SW-203",
-            f"label {label.name!r} is {render(label.value)}, which is neither a condition nor a number",
+            f"label {label.name!r} is {render(label.value)}, which is no condition, number or text",
             "compare it, such as delay > 15",
         )
     # A frame holds numbers of labels in one type, whatever their columns have.
-    values = value.values if value.values.dtype == np.bool_ else value.values.astype(np.float64)
+    values = value.values.astype(np.float64) if value.values.dtype.kind in "if" else value.values
     return Vector(values, value.valid & (known != NEVER)), known
 
 

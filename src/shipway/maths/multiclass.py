@@ -4,6 +4,7 @@ Throughout, `y` is int64[n], the class of each row from 0 to k - 1, and `p` is f
 class. The predicted class is the one with the greatest probability, the first of equal ones.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,33 @@ def log_loss(y: Ints, p: Floats) -> Influence:
 
     Probabilities of 0 count as 1e-15, as in `shipway.maths.metric`.
     """
+    return influence_of_mean(per_row_class_loss(y, p))
+
+
+def per_row_class_loss(y: Ints, p: Floats) -> Floats:
+    """Return minus the logarithm of the probability that each row's class was given, float64[n], nats.
+
+    Raises:
+        ValueError: for no rows, columns that do not go together, a class that is none of the k, and something outside
+            [0, 1].
+    """
     _check(y, p)
     given: Floats = p[np.arange(y.size), y]
-    return influence_of_mean(-np.log(np.maximum(given, _CLIP)))
+    return -np.log(np.maximum(given, _CLIP))
+
+
+def spread_classes(p: Floats, said: Sequence[str], classes: Sequence[str]) -> Floats:
+    """Return the probabilities of some classes as those of others too, of which each has none: float64[n, m].
+
+    Args:
+        p: float64[n, k].
+        said: the k classes that its columns stand for.
+        classes: the m classes that the returned columns stand for; all of the k are among them.
+    """
+    places = {name: place for place, name in enumerate(classes)}
+    spread = np.zeros((len(p), len(classes)))
+    spread[:, [places[name] for name in said]] = p
+    return spread
 
 
 def brier(y: Ints, p: Floats) -> Influence:

@@ -13,11 +13,14 @@ from shipway.ports.adapter import load_adapter
 
 
 class Predictor(Protocol):
-    """A loaded model: tensors in, tensors out, and for a model of a label by a matrix one number for each row."""
+    """A loaded model: tensors in, tensors out, and for a model of a label by a matrix a prediction for each row."""
 
     @property
     def predicts(self) -> LabelKind | None:
-        """Tell what `predict` says: how probable a condition is, or a number; None where it gives tensors only."""
+        """Tell what `predict` says: how probable a condition is, a number, or how probable each class is.
+
+        None where it gives tensors only.
+        """
         ...
 
     @property
@@ -36,8 +39,8 @@ class Predictor(Protocol):
                 (rows, columns), others each input by its name in its datatype.
 
         Returns:
-            Arrays by name; of a model that predicts one number a row `probability` or `prediction` of shape (rows,),
-            float64.
+            Arrays by name; of a model that predicts a label `probability` or `prediction` of shape (rows,), or
+            `probabilities` of shape (rows, classes), float64.
 
         Raises:
             ShipwayError: SW-202 for other names or shapes than the model reads.
@@ -45,14 +48,14 @@ class Predictor(Protocol):
         ...
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true, or the number that it is said to be.
+        """Return the probability that the label is true, the number that it is said to be, or that of each class.
 
         Args:
             x: features, shape (rows, columns); a missing value is NaN, a category is its integer code. Float64, or
                 float32 where the model says `single`.
 
         Returns:
-            Probabilities or numbers of shape (rows,).
+            Probabilities or numbers of shape (rows,); of classes the probability of each, shape (rows, classes).
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns, or it predicts no label by a matrix.
@@ -122,12 +125,12 @@ class ModelFormat(Protocol):
 
         Args:
             estimator: what was trained.
-            kind: of the label that it predicts. Most estimators say it themselves, and one that says the other kind is
+            kind: of the label that it predicts. Most estimators say it themselves, and one that says another kind is
                 refused; a bare function or a network has to be told. None where nobody knows.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, predicts neither a condition nor one number, predicts a label of
-                the other kind, or neither says which kind it predicts nor is told.
+            ShipwayError: SW-501 if it is not fitted, predicts no condition, number or class, predicts a label of
+                another kind, or neither says which kind it predicts nor is told.
         """
         ...
 

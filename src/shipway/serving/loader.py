@@ -135,7 +135,7 @@ class Loader:
         """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""
         try:
             bundle = self._load_bundle(model, variant)
-            return Version(variant, model, bundle, predicts=bundle.manifest.predicts)
+            return Version(variant, model, bundle, predicts=bundle.manifest.scalar)
         except ShipwayError as error:
             return Version(variant, model, fault=error)
 

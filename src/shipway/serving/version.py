@@ -162,7 +162,7 @@ def find_error(errors: Mapping[int, ShipwayError], first: int, last: int) -> Shi
 
 def make_version(service: str, model: str, variant: Variant, bundle: LoadedBundle, feed: Feed | None) -> Version:
     """Return a version that was loaded, ready to answer under a service's name."""
-    inputs, predicts = bundle.manifest.inputs, bundle.manifest.predicts
+    inputs, predicts = bundle.manifest.inputs, bundle.manifest.scalar
     if predicts is None:
         return Version(variant, model, bundle, feed, interface=make_interface(bundle.manifest))
     form = digest_value([[column.name, column.kind, column.categories] for column in inputs])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind, kind_of
+from shipway.core.label import MOST_CLASSES, LabelKind, kind_of
 from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories, round_single
@@ -30,13 +30,14 @@ class TrainFrame:
 
     Attributes:
         x: features, float64[n, f]; a missing value is NaN, a category its integer code, a condition 0 or 1.
-        y: the label: bool[n] of a condition, float64[n] of a number.
+        y: the label: bool[n] of a condition, float64[n] of a number, int64[n] the codes of classes.
         at: when each prediction would have been asked for, int64[n], microseconds since 1970 UTC.
         columns: names of the features, in the order of `x`.
         categories: category column to its texts by code.
         monotone: for each feature 1 if a rise must never lower the prediction, -1 if it must never raise it, else 0.
         threads: how many threads training may use.
         seed: for everything random in training.
+        classes: of a label of classes the text of each code: those that occur, in their order.
     """
 
     x: NDArray[np.float64]
@@ -47,6 +48,7 @@ class TrainFrame:
     monotone: tuple[int, ...]
     threads: int
     seed: int
+    classes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -88,7 +90,7 @@ def prepare_frame(
         rising: features whose rise must never lower the prediction.
         falling: features whose rise must never raise the prediction.
         cut: microseconds since 1970 UTC.
-        label: name of the label, Boolean or a number; null where it never became known.
+        label: name of the label, Boolean, a number or a text; null where it never became known.
         label_known_at: name of the instant from which the label is known.
         at: name of the prediction instant.
         threads: handed on to the training function.
@@ -100,7 +102,8 @@ def prepare_frame(
     Raises:
         ShipwayError: SW-104 for a rising or falling column that is no feature, SW-106 for one that is both or a
             category, SW-202 for a missing column, SW-203 for a column of a type models cannot read or a label that is
-            not finite, SW-402 for fewer than 100 rows or a label that is the same in all of them.
+            not finite or has too many classes, SW-402 for fewer than 100 rows or a label that is the same in all of
+            them.
     """
     _require(frame, [*columns, label, label_known_at, at])
     _check_constraints(frame, columns, rising, falling)
@@ -108,8 +111,9 @@ def prepare_frame(
         (pl.col(at).to_physical() < cut) & (pl.col(label_known_at).to_physical() <= cut) & pl.col(label).is_not_null()
     )
     learned = frame.filter(known)
-    y = read_labels(learned[label])
-    _require_enough(y)
+    classes = list_classes(learned[label])
+    y = read_labels(learned[label], classes)
+    _require_enough(y, classes)
     # The codes of categories are decided before anything is encoded with them.
     blank = [_describe_type(learned[name]) for name in columns]
     x = encode_frame(learned, blank)
@@ -124,6 +128,7 @@ def prepare_frame(
         monotone=tuple(signs),
         threads=threads,
         seed=seed,
+        classes=classes,
     )
     return prepared, inputs
 
@@ -217,23 +222,50 @@ def _describe(column: InputColumn, values: NDArray[np.float64], sign: int) -> In
 
 
 def kind_of_labels(dtype: pl.DataType) -> LabelKind:
-    """Return what kind of label a frame's column of this type holds; SW-203 for a type that is neither."""
+    """Return what kind of label a frame's column of this type holds; SW-203 for a type that is of none."""
     if dtype == pl.Boolean:
         return "condition"
     if dtype.is_numeric():
         return "number"
-    fact = f"the label is {dtype}, neither a condition nor a number"
+    if dtype == pl.String:
+        return "class"
+    fact = f"the label is {dtype}: no condition, number or text"
     raise ShipwayError("SW-203", fact, "compare it, such as delay > 15, or make it a number")
 
 
-def read_labels(labels: pl.Series) -> NDArray[np.bool_] | NDArray[np.float64]:
-    """Return labels without nulls as models learn and are judged by: bool[n] of a condition, float64[n] of a number.
+def list_classes(labels: pl.Series) -> tuple[str, ...]:
+    """Return the different texts of a label of classes, in order; none of any other kind of label.
 
     Raises:
-        ShipwayError: SW-203 for a column that is neither, or a number that is not finite.
+        ShipwayError: SW-203 for more than `MOST_CLASSES`.
     """
-    if kind_of_labels(labels.dtype) == "condition":
+    if kind_of_labels(labels.dtype) != "class":
+        return ()
+    texts: list[str] = labels.drop_nulls().unique().sort().to_list()
+    if len(texts) > MOST_CLASSES:
+        fact = f"the label has {len(texts):,} different texts, and a model tells at most {MOST_CLASSES} classes apart"
+        raise ShipwayError("SW-203", fact, "predict a coarser column, or a condition such as status == 'lost'")
+    return tuple(texts)
+
+
+def read_labels(labels: pl.Series, classes: Sequence[str] = ()) -> NDArray[Any]:
+    """Return labels without nulls as models learn and are judged by.
+
+    Args:
+        labels: conditions, numbers or texts.
+        classes: of texts, what each code stands for.
+
+    Returns:
+        bool[n] of a condition, float64[n] of a number, and of texts their codes, int64[n].
+
+    Raises:
+        ShipwayError: SW-203 for a column of another type, a number that is not finite, or a text that is no class.
+    """
+    kind = kind_of_labels(labels.dtype)
+    if kind == "condition":
         return labels.to_numpy().astype(np.bool_)
+    if kind == "class":
+        return _read_codes(labels, classes)
     y = labels.to_numpy().astype(np.float64)
     if not np.isfinite(y).all():
         count = int((~np.isfinite(y)).sum())
@@ -242,7 +274,16 @@ def read_labels(labels: pl.Series) -> NDArray[np.bool_] | NDArray[np.float64]:
     return y
 
 
-def _require_enough(y: NDArray[Any]) -> None:
+def _read_codes(labels: pl.Series, classes: Sequence[str]) -> NDArray[np.int64]:
+    unknown = sorted(set(labels.unique().to_list()) - set(classes))
+    if unknown:
+        fact = f"the label is {unknown[0]!r} in some rows, which is none of the {len(classes)} classes"
+        raise ShipwayError("SW-203", fact, "name every class that occurs")
+    codes = {text: code for code, text in enumerate(classes)}
+    return labels.replace_strict(codes, return_dtype=pl.Int64).to_numpy().astype(np.int64)
+
+
+def _require_enough(y: NDArray[Any], classes: Sequence[str]) -> None:
     if len(y) < FEWEST_ROWS:
         raise ShipwayError(
             "SW-402",
@@ -250,7 +291,7 @@ def _require_enough(y: NDArray[Any]) -> None:
             "train at a later cut, or bring more data in",
         )
     if (y == y[0]).all():
-        same = str(bool(y[0])).lower() if y.dtype == np.bool_ else f"{y[0]:g}"
+        same = repr(classes[0]) if classes else str(bool(y[0])).lower() if y.dtype == np.bool_ else f"{y[0]:g}"
         raise ShipwayError(
             "SW-402",
             f"the label is {same} in all {len(y):,} rows known by the cut",

@@ -116,7 +116,7 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     if manifest.layout != LAYOUT:
         fact = f"bundle {digest[:12]} has layout {manifest.layout}, and this shipway reads layout {LAYOUT}"
         raise ShipwayError("SW-606", fact, "install the shipway that made it, or make it again: shipway run --force")
-    if manifest.predicts is None:
+    if manifest.scalar is None:
         fact = f"{version.ref} does not say one probability or one number for each row of a matrix"
         raise ShipwayError("SW-462", fact, "models of other shapes are not explained")
     unpickle = workspace.project.config.security.unpickle

@@ -199,8 +199,8 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     for output in manifest.outputs:
         values = found.get(output.name, np.empty((0, *(max(size, 0) for size in output.shape[1:]))))
         columns += _read_output(name_columns(output), values)
-        if manifest.predicts is not None:
-            low, high = RANGE[manifest.predicts]
+        if manifest.scalar is not None:
+            low, high = RANGE[manifest.scalar]
             wrong = pl.Series(~((values >= low) & (values <= high)))
             failed = int(wrong.sum())
             columns[-1] = columns[-1].set(wrong, None)

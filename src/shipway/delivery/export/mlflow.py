@@ -101,7 +101,7 @@ def _write_signature(manifest: Manifest) -> dict[str, Any]:
         ]
     else:
         inputs = [_write_tensor(column) for column in manifest.inputs]
-    if manifest.predicts is None:
+    if manifest.scalar is None:
         outputs = [_write_tensor(column) for column in manifest.outputs]
     else:
         outputs = [{"type": "float", "name": column.name, "required": True} for column in manifest.outputs]
