@@ -68,22 +68,24 @@ class Contributing(Protocol):
     """What a loaded model of trees can do besides: say exactly how far each feature moves a prediction.
 
     Contract (the conformance suite `shipway.testing.model` checks it): of each row the numbers add up to the log-odds
-    of what `predict` says, or to the number that it says; a feature that no tree reads has 0, and the baseline is the
-    same for every row.
+    of what `predict` says, or to the number that it says, or for each class to the logarithm of its probability less
+    the mean of these over the classes; a feature that no tree reads has 0, and the baseline is the same for every row.
     """
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
         """Return the library's path-dependent TreeSHAP values (Lundberg et al. 2020, algorithm 2).
 
-        They are in log-odds for a condition, and in the label's unit for a number.
+        They are in log-odds for a condition, in the label's unit for a number, and for classes in nats: the logarithm
+        of a ratio of probabilities (the centred one of Aitchison 1986, "The Statistical Analysis of Compositional
+        Data", section 4.6), so that the difference of two classes is what speaks for the one and against the other.
 
         Args:
             x: as for `predict`.
 
         Returns:
-            Shape (rows, columns + 1): what each column adds, and last the baseline, the mean of the leaves over the
-            rows that training put there. None where the library has none for this model, and for a number that is
-            made of what the trees add up to, by an exponential for instance.
+            Shape (rows, columns + 1), of classes (rows, classes, columns + 1): what each column adds, and last the
+            baseline, the mean of the leaves over the rows that training put there. None where the library has none for
+            this model, and for a number that is made of what the trees add up to, by an exponential for instance.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.

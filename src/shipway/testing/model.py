@@ -38,6 +38,7 @@ class FormatSample:
         portable: whether its estimators have an ONNX form; where none has, converting one is refused.
         kind: of the label that the estimators predict.
         declared: whether an estimator says itself which kind that is; one that does not has to be told.
+        classes: of a label of classes, how many there are.
     """
 
     model_format: ModelFormat
@@ -49,10 +50,11 @@ class FormatSample:
     portable: bool = True
     kind: LabelKind = "condition"
     declared: bool = True
+    classes: int = 3
 
     def train(self, seed: int, fit_seed: int = 0) -> object:
         """Return an estimator of rows that a seed draws, and a label of the kind that is predicted."""
-        return self.fit(*make_labelled(seed, self.kind), fit_seed)
+        return self.fit(*make_labelled(seed, self.kind, classes=self.classes), fit_seed)
 
     def dump(self, estimator: object) -> bytes:
         """Return an estimator's native form, the format being told of which kind of label it is."""
@@ -100,15 +102,30 @@ def make_rows(seed: int, rows: int = 2_000) -> tuple[Floats, Bools]:
     return x.astype(np.float32).astype(np.float64), score > 0.5
 
 
-def make_labelled(seed: int, kind: LabelKind, rows: int = 2_000) -> tuple[Floats, NDArray[Any]]:
-    """Return the features of `make_rows` with a label of a kind: a condition, or positive numbers of 0 to 100 or so."""
+def make_labelled(seed: int, kind: LabelKind, rows: int = 2_000, classes: int = 3) -> tuple[Floats, NDArray[Any]]:
+    """Return the features of `make_rows` with a label of a kind.
+
+    Args:
+        seed: for the rows.
+        kind: conditions, positive numbers of 0 to 100 or so, or the codes of classes, of which the first is frequent.
+        rows: how many.
+        classes: how many there are.
+    """
     x, y = make_rows(seed, rows)
     if kind == "condition":
         return x, y
     random = np.random.default_rng(seed)
     known = np.nan_to_num(x)
     score = 0.5 * known[:, 0] + np.isin(known[:, 1], [1, 4, 6]) + 0.2 * known[:, 2]
-    return x, np.exp(1.5 + score + 0.2 * random.normal(size=rows))
+    if kind == "number":
+        return x, np.exp(1.5 + score + 0.2 * random.normal(size=rows))
+    edges = np.linspace(0.6, 1.6, classes - 1)
+    return x, np.digitize(score + 0.5 * random.normal(size=rows), edges).astype(np.int64)
+
+
+def shape_of(sample: FormatSample, rows: int) -> tuple[int, ...]:
+    """Return the shape of what is predicted of some rows."""
+    return (rows, sample.classes) if sample.kind == "class" else (rows,)
 
 
 def expect_close(found: Floats, expected: Floats, tolerance: float) -> None:
@@ -143,17 +160,18 @@ def check_accepts_its_own(make: MakeFormat) -> None:
 
 
 def check_native_form_is_the_estimator(make: MakeFormat) -> None:
-    """What was dumped and loaded predicts what the estimator predicts, as numbers of shape (rows,)."""
+    """What was dumped and loaded predicts what the estimator predicts, in the shape of its kind."""
     sample = make()
     estimator = sample.train(1)
     loaded = sample.model_format.load(sample.dump(estimator))
     assert loaded.predicts == sample.kind
     for x in (make_rows(2)[0], make_odd_rows(3)):
         found = loaded.predict(x)
-        assert found.shape == (len(x),)
+        assert found.shape == shape_of(sample, len(x))
         assert found.dtype == np.float64
         assert np.isfinite(found).all()
         assert sample.kind == "number" or np.all((found >= 0.0) & (found <= 1.0))
+        assert sample.kind != "class" or np.allclose(found.sum(axis=1), 1.0, rtol=0.0, atol=1e-6)
         expect_close(found, sample.predict(estimator, x), sample.tolerance)
         expect_inferred(loaded, x, found, sample.kind)
 
@@ -181,7 +199,7 @@ def check_prediction_is_row_by_row(make: MakeFormat) -> None:
         together = predictor.predict(x)
         alone = [predictor.predict(x[row : row + 1])[0] for row in range(len(x))]
         expect_close(together, np.array(alone), 2e-7)
-        assert predictor.predict(x[:0]).shape == (0,)
+        assert predictor.predict(x[:0]).shape == shape_of(sample, 0)
         for wrong in (x[:, :2], np.hstack([x, x])):
             with expect_refusal("SW-202"):
                 predictor.predict(wrong)
@@ -213,9 +231,9 @@ def check_portable_form_agrees(make: MakeFormat) -> None:
 
 
 def check_contributions_add_up(make: MakeFormat) -> None:
-    """Where a model says what each column adds, that is its log-odds or its number, from one baseline for all rows."""
+    """Where a model says what each column adds, that is what it predicts, from one baseline for all rows."""
     sample = make()
-    x, y = make_labelled(1, sample.kind)
+    x, y = make_labelled(1, sample.kind, classes=sample.classes)
     # The last column is the same in every row, so that nothing can be learned from it.
     wide = np.column_stack([x, np.full(len(x), 2.0)])
     predictor = sample.model_format.load(sample.dump(sample.fit(wide, y, 0)))
@@ -226,17 +244,26 @@ def check_contributions_add_up(make: MakeFormat) -> None:
         added = predictor.contribute(rows)
         if added is None:
             return
-        assert added.shape == (len(rows), 5)
+        assert added.shape == (*shape_of(sample, len(rows)), 5)
         assert added.dtype == np.float64
-        total = added.sum(axis=1)
-        said = 1 / (1 + np.exp(-total)) if sample.kind == "condition" else total
-        expect_close(said, predictor.predict(rows), PORTABLE_TOLERANCE)
-        assert (added[:, 3] == 0).all()
-        assert np.ptp(added[:, 4]) == 0
-        assert (added[:, :3] != 0).any(axis=0).all()
+        expect_close(_link(sample.kind, added.sum(axis=-1)), predictor.predict(rows), PORTABLE_TOLERANCE)
+        assert (added[..., 3] == 0).all()
+        assert (np.ptp(added[..., 4], axis=0) == 0).all()
+        assert (added[..., :3] != 0).any(axis=0).all()
     assert predictor.contribute(wide[:0]) is not None
     with expect_refusal("SW-202"):
         predictor.contribute(wide[:, :2])
+
+
+def _link(kind: LabelKind, total: Floats) -> Floats:
+    """Return what is predicted where the parts of a prediction add up to this."""
+    if kind == "number":
+        return total
+    if kind == "condition":
+        return 1 / (1 + np.exp(-total))
+    np.testing.assert_allclose(total.mean(axis=1), 0.0, atol=1e-9)
+    odds = np.exp(total)
+    return odds / odds.sum(axis=1, keepdims=True)
 
 
 def check_wrong_columns_are_refused(make: MakeFormat) -> None:
@@ -261,16 +288,26 @@ def check_unfit_is_refused(make: MakeFormat) -> None:
 
 
 def check_kind_is_that_of_the_label(make: MakeFormat) -> None:
-    """An estimator is refused for a label of the other kind; one that does not say its kind, unless it is told."""
+    """An estimator is refused for a label of another kind; one that does not say its kind, unless it is told.
+
+    Two classes are learned as a condition is, so that what did may be either.
+    """
     sample = make()
     estimator = sample.train(1)
     if not sample.declared:
         with expect_refusal("SW-501"):
             sample.model_format.dump(estimator)
         return
-    assert sample.model_format.dump(estimator) == sample.dump(estimator)
-    with expect_refusal("SW-501"):
-        sample.model_format.dump(estimator, "condition" if sample.kind == "number" else "number")
+    two = sample.kind == "class" and sample.classes == 2
+    assert two or sample.model_format.dump(estimator) == sample.dump(estimator)
+    others: dict[LabelKind, tuple[LabelKind, ...]] = {
+        "condition": ("number",),
+        "number": ("condition", "class"),
+        "class": ("number",) if two else ("number", "condition"),
+    }
+    for other in others[sample.kind]:
+        with expect_refusal("SW-501"):
+            sample.model_format.dump(estimator, other)
 
 
 def check_strange_bytes_are_refused(make: MakeFormat) -> None:

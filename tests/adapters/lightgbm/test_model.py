@@ -92,6 +92,30 @@ def make_regressor_sample():
     )
 
 
+def make_class_sample(classes=3):
+    x, y = make_labelled(9, "class", classes=classes)
+
+    def predict(booster, x):
+        said = booster.predict(x, num_threads=1)
+        return said if classes > 2 else np.column_stack([1 - said, said])
+
+    return FormatSample(
+        model_format=LightgbmFormat(),
+        runtime=OnnxRuntime(),
+        fit=fit_booster,
+        unfitted=lightgbm.Booster(
+            {**QUIET, "objective": "multiclass", "num_class": classes}, lightgbm.Dataset(x, y.astype(np.float64))
+        ),
+        predict=predict,
+        kind="class",
+        classes=classes,
+    )
+
+
+def make_two_class_sample():
+    return make_class_sample(2)
+
+
 def make_wide_rows(seed, *, holes=True, rows=3_000):
     """Two real columns of different scale, two categories, a small whole number and one beyond 2 ** 24."""
     random = np.random.default_rng(seed)
@@ -144,7 +168,15 @@ def make_hostile_rows(booster, x, seed):
 
 @pytest.mark.parametrize(
     "make",
-    [make_booster_sample, make_classifier_sample, make_number_sample, make_count_sample, make_regressor_sample],
+    [
+        make_booster_sample,
+        make_classifier_sample,
+        make_number_sample,
+        make_count_sample,
+        make_regressor_sample,
+        make_class_sample,
+        make_two_class_sample,
+    ],
 )
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_lightgbm_conforms(case, make):
@@ -272,7 +304,7 @@ def test_early_stopping_keeps_the_best_iteration():
         ("binary", "number", "not a number"),
         ("cross_entropy", "condition", "not a probability"),
         ("cross_entropy", "number", "not a number"),
-        ("cross_entropy", None, "not a probability or a number"),
+        ("cross_entropy", None, "not a probability, a number or classes"),
     ],
 )
 def test_other_objectives_are_refused(objective, kind, said):
@@ -405,3 +437,24 @@ def test_contributions_are_the_number_or_not_known(params, known):
     assert (added is not None) == known
     if known:
         np.testing.assert_allclose(added.sum(axis=1), predictor.predict(x[:50]), atol=1e-9)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused():
+    x, y = make_labelled(9, "class")
+    each = lightgbm.train(
+        {**QUIET, "objective": "multiclassova", "num_class": 3}, lightgbm.Dataset(x, y.astype(np.float64)), 3
+    )
+    with pytest.raises(ShipwayError, match="SW-501") as refused:
+        LightgbmFormat().dump(each, "class")
+    assert "multiclassova, not a probability of each class" in refused.value.fact
+    assert "sum to one" in refused.value.hint
+
+
+def test_a_random_forest_of_classes_averages_in_both_forms():
+    x, y = make_labelled(9, "class")
+    forest = {"objective": "multiclass", "num_class": 3, "boosting": "rf", "bagging_freq": 1, "bagging_fraction": 0.6}
+    booster = lightgbm.train({**QUIET, **forest}, lightgbm.Dataset(x, y.astype(np.float64)), 7)
+    data = LightgbmFormat().dump(booster, "class")
+    native, portable = LightgbmFormat().load(data), OnnxRuntime().load(LightgbmFormat().to_onnx(data, 3))
+    assert measure_difference(portable.predict(x), native.predict(x)).max() < 1e-6
+    assert native.contribute(x) is None

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.adapters.lightgbm.text import (
+    count_classes,
     floor_single,
     narrow_text,
     narrow_threshold,
@@ -12,6 +13,7 @@ from shipway.adapters.lightgbm.text import (
     read_header,
     read_kind,
     read_link,
+    write_class,
 )
 
 doubles = st.floats(allow_nan=False, allow_infinity=False)
@@ -97,5 +99,14 @@ def test_narrowed_text_is_the_same_function(booster):
 def test_a_text_says_its_link_and_its_kind(objective, link, kind):
     text = f"tree\nnum_class=1\nobjective={objective}\n\nTree=0\n"
     assert (read_link(text), read_kind(text)) == (link, kind)
-    assert read_kind(text.replace("num_class=1", "num_class=3")) is None
+    assert read_kind(text.replace("num_class=1", "num_class=3")) is None or "multiclass " in objective
     assert read_kind(text.replace("objective=", "other=")) is None
+
+
+def test_a_text_says_its_classes():
+    three = "tree\nnum_class=3\nobjective=multiclass num_class:3\n\nTree=0\n"
+    assert (read_link(three), read_kind(three), count_classes(three)) == ("softmax", "class", 3)
+    one = "tree\nnum_class=1\nobjective=binary sigmoid:1\n\nTree=0\n"
+    assert (read_kind(one), count_classes(one)) == ("condition", 0)
+    two = write_class(one)
+    assert (read_link(two), read_kind(two), count_classes(two)) == ("logistic", "class", 2)

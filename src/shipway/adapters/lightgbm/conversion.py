@@ -14,7 +14,7 @@ import onnxmltools
 from onnx import ModelProto, helper
 from onnxmltools.convert.common import data_types
 
-from shipway.adapters.lightgbm.text import Link, narrow_text, read_link
+from shipway.adapters.lightgbm.text import Link, count_classes, narrow_text, read_kind, read_link
 from shipway.adapters.onnx.graph import INPUT, cut_graph
 from shipway.core.error import ShipwayError
 
@@ -42,8 +42,9 @@ def convert_text(text: str, columns: int) -> bytes:
         ) from error
     link = read_link(text)
     trees = next(node for node in model.graph.node if node.op_type in _TREES)
-    if link == "logistic":
-        return cut_graph(model, trees.output[1])
+    kind = read_kind(text)
+    if kind != "number":
+        return cut_graph(model, trees.output[1], kind or "condition", count_classes(text))
     return cut_graph(model, _add_link(model, trees.output[0], link), "number")
 
 

@@ -9,7 +9,7 @@ from lightgbm.basic import LightGBMError
 from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 
-from shipway.adapters.lightgbm.text import normalise_text, read_header, read_kind, read_link
+from shipway.adapters.lightgbm.text import count_classes, normalise_text, read_header, read_kind, read_link, write_class
 from shipway.core.error import ShipwayError
 from shipway.core.label import SAID, LabelKind
 from shipway.core.tensor import PREDICTED, Tensors, read_matrix
@@ -18,6 +18,7 @@ _LINEAR: Final = re.compile(r"^is_linear=1$", re.MULTILINE)
 _TRAIN: Final[dict[LabelKind | None, str]] = {
     "condition": 'the label is a condition: train it with objective="binary"',
     "number": 'the label is a number: train it with objective="regression", or another one for numbers',
+    "class": 'the label is a class: train it with objective="multiclass", whose probabilities sum to one',
     None: 'train it with objective="binary", or with "regression" where the label is a number',
 }
 _NO_PANDAS: Final = re.compile(r"^pandas_categorical:(null|\[\])$", re.MULTILINE)
@@ -27,7 +28,12 @@ class LightgbmPredictor:
     """A loaded booster."""
 
     def __init__(
-        self, booster: lightgbm.Booster, threads: int, kind: LabelKind, steepness: float | None = None
+        self,
+        booster: lightgbm.Booster,
+        threads: int,
+        kind: LabelKind,
+        steepness: float | None = None,
+        classes: int = 0,
     ) -> None:
         """Wrap a booster.
 
@@ -37,28 +43,32 @@ class LightgbmPredictor:
             kind: of the label that it predicts.
             steepness: what a raw score is multiplied by to be log-odds, or the number; None where what columns add to
                 these is not known.
+            classes: how many it tells apart; 0 where its label is none.
         """
         # Its type for a prediction depends on libraries that need not be there.
         self._booster: Final[Any] = booster
         self._threads = threads
         self._steepness = steepness
+        self._classes = classes
         self.predicts: Final[LabelKind | None] = kind
         self._name: Final = PREDICTED[kind]
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true, or the number.
+        """Return the probability that the label is true, the number, or the probability of each class.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
         """
         self._check_columns(x)
         if not len(x):
-            return np.empty(0)
-        return np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
+            return np.empty((0, self._classes) if self._classes else 0)
+        said = np.asarray(self._booster.predict(x, num_threads=self._threads), dtype=np.float64)
+        # Two classes are learned as a condition is: what is said is the probability of the second.
+        return np.column_stack([1.0 - said, said]) if self._classes and said.ndim == 1 else said
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return what each column adds to the log-odds or to the number, the baseline last.
+        """Return what each column adds to the log-odds, to the number or to the score of each class, the baseline last.
 
         It is None for a random forest, for linear leaves, and for a number that is made of what the trees add up to, as
         the exponential of it is for counts.
@@ -69,10 +79,15 @@ class LightgbmPredictor:
         columns = self._check_columns(x)
         if self._steepness is None:
             return None
+        shape = (len(x), self._classes, columns + 1) if self._classes else (len(x), columns + 1)
         if not len(x):
-            return np.empty((0, columns + 1))
-        added = self._booster.predict(x, pred_contrib=True, num_threads=self._threads)
-        return np.asarray(added, dtype=np.float64) * self._steepness
+            return np.empty(shape)
+        added = np.asarray(self._booster.predict(x, pred_contrib=True, num_threads=self._threads), dtype=np.float64)
+        added *= self._steepness
+        if not self._classes:
+            return added
+        scores = added.reshape(shape) if added.shape[1] != columns + 1 else np.stack([-added / 2, added / 2], axis=1)
+        return scores - scores.mean(axis=1, keepdims=True)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
         """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
@@ -87,7 +102,7 @@ class LightgbmPredictor:
 
 
 class LightgbmFormat:
-    """LightGBM models of a condition or a number; it answers the port `ModelFormat`.
+    """LightGBM models of a condition, a number or a class; it answers the port `ModelFormat`.
 
     The native form is the text of `Booster.model_to_string` without the parameters of the run; LightGBM reads it back
     to the bit and it runs no code. A category is its whole-number code; a code that no tree saw, and a missing one, go
@@ -113,10 +128,12 @@ class LightgbmFormat:
                 with category columns, whose codes only pandas knows.
         """
         text = normalise_text(_booster_of(estimator).model_to_string())
+        if kind == "class" and read_kind(text) == "condition":
+            text = write_class(text)
         found = read_kind(text)
         if found is None or found != (kind or found):
             objective = read_header(text).get("objective", "its own objective").split(" ")[0]
-            said = "a probability or a number" if kind is None else SAID[kind]
+            said = "a probability, a number or classes" if kind is None else SAID[kind]
             raise _refused(f"predicts {objective}, not {said}", _TRAIN[kind])
         if _NO_PANDAS.search(text) is None:
             raise _refused(
@@ -130,7 +147,7 @@ class LightgbmFormat:
         booster, text = _read_booster(data), data.decode()
         kind = read_kind(text)
         assert kind is not None, "it was read as a model of one"
-        return LightgbmPredictor(booster, self._threads, kind, _read_steepness(text))
+        return LightgbmPredictor(booster, self._threads, kind, _read_steepness(text), count_classes(text))
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the text to ONNX trees that decide as LightGBM does on every row of single-precision numbers.
@@ -176,7 +193,7 @@ def _read_steepness(text: str) -> float | None:
     if "average_output" in header or _LINEAR.search(text) is not None:
         return None
     if link != "logistic":
-        return 1.0 if link == "identity" else None
+        return 1.0 if link in ("identity", "softmax") else None
     words = dict(word.split(":", 1) for word in header["objective"].split(" ")[1:] if ":" in word)
     return float(words.get("sigmoid", 1.0))
 

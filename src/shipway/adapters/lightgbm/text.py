@@ -13,16 +13,19 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 
-Link: TypeAlias = Literal["logistic", "identity", "exponential", "square"]
-"""What makes of a raw score what is predicted: `square` squares it and keeps its sign."""
+Link: TypeAlias = Literal["logistic", "softmax", "identity", "exponential", "square"]
+"""What makes of raw scores what is predicted: `square` squares one and keeps its sign."""
 _LINKS: Final[dict[str, Link]] = {
     "binary": "logistic",
+    "multiclass": "softmax",
     **dict.fromkeys(("regression", "regression_l1", "huber", "fair", "quantile", "mape"), "identity"),
     **dict.fromkeys(("poisson", "gamma", "tweedie"), "exponential"),
 }
-"""Objectives that predict a condition or a number, as the text names them (`ConvertOutput` of each in LightGBM 4)."""
+"""Objectives that predict a condition, a class or a number, as the text names them (`ConvertOutput` in LightGBM 4)."""
 _PARAMETERS: Final = re.compile(r"^parameters:\n.*?^end of parameters\n\n?", re.MULTILINE | re.DOTALL)
 _TREE_SIZES: Final = re.compile(r"^tree_sizes=.*\n", re.MULTILINE)
+_OF_CLASS: Final = "label=class"
+"""Field of a model of two classes, which learns as one of a condition does and says how probable each of them is."""
 _CATEGORICAL: Final = 1
 _DEFAULT_LEFT: Final = 2
 _MISSING_ZERO: Final = 4
@@ -48,19 +51,39 @@ def read_header(text: str) -> dict[str, str]:
 
 
 def read_link(text: str) -> Link | None:
-    """Return the link of a model that predicts a condition or a number; None for any other."""
+    """Return the link of a model that predicts a condition, a class or a number; None for any other."""
     header = read_header(text)
     name, *words = header.get("objective", "").split(" ")
-    if header.get("num_class") != "1":
-        return None
     link = _LINKS.get(name)
+    if (header.get("num_class") == "1") == (link == "softmax"):
+        return None
     return "square" if link == "identity" and "sqrt" in words else link
 
 
 def read_kind(text: str) -> LabelKind | None:
-    """Return which kind of label a model predicts; None where it is neither."""
-    link = read_link(text)
-    return None if link is None else "condition" if link == "logistic" else "number"
+    """Return which kind of label a model predicts; None where it predicts none."""
+    match read_link(text):
+        case None:
+            return None
+        case "softmax":
+            return "class"
+        case "logistic":
+            return "class" if _OF_CLASS in text.split("\n\n", 1)[0].splitlines() else "condition"
+        case _:
+            return "number"
+
+
+def count_classes(text: str) -> int:
+    """Return how many classes a model tells apart; 0 where its label is none."""
+    if read_kind(text) != "class":
+        return 0
+    return int(read_header(text)["num_class"]) if read_link(text) == "softmax" else 2
+
+
+def write_class(text: str) -> str:
+    """Return the text of a model of a condition as one of two classes; LightGBM reads past the field that says so."""
+    head, rest = text.split("\n\n", 1)
+    return f"{head}\n{_OF_CLASS}\n\n{rest}"
 
 
 def narrow_text(text: str) -> str:
@@ -83,7 +106,7 @@ def narrow_text(text: str) -> str:
     Raises:
         ShipwayError: SW-501 for linear leaves and for zeros read as missing, which single-precision trees cannot say.
     """
-    scale, objective = _leaf_scale(text), "binary sigmoid:1" if read_kind(text) == "condition" else "regression"
+    scale, objective = _leaf_scale(text), _name_objective(text)
     lines = [line for line in text.splitlines() if line != "average_output"]
     threshold_at = 0
     for at, line in enumerate(lines):
@@ -119,12 +142,22 @@ def floor_single(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return near.astype(np.float64)
 
 
+def _name_objective(text: str) -> str:
+    match read_link(text):
+        case "logistic":
+            return "binary sigmoid:1"
+        case "softmax":
+            return f"multiclass num_class:{count_classes(text)}"
+        case _:
+            return "regression"
+
+
 def _leaf_scale(text: str) -> float:
     header = read_header(text)
     sigmoid = re.search(r"sigmoid:(\S+)", header["objective"])
     scale = float(sigmoid[1]) if sigmoid else 1.0
     if "average_output" in header:
-        scale /= len(re.findall(r"^Tree=", text, re.MULTILINE))
+        scale *= int(header["num_tree_per_iteration"]) / len(re.findall(r"^Tree=", text, re.MULTILINE))
     return scale
 
 

@@ -21,22 +21,24 @@ _ARITHMETIC: Final = frozenset({"Add", "Sub", "Mul", "Div"})
 _LINEAR: Final = (("LinearClassifier", b"LOGISTIC"), ("LinearRegressor", b""), ("LinearRegressor", b"NONE"))
 """Operators that add columns up, with the link after it."""
 _WIDTH: Final[dict[LabelKind, int]] = {"condition": 2, "number": 1}
-"""How many float32 the one output has for each row: the probabilities of being false and true, or the number."""
+"""How many float32 the one output has for each row: the probabilities of being false and true, or the number; of
+classes one for each."""
 
 
-def cut_graph(model: ModelProto, keep: str, kind: LabelKind = "condition") -> bytes:
+def cut_graph(model: ModelProto, keep: str, kind: LabelKind = "condition", classes: int = 0) -> bytes:
     """Return a graph reduced to one of its tensors, as bytes.
 
     Converters add a label output of declared shape {1}, and ONNX Runtime warns at every batch of more than one row.
 
     Args:
         model: the converter's graph; it is changed.
-        keep: the tensor of what is predicted; it becomes the only output, `probability` of shape (rows, 2) or
-            `prediction` of shape (rows, 1).
+        keep: the tensor of what is predicted; it becomes the only output, `probability` of shape (rows, 2),
+            `prediction` of shape (rows, 1) or `probabilities` of shape (rows, classes).
         kind: of the label that is predicted.
+        classes: how many there are of a label of classes.
     """
     graph = model.graph
-    output, width = PREDICTED[kind], _WIDTH[kind]
+    output, width = PREDICTED[kind], _WIDTH.get(kind, classes)
     needed = {keep}
     kept = [node for node in reversed(graph.node) if _claim(node.output, node.input, needed)]
     for node in kept:

@@ -11,7 +11,7 @@ from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
-from shipway.core.tensor import DATATYPES, MATRIX, PREDICTED, PROBABILITY, Tensors, read_matrix
+from shipway.core.tensor import DATATYPES, MATRIX, PREDICTED, PROBABILITIES, PROBABILITY, Tensors, read_matrix
 from shipway.kit.suggestion import nearest
 
 # The library has no types for what its binary part defines.
@@ -71,11 +71,11 @@ class OnnxPredictor:
         self._name: Final = last.name if len(self.outputs) == 1 and last.name == due else ""
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true, or the number; values are rounded to single precision first.
+        """Return the probability that the label is true, the number, or that of each class, of single-precision values.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the graph's columns, or it gives anything but the probabilities
-                of two classes or one number for each row.
+                of classes or one number for each row.
         """
         if self.predicts is None:
             names = [*self._dtypes, "and gives", *(column.name for column in self.outputs)]
@@ -88,6 +88,8 @@ class OnnxPredictor:
             with np.errstate(over="ignore"):
                 x = x.astype(self._dtypes[self._input])
         answer = self._session.run([self._output], {self._input: np.ascontiguousarray(x)})[0]
+        if self.predicts == "class":
+            return np.asarray(answer, dtype=np.float64)
         # Of a condition's two probabilities the last is that of being true.
         return (answer[:, -1] if answer.ndim == 2 else answer).astype(np.float64)
 
@@ -195,6 +197,8 @@ def _find_kind(rows: InputColumn, outputs: Sequence[OutputColumn]) -> LabelKind 
     last = outputs[-1]
     if last.datatype not in ("FP32", "FP64"):
         return None
+    if len(outputs) == 1 and last.name == PROBABILITIES and len(last.shape) == 2 and last.shape[1] > 1:
+        return "class"
     # Of more outputs, the last is both outcomes' probabilities, as converters write a classifier of two classes.
     if last.shape[1:] == (2,):
         return "condition"
