@@ -139,7 +139,7 @@ def test_services_and_a_replay_are_typed() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('model = "delay"', 'model = "dellay"', "is no model"),
+        ('model = "delay"', 'model = "dellay"', "there is no [models.dellay]"),
         ('tick = "1d"', 'tick = "0s"', "services.delay.tick is 0s"),
         ('tick = "1d"', 'tick = "soon"', "not a duration"),
         ('tick = "1d"', 'tock = "1d"', "tock"),
@@ -156,6 +156,12 @@ def test_a_wrong_service_or_replay_is_refused_by_its_place(old: str, new: str, s
     with pytest.raises(ShipwayError, match="SW-102") as refusal:
         read(GOOD + LIVE.replace(old, new))
     assert said in refusal.value.fact + refusal.value.hint
+
+
+def test_a_service_of_a_model_that_is_nowhere_configured_says_what_to_write() -> None:
+    with pytest.raises(ShipwayError, match="SW-102") as refusal:
+        read_config({"project": {"name": "x"}, "services": {"delay": {"model": "delay"}}})
+    assert "[models.delay] with `cuts` and `test`" in refusal.value.hint
 
 
 TERMS = """

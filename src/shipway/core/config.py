@@ -335,8 +335,10 @@ def _check_service(config: Config, name: str, section: ServiceSection) -> None:
     if section.model not in config.models:
         raise ShipwayError(
             "SW-102",
-            f"{place} answers with {section.model!r}, which is no model",
-            did_you_mean(section.model, config.models),
+            f"{place} answers with {section.model!r}, and there is no [models.{section.model}]",
+            did_you_mean(section.model, config.models)
+            if config.models
+            else f"say there when it is trained and judged: [models.{section.model}] with `cuts` and `test`",
         )
     spans = [("tick", section.tick), ("rehearsal", section.rehearsal), ("rest", section.rest), ("wait", section.wait)]
     if section.fallback is not None:
