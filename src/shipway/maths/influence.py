@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.code import compact
-from shipway.maths.interval import Estimate, least_variance
+from shipway.maths.interval import Estimate, least_variance, linearise_ratio
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -76,19 +76,10 @@ def influence_of_ratio(numerator: Floats, denominator: Floats, *, share: bool = 
         ValueError: if there are no rows, the columns differ in length, a value is not finite or the denominator sums
             to 0.
     """
-    if numerator.shape != denominator.shape or numerator.ndim != 1:
-        raise ValueError(f"numerator {numerator.shape} and denominator {denominator.shape} are not two equal columns")
-    if not numerator.size:
-        raise ValueError("there are no rows")
-    if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
-        raise ValueError("a value is not finite")
-    total = float(denominator.sum())
-    if total == 0:
-        raise ValueError("the denominator sums to 0: the ratio is not defined")
-    value = float(numerator.sum()) / total
+    value, rows = linearise_ratio(numerator, denominator)
     counts = (denominator != 0) | (numerator != 0)
     least = least_variance(int(np.count_nonzero(counts)), value) if share else 0.0
-    return Influence(value, (numerator - value * denominator) / total, () if counts.all() else (counts,), least)
+    return Influence(value, rows, () if counts.all() else (counts,), least)
 
 
 def combine(value: float, parts: list[tuple[float, Influence]]) -> Influence:

@@ -71,8 +71,28 @@ def clustered_ratio(numerator: Floats, denominator: Floats, clusters: Codes) -> 
         ValueError: if there are no rows, the arrays differ in length, a value is not finite, the denominator sums to 0
             or a cluster is negative.
     """
-    if not numerator.shape == denominator.shape == clusters.shape:
-        raise ValueError(f"columns differ in length: {numerator.shape}, {denominator.shape}, {clusters.shape}")
+    value, rows = linearise_ratio(numerator, denominator)
+    if rows.shape != clusters.shape:
+        raise ValueError(f"columns differ in length: {rows.shape}, {clusters.shape}")
+    levels, index = compact(clusters)
+    moved = np.bincount(index, weights=rows)
+    variance = _small_sample(levels.size) * float(np.sum(moved * moved)) if levels.size > 1 else math.inf
+    return Estimate(value, math.sqrt(variance), numerator.size, levels.size)
+
+
+def linearise_ratio(numerator: Floats, denominator: Floats) -> tuple[float, Floats]:
+    """Return the ratio of two sums, and by how much each row moves it to first order, float64[n].
+
+    Args:
+        numerator: float64[n], finite.
+        denominator: float64[n], finite.
+
+    Raises:
+        ValueError: if there are no rows, the columns differ in length, a value is not finite or the denominator sums
+            to 0.
+    """
+    if numerator.shape != denominator.shape or numerator.ndim != 1:
+        raise ValueError(f"numerator {numerator.shape} and denominator {denominator.shape} are not two equal columns")
     if not numerator.size:
         raise ValueError("there are no rows")
     if not (np.isfinite(numerator).all() and np.isfinite(denominator).all()):
@@ -81,10 +101,7 @@ def clustered_ratio(numerator: Floats, denominator: Floats, clusters: Codes) -> 
     if total == 0:
         raise ValueError("the denominator sums to 0: the ratio is not defined")
     value = float(numerator.sum()) / total
-    levels, index = compact(clusters)
-    moved = np.bincount(index, weights=(numerator - value * denominator) / total)
-    variance = _small_sample(levels.size) * float(np.sum(moved * moved)) if levels.size > 1 else math.inf
-    return Estimate(value, math.sqrt(variance), numerator.size, levels.size)
+    return value, (numerator - value * denominator) / total
 
 
 def clustered_auc(y: Labels, p: Floats, clusters: Codes) -> Estimate:
