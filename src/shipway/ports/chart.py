@@ -54,13 +54,15 @@ class Charts(Protocol):
     page: none has an `id`.
     """
 
-    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
-        """Draw one line for each series over an axis of labels.
+    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str, ordered: bool = True) -> str:
+        """Draw one line for each series over an axis of labels, or its points alone where labels have no order.
 
         Args:
             series: what is drawn, first on top; their x are labels.
             labels: the axis, in its order.
             title: what y is, and in which unit.
+            ordered: whether a label comes after the one before it, as months do; a line from one shop to the next would
+                say that there is something between them.
         """
         ...
 

@@ -162,6 +162,17 @@ def check_one_label_is_enough(make: Make) -> None:
     assert {"only", "2013-07"} <= _words(picture)
 
 
+def check_labels_without_an_order_are_not_joined(make: Make) -> None:
+    """Points alone are another picture than a line through them, with the same words."""
+    charts = make()
+    series = [Series("newest", list(zip(_LABELS, (0.7, 0.8, 0.75), strict=True)))]
+    joined = charts.lines(series, labels=_LABELS, title="AUC")
+    alone = charts.lines(series, labels=_LABELS, title="AUC", ordered=False)
+    assert _words(joined) == _words(alone)
+    lines = [len(re.findall(r"<polyline|[0-9]L[0-9]", picture)) for picture in (joined, alone)]
+    assert lines[1] < lines[0]
+
+
 CASES: Final[tuple[Case, ...]] = (
     check_picture_is_svg_of_a_size,
     check_words_stay_text,
@@ -173,6 +184,7 @@ CASES: Final[tuple[Case, ...]] = (
     check_equal_data_give_equal_text,
     check_gap_is_drawn_as_none,
     check_one_label_is_enough,
+    check_labels_without_an_order_are_not_joined,
     check_bars_show_where_they_begin_and_how_sure_they_are,
     check_bars_stand_in_their_order,
 )

@@ -72,14 +72,14 @@ _CONFIG: Final[dict[str, Any]] = {
 class AltairCharts:
     """Draws the charts of a report."""
 
-    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
-        """Draw one line for each series over an axis of labels."""
+    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str, ordered: bool = True) -> str:
+        """Draw one line for each series over an axis of labels, or its points alone where labels have no order."""
         x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
         axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, grid=False)
         known = [y for one in series for _, y in one.points if y is not None]
         scale = _choose_scale(known) if known else alt.Scale(domain=[0, 1])
         y = alt.Y("y:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
-        chart = _joined(series).encode(x=x.axis(axis), y=y)
+        chart = (_joined(series) if ordered else _alone(series)).encode(x=x.axis(axis), y=y)
         return _draw(chart, title, width=WIDTH, height=HEIGHT)
 
     def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str, shares: bool = True) -> str:
@@ -158,19 +158,25 @@ def _describe(one: Bar) -> dict[str, Any]:
 
 def _joined(series: Sequence[Series]) -> alt.Chart:
     """Return lines with points, coloured and dashed by series; the first series is drawn last, over the others."""
+    names = [one.name for one in series]
+    dashes = [[5, 4] if one.dashed else [1, 0] for one in series]
+    points = alt.OverlayMarkDef(aria=False, size=36, filled=True, strokeWidth=0)
+    lines = _coloured(series).mark_line(aria=False, strokeWidth=2.25, point=points)
+    return lines.encode(strokeDash=alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes)))
+
+
+def _alone(series: Sequence[Series]) -> alt.Chart:
+    """Return the points of series, those of one label beside one another, coloured by series."""
+    beside = alt.XOffset("name:N", sort=[one.name for one in series])
+    return _coloured(series).mark_circle(aria=False, size=64, opacity=1.0).encode(xOffset=beside)
+
+
+def _coloured(series: Sequence[Series]) -> alt.Chart:
+    """Return the points of series with a colour for each; those of the first come last."""
     values = [{"name": one.name, "x": x, "y": y} for one in reversed(series) for x, y in one.points]
     names, colours = [one.name for one in series], _colours(series)
-    dashes = [[5, 4] if one.dashed else [1, 0] for one in series]
-    return (
-        alt.Chart(alt.Data(values=values))
-        .mark_line(
-            aria=False, strokeWidth=2.25, point=alt.OverlayMarkDef(aria=False, size=36, filled=True, strokeWidth=0)
-        )
-        .encode(
-            color=alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours)),
-            strokeDash=alt.StrokeDash("name:N", sort=names, scale=alt.Scale(domain=names, range=dashes)),
-        )
-    )
+    scale = alt.Scale(domain=names, range=colours)
+    return alt.Chart(alt.Data(values=values)).encode(color=alt.Color("name:N", sort=names, scale=scale))
 
 
 def _numbers(series: Sequence[Series]) -> Iterator[float]:

@@ -23,8 +23,8 @@ Place = Callable[[float], float]
 class PlainCharts:
     """Draws a title, a legend, the ends of the axes, and the series as polylines with their points."""
 
-    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str) -> str:
-        """Draw one line for each series over an axis of labels."""
+    def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str, ordered: bool = True) -> str:
+        """Draw one line for each series over an axis of labels, or its points alone where labels have no order."""
         known = [y for one in series for _, y in one.points if y is not None] or [0.0, 1.0]
         low, high = min(known), max(known)
         canvas = _Canvas(title, series)
@@ -32,7 +32,8 @@ class PlainCharts:
         slot_of = {label: slots(slot) for slot, label in enumerate(labels)}
         place_y = _scale(low, high, canvas.bottom, canvas.top)
         axis = [_text(x, canvas.bottom + _ROW, label, "middle") for label, x in slot_of.items()]
-        curves = [_curve(one, [(slot_of[str(x)], y) for x, y in one.points], place_y) for one in reversed(series)]
+        placed = [(one, [(slot_of[str(x)], y) for x, y in one.points]) for one in reversed(series)]
+        curves = [_curve(one, points, place_y, joined=ordered) for one, points in placed]
         return canvas.draw([*canvas.mark_y(low, high, place_y), *axis, *curves])
 
     def diagonal(self, series: Sequence[Series], *, title: str, x_title: str, y_title: str, shares: bool = True) -> str:
@@ -116,7 +117,7 @@ def _scale(low: float, high: float, first: float, last: float) -> Place:
     return lambda value: first + (value - low) / (high - low) * (last - first)
 
 
-def _curve(series: Series, points: Iterable[tuple[float, float | None]], place_y: Place) -> str:
+def _curve(series: Series, points: Iterable[tuple[float, float | None]], place_y: Place, *, joined: bool = True) -> str:
     """Return a series drawn through points of x in pixels, a polyline from gap to gap and a dot at every point."""
     parts: list[str] = []
     colour = _COLOURS[series.tone]
@@ -124,7 +125,7 @@ def _curve(series: Series, points: Iterable[tuple[float, float | None]], place_y
         if known:
             placed = [(x, place_y(y)) for x, y in run if y is not None]
             dots = (f'<circle cx="{x:.2f}" cy="{y:.2f}" r="3" fill="{colour}"/>' for x, y in placed)
-            parts += [_polyline(placed, colour, series.dashed), *dots]
+            parts += [*([_polyline(placed, colour, series.dashed)] if joined else []), *dots]
     return "\n".join(parts)
 
 
