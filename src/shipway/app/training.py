@@ -17,7 +17,7 @@ from shipway.core.artifact import Artifact
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
-from shipway.core.label import MEAN, LabelKind, read_classes, read_kind, say_mean
+from shipway.core.label import MEAN, LabelKind, read_classes, read_kind, say_mean, sums_to_one
 from shipway.core.model import Model
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json, digest_bytes, digest_value
@@ -28,6 +28,8 @@ from shipway.training.frame import TrainFrame, encode_frame, prepare_frame, refe
 P = "_p"
 """The column of a prediction table that holds what is predicted: a probability, a number, or an array of one for each
 class."""
+CLASS_ROWS = 100
+"""Rows on which a model shows how many classes it tells apart."""
 FORMATS = ("lightgbm", "xgboost", "torch", "sklearn")
 """Libraries whose estimators can be packaged; one that follows another's protocol stands before it."""
 _INPUTS: msgspec.json.Decoder[tuple[InputColumn, ...]] = msgspec.json.Decoder(tuple[InputColumn, ...])
@@ -247,9 +249,12 @@ def _train(
         "fingerprint": digest_bytes(prepared.x.tobytes() + prepared.y.tobytes()),
     }
     reference = refer_inputs(inputs, prepared.x)
+    native = model_format.dump(estimator, prepared.kind)
+    if prepared.kind == "class":
+        _check_classes(model_format.load(native), prepared)
     return Made(
         {
-            "model": ("model", model_format.dump(estimator, prepared.kind), facts),
+            "model": ("model", native, facts),
             "inputs": ("inputs", canonical_json(inputs), {"columns": len(inputs)}),
             "reference": ("reference", canonical_json(reference), {}),
         },
@@ -262,6 +267,21 @@ def _describe_labels(prepared: TrainFrame) -> dict[str, Any]:
         return {MEAN[prepared.kind]: round(float(prepared.y.mean()), 6)}
     shares = np.bincount(prepared.y, minlength=len(prepared.classes)) / prepared.rows
     return {"classes": list(prepared.classes), MEAN[prepared.kind]: [round(share, 6) for share in shares.tolist()]}
+
+
+def _check_classes(predictor: Predictor, prepared: TrainFrame) -> None:
+    """Refuse a model that tells other classes apart than the label has; most forms know how many, and not which."""
+    said = predictor.predict(prepared.x[:CLASS_ROWS])
+    if said.shape[1] != len(prepared.classes):
+        raise ShipwayError(
+            "SW-501",
+            f"the model tells {said.shape[1]} classes apart, and the label has {len(prepared.classes)}: "
+            f"{', '.join(map(repr, prepared.classes))}",
+            "fit it on all of frame.y, which holds the place of each row's class in frame.classes",
+        )
+    if not sums_to_one(said):
+        fact = "the model gives probabilities of a row that do not sum to one, and a row is of one class"
+        raise ShipwayError("SW-501", fact, "train it for classes that exclude each other")
 
 
 def _score(

@@ -30,6 +30,8 @@ RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
     "class": (0.0, 1.0),
 }
 """The least and the greatest that a number of a prediction of each kind can be: any finite one, and never NaN."""
+_SUM_TOLERANCE: Final = 1e-4
+"""What a portable form may be off by: a classifier that adds up logarithms is, by half of it in single precision."""
 NONE_SAID: Final[dict[LabelKind, str]] = {
     "condition": "no probability",
     "number": "no finite number",
@@ -61,6 +63,17 @@ def read_classes(training: Mapping[str, Any]) -> tuple[str, ...]:
         training: what training saw, as a version's manifest keeps it.
     """
     return tuple(training.get("classes", ()))
+
+
+def sums_to_one(p: NDArray[Any]) -> bool:
+    """Tell whether the probabilities of each row sum to one, as far as single precision knows.
+
+    What says of each class alone how probable it is, against all others, does not.
+
+    Args:
+        p: shape (rows, classes).
+    """
+    return bool((np.abs(p.sum(axis=1) - 1.0) <= _SUM_TOLERANCE).all())
 
 
 def is_prediction(kind: LabelKind, value: float) -> bool:

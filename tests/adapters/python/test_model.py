@@ -61,6 +61,39 @@ class Line:
         return (np.nan_to_num(np.clip(x, -9, 9)) * self.weights).sum(axis=1)
 
 
+class Shares:
+    """Says of each class how frequent it is where the first column is low, and where it is high."""
+
+    shares = None
+
+    def fit(self, x, y):
+        self.classes_, self.n_features_in_ = np.unique(y), x.shape[1]
+        counts = [np.bincount(y[part], minlength=len(self.classes_)) + 1.0 for part in (x[:, 0] > 0, ~(x[:, 0] > 0))]
+        self.shares = np.array([count / count.sum() for count in counts])
+        return self
+
+    def predict_proba(self, x):
+        return self.shares[np.where(x[:, 0] > 0, 0, 1)]
+
+
+class Multiplied(Shares):
+    """The same, with what sums to two."""
+
+    def predict_proba(self, x):
+        return 2 * super().predict_proba(x)
+
+
+class Cut(Shares):
+    """The same, without the last class."""
+
+    def predict_proba(self, x):
+        return super().predict_proba(x)[:, :-1]
+
+
+def thirds(x):
+    return np.full((len(x), 3), 1 / 3)
+
+
 def as_it_is(x):
     return x
 
@@ -136,6 +169,54 @@ def test_objects_that_predict_numbers_conform(case, rules):
     )
 
 
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_objects_that_tell_classes_apart_conform(case, classes, rules):
+    case(
+        lambda: FormatSample(
+            model_format=PythonFormat(unpickle=True),
+            runtime=OnnxRuntime(),
+            fit=lambda x, y, seed: rules.Shares().fit(x, y),
+            unfitted=rules.Shares(),
+            predict=lambda model, x: model.predict_proba(x),
+            portable=False,
+            kind="class",
+            classes=classes,
+        )
+    )
+
+
+def test_what_is_no_probability_of_each_class_is_refused(rules, allowed):
+    x, y = make_labelled(1, "class", 300)
+    twice = allowed.load(allowed.dump(rules.Multiplied().fit(x, y), "class"))
+    assert "no probability of each class" in refuse("SW-207", twice.predict, x[:5])
+    half = rules.Multiplied().fit(x, y)
+    half.shares = np.full((2, 3), 0.2)
+    assert "no probability of each class" in refuse("SW-207", allowed.load(allowed.dump(half)).predict, x[:5])
+    cut = allowed.load(allowed.dump(rules.Cut().fit(x, y), "class"))
+    assert "shape (5, 2)" in refuse("SW-207", cut.predict, x[:5])
+
+
+def test_objects_of_other_classes_than_codes_are_refused(rules, allowed):
+    x, y = make_labelled(1, "class", 300)
+    model = rules.Shares().fit(x, y)
+    model.classes_ = ["early", "late", "lost"]
+    assert "not the whole numbers from 0 to 2" in refuse("SW-501", allowed.dump, model, "class")
+    assert "tells 3 classes apart" in refuse("SW-501", allowed.dump, model, "condition")
+    assert "gives probabilities" in refuse("SW-501", allowed.dump, model, "number")
+    assert "gives no probabilities" in refuse(
+        "SW-501", allowed.dump, rules.Line().fit(*make_labelled(1, "number")), "class"
+    )
+
+
+def test_a_function_may_tell_classes_apart(rules, allowed):
+    loaded = allowed.load(allowed.dump(rules.thirds, "class"))
+    assert loaded.predicts == "class"
+    np.testing.assert_array_equal(loaded.infer({"x": np.zeros((2, 5))})["probabilities"], np.full((2, 3), 1 / 3))
+    one = allowed.load(allowed.dump(rules.first_is_high, "class"))
+    assert "shape (2,)" in refuse("SW-207", one.predict, np.zeros((2, 3)))
+
+
 def test_of_a_function_the_label_says_what_it_predicts(rules, allowed):
     x, _ = make_labelled(1, "number", 20)
     assert "does not say" in refuse("SW-501", allowed.dump, rules.first_times_ten)
@@ -146,7 +227,7 @@ def test_of_a_function_the_label_says_what_it_predicts(rules, allowed):
     condition = allowed.load(allowed.dump(rules.first_times_ten, "condition"))
     assert condition.predicts == "condition"
     assert "no probability" in refuse("SW-207", condition.predict, x)
-    assert "no number" in refuse("SW-207", number.predict, np.full((2, 3), np.nan))
+    assert "no finite number" in refuse("SW-207", number.predict, np.full((2, 3), np.nan))
     assert "shape (2, 3)" in refuse("SW-207", allowed.load(allowed.dump(rules.as_it_is, "number")).predict, x[:2])
 
 

@@ -2,8 +2,10 @@ import warnings
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
+from sklearn.discriminant_analysis import QuadraticDiscriminantAnalysis
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -11,6 +13,8 @@ from sklearn.ensemble import (
     HistGradientBoostingRegressor,
     RandomForestClassifier,
     RandomForestRegressor,
+    StackingClassifier,
+    VotingClassifier,
     VotingRegressor,
 )
 from sklearn.impute import SimpleImputer
@@ -23,10 +27,13 @@ from sklearn.linear_model import (
     Ridge,
     RidgeClassifier,
 )
-from sklearn.neural_network import MLPRegressor
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, Normalizer, OneHotEncoder, PolynomialFeatures, StandardScaler
-from sklearn.tree import DecisionTreeRegressor
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.adapters.sklearn.model import SklearnFormat
@@ -65,6 +72,19 @@ def make_number_sample(build):
     )
 
 
+def make_class_sample(build, classes):
+    return lambda: FormatSample(
+        model_format=SklearnFormat(),
+        runtime=OnnxRuntime(),
+        fit=lambda x, y, seed: build().fit(x, y),
+        unfitted=build(),
+        predict=lambda estimator, x: estimator.predict_proba(x),
+        tolerance=1e-5,
+        kind="class",
+        classes=classes,
+    )
+
+
 def make_line():
     return make_pipeline(SimpleImputer(), StandardScaler(), Ridge())
 
@@ -83,6 +103,87 @@ def test_sklearn_conforms(case, build):
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_regressors_conform(case, build):
     case(make_number_sample(build))
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("build", [make_linear, make_trees])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_classifiers_of_classes_conform(case, build, classes):
+    case(make_class_sample(build, classes))
+
+
+CLASSIFIERS = {
+    "forest": make_pipeline(SimpleImputer(), RandomForestClassifier(10, max_depth=6, random_state=0, n_jobs=1)),
+    "boosting": make_pipeline(SimpleImputer(), GradientBoostingClassifier(n_estimators=10, random_state=0)),
+    "calibrated": make_pipeline(SimpleImputer(), CalibratedClassifierCV(LogisticRegression(), cv=3)),
+    "one against the rest": make_pipeline(SimpleImputer(), OneVsRestClassifier(LogisticRegression())),
+    "bayes": make_pipeline(SimpleImputer(), GaussianNB()),
+    "network": make_pipeline(SimpleImputer(), StandardScaler(), MLPClassifier([8], max_iter=40, random_state=0)),
+    "discriminant": make_pipeline(SimpleImputer(), QuadraticDiscriminantAnalysis()),
+    "stacked": make_pipeline(SimpleImputer(), StackingClassifier([("a", GaussianNB()), ("b", LogisticRegression())])),
+}
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize("classes", [2, 5])
+def test_usual_classifiers_convert(name, classes):
+    estimator = sklearn.base.clone(CLASSIFIERS[name])
+    with warnings.catch_warnings():
+        # A few rounds are enough of a network here.
+        warnings.simplefilter("ignore")
+        estimator.fit(*make_labelled(1, "class", classes=classes))
+    predictor = SklearnFormat().load(SklearnFormat().dump(estimator, "class"))
+    x = make_rows(2)[0]
+    expect_close(predictor.predict(x), estimator.predict_proba(x), 1e-5)
+
+
+def test_an_estimator_of_two_classes_may_be_of_a_condition():
+    x, y = make_labelled(1, "class", classes=2)
+    estimator = make_linear().fit(x, y)
+    told = {kind: SklearnFormat().load(SklearnFormat().dump(estimator, kind)) for kind in (None, "condition", "class")}
+    assert {kind: each.predicts for kind, each in told.items()} == {
+        None: "condition",
+        "condition": "condition",
+        "class": "class",
+    }
+    np.testing.assert_array_equal(told["class"].predict(x)[:, 1], told["condition"].predict(x))
+
+
+def test_where_nobody_knows_the_label_classes_may_be_called_anything():
+    x, y = make_labelled(1, "class")
+    estimator = make_linear().fit(x, np.array(["early", "late", "lost"])[y])
+    assert SklearnFormat().load(SklearnFormat().dump(estimator)).predict(x[:2]).shape == (2, 3)
+    with pytest.raises(ShipwayError, match="of the classes early, late, lost"):
+        SklearnFormat().dump(estimator, "class")
+
+
+@pytest.mark.parametrize("codes", [[0, 2], [1, 2, 3], [-1, 0, 1]])
+def test_classes_that_are_not_the_codes_of_the_label_are_refused(codes):
+    x, y = make_labelled(1, "class", classes=len(codes))
+    estimator = make_linear().fit(x, np.array(codes)[y])
+    with pytest.raises(ShipwayError, match=f"of the classes {codes[0]}, {codes[1]}") as refused:
+        SklearnFormat().dump(estimator, "class")
+    assert "frame.classes" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("estimator", "labels", "said"),
+    [
+        (OneVsRestClassifier(LogisticRegression()), lambda y: np.column_stack([y > 0, y > 1]), "do not sum to one"),
+        (DecisionTreeClassifier(), lambda y: np.column_stack([y, y > 1]), "of several labels"),
+        (Ridge(), lambda y: y, "gives no probabilities"),
+        (RidgeClassifier(), lambda y: y, "gives no probabilities"),
+        (OneVsOneClassifier(LogisticRegression()), lambda y: y, "gives no probabilities"),
+        (VotingClassifier([("a", GaussianNB())], voting="soft"), lambda y: y, "does not convert to ONNX"),
+        (KNeighborsClassifier(5), lambda y: y, "predicts something else as ONNX"),
+    ],
+    ids=["several labels", "columns of labels", "regressor", "no probabilities", "one against one", "votes", "nearest"],
+)
+def test_what_tells_no_classes_apart_is_refused(estimator, labels, said):
+    x, y = make_labelled(1, "class")
+    with pytest.raises(ShipwayError, match=said) as refused:
+        SklearnFormat().dump(estimator.fit(np.nan_to_num(x), labels(y)), "class")
+    assert refused.value.code == "SW-501"
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,64 @@ def test_any_number_will_do_where_the_label_is_one():
         TorchFormat().dump(Steps(lambda x: torch.log(x[:, 0])), "number")
 
 
+class ClassNet(Net):
+    """The same network with a softmax of one number for each class."""
+
+    def forward(self, x):
+        filled = torch.nan_to_num(x, nan=0.0).clamp(-10, 10)
+        return torch.softmax(self.last(torch.relu(self.first(filled))), dim=1)
+
+
+def fit_class(x, y, seed):
+    torch.manual_seed(seed)
+    net = ClassNet(x.shape[1], int(y.max()) + 1)
+    given, due = torch.tensor(x, dtype=torch.float32), torch.tensor(y)
+    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
+    for _ in range(5):
+        loss = torch.nn.functional.nll_loss(torch.log(net(given)), due)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    return net
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_modules_of_classes_conform(case, classes):
+    case(
+        lambda: FormatSample(
+            model_format=TorchFormat(),
+            runtime=OnnxRuntime(),
+            fit=fit_class,
+            unfitted=torch.nn.Sequential(torch.nn.LazyLinear(classes), torch.nn.Softmax(dim=1)),
+            predict=predict,
+            tolerance=1e-5,
+            kind="class",
+            declared=False,
+            classes=classes,
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (lambda x: x, "no probability of each class"),
+        (lambda x: torch.sigmoid(x), "no probability of each class"),
+        (lambda x: torch.softmax(torch.log(x), dim=1), "no probability of each class"),
+        (lambda x: torch.sigmoid(x[:, 0]), "gives shape"),
+        (lambda x: torch.softmax(x[:, :1], dim=1), "gives shape"),
+        (lambda x: torch.softmax(x, dim=1)[:, :, None], "gives shape"),
+    ],
+    ids=["logits", "one sigmoid each", "gaps", "one number", "one class", "too many"],
+)
+def test_what_gives_no_probability_of_each_class_is_refused(forward, said):
+    with pytest.raises(ShipwayError, match=said) as refused:
+        TorchFormat().dump(Steps(forward), "class")
+    assert refused.value.code == "SW-501"
+    assert "torch.softmax" in refused.value.hint
+
+
 @pytest.mark.parametrize(
     ("forward", "said"),
     [

@@ -74,9 +74,58 @@ def make_regressor():
     )  # fmt: skip
 
 
+def fit_class(x, y, seed, classes=3, **params):
+    due = {"objective": "multi:softprob", "num_class": classes, **QUIET, "seed": seed, **params}
+    return xgboost.train(due, xgboost.DMatrix(x, y), 5)
+
+
+def make_class(classes=3, **params):
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), unfitted=xgboost.Booster(), kind="class", classes=classes,
+        fit=lambda x, y, seed: fit_class(x, y, seed, classes, **params),
+        predict=lambda booster, x: booster.inplace_predict(x),
+    )  # fmt: skip
+
+
+def make_two_classes():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), fit=fit_classifier, unfitted=xgboost.XGBClassifier(),
+        predict=lambda classifier, x: np.column_stack([1 - (p := predict_second(classifier, x)), p]), kind="class",
+        classes=2,
+    )  # fmt: skip
+
+
+def predict_second(classifier, x):
+    return classifier.get_booster().inplace_predict(x).astype(np.float64)
+
+
+def make_class_of_two():
+    # What is trained with as many numbers as there are classes is no condition.
+    return make_class(2)
+
+
+def make_class_forest():
+    return make_class(num_parallel_tree=3, subsample=0.5)
+
+
+def make_class_classifier():
+    return FormatSample(
+        model_format=XgboostFormat(), runtime=OnnxRuntime(), fit=fit_classifier, unfitted=xgboost.XGBClassifier(),
+        predict=lambda classifier, x: classifier.predict_proba(x), kind="class",
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("make", [make_booster, make_classifier, make_number, make_count, make_regressor])
 @pytest.mark.parametrize("case", FORMAT_CASES)
 def test_xgboost_conforms(case, make):
+    case(make)
+
+
+@pytest.mark.parametrize(
+    "make", [make_class, make_class_classifier, make_class_forest, make_class_of_two, make_two_classes]
+)
+@pytest.mark.parametrize("case", FORMAT_CASES)
+def test_models_of_classes_conform(case, make):
     case(make)
 
 
@@ -106,7 +155,8 @@ def test_a_classifier_that_stopped_early_predicts_with_its_best_round():
     [
         ({"objective": "reg:squarederror"}, "condition", "is for reg:squarederror, not a probability"),
         ({"objective": "binary:logistic"}, "number", "is for binary:logistic, not a number"),
-        ({"objective": "binary:logitraw"}, None, "is for binary:logitraw, not a probability or a number"),
+        ({"objective": "binary:logitraw"}, None, "is for binary:logitraw, not a probability, a number or classes"),
+        ({"objective": "reg:squarederror"}, "class", "is for reg:squarederror, not a probability of each class"),
         ({"objective": "rank:pairwise"}, "number", "is for rank:pairwise, not a number"),
         ({"booster": "dart"}, "condition", "is a dart"),
         ({"booster": "gblinear"}, None, "is a gblinear"),
@@ -155,6 +205,56 @@ def test_more_than_one_number_for_each_row_is_refused():
     assert "gives 2 numbers" in refuse("SW-501", XgboostFormat().dump, band, "number")
 
 
+@pytest.mark.parametrize(
+    "params",
+    [{"base_score": 0.3}, {"max_depth": 9, "learning_rate": 1.0}, {"num_parallel_tree": 2, "colsample_bynode": 0.5}],
+    ids=lambda params: ",".join(params),
+)
+@pytest.mark.parametrize("classes", [2, 3, 12])
+def test_probabilities_of_classes_are_those_of_the_library(classes, params):
+    booster = fit_class(*make_labelled(1, "class", classes=classes), 0, classes, **params)
+    form = XgboostFormat().dump(booster, "class")
+    native, portable = XgboostFormat().load(form), OnnxRuntime().load(XgboostFormat().to_onnx(form, 3))
+    for x in (make_rows(2)[0], make_odd_rows(3)):
+        expected = booster.predict(xgboost.DMatrix(x)).astype(np.float64)
+        assert expected.shape == (len(x), classes)
+        assert np.ptp(expected) > 0.1
+        np.testing.assert_array_equal(native.predict(x), expected)
+        expect_close(portable.predict(x), expected, 1e-6)
+
+
+def test_two_classes_are_learned_as_a_condition_is_or_as_more_are():
+    x, y = make_labelled(1, "class", classes=2)
+    plain, told = XgboostFormat().dump(fit_classifier(x, y, 0)), XgboostFormat().dump(fit_classifier(x, y, 0), "class")
+    assert XgboostFormat().load(plain).predicts == "condition"
+    assert XgboostFormat().load(told).predicts == "class"
+    np.testing.assert_array_equal(XgboostFormat().load(told).predict(x)[:, 1], XgboostFormat().load(plain).predict(x))
+    booster = fit_class(x, y, 0, 2)
+    assert "not a probability" in refuse("SW-501", XgboostFormat().dump, booster, "condition")
+
+
+def test_what_names_a_class_without_saying_how_probable_it_is_is_refused():
+    booster = fit_class(*make_labelled(1, "class"), 0, objective="multi:softmax")
+    with pytest.raises(ShipwayError, match="is for multi:softmax") as refused:
+        XgboostFormat().dump(booster, "class")
+    assert 'objective="multi:softprob"' in refused.value.hint
+
+
+def test_leaves_of_all_classes_at_once_are_refused():
+    params = {"multi_strategy": "multi_output_tree", "tree_method": "hist"}
+    booster = fit_class(*make_labelled(1, "class"), 0, **params)
+    assert "of all classes at once" in refuse("SW-501", XgboostFormat().dump, booster, "class")
+
+
+def test_a_classifier_of_classes_that_stopped_early_predicts_with_its_best_round():
+    x, y = make_labelled(1, "class")
+    classifier = xgboost.XGBClassifier(n_estimators=60, learning_rate=0.9, early_stopping_rounds=3, n_jobs=1)
+    classifier.fit(x[:1000], y[:1000], eval_set=[(x[1000:], y[1000:])], verbose=False)
+    assert classifier.best_iteration + 1 < classifier.get_booster().num_boosted_rounds()
+    loaded = XgboostFormat().load(XgboostFormat().dump(classifier, "class"))
+    np.testing.assert_array_equal(loaded.predict(x), classifier.predict_proba(x))
+
+
 def test_sets_of_categories_stay_native():
     x, y = make_rows(1)
     rows = xgboost.DMatrix(x, y, feature_types=["q", "c", "q"], enable_categorical=True)
@@ -197,6 +297,48 @@ def test_a_tree_that_refers_to_what_is_not_there_never_reaches_the_library(data,
         place = place[step]
     place[path[-1]] = value
     refuse("SW-502", XgboostFormat().load, json.dumps(document).encode())
+
+
+@pytest.fixture(scope="module")
+def class_data():
+    return XgboostFormat().dump(fit_class(*make_labelled(1, "class", 300), 0, max_depth=3), "class")
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("learner_model_param", "num_class"), "2"),
+        (("learner_model_param", "num_class"), "0"),
+        (("learner_model_param", "num_class"), "1000000"),
+        (("learner_model_param", "num_class"), "-3"),
+        (("learner_model_param", "base_score"), "[0,0]"),
+        (("learner_model_param", "base_score"), "[0,0,1e999]"),
+        (("objective", "name"), "multi:softmax"),
+        (("objective", "name"), "binary:logistic"),
+        (("gradient_booster", "model", "tree_info"), [0, 1, 3] * 5),
+        (("gradient_booster", "model", "tree_info"), [0, 1, -1] * 5),
+        (("gradient_booster", "model", "tree_info"), [0, 1, 2]),
+    ],
+)
+def test_a_document_of_classes_that_contradicts_itself_is_refused(class_data, path, value):
+    document = json.loads(class_data)
+    place = document["learner"]
+    for step in path[:-1]:
+        place = place[step]
+    place[path[-1]] = value
+    refuse("SW-502", XgboostFormat().load, json.dumps(document).encode())
+
+
+@settings(max_examples=40)
+@given(st.data())
+def test_no_flipped_byte_of_a_model_of_classes_ends_the_process(class_data, draw):
+    spoiled = bytearray(class_data)
+    spoiled[draw.draw(st.integers(0, len(class_data) - 1))] ^= 1 << draw.draw(st.integers(0, 7))
+    try:
+        loaded = XgboostFormat().load(bytes(spoiled))
+    except ShipwayError:
+        return
+    assert len(loaded.predict(make_rows(2, 20)[0])) == 20
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import NONE_SAID, RANGE, LabelKind, sums_to_one
 from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.pickled import HARMLESS, list_names, load_pickle
 
 _ALLOW: Final = "allow it in shipway.toml, if you trust who made it: [security] unpickle = true"
 _AGAIN: Final = "fetch the bundle again, or make it again with --force"
+_SAY: Final[dict[LabelKind, str]] = {
+    "condition": "return a number from 0 to 1 for each row",
+    "number": "say a number also where one is missing",
+    "class": "return numbers from 0 to 1 that sum to one in each row",
+}
 _PROTOCOL: Final = 5
 _CLOSED: Final = frozenset({"shipway", "pip", "setuptools", "pkg_resources", "_pytest", "pytest"})
 """Distributions that run commands for a living, and are part of no model."""
@@ -45,6 +50,7 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         modules: name to source of the modules that are packaged.
         state: the pickle.
         predicts: which kind of label.
+        classes: how many it tells apart; 0 where its label is none, or it does not say.
     """
 
     form: Literal[1]
@@ -52,41 +58,56 @@ class Packed(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     modules: dict[str, str]
     state: bytes
     predicts: LabelKind = "condition"
+    classes: int = 0
 
 
 class PythonPredictor:
     """A loaded object or function; any number of threads may call it at once, if it allows that itself."""
 
-    def __init__(self, estimator: Any, columns: int, kind: LabelKind) -> None:
-        """Wrap what predicts, with the number of columns it reads, 0 where it does not say, and the label's kind."""
+    def __init__(self, estimator: Any, columns: int, kind: LabelKind, classes: int = 0) -> None:
+        """Wrap what predicts.
+
+        Args:
+            estimator: the object or function.
+            columns: how many it reads; 0 where it does not say.
+            kind: of the label that it predicts.
+            classes: how many it tells apart; 0 where its label is none, or it does not say.
+        """
         self._predict = _method_of(estimator, kind)
         self._columns = columns
+        self._classes = classes
         self.predicts: Final[LabelKind | None] = kind
         self._name: Final = PREDICTED[kind]
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true, or the number.
+        """Return the probability that the label is true, the number, or the probability of each class.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns, SW-207 if what it returns is not one
-                probability, or one finite number, for each row.
+                probability, one finite number or the probabilities of all classes for each row.
         """
         if x.ndim != 2 or (self._columns and x.shape[1] != self._columns):
             hint = "give one row for each prediction, with the columns the model was trained on in their order"
             raise ShipwayError("SW-202", f"the model reads {self._columns} columns and was given shape {x.shape}", hint)
         if not len(x):
-            return np.empty(0)
+            return np.empty((0, self._classes) if self.predicts == "class" else 0)
         found = np.asarray(self._predict(np.asarray(x, dtype=np.float64)), dtype=np.float64)
-        if found.shape != (len(x),):
-            hint = "return an array of one number for each row"
-            raise ShipwayError("SW-207", f"the model returned shape {found.shape} for {len(x)} rows", hint)
-        condition = self.predicts == "condition"
-        if not ((found >= 0.0) & (found <= 1.0) if condition else np.isfinite(found)).all():
-            said = "probability" if condition else "number"
-            hint = "return a number from 0 to 1 for each row" if condition else "say a number also where one is missing"
-            raise ShipwayError("SW-207", f"the model returned what is no {said} for {len(x)} rows", hint)
+        self._check_said(found, len(x))
         return found
+
+    def _check_said(self, found: NDArray[np.float64], rows: int) -> None:
+        kind = self.predicts or "number"
+        width = found.shape[1] if found.ndim == 2 else 0
+        due = width > 1 and self._classes in (0, width) if kind == "class" else found.ndim == 1
+        if not due or len(found) != rows:
+            each = f"{self._classes or 'as many'} probabilities" if kind == "class" else "one number"
+            hint = f"return an array of {each} for each row"
+            raise ShipwayError("SW-207", f"the model returned shape {found.shape} for {rows} rows", hint)
+        low, high = RANGE[kind]
+        if not ((found >= low) & (found <= high)).all() or (kind == "class" and not sums_to_one(found)):
+            fact = f"the model returned what is {NONE_SAID[kind]} for {rows} rows"
+            raise ShipwayError("SW-207", fact, _SAY[kind])
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
         """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
@@ -96,8 +117,8 @@ class PythonPredictor:
 class PythonFormat:
     """Objects with `predict_proba` or `predict`, and functions of a matrix; it answers the port `ModelFormat`.
 
-    An object that has `predict_proba` predicts a condition, any other a number. A function may be either: the label
-    says which.
+    An object that has `predict_proba` predicts a condition or, as its `classes_` say, a class; any other a number. A
+    function may do any of these: the label says which.
 
     Attributes:
         runs_code: loading runs code from the bytes, which every other format never does.
@@ -122,9 +143,8 @@ class PythonFormat:
         """Return the source of the module that it is written in, and its state.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, tells other than two classes apart, predicts no label of that kind
-                or does not say of which, has no name in a module of its own, or holds what cannot be pickled; SW-503 if
-                the project does not allow it.
+            ShipwayError: SW-501 if it is not fitted, predicts no label of that kind or does not say of which, has no
+                name in a module of its own, or holds what cannot be pickled; SW-503 if the project does not allow it.
         """
         self._refuse_unallowed("a Python object")
         found = _check_kind(estimator, kind)
@@ -138,7 +158,10 @@ class PythonFormat:
         modules = {name: _read_source(name) for name in sorted({module for module, _ in list_names(state)})}
         packed = {name: source for name, source in modules.items() if source is not None}
         columns = int(getattr(estimator, "n_features_in_", 0))
-        return canonical_json(Packed(form=1, columns=columns, modules=packed, state=state, predicts=found))
+        classes = len(getattr(estimator, "classes_", ())) if found == "class" else 0
+        return canonical_json(
+            Packed(form=1, columns=columns, modules=packed, state=state, predicts=found, classes=classes)
+        )
 
     def load(self, data: bytes) -> PythonPredictor:
         """Return what predicts, after its source was run.
@@ -160,7 +183,7 @@ class PythonFormat:
             return found
 
         try:
-            return PythonPredictor(load_pickle(packed.state, find), packed.columns, packed.predicts)
+            return PythonPredictor(load_pickle(packed.state, find), packed.columns, packed.predicts, packed.classes)
         except ShipwayError:
             raise
         # A pickle fails in every way there is.
@@ -187,6 +210,9 @@ def _method_of(estimator: Any, kind: LabelKind) -> Callable[[NDArray[np.float64]
     if kind == "number":
         return estimator.predict
 
+    if kind == "class":
+        return estimator.predict_proba
+
     def predict(x: NDArray[np.float64]) -> Any:
         return np.asarray(estimator.predict_proba(x))[:, 1]
 
@@ -199,12 +225,13 @@ def _check_kind(estimator: object, kind: LabelKind | None) -> LabelKind:
     if isinstance(estimator, FunctionType):
         if kind is None:
             hint = "say which: dump(function, kind)"
-            raise _refused("is a function, which does not say whether it gives probabilities or numbers", hint)
+            raise _refused("is a function, which does not say what it predicts", hint)
         return kind
     if not callable(getattr(estimator, "predict_proba", None)):
-        if kind == "condition":
-            hint = "the label is a condition: give it a predict_proba"
-            raise _refused(f"is a {name}, which gives no probabilities", hint)
+        if kind in ("condition", "class"):
+            raise _refused(
+                f"is a {name}, which gives no probabilities", f"the label is a {kind}: give it a predict_proba"
+            )
         if not getattr(estimator, "n_features_in_", 0):
             hint = "return it after fit(), which leaves the number of columns in n_features_in_; or return a function"
             raise _refused(f"is a {name} that is not fitted", hint)
@@ -214,11 +241,14 @@ def _check_kind(estimator: object, kind: LabelKind | None) -> LabelKind:
         raise _refused(f"is a {name}, which gives probabilities", hint)
     classes: Any = getattr(estimator, "classes_", None)
     if classes is None:
-        hint = "return it after fit(), which leaves the two labels in classes_"
+        hint = "return it after fit(), which leaves the labels that it tells apart in classes_"
         raise _refused(f"is a {name} that is not fitted", hint)
-    if len(classes) != 2:
+    if kind == "condition" and len(classes) != 2:
         raise _refused(f"tells {len(classes)} classes apart", "fit it on frame.y, which is true or false")
-    return "condition"
+    if kind == "class" and list(classes) != list(range(len(classes))):
+        hint = "fit it on all of frame.y, whose whole numbers are the places of frame.classes"
+        raise _refused(f"tells classes apart that are not the whole numbers from 0 to {len(classes) - 1}", hint)
+    return kind or ("condition" if len(classes) == 2 else "class")
 
 
 def _read_source(name: str) -> str | None:

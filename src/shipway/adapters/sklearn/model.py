@@ -1,4 +1,4 @@
-"""scikit-learn's classifiers of two classes, its regressors and pipelines of them, kept as ONNX graphs.
+"""scikit-learn's classifiers, its regressors and pipelines of them, kept as ONNX graphs.
 
 A fitted scikit-learn estimator has no file format but pickle, and a pickle runs whatever code it holds when it is
 read. So the native form is the portable one: the ONNX graph, in single precision. It is not the estimator to the bit,
@@ -26,7 +26,7 @@ from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.adapters.sklearn.target import TURNED, find_target, turn_back
 from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import LabelKind, sums_to_one
 
 # These libraries have no types.
 _skl2onnx: Final[Any] = skl2onnx
@@ -41,6 +41,7 @@ _WHAT: Final = "the scikit-learn model"
 _WRONG: Final[dict[LabelKind | None, tuple[str, str]]] = {
     "condition": ("gives no probabilities", "the label is a condition: return a classifier with predict_proba"),
     "number": ("is no regressor", "the label is a number: return a regressor"),
+    "class": ("gives no probabilities", "the label is a class: return a classifier with predict_proba"),
     None: ("gives no probabilities and is no regressor", "return a classifier with predict_proba, or a regressor"),
 }
 _PROBES: Final = 2_000
@@ -67,12 +68,14 @@ class SklearnFormat:
         """Return the estimator as an ONNX graph that was seen to predict what it predicts.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, gives neither probabilities of two classes nor one number for each
-                row, predicts no label of that kind, does not convert, or predicts something else once converted.
+            ShipwayError: SW-501 if it is not fitted, gives neither probabilities of classes that exclude each other nor
+                one number for each row, predicts no label of that kind, does not convert, or predicts something else
+                once converted.
         """
         fitted, found, columns = _check_estimator(estimator, kind)
+        expected = _predict_probes(fitted, columns, found)
         data = _convert(fitted, columns, found)
-        _compare(fitted, self._runtime.load(data), columns, found)
+        _compare(self._runtime.load(data), *expected, found)
         return data
 
     def load(self, data: bytes) -> OnnxPredictor:
@@ -119,18 +122,34 @@ def _check_estimator(estimator: object, kind: LabelKind | None) -> tuple[Any, La
         _validation.check_is_fitted(fitted)
     except (NotFittedError, TypeError) as error:
         raise _refused(f"is a {name} that is not fitted", "return the estimator after fit()") from error
-    found: LabelKind | None = (
-        "condition" if hasattr(fitted, "predict_proba") else "number" if _base.is_regressor(fitted) else None
-    )
-    if found is None or found != (kind or found):
-        fact, hint = _WRONG[kind]
-        raise _refused(f"is a {name}, which {fact}", hint)
-    if found == "condition" and len(fitted.classes_) != 2:
-        raise _refused(f"is a {name} of {len(fitted.classes_)} classes", "fit it on frame.y, which is true or false")
+    found = _find_kind(fitted, kind)
     columns = getattr(fitted, "n_features_in_", None)
     if columns is None:
         raise _refused(f"is a {name} that does not say how many columns it reads", "put a transformer that does first")
     return fitted, found, int(columns)
+
+
+def _find_kind(fitted: Any, kind: LabelKind | None) -> LabelKind:
+    """Return what a fitted estimator predicts; SW-501 where that is not the kind asked for."""
+    name = type(fitted).__name__
+    classifies = hasattr(fitted, "predict_proba")
+    if not classifies and kind in (None, "number") and _base.is_regressor(fitted):
+        return "number"
+    if not classifies or kind == "number":
+        fact, hint = _WRONG[kind]
+        raise _refused(f"is a {name}, which {fact}", hint)
+    if isinstance(fitted.classes_, list):
+        raise _refused(f"is a {name} of several labels", "fit it on frame.y, which is one label for each row")
+    classes: list[Any] = list(fitted.classes_)
+    if kind is None:
+        kind = "condition" if len(classes) == 2 else "class"
+    elif kind == "condition" and len(classes) != 2:
+        raise _refused(f"is a {name} of {len(classes)} classes", "fit it on frame.y, which is true or false")
+    elif kind == "class" and classes != list(range(len(classes))):
+        said = ", ".join(map(str, classes[:4])) + (", ..." if len(classes) > 4 else "")
+        hint = "fit it on all of frame.y, whose whole numbers are the places of frame.classes"
+        raise _refused(f"is a {name} of the classes {said}", hint)
+    return kind
 
 
 def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
@@ -143,7 +162,7 @@ def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
             inner,
             name="model",
             initial_types=[(INPUT, _types.FloatTensorType([None, columns]))],
-            options={"zipmap": False} if kind == "condition" else None,
+            options=None if kind == "number" else {"zipmap": False},
             target_opset=_OPSET,
             custom_conversion_functions={
                 HistGradientBoostingClassifier: _convert_with(_forest.convert_sklearn_random_forest_classifier),
@@ -161,7 +180,7 @@ def _convert(estimator: Any, columns: int, kind: LabelKind) -> bytes:
             f"is a {type(estimator).__name__} that does not convert to ONNX ({said[0][:200]})",
             "use estimators that skl2onnx knows, or LightGBM",
         ) from error
-    return cut_graph(model, turn_back(model, model.graph.output[-1].name, way), kind)
+    return cut_graph(model, turn_back(model, model.graph.output[-1].name, way), kind, _count_classes(estimator, kind))
 
 
 def _convert_with(convert: Callable[..., None]) -> Callable[[Any, Any, Any], None]:
@@ -179,9 +198,13 @@ def _convert_with(convert: Callable[..., None]) -> Callable[[Any, Any, Any], Non
     return convert_histogram
 
 
+def _count_classes(estimator: Any, kind: LabelKind) -> int:
+    return len(estimator.classes_) if kind == "class" else 0
+
+
 def _predict(estimator: Any, rows: NDArray[np.float64], kind: LabelKind) -> NDArray[np.float64]:
-    if kind == "condition":
-        return estimator.predict_proba(rows)[:, 1]
+    if kind != "number":
+        return _predict_classes(estimator, rows, kind)
     # What is beyond single precision is so in the graph as well, and here it may be beyond any.
     with np.errstate(over="ignore", under="ignore"):
         found = np.asarray(estimator.predict(rows), dtype=np.float64)
@@ -192,16 +215,36 @@ def _predict(estimator: Any, rows: NDArray[np.float64], kind: LabelKind) -> NDAr
     return single
 
 
-def _compare(estimator: Any, predictor: OnnxPredictor, columns: int, kind: LabelKind) -> None:
-    """Refuse a graph that does not predict what the estimator predicts, with missing values where it takes them."""
+def _predict_classes(estimator: Any, rows: NDArray[np.float64], kind: LabelKind) -> NDArray[np.float64]:
+    name, found = type(estimator).__name__, estimator.predict_proba(rows)
+    shape = np.shape(found)
+    if shape != (len(rows), len(estimator.classes_)):
+        raise _refused(
+            f"is a {name} that gives shape {shape} for {len(rows)} rows", "fit it on frame.y, one label a row"
+        )
+    if not sums_to_one(found):
+        hint = "a row is of one class: return one classifier of all of them, such as OneVsRestClassifier(...)"
+        raise _refused(f"is a {name} that gives probabilities of a row which do not sum to one", hint)
+    return found if kind == "class" else found[:, 1]
+
+
+def _predict_probes(estimator: Any, columns: int, kind: LabelKind) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return rows that were made up, with missing values where it takes them, and what it predicts of them."""
     probes = _make_probes(columns, holes=True)
     try:
-        expected = _predict(estimator, probes, kind)
+        return probes, _predict(estimator, probes, kind)
     except ValueError:
         probes = _make_probes(columns, holes=False)
-        expected = _predict(estimator, probes, kind)
+        return probes, _predict(estimator, probes, kind)
+
+
+def _compare(
+    predictor: OnnxPredictor, probes: NDArray[np.float64], expected: NDArray[np.float64], kind: LabelKind
+) -> None:
+    """Refuse a graph that does not predict what the estimator predicts."""
     scale = find_scale(expected) if kind == "number" else 1.0
-    agree = measure_difference(predictor.predict(probes), expected, scale) <= _TOLERANCE
+    difference = measure_difference(predictor.predict(probes), expected, scale).reshape(len(probes), -1)
+    agree = difference.max(axis=1) <= _TOLERANCE
     if np.mean(agree) < _SHARE:
         off = int(len(agree) - np.sum(agree))
         raise _refused(

@@ -20,7 +20,7 @@ from shipway.adapters.onnx.graph import INPUT, check_columns, cut_graph
 from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import NONE_SAID, RANGE, LabelKind, sums_to_one
 
 # The library's own types are partial, and whoever checks ours need not have it.
 _torch: Final[Any] = import_module("torch")
@@ -28,9 +28,15 @@ _onnx: Final[Any] = onnx
 _OPSET: Final = 18
 _WHAT: Final = "the PyTorch module"
 _SAID: Final = "said"
+_END: Final[dict[LabelKind, str]] = {
+    "condition": "one number for each row, and in a sigmoid of that",
+    "number": "one number for each row",
+    "class": "one number for each class, and in torch.softmax(..., dim=1) of these",
+}
+"""What a module gives for a label of each kind, as people are told."""
 _PROBES: Final = 2_000
 _TOLERANCE: Final = 1e-4
-_SHARE: Final[dict[LabelKind, float]] = {"condition": 1.0, "number": 0.99}
+_SHARE: Final[dict[LabelKind, float]] = {"condition": 1.0, "number": 0.99, "class": 1.0}
 """Share of the probes on which graph and module must agree; a number may be the small rest of large ones."""
 
 
@@ -38,8 +44,9 @@ class TorchFormat:
     """PyTorch modules of a matrix; it answers the port `ModelFormat`, predicting alike in single precision.
 
     A module takes float32 of shape (rows, columns), with NaN where a value is missing, and gives a probability or a
-    number for each row, of shape (rows,) or (rows, 1). Nothing in it says which of the two: the label does. How many
-    columns it reads is its `n_features_in_`, or the first layer's.
+    number for each row, of shape (rows,) or (rows, 1); of classes the probability of each, as a softmax gives them, of
+    shape (rows, classes). Nothing in it says which of these: the label does. How many columns it reads is its
+    `n_features_in_`, or the first layer's.
     """
 
     name = "torch"
@@ -57,19 +64,20 @@ class TorchFormat:
         """Return the module as an ONNX graph that was seen to predict what it predicts.
 
         Raises:
-            ShipwayError: SW-501 if nobody says what it predicts, it was never run, gives anything but one probability
-                or one number for each row, does not convert, or predicts something else once converted.
+            ShipwayError: SW-501 if nobody says what it predicts, it was never run, gives anything but one probability,
+                one number or a probability of each class for each row, does not convert, or predicts something else
+                once converted.
         """
         if kind is None:
             hint = "say which: dump(module, kind)"
-            raise _refused("does not say whether it gives probabilities or numbers", hint)
+            raise _refused("does not say whether it gives probabilities or numbers, or probabilities of classes", hint)
         module, columns = _check_module(estimator)
         probes = _make_probes(columns)
         expected = _predict(module, probes, kind)
-        data = _convert(module, columns, kind)
+        data = _convert(module, columns, kind, expected.shape[1] if kind == "class" else 0)
         found = self._runtime.load(data).predict(probes.astype(np.float64))
         scale = find_scale(expected) if kind == "number" else 1.0
-        agree = measure_difference(found, expected, scale) <= _TOLERANCE
+        agree = measure_difference(found, expected, scale).reshape(len(probes), -1).max(axis=1) <= _TOLERANCE
         if np.mean(agree) < _SHARE[kind]:
             off = int(len(agree) - np.sum(agree))
             raise _refused(
@@ -116,20 +124,24 @@ def _predict(module: Any, rows: NDArray[np.float32], kind: LabelKind) -> NDArray
         raise _refused(
             fact, "let forward take float32 of shape (rows, columns), NaN where a value is missing"
         ) from error
-    said = np.asarray(found, dtype=np.float64)
-    if said.shape not in ((len(rows),), (len(rows), 1)):
-        hint = "let forward end in one number for each row, and for a condition in a sigmoid of that"
-        raise _refused(f"gives shape {said.shape} for {len(rows)} rows", hint)
-    condition = kind == "condition"
-    if not ((said >= 0.0) & (said <= 1.0) if condition else ~np.isnan(said)).all():
-        hint = "let it fill what is missing, such as with torch.nan_to_num" + (", and end in a sigmoid" * condition)
-        what = "no probability" if condition else "no number"
+    return _check_said(np.asarray(found, dtype=np.float64), len(rows), kind)
+
+
+def _check_said(said: NDArray[np.float64], rows: int, kind: LabelKind) -> NDArray[np.float64]:
+    """Return what a module says as predictions of a kind; SW-501 where it is none."""
+    fits = said.ndim == 2 and said.shape[1] > 1 if kind == "class" else said.shape[1:] in ((), (1,))
+    if not fits or len(said) != rows:
+        raise _refused(f"gives shape {said.shape} for {rows} rows", f"let forward end in {_END[kind]}")
+    low, high = (-np.inf, np.inf) if kind == "number" else RANGE[kind]
+    if not ((said >= low) & (said <= high)).all() or (kind == "class" and not sums_to_one(said)):
+        hint = f"let it fill what is missing, such as with torch.nan_to_num, and end in {_END[kind]}"
+        what = "no number" if kind == "number" else NONE_SAID[kind]
         raise _refused(f"gives what is {what} for made-up rows, some values of which are missing", hint)
-    return said.reshape(-1)
+    return said if kind == "class" else said.reshape(-1)
 
 
 def _give_tall(module: Any, kind: LabelKind) -> Any:
-    """Return a module that gives what every portable model does: the probabilities of both outcomes, or one number."""
+    """Return a module that gives what every portable model does: the probabilities of all outcomes, or one number."""
 
     class Tall(_torch.nn.Module):
         def __init__(self) -> None:
@@ -137,13 +149,15 @@ def _give_tall(module: Any, kind: LabelKind) -> Any:
             self.module = module
 
         def forward(self, x: Any) -> Any:
+            if kind == "class":
+                return self.module(x)
             said = self.module(x).reshape(-1, 1)
             return _torch.cat([1 - said, said], dim=1) if kind == "condition" else said
 
     return Tall().eval()
 
 
-def _convert(module: Any, columns: int, kind: LabelKind) -> bytes:
+def _convert(module: Any, columns: int, kind: LabelKind, classes: int) -> bytes:
     written = io.BytesIO()
     rows = {0: "rows"}
     try:
@@ -160,7 +174,7 @@ def _convert(module: Any, columns: int, kind: LabelKind) -> bytes:
                 opset_version=_OPSET,
                 dynamo=False,
             )
-        return cut_graph(_onnx.load_from_string(written.getvalue()), _SAID, kind)
+        return cut_graph(_onnx.load_from_string(written.getvalue()), _SAID, kind, classes)
     # The exporter fails in every way there is.
     except Exception as error:
         said = (str(error).splitlines() or [type(error).__name__])[0][:200]

@@ -12,10 +12,10 @@ import msgspec
 import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import MOST_CLASSES, LabelKind
 
-Link: TypeAlias = Literal["logistic", "identity", "exponential"]
-"""What makes of a sum of leaves what is predicted."""
+Link: TypeAlias = Literal["logistic", "identity", "exponential", "softmax"]
+"""What makes of a sum of leaves, or of one for each class, what is predicted."""
 LINKS: Final[Mapping[str, Link]] = {
     "binary:logistic": "logistic",
     **dict.fromkeys(
@@ -23,16 +23,27 @@ LINKS: Final[Mapping[str, Link]] = {
         "identity",
     ),
     **dict.fromkeys(("count:poisson", "reg:gamma", "reg:tweedie"), "exponential"),
+    "multi:softprob": "softmax",
 }
-"""Objectives that predict a condition or a number (`PredTransform` of each in XGBoost 3)."""
+"""Objectives that predict a condition, a number or a class (`PredTransform` of each in XGBoost 3)."""
+KINDS: Final[Mapping[Link, tuple[LabelKind, ...]]] = {
+    "logistic": ("condition", "class"),
+    "identity": ("number",),
+    "exponential": ("number",),
+    "softmax": ("class",),
+}
+"""Which kinds of labels a model with each link is for; the first where nothing says which."""
 _STARTS: Final[Mapping[Link, tuple[float, float]]] = {
     "logistic": (0.0, 1.0),
     "identity": (-np.inf, np.inf),
     "exponential": (0.0, np.inf),
+    "softmax": (-np.inf, np.inf),
 }
 """Between what a model with each link starts from."""
 _NONE: Final = 2**31 - 1
 """What stands for the parent of a root."""
+PREDICTS: Final = "predicts"
+"""The attribute by which a model of two outcomes says that they are classes."""
 
 
 class TreeParam(msgspec.Struct):
@@ -107,6 +118,7 @@ class Learner(msgspec.Struct):
     gradient_booster: Booster
     learner_model_param: LearnerParam
     objective: Objective
+    attributes: dict[str, str] = {}
 
 
 class Document(msgspec.Struct):
@@ -123,7 +135,24 @@ class Document(msgspec.Struct):
     @property
     def kind(self) -> LabelKind:
         """Return which kind of label the model predicts."""
-        return kind_of(self.learner.objective.name)
+        kinds = KINDS[self.link]
+        said = self.learner.attributes.get(PREDICTS)
+        for kind in kinds:
+            if kind == said:
+                return kind
+        return kinds[0]
+
+    @property
+    def classes(self) -> int:
+        """Return how many classes it tells apart; 0 where it predicts none."""
+        if self.kind != "class":
+            return 0
+        return int(self.learner.learner_model_param.num_class) if self.link == "softmax" else 2
+
+    @property
+    def starts(self) -> list[float]:
+        """Return what each sum of leaves starts from, as it is written: one number, or one for each class."""
+        return msgspec.json.decode(self.learner.learner_model_param.base_score, type=list[float])
 
     @property
     def columns(self) -> int:
@@ -136,17 +165,18 @@ class Document(msgspec.Struct):
         model = self.learner.gradient_booster.model
         return [] if model is None else model.trees
 
+    @property
+    def votes(self) -> list[int]:
+        """Return the place of the class that each tree votes for; 0 where there are no classes."""
+        model = self.learner.gradient_booster.model
+        return [] if model is None else model.tree_info
+
 
 _DECODER: Final = msgspec.json.Decoder(Document)
 
 
-def kind_of(objective: str) -> LabelKind:
-    """Return which kind of label an objective among `LINKS` is for."""
-    return "condition" if LINKS[objective] == "logistic" else "number"
-
-
 def read_document(data: bytes) -> Document:
-    """Return a model of trees that predicts a condition or a number, from its JSON.
+    """Return a model of trees that predicts a condition, a number or a class, from its JSON.
 
     Raises:
         ShipwayError: SW-502 if the bytes are not one, or one of its trees refers to what is not there.
@@ -166,16 +196,20 @@ def _check(document: Document) -> None:
     if learner.gradient_booster.name != "gbtree" or model is None or learner.objective.name not in LINKS:
         raise ValueError(f"it is a {learner.gradient_booster.name} for {learner.objective.name}")
     param = learner.learner_model_param
-    if int(param.num_class) != 0 or int(param.num_target) != 1 or not 0 < document.columns < 2**31:
-        raise ValueError("it gives more than one number")
-    base = msgspec.json.decode(param.base_score, type=list[float])
+    classes = int(param.num_class)
+    due = 1 < classes <= MOST_CLASSES if document.link == "softmax" else classes == 0
+    if not due or int(param.num_target) != 1 or not 0 < document.columns < 2**31:
+        raise ValueError(f"it gives {param.num_target} numbers and tells {classes} classes apart")
     low, high = _STARTS[document.link]
-    if len(base) != 1 or not low < base[0] < high:
+    if len(document.starts) != max(classes, 1) or not all(low < start < high for start in document.starts):
         raise ValueError(f"it starts from {param.base_score}")
     count = len(model.trees)
     rounds = model.iteration_indptr
-    if int(model.gbtree_model_param.num_trees) != count or model.tree_info != [0] * count:
+    if int(model.gbtree_model_param.num_trees) != count or len(model.tree_info) != count:
         raise ValueError("its number of trees is not what it says")
+    # By these numbers the library finds the sum that a leaf is added to.
+    if not all(0 <= place < max(classes, 1) for place in model.tree_info):
+        raise ValueError("a tree votes for what is no class")
     if not rounds or rounds[0] != 0 or rounds[-1] != count or sorted(rounds) != rounds:
         raise ValueError("its rounds are not over its trees")
     for tree in model.trees:

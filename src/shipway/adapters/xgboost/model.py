@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.exceptions import NotFittedError
 from xgboost.core import XGBoostError
 
-from shipway.adapters.xgboost.document import LINKS, kind_of, read_document
+from shipway.adapters.xgboost.document import KINDS, LINKS, PREDICTS, read_document
 from shipway.core.error import ShipwayError
 from shipway.core.label import SAID, LabelKind
 from shipway.core.tensor import PREDICTED, Tensors, read_matrix
@@ -18,7 +18,9 @@ _GREATEST: Final = float(np.finfo(np.float32).max)
 _TRAIN: Final[dict[LabelKind | None, str]] = {
     "condition": 'the label is a condition: train it with objective="binary:logistic"',
     "number": 'the label is a number: train it with objective="reg:squarederror", or another one for numbers',
-    None: 'train it with objective="binary:logistic", or with "reg:squarederror" where the label is a number',
+    "class": 'the label is a class: train it with objective="multi:softprob", which gives a probability of each',
+    None: 'train it with objective="binary:logistic", or with "reg:squarederror" or "multi:softprob" where the label '
+    "is a number or a class",
 }
 
 # The library has no types for what it hands out.
@@ -28,7 +30,9 @@ _xgboost: Final[Any] = xgboost
 class XgboostPredictor:
     """A loaded booster; any number of threads may call it at once."""
 
-    def __init__(self, booster: Any, columns: int, threads: int, kind: LabelKind, *, additive: bool = True) -> None:
+    def __init__(
+        self, booster: Any, columns: int, threads: int, kind: LabelKind, *, classes: int = 0, additive: bool = True
+    ) -> None:
         """Wrap a booster.
 
         Args:
@@ -36,10 +40,12 @@ class XgboostPredictor:
             columns: how many it reads.
             threads: how many it may use.
             kind: of the label that it predicts.
-            additive: whether its leaves add up to the log-odds, or to the number.
+            classes: how many it tells apart, where it predicts one.
+            additive: whether its leaves add up to the log-odds, the number or the scores of classes.
         """
         self._booster = booster
         self._additive = additive
+        self._classes = classes
         self._columns = columns
         self._threads = threads
         self.predicts: Final[LabelKind | None] = kind
@@ -47,18 +53,24 @@ class XgboostPredictor:
         self.single: Final = False
 
     def predict(self, x: NDArray[np.float64] | NDArray[np.float32]) -> NDArray[np.float64]:
-        """Return the probability that the label is true, or the number; values are rounded to single precision first.
+        """Return the probability that the label is true, the number, or the probability of each class.
+
+        Values are rounded to single precision first.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
         """
         single = self._read_rows(x)
-        return np.asarray(self._booster.inplace_predict(single), dtype=np.float64) if len(x) else np.empty(0)
+        if not len(x):
+            return np.empty((0, self._classes) if self._classes else 0)
+        said = np.asarray(self._booster.inplace_predict(single), dtype=np.float64)
+        # Of two classes, a model may have been trained to say one probability.
+        return np.column_stack([1 - said, said]) if self._classes and said.ndim == 1 else said
 
     def contribute(self, x: NDArray[np.float64]) -> NDArray[np.float64] | None:
-        """Return what each column adds to the log-odds or the number, the baseline last, in single precision.
+        """Return what each column adds to the log-odds, the number or the score of each class, the baseline last.
 
-        It is None for a number that is the exponential of what the trees add up to.
+        It is in single precision, and None for a number that is the exponential of what the trees add up to.
 
         Raises:
             ShipwayError: SW-202 if the rows do not have the model's columns.
@@ -67,9 +79,13 @@ class XgboostPredictor:
         if not self._additive:
             return None
         if not len(x):
-            return np.empty((0, self._columns + 1))
+            return np.empty((0, *((self._classes,) if self._classes else ()), self._columns + 1))
         rows = _xgboost.DMatrix(single, nthread=self._threads)
-        return np.asarray(self._booster.predict(rows, pred_contribs=True), dtype=np.float64)
+        added = np.asarray(self._booster.predict(rows, pred_contribs=True), dtype=np.float64)
+        if not self._classes:
+            return added
+        scores = added if added.ndim == 3 else np.stack([-added / 2, added / 2], axis=1)
+        return scores - scores.mean(axis=1, keepdims=True)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[np.float64]]:
         """Return what is predicted, by its name; SW-202 for anything but rows of the model's columns."""
@@ -84,7 +100,7 @@ class XgboostPredictor:
 
 
 class XgboostFormat:
-    """XGBoost models of trees, of a condition or a number; it answers the port `ModelFormat`.
+    """XGBoost models of trees, of a condition, a number or a class; it answers the port `ModelFormat`.
 
     The native form is the JSON of `Booster.save_raw` without the attributes of the run. It says what the library's
     binary form says, and unlike that it can be checked whole before the library reads it (`document.py`).
@@ -109,15 +125,22 @@ class XgboostFormat:
         """
         booster = _booster_of(estimator)
         config: dict[str, Any] = msgspec.json.decode(booster.save_config())
-        objective, form = config["learner"]["objective"]["name"], config["learner"]["gradient_booster"]["name"]
-        if objective not in LINKS or kind_of(objective) != (kind or kind_of(objective)):
-            said = "a probability or a number" if kind is None else SAID[kind]
+        learner = config["learner"]
+        objective, form = learner["objective"]["name"], learner["gradient_booster"]["name"]
+        kinds: tuple[LabelKind, ...] = KINDS[LINKS[objective]] if objective in LINKS else ()
+        if not kinds or (kind or kinds[0]) not in kinds:
+            said = "a probability, a number or classes" if kind is None else SAID[kind]
             raise _refused(f"is for {objective}, not {said}", _TRAIN[kind])
         if form != "gbtree":
             raise _refused(f"is a {form}, and shipway reads back trees alone", 'train it with booster="gbtree"')
-        targets = config["learner"]["learner_model_param"]["num_target"]
+        targets = learner["learner_model_param"]["num_target"]
         if targets != "1":
             raise _refused(f"gives {targets} numbers for each row", "train it on one label, and for one quantile")
+        if learner["learner_train_param"]["multi_strategy"] != "one_output_per_tree":
+            hint = 'train it with multi_strategy="one_output_per_tree"'
+            raise _refused("has trees whose leaves are of all classes at once", hint)
+        if kind is not None and kind != kinds[0]:
+            booster.set_attr(**{PREDICTS: kind})
         data = bytes(booster.save_raw(raw_format="json"))
         if not read_document(data).trees:
             raise _refused("has no trees", "train it for at least one round")
@@ -134,7 +157,9 @@ class XgboostFormat:
             said = str(error).splitlines()[0]
             raise ShipwayError("SW-502", f"these bytes are not an XGBoost model ({said})", hint) from error
         additive = document.link != "exponential"
-        return XgboostPredictor(booster, document.columns, self._threads, document.kind, additive=additive)
+        return XgboostPredictor(
+            booster, document.columns, self._threads, document.kind, classes=document.classes, additive=additive
+        )
 
     def to_onnx(self, data: bytes, columns: int) -> bytes:
         """Convert the trees to ONNX trees, which compare in the same single precision.
@@ -151,7 +176,7 @@ class XgboostFormat:
         # Predicting with the native form needs none of the libraries that convert.
         from shipway.adapters.xgboost.conversion import convert_document
 
-        return convert_document(data, columns, document.kind)
+        return convert_document(data, document)
 
 
 def _booster_of(estimator: object) -> Any:
