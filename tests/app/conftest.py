@@ -200,3 +200,39 @@ def history():
 def store():
     """Return `store_of`."""
     return store_of
+
+
+CLASSES = ("kept", "returned early", "returned late")
+
+
+@pytest.fixture
+def fate(fresh):
+    """Return the template's project, never run, with a label of classes: what becomes of an order; it has no gate."""
+    path = fresh / "project.py"
+    text = path.read_text()
+    changes = {
+        'returned=pl.col("returned") == 1,': 'returned=pl.col("returned") == 1, fate=fate_of(settled - placed),',
+        '"settled": ("returned",)': '"settled": ("returned", "fate")',
+        'sw.label("returned", closings.returned.equals(True))': 'sw.label("fate", closings.fate)',
+        "    rising=[customer.returned_90d, product.returned_60d],\n": "",
+        '"objective": "binary"': '"objective": "multiclass", "num_class": len(frame.classes)',
+        '        "monotone_constraints": list(frame.monotone),\n': "",
+        "# A source is a table": FATE,
+    }
+    for old, new in changes.items():
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    start, end = text.index('sw.gate(\n    "quality"'), text.index("# A model: which rows")
+    path.write_text(text[:start] + text[end:])
+    return fresh
+
+
+FATE = """\
+def fate_of(after):
+    kept, early = pl.col("returned") != 1, after < pl.duration(days=10)
+    late = pl.when(early).then(pl.lit("returned early")).otherwise(pl.lit("returned late"))
+    return pl.when(after.is_not_null()).then(pl.when(kept).then(pl.lit("kept")).otherwise(late))
+
+
+# A source is a table\
+"""

@@ -19,6 +19,7 @@ import xgboost
 from onnx import TensorProto, helper
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.multiclass import OneVsRestClassifier
 
 from shipway.app.arrival import import_model
 from shipway.app.bundle import build_version
@@ -269,6 +270,100 @@ def test_regressors_of_flavors_become_models_of_a_number(project, tmp_path, flav
     assert export_version(project, "scorer", tmp_path / "ml", "mlflow").bundle == made.bundle
     again = import_model(project, tmp_path / "ml", "again")
     assert (again.kind, again.inputs, again.outputs) == ("mlflow/onnx", ("a", "b", "c"), ("prediction",))
+
+
+@pytest.mark.parametrize("flavor", ["lightgbm", "xgboost", "sklearn", "wrapper"])
+def test_classifiers_of_flavors_become_models_of_classes(project, tmp_path, flavor):
+    x, y = make_labelled(1, "class", 600)
+    x = np.nan_to_num(x)
+    probe = np.nan_to_num(make_rows(2, 50)[0])
+    texts = np.array(["early", "late", "lost"])
+    classes = ("0", "1", "2") if flavor in ("lightgbm", "xgboost") else tuple(texts)
+    folder = tmp_path / "model"
+    folder.mkdir()
+    match flavor:
+        case "lightgbm":
+            params = {"objective": "multiclass", "num_class": 3, "verbosity": -1}
+            booster = lightgbm.train(params, lightgbm.Dataset(x, y), 5)
+            booster.save_model(folder / "model.lgb")
+            write_mlflow_folder(folder, flavor, {"data": "model.lgb"})
+            due = booster.predict(probe)
+        case "xgboost":
+            params = {"objective": "multi:softprob", "num_class": 3, "nthread": 1}
+            booster = xgboost.train(params, xgboost.DMatrix(x, y), 5)
+            booster.save_model(folder / "model.ubj")
+            write_mlflow_folder(folder, flavor, {"data": "model.ubj"})
+            due = booster.predict(xgboost.DMatrix(probe))
+        case _:
+            wrapped = flavor == "wrapper"
+            estimator = lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1) if wrapped else LogisticRegression()
+            skops.io.dump(estimator.fit(x, texts[y]), folder / "model.skops")
+            name = "lightgbm" if wrapped else "sklearn"
+            field = "data" if wrapped else "pickled_model"
+            write_mlflow_folder(folder, name, {field: "model.skops"}, serialization_format="skops")
+            due = estimator.predict_proba(probe)
+    made = import_model(project, folder, "scorer")
+    assert (made.inputs, made.outputs) == (("a", "b", "c"), ("probabilities",))
+    manifest = manifest_of(project, "scorer")
+    assert (manifest.predicts, manifest.classes) == ("class", classes)
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.predict(probe), due, atol=1e-5)
+
+
+def test_exported_classes_come_back_as_they_were(project, tmp_path):
+    x, y = make_labelled(1, "class", 600)
+    x = np.nan_to_num(x)
+    estimator = LogisticRegression().fit(x, np.array(["early", "late", "on the way"])[y])
+    graph = skl2onnx.convert_sklearn(estimator, initial_types=[("X", FloatTensorType([None, 3]))])
+    (tmp_path / "parcel.onnx").write_bytes(graph.SerializeToString())
+    made = import_model(project, tmp_path / "parcel.onnx", "parcel")
+    first = manifest_of(project, "parcel")
+    assert (first.reads, first.predicts, first.classes) == ("matrix", "class", ("early", "late", "on the way"))
+    assert export_version(project, "parcel", tmp_path / "ml", "mlflow").bundle == made.bundle
+    again = import_model(project, tmp_path / "ml", "again")
+    assert (again.kind, again.outputs) == ("mlflow/onnx", ("probabilities",))
+    second = manifest_of(project, "again")
+    assert second.outputs == first.outputs
+    assert [column.name for column in second.inputs] == [column.name for column in first.inputs]
+    assert second.files["model.onnx"] == first.files["model.onnx"]
+    export_version(project, "again", tmp_path / "out", "folder")
+    assert verify_bundle(tmp_path / "out", open_runtime, digest=again.bundle) == []
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(again.bundle, workspace.blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.predict(x), estimator.predict_proba(x), atol=1e-5)
+
+
+def test_a_classifier_of_labels_that_do_not_exclude_each_other_is_refused(project, tmp_path):
+    x, y = make_labelled(1, "class", 300)
+    params = {"objective": "multiclassova", "num_class": 3, "verbosity": -1}
+    booster = lightgbm.train(params, lightgbm.Dataset(np.nan_to_num(x), y), 5)
+    booster.save_model(tmp_path / "model.lgb")
+    write_mlflow_folder(tmp_path, "lightgbm", {"data": "model.lgb"})
+    with expect_refusal("SW-516") as refusals:
+        import_model(project, tmp_path, "scorer")
+    assert "multiclassova" in refusals[0].fact
+    types = [("input", FloatTensorType([None, 3]))]
+    both = OneVsRestClassifier(LogisticRegression()).fit(np.nan_to_num(x), np.column_stack([y > 0, y > 1, y == 1]))
+    graph = skl2onnx.convert_sklearn(both, initial_types=types, options={"zipmap": False})
+    (tmp_path / "both.onnx").write_bytes(graph.SerializeToString())
+    made = import_model(project, tmp_path / "both.onnx", "both")
+    assert manifest_of(project, "both").predicts is None
+    assert len(made.outputs) == 2
+    nodes = [
+        helper.make_node("Sigmoid", ["x"], ["said"]),
+        helper.make_node("ArgMax", ["said"], ["label"], axis=1, keepdims=0),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3])]
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, ["n"]),
+        helper.make_tensor_value_info("said", TensorProto.FLOAT, ["n", 3]),
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "each", inputs, outputs), ir_version=9)
+    (tmp_path / "each.onnx").write_bytes(model.SerializeToString())
+    with expect_refusal("SW-516") as refusals:
+        import_model(project, tmp_path / "each.onnx", "each")
+    assert "tells 3 classes apart, and their probabilities do not sum to one" in refusals[0].fact
 
 
 def test_a_bare_regressor_of_a_matrix_becomes_a_model_of_a_number(project, tmp_path):

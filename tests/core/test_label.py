@@ -9,11 +9,14 @@ from shipway.core.label import (
     NONE_SAID,
     RANGE,
     SAID,
+    find_no_predictions,
     is_prediction,
     kind_of,
     read_classes,
     read_kind,
     say_mean,
+    say_shares,
+    sums_to_one,
 )
 
 
@@ -57,3 +60,25 @@ def test_a_prediction_is_within_what_its_kind_can_say():
     assert not is_prediction("number", float("nan"))
     assert not is_prediction("class", 1.5)
     assert is_prediction("condition", 1.0)
+
+
+def test_shares_are_said_in_the_order_of_codes():
+    assert say_shares({"classes": ["early", "late"], "shares": [0.25, 0.75]}) == "'early' 25.0%, 'late' 75.0%"
+    assert say_shares({"rate": 0.25}) == ""
+
+
+@pytest.mark.parametrize("classes", [2, 3, 64])
+def test_what_single_precision_makes_of_a_sum_is_one(classes):
+    p = np.random.default_rng(classes).dirichlet(np.ones(classes), 500)
+    assert sums_to_one(p.astype(np.float32)).all()
+    assert not sums_to_one(p * 1.001).any()
+    assert sums_to_one(np.array([[0.5, np.nan], [0.25, 0.75]])).tolist() == [False, True]
+
+
+def test_rows_without_a_prediction_are_found():
+    numbers = np.array([0.5, np.nan, np.inf, -2.0])
+    assert find_no_predictions("condition", numbers).tolist() == [False, True, True, True]
+    assert find_no_predictions("number", numbers).tolist() == [False, True, True, False]
+    p = np.array([[0.5, 0.5], [1.000_001, -0.000_001], [0.9, 0.9], [1.5, -0.5], [np.nan, 1.0]])
+    assert find_no_predictions("class", p).tolist() == [False, False, True, True, True]
+    assert find_no_predictions("class", np.empty((0, 3))).shape == (0,)

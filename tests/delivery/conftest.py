@@ -6,7 +6,7 @@ import pytest
 
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.adapters.onnx.runtime import OnnxRuntime
-from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures
+from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures, declare_outputs
 from shipway.core.feature import Entity, FeatureView
 from shipway.core.label import LabelKind
 from shipway.delivery.bundle import Form, build_bundle
@@ -19,12 +19,12 @@ TRAINING = {"format": "lightgbm", "rows": 2_000, "rate": 0.5, "cut": 1_370_000_0
 QUIET = {"num_threads": 1, "deterministic": True, "force_row_wise": True, "verbosity": -1, "seed": 0}
 
 
-def make_forms(objective, kind, unit=1.0):
+def make_forms(objective, kind, unit=1.0, **params):
     """Both forms of a model whose label, where it is a number, is written in a unit."""
     x, y = make_labelled(1, kind)
-    train = lightgbm.Dataset(x, y if kind == "condition" else y * unit, categorical_feature=[1])
+    train = lightgbm.Dataset(x, y * unit if kind == "number" else y, categorical_feature=[1])
     model_format = LightgbmFormat()
-    native = model_format.dump(lightgbm.train({"objective": objective, **QUIET}, train, 10), kind)
+    native = model_format.dump(lightgbm.train({"objective": objective, **QUIET, **params}, train, 10), kind)
     portable = model_format.to_onnx(native, 3)
     return Form("lightgbm", native, model_format.load(native)), Form("onnx", portable, OnnxRuntime().load(portable))
 
@@ -77,6 +77,24 @@ def number_arguments(bundle_arguments):
         "portable": portable,
         "outputs": NUMBER,
         "training": {**facts, "label": "number", "mean": 9.4},
+        "metrics": {},
+    }
+
+
+CLASSES = ("early", "late", "on the way")
+
+
+@pytest.fixture(scope="session")
+def class_arguments(bundle_arguments):
+    """The same for a model of classes."""
+    native, portable = make_forms("multiclass", "class", num_class=3)
+    facts = {key: value for key, value in TRAINING.items() if key != "rate"}
+    return {
+        **bundle_arguments,
+        "native": native,
+        "portable": portable,
+        "outputs": declare_outputs("class", CLASSES),
+        "training": {**facts, "label": "class", "classes": list(CLASSES), "shares": [0.5, 0.3, 0.2]},
         "metrics": {},
     }
 

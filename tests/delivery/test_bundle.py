@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from tests.delivery.conftest import make_forms
 
-from shipway.core.bundle import BINARY, Golden, InputColumn, Manifest
+from shipway.core.bundle import BINARY, Golden, InputColumn, Manifest, declare_outputs
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
 from shipway.delivery.bundle import build_bundle
@@ -132,6 +132,27 @@ def test_a_model_of_a_number_says_one(number_arguments):
     assert verify_bundle(files, open_runtime, digest=manifest.digest) == []
     with pytest.raises(ShipwayError, match="'prediction', not 'probability'"):
         build_bundle(**{**number_arguments, "outputs": BINARY})
+
+
+def test_a_model_of_classes_says_how_probable_each_is(class_arguments, noise):
+    manifest, files = build_bundle(**class_arguments)
+    assert (manifest.predicts, manifest.scalar) == ("class", None)
+    assert manifest.classes == ("early", "late", "on the way")
+    assert manifest.parity.largest < 1e-6
+    golden = msgspec.json.decode(files["golden.json"], type=Golden)
+    (said,) = golden.outputs
+    assert (said.name, said.shape, said.datatype) == ("probabilities", (100, 3), "FP64")
+    np.testing.assert_allclose(said.array.sum(axis=1), 1.0, atol=1e-6)
+    assert verify_bundle(files, open_runtime, digest=manifest.digest) == []
+    with pytest.raises(ShipwayError, match="'probabilities', not 'probability'"):
+        build_bundle(**{**class_arguments, "outputs": BINARY})
+    with pytest.raises(ShipwayError, match=r"FP64 of shape \[100, 3\] as 'probabilities', not FP64 \[-1, 2\]"):
+        build_bundle(**{**class_arguments, "outputs": declare_outputs("class", ("early", "late"))})
+    # One class that is off is enough, whatever the others are.
+    portable = class_arguments["portable"]
+    off = replace(portable, predictor=noise(portable.predictor, 1e-3, (slice(10, 11), 2)))
+    with pytest.raises(ShipwayError, match=r"off by 0\.001 in row 10, and by more than 0\.0001 in 1 of"):
+        build_bundle(**{**class_arguments, "portable": off})
 
 
 @pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])

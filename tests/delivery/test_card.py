@@ -140,3 +140,27 @@ def test_a_number_is_said_to_be_one():
     assert "It is a number, not a decision: what to do at which one depends on what it costs to be too high" in text
     assert "probability" not in text
     assert "It is a probability, not a decision" in make_card()
+
+
+def test_classes_are_listed_with_their_shares():
+    training = {
+        "format": "lightgbm",
+        "rows": 160_675,
+        "label": "class",
+        "classes": ["early", "la|te", "on the way"],
+        "shares": [0.5, 0.3012, 0.1988],
+        "cut": 1_372_636_800_000_000,
+    }
+    card = make_card(label="parcels.fate", training=training, evidence={})
+    table = (
+        "- format: lightgbm\n\n| class | share of rows |\n| --- | --- |\n| `early` | 50.0% |\n| `la\\|te` | 30.1% |\n"
+    )
+    assert table in card
+    assert "shares" not in card
+    text = " ".join(card.splitlines())
+    assert (
+        "It is a probability of each class, not a decision: what to do at which one depends on what it costs to take"
+        in text
+    )
+    assert "A class that training did not see is never said" in text
+    assert "never said" not in make_card()

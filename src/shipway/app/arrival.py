@@ -20,7 +20,7 @@ from shipway.app.shelf import stock_shelf
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact, Ref
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import BILL, OUTPUTS, InputColumn
+from shipway.core.bundle import BILL, InputColumn, declare_outputs
 from shipway.core.error import ShipwayError
 from shipway.core.projection import State
 from shipway.core.tensor import MATRIX, PREDICTED
@@ -30,7 +30,7 @@ from shipway.delivery.lock import lock_environment, read_lock
 from shipway.delivery.sample import draw_sample, read_sample
 from shipway.kit.canonical import digest_bytes, digest_value
 from shipway.ports.adapter import load_adapter
-from shipway.ports.model import ModelFormat, open_runtime
+from shipway.ports.model import ModelFormat, Predictor, open_runtime
 
 FLAVORS: Final = ("onnx", "lightgbm", "xgboost", "sklearn")
 """Flavors of MLflow that are taken over, the first that a model has."""
@@ -218,7 +218,7 @@ def _read_mlflow(folder: Path) -> tuple[Arrival, str]:
         columns = model.columns or tuple(f"column_{at}" for at in range(_count(estimator)))
         portable = model_format.to_onnx(native, len(columns))
     except ShipwayError as error:
-        hint = "what is taken over as such a flavor tells two classes apart or predicts one number; save others as ONNX"
+        hint = "what is taken over as such a flavor tells classes apart or predicts one number; save others as ONNX"
         raise ShipwayError("SW-516", error.fact, hint) from error
     predictor = model_format.load(native)
     assert predictor.predicts is not None, "a flavor that is converted predicts a label"
@@ -228,12 +228,23 @@ def _read_mlflow(folder: Path) -> tuple[Arrival, str]:
         native=Form(flavor, native, predictor),
         portable=Form(_ONNX, portable, open_runtime(_ONNX).load(portable)),
         inputs=tuple(InputColumn(name=column, kind="number") for column in columns),
-        outputs=OUTPUTS[predictor.predicts],
+        outputs=declare_outputs(predictor.predicts, _name_classes(estimator, predictor)),
     )
     return arrival, digest
 
 
+def _name_classes(estimator: object, predictor: Predictor) -> tuple[str, ...]:
+    """Return what the classes of a flavor are called, by their places where the estimator does not say it."""
+    if predictor.predicts != "class":
+        return ()
+    count = predictor.predict(np.zeros((1, _count(estimator)))).shape[1]
+    return tuple(map(str, getattr(estimator, "classes_", range(count))))
+
+
 def _take_graph(data: bytes, kind: str, names: Sequence[str] = ()) -> Arrival:
+    classes: tuple[str, ...] = ()
+    if (classifier := load_adapter("graph.class")(data)) is not None:
+        data, classes = classifier
     predictor: Any = open_runtime(_ONNX).load(data)
     if predictor.predicts == "number":
         data = load_adapter("graph.number")(data)
@@ -248,7 +259,7 @@ def _take_graph(data: bytes, kind: str, names: Sequence[str] = ()) -> Arrival:
             native=form,
             portable=form,
             inputs=tuple(InputColumn(name=name, kind="number") for name in known),
-            outputs=OUTPUTS[predictor.predicts],
+            outputs=declare_outputs(predictor.predicts, classes),
         )
     return Arrival(
         kind=kind,

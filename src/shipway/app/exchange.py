@@ -123,6 +123,6 @@ _WRITE: Final[dict[Form, Callable[[Parcel], dict[str, bytes]]]] = {
     "folder": lambda parcel: parcel.files,
     "oci": write_oci,
     "docker": _write_docker,
-    "mlflow": lambda parcel: write_mlflow(parcel, load_adapter("graph.single")),
+    "mlflow": lambda parcel: write_mlflow(parcel, load_adapter("graph.single"), load_adapter("graph.split")),
     "bento": write_bento,
 }

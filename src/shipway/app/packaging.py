@@ -36,6 +36,7 @@ from shipway.core.model import Model
 from shipway.core.online import Layout, make_layout
 from shipway.core.override import Override
 from shipway.core.projection import State, VersionState
+from shipway.core.record import name_places
 from shipway.core.reference import ColumnReference, DriftReference, refer_number
 from shipway.core.tensor import MATRIX
 from shipway.data.plan import plan_frame
@@ -196,7 +197,11 @@ def _refer(
     learned = msgspec.json.decode(
         runner.workspace.blobs.get(trained.reference.digest), type=tuple[ColumnReference, ...]
     )
-    return DriftReference(inputs=learned, outputs=(refer_number(output.name, form.predictor.predict(x)),))
+    said = form.predictor.predict(x).reshape(len(x), -1)
+    names = name_places(output, "")
+    return DriftReference(
+        inputs=learned, outputs=tuple(refer_number(name, said[:, place]) for place, name in enumerate(names))
+    )
 
 
 def _package(runner: Runner, makings: Makings, report: Callable[[int, int], None]) -> Made:

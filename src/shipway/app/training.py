@@ -279,7 +279,7 @@ def _check_classes(predictor: Predictor, prepared: TrainFrame) -> None:
             f"{', '.join(map(repr, prepared.classes))}",
             "fit it on all of frame.y, which holds the place of each row's class in frame.classes",
         )
-    if not sums_to_one(said):
+    if not sums_to_one(said).all():
         fact = "the model gives probabilities of a row that do not sum to one, and a row is of one class"
         raise ShipwayError("SW-501", fact, "train it for classes that exclude each other")
 

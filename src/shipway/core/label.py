@@ -30,6 +30,8 @@ RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
     "class": (0.0, 1.0),
 }
 """The least and the greatest that a number of a prediction of each kind can be: any finite one, and never NaN."""
+_ROUNDING: Final = 1e-5
+"""How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
 _SUM_TOLERANCE: Final = 1e-4
 """What a portable form may be off by: a classifier that adds up logarithms is, by half of it in single precision."""
 NONE_SAID: Final[dict[LabelKind, str]] = {
@@ -65,15 +67,42 @@ def read_classes(training: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(training.get("classes", ()))
 
 
-def sums_to_one(p: NDArray[Any]) -> bool:
-    """Tell whether the probabilities of each row sum to one, as far as single precision knows.
+def sums_to_one(p: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each row whether its probabilities sum to one, as far as single precision knows.
 
-    What says of each class alone how probable it is, against all others, does not.
+    Those of what says of each class alone how probable it is, against all others, do not.
 
     Args:
         p: shape (rows, classes).
+
+    Returns:
+        Shape (rows,); false where one of them is NaN.
     """
-    return bool((np.abs(p.sum(axis=1) - 1.0) <= _SUM_TOLERANCE).all())
+    return np.abs(p.sum(axis=1, dtype=np.float64) - 1.0) <= _SUM_TOLERANCE
+
+
+def find_no_predictions(kind: LabelKind, said: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which rows have no prediction that can be said of a label of a kind.
+
+    Args:
+        kind: of the label.
+        said: shape (rows,), of classes (rows, classes).
+    """
+    low, high = RANGE[kind]
+    if kind != "class":
+        return ~((said >= low) & (said <= high))
+    within = (said >= low - _ROUNDING) & (said <= high + _ROUNDING)
+    return ~(within.all(axis=1) & sums_to_one(said))
+
+
+def say_shares(training: Mapping[str, Any]) -> str:
+    """Return the classes that a version learned and the share of each, in the order of their codes; else nothing.
+
+    Args:
+        training: what training saw, as a version's manifest keeps it.
+    """
+    pairs = zip(read_classes(training), training.get("shares", ()), strict=False)
+    return ", ".join(f"{name!r} {float(share):.1%}" for name, share in pairs)
 
 
 def is_prediction(kind: LabelKind, value: float) -> bool:

@@ -10,6 +10,8 @@ VERSION: Final = "_version"
 """The version's number."""
 BUNDLE: Final = "_bundle"
 """The digest of the bundle that scored."""
+CLASS: Final = "class"
+"""The class that has the greatest probability, of a model with classes, as the prediction log calls it."""
 ERROR: Final = "_error"
 """The code of what kept a row from being scored; null where nothing did."""
 

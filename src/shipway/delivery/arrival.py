@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from shipway.core.bundle import BINARY, InputColumn, OutputColumn
+from shipway.core.bundle import BINARY, InputColumn, OutputColumn, declare_outputs
 from shipway.core.error import ShipwayError
+from shipway.core.label import sums_to_one
 from shipway.core.tensor import Tensors
 from shipway.delivery.bundle import Form
 from shipway.ports.model import Predictor
@@ -77,6 +78,10 @@ def try_sample(predictor: Predictor, sample: Tensors, outputs: Sequence[OutputCo
     except ShipwayError as error:
         raise ShipwayError("SW-516", f"the model does not predict {rows:,} rows: {error.fact}", hint) from error
     for column in outputs:
+        if column == declare_outputs("class", column.classes)[0] and not sums_to_one(found[column.name]).all():
+            fact = f"the model tells {len(column.classes)} classes apart, and their probabilities do not sum to one"
+            hint = "export it without its label, to take it over as a model of so many numbers"
+            raise ShipwayError("SW-516", fact, hint)
         shape = found[column.name].shape
         if not shape or shape[0] != rows:
             fact = f"the model gives {column.name!r} in shape {list(shape)} for {rows:,} rows"

@@ -2,13 +2,20 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
-from shipway.core.label import SAID, LabelKind, read_kind
+from shipway.core.label import SAID, LabelKind, read_classes, read_kind
 from shipway.core.override import Override
+
+_COSTS: Final[dict[LabelKind, str]] = {
+    "condition": "what each outcome costs",
+    "number": "what it costs to be too high, and too low",
+    "class": "what it costs to take each class for another",
+}
+"""What a decision by a prediction of a label of each kind depends on, as people read it."""
 
 
 def write_card(
@@ -33,8 +40,9 @@ def write_card(
         purpose: what it is for, in the words of its author.
         label: what it predicts, as written.
         at: the prediction instant, as written.
-        training: `rows`, `label` (its kind, a condition where it does not say), `rate` or `mean` of it and `cut`
-            (microseconds since 1970 UTC) of what it learned from; more is listed as is.
+        training: `rows`, `label` (its kind, a condition where it does not say), `rate` or `mean` of it, or its
+            `classes` and the `shares` of each, and `cut` (microseconds since 1970 UTC) of what it learned from; more is
+            listed as is.
         evidence: check name to what was measured on rows it did not learn from.
         verdicts: what the gates decided.
         owner: who answers for it.
@@ -52,7 +60,7 @@ def write_card(
             *_paragraph(purpose),
             *(_section("Trained on data that its gates did not pass", _overrides(overrides)) if overrides else ()),
             *_section("Prediction", _bullets({"predicts": f"`{label}`", "asked at": f"`{at}`", "owner": owner})),
-            *_section("Training", _bullets(_training(training))),
+            *_section("Training", [*_bullets(_training(training)), *_classes(training)]),
             *_section("Measured on later rows", _metrics(evidence)),
             *_section("Verdict", _verdicts(verdicts)),
             *_section("Slices to watch", _slices(evidence)),
@@ -78,7 +86,7 @@ def write_parity(parity: Parity | None, because: str = "") -> str:
 
 
 def _training(training: Mapping[str, Any]) -> dict[str, str]:
-    facts = {key: value for key, value in training.items() if key != "label"}
+    facts = {key: value for key, value in training.items() if key not in ("label", "classes", "shares")}
     said: dict[str, str] = {}
     if "rows" in facts:
         said["rows"] = f"{facts.pop('rows'):,}"
@@ -89,6 +97,14 @@ def _training(training: Mapping[str, Any]) -> dict[str, str]:
     if "cut" in facts:
         said["known by"] = _instant(facts.pop("cut"))
     return {**said, **{key: str(value) for key, value in sorted(facts.items())}}
+
+
+def _classes(training: Mapping[str, Any]) -> list[str]:
+    """Return the classes that it tells apart, each with its share of the rows, in the order of their codes."""
+    if "shares" not in training:
+        return []
+    pairs = zip(read_classes(training), training["shares"], strict=True)
+    return ["", *_table(["class", "share of rows"], [[f"`{_cell(name)}`", f"{share:.1%}"] for name, share in pairs])]
 
 
 def _metrics(evidence: Mapping[str, Evidence]) -> list[str]:
@@ -166,10 +182,9 @@ def _rank(found: Evidence, *, worse: bool) -> str:
 
 
 def _uses(at: str, kind: LabelKind) -> list[str]:
-    costs = "what each outcome costs" if kind == "condition" else "what it costs to be too high, and too low"
     return [
         f"One prediction for each row, asked at `{at}`, from features as known then; `features.json` has their",
-        f"expressions. It is {SAID[kind]}, not a decision: what to do at which one depends on {costs}.",
+        f"expressions. It is {SAID[kind]}, not a decision: what to do at which one depends on {_COSTS[kind]}.",
     ]
 
 
@@ -178,6 +193,7 @@ def _limits(training: Mapping[str, Any], limits: Sequence[str]) -> list[str]:
     return [
         f"- Learned only from what was known{known}; later changes of the world are not in it.",
         "- A category that training did not see is treated as missing.",
+        *(["- A class that training did not see is never said: its rows get another one."] * ("shares" in training)),
         "- The intervals above hold for rows like those measured, not for other places or populations.",
         *(f"- {limit}" for limit in limits),
     ]

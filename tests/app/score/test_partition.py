@@ -8,13 +8,15 @@ import polars as pl
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from shipway.app.model import show_model
 from shipway.app.project import find_project
 from shipway.app.score import score
 from shipway.app.score.partition import cut_rows, write_tensor
 from shipway.app.workspace import Workspace
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import NUMBER, InputColumn, OutputColumn
+from shipway.core.bundle import NUMBER, InputColumn, OutputColumn, declare_outputs
 from shipway.core.error import ShipwayError
+from shipway.core.record import plan_outputs
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.ports.model import open_runtime
 
@@ -106,39 +108,40 @@ def test_a_bundle_without_features_is_given_its_inputs_by_name(moody, rows, tmp_
     made, path = rows
     found = score(moody, "moody", str(path), key=["name"], to=tmp_path / "out.parquet")
     out = pl.read_parquet(tmp_path / "out.parquet")
-    columns = ["name", "total", "mood_good", "mood_bad", "vector", "_version", "_bundle", "_error"]
+    columns = ["name", "class", "total", "mood[good]", "mood[bad]", "vector", "_version", "_bundle", "_error"]
     assert out.columns == columns
     assert out["name"].equals(made["name"])
     topic = made["topic"].to_numpy()
     total = made["amount"].to_numpy().astype(np.float32) + topic.sum(axis=1)
     assert np.allclose(out["total"].to_numpy(), total, atol=1e-5)
-    assert np.array_equal(out["mood_good"].to_numpy(), -out["mood_bad"].to_numpy())
+    assert np.array_equal(out["mood[good]"].to_numpy(), -out["mood[bad]"].to_numpy())
+    assert out["class"].to_list() == ["good" if value > 0 else "bad" for value in total]
     assert np.array_equal(out["vector"].to_numpy(), -topic)
     assert [(each.column, each.rows, each.example) for each in found.unseen] == [
         ("amount", 2, "11.5, not from 0 to 10")
     ]
 
 
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory):
-    """Return a project in which a model of a number is registered: ten to the tenth of one input, and the other."""
-    root = tmp_path_factory.mktemp("counted")
-    (root / "shipway.toml").write_text('[project]\nname = "counted"\n')
+def register(root, name, nodes, constants, outputs, training):
+    """Return a project in which a model of two columns is registered, and nothing else is there."""
+    (root / "shipway.toml").write_text(f'[project]\nname = "{name}"\n')
     (root / "project.py").write_text("")
+    (output,) = outputs
+    width = 1 if len(output.shape) == 1 else output.shape[1]
     graph = helper.make_graph(
-        [helper.make_node("MatMul", ["x", "w"], ["prediction"])],
-        "eta",
+        nodes,
+        name,
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 2])],
-        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, ["n", 1])],
-        [numpy_helper.from_array(np.array([[1e10], [1.0]], np.float32), "w")],
+        [helper.make_tensor_value_info(output.name, TensorProto.FLOAT, ["n", width])],
+        [numpy_helper.from_array(value, each) for each, value in constants.items()],
     )
     data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
     form = Form("onnx", data, open_runtime("onnx").load(data))
     x = np.random.default_rng(1).random((200, 2)).astype(np.float32).astype(np.float64)
     manifest, files = build_bundle(
-        model="eta", version=1, cut=0, ending="onnx", native=form, portable=form, outputs=NUMBER, features=None,
-        inputs=[InputColumn(name=name, kind="number") for name in ("many", "few")], sample={"x": x},
-        training={"rows": 200, "mean": 5e9}, metrics={}, verdict={}, lock="", card="# Eta",
+        model=name, version=1, cut=0, ending="onnx", native=form, portable=form, outputs=outputs, features=None,
+        inputs=[InputColumn(name=each, kind="number") for each in ("many", "few")], sample={"x": x},
+        training=training, metrics={}, verdict={}, lock="", card="# Card",
     )  # fmt: skip
     project = find_project(root)
     with closing(Workspace(project)) as workspace:
@@ -146,10 +149,74 @@ def counted(tmp_path_factory):
         for content in files.values():
             workspace.blobs.put(content)
         workspace.remember(
-            ("model:eta@1", VersionOpened(model="eta", number=1, key="k", cut=0)),
-            ("model:eta@1", VersionRegistered(model="eta", number=1, bundle=manifest.digest)),
+            (f"model:{name}@1", VersionOpened(model=name, number=1, key="k", cut=0)),
+            (f"model:{name}@1", VersionRegistered(model=name, number=1, bundle=manifest.digest)),
         )
     return project
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """Return a project in which a model of a number is registered: ten to the tenth of one input, and the other."""
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["prediction"])]
+    weights = {"w": np.array([[1e10], [1.0]], np.float32)}
+    return register(tmp_path_factory.mktemp("counted"), "eta", nodes, weights, NUMBER, {"rows": 200, "mean": 5e9})
+
+
+CLASSES = ("early", "late", "on the way")
+
+
+@pytest.fixture(scope="module")
+def parcels(tmp_path_factory):
+    """Return a project in which a model of three classes is registered: a softmax of two columns and zero."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+    ]
+    weights = {"w": np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], np.float32)}
+    training = {"rows": 200, "label": "class", "classes": list(CLASSES), "shares": [0.5, 0.3, 0.2]}
+    outputs = declare_outputs("class", CLASSES)
+    return register(tmp_path_factory.mktemp("parcels"), "parcel", nodes, weights, outputs, training)
+
+
+def test_each_class_has_a_column_called_as_in_the_log(parcels, tmp_path):
+    rows = pl.DataFrame({"many": [2.0, 0.5, -3.0, None, 0.0], "few": [1.0, 4.0, -2.0, 1.0, 0.0]})
+    rows.write_parquet(tmp_path / "rows.parquet")
+    found = score(parcels, "parcel", str(tmp_path / "rows.parquet"), to=tmp_path / "out.parquet")
+    out = pl.read_parquet(tmp_path / "out.parquet")
+    manifest = show_model(parcels, "parcel").bundle
+    assert manifest is not None
+    places = [f"probabilities[{name}]" for name in CLASSES]
+    logged = plan_outputs(manifest.outputs).tensors[0].columns
+    assert [f"output {place}" for place in places] == list(logged)
+    assert out.columns == ["_row", "class", *places, "_version", "_bundle", "_error"]
+    # Where nobody knows, it is no class; of equal ones it is the first.
+    assert out["class"].to_list() == ["early", "late", "on the way", None, "early"]
+    assert out["_error"].to_list() == [None, None, None, "SW-801", None]
+    assert (found.rows, found.failed) == (5, 1)
+    p = out.select(places).drop_nulls().to_numpy()
+    assert p.shape == (4, 3)
+    z = np.column_stack([rows.drop_nulls().to_numpy(), np.zeros(4)])
+    np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), atol=1e-6)
+    score(parcels, "parcel", str(tmp_path / "rows.parquet"), to=tmp_path / "again.csv")
+    assert pl.read_csv(tmp_path / "again.csv")["class"].equals(out["class"])
+
+
+def test_no_rows_have_the_columns_of_classes_too(parcels, tmp_path):
+    pl.DataFrame({"many": [], "few": []}, schema={"many": pl.Float64, "few": pl.Float64}).write_parquet(
+        tmp_path / "none.parquet"
+    )
+    score(parcels, "parcel", str(tmp_path / "none.parquet"), to=tmp_path / "out.parquet")
+    out = pl.read_parquet(tmp_path / "out.parquet")
+    assert (out.height, out.columns[1], out["class"].dtype) == (0, "class", pl.String)
+
+
+def test_a_column_of_the_rows_cannot_be_called_as_one_of_the_result(parcels, tmp_path):
+    rows = pl.DataFrame({"many": [2.0], "few": [1.0], "class": ["late"]})
+    rows.write_parquet(tmp_path / "rows.parquet")
+    with pytest.raises(ShipwayError, match="'class' of the rows is one that the result has") as refused:
+        score(parcels, "parcel", str(tmp_path / "rows.parquet"), key=["class"], to=tmp_path / "out.parquet")
+    assert refused.value.code == "SW-105"
 
 
 def test_a_number_is_scored_and_one_that_is_not_finite_is_a_failure(counted, tmp_path):

@@ -23,6 +23,13 @@ def number_parcel(number_arguments):
 
 
 @pytest.fixture(scope="session")
+def class_parcel(class_arguments):
+    """The parcel of a model of classes."""
+    manifest, files = build_bundle(**class_arguments | {"lock": LOCK})
+    return Parcel(manifest.digest, manifest, files)
+
+
+@pytest.fixture(scope="session")
 def native_only(parcel):
     """The parcel of a model that did not convert."""
     manifest = msgspec.structs.replace(

@@ -53,7 +53,7 @@ def serve_alone(parcel, write, folder, monkeypatch):
     return names["Model"]()
 
 
-@pytest.mark.parametrize("which", ["parcel", "number_parcel"])
+@pytest.mark.parametrize("which", ["parcel", "number_parcel", "class_parcel"])
 def test_the_service_answers_as_the_golden_rows_are(which, request, write, tmp_path, monkeypatch):
     parcel = request.getfixturevalue(which)
     golden = msgspec.json.decode(parcel.contents[GOLDEN], type=Golden)
@@ -82,15 +82,16 @@ def test_native_form_is_refused(native_only):
 
 @pytest.mark.skipif(BENTOML is None, reason="needs the command bentoml, which is not installed (pip install bentoml)")
 @pytest.mark.parametrize(
-    ("which", "name", "most"), [("parcel", "probability", 1), ("number_parcel", "prediction", 100)]
+    ("which", "name", "most"),
+    [("parcel", "probability", 1), ("number_parcel", "prediction", 100), ("class_parcel", "probabilities", 1)],
 )
 def test_bentoml_loads_and_asks_it(which, name, most, request, write, tmp_path):
     parcel = request.getfixturevalue(which)
     folder = write(write_bento(parcel), tmp_path / "bento")
     code = (
-        "import sys, bentoml; s = bentoml.load(sys.argv[1]); m = s.inner();"
+        "import sys, bentoml, numpy; s = bentoml.load(sys.argv[1]); m = s.inner();"
         "r = m.infer({'row_distance': [0.5, None], 'row_carrier': ['A', 'none'], 'origin_mean': [1.0, 2.0]});"
-        f"print(len(r[{name!r}]), all(0 < p < {most} for p in r[{name!r}]))"
+        f"print(len(r[{name!r}]), all(0 < p < {most} for p in numpy.ravel(r[{name!r}])))"
     )
     words = [Path(BENTOML or "").parent / "python", "-c", code, folder]
     environment = {"PATH": "/usr/bin:/bin", "BENTOML_HOME": str(tmp_path / "home"), "BENTOML_DO_NOT_TRACK": "True"}

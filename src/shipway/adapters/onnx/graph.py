@@ -1,6 +1,6 @@
 """ONNX graphs after conversion: one output, nothing that serves no purpose, the same bytes every time."""
 
-from collections.abc import MutableSequence
+from collections.abc import Iterator, MutableSequence
 from typing import Final
 
 from onnx import ModelProto, NodeProto, TensorProto, helper, load_from_string
@@ -40,7 +40,7 @@ def cut_graph(model: ModelProto, keep: str, kind: LabelKind = "condition", class
     graph = model.graph
     output, width = PREDICTED[kind], _WIDTH.get(kind, classes)
     needed = {keep}
-    kept = [node for node in reversed(graph.node) if _claim(node.output, node.input, needed)]
+    kept = [node for node in reversed(graph.node) if _claim(node, needed)]
     for node in kept:
         _rename(node.output, keep, output)
         _rename(node.input, keep, output)
@@ -94,12 +94,21 @@ def check_columns(reads: int, columns: int, what: str) -> None:
         raise ShipwayError("SW-501", fact, "train it on every column of frame.x")
 
 
-def _claim(outputs: MutableSequence[str], inputs: MutableSequence[str], needed: set[str]) -> bool:
+def _claim(node: NodeProto, needed: set[str]) -> bool:
     """Tell whether a node makes something that is needed, and if so ask for what it reads."""
-    wanted = not needed.isdisjoint(outputs)
+    wanted = not needed.isdisjoint(node.output)
     if wanted:
-        needed.update(inputs)
+        needed.update(_list_read(node))
     return wanted
+
+
+def _list_read(node: NodeProto) -> Iterator[str]:
+    """Yield what a node reads, and what graphs within it do, which see the tensors around them."""
+    yield from node.input
+    for attribute in node.attribute:
+        for graph in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
+            for inner in graph.node:
+                yield from _list_read(inner)
 
 
 def _rename(names: MutableSequence[str], old: str, new: str) -> None:

@@ -46,7 +46,7 @@ def take_number(data: bytes) -> bytes:
     (given,) = (each for each in graph.input if each.name not in fixed)
     (said,) = graph.output
     kept = {name: f"{name}{_INSIDE}" for name in (MATRIX, PREDICTION)}
-    _rename(graph, kept | {given.name: MATRIX, said.name: _SAID})
+    rename_tensors(graph, kept | {given.name: MATRIX, said.name: _SAID})
     graph.initializer.append(helper.make_tensor(_TALL, TensorProto.INT64, [2], [-1, 1]))
     graph.node.append(helper.make_node("Reshape", [_SAID, _TALL], [PREDICTION]))
     kind = said.type.tensor_type.elem_type
@@ -56,7 +56,7 @@ def take_number(data: bytes) -> bytes:
     return model.SerializeToString(deterministic=True)
 
 
-def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
+def rename_tensors(graph: GraphProto, names: Mapping[str, str]) -> None:
     """Give tensors other names, in the graphs within the graph too, which see those around them."""
     for each in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
         each.name = names.get(each.name, each.name)
@@ -66,4 +66,4 @@ def _rename(graph: GraphProto, names: Mapping[str, str]) -> None:
                 held[at] = names.get(name, name)
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs) if attribute.HasField("g") else attribute.graphs:
-                _rename(inner, names)
+                rename_tensors(inner, names)

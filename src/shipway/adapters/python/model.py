@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.label import NONE_SAID, RANGE, LabelKind, sums_to_one
+from shipway.core.label import NONE_SAID, LabelKind, find_no_predictions
 from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 from shipway.kit.canonical import canonical_json, digest_bytes
 from shipway.kit.pickled import HARMLESS, list_names, load_pickle
@@ -104,8 +104,7 @@ class PythonPredictor:
             each = f"{self._classes or 'as many'} probabilities" if kind == "class" else "one number"
             hint = f"return an array of {each} for each row"
             raise ShipwayError("SW-207", f"the model returned shape {found.shape} for {rows} rows", hint)
-        low, high = RANGE[kind]
-        if not ((found >= low) & (found <= high)).all() or (kind == "class" and not sums_to_one(found)):
+        if find_no_predictions(kind, found).any():
             fact = f"the model returned what is {NONE_SAID[kind]} for {rows} rows"
             raise ShipwayError("SW-207", fact, _SAY[kind])
 

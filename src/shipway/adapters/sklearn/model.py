@@ -222,7 +222,7 @@ def _predict_classes(estimator: Any, rows: NDArray[np.float64], kind: LabelKind)
         raise _refused(
             f"is a {name} that gives shape {shape} for {len(rows)} rows", "fit it on frame.y, one label a row"
         )
-    if not sums_to_one(found):
+    if not sums_to_one(found).all():
         hint = "a row is of one class: return one classifier of all of them, such as OneVsRestClassifier(...)"
         raise _refused(f"is a {name} that gives probabilities of a row which do not sum to one", hint)
     return found if kind == "class" else found[:, 1]

@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 from shipway.app.asking import cast_keys
 from shipway.app.score.question import Question, name_columns
-from shipway.core.bundle import InputColumn, Manifest
+from shipway.core.bundle import InputColumn, Manifest, OutputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import RANGE
-from shipway.core.score import BUNDLE, ERROR, ROW, VERSION
+from shipway.core.label import find_no_predictions
+from shipway.core.record import plan_outputs
+from shipway.core.score import BUNDLE, CLASS, ERROR, ROW, VERSION
 from shipway.core.table import Snapshot
 from shipway.core.tensor import DATATYPES, MATRIX
 from shipway.data.batch import PIECE_ROWS, Parts
@@ -193,19 +194,20 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     predictor = runtime.load(job.model)
     # A graph is not asked about nothing: some have a shape that needs a row.
     found = predictor.infer(tensors) if frame.height else {}
-    columns: list[pl.Series] = []
-    error = pl.Series(ERROR, [None], dtype=pl.String).new_from_index(0, frame.height)
-    failed = 0
+    said = {output.name: found[output.name] if found else _blank(output) for output in manifest.outputs}
+    columns = _choose_classes(manifest, said)
     for output in manifest.outputs:
-        values = found.get(output.name, np.empty((0, *(max(size, 0) for size in output.shape[1:]))))
-        columns += _read_output(name_columns(output), values)
-        if manifest.scalar is not None:
-            low, high = RANGE[manifest.scalar]
-            wrong = pl.Series(~((values >= low) & (values <= high)))
-            failed = int(wrong.sum())
-            columns[-1] = columns[-1].set(wrong, None)
-            error = error.set(wrong, "SW-801") if failed else error
-    return pl.DataFrame([*columns, error]), failed, beyond
+        columns += _read_output(name_columns(output), said[output.name])
+    failed, error = np.zeros(frame.height, np.bool_), pl.Series(ERROR, [None], dtype=pl.String)
+    if manifest.predicts is not None:
+        (output,) = manifest.outputs
+        failed = find_no_predictions(manifest.predicts, said[output.name])
+    error = error.new_from_index(0, frame.height)
+    if failed.any():
+        wrong = pl.Series(failed)
+        columns = [each.set(wrong, None) for each in columns]
+        error = error.set(wrong, "SW-801")
+    return pl.DataFrame([*columns, error]), int(failed.sum()), beyond
 
 
 def find_beyond(frame: pl.DataFrame, inputs: Sequence[tuple[InputColumn, NDArray[Any]]]) -> dict[str, Beyond]:
@@ -275,6 +277,24 @@ def _build_within(job: Job, asked: pl.DataFrame) -> pl.DataFrame:
     heights = {name: job.tables[name].rows for name in job.blank} | {ASKED: asked.height}
     with TemporaryDirectory(dir=job.store.folder / "scratch", prefix="score-") as folder:
         return pl.concat(list(build_within(plan, Stock(tables, heights), Room(job.memory_bytes, Path(folder)))))
+
+
+def _blank(output: OutputColumn) -> NDArray[np.float64]:
+    """Return an output of no rows, as wide as it is known to be."""
+    sizes = [max(size, 0) for size in output.shape[1:]]
+    if output.classes:
+        sizes[-1:] = [len(output.classes)]
+    return np.empty((0, *sizes))
+
+
+def _choose_classes(manifest: Manifest, said: Mapping[str, NDArray[Any]]) -> list[pl.Series]:
+    """Return the class of each row as one column; none where no output has classes."""
+    records = plan_outputs(manifest.outputs)
+    if not records.chosen:
+        return []
+    p = said[records.chosen]
+    places: list[int] = p.argmax(axis=1).tolist() if len(p) else []
+    return [pl.Series(CLASS, [records.classes[place] for place in places], dtype=pl.String)]
 
 
 def _read_output(names: Sequence[str], values: NDArray[Any]) -> list[pl.Series]:

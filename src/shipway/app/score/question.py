@@ -13,7 +13,8 @@ from shipway.app.score.rows import Rows
 from shipway.core.bundle import KeyedFeatures, Manifest, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.feature import ALWAYS, Expr, Source, entities_of
-from shipway.core.score import BUNDLE, ERROR, ROW, VERSION
+from shipway.core.record import name_places
+from shipway.core.score import BUNDLE, CLASS, ERROR, ROW, VERSION
 from shipway.data.column import evaluate_instant
 from shipway.data.known import own_columns
 from shipway.data.plan import AT, Plan, plan_views
@@ -102,8 +103,11 @@ def ask_vectors(manifest: Manifest, rows: Rows, *, at: str | None = None, key: S
 
 
 def name_columns(output: OutputColumn) -> tuple[str, ...]:
-    """Return the columns that an output has in the result: its name, or one for each of its classes."""
-    return tuple(f"{output.name}_{each}" for each in output.classes) or (output.name,)
+    """Return the columns that an output has in the result: its name, or it with each of its classes.
+
+    They are called as in the prediction log, such as `probabilities[lost]`.
+    """
+    return (name_places(output, "") if len(output.classes) > 1 else ()) or (output.name,)
 
 
 def refuse_rows(question: Question, rows: Rows, pieces: Iterable[pl.DataFrame]) -> None:
@@ -180,6 +184,7 @@ def _require(rows: Rows, names: Sequence[str], why: str) -> None:
 def _refuse_names(manifest: Manifest, taken: Sequence[str]) -> None:
     """Refuse columns of the rows that are called like one of the result's own; SW-105."""
     own = [*(name for output in manifest.outputs for name in name_columns(output)), VERSION, BUNDLE, ERROR]
+    own += [CLASS] * any(output.classes for output in manifest.outputs)
     for name in taken:
         if name in own or list(taken).count(name) > 1:
             hint = "rename the column, or name another key: --key COLUMN"

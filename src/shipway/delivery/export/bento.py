@@ -53,8 +53,10 @@ class Model:
         if self.manifest["reads"] == "matrix":
             x = np.column_stack([self._encode(column, inputs[column["name"]]) for column in columns])
             said = self.session.run(None, {{self.session.get_inputs()[0].name: x.astype(np.float32)}})[0]
-            # Of a condition the probabilities of both outcomes, the last that of being true; else one number a row.
-            return {{self.manifest["outputs"][0]["name"]: said[:, -1].astype(float).tolist()}}
+            (output,) = self.manifest["outputs"]
+            # Of classes the probability of each; of a condition those of both outcomes, the last that of being true;
+            # else one number a row.
+            return {{output["name"]: (said if output["classes"] else said[:, -1]).astype(float).tolist()}}
         feed = {{column["name"]: np.array(inputs[column["name"]], TYPES[column["datatype"]]) for column in columns}}
         names = [output["name"] for output in self.manifest["outputs"]]
         return {{name: array.tolist() for name, array in zip(names, self.session.run(names, feed))}}

@@ -3,11 +3,12 @@
 import datetime as dt
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
 from shipway.core.bundle import GOLDEN, PORTABLE, Golden, InputColumn, Manifest, OutputColumn
+from shipway.core.record import name_places
 from shipway.core.tensor import DATATYPES, MATRIX
 from shipway.delivery.export.parcel import Parcel
 from shipway.delivery.lock import read_lock
@@ -17,20 +18,23 @@ from shipway.kit.yaml import write_yaml
 MLFLOW: Final = "3.1.0"
 """The version of MLflow whose format is written."""
 EXAMPLE_ROWS: Final = 5
+Single: TypeAlias = Callable[[bytes], bytes]
+Split: TypeAlias = Callable[[bytes, tuple[str, ...]], bytes]
 _EXAMPLE: Final = "input_example.json"
 _SERVED: Final = "serving_input_example.json"
 _NEEDED: Final = ("numpy", "onnx", "onnxruntime")
 
 
-def write_mlflow(parcel: Parcel, single: Callable[[bytes], bytes]) -> dict[str, bytes]:
+def write_mlflow(parcel: Parcel, single: Single, split: Split) -> dict[str, bytes]:
     """Return the files of an MLflow model (format of MLflow 3) that predicts what a bundle does.
 
-    A binary model's two probabilities become one for each row, because MLflow's frames have one number a row and
-    output; a model of a number has one. A category is its code, as the model reads it.
+    A binary model's two probabilities become one for each row, and those of classes one output each, because MLflow's
+    frames have one number a row and output; a model of a number has one. A category is its code, as the model reads it.
 
     Args:
         parcel: the bundle.
         single: makes of a graph that gives both outcomes' probabilities one that gives that of being true.
+        split: makes of a graph that gives the probabilities of all classes one that gives each by itself.
 
     Raises:
         ShipwayError: SW-501 where the model has a native form only.
@@ -59,7 +63,7 @@ def write_mlflow(parcel: Parcel, single: Callable[[bytes], bytes]) -> dict[str, 
     }
     return {
         "MLmodel": write_yaml(document),
-        PORTABLE: single(graph) if manifest.binary else graph,
+        PORTABLE: _flatten(manifest, graph, single, split),
         _EXAMPLE: example[0],
         _SERVED: example[1],
         "requirements.txt": "".join(f"{line}\n" for line in needed).encode(),
@@ -67,6 +71,12 @@ def write_mlflow(parcel: Parcel, single: Callable[[bytes], bytes]) -> dict[str, 
         "conda.yaml": write_yaml(conda),
         "CARD.md": parcel.contents["CARD.md"],
     }
+
+
+def _flatten(manifest: Manifest, graph: bytes, single: Single, split: Split) -> bytes:
+    if manifest.classes:
+        return split(graph, manifest.classes)
+    return single(graph) if manifest.binary else graph
 
 
 def _write_flavors(pinned: Mapping[str, str], python: str) -> dict[str, Any]:
@@ -101,10 +111,11 @@ def _write_signature(manifest: Manifest) -> dict[str, Any]:
         ]
     else:
         inputs = [_write_tensor(column) for column in manifest.inputs]
-    if manifest.scalar is None:
+    if manifest.predicts is None:
         outputs = [_write_tensor(column) for column in manifest.outputs]
     else:
-        outputs = [{"type": "float", "name": column.name, "required": True} for column in manifest.outputs]
+        names = name_places(manifest.outputs[0], "")
+        outputs = [{"type": "float", "name": name, "required": True} for name in names]
     return {"inputs": json.dumps(inputs), "outputs": json.dumps(outputs), "params": None}
 
 
