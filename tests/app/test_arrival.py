@@ -311,7 +311,7 @@ def test_classifiers_of_flavors_become_models_of_classes(project, tmp_path, flav
     np.testing.assert_allclose(loaded.predictor.predict(probe), due, atol=1e-5)
 
 
-def test_exported_classes_come_back_as_they_were(project, tmp_path):
+def test_exported_classes_come_back_as_they_were(project, tmp_path, shipway):
     x, y = make_labelled(1, "class", 600)
     x = np.nan_to_num(x)
     estimator = LogisticRegression().fit(x, np.array(["early", "late", "on the way"])[y])
@@ -332,6 +332,9 @@ def test_exported_classes_come_back_as_they_were(project, tmp_path):
     with closing(Workspace(project)) as workspace:
         loaded = load_bundle(again.bundle, workspace.blobs, open_runtime)
     np.testing.assert_allclose(loaded.predictor.predict(x), estimator.predict_proba(x), atol=1e-5)
+    for words in (("models", "show", "again"), ("bundle", "inspect", "again@1")):
+        said = " ".join(shipway(*words, cwd=project.root).out.split())
+        assert "classes 'early', 'late', 'on the way'" in said
 
 
 def test_a_classifier_of_labels_that_do_not_exclude_each_other_is_refused(project, tmp_path):

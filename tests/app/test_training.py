@@ -67,19 +67,20 @@ def test_a_label_may_be_a_class(fate: Path) -> None:
 
 
 FIT = "import lightgbm\n    return lightgbm.LGBM{}(n_estimators=2, n_jobs=1).fit({})"
+BOOST = "import {0}\n    params = {1}\n    return {0}.train(params, {0}.{2}(frame.x, frame.y), 2)"
+OF_FIVE = {"objective": "multi:softprob", "num_class": 5, "nthread": 1}
+OF_EACH = {"objective": "multiclassova", "num_class": 3, "num_threads": 1}
 RETURNED = {
     "fewer": (
         f"part = frame.y < 2\n    {FIT.format('Classifier', 'frame.x[part], frame.y[part]')}",
         "the model tells 2 classes apart, and the label has 3: 'kept', 'returned early', 'returned late'",
     ),
     "more": (
-        "import xgboost\n    params = {'objective': 'multi:softprob', 'num_class': 5, 'nthread': 1}\n    return "
-        + "xgboost.train(params, xgboost.DMatrix(frame.x, frame.y), 2)",
+        BOOST.format("xgboost", OF_FIVE, "DMatrix"),
         "the model tells 5 classes apart, and the label has 3",
     ),
     "one against all": (
-        "import lightgbm\n    params = {'objective': 'multiclassova', 'num_class': 3, 'num_threads': 1}\n    return "
-        + "lightgbm.train(params, lightgbm.Dataset(frame.x, frame.y), 2)",
+        BOOST.format("lightgbm", OF_EACH, "Dataset"),
         "predicts multiclassova, not a probability of each class",
     ),
     "a number": (FIT.format("Regressor", "frame.x, frame.y"), "predicts regression, not a probability of each class"),

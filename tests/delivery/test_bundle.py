@@ -124,7 +124,7 @@ def test_a_form_that_nobody_explains_is_refused(bundle_arguments):
 
 def test_a_model_of_a_number_says_one(number_arguments):
     manifest, files = build_bundle(**number_arguments)
-    assert (manifest.predicts, manifest.binary) == ("number", False)
+    assert (manifest.predicts, manifest.binary, manifest.told_apart) == ("number", False, "")
     assert [(each.name, each.datatype, each.shape) for each in manifest.outputs] == [("prediction", "FP64", (-1,))]
     golden = msgspec.json.decode(files["golden.json"], type=Golden)
     assert [tensor.name for tensor in golden.outputs] == ["prediction"]
@@ -138,6 +138,8 @@ def test_a_model_of_classes_says_how_probable_each_is(class_arguments, noise):
     manifest, files = build_bundle(**class_arguments)
     assert (manifest.predicts, manifest.scalar) == ("class", None)
     assert manifest.classes == ("early", "late", "on the way")
+    assert manifest.told_apart == "'early' 50.0%, 'late' 30.0%, 'on the way' 20.0%"
+    assert msgspec.structs.replace(manifest, training={}).told_apart == "'early', 'late', 'on the way'"
     assert manifest.parity.largest < 1e-6
     golden = msgspec.json.decode(files["golden.json"], type=Golden)
     (said,) = golden.outputs

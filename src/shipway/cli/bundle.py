@@ -1,7 +1,7 @@
 """`shipway bundle`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Final, cast
 
 import msgspec
 from cyclopts import App, Parameter
@@ -39,6 +39,9 @@ from shipway.core.latency import read_profile
 
 if TYPE_CHECKING:
     from shipway.app.project import Project
+
+_SHOWN: Final = ("cut", "format", "classes", "shares")
+"""What training saw that stands in lines of its own."""
 
 app = App(
     name="bundle",
@@ -260,8 +263,9 @@ def _show_inspected(console: Console, found: InspectedBundle) -> None:
         "compared": manifest.compared,
         "cut": write_instant(manifest.cut, "UTC"),
         "training": ", ".join(
-            f"{key} {value}" for key, value in sorted(manifest.training.items()) if key not in ("cut", "format")
+            f"{key} {value}" for key, value in sorted(manifest.training.items()) if key not in _SHOWN
         ),
+        **({"classes": manifest.told_apart} if manifest.classes else {}),
         "gates": word(str(manifest.verdict.get("outcome", "none"))),
         "golden": write_plural(found.golden_rows, "row"),
         "environment": f"{packages}: {', '.join(f'{name} {version}' for name, version in found.packages.items())}",

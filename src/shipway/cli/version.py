@@ -74,6 +74,8 @@ def show_version(console: Console, detail: VersionDetail, timezone: str) -> None
         facts["parity"] = bundle.compared
         facts["inputs"] = write_plural(len(bundle.inputs), "column")
         facts["training"] = _say_training(bundle)
+        if bundle.classes:
+            facts["classes"] = bundle.told_apart
         facts["files"] = ", ".join(sorted(bundle.files))
     maturity = next((e for e in detail.evidence if e.check == "label_maturity"), None)
     if maturity is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipway.core.column import Schema
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView
-from shipway.core.label import SCALAR, LabelKind
+from shipway.core.label import SCALAR, LabelKind, say_shares
 from shipway.core.online import Layout, make_layout
 from shipway.core.tensor import DATATYPES, MATRIX, PREDICTION, PROBABILITIES, PROBABILITY, Tensors, fits, name_datatype
 from shipway.kit.canonical import digest_value
@@ -311,6 +311,11 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     def classes(self) -> tuple[str, ...]:
         """Return the classes of which it says how probable each is; none for a model of any other label."""
         return self.outputs[0].classes if self.predicts == "class" else ()
+
+    @property
+    def told_apart(self) -> str:
+        """Return its classes as one clause, each with its share in training where that is known; empty without any."""
+        return say_shares(self.training) or ", ".join(map(repr, self.classes))
 
     @property
     def binary(self) -> bool:

@@ -100,6 +100,7 @@ def _say_made(detail: VersionDetail) -> list[tuple[str, Child]]:
         ("Model", f"{form}; {bundle.compared}"),
         ("Reads", f"{write_plural(len(bundle.inputs), 'column')}: {', '.join(each.name for each in bundle.inputs)}"),
         ("Trained", _say_training(bundle)),
+        ("Classes", bundle.told_apart or None),
         ("Frame", code(str(bundle.training["frame"])) if "frame" in bundle.training else None),
     ]
 
