@@ -7,8 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from shipway.app.evaluation import Evaluated
+from shipway.app.frame import frame_of
+from shipway.app.ingest import admit, make_tables
+from shipway.app.packaging import gather
 from shipway.app.project import find_project
+from shipway.app.run import period_of
+from shipway.app.training import train
+from shipway.app.version import open_version
 from shipway.app.workspace import Workspace
+from shipway.core.artifact import Artifact
 from shipway.core.body import EvidenceRecorded, VerdictGiven, VersionOpened, VersionRegistered
 from shipway.core.bundle import DRIFT, LAYOUT, OUTPUTS, KeyedFeatures, Manifest, Parity
 from shipway.core.check import Evidence
@@ -208,7 +216,12 @@ CLASSES = ("kept", "returned early", "returned late")
 @pytest.fixture
 def fate(fresh):
     """Return the template's project, never run, with a label of classes: what becomes of an order; it has no gate."""
-    path = fresh / "project.py"
+    return tell_fates(fresh)
+
+
+def tell_fates(root):
+    """Give the template's project a label of classes, and take its gate before release away."""
+    path = root / "project.py"
     text = path.read_text()
     changes = {
         'returned=pl.col("returned") == 1,': 'returned=pl.col("returned") == 1, fate=fate_of(settled - placed),',
@@ -224,7 +237,20 @@ def fate(fresh):
         text = text.replace(old, new)
     start, end = text.index('sw.gate(\n    "quality"'), text.index("# A model: which rows")
     path.write_text(text[:start] + text[end:])
-    return fresh
+    return root
+
+
+def gather_fate(runner):
+    """Train the model of that project, and return what the bundle of its version is made of, which nobody judged."""
+    project = runner.workspace.project
+    admit(runner, make_tables(runner))
+    model, section = project.registry.models["returned"], project.config.models["returned"]
+    frame, _ = frame_of(runner, model)
+    cut = project.instant(section.cuts[0])
+    trained = train(runner, model, frame, cut, name="train fate")
+    version = open_version(runner, model, trained, cut)
+    evaluated = Evaluated({}, Artifact(kind="profile", digest=""), [])
+    return gather(runner, model, version, frame, trained, evaluated, period_of(project, section))
 
 
 FATE = """\

@@ -7,18 +7,13 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from tests.app.conftest import gather_fate
 
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import Evaluated
-from shipway.app.frame import frame_of
-from shipway.app.ingest import admit, make_tables
-from shipway.app.packaging import gather, make_bundle
+from shipway.app.packaging import make_bundle
 from shipway.app.project import find_project
-from shipway.app.run import period_of, run_project
-from shipway.app.training import train
-from shipway.app.version import open_version
+from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
-from shipway.core.artifact import Artifact
 from shipway.core.bundle import DRIFT, Golden, Manifest
 from shipway.core.reference import DriftReference
 from shipway.delivery.verification import verify_bundle
@@ -43,18 +38,9 @@ def test_a_new_owner_is_named_by_the_card_without_training_again(shop: Any) -> N
 
 def bundle_fate(root: Path) -> tuple[Manifest, dict[str, bytes]]:
     """Make the bundle of a version that nobody judged."""
-    project = find_project(root)
-    with closing(Workspace(project)) as workspace, workspace.hold():
+    with closing(Workspace(find_project(root))) as workspace, workspace.hold():
         runner = make_runner(workspace)
-        admit(runner, make_tables(runner))
-        model, section = project.registry.models["returned"], project.config.models["returned"]
-        frame, _ = frame_of(runner, model)
-        cut = project.instant(section.cuts[0])
-        trained = train(runner, model, frame, cut, name="train fate")
-        version = open_version(runner, model, trained, cut)
-        evaluated = Evaluated({}, Artifact(kind="profile", digest=""), [])
-        makings = gather(runner, model, version, frame, trained, evaluated, period_of(project, section))
-        return make_bundle(runner, makings, lambda done, due: None)
+        return make_bundle(runner, gather_fate(runner), lambda done, due: None)
 
 
 LIBRARIES = {

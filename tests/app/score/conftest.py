@@ -10,7 +10,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from tests.app.conftest import gather_fate, tell_fates
 
+from shipway.app.candidate import make_runner
+from shipway.app.packaging import package, register
 from shipway.app.project import find_project
 from shipway.app.release import variant_of
 from shipway.app.replay.history import History
@@ -58,19 +61,46 @@ def world(ran_shop, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def served(world):
-    """Ask the server of the shop, whose store says what was known at any instant of the last months of 2024."""
-    with closing(Workspace(world)) as workspace:
+def fates(new_shop, tmp_path_factory):
+    """Return the shop with a label of classes, of which a version is registered that nobody judged."""
+    root = Path(shutil.copytree(new_shop, tmp_path_factory.mktemp("fates") / "shop"))
+    project = find_project(tell_fates(root))
+    with closing(Workspace(project)) as workspace, workspace.hold():
+        runner = make_runner(workspace)
+        makings = gather_fate(runner)
+        register(runner, makings.version, package(runner, makings))
+        workspace.store_state()
+    return project
+
+
+@contextmanager
+def serve_desk(project):
+    """Serve the newest version of a shop, whose store says what was known at any instant of the end of 2024."""
+    with closing(Workspace(project)) as workspace:
         version = workspace.state().models["returned"][-1]
         variant = variant_of(workspace, version)
         manifest = msgspec.json.decode(workspace.blobs.get(variant.bundle), type=Manifest)
-        history = History(workspace, world.registry.models["returned"], (START, START + 122 * DAY))
+        history = History(workspace, project.registry.models["returned"], (START, START + 122 * DAY))
         with closing(Stores(workspace.folder, history.make_feed)) as stores:
             stores.follow({variant.online: manifest.keyed.make_layout()}, START)
             stores.advance(START + 122 * DAY)
         opened = ServiceOpened(service="desk", model="returned", variant=variant, at=START)
         workspace.remember(("service:desk", opened))
-    with run_server(world.root) as ask:
+    with run_server(project.root) as ask:
         routing = Routing(service="desk", model="returned", stable=variant)
         ask("PUT", "/v1/services/desk/routing", canonical_json(routing))
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def served(world):
+    """Ask the server of the shop."""
+    with serve_desk(world) as ask:
+        yield ask
+
+
+@pytest.fixture(scope="module")
+def told(fates):
+    """Ask the server of the shop with a label of classes."""
+    with serve_desk(fates) as ask:
         yield ask

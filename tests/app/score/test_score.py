@@ -78,6 +78,28 @@ def test_rows_of_inputs_are_scored_as_the_server_scores_vectors(world, served, t
     assert pl.read_parquet(tmp_path / "place.parquet")["_row"].to_list() == list(range(500))
 
 
+def test_classes_are_scored_as_the_server_answers_them(fates, told, tmp_path):
+    with closing(Workspace(fates)) as workspace:
+        rows = workspace.tables.read(workspace.admitted(["orders"])["orders"])
+    rows = rows.filter(pl.col("placed") >= datetime(2024, 9, 1, tzinfo=UTC)).sample(200, seed=5, shuffle=True)
+    rows.write_parquet(tmp_path / "asked.parquet")
+    made = score(fates, "desk", str(tmp_path / "asked.parquet"), to=tmp_path / "scored.parquet")
+    found = pl.read_parquet(tmp_path / "scored.parquet")
+    classes = ("kept", "returned early", "returned late")
+    places = [f"probabilities[{name}]" for name in classes]
+    assert found.columns == ["order_id", "_at", "class", *places, "_version", "_bundle", "_error"]
+    assert (made.failed, found["_error"].null_count()) == (0, 200)
+    asked, instants = rows.select("order_id", *ROW).to_dicts(), rows["placed"].to_physical().to_list()
+    answers = [
+        told("POST", "/v1/predict/desk", json.dumps({"row": row, "at": at}))
+        for row, at in zip(asked, instants, strict=True)
+    ]
+    assert found["class"].to_list() == [answer["class"] for answer in answers]
+    said = [answer.get("probabilities") or answer["outputs"]["probabilities"] for answer in answers]
+    assert found.select(places).rows() == [tuple(each[name] for name in classes) for each in said]
+    assert found.select(places).n_unique() > 150
+
+
 def test_a_table_of_the_lake_has_the_predictions_of_its_rows_beside_it(shop):
     made = score(shop.project, "returned", "orders")
     assert (made.rows, made.failed, made.moved, made.outcome) == (24_000, 0, True, "pass")
