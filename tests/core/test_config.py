@@ -184,8 +184,19 @@ def test_how_a_service_answers_is_typed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "score"), [('"late"', "late"), ("{ early = 0.25, late = 0.75 }", {"early": 0.25, "late": 0.75})]
+)
+def test_a_fixed_answer_of_a_class_is_its_name_or_shares(written: str, score: object) -> None:
+    terms = read(GOOD + TERMS.replace("score = 0.2", f"score = {written}")).services["delay"].terms
+    assert terms.fallback is not None
+    assert terms.fallback.score == score
+
+
+@pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ("score = 0.2", 'score = ""', "score"),
+        ("score = 0.2", "score = { early = 1.5 }", "score"),
         ("0.25", "1.5", "log"),
         ('"2ms"', '"2 moons"', "services.delay.wait"),
         ('"1h"', '"-1h"', "services.delay.fallback.last"),

@@ -79,11 +79,35 @@ def test_no_two_columns_have_one_name_and_there_are_not_too_many(outputs):
         ([output("x")], "gives no 'y'"),
         ([output(datatype="FP64")], "gives 'y' as FP64 and not as FP32"),
         ([output(shape=(-1, 2))], "gives 'y' of shape [-1, 2] and not [-1]"),
-        ([output(classes=("a", "b"))], "gives 'y' of other classes"),
+        ([output(classes=("a", "b"))], "gives 'y' of classes"),
     ],
 )
 def test_callers_may_find_more_and_miss_nothing(candidate, said):
     assert find_odd_outputs([output()], candidate) == said
+
+
+def of_classes(*classes, shape=None):
+    return output("p", shape=(-1, len(classes)) if shape is None else shape, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("stable", "candidate", "said"),
+    [
+        ([of_classes("a", "c")], [of_classes("a", "b", "c")], ""),
+        ([of_classes("a", "c", shape=(-1, -1))], [of_classes("a", "b", "c", shape=(-1, -1))], ""),
+        ([of_classes("a", "c")], [of_classes("a", "b")], "gives 'p' without class 'c'"),
+        ([of_classes("a", "c")], [of_classes("c", "a")], "gives 'p' of classes in another order"),
+        ([of_classes("a", "c")], [of_classes("a", "b", "c", shape=(-1,))], "gives 'p' of shape [-1]"),
+        ([of_classes("a", "c")], [output("p", shape=(-1, 2))], "gives 'p' without class 'a'"),
+        (
+            [output("code"), of_classes("a", "c")],
+            [output("code"), of_classes("a", "b", "c")],
+            "gives 'p' with a class more, 'b', beside other outputs",
+        ),
+    ],
+)
+def test_a_version_may_know_more_classes_than_callers_do(stable, candidate, said):
+    assert find_odd_outputs(stable, candidate) == said
 
 
 def test_the_log_of_outputs_is_that_of_predictions_with_another_prediction():

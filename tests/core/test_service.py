@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.core.service import Routing, Variant
+from shipway.core.service import Routing, Variant, spread_score
 
 STABLE, TRIED = (Variant(version=number, bundle=f"b{number}", online="s") for number in (1, 2))
 UNITS = [f"unit {number}" for number in range(4_000)]
@@ -43,3 +43,23 @@ def test_the_share_is_the_weight(weight):
 def test_releases_split_their_units_anew():
     one, other = ({unit for unit in UNITS if routing(0.5, salt).choose(unit)} for salt in ("desk/1", "desk/2"))
     assert 0.2 < len(one & other) / len(UNITS) < 0.3
+
+
+def test_a_fixed_answer_of_classes_is_one_or_a_share_of_each():
+    classes = ("early", "late", "never")
+    assert spread_score("late", classes) == (0.0, 1.0, 0.0)
+    assert spread_score({"never": 0.25, "early": 0.75}, classes) == (0.75, 0.0, 0.25)
+
+
+@pytest.mark.parametrize(
+    ("score", "said"),
+    [
+        ("soon", "names class 'soon', and there is 'early', 'late'"),
+        ({"early": 0.5, "late": 0.25}, "make 1 together"),
+        ({"early": 1.5, "late": -0.5}, "from 0 to 1"),
+        ({}, "make 1 together"),
+    ],
+)
+def test_what_is_no_answer_of_classes_says_why(score, said):
+    with pytest.raises(ValueError, match=said):
+        spread_score(score, ("early", "late"))

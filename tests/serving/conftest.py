@@ -23,7 +23,7 @@ from shipway.adapters.lmdb.store import LmdbOnline
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core import window as w
-from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures, OutputColumn
+from shipway.core.bundle import NUMBER, InputColumn, KeyedFeatures, OutputColumn, declare_outputs
 from shipway.core.entry import encode_series, pack_entry
 from shipway.core.feature import ALWAYS, Entity, FeatureView, Source
 from shipway.core.online import make_layout
@@ -172,6 +172,8 @@ def make_mirror(number=1, model="mirror"):
 
 
 SPECIES = ("early", "late", "never")
+SORTS = SPECIES
+MORE_SORTS = ("early", "late", "lost", "never")
 
 
 def make_moody(nodes, last, name):
@@ -286,6 +288,42 @@ def make_kinds(number, bias, classes=SPECIES):
         OutputColumn(name="probability", datatype="FP32", shape=(-1, 3), classes=tuple(classes)),
     ]
     return make_keyed("kinds", number, form, outputs)
+
+
+def make_sort(number, bias, classes=SORTS, *, moody=True, whole=1.0):
+    """A model of a label of classes on the shop's features: how probable each is, `whole` together; moody."""
+    nodes = [
+        helper.make_node("IsNaN", ["x"], ["gap"]),
+        helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
+        helper.make_node("MatMul", ["filled", "w"], ["sum"]),
+        helper.make_node("Add", ["sum", "b"], ["score"]),
+        helper.make_node("Softmax", ["score"], ["fair"], axis=1),
+        helper.make_node("Mul", ["fair", "whole"], ["plain"]),
+        helper.make_node("Cast", ["said" if moody else "plain"], ["probabilities"], to=TensorProto.DOUBLE),
+    ]
+    constants = {}
+    if moody:
+        nodes[6:6], constants = make_moody([], "plain", "said")
+    k = len(classes)
+    constants |= {
+        "zero": np.zeros(1, np.float32), "whole": np.asarray([whole], np.float32),
+        "b": (bias * np.arange(k) / 4).astype(np.float32),
+        "w": np.outer(WEIGHTS, np.linspace(1, -1, k)).astype(np.float32),
+    }  # fmt: skip
+    form = make_form(
+        f"sort {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
+        [("probabilities", TensorProto.DOUBLE, ["n", k])],
+    )  # fmt: skip
+    return make_keyed("sort", number, form, declare_outputs("class", tuple(classes)))
+
+
+def share_classes(values, bias, classes=SORTS):
+    """What that graph says of one row, computed without it: a class's probability by name."""
+    total = sum(weight * (value or 0.0) for weight, value in zip(WEIGHTS, values, strict=True))
+    k = len(classes)
+    scores = [total * (1 - 2 * place / (k - 1)) + bias * place / 4 for place in range(k)]
+    powers = [math.exp(score - max(scores)) for score in scores]
+    return {name: power / sum(powers) for name, power in zip(classes, powers, strict=True)}
 
 
 def make_keyed(model, number, form, outputs):
@@ -441,10 +479,11 @@ def shelve():
 
 @dataclass
 class Fair(Shop):
-    """A shop with models of other kinds: `eta` (a number), `delay` (numbers by name), `kinds` (of three) and `vector`.
+    """A shop with models of other kinds: `eta` (a number), `sort` (a class), `delay`, `kinds` and `vector` (no label).
 
-    Of `eta` and `delay`, version 1 is not moody; version 3 of `eta` is a condition, that of `delay` gives one output
-    more, and that of `kinds` tells other classes apart. `vector` reads texts and tensors.
+    Of `eta`, `sort` and `delay`, version 1 is not moody; version 3 of `eta` is a condition, that of `delay` gives one
+    output more, that of `kinds` tells other classes apart, and that of `sort` one more. Version 4 of `sort` knows one
+    class less, and what version 5 says makes a half together. `vector` reads texts and tensors.
     """
 
     digests: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -472,6 +511,10 @@ def stored_fair(stored_shop, tmp_path_factory):
         fair.digests["vector", number] = fair.keep(make_vector(number, number))
         classes = ("soon", *SPECIES[1:]) if number == 3 else SPECIES
         fair.digests["kinds", number] = fair.keep(make_kinds(number, number / 2, classes))
+        sort = make_sort(number, number / 2, MORE_SORTS if number == 3 else SORTS, moody=number != 1)
+        fair.digests["sort", number] = fair.keep(sort)
+    fair.digests["sort", 4] = fair.keep(make_sort(4, 2.0, SORTS[:2]))
+    fair.digests["sort", 5] = fair.keep(make_sort(5, 2.5, whole=0.5))
     fair.digests |= {("fraud", number): digest for number, digest in fair.bundles.items()}
     return fair
 
@@ -632,6 +675,12 @@ def by_hand():
 def minutes_by_hand():
     """What computes a predicted number without the model, from its columns and its bias."""
     return count_minutes
+
+
+@pytest.fixture(scope="session")
+def classes_by_hand():
+    """What computes the probability of each class without the model, from its columns, its bias and its classes."""
+    return share_classes
 
 
 @dataclass

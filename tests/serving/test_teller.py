@@ -261,7 +261,7 @@ def test_a_candidate_may_say_more(fair_server, route):
     ("model", "stable", "candidate", "said"),
     [
         ("delay", 3, 1, "gives no 'square'"),
-        ("kinds", 1, 3, "gives 'probability' of other classes"),
+        ("kinds", 1, 3, "gives 'probability' without class 'early'"),
     ],
 )
 def test_a_candidate_that_callers_could_not_read_is_refused(fair_server, model, stable, candidate, said):

@@ -20,6 +20,8 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
         p: the probability that the label is true; NaN of a model that says something else.
         y: the number that the label is said to be; NaN of any other model.
         chosen: the class that is predicted; empty of a model without classes.
+        probabilities: how probable each class is, of a label of classes; empty of any other model. A newer version may
+            know more classes than the one before.
         outputs: what a model gives that does not say one number a row, by name: a number or a text where that is one
             for each row, a probability by class, else lists; None for what is no number.
         at: the instant as of which features were read, microseconds since 1970 UTC.
@@ -32,14 +34,15 @@ class Prediction(msgspec.Struct, frozen=True, kw_only=True):
     p: float = NAN
     y: float = NAN
     chosen: str = msgspec.field(default="", name="class")
+    probabilities: dict[str, float] = {}
     outputs: dict[str, Any] = {}
     at: int
     fallback: str = ""
 
     def __post_init__(self) -> None:
         """Refuse what says nothing at all; ValueError."""
-        if self.p != self.p and self.y != self.y and not self.outputs:
-            raise ValueError("neither p nor y nor outputs is there")
+        if self.p != self.p and self.y != self.y and not self.probabilities and not self.outputs:
+            raise ValueError("neither p nor y nor probabilities nor outputs is there")
 
 
 class Features(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +113,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         id: the question's id.
         outputs: name to values.
         parameters: what the server says beside them.
+        classes: of outputs whose places stand for classes, which those are in the version that answered.
     """
 
     model: str
@@ -117,6 +121,7 @@ class Inference(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     id: str
     outputs: "dict[str, NDArray[Any]]"
     parameters: dict[str, Any]
+    classes: dict[str, list[str]] = {}
 
     def __getitem__(self, name: str) -> "NDArray[Any]":
         """Return one output."""

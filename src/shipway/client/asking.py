@@ -11,7 +11,7 @@ import msgspec
 
 from shipway.client.answer import Features, IndexEntry, Inference, ModelInfo, Prediction, ServerInfo
 from shipway.client.pursuit import Outcome, Question, Shared, Step, pursue
-from shipway.client.tensor import HEADER, read_tensors, write_tensors
+from shipway.client.tensor import HEADER, read_classes, read_tensors, write_tensors
 from shipway.client.wire import Reply
 from shipway.core.error import CODES, ShipwayError
 
@@ -175,6 +175,7 @@ def _read_inference(reply: Reply) -> Inference:
         id=answer.id,
         outputs=outputs,
         parameters=answer.parameters,
+        classes=read_classes(answer),
     )
 
 

@@ -47,6 +47,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _ANSWER: Final = msgspec.json.Decoder(Answer)
+_CLASSES: Final = msgspec.json.Decoder(list[str])
 
 
 def write_tensors(
@@ -124,6 +125,18 @@ def read_tensors(body: bytes, length: int | None) -> "tuple[Answer, dict[str, ND
             tensors[output.name] = _read_raw(output, bytes(rest[:size]))
             rest = rest[size:]
     return answer, tensors
+
+
+def read_classes(answer: Answer) -> dict[str, list[str]]:
+    """Return what the places of each output's rows stand for, where the server says so; others have no entry."""
+    classes: dict[str, list[str]] = {}
+    for output in answer.outputs:
+        try:
+            classes[output.name] = _CLASSES.decode(output.parameters.get("classes", b""))
+        except (msgspec.MsgspecError, TypeError, UnicodeError):
+            # What another server calls so is none of ours to refuse.
+            continue
+    return classes
 
 
 def _take_numbers(array: "NDArray[Any]") -> "NDArray[Any]":

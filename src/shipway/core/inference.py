@@ -14,6 +14,8 @@ RPC_CODES: Final = {
     504: "DEADLINE_EXCEEDED", 507: "RESOURCE_EXHAUSTED",
 }  # fmt: skip
 """What statuses of HTTP are called over gRPC."""
+CLASSES: Final = "classes"
+"""Parameter of an output: JSON of what the places of its rows stand for, in the version that answered."""
 EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
 
 
@@ -71,14 +73,15 @@ class OutputTensor(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         datatype: such as `FP64`.
         shape: its shape.
         data: the values in row-major order, null for what is no number; left out where they follow in binary.
-        parameters: `binary_data_size`, where they do.
+        parameters: `binary_data_size`, where they do; `classes`, JSON of what the places of a row stand for, where
+            they stand for classes.
     """
 
     name: str
     datatype: str
     shape: tuple[int, ...]
     data: list[Any] | None = None
-    parameters: dict[str, int] = {}
+    parameters: dict[str, int | str] = {}
 
 
 class Inferred(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

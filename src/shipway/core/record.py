@@ -165,6 +165,9 @@ def name_places(declared: Declared, prefix: str) -> tuple[str, ...]:
 def find_odd_outputs(stable: Sequence[OutputColumn], candidate: Sequence[OutputColumn]) -> str:
     """Return what callers of one version would miss in what another says, as a clause; empty where they miss nothing.
 
+    A version may know more classes than callers do: every answer names those that it is about, and those that callers
+    know keep their order. Where a model has other outputs, which may count classes by their place, it may not.
+
     Args:
         stable: outputs that callers know.
         candidate: those of the other version; it may have more.
@@ -176,11 +179,26 @@ def find_odd_outputs(stable: Sequence[OutputColumn], candidate: Sequence[OutputC
             return f"gives no {each.name!r}"
         if other.datatype != each.datatype:
             return f"gives {each.name!r} as {other.datatype} and not as {each.datatype}"
-        if other.shape != each.shape:
+        if odd := _find_odd_classes(each, other, more=len(stable) == 1):
+            return f"gives {each.name!r} {odd}"
+        if other.shape != each.shape and other.classes == each.classes:
             return f"gives {each.name!r} of shape {list(other.shape)} and not {list(each.shape)}"
-        if other.classes != each.classes:
-            return f"gives {each.name!r} of other classes"
     return ""
+
+
+def _find_odd_classes(stable: OutputColumn, candidate: OutputColumn, *, more: bool) -> str:
+    """Return what is wrong with the classes of an output, as a clause; empty where callers can read it."""
+    known, given = stable.classes, candidate.classes
+    if known == given:
+        return ""
+    if lacking := [name for name in known if name not in given]:
+        return f"without class {lacking[0]!r}"
+    if not known or [name for name in given if name in known] != list(known):
+        return "of classes in another order" if known else "of classes"
+    if not more:
+        return f"with a class more, {next(name for name in given if name not in known)!r}, beside other outputs"
+    placed = ((-1, len(known)), (-1, len(given))), ((-1, -1), (-1, -1))
+    return "" if (stable.shape, candidate.shape) in placed else f"of shape {list(candidate.shape)}"
 
 
 def _kind_of(datatype: str) -> Kind:

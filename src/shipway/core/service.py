@@ -1,6 +1,7 @@
 """Services: a name that callers know, the versions behind it, and how its requests are shared between them."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -12,6 +13,8 @@ Role: TypeAlias = Literal["live", "shadow", "fallback last", "fallback previous"
 
 STABLE: Final = "stable"
 CANDIDATE: Final = "candidate"
+_WHOLE: Final = 1e-6
+"""How far shares that people write may be from 1 together."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,13 +71,33 @@ class Fallback(msgspec.Struct, frozen=True, kw_only=True):
         last_us: how old the newest good answer for the same row may be, real time; 0 for none. By vector it is the same
             row where the caller's id is the same, or without one the unit that the terms name.
         previous: whether the version answers that was stable before this one.
-        score: a fixed answer, a probability or a number as the model says; None for none, which any model has that does
-            not say one number a row.
+        score: a fixed answer, as the model says one: a probability, a number, or of classes the name of one or the
+            probability of each that has any; None for none, which any model has that predicts no label.
     """
 
     last_us: int = 0
     previous: bool = False
-    score: float | None = None
+    score: float | str | dict[str, float] | None = None
+
+
+def spread_score(score: str | Mapping[str, float], classes: Sequence[str]) -> tuple[float, ...]:
+    """Return a fixed answer of classes as the probability of each.
+
+    Args:
+        score: the name of one, or the probability of each that has any.
+        classes: those that the model tells apart.
+
+    Raises:
+        ValueError: for a name that is none of them, and for what are no probabilities that make one together; the
+            message is a clause.
+    """
+    shares = {score: 1.0} if isinstance(score, str) else dict(score)
+    if unknown := [name for name in shares if name not in classes]:
+        raise ValueError(f"names class {unknown[0]!r}, and there is {', '.join(map(repr, classes))}")
+    values = [float(shares.get(name, 0.0)) for name in classes]
+    if not all(0 <= value <= 1 for value in values) or abs(math.fsum(values) - 1) > _WHOLE:
+        raise ValueError("has no probabilities from 0 to 1 that make 1 together")
+    return tuple(values)
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):

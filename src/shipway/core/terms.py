@@ -34,12 +34,18 @@ class FallbackSection(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     Attributes:
         last: how old the newest good answer for the same row may be, such as `1h`, real time.
         previous: whether the version answers that was stable before.
-        score: a fixed answer; a probability where the model says one, else any finite number.
+        score: a fixed answer: a probability where the model says one, of a model of classes the name of one or the
+            share of each that has any, else any finite number.
     """
 
     last: str = "0s"
     previous: bool = False
-    score: Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)] | None = None
+    score: (
+        Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
+        | Annotated[str, msgspec.Meta(min_length=1)]
+        | dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]]
+        | None
+    ) = None
 
     @property
     def fallback(self) -> Fallback:

@@ -92,7 +92,7 @@ class Fallbacks:
         found = self._find_last(served, fallback.last_us, ask)
         if found is None and fallback.previous and version is not None:
             found = _ask_previous(served, version, ask)
-        if found is None and fallback.score is not None:
+        if found is None and isinstance(fallback.score, int | float):
             found = Substitute("score", fallback.score, NO_VERSION, served.predicts or "condition")
         if found is not None:
             ways = self.counts.setdefault(served.routing.service, {})

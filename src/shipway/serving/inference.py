@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn, Manifest, OutputColumn
 from shipway.core.inference import (
+    CLASSES,
     ConfigTensor,
     Inference,
     Inferred,
@@ -176,12 +177,16 @@ def write_outputs(
         column = columns[place]
         values = outputs[column.name]
         said: dict[str, Any] = {"name": column.name, "datatype": column.datatype, "shape": values.shape}
+        told: dict[str, int | str] = {}
         if binary:
             raws.append(write_raw(column.datatype, values))
-            said["parameters"] = {"binary_data_size": len(raws[-1])}
+            told["binary_data_size"] = len(raws[-1])
         else:
             said["data"] = values.ravel().tolist()
-        tensors.append(OutputTensor(**said))
+        if column.classes:
+            # The protocol's parameters are numbers, truths and texts.
+            told[CLASSES] = _ENCODE(column.classes).decode()
+        tensors.append(OutputTensor(**said, parameters=told))
     head = _ENCODE(
         Inferred(
             model_name=name,

@@ -15,6 +15,8 @@ from shipway.serving.usual import Usual, make_usual
 
 ROUNDING: Final = 1e-5
 """How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
+WHOLE: Final = 1e-4
+"""How far the probabilities of the classes of a label may be from 1 together: of 64, each in single precision."""
 _HELD: Final = {"float": "fiu", "int": "iu", "bool": "b", "text": "OUu"}
 """Kinds of arrays, as NumPy names them, that can be logged as what an output is declared to hold."""
 
@@ -24,8 +26,8 @@ class Interface:
     """What a version reads and says.
 
     Attributes:
-        form: of its inputs and outputs, as a digest; a request that was read for one version does for another of its
-            form.
+        form: of its inputs and the names of its outputs, as a digest; a request that was read for one version does for
+            another of its form.
         matrix: whether it reads one matrix, whose rows do not know of one another, so that those of several requests
             are predicted together.
         outputs: as the manifest declares them.
@@ -35,6 +37,7 @@ class Interface:
         read: what tells the columns of its inputs from others.
         usual: reads the usual requests to one that reads a matrix; None for any other.
         whole: all places of its outputs, none of them in binary, as those who do not choose are answered.
+        classes: of one that predicts a label of classes, those that its probabilities are of; none of any other.
     """
 
     form: str
@@ -45,6 +48,7 @@ class Interface:
     read: str
     usual: Usual | None = None
     whole: tuple[tuple[int, bool], ...] = ()
+    classes: tuple[str, ...] = ()
 
     def find_fault(self, outputs: Tensors, rows: int) -> str:
         """Return what outputs are that they should not be, as a clause; empty where nothing is wrong.
@@ -78,7 +82,13 @@ class Interface:
             p = outputs[self.said.chosen]
             wrong = ~((p >= -ROUNDING) & (p <= 1 + ROUNDING))
             odd = np.flatnonzero(wrong.any(axis=1))
-            return {row: f"predicted {p[row][wrong[row]][0]}, which is no probability" for row in odd.tolist()}
+            found = {row: f"predicted {p[row][wrong[row]][0]}, which is no probability" for row in odd.tolist()}
+            if self.classes:
+                # Who says of every class that it is certain would never be wrong.
+                total = p.sum(axis=1, dtype=np.float64)
+                for row in np.flatnonzero(np.abs(total - 1) > WHOLE).tolist():
+                    found.setdefault(row, f"predicted probabilities that make {total[row]:.6g} together, and not 1")
+            return found
         return {}
 
     def choose(self, outputs: Tensors) -> list[str]:
@@ -103,7 +113,7 @@ def make_interface(manifest: Manifest) -> Interface:
     """
     matrix = manifest.reads == "matrix"
     read: list[Any] = [[each.name, each.kind, each.datatype, each.shape, each.categories] for each in manifest.inputs]
-    given = [[each.name, each.datatype, each.shape, each.classes] for each in manifest.outputs]
+    given = [each.name for each in manifest.outputs]
     return Interface(
         form=digest_value([manifest.reads, read, given]),
         matrix=matrix,
@@ -114,4 +124,5 @@ def make_interface(manifest: Manifest) -> Interface:
         # The form of what is read by it is empty, as that of such a version is.
         usual=make_usual("", manifest.inputs) if matrix else None,
         whole=tuple((place, False) for place in range(len(manifest.outputs))),
+        classes=manifest.classes,
     )

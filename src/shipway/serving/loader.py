@@ -18,6 +18,7 @@ from shipway.ports.online import Online, open_online
 from shipway.ports.signature import Verifier
 from shipway.serving.current import CurrentReader
 from shipway.serving.exported import Exported
+from shipway.serving.interface import make_interface
 from shipway.serving.log import LogWriter, PredictionLog
 from shipway.serving.model import LoadedBundle, load_bundle
 from shipway.serving.reader import FeatureReader
@@ -135,7 +136,8 @@ class Loader:
         """Load a version that answers by vector only; one that cannot be loaded stands there and fails."""
         try:
             bundle = self._load_bundle(model, variant)
-            return Version(variant, model, bundle, predicts=bundle.manifest.scalar)
+            interface = make_interface(bundle.manifest) if bundle.manifest.classes else None
+            return Version(variant, model, bundle, predicts=bundle.manifest.scalar, interface=interface)
         except ShipwayError as error:
             return Version(variant, model, fault=error)
 

@@ -80,6 +80,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         p: the probability that the label is true, of a model that says one alone.
         y: the number that the label is said to be.
         chosen: the class that is predicted, of a model with classes.
+        probabilities: how probable each class is, of a model that predicts a label of classes.
         outputs: of every other model what it gives, by name.
         at: the instant the features were known at, microseconds since 1970 UTC.
         fallback: what was answered in place of that, where the version that was to answer did not.
@@ -91,6 +92,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     p: float | msgspec.UnsetType = msgspec.UNSET
     y: float | msgspec.UnsetType = msgspec.UNSET
     chosen: str | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="class")
+    probabilities: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
     outputs: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
     at: int
     fallback: str | msgspec.UnsetType = msgspec.UNSET

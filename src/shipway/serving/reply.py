@@ -7,7 +7,7 @@ import msgspec
 from numpy.typing import NDArray
 
 from shipway.core.bundle import OutputColumn
-from shipway.core.tensor import Tensors
+from shipway.core.tensor import PROBABILITIES, Tensors
 from shipway.serving.interface import Interface
 
 _ENCODE: Final = msgspec.json.Encoder().encode
@@ -38,6 +38,28 @@ class KeyedReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     fallback: str = ""
 
 
+class ClassReply(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is answered of a label of classes.
+
+    Attributes:
+        request: the caller's id, or one the server made.
+        model: the model's name.
+        version: the version that answered.
+        chosen: the class with the greatest probability, the first of equal ones.
+        probabilities: how probable each class is that this version knows.
+        at: as in `KeyedReply`.
+        fallback: likewise.
+    """
+
+    request: str
+    model: str
+    version: int
+    chosen: str = msgspec.field(name="class")
+    probabilities: dict[str, float]
+    at: int
+    fallback: str = ""
+
+
 def write_keyed(
     request: str,
     model: str,
@@ -61,6 +83,21 @@ def write_keyed(
         fallback: the way that was taken where the version that was to answer did not.
     """
     said = {name: values[row : row + 1] for name, values in outputs.items()}
+    if interface.classes:
+        (probabilities,) = said[PROBABILITIES].tolist()
+        (most,) = interface.choose(said)
+        shares = dict(zip(interface.classes, probabilities, strict=True))
+        return _ENCODE(
+            ClassReply(
+                request=request,
+                model=model,
+                version=version,
+                chosen=most,
+                probabilities=shares,
+                at=at,
+                fallback=fallback,
+            )
+        )
     y, chosen = interface.list_values(said).tolist(), interface.choose(said)
     return _ENCODE(
         KeyedReply(

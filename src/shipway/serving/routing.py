@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ import msgspec
 from shipway.core.error import ShipwayError
 from shipway.core.label import NONE_SAID, SAID, is_prediction
 from shipway.core.record import find_odd_outputs
-from shipway.core.service import Routing, Terms
+from shipway.core.service import Routing, Terms, spread_score
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -194,25 +195,43 @@ def _check_versions(served: Served) -> None:
         raise refuse(422, said, "serve it under a name of its own")
 
 
-def _check_score(served: Served, score: float) -> None:
+def _check_score(served: Served, score: float | str | Mapping[str, float]) -> None:
     """Refuse a fixed answer that the service's model could not give."""
     who, predicts = f"{served.routing.model}@{served.routing.stable.version}", served.predicts
+    classes = () if served.interface is None else served.interface.classes
+    if classes and isinstance(score, str | Mapping):
+        try:
+            spread_score(score, classes)
+        except ValueError as error:
+            said = f"fallback's score {error}, and {who} says {SAID['class']}"
+            raise refuse(422, said, f"name a class, such as {classes[0]!r}, or the share of each") from error
+        return
     if predicts is None:
         said = f"{who} says {_say_kind(served.stable)}, and fallback's score is one number"
-        raise refuse(422, said, "fall back on last or previous")
+        hint = (
+            f"name a class, such as {classes[0]!r}, or the share of each"
+            if classes
+            else "fall back on last or previous"
+        )
+        raise refuse(422, said, hint)
+    if isinstance(score, str | Mapping):
+        raise refuse(422, f"fallback's score names classes, and {who} says {SAID[predicts]}", "send a number")
     if not is_prediction(predicts, score):
         said = f"fallback's score {score} is {NONE_SAID[predicts]}, and {who} says {SAID[predicts]}"
         raise refuse(422, said, "send one from 0 to 1")
 
 
 def _say_kind(version: Version) -> str:
+    if version.interface is not None and version.interface.classes:
+        return SAID["class"]
     return "something else than one number a row" if version.predicts is None else f"{SAID[version.predicts]} alone"
 
 
 def _check_terms(terms: Terms) -> None:
     fallback = terms.fallback
-    if fallback is not None and fallback.score is not None and not is_prediction("number", fallback.score):
-        raise refuse(422, f"fallback's score {fallback.score} is no finite number", "send one that is")
+    score = None if fallback is None else fallback.score
+    if isinstance(score, int | float) and not is_prediction("number", score):
+        raise refuse(422, f"fallback's score {score} is no finite number", "send one that is")
     for name, share in (("log", terms.log), ("shadow", terms.shadow)):
         if not 0.0 <= share <= 1.0:
             raise refuse(422, f"{name} {share} is no share", "send one from 0 to 1")

@@ -16,7 +16,8 @@ from shipway.core.bundle import OUTPUTS, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 from shipway.core.record import find_odd_outputs
-from shipway.core.tensor import MATRIX, Tensors
+from shipway.core.service import spread_score
+from shipway.core.tensor import MATRIX, PROBABILITIES, Tensors
 from shipway.serving.ask import Ask
 from shipway.serving.encoding import deflate
 from shipway.serving.fallback import FALLBACK, KEPT_ANSWERS, NO_VERSION, Way
@@ -214,8 +215,15 @@ def _read_for(version: Version, ask: Ask) -> Tensors | None:
 
 
 def _find_score(served: Served, ask: Ask) -> StandIn | None:
-    fallback = served.routing.terms.fallback
-    if fallback is None or fallback.score is None or served.interface is not None:
+    fallback, interface = served.routing.terms.fallback, served.interface
+    if fallback is None or fallback.score is None:
+        return None
+    if interface is not None:
+        if not interface.classes or isinstance(fallback.score, int | float):
+            return None
+        shares = np.tile(spread_score(fallback.score, interface.classes), (ask.rows, 1))
+        return StandIn("score", ask.rows, {PROBABILITIES: shares}, NO_VERSION, interface=interface)
+    if not isinstance(fallback.score, int | float):
         return None
     (output,) = _name_outputs(served)
     score = np.full(ask.rows, fallback.score)
@@ -227,6 +235,9 @@ def _fits(served: Served, interface: Interface | None, predicts: LabelKind | Non
     known = served.interface
     if known is None or interface is None:
         return known is interface and predicts == served.predicts
+    if known.classes and interface.classes:
+        # It is marked as what it is, and names the classes that it is about: they may be those of the version before.
+        return True
     return not find_odd_outputs(known.outputs, interface.outputs)
 
 
@@ -245,6 +256,9 @@ def _write(served: Served, ask: Ask, found: StandIn) -> None:
         ask.call.answer(200, body, headers=[header])
         return
     question, columns = _read_wanted(served, ask)
+    if found.interface is not None and found.interface.classes:
+        # Its one output is called as the service's, and names the classes of the version that said it.
+        columns = found.interface.outputs
     parameters = {"bundle": found.bundle} if found.bundle else {}
     parameters["fallback"] = found.way
     body, headers = write_outputs(question, found.outputs, columns, routing.service, found.version, parameters)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from shipway.adapters.grpc.message import Messages
+from shipway.core.inference import CLASSES
 from shipway.core.wire import RAW, read_raw, write_raw
 
 HEADER: Final = "inference-header-content-length"
@@ -132,6 +133,8 @@ def read_inferred(said: Said, messages: Messages, *, typed: bool) -> Any:
         length = output["parameters"]["binary_data_size"]
         raw, rest = rest[:length], rest[length:]
         tensor = message.outputs.add(name=output["name"], datatype=output["datatype"], shape=output["shape"])
+        if CLASSES in output["parameters"]:
+            tensor.parameters[CLASSES].string_param = output["parameters"][CLASSES]
         if typed:
             values = read_raw(output["datatype"], output["shape"], raw).ravel().tolist()
             said_values = [text.encode() for text in values] if output["datatype"] == "BYTES" else values
