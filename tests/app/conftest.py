@@ -18,7 +18,7 @@ from shipway.app.version import open_version
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.body import EvidenceRecorded, VerdictGiven, VersionOpened, VersionRegistered
-from shipway.core.bundle import DRIFT, LAYOUT, OUTPUTS, KeyedFeatures, Manifest, Parity
+from shipway.core.bundle import DRIFT, LAYOUT, KeyedFeatures, Manifest, Parity, declare_outputs
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
@@ -113,6 +113,7 @@ class Desk:
     traffic: OpenTraffic = field(default_factory=OpenTraffic)
     predicts: str = "condition"
     said: DriftReference | None = None
+    classes: dict[int, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def project(self):
@@ -136,7 +137,8 @@ class Desk:
         ]
         if bundle:
             files = {} if self.said is None else {DRIFT: workspace.blobs.put(canonical_json(self.said))}
-            manifest = make_manifest(workspace.project, number, cut, self.predicts, files)
+            outputs = declare_outputs(self.predicts, self.classes.get(number, ()))
+            manifest = make_manifest(workspace.project, number, cut, outputs, files)
             digest = workspace.blobs.put(canonical_json(manifest))
             assert digest == manifest.digest
             bodies.append(VersionRegistered(model="late", number=number, bundle=digest))
@@ -149,7 +151,7 @@ class Desk:
         path.write_text(path.read_text() + text)
 
 
-def make_manifest(project, number, cut, predicts, files):
+def make_manifest(project, number, cut, outputs, files):
     """Return a manifest that names its version and its features, and nothing that was trained."""
     return Manifest(
         layout=LAYOUT,
@@ -161,7 +163,7 @@ def make_manifest(project, number, cut, predicts, files):
         runtime="onnx",
         cut=cut,
         inputs=(),
-        outputs=OUTPUTS[predicts],
+        outputs=outputs,
         features=KeyedFeatures(
             at="orders.placed",
             spine="orders",

@@ -98,6 +98,15 @@ def test_every_number_is_finite_and_in_range_whatever_comes(drawn, hour):
     assert read_maturity(msgspec.json.decode(msgspec.json.encode(evidence), type=type(evidence))) == found
 
 
+def test_each_class_that_came_leans_by_its_share():
+    at, delays = range(40), [1 if place % 2 else 9 for place in range(40)]
+    codes = np.array([0 if place % 2 else 1 for place in range(40)])
+    found = measure_maturity(asked(at, delays), 80 * HOUR, y=codes, loss=np.ones(40), classes=("a", "b", "c"))
+    assert [each.of for each in found.bias] == ["share of 'a'", "share of 'b'", "log loss"]
+    assert [each.seen for each in found.bias] == [0.5, 0.5, 1.0]
+    assert (found.bias[0].early, found.bias[1].early) == (1.0, 0.0)
+
+
 def maturity_of(share, low, high, n=100):
     """Return evidence of a maturity."""
     found = measure_maturity(asked([1], [1]), DAY)

@@ -15,6 +15,7 @@ from shipway.maths.sequential import (
     RATIOS,
     answers_needed,
     confidence_sequence_bounded,
+    confidence_sequence_classes,
     confidence_sequence_distance,
     confidence_sequence_mean,
     confidence_sequence_share,
@@ -361,3 +362,41 @@ def test_mean_takes_the_estimate_of_clustered_rows():
     found = clustered_mean(rng.normal(0.3, 0.1, 400) + rng.normal(0, 0.05, 8)[days], days)
     low, high = confidence_sequence_mean(found, 0.05)
     assert low < interval(found)[0] < 0.3 < interval(found)[1] < high
+
+
+def draw_shares(n, k, seed=0):
+    return np.random.default_rng(seed).dirichlet(np.ones(k), n)
+
+
+def test_of_two_classes_the_distance_is_that_of_one_of_them():
+    p, q = draw_shares(300, 2), draw_shares(300, 2, seed=1)
+    assert confidence_sequence_classes(p, q, 0.05) == confidence_sequence_distance(p[:, 0], q[:, 0], 0.05)
+
+
+@pytest.mark.parametrize("k", [2, 3, 12, 64])
+def test_the_class_that_moved_most_is_shown_to(k):
+    p = draw_shares(4_000, k)
+    q = p.copy()
+    q[:, 0] += 0.4 * p[:, 1:].sum(axis=1)  # of every other class, two in five
+    q[:, 1:] *= 0.6
+    moved = wasserstein(p[:, 0], q[:, 0])
+    low, high = confidence_sequence_classes(p, q, 0.05)
+    assert 0.8 * moved < low <= moved <= high < moved + 0.05
+    assert confidence_sequence_classes(q, p, 0.05) == pytest.approx((low, high), abs=1e-8)
+
+
+@given(st.integers(1, 60), st.integers(2, 6), st.integers(0, 10**6))
+def test_the_distance_of_every_class_is_below_the_upper_end(n, k, seed):
+    p, q = draw_shares(n, k, seed), draw_shares(n, k, seed + 1)
+    low, high = confidence_sequence_classes(p, q, 0.05)
+    greatest = max(wasserstein(p[:, place], q[:, place]) for place in range(k))
+    assert 0 <= low <= greatest + 1e-9
+    assert greatest - 1e-9 <= high <= 1
+
+
+def test_probabilities_that_are_not_paired_are_refused():
+    for p, q in ((draw_shares(2, 3), draw_shares(2, 4)), (np.ones(3), np.ones(3))):
+        with pytest.raises(ValueError, match="not paired probabilities of classes"):
+            confidence_sequence_classes(p, q, 0.05)
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        confidence_sequence_classes(np.full((1, 2), 1.5), np.ones((1, 2)), 0.05)

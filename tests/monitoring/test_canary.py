@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from shipway.core.canary import failed_answers, feature_lag, paired_loss, prediction_shift, shown_loss, slow_answers
-from shipway.core.candidate import auc
+from shipway.core.candidate import auc, label_maturity
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide, judge, make_gate
 from shipway.core.measure import PairedLoss
@@ -16,6 +16,7 @@ from shipway.maths.interval import clustered_mean, clustered_ratio
 from shipway.maths.metric import per_row_log_loss
 from shipway.maths.sequential import (
     answers_needed,
+    confidence_sequence_classes,
     confidence_sequence_distance,
     confidence_sequence_mean,
     confidence_sequence_share,
@@ -577,9 +578,92 @@ def test_nothing_is_a_share_of_no_error():
 
 def test_a_loss_of_another_kind_is_refused_by_name():
     pairs, labels = make_numbers(3)
-    with pytest.raises(ShipwayError, match="paired_loss\\(\\) measures predictions of a condition") as refused:
+    with pytest.raises(
+        ShipwayError, match=r"paired_loss\(\) measures predictions of a (class or a )?condition"
+    ) as refused:
         measure_canary(paired_loss(), number_window(pairs, labels), subject=SUBJECT)
     assert refused.value.code == "SW-403"
     pairs, labels = make_release(3)
     with pytest.raises(ShipwayError, match="measures predictions of a number, and the service predicts a condition"):
         measure_canary(shown_loss("mean_absolute_error"), make_window(pairs, labels=labels), subject=SUBJECT)
+
+
+CLASSES = ("early", "late", "never")
+
+
+def make_classes(days: int, *, harm: float = 0.0, size: int = 90, happen: int = 3) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Build pairs over three classes with labels that land after 5 hours; the candidate says the prior as often as."""
+    rng, n = np.random.default_rng(9), days * size
+    p = rng.dirichlet([1.0, 1.0, 0.5], n)
+    y = (rng.random((n, 1)) > p.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    flat = np.where(rng.random((n, 1)) < harm, p.mean(axis=0), p)
+    pairs = make_pairs(n, spacing=DAY // size)
+    kind = pl.Array(pl.Float64, 3)
+    pairs = pairs.with_columns(p_stable=pl.Series(p, dtype=kind), p_candidate=pl.Series(flat, dtype=kind))
+    names = np.array([*CLASSES, "lost"])[np.where(rng.random(n) < (happen - 3) * 0.1, 3, y)]
+    return pairs, pl.DataFrame({"row": pairs["row"], "label": names.tolist(), "known_at": pairs["at"] + 5 * HOUR})
+
+
+def class_window(pairs, labels, **changes):
+    now = int(pairs["at"].max()) + 1
+    return make_window(pairs, labels=labels, **({"predicts": "class", "classes": CLASSES, "now": now} | changes))
+
+
+def test_classes_shift_by_what_their_shares_and_their_rows_say():
+    pairs, labels = make_classes(5, harm=0.3)
+    found = measure_canary(prediction_shift, class_window(pairs, labels), subject=SUBJECT)
+    p, q = (pairs[name].to_numpy() for name in ("p_stable", "p_candidate"))
+    assert (found.low, found.high) == confidence_sequence_classes(q, p, 0.05 / 4)
+    assert found.low <= found.value <= found.high
+    assert found.facts["shares_stable"] == pytest.approx(dict(zip(CLASSES, p.mean(axis=0), strict=True)))
+    assert found.facts["mean_absolute_difference"] == pytest.approx(np.abs(p - q).sum(axis=1).mean() / 2)
+    assert found.facts["other_class"] == (p.argmax(axis=1) != q.argmax(axis=1)).mean()
+    one = pairs.with_columns(
+        p_candidate=pl.Series(np.tile([1.0, 0.0, 0.0], (len(p), 1)), dtype=pl.Array(pl.Float64, 3))
+    )
+    far = measure_canary(prediction_shift, class_window(one, labels), subject=SUBJECT)
+    assert far.low > 0.25
+    assert "most in 'early' 1.000 against " in far.facts["said"]
+    assert msgspec.json.encode(far)
+
+
+def test_the_loss_of_a_class_is_the_log_loss_of_what_happened():
+    pairs, labels = make_classes(9, harm=0.4)
+    found = measure_canary(paired_loss(), class_window(pairs, labels, now=9 * DAY), subject=SUBJECT)
+    y = np.array([CLASSES.index(name) for name in labels["label"].to_list()[:720]])
+    whole = pairs.head(720)
+    ours, theirs = (-np.log(whole[name].to_numpy()[np.arange(720), y]) for name in ("p_candidate", "p_stable"))
+    days = np.repeat(np.arange(8), 90)
+    assert (found.n, found.clusters, found.value) == (720, 8, pytest.approx((ours - theirs).mean()))
+    assert (found.low, found.high) == pytest.approx(confidence_sequence_mean(clustered_mean(ours - theirs, days), 0.05))
+    shares = np.bincount(y) / 720
+    assert found.facts["shares"] == pytest.approx(dict(zip(CLASSES, shares, strict=True)))
+
+
+@pytest.mark.parametrize(("harm", "outcome"), [(0.0, "pass"), (0.6, "fail")])
+def test_a_canary_of_a_class_is_judged_by_the_share_that_is_shown(harm, outcome):
+    pairs, labels = make_classes(30, harm=harm)
+    rule = shown_loss(relative=True) <= 0.02
+    found = measure_canary(rule.check, class_window(pairs, labels, now=30 * DAY), subject=SUBJECT)
+    assert judge(rule, found).outcome == outcome
+
+
+def test_a_class_that_neither_version_knows_counts_against_both():
+    pairs, labels = make_classes(9, happen=4)
+    found = measure_canary(paired_loss(), class_window(pairs, labels, now=9 * DAY), subject=SUBJECT)
+    lost = labels["label"].to_list()[:720].count("lost")
+    assert found.facts["never_told"] == lost > 20
+    assert found.facts["shares"]["lost"] == lost / 720
+    assert found.value == 0
+    assert found.facts["stable_value"] > 34 * lost / 720
+
+
+def test_labels_of_classes_mature_and_lean_by_their_shares():
+    pairs, labels = make_classes(9)
+    check = label_maturity
+    found = measure_canary(
+        msgspec.structs.replace(check, subject="canary"), class_window(pairs, labels), subject=SUBJECT
+    )
+    assert [each["of"] for each in found.facts["bias"]] == [*(f"share of {name!r}" for name in CLASSES), "log loss"]
+    seen = [each["seen"] for each in found.facts["bias"][:3]]
+    assert sum(seen) == pytest.approx(1)

@@ -109,7 +109,9 @@ def test_a_metric_without_a_value_says_why():
 def test_what_measures_another_kind_is_refused_by_name():
     answers, labels = make_answers(3)
     for check in (auc, log_loss):
-        with pytest.raises(ShipwayError, match="measures predictions of a condition, and the service") as refused:
+        with pytest.raises(
+            ShipwayError, match=r"measures predictions of a (class or a )?condition, and the service"
+        ) as refused:
             measure(check.over("3d"), make_window(answers, labels, MONDAY + 4 * DAY))
         assert refused.value.code == "SW-403"
         assert "mean_absolute_error" in refused.value.hint

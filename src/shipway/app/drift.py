@@ -12,8 +12,8 @@ from shipway.app.bundle import InspectedBundle, inspect_bundle
 from shipway.app.model import find_version
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
-from shipway.core.prediction import PREDICTIONS
 from shipway.core.raw import Raw
 from shipway.core.reference import DriftReference
 from shipway.core.table import MAIN
@@ -21,6 +21,7 @@ from shipway.core.tensor import PREDICTED
 from shipway.data.whole import read_whole
 from shipway.kit.suggestion import did_you_mean
 from shipway.monitoring.drift import LITTLE, RATE, ColumnDrift, find_moved, measure_reference
+from shipway.monitoring.prediction import is_told, read_predictions
 from shipway.monitoring.reading import distinct_predictions, read_vectors
 from shipway.ports.adapter import load_adapter
 from shipway.ports.log import Log
@@ -130,7 +131,7 @@ def compare_log(project: Project, ref: str, name: str, since: int | None, until:
             named = [each.name for each in state.services.values() if each.model == version.model]
             raise ShipwayError("SW-104", fact, did_you_mean(name, named) if named else "shipway serve opens one")
         log = workspace.open_log(name)
-        predicted = _read_predictions(log, version.number, since, until)
+        predicted = _read_predictions(log, found.manifest, version.number, since, until)
         columns = [each.name for each in reference.inputs]
         vectors = [
             read_vectors(log, online or "", columns, since, until)
@@ -141,7 +142,7 @@ def compare_log(project: Project, ref: str, name: str, since: int | None, until:
     if not any(each.height for each in rows):
         fact = f"{version.ref} predicted nothing of {name!r} that was logged in that time"
         raise ShipwayError("SW-402", fact, f"shipway models history {name} says who answered when")
-    said = predicted.select(pl.col("p").alias(PREDICTED[found.manifest.predicts or "condition"]))
+    said = _name_said(found.manifest, predicted)
     return _compare(found, reference, f"service {name}", pl.concat(rows, how="diagonal_relaxed"), said)
 
 
@@ -218,8 +219,18 @@ def _read_rows(project: Project | None, on: str, columns: Sequence[str]) -> pl.D
     return rows
 
 
-def _read_predictions(log: Log, number: int, since: int | None, until: int | None) -> pl.DataFrame:
+def _read_predictions(log: Log, manifest: Manifest, number: int, since: int | None, until: int | None) -> pl.DataFrame:
     """Return what a version predicted in a period, live or in shadow, one row for each request."""
-    there = PREDICTIONS in log.streams()
-    rows = log.read(PREDICTIONS, since=since, until=until, columns=_PREDICTED if there else None)
-    return distinct_predictions(rows).filter(pl.col("version") == number, pl.col("p").is_finite())
+    kind = manifest.predicts or "condition"
+    rows = read_predictions(log, kind, _PREDICTED, classes=manifest.classes, since=since, until=until)
+    return distinct_predictions(rows).filter(pl.col("version") == number, is_told("p", kind))
+
+
+def _name_said(manifest: Manifest, predicted: pl.DataFrame) -> pl.DataFrame:
+    """Return predictions as columns that are called as the references of a bundle are: of classes one for each."""
+    output = PREDICTED[manifest.predicts or "condition"]
+    if not manifest.classes:
+        return predicted.select(pl.col("p").alias(output))
+    return predicted.select(
+        pl.col("p").arr.get(place).alias(f"{output}[{name}]") for place, name in enumerate(manifest.classes)
+    )

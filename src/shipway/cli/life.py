@@ -29,7 +29,7 @@ def show_life(console: Console, live: LiveSummary, timezone: str) -> None:
             )
             for policy in live.comparison.policies
         )
-        beside = "auc" if live.predicts == "condition" else "root squared error"
+        beside = {"condition": "auc", "number": "root squared error", "class": "accuracy"}[live.predicts]
         show_table(console, ("new versions", LOSS[live.predicts], beside, "of monthly's gain"), policies)
     show_title(console, "skew audit", "feature vectors against the offline frame, to the bit")
     show_table(
@@ -40,7 +40,8 @@ def show_life(console: Console, live: LiveSummary, timezone: str) -> None:
 
 
 def _beside(score: Score) -> str:
-    shown = score.root_mean_squared_error if score.auc is None else score.auc
+    found = (score.auc, score.accuracy, score.root_mean_squared_error)
+    shown = next((each for each in found if each is not None), None)
     return "" if shown is None else f"{shown:,.4f}"
 
 

@@ -5,6 +5,7 @@ the others, in one shape for an offline test period, a rehearsal, a canary and a
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,7 +35,7 @@ MATURITY: Final = "label_maturity"
 """What evidence of it is called, and where other evidence keeps its lower end and its value among its facts."""
 NEVER: Final = -(2**63)
 """Stands for the instant of a label that is not there."""
-_MEAN: Final[dict[LabelKind, str]] = {"condition": "label rate", "number": "label mean"}
+_MEAN: Final[dict[LabelKind, str]] = {"condition": "label rate", "number": "label mean", "class": "share of"}
 OF_NUMBER: Final = (_MEAN["number"], LOSS["number"])
 """What leans where the label is a number, in its unit."""
 _LATE: Final = 0.99
@@ -45,7 +46,8 @@ class Bias(msgspec.Struct, frozen=True, kw_only=True):
     """How labels that came early lean, in one number of the predictions: how often it is true, or what they lose.
 
     Attributes:
-        of: `label rate` or `log loss` of a condition, `label mean` or `absolute error` of a number.
+        of: `label rate` or `log loss` of a condition, `label mean` or `absolute error` of a number, `share of 'CLASS'`
+            or `log loss` of classes.
         seen: over all labels that have come.
         corrected: the same, each label weighted by one over the chance that it has come; None where that is not known.
         low: lower end of the 95 % interval of `corrected`, errors clustered by day; None without it, or with one day.
@@ -149,8 +151,9 @@ def measure_maturity(
     judged_at: int,
     *,
     before: Asked | None = None,
-    y: Bools | Floats | None = None,
+    y: Bools | Floats | Ints | None = None,
     loss: Floats | None = None,
+    classes: Sequence[str] = (),
 ) -> Maturity:
     """Measure the maturity of a window's labels.
 
@@ -159,9 +162,10 @@ def measure_maturity(
         judged_at: the moment of judging, microseconds since 1970 UTC; rows asked later do not count.
         before: the predictions that the delays are learned from; those of the window alone where None. They should hold
             those of the window.
-        y: the label of each row of the window, a condition or a number; what stands where it has not come is not looked
-            at.
+        y: the label of each row of the window, a condition, a number or the code of a class; what stands where it has
+            not come is not looked at.
         loss: what the prediction of each row of the window loses (`maths.loss.loss_of`), likewise.
+        classes: of labels of classes, what their codes stand for; those that came have their share told of.
     """
     took, seen, asked = window.follow(judged_at)
     learned = before if before is not None and before.at.size else window
@@ -175,7 +179,11 @@ def measure_maturity(
     if labelled:
         followed = (judged_at - window.at[asked]).astype(np.float64)
         kind: LabelKind = "condition" if y is None else kind_of(y)
-        for of, values in ((_MEAN[kind], y), (LOSS[kind], loss)):
+        columns = [(_MEAN[kind], y), (LOSS[kind], loss)]
+        if y is not None and kind == "class":
+            came = sorted(set(y[asked][seen].tolist()))
+            columns[:1] = [(f"{_MEAN[kind]} {classes[code]!r}", y == code) for code in came]
+        for of, values in columns:
             if values is not None:
                 column = values[asked].astype(np.float64)
                 bias.append(_lean(of, column, took, seen, followed, window.day[asked], curve, identified=identified))

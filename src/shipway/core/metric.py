@@ -54,14 +54,15 @@ class Metric(msgspec.Struct, frozen=True):
 
 _NUMBER: Final[frozenset[LabelKind]] = frozenset({"number"})
 _BOTH: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
+_SORTED: Final[frozenset[LabelKind]] = frozenset({"condition", "class"})
 LARGEST_LOSS: Final = 34.538776394910684
 """Log loss of a certain prediction that is wrong: minus the logarithm of 1e-15, at which predictions are cut."""
 METRICS: Final[dict[Name, Metric]] = {
     "auc": Metric("more"),
-    "log_loss": Metric("less", high=LARGEST_LOSS, example="<= 0.5"),
+    "log_loss": Metric("less", high=LARGEST_LOSS, example="<= 0.5", of=_SORTED),
     "brier": Metric("less", example="<= 0.5"),
     "calibration_gap": Metric("none", high=None, example="<= 0.5", of=_BOTH),
-    "accuracy": Metric("more"),
+    "accuracy": Metric("more", of=_SORTED),
     "average_precision": Metric("more"),
     "calibration_slope": Metric("none", None, None, ">= 0.8"),
     "expected_calibration_error": Metric("none", example="<= 0.05"),
@@ -85,6 +86,7 @@ METRICS: Final[dict[Name, Metric]] = {
 LEADING: Final[dict[LabelKind, tuple[Name, Name]]] = {
     "condition": ("auc", "log_loss"),
     "number": ("r_squared", "mean_absolute_error"),
+    "class": ("accuracy", "log_loss"),
 }
 """What a version is told by first, of a label of each kind: its skill, of which more is better, and its mean loss."""
 IN_UNIT: Final = frozenset({"mean_absolute_error", "root_mean_squared_error", "pinball_loss"})

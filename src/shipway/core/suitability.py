@@ -20,12 +20,12 @@ from shipway.core.measure import (
 from shipway.core.metric import LEADING, METRICS
 from shipway.core.slice_measure import Fairness, FoundRegression
 
-_ALL: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
+_ALL: Final[frozenset[LabelKind]] = frozenset({"condition", "number", "class"})
 _CONDITION: Final[frozenset[LabelKind]] = frozenset({"condition"})
 _OF_CONDITIONS: Final = (
     DecisionValue | ActionValue | ValueImprovement | FoundRegression | Fairness | Attribution | ReasonAgreement
 )
-_WHAT: Final[dict[LabelKind, str]] = {"condition": "a condition", "number": "a number"}
+_WHAT: Final[dict[LabelKind, str]] = {"condition": "a condition", "number": "a number", "class": "a class"}
 
 
 def list_kinds(check: Check) -> frozenset[LabelKind]:

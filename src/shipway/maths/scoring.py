@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.maths import ranking, regression, threshold
+from shipway.maths import multiclass, ranking, regression, threshold
 from shipway.maths.calibration import calibration_line
 from shipway.maths.influence import Influence, influence_of_mean
 from shipway.maths.metric import per_row_log_loss
@@ -30,6 +30,11 @@ _NUMBER: Final[dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], In
     "share_below": regression.share_below,
 }
 """Metrics of predictions of a number that need nothing but label and prediction."""
+_CLASS: Final[dict[str, Callable[[NDArray[np.int64], NDArray[np.float64]], Influence]]] = {
+    "log_loss": multiclass.log_loss,
+    "accuracy": multiclass.accuracy,
+}
+"""Metrics of the probabilities of classes, float64[n, k], and the codes of those that happened."""
 _RANKED = frozenset({"ndcg", "top_recall", "mean_reciprocal_rank", "mean_average_precision"})
 
 
@@ -52,6 +57,8 @@ class Scoring:
 
 def why_undefined(scoring: Scoring, y: Labels, p: Floats) -> str | None:
     """Return why a metric has no value on these rows, as a clause for a person; None where it has one."""
+    if p.ndim == 2:
+        return None
     return _why_no_number(scoring.metric, y) if y.dtype == np.float64 else _why_undefined(scoring, y, p)
 
 
@@ -101,6 +108,8 @@ def influence_of_score(scoring: Scoring, y: Labels, p: Floats) -> Influence:
     Raises:
         ValueError: if it has no value on these rows, or for a name that is none of these.
     """
+    if p.ndim == 2:
+        return _CLASS[scoring.metric](y.astype(np.int64), p)
     if scoring.metric == "calibration_gap":
         return influence_of_mean(p - y)
     if scoring.metric == "ndcg":

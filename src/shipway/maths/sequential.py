@@ -184,6 +184,28 @@ def confidence_sequence_distance(p: Floats, q: Floats, alpha: float) -> tuple[fl
     return max(low, -high, 0.0), confidence_sequence_bounded(np.abs(p - q), alpha)[1]
 
 
+def confidence_sequence_classes(p: Floats, q: Floats, alpha: float) -> tuple[float, float]:
+    """Return an interval that holds at every look for how far the class is apart that is furthest, of paired rows.
+
+    The distance of one class is the Wasserstein-1 distance of its probabilities, as in `confidence_sequence_distance`;
+    each class has its part of alpha, so all of their intervals hold at once, and with them that of the greatest. Of two
+    classes one says what the other does, and this is the distance of either.
+
+    Args:
+        p: float64[n, k], each in [0, 1].
+        q: float64[n, k], each in [0, 1].
+        alpha: the probability that the interval ever misses.
+
+    Raises:
+        ValueError: if the arrays differ in shape, a value is not within [0, 1], or alpha is not between 0 and 1.
+    """
+    if p.shape != q.shape or p.ndim != 2:
+        raise ValueError(f"p {p.shape} and q {q.shape} are not paired probabilities of classes")
+    told = 1 if p.shape[1] == 2 else p.shape[1]
+    ends = [confidence_sequence_distance(p[:, place], q[:, place], alpha / told) for place in range(told)]
+    return max(low for low, _ in ends), max(high for _, high in ends)
+
+
 def confidence_sequence_mean(estimate: Estimate, alpha: float) -> tuple[float, float]:
     """Return the interval of a clustered mean that holds at every look, for clusters that arrive one after the other.
 

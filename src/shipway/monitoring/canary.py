@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
-from shipway.core.label import MEAN, LabelKind
+from shipway.core.label import LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import FailedAnswers, FeatureLag, LabelMaturity, PairedLoss, PredictionShift, SlowAnswers
 from shipway.core.metric import LARGEST_LOSS
@@ -26,8 +26,8 @@ from shipway.core.suitability import refuse_other_kind
 from shipway.maths.drift import find_places, wasserstein
 from shipway.maths.interval import clustered_ratio
 from shipway.maths.loss import loss_of
-from shipway.maths.scoring import Labels
 from shipway.maths.sequential import (
+    confidence_sequence_classes,
     confidence_sequence_distance,
     confidence_sequence_mean,
     confidence_sequence_share,
@@ -35,13 +35,17 @@ from shipway.maths.sequential import (
 from shipway.monitoring.failure import read_failed, read_slow
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_amount, write_duration
-from shipway.monitoring.reading import digest_rows, join_labels, read_labels
+from shipway.monitoring.prediction import describe_labels, is_told, read_happened, read_numbers, widen
+from shipway.monitoring.reading import digest_rows, join_labels
 from shipway.monitoring.window import ORDER, CanaryWindow
 
 Floats = NDArray[np.float64]
 
 _SETTLED: Final = 0.99
-_WORST: Final = {"log_loss": LARGEST_LOSS, "brier": 1.0}
+_WORST: Final[dict[LabelKind, dict[str, float]]] = {
+    "condition": {"log_loss": LARGEST_LOSS, "brier": 1.0},
+    "class": {"log_loss": LARGEST_LOSS, "brier": 2.0},
+}
 """By how much losses can differ at most; a loss that is not here can be any number."""
 
 
@@ -57,7 +61,8 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
     * `PredictionShift`: Wasserstein-1 distance, in units of probability, between what the canary answered and what the
       stable version predicted in shadow for the same requests (in shadow, between the two on all requests), so that
       what the requests are like does not enter. Numbers are compared as places on the window's scale (`find_places`),
-      0.5 being in the middle of what the stable version predicts; there is nothing to measure without one.
+      0.5 being in the middle of what the stable version predicts; there is nothing to measure without one. Of
+      classes it is the distance of the class whose probabilities are furthest apart.
     * `FeatureLag`: share of the step's requests on which the newest event that the canary read, of any stream that both
       read, was older than the stable version's by more than allowed; where the canary read none, it lags.
     * `PairedLoss`: mean difference in loss, canary minus stable, over all requests since the release began that have a
@@ -86,7 +91,7 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
     if not isinstance(check.measure, LabelMaturity | PairedLoss):
         return give_evidence(_read(check, window), check, subject)
     pairs = window.pairs.filter(pl.col("at") <= window.now).rename({"p_candidate": "p"})
-    maturity = read_window(pairs, window.labels, window.asked, window.now, window.zone)
+    maturity = read_window(pairs, window.labels, window.asked, window.now, window.zone, window.classes)
     if isinstance(check.measure, PairedLoss):
         return mark_maturity(give_evidence(_read(check, window), check, subject), maturity)
     digest = digest_rows(pairs, ("request", "p"))
@@ -112,8 +117,7 @@ def _read(check: Check, window: CanaryWindow) -> Measurement:
 
 def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
     step = window.step if window.weight == 0 else window.step.filter(pl.col("answered") == CANDIDATE)
-    rows = step.filter(pl.col("p_stable").is_finite(), pl.col("p_candidate").is_finite())
-    stable, candidate = (rows[name].cast(pl.Float64).to_numpy() for name in ("p_stable", "p_candidate"))
+    rows = step.filter(is_told("p_stable", window.predicts), is_told("p_candidate", window.predicts))
     columns = ("request", "p_stable", "p_candidate")
     if window.predicts == "number" and rows.height and not window.scale:
         said = f"nothing says how what {window.stable} predicts is distributed"
@@ -121,6 +125,9 @@ def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
     if not rows.height:
         said = f"{window.candidate} has {'answered' if window.weight else 'predicted'} no request yet"
         return Measurement(value=0.0, low=0.0, high=1.0, n=0, said=said, rows=rows, columns=columns)
+    stable, candidate = (read_numbers(rows[name]) for name in ("p_stable", "p_candidate"))
+    if window.predicts == "class":
+        return _read_class_shift(measure, window, candidate, stable, rows)
     ours, theirs = candidate, stable
     if window.predicts == "number":
         scale = np.array(window.scale)
@@ -142,6 +149,35 @@ def _read_shift(measure: PredictionShift, window: CanaryWindow) -> Measurement:
         said=f"{said}, over {rows.height:,} requests",
         rows=rows,
         columns=columns,
+        facts=facts,
+    )
+
+
+def _read_class_shift(
+    measure: PredictionShift, window: CanaryWindow, ours: Floats, theirs: Floats, rows: pl.DataFrame
+) -> Measurement:
+    low, high = confidence_sequence_classes(ours, theirs, measure.alpha / window.steps)
+    shares, before = ours.mean(axis=0), theirs.mean(axis=0)
+    distances = [wasserstein(theirs[:, place], ours[:, place]) for place in range(ours.shape[1])]
+    most = int(np.argmax(distances))
+    value = distances[most]
+    other = float((ours.argmax(axis=1) != theirs.argmax(axis=1)).mean())
+    moved = f"{window.classes[most]!r} {shares[most]:.3f} against {before[most]:.3f} of {window.stable}"
+    said = f"{value:.3f} [{low:.3f}, {high:.3f}], most in {moved}, {other:.1%} of another class"
+    facts = {
+        "shares_candidate": dict(zip(window.classes, shares.tolist(), strict=True)),
+        "shares_stable": dict(zip(window.classes, before.tolist(), strict=True)),
+        "mean_absolute_difference": float(np.abs(ours - theirs).sum(axis=1).mean()) / 2,
+        "other_class": other,
+    }
+    return Measurement(
+        value=value,
+        low=low,
+        high=high,
+        n=rows.height,
+        said=f"{said}, over {rows.height:,} requests",
+        rows=rows,
+        columns=("request", "p_stable", "p_candidate"),
         facts=facts,
     )
 
@@ -212,17 +248,18 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
         raise ShipwayError("SW-104", f"requests are not clustered by {measure.cluster!r}", "cluster them by day")
     rows, kind = _settle(window), window.predicts
     make = partial(Measurement, rows=rows, columns=("request", "at", "p_stable", "p_candidate", "label"))
-    worst = math.inf if measure.relative else _WORST.get(measure.metric, math.inf)
+    worst = math.inf if measure.relative else _WORST.get(kind, {}).get(measure.metric, math.inf)
     ends = (-worst, worst) if math.isfinite(worst) else (0.0, 0.0)
     if not rows.height:
         return make(value=0.0, low=ends[0], high=ends[1], n=0, said="no day is over with its labels landed")
-    y = read_labels(rows["label"])
-    ours, theirs = (_loss(measure.metric, kind, y, rows[name].to_numpy()) for name in ("p_candidate", "p_stable"))
+    pair = (read_numbers(rows["p_candidate"]), read_numbers(rows["p_stable"]))
+    y, classes = read_happened(rows["label"], window.classes)
+    ours, theirs = (_loss(measure.metric, kind, y, widen(p, len(classes)) if classes else p) for p in pair)
     day = rows["day"].to_physical().to_numpy().astype(np.int64)
     facts = {
         "candidate_value": float(ours.mean()),
         "stable_value": float(theirs.mean()),
-        MEAN[kind]: float(y.mean()),
+        **describe_labels(y, window.classes, classes),
         "asked": window.pairs.height,
     }
     losses = [write_amount(kind, float(loss.mean())) for loss in (ours, theirs)]
@@ -264,7 +301,7 @@ def _write_difference(kind: LabelKind, relative: bool, value: float) -> str:
 
 def _settle(window: CanaryWindow) -> pl.DataFrame:
     """Return the labelled pairs of the days that are over and whose labels have landed, with their day."""
-    finite = pl.col("p_stable").is_finite() & pl.col("p_candidate").is_finite()
+    finite = is_told("p_stable", window.predicts) & is_told("p_candidate", window.predicts)
     labelled = join_labels(window.pairs.filter(finite), window.labels, window.now).filter(pl.col("label").is_not_null())
     if not labelled.height:
         return labelled
@@ -280,5 +317,7 @@ def _full_days(day: NDArray[np.int64]) -> int:
     return round(float(sizes.sum() ** 2 / (sizes**2).sum()))
 
 
-def _loss(metric: str, kind: LabelKind, y: Labels, p: Floats) -> Floats:
-    return np.square(p - y) if metric == "brier" else loss_of(kind, y, p)
+def _loss(metric: str, kind: LabelKind, y: NDArray[Any], p: Floats) -> Floats:
+    if metric != "brier":
+        return loss_of(kind, y, p)
+    return np.square(p - np.eye(p.shape[1])[y]).sum(axis=1) if kind == "class" else np.square(p - y)

@@ -22,7 +22,8 @@ from shipway.maths.metric import auc
 from shipway.monitoring.drift import ColumnDrift, measure_drift
 from shipway.monitoring.maturity import read_window
 from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_duration
-from shipway.monitoring.reading import digest_rows, kind_of, read_labels
+from shipway.monitoring.prediction import is_told, read_happened, read_numbers, widen
+from shipway.monitoring.reading import digest_rows, kind_of
 from shipway.monitoring.score import label_answers, read_score
 from shipway.monitoring.skew import SkewReport, compare_vectors, estimate_share, take_sample
 from shipway.monitoring.window import LiveWindow
@@ -33,6 +34,7 @@ _SHOWN: Final = 5
 _WEEKLY: Final[dict[LabelKind, tuple[str, ...]]] = {
     "condition": ("rate", "mean_p", "auc", "log_loss", "brier", "gap"),
     "number": ("mean", "mean_p", "mean_absolute_error", "root_mean_squared_error", "gap"),
+    "class": ("accuracy", "log_loss", "brier", "gap"),
 }
 
 
@@ -82,11 +84,11 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
             refuse_other_kind(check, window.predicts, "the service predicts")
             answers = window.take(window.answers, measure.last_us)
             found = read_score(measure.score, window, answers)
-            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)
+            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone, window.classes)
             return MeasuredWindow(mark_maturity(give_evidence(found, check, subject), maturity), found.detail)
         case LabelMaturity() as measure:
             answers = window.take(window.answers, measure.last_us)
-            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone)
+            maturity = read_window(answers, window.labels, window.asked, window.now, window.zone, window.classes)
             digest = digest_rows(answers, ("request", "version", "p"))
             found = give_maturity(maturity, subject=subject, log_digest=digest, check=check.name)
             return MeasuredWindow(found, None)
@@ -104,24 +106,29 @@ def measure_live(check: Check, window: LiveWindow, *, subject: str) -> MeasuredW
     return MeasuredWindow(give_evidence(found, check, subject), found.detail)
 
 
-def performance_by_week(answers: pl.DataFrame, labels: pl.DataFrame, *, known_by: int, zone: str) -> pl.DataFrame:
+def performance_by_week(
+    answers: pl.DataFrame, labels: pl.DataFrame, *, known_by: int, zone: str, classes: Sequence[str] = ()
+) -> pl.DataFrame:
     """Measure what a service answered week by week, on the labels known by an instant.
 
     Args:
         answers: rows of `reading.served`.
-        labels: columns row, label (Boolean, or a number) and known_at.
+        labels: columns row, label (Boolean, a number or text) and known_at.
         known_by: microseconds since 1970 UTC.
         zone: time zone that weeks are of; they begin on Monday.
+        classes: of a label of classes those that predictions are over.
 
     Returns:
         One row for each week with answers, ascending: `week` (the date it begins), `answered`, `labelled`, and of those
         labelled, where the label is a condition, `rate`, `mean_p`, `auc`, `log_loss` (nats), `brier` and `gap` (mean
         prediction less rate); where it is a number, in its unit, `mean`, `mean_p`, `mean_absolute_error`,
-        `root_mean_squared_error` and `gap` (mean prediction less mean). Null where there is nothing to measure.
+        `root_mean_squared_error` and `gap` (mean prediction less mean); where it is a class, `accuracy`, `log_loss`
+        (nats), `brier` (0 to 2) and `gap`: by how much the mean probability of the class that is furthest off is more
+        than its share. Null where there is nothing to measure.
     """
     kind = kind_of(labels)
     rows = label_answers(answers, labels, known_by).with_columns(week=day_of(zone).dt.truncate("1w"))
-    weeks = [_measure_week(part, kind) for _, part in rows.group_by("week", maintain_order=True)]
+    weeks = [_measure_week(part, kind, classes) for _, part in rows.group_by("week", maintain_order=True)]
     numbers = _WEEKLY[kind]
     schema = {
         "week": pl.Date(),
@@ -132,12 +139,15 @@ def performance_by_week(answers: pl.DataFrame, labels: pl.DataFrame, *, known_by
     return pl.DataFrame(weeks, schema=schema).sort("week")
 
 
-def _measure_week(rows: pl.DataFrame, kind: LabelKind) -> dict[str, Any]:
-    labelled = rows.filter(pl.col("label").is_not_null(), pl.col("p").is_finite())
+def _measure_week(rows: pl.DataFrame, kind: LabelKind, classes: Sequence[str]) -> dict[str, Any]:
+    labelled = rows.filter(pl.col("label").is_not_null(), is_told("p", kind))
     week: dict[str, Any] = {"week": rows["week"][0], "answered": rows.height, "labelled": labelled.height}
     if not labelled.height:
         return week
-    y, p = read_labels(labelled["label"]), labelled["p"].to_numpy()
+    p = read_numbers(labelled["p"])
+    y, every = read_happened(labelled["label"], classes)
+    if kind == "class":
+        return week | _measure_classes(y, widen(p, len(every)))
     mean, loss, squared = float(y.mean()), float(loss_of(kind, y, p).mean()), float(np.square(p - y).mean())
     week |= {"mean_p": float(p.mean()), "gap": float(p.mean()) - mean}
     if kind == "number":
@@ -145,6 +155,17 @@ def _measure_week(rows: pl.DataFrame, kind: LabelKind) -> dict[str, Any]:
     happened = y.astype(np.bool_)
     ranked = None if happened.all() or not happened.any() else auc(happened, p)
     return week | {"rate": mean, "auc": ranked, "log_loss": loss, "brier": squared}
+
+
+def _measure_classes(y: NDArray[np.int64], p: Floats) -> dict[str, float]:
+    happened = np.eye(p.shape[1])[y]
+    gaps = p.mean(axis=0) - happened.mean(axis=0)
+    return {
+        "accuracy": float((p.argmax(axis=1) == y).mean()),
+        "log_loss": float(loss_of("class", y, p).mean()),
+        "brier": float(np.square(p - happened).sum(axis=1).mean()),
+        "gap": float(gaps[np.abs(gaps).argmax()]),
+    }
 
 
 def _read_drift(window: LiveWindow, vectors: pl.DataFrame, chosen: Sequence[str]) -> Measurement:

@@ -68,7 +68,7 @@ def day_of(zone: str) -> pl.Expr:
 
 def write_amount(kind: LabelKind, value: float, *, sign: bool = False) -> str:
     """Return a loss, or a mean of labels or predictions, of a kind of label: numbers with the digits that they need."""
-    digits = 4 if kind == "condition" or abs(value) < 10 else 2 if abs(value) < 10_000 else 0
+    digits = 4 if kind != "number" or abs(value) < 10 else 2 if abs(value) < 10_000 else 0
     return f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
@@ -128,7 +127,7 @@ def join_labels(rows: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.D
 
     Args:
         rows: any frame with a column `row`, the key of the row that was asked about.
-        labels: columns `row` (text), `label` (Boolean, or a number) and `known_at` (microseconds since 1970 UTC).
+        labels: columns `row` (text), `label` (Boolean, a number or text) and `known_at` (microseconds since 1970 UTC).
         known_by: microseconds since 1970 UTC; what became known later is not known.
 
     Returns:
@@ -148,19 +147,15 @@ def join_labels(rows: pl.DataFrame, labels: pl.DataFrame, known_by: int) -> pl.D
 
 
 def kind_of(labels: pl.DataFrame) -> LabelKind:
-    """Return what kind of label a column `label` holds; SW-203 for a type that is neither a condition nor a number."""
+    """Return what kind of label a column `label` holds; SW-203 for a type that is no condition, number or text."""
     dtype = labels.schema["label"]
     if dtype == pl.Boolean or dtype == pl.Null:
         return "condition"
+    if dtype == pl.String:
+        return "class"
     if dtype.is_numeric():
         return "number"
-    raise ShipwayError("SW-203", f"column 'label' holds {dtype}", "a label is a condition or a number")
-
-
-def read_labels(labels: pl.Series) -> NDArray[np.bool_] | NDArray[np.float64]:
-    """Return labels without nulls as they are measured: bool[n] of a condition, float64[n] of a number."""
-    values = labels.to_numpy()
-    return values.astype(np.float64) if labels.dtype.is_numeric() else values.astype(np.bool_)
+    raise ShipwayError("SW-203", f"column 'label' holds {dtype}", "a label is a condition, a number or a class")
 
 
 def read_vectors(log: Log, online: str, columns: Sequence[str], since: int | None, until: int | None) -> pl.DataFrame:
@@ -204,10 +199,11 @@ def digest_rows(rows: pl.DataFrame, columns: Sequence[str]) -> str:
 
     The canonical bytes are those of the rows in the order of their request, version and role, then of their values, one
     column after the other: whether each value is there, then the values, numbers as 64 bits with the lowest byte first.
-    All NaN are one value, the two zeros are two, and a column without any value is the same whatever its type.
+    All NaN are one value, the two zeros are two, and a column without any value is the same whatever its type. A column
+    of arrays counts as one column for each place.
 
     Args:
-        rows: whole numbers, floating point, truth, text or instants.
+        rows: whole numbers, floating point, truth, text or instants, or arrays of them.
         columns: what counts, in this order.
 
     Returns:
@@ -216,6 +212,7 @@ def digest_rows(rows: pl.DataFrame, columns: Sequence[str]) -> str:
     Raises:
         ShipwayError: SW-203 for a column of another type.
     """
+    rows, columns = _spread_arrays(rows, columns)
     if not rows.height:
         rows = pl.DataFrame(schema=dict.fromkeys(columns, pl.Null()))
     kinds = [_kind_of(rows[name]) for name in columns]
@@ -227,6 +224,20 @@ def digest_rows(rows: pl.DataFrame, columns: Sequence[str]) -> str:
         for part in _encode(ordered[name], kind):
             hasher.update(part)
     return hasher.hexdigest()
+
+
+def _spread_arrays(rows: pl.DataFrame, columns: Sequence[str]) -> tuple[pl.DataFrame, list[str]]:
+    """Return rows with a column for each place of their arrays, and the names of those that count."""
+    names: list[str] = []
+    for name in columns:
+        dtype = rows.schema.get(name)
+        if isinstance(dtype, pl.Array):
+            places = {f"{name}[{place}]": pl.col(name).arr.get(place) for place in range(dtype.size)}
+            rows = rows.with_columns(**places)
+            names += places
+        else:
+            names.append(name)
+    return rows, names
 
 
 def _kind_of(values: pl.Series) -> str:

@@ -9,14 +9,22 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.core.error import ShipwayError
-from shipway.core.label import MEAN, LabelKind
+from shipway.core.label import LabelKind
 from shipway.core.measure import Score
 from shipway.core.metric import METRICS
 from shipway.maths.influence import clustered
 from shipway.maths.interval import Estimate, clustered_auc, interval
-from shipway.maths.scoring import Labels, Scoring, influence_of_score, why_undefined
+from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
 from shipway.monitoring.measurement import Measurement, day_of, write_amount
-from shipway.monitoring.reading import join_labels, read_labels
+from shipway.monitoring.prediction import (
+    describe_labels,
+    describe_predictions,
+    is_told,
+    read_happened,
+    read_numbers,
+    widen,
+)
+from shipway.monitoring.reading import join_labels
 from shipway.monitoring.window import ORDER, LiveWindow
 
 Floats = NDArray[np.float64]
@@ -44,8 +52,10 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
         raise ShipwayError("SW-104", f"answers are not clustered by {score.cluster!r}", "cluster them by day")
     kind = window.predicts
     known = label_answers(answers, window.labels, window.now)
-    rows = known.filter(pl.col("label").is_not_null(), pl.col("p").is_finite()).with_columns(day=day_of(window.zone))
-    y, p = read_labels(rows["label"]), rows["p"].to_numpy()
+    rows = known.filter(pl.col("label").is_not_null(), is_told("p", kind)).with_columns(day=day_of(window.zone))
+    p = read_numbers(rows["p"])
+    y, classes = read_happened(rows["label"], window.classes)
+    p = widen(p, len(classes)) if classes else p
     scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
     facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
     make = partial(Measurement, rows=rows, columns=_COLUMNS)
@@ -56,7 +66,7 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
     low, high = (min(max(end, possible[0]), possible[1]) for end in interval(estimate))
     value = estimate.value
-    facts |= {MEAN[kind]: float(y.mean()), "mean_p": float(p.mean())}
+    facts |= {**describe_labels(y, window.classes, classes), **describe_predictions(p, classes)}
     landed = _describe(rows, answers, estimate)
     if not (math.isfinite(low) and math.isfinite(high)):
         said = f"{write_amount(kind, value)} {landed}, which is too little for an interval"
@@ -74,6 +84,8 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
 def _possible(score: Score, kind: LabelKind) -> tuple[float, float]:
     """Return from what to what a metric can be; a gap is signed until it is folded."""
     metric = METRICS[score.metric]
+    if kind == "class" and score.metric == "brier":
+        return 0.0, 2.0
     if score.metric == "calibration_gap":
         return (-1.0, 1.0) if kind == "condition" else (-math.inf, math.inf)
     return (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
@@ -86,8 +98,8 @@ def _close(score: Score, possible: tuple[float, float]) -> tuple[float, float]:
     return (0.0, possible[1]) if score.metric == "calibration_gap" else possible
 
 
-def _estimate(scoring: Scoring, y: Labels, p: Floats, days: NDArray[np.int64]) -> Estimate:
-    if scoring.metric == "auc":
+def _estimate(scoring: Scoring, y: NDArray[Any], p: Floats, days: NDArray[np.int64]) -> Estimate:
+    if scoring.metric == "auc" and p.ndim == 1:
         return clustered_auc(y.astype(np.bool_), p, days)
     return clustered(influence_of_score(scoring, y, p), days)
 

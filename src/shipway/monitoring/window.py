@@ -20,7 +20,7 @@ class CanaryWindow:
 
     Attributes:
         pairs: rows of `reading.pair_versions` since the release began.
-        labels: columns row, label (Boolean, or a number) and known_at, as `reading.join_labels` reads them.
+        labels: columns row, label (Boolean, a number or text) and known_at, as `reading.join_labels` reads them.
         newest: variant (`stable`, `candidate`) to what its vectors were read from: columns request and `newest STREAM`
             for each stream; needed where the two read different online stores.
         online: variant to the name of the online store it reads.
@@ -35,6 +35,7 @@ class CanaryWindow:
         predicts: which kind of label both versions predict.
         scale: values of predictions, ascending, at shares of them in even steps from 0 to 1, by which numbers are
             compared as places among the others; none of a condition, and where nobody knows.
+        classes: of a label of classes those that predictions are over, all that either version knows.
     """
 
     pairs: pl.DataFrame
@@ -50,6 +51,7 @@ class CanaryWindow:
     asked: pl.DataFrame = field(default_factory=pl.DataFrame)
     predicts: LabelKind = "condition"
     scale: tuple[float, ...] = ()
+    classes: tuple[str, ...] = ()
 
     @property
     def step(self) -> pl.DataFrame:
@@ -76,7 +78,7 @@ class LiveWindow:
 
     Attributes:
         answers: rows of `reading.served`.
-        labels: columns row, label (Boolean, or a number) and known_at, as `reading.join_labels` reads them.
+        labels: columns row, label (Boolean, a number or text) and known_at, as `reading.join_labels` reads them.
         vectors: rows of `reading.read_vectors`, with the features and `newest STREAM` of each stream.
         reference: the rows that the version was trained on, with the features.
         offline: columns row, at and the features, computed offline for the rows that were asked about.
@@ -87,6 +89,7 @@ class LiveWindow:
         asked: columns at and known_at (null without a label) of the rows that were asked about before, which the delays
             of labels are learned from; of the window alone where empty.
         predicts: which kind of label the version predicts.
+        classes: of a label of classes those that predictions are over.
     """
 
     answers: pl.DataFrame
@@ -100,6 +103,7 @@ class LiveWindow:
     asked: pl.DataFrame = field(default_factory=pl.DataFrame)
     recomputed: pl.DataFrame = field(default_factory=pl.DataFrame)
     predicts: LabelKind = "condition"
+    classes: tuple[str, ...] = ()
 
     def take(self, rows: pl.DataFrame, last_us: int) -> pl.DataFrame:
         """Return the rows asked in the half-open window of a length that ends now, ascending.

@@ -16,12 +16,14 @@ from shipway.app.frame import frame_of
 from shipway.app.progress import ignore
 from shipway.app.release import manifest_of, open_service, release_feed, start_release
 from shipway.app.runner import Runner
+from shipway.core.bundle import declare_outputs
 from shipway.core.canary import drift, feature_lag, newest_seen, paired_loss, prediction_shift, skew
-from shipway.core.candidate import auc
+from shipway.core.candidate import auc, log_loss
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
-from shipway.core.measure import Score
-from shipway.core.prediction import FEATURES, NEWEST, PREDICTIONS
+from shipway.core.measure import LabelMaturity, Score
+from shipway.core.prediction import FEATURES, NEWEST, OUTPUTS, PREDICTIONS
+from shipway.core.record import plan_outputs
 from shipway.core.reference import DriftReference, refer_number
 from shipway.core.table import MAIN
 from shipway.kit.canonical import canonical_json, digest_value
@@ -113,14 +115,24 @@ class Server:
                 "role": ["live" if answers else "shadow" for answers in live],
                 "weight": np.full(len(at), routing.weight),
                 "token": np.full(len(at), routing.token),
-                "p": np.where(failed, np.nan, told),
                 "error": ["SW-605" if one else None for one in failed],
                 "latency_us": latency,
                 "answer_us": taken,
                 "online": [variant.online] * len(at),
             }
-            self.log.append(PREDICTIONS, columns)
+            self._log_said(variant.version, columns, np.where(failed.reshape(-1, *[1] * (told.ndim - 1)), np.nan, told))
             self._log_vectors(variant, rows, at, asked, lag_us)
+
+    def _log_said(self, number, columns, told):
+        if told.ndim == 1:
+            self.log.append(PREDICTIONS, columns | {"p": told})
+            return
+        classes = self.desk.classes[number]
+        told = know_lost(told) if classes == FOUR else told
+        columns["class"] = [None if np.isnan(row[0]) else classes[row.argmax()] for row in told]
+        columns |= {f"output probabilities[{name}]": told[:, place] for place, name in enumerate(classes)}
+        form = plan_outputs(declare_outputs("class", classes)).form
+        self.log.append(f"{OUTPUTS}{form}", columns | {"y": np.full(len(told), np.nan)})
 
     def _log_vectors(self, variant, rows, at, asked, lag_us):
         stream = f"{FEATURES}{variant.online}"
@@ -245,15 +257,14 @@ def test_without_a_reference_the_scale_is_what_was_answered_before_the_release(c
         service = workspace.state().services["desk"]
         release = service.releases[0]
         instruments = LogInstruments(workspace)
-        predicts, scale = instruments._describe_predictions(service, release)
-        assert (predicts, scale) == ("number", desk.said.outputs[0].quantiles)
+        assert instruments._read_scale(service, release) == desk.said.outputs[0].quantiles
         bare = msgspec.structs.replace(manifest_of(workspace, workspace.state().version("late", 1)), files={})
         workspace.state().version("late", 1).bundle = workspace.blobs.put(canonical_json(bare))
-        assert instruments._describe_predictions(service, release) == ("number", ())
+        assert instruments._read_scale(service, release) == ()
         release.started_at = START + DAY
         log = ParquetLog(workspace.folder / "log" / "desk").read(PREDICTIONS, until=START + DAY)
         stable = log.filter(pl.col("version") == 1)["p"].to_numpy()
-        _, scale = instruments._describe_predictions(service, release)
+        scale = instruments._read_scale(service, release)
         assert (len(scale), scale[0], scale[-1]) == (101, stable.min(), stable.max())
         assert scale[50] == np.median(stable)
 
@@ -275,6 +286,119 @@ def test_a_live_window_of_a_number_is_measured_and_what_needs_a_condition_is_ref
         assert refused.value.fact == due
         with pytest.raises(ShipwayError, match="paired_loss"):
             instruments.measure_step(service, service.releases[0], [paired_loss()], START + 2 * DAY)
+
+
+THREE, FOUR = ("early", "late", "never"), ("early", "late", "lost", "never")
+
+
+def say_classes(price, classes=THREE, scale=1.0):
+    """Return how probable each class is: the dearer, the later; one order in twenty of four classes is lost."""
+    scores = np.outer(price, np.linspace(-1, 1, 3)) * scale
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    return p if classes == THREE else know_lost(p)
+
+
+def know_lost(p):
+    return np.insert(p * 0.95, 2, 0.05, axis=1)
+
+
+@pytest.fixture
+def sorted_out(desk, orders):
+    """Return what makes a desk whose label is a class, of versions that know some classes, and its orders."""
+
+    def make(*known, happen=THREE):
+        code = desk.root / "project.py"
+        told = code.read_text().replace('("bad",)', '("kind",)').replace(".bad.equals(True)", ".kind")
+        code.write_text(told)
+        p, draw = say_classes(orders["price"].to_numpy(), happen), np.random.default_rng(5).random((orders.height, 1))
+        kind = [happen[min(place, len(happen) - 1)] for place in (draw > p.cumsum(axis=1)).sum(axis=1).tolist()]
+        sorted_ = orders.drop("bad").with_columns(kind=pl.Series(kind))
+        desk.predicts, desk.classes = "class", dict(enumerate(known, 1))
+        with desk.workspace() as workspace:
+            for _ in known:
+                desk.register(workspace)
+            workspace.tables.commit(MAIN, {"orders": workspace.tables.write(sorted_)}, expect=None, message="orders")
+        return desk, sorted_
+
+    return make
+
+
+def test_a_good_version_of_a_class_is_promoted(sorted_out):
+    desk, orders = sorted_out(THREE, THREE)
+    service = live(desk, Server(desk, orders, say=say_classes), range(DAYS))
+    (release,) = service.releases
+    assert (release.outcome, release.reason) == ("promoted", "all 5 rules pass")
+    verdict = service.judgements["release:desk/1@0"][-1].verdict
+    assert verdict.gate == "canary of a class"
+    said = {finding.rule: finding.reason for finding in verdict.findings}
+    assert said["prediction_shift <= 0.25"].startswith("0.000 [0.000, ")
+    assert "0.0% of another class" in said["prediction_shift <= 0.25"]
+    assert "greater by +0.00% [" in said["shown_loss(relative=True) <= 0.02"]
+
+
+@pytest.mark.parametrize(
+    ("worse", "rule"),
+    [
+        (lambda p: np.tile([1.0, 0.0, 0.0], (len(p), 1)), "prediction_shift <= 0.25"),
+        (lambda p: np.roll(p, 1, axis=0), "shown_loss(relative=True) <= 0.02"),
+    ],
+)
+def test_a_bad_version_of_a_class_is_taken_back_for_the_true_reason(sorted_out, worse, rule):
+    desk, orders = sorted_out(THREE, THREE)
+    service = live(desk, Server(desk, orders, worse=worse, say=say_classes), range(DAYS))
+    (release,) = service.releases
+    assert release.outcome == "rolled back"
+    verdict = service.judgements[release.subject][-1].verdict
+    assert rule in [finding.rule for finding in verdict.findings if finding.outcome == "fail"]
+
+
+def test_a_version_that_knows_a_new_class_walks_against_one_that_does_not(sorted_out):
+    desk, orders = sorted_out(THREE, FOUR, happen=FOUR)
+    service = live(desk, Server(desk, orders, say=say_classes), range(DAYS))
+    (release,) = service.releases
+    assert release.outcome == "promoted"
+    with desk.workspace() as workspace:
+        state = workspace.state()
+        (loss,) = [
+            each for each in state.evidence["release:desk/1@1"].values() if each.check == "shown log_loss, relative"
+        ]
+        assert loss.facts["shares"].keys() == {"early", "late", "never", "lost"}
+        assert loss.facts["candidate_value"] < loss.facts["stable_value"]
+        assert "never_told" not in loss.facts
+
+
+def test_a_class_that_no_version_knows_is_a_miss_and_is_counted(sorted_out):
+    desk, orders = sorted_out(THREE, THREE, happen=FOUR)
+    live(desk, Server(desk, orders, say=say_classes), range(4))
+    with desk.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        instruments = LogInstruments(workspace)
+        checks = [log_loss.over("2d"), Check("right", Score("accuracy"), "candidate", "accuracy").over("2d")]
+        loss, right = instruments.measure_live(service, checks, START + 4 * DAY).values()
+    lost = loss.facts["never_told"]
+    assert 20 < lost < 120
+    assert loss.facts["shares"]["lost"] == pytest.approx(lost / loss.facts["labelled"])
+    assert loss.value > 34.5 * lost / loss.facts["labelled"]
+    assert 0.3 < right.value < 0.9
+    assert loss.facts["mean_p"].keys() == loss.facts["shares"].keys()
+
+
+def test_a_live_window_of_a_class_is_measured_and_what_needs_a_condition_is_refused(sorted_out):
+    desk, orders = sorted_out(THREE, THREE)
+    live(desk, Server(desk, orders, say=say_classes), range(4))
+    with desk.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        instruments = LogInstruments(workspace)
+        mature = Check("label maturity over 2d", LabelMaturity(2 * DAY), "live", "label_maturity")
+        loss, maturity = instruments.measure_live(service, [log_loss.over("2d"), mature], START + 4 * DAY).values()
+        p = say_classes(orders["price"].to_numpy())
+        expected = -np.log(p[np.arange(orders.height), [THREE.index(kind) for kind in orders["kind"].to_list()]]).mean()
+        assert loss.value == pytest.approx(expected, rel=0.1)
+        assert [bias["of"] for bias in maturity.facts["bias"]] == [
+            "share of 'early'", "share of 'late'", "share of 'never'", "log loss",
+        ]  # fmt: skip
+        with pytest.raises(ShipwayError, match="measures predictions of a condition, and the service predicts a class"):
+            instruments.measure_live(service, [auc.over("2d")], START + 4 * DAY)
 
 
 def test_labels_of_another_kind_label_nothing(counted):

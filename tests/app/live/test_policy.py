@@ -97,3 +97,43 @@ def test_weeks_of_a_number_are_told_in_its_unit():
     assert week.scores["triggered"].loss == pytest.approx(2)
     assert week.scores["triggered"].root_mean_squared_error == pytest.approx(np.sqrt(20 / 3))
     assert week.scores["triggered"].auc is None
+
+
+CLASSES = ("a", "b")
+
+
+def shares(*first):
+    """Probabilities of two classes, by that of the first."""
+    return pl.Series([[p, 1 - p] for p in first], dtype=pl.Array(pl.Float64, 2))
+
+
+def test_policies_of_a_class_are_compared_by_its_log_loss():
+    y = ["a", "b", "a", "b", "a", "a", "c", "b"]
+    best, half = (0.9, 0.1, 0.8, 0.2, 0.9, 0.7, 0.5, 0.3), (0.7, 0.3, 0.6, 0.4, 0.7, 0.6, 0.5, 0.4)
+    columns = {"label": y, "at": np.arange(8) * (DAY // 4), "never": shares(*[0.5] * 8)}
+    rows = pl.DataFrame(columns | {"triggered": shares(*half), "monthly": shares(*best)})
+    found = compare_policies(Scored(rows, CHANGES, CLASSES), "UTC")
+    told = [p if name == "a" else 1 - p for name, p in zip(y, best, strict=True) if name != "c"]
+    miss = -np.log(1e-15)
+    assert found.monthly.score.loss == pytest.approx((-np.log(told).sum() + miss) / 8)
+    assert found.monthly.score.accuracy == 7 / 8
+    assert (found.monthly.score.auc, found.monthly.score.root_mean_squared_error) == (None, None)
+    # What nobody knows is a miss of all alike.
+    assert found.never.score.loss == pytest.approx((7 * np.log(2) + miss) / 8)
+    assert 0 < found.triggered.share < 1
+
+
+def test_weeks_of_a_class_are_told_by_log_loss_and_accuracy():
+    p = shares(0.75, 0.25, 0.75)
+    rows = pl.DataFrame(
+        {
+            "request": ["a", "b", "c"], "row": ["a", "b", "c"], "at": [0, DAY, 2 * DAY], "version": [1, 1, 1],
+            "label": ["a", "b", "b"], "known_at": [DAY, 2 * DAY, 3 * DAY], "p": p, "never": shares(0.5, 0.5, 0.5),
+            "triggered": p, "monthly": p,
+        }
+    )  # fmt: skip
+    (week,) = measure_weeks(rows, Scored(rows, CHANGES, CLASSES), known_by=9 * DAY, zone="UTC")
+    assert (week.n, week.mean, week.mean_p) == (3, None, None)
+    assert week.scores["triggered"].accuracy == pytest.approx(2 / 3)
+    assert week.scores["triggered"].loss == pytest.approx(-np.log([0.75, 0.75, 0.25]).mean())
+    assert week.scores["never"].loss == pytest.approx(np.log(2))

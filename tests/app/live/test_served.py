@@ -72,14 +72,14 @@ def test_answers_are_what_was_served_once_each_with_the_label_known_by_then(tmp_
     log.append("predictions", answer("1", "a", 2, 0.9, 1, role="shadow"))
     log.append("predictions", answer("2", "b", 1, 0.3, 1, after=HOUR))
     log.append("predictions", answer("3", "a", 1, 0.4, 1, after=3 * DAY))
-    early = read_answers(log, LABELS, START + 2 * HOUR)
+    early = read_answers(log, LABELS, START + 2 * HOUR, "condition")
     assert early.select("request", "p", "label").rows() == [("1", 0.2, None), ("2", 0.3, None)]
-    late = read_answers(log, LABELS, START + 9 * DAY)
+    late = read_answers(log, LABELS, START + 9 * DAY, "condition")
     assert late.select("request", "label").rows() == [("1", True), ("2", None), ("3", True)]
 
 
 def test_an_empty_log_has_no_answers(tmp_path):
-    found = read_answers(ParquetLog(tmp_path), LABELS, START)
+    found = read_answers(ParquetLog(tmp_path), LABELS, START, "condition")
     assert (found.height, {"request", "version", "online", "error", "label"} <= set(found.columns)) == (0, True)
 
 

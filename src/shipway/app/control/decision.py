@@ -35,8 +35,18 @@ STANDARDS: Final[Mapping[LabelKind, Gate]] = {
         shown_loss("mean_absolute_error", relative=True) <= 0.02,
         before="step",
     ),
+    "class": make_gate(
+        "canary of a class",
+        failed_answers(),
+        slow_answers(over_ms=100),
+        prediction_shift <= 0.25,
+        feature_lag(over="30m") <= 0.05,
+        shown_loss(relative=True) <= 0.02,
+        before="step",
+    ),
 }
-"""That gate for each kind of label: what a number's error may be is known to who knows its unit, so it is a share."""
+"""That gate for each kind of label: what a number's error may be is known to who knows its unit, so it is a share; so
+is what a class's may be, of which there are two or sixty."""
 
 
 def step_gates(registry: Registry, model: str, predicts: LabelKind = "condition") -> list[Gate]:

@@ -11,7 +11,7 @@ import polars as pl
 from shipway.app.candidate import make_runner
 from shipway.app.control.offline import LABELS, read_labels, read_offline, read_reference
 from shipway.app.control.recomputation import open_recomputation
-from shipway.app.release import manifest_of
+from shipway.app.release import describe_label, manifest_of
 from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import DRIFT, Manifest
@@ -29,7 +29,7 @@ from shipway.core.measure import (
     Windowed,
 )
 from shipway.core.online import Layout
-from shipway.core.prediction import NEWEST, PREDICTIONS
+from shipway.core.prediction import NEWEST
 from shipway.core.projection import ServiceState, VersionState
 from shipway.core.reference import DriftReference
 from shipway.core.release import Release
@@ -37,6 +37,7 @@ from shipway.core.service import CANDIDATE, STABLE, Variant
 from shipway.kit.canonical import canonical_json
 from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.live import measure_live
+from shipway.monitoring.prediction import read_predictions
 from shipway.monitoring.reading import distinct_predictions, kind_of, pair_versions, read_vectors, served
 from shipway.monitoring.skew import take_sample
 from shipway.monitoring.window import CanaryWindow, LiveWindow
@@ -78,13 +79,15 @@ class LogInstruments:
             ShipwayError: as `monitoring.canary.measure_canary`; SW-605 for a damaged segment of the log.
         """
         log = self._open_log(service)
-        rows = log.read(PREDICTIONS, since=release.started_at, until=now, columns=_PAIRED)
         variants = {STABLE: release.stable, CANDIDATE: release.candidate}
         lagging, losing, shifting = (
             any(isinstance(c.measure, kinds) for c in checks)
             for kinds in (FeatureLag, PairedLoss | LabelMaturity, PredictionShift)
         )
-        predicts, scale = self._describe_predictions(service, release) if losing or shifting else ("condition", ())
+        numbers = (variant.version for variant in variants.values())
+        predicts, classes = describe_label(self.workspace, service.model, numbers)
+        scale = self._read_scale(service, release) if shifting and predicts == "number" else ()
+        rows = read_predictions(log, predicts, _PAIRED, classes=classes, since=release.started_at, until=now)
         labels, asked = self._take_labels(service.model, predicts) if losing else (_no_labels(predicts), pl.DataFrame())
         window = CanaryWindow(
             pairs=pair_versions(rows, release.stable.version, release.candidate.version),
@@ -100,6 +103,7 @@ class LogInstruments:
             zone=self._zone,
             predicts=predicts,
             scale=scale,
+            classes=classes,
         )
         return {check.name: measure_canary(check, window, subject=release.subject) for check in checks}
 
@@ -134,17 +138,16 @@ class LogInstruments:
         drawn = [check.measure for check in checks if isinstance(check.measure, FeatureSkew)]
         read = features if drifting or audited or drawn else ()
         newest = _newest_columns(layout) if aged else []
-        answers = nothing
+        answers, predicts, classes = nothing, manifest.predicts or "condition", manifest.classes
         if scored:
             # What another version answered says nothing about whether this one has to be trained again.
-            answers = served(log.read(PREDICTIONS, since=since, until=now, columns=_ANSWERS))
+            answers = served(read_predictions(log, predicts, _ANSWERS, classes=classes, since=since, until=now))
             answers = answers.filter(pl.col("version") == service.stable.version)
         vectors = read_vectors(log, service.stable.online, [*read, *newest], since, now) if read or aged else nothing
         offline = nothing
         if audited:
             model = self.workspace.project.registry.models[service.model]
             offline = read_offline(self._runner, model, version, features, (since, now))
-        predicts = manifest.predicts or "condition"
         labels, asked = self._take_labels(service.model, predicts) if scored else (_no_labels(predicts), nothing)
         return LiveWindow(
             answers=answers,
@@ -158,6 +161,7 @@ class LogInstruments:
             now=now,
             zone=self._zone,
             predicts=predicts,
+            classes=classes,
         )
 
     def _recompute(
@@ -176,24 +180,21 @@ class LogInstruments:
         model = self.workspace.project.registry.models[service.model]
         return open_recomputation(self.workspace, model, manifest.keyed.views).compute(asked)
 
-    def _describe_predictions(self, service: ServiceState, release: Release) -> tuple[LabelKind, tuple[float, ...]]:
-        """Return which kind of label a release's versions predict, and how numbers that the stable one says are spread.
+    def _read_scale(self, service: ServiceState, release: Release) -> tuple[float, ...]:
+        """Return how numbers that the stable version of a release says are spread.
 
         That is what its bundle says of rows that it did not learn from, or else what it answered before the release:
         either is as it was before the first look.
         """
         manifest = self._manifest(service, release.stable)[1]
-        predicts = manifest.predicts or "condition"
-        if predicts == "condition":
-            return predicts, ()
         if DRIFT in manifest.files:
             told = msgspec.json.decode(self.workspace.blobs.get(manifest.files[DRIFT]), type=DriftReference)
             if told.outputs and told.outputs[0].quantiles:
-                return predicts, told.outputs[0].quantiles
-        rows = self._open_log(service).read(PREDICTIONS, until=release.started_at, columns=_ANSWERS)
+                return told.outputs[0].quantiles
+        rows = read_predictions(self._open_log(service), "number", _ANSWERS, until=release.started_at)
         said = distinct_predictions(rows).filter(pl.col("version") == release.stable.version)["p"]
         finite = said.filter(said.is_finite()).to_numpy()
-        return predicts, tuple(np.quantile(finite, _SHARES).tolist()) if len(finite) else ()
+        return tuple(np.quantile(finite, _SHARES).tolist()) if len(finite) else ()
 
     def _take_labels(self, model: str, predicts: LabelKind) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what `_read_labels` does; labels of another kind than versions predict are none of what they said."""

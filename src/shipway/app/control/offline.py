@@ -24,6 +24,7 @@ from shipway.training.frame import kind_of_labels
 LABELS: Final[Mapping[LabelKind, pl.Schema]] = {
     "condition": pl.Schema({"row": pl.String(), "label": pl.Boolean(), "known_at": pl.Int64()}),
     "number": pl.Schema({"row": pl.String(), "label": pl.Float64(), "known_at": pl.Int64()}),
+    "class": pl.Schema({"row": pl.String(), "label": pl.String(), "known_at": pl.Int64()}),
 }
 """Columns of labels of each kind: the row's key as the log writes it, what came true, and when that was known."""
 

@@ -8,10 +8,10 @@ from shipway.app.live.data import LiveSummary
 from shipway.app.live.policy import compare_policies, measure_weeks, score_policies
 from shipway.app.live.served import lived_period, read_answers
 from shipway.app.live.timeline import count_verdicts, find_incidents, tell_releases, tell_retrains
+from shipway.app.release import describe_label
 from shipway.app.runner import Runner
 from shipway.core.error import ShipwayError
 from shipway.monitoring.maturity import read_window
-from shipway.monitoring.reading import kind_of
 
 __all__ = ["LiveSummary", "summarise_service"]
 
@@ -41,8 +41,9 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     frame, _ = frame_of(runner, model)
     log = workspace.open_log(service)
     labels, asked = read_labels(workspace, model)
-    answers = read_answers(log, labels, known_by)
-    scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by)
+    predicts, classes = describe_label(workspace, lived.model, (number for _, number in lived.history))
+    answers = read_answers(log, labels, known_by, predicts, classes)
+    scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by, classes)
     auditor = Auditor(runner, lived, model, frame, log)
     judgements = lived.judgements.get(lived.subject, [])
     return LiveSummary(
@@ -63,6 +64,6 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
         retrains=tell_retrains(lived),
         incidents=find_incidents(judgements),
         gates=count_verdicts(judgements),
-        maturity=read_window(answers, labels, asked, known_by, zone),
-        predicts=kind_of(labels),
+        maturity=read_window(answers, labels, asked, known_by, zone, classes),
+        predicts=predicts,
     )

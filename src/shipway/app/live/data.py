@@ -33,13 +33,15 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         loss: on average: log loss in nats, or of a number the absolute error, in its unit.
-        auc: area under the ROC curve; None where all labels are equal, and of a number.
-        root_mean_squared_error: of a number, in its unit; None of a condition.
+        auc: area under the ROC curve; None where all labels are equal, and of any label but a condition.
+        root_mean_squared_error: of a number, in its unit; None of any other label.
+        accuracy: share of the rows whose class was predicted; None of any other label.
     """
 
     loss: float
     auc: float | None = None
     root_mean_squared_error: float | None = None
+    accuracy: float | None = None
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +52,8 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
         answered: requests that were answered.
         versions: number of a version to how many of them it answered.
         n: those that have a label by now and were predicted under each policy; the scores are of these.
-        mean: of the label, which of a condition is how often it is true; None without rows, like `mean_p`.
+        mean: of the label, which of a condition is how often it is true; None without rows, and of classes, like
+            `mean_p`.
         mean_p: mean of the predictions served.
         scores: policy to how it did.
     """

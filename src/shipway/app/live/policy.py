@@ -25,24 +25,37 @@ from shipway.data.plan import AT
 from shipway.maths.interval import clustered_mean, interval
 from shipway.maths.loss import loss_of
 from shipway.maths.metric import auc
-from shipway.maths.scoring import Labels
+from shipway.maths.multiclass import spread_classes
 from shipway.monitoring.live import performance_by_week
-from shipway.monitoring.reading import kind_of, read_labels
+from shipway.monitoring.prediction import is_told, read_happened, read_numbers, widen
+from shipway.monitoring.reading import kind_of
 
 Floats = NDArray[np.float64]
 
 POLICIES: Final[tuple[PolicyName, ...]] = ("never", "first release", "triggered", "monthly")
 _SERVED: Final[PolicyName] = "triggered"
-_LOSS: Final[dict[LabelKind, str]] = {"condition": "log_loss", "number": "mean_absolute_error"}
+_LOSS: Final[dict[LabelKind, str]] = {
+    "condition": "log_loss",
+    "number": "mean_absolute_error",
+    "class": "log_loss",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Predictions that a policy would have answered with from one instant to another (exclusive)."""
+    """Predictions that a policy would have answered with from one instant to another (exclusive).
+
+    Attributes:
+        since: from when on.
+        until: to when.
+        predictions: the table.
+        classes: of a label of classes those that they are over.
+    """
 
     since: int
     until: int
     predictions: Artifact
+    classes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +65,12 @@ class Scored:
     Attributes:
         rows: answers with a label, and a column for each policy with the probability, or the number, that it gives.
         changes: policy to when another version came into service under it.
+        classes: of a label of classes those that the columns are over: all that any policy's version knows.
     """
 
     rows: pl.DataFrame
     changes: dict[PolicyName, tuple[int, ...]]
+    classes: tuple[str, ...] = ()
 
 
 def first_release(service: ServiceState) -> Release | None:
@@ -76,6 +91,7 @@ def score_policies(
     answers: pl.DataFrame,
     period: tuple[int, int],
     known_by: int,
+    classes: tuple[str, ...] = (),
 ) -> Scored:
     """Give every labelled answer the prediction that each policy would have answered it with.
 
@@ -91,6 +107,7 @@ def score_policies(
         answers: rows of `read_answers`.
         period: from and to (exclusive) of what was asked, microseconds since 1970 UTC.
         known_by: the domain time; a month that had not begun by then has no version.
+        classes: of a label of classes those that answers are over.
 
     Raises:
         ShipwayError: what training and scoring refuse.
@@ -112,10 +129,14 @@ def score_policies(
             *_score_version(runner, service, model, frame, release.candidate.version, period, after),
         ]
         changes["first release"] = (release.ended_at,)
-    rows = answers.filter(pl.col("label").is_not_null(), pl.col("p").is_finite()).with_columns(triggered="p")
+    told = is_told("p", "class" if classes else "condition")
+    every = tuple(dict.fromkeys([*classes, *(name for some in stretches.values() for s in some for name in s.classes)]))
+    rows = answers.filter(pl.col("label").is_not_null(), told)
+    rows = rows.with_columns(_spread(rows["p"], classes, every).alias(_SERVED))
     for name, parts in stretches.items():
-        rows = rows.join(_read(runner, model, parts, name), on=["row", "at"], how="inner", maintain_order="left")
-    return Scored(rows, changes)
+        theirs = _read(runner, model, parts, name, every)
+        rows = rows.join(theirs, on=["row", "at"], how="inner", maintain_order="left")
+    return Scored(rows, changes, every)
 
 
 def compare_policies(scored: Scored, zone: str) -> Comparison | None:
@@ -128,11 +149,13 @@ def compare_policies(scored: Scored, zone: str) -> Comparison | None:
     rows = scored.rows
     if not rows.height:
         return None
-    kind, y = kind_of(rows), read_labels(rows["label"])
+    kind, (y, classes) = kind_of(rows), read_happened(rows["label"], scored.classes)
     local = pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     days = rows.select(local.dt.date().to_physical().cast(pl.Int64)).to_series().to_numpy()
     names = _measured(rows)
-    p = {name: rows[name].to_numpy() for name in names}
+    p = {name: read_numbers(rows[name]) for name in names}
+    if classes:
+        p = {name: widen(said, len(classes)) for name, said in p.items()}
     losses = {name: loss_of(kind, y, p[name]) for name in names}
     means = {name: float(loss.mean()) for name, loss in losses.items()}
 
@@ -173,7 +196,7 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
     measured: dict[PolicyName, dict[Any, dict[str, Any]]] = {}
     for name in names:
         under = scored.rows.select("request", "row", "at", "version", p=name)
-        weekly = performance_by_week(under, labels, known_by=known_by, zone=zone)
+        weekly = performance_by_week(under, labels, known_by=known_by, zone=zone, classes=scored.classes)
         measured[name] = {row["week"]: row for row in weekly.iter_rows(named=True)}
     local = pl.from_epoch("at", time_unit="us").dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
     counted = answers.group_by(week=local.dt.date().dt.truncate("1w"), version="version").len().sort("week", "version")
@@ -187,6 +210,7 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
                 loss=part[_LOSS[kind]],
                 auc=part.get("auc"),
                 root_mean_squared_error=part.get("root_mean_squared_error"),
+                accuracy=part.get("accuracy"),
             )
             for name, part in parts.items()
         }
@@ -197,8 +221,8 @@ def measure_weeks(answers: pl.DataFrame, scored: Scored, *, known_by: int, zone:
                 answered=int(rows["len"].sum()),
                 versions=dict(rows.select("version", "len").iter_rows()),
                 n=0 if ours is None else ours["labelled"],
-                mean=None if ours is None else ours[MEAN[kind]],
-                mean_p=None if ours is None else ours["mean_p"],
+                mean=None if ours is None else ours.get(MEAN[kind]),
+                mean_p=None if ours is None else ours.get("mean_p"),
                 scores=scores,
             )
         )
@@ -218,7 +242,8 @@ def _score_version(
     version = _version(runner, service, number)
     theirs = frame_of_version(runner, model, version, frame)
     name = f"score {model.name}@{number}"
-    return [Stretch(*within, score(runner, theirs, trained_of(runner, version), period, name=name))]
+    trained = trained_of(runner, version)
+    return [Stretch(*within, score(runner, theirs, trained, period, name=name), trained.classes)]
 
 
 def _score_monthly(
@@ -235,7 +260,7 @@ def _score_monthly(
         day = write_instant(since, zone)
         trained = train(runner, model, frame, since, name=f"train monthly {day}")
         scored = score(runner, frame, trained, (since, until), name=f"score monthly {day}")
-        stretches.append(Stretch(since, until, scored))
+        stretches.append(Stretch(since, until, scored, trained.classes))
     return stretches
 
 
@@ -245,19 +270,32 @@ def _version(runner: Runner, service: ServiceState, number: int) -> VersionState
     return version
 
 
-def _read(runner: Runner, model: Model, stretches: list[Stretch], name: str) -> pl.DataFrame:
+def _read(runner: Runner, model: Model, stretches: list[Stretch], name: str, classes: tuple[str, ...]) -> pl.DataFrame:
     """Return the rows of a policy's predictions: row, at and the prediction under the policy's name."""
     key = model.on.key
-    parts = [read_rows(runner, each.predictions, [*key, AT, P], period=(each.since, each.until)) for each in stretches]
+    parts: list[pl.DataFrame] = []
+    for each in stretches:
+        rows = read_rows(runner, each.predictions, [*key, AT, P], period=(each.since, each.until))
+        parts.append(rows.with_columns(_spread(rows[P], each.classes, classes)))
     rows = pl.concat(parts)
     return pl.DataFrame([name_rows(rows, key), rows[AT].to_physical().alias("at"), rows[P].alias(name)])
+
+
+def _spread(p: pl.Series, said: tuple[str, ...], classes: tuple[str, ...]) -> pl.Series:
+    """Return predictions over some classes as those over more; of any other label as they are."""
+    if not classes:
+        return p
+    spread = spread_classes(read_numbers(p), said, classes)
+    return pl.Series(p.name, spread, dtype=pl.Array(pl.Float64(), len(classes)))
 
 
 def _measured(rows: pl.DataFrame) -> list[PolicyName]:
     return [name for name in POLICIES if name in rows.columns]
 
 
-def _score(kind: LabelKind, y: Labels, p: Floats, loss: float) -> Score:
+def _score(kind: LabelKind, y: NDArray[Any], p: Floats, loss: float) -> Score:
+    if kind == "class":
+        return Score(loss=loss, accuracy=float((p.argmax(axis=1) == y).mean()))
     if kind == "number":
         return Score(loss=loss, root_mean_squared_error=float(np.sqrt(np.square(p - y).mean())))
     happened = y.astype(np.bool_)

@@ -1,7 +1,7 @@
 """What a service answered, with the labels that are known by now, and the parts of time that answers are counted in."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -13,8 +13,9 @@ from shipway.app.instant import EPOCH
 from shipway.app.replay.clock import read_reconciled, replay_folder
 from shipway.app.workspace import Workspace
 from shipway.core.config import instant_of
-from shipway.core.prediction import PREDICTIONS
+from shipway.core.label import LabelKind
 from shipway.core.projection import ServiceState
+from shipway.monitoring.prediction import read_predictions
 from shipway.monitoring.reading import join_labels, served
 from shipway.ports.log import Log
 
@@ -38,13 +39,17 @@ def lived_period(workspace: Workspace, service: ServiceState) -> tuple[int, int,
     return clock.start, clock.end, clock.start if reconciled is None else reconciled
 
 
-def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
+def read_answers(
+    log: Log, labels: pl.DataFrame, known_by: int, predicts: LabelKind, classes: Sequence[str] = ()
+) -> pl.DataFrame:
     """Read the answer to each request that was asked before an instant, with its label as known by then.
 
     Args:
         log: the service's.
-        labels: columns row, label (Boolean, or a number) and known_at.
+        labels: columns row, label (Boolean, a number or text) and known_at.
         known_by: microseconds since 1970 UTC.
+        predicts: which kind of label the service predicts.
+        classes: of a label of classes those that predictions are to be over.
 
     Returns:
         Columns of the prediction log, `label` and `known_at`; a label that is not known is null.
@@ -52,7 +57,7 @@ def read_answers(log: Log, labels: pl.DataFrame, known_by: int) -> pl.DataFrame:
     Raises:
         ShipwayError: SW-605 for a damaged segment, and as `reading.served`.
     """
-    rows = log.read(PREDICTIONS, until=known_by, columns=_COLUMNS if PREDICTIONS in log.streams() else None)
+    rows = read_predictions(log, predicts, _COLUMNS, classes=classes, until=known_by)
     return join_labels(served(rows), labels, known_by)
 
 

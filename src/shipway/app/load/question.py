@@ -14,8 +14,8 @@ from shipway.app.workspace import Workspace
 from shipway.core.bundle import Golden, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.load import Pattern
-from shipway.core.prediction import PREDICTIONS
 from shipway.maths.arrival import BLOCK, Stretch
+from shipway.monitoring.prediction import read_predictions
 from shipway.monitoring.reading import read_vectors, served
 
 QUESTIONS: Final = 256
@@ -23,6 +23,7 @@ QUESTIONS: Final = 256
 MOST_REPLAYED: Final = 1_000_000
 """Requests that a replay sends at most: their bodies are in memory."""
 _ENCODE: Final = msgspec.json.Encoder().encode
+_ANSWERED: Final = ("request", "version", "role", "at", "p", "online", "token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,8 @@ def read_traffic(workspace: Workspace, service: str, manifest: Manifest) -> Traf
         ShipwayError: SW-443 where nothing was logged that the bundle reads, SW-605 for a damaged segment of the log.
     """
     log, names = workspace.open_log(service), [column.name for column in manifest.inputs]
-    there = PREDICTIONS in log.streams()
-    asked = served(log.read(PREDICTIONS, columns=("request", "version", "role", "at", "p", "online", "token")) if there
-                   else pl.DataFrame())  # fmt: skip
+    predicts = manifest.predicts or "condition"
+    asked = served(read_predictions(log, predicts, _ANSWERED, classes=manifest.classes))
     frames = [
         read_vectors(log, online, names, None, None)
         for online in asked["online"].drop_nulls().unique(maintain_order=True)

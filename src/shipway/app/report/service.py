@@ -21,7 +21,7 @@ NAMES: Final[dict[PolicyName, str]] = {
     "monthly": "monthly",
 }
 _LOSSES: Final[dict[LabelKind, str]] = {kind: f"{loss[:1].upper()}{loss[1:]}" for kind, loss in LOSS.items()}
-_UNITS: Final[dict[LabelKind, str]] = {"condition": "nats", "number": "units of the label"}
+_UNITS: Final[dict[LabelKind, str]] = {"condition": "nats", "number": "units of the label", "class": "nats"}
 _LINES: Final[tuple[tuple[PolicyName, Tone, bool], ...]] = (
     ("triggered", "main", False),
     ("never", "plain", True),
@@ -205,17 +205,20 @@ def _week_table(weeks: tuple[Week, ...], kind: LabelKind) -> Markup:
 def _write_score(score: Score, kind: LabelKind) -> tuple[Child, Child]:
     """Return what stands beside the loss, and the loss."""
     beside, unit = _read_beside(score), SCALES[kind].loss_unit
-    written = None if beside is None else write_number(beside, "auc" if kind == "condition" else unit)
+    written = None if beside is None else write_number(beside, unit if kind == "number" else "auc")
     return written, write_number(score.loss, unit)
 
 
 def _read_beside(score: Score) -> float | None:
-    return score.root_mean_squared_error if score.auc is None else score.auc
+    found = (score.auc, score.accuracy, score.root_mean_squared_error)
+    return next((each for each in found if each is not None), None)
 
 
 def _name_beside(kind: LabelKind) -> tuple[str, str]:
     """Return what stands beside the loss of a kind of label, and whether more or less of it is better."""
-    return ("AUC", "higher") if kind == "condition" else (SCALES[kind].squared, "lower")
+    if kind == "number":
+        return SCALES[kind].squared, "lower"
+    return "AUC" if kind == "condition" else "Accuracy", "higher"
 
 
 def _chart(charts: Charts, weeks: list[Week], title: str, read: Callable[[Score], float | None]) -> Markup:

@@ -12,19 +12,20 @@ from shipway.app.control.offline import name_rows
 from shipway.app.control.recomputation import Opened, open_recomputation
 from shipway.app.live.served import lived_period
 from shipway.app.project import Project
-from shipway.app.release import manifest_of
+from shipway.app.release import describe_label, manifest_of
 from shipway.app.skew.data import CauseLine, FeatureDifference, SkewAudit
 from shipway.app.skew.event import try_events
 from shipway.app.skew.trial import Earlier, Suspect, try_corrections, try_definitions, try_staleness, try_widths
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten, windows_of
+from shipway.core.label import LabelKind
 from shipway.core.model import Model, columns_of
-from shipway.core.prediction import PREDICTIONS
 from shipway.core.projection import ServiceState
 from shipway.core.table import MAIN
 from shipway.kit.suggestion import did_you_mean
 from shipway.monitoring.cause import Trial, find_causes
+from shipway.monitoring.prediction import read_predictions
 from shipway.monitoring.reading import read_vectors, served
 from shipway.monitoring.skew import SkewReport, compare_vectors, differs, estimate_share, take_sample
 from shipway.ports.log import Log
@@ -72,7 +73,8 @@ def audit_features(
         lived = services[service]
         now = lived_period(workspace, lived)[2] if until is None else until
         log = workspace.open_log(service)
-        answers = _read_answers(log, now - last_us, now)
+        said = describe_label(workspace, lived.model, (number for _, number in lived.history))
+        answers = _read_answers(log, *said, (now - last_us, now))
         if not answers.height:
             hint = "look further back with --last, or see that the service answers: shipway status"
             raise ShipwayError("SW-401", f"service {service!r} answered nothing in the window", hint)
@@ -83,9 +85,9 @@ def audit_features(
         ]
 
 
-def _read_answers(log: Log, since: int, now: int) -> pl.DataFrame:
-    columns = _ANSWERED if PREDICTIONS in log.streams() else None
-    return served(log.read(PREDICTIONS, since=since + 1, until=now + 1, columns=columns))
+def _read_answers(log: Log, predicts: LabelKind, classes: tuple[str, ...], period: tuple[int, int]) -> pl.DataFrame:
+    since, now = period
+    return served(read_predictions(log, predicts, _ANSWERED, classes=classes, since=since + 1, until=now + 1))
 
 
 def _stores(answers: pl.DataFrame) -> Iterator[tuple[str, int]]:
