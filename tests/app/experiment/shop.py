@@ -5,9 +5,12 @@ import polars as pl
 from tests.app.experiment.conftest import CODE, CUSTOMERS, START, TOML, make_shop
 from tests.app.experiment.test_statistic import commit
 
-from shipway.core.body import ReleaseMoved, ReleaseStarted, ServiceOpened
-from shipway.core.prediction import PREDICTIONS
+from shipway.core.body import ReleaseMoved, ReleaseStarted, ServiceOpened, VersionOpened, VersionRegistered
+from shipway.core.bundle import LAYOUT, Manifest, Parity, declare_outputs
+from shipway.core.prediction import OUTPUTS, PREDICTIONS
+from shipway.core.record import plan_outputs
 from shipway.core.service import Step, Variant
+from shipway.kit.canonical import canonical_json
 from shipway.kit.duration import DAY
 from shipway.maths.assignment import place_unit
 
@@ -88,6 +91,44 @@ def answer(lab, days, *, since=-30, version=lambda unit: choose(unit), weight=la
         if p is not None:
             other = [3 - number for number in live]
             log.append(PREDICTIONS, _columns(names, units, when, other, "shadow", weight, p))
+
+
+CLASSES = {1: ("bike", "car"), 2: ("bike", "car", "van")}
+
+
+def sort_out(lab):
+    """Give both versions a bundle that tells classes apart, of which version 2 knows one more."""
+    with lab.workspace() as workspace:
+        for number, classes in CLASSES.items():
+            manifest = Manifest(
+                layout=LAYOUT, model="fit", version=number, format="linear", native="n", served="s", runtime="onnx",
+                cut=START, inputs=(), outputs=declare_outputs("class", classes), training={}, metrics={}, verdict={},
+                parity=Parity(rows=0, largest=0.0, mean=0.0, tolerance=1e-4), files={},
+            )  # fmt: skip
+            digest = workspace.blobs.put(canonical_json(manifest))
+            workspace.remember(
+                ("model:fit", VersionOpened(model="fit", number=number, key=f"{number}", cut=START)),
+                ("model:fit", VersionRegistered(model="fit", number=number, bundle=digest)),
+            )
+
+
+def answer_classes(lab, days, p, *, since=0):
+    """Log an answer to each visit of some days by both versions; `p` gives the probabilities that each says."""
+    at = pl.col("opened").cast(pl.Int64)
+    rows = visits_of(lab).filter(at >= START + since * DAY, at < START + days * DAY).sort("opened")
+    units, when = rows["customer"].to_list(), rows["opened"].cast(pl.Int64).to_numpy()
+    names = [f"r{visit}" for visit in rows["visit"].to_list()]
+    said = [p(unit) for unit in units]
+    with lab.workspace() as workspace:
+        log = workspace.open_log("desk")
+        for number, classes in CLASSES.items():
+            columns = _columns(names, units, when, [number] * len(names), "", lambda unit: WEIGHT, None)
+            told = np.array([each[number - 1] for each in said])
+            del columns["p"]
+            columns["role"] = ["live" if choose(unit) == number else "shadow" for unit in units]
+            columns |= {"y": np.full(len(names), np.nan), "class": [classes[row.argmax()] for row in told]}
+            columns |= {f"output probabilities[{name}]": told[:, place] for place, name in enumerate(classes)}
+            log.append(OUTPUTS + plan_outputs(declare_outputs("class", classes)).form, columns)
 
 
 def choose(unit):

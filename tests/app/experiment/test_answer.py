@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 from tests.app.experiment.conftest import START
-from tests.app.experiment.shop import SALT, WEIGHT, answer, choose, move, sell, serve
+from tests.app.experiment.shop import SALT, WEIGHT, answer, answer_classes, choose, move, sell, serve, sort_out
 
 import shipway as sw
 from shipway.app.experiment.answer import assign_answered, end_of, read_answers
@@ -236,3 +236,29 @@ def test_who_asks_for_an_assignment_is_sent_to_the_service(shop):
         assert refused.value.code == "SW-457"
     assert sw.experiments(shop.root).running == []
     stop_experiment(shop.project, "ranker", reason="enough")
+
+
+def test_answers_of_classes_are_exposures_like_any_other(shop):
+    begin(shop)
+    sell(shop, 16, lift=0.6)
+    answer_classes(shop, 16, lambda unit: ([0.5, 0.5], [0.5, 0.25, 0.25]))
+    report = look(shop, 16)
+    [spent] = report.look.effects
+    assert (spent.shown, report.look.variant) == ("better", "candidate")
+    assert sum(report.units.values()) > 1200
+
+
+def test_versions_of_classes_differ_by_what_one_gives_to_others(shop):
+    sort_out(shop)
+    sell(shop, 6)
+    apart = {f"c{number}" for number in range(0, 1500, 3)}
+    answer_classes(shop, 6, lambda unit: ([0.5, 0.5], [0.25, 0.5, 0.25] if unit in apart else [0.5, 0.4, 0.1]))
+    with shop.workspace() as workspace:
+        release = workspace.state().services["desk"].releases[0]
+        met = {
+            bound: set(read_answers(workspace, Answers("desk", differ=bound), START, START + 6 * DAY, release)["_unit"])
+            for bound in (0.05, 0.2, 0.3)
+        }
+    assert met[0.3] == set()
+    assert met[0.2] < met[0.05]
+    assert met[0.2] == met[0.05] & apart

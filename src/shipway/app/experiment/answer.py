@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from shipway.app.experiment.unit import MET, SAID, UNIT, Units, day_of, sort_out
+from shipway.app.release import describe_label
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Answers, Experiment
@@ -20,6 +21,7 @@ from shipway.core.service import CANDIDATE, STABLE
 from shipway.core.trial import VersionSplit
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.assignment import place_unit
+from shipway.monitoring.prediction import is_told, list_streams, read_predictions
 from shipway.monitoring.reading import pair_versions
 from shipway.ports.log import Log
 from shipway.validation.experiment import DAY, VARIANT
@@ -143,9 +145,8 @@ def read_answers(
     if answers.differ:
         return _read_differing(workspace, answers, since, until, release)
     log = workspace.open_log(answers.service)
-    parts = [
-        log.read(stream, since=since + 1, until=until + 1, columns=_READ).select(_READ) for stream in _streams(log)
-    ]
+    # A stream without rows in the period has no columns either.
+    parts = [log.read(stream, since=since + 1, until=until + 1, columns=_READ) for stream in _streams(log)]
     parts = [part for part in parts if part.height]
     if not parts:
         return _shape(
@@ -157,7 +158,8 @@ def read_answers(
 def newest_answer(workspace: Workspace, answers: Answers, since: int, until: int) -> int:
     """Return the newest instant of a service's answers in a period, up to which its log tells; 0 without any."""
     log = workspace.open_log(answers.service)
-    found = [log.read(stream, since=since, until=until + 1, columns=("at",))["at"].max() for stream in _streams(log)]
+    parts = [log.read(stream, since=since, until=until + 1, columns=("at",)) for stream in _streams(log)]
+    found = [part["at"].max() for part in parts if part.height]
     return max((each for each in found if isinstance(each, int)), default=0)
 
 
@@ -170,14 +172,22 @@ def _read_differing(
     workspace: Workspace, answers: Answers, since: int, until: int, release: Release | None
 ) -> pl.DataFrame:
     log = workspace.open_log(answers.service)
-    if release is None or PREDICTIONS not in log.streams():
+    numbers = () if release is None else (release.stable.version, release.candidate.version)
+    kind, classes = describe_label(workspace, "" if release is None else release.model, numbers)
+    if release is None or not (list_streams(log) if kind == "class" else PREDICTIONS in log.streams()):
         fact = f"nothing says on which requests of {answers.service!r} two versions differ"
-        hint = "differ= needs a version on trial, also in shadow, of a model that says a probability"
+        hint = "differ= needs a version on trial, also in shadow, of a model that predicts a label"
         raise ShipwayError("SW-457", fact, hint)
-    rows = log.read(PREDICTIONS, since=since + 1, until=until + 1, columns=_PAIRED)
+    rows = read_predictions(log, kind, _PAIRED, classes=classes, since=since + 1, until=until + 1)
     pairs = pair_versions(rows, release.stable.version, release.candidate.version)
-    apart = (pl.col("p_stable") - pl.col("p_candidate")).abs() >= answers.differ
-    known = pl.col("p_stable").is_finite() & pl.col("p_candidate").is_finite()
+    # Of classes it is what one version gives to others than the other does: half of the sum of all differences.
+    moved = [
+        (pl.col("p_stable").arr.get(place) - pl.col("p_candidate").arr.get(place)).abs() / 2
+        for place in range(len(classes))
+    ]
+    difference = pl.sum_horizontal(moved) if moved else (pl.col("p_stable") - pl.col("p_candidate")).abs()
+    apart = difference >= answers.differ
+    known = is_told("p_stable", kind) & is_told("p_candidate", kind)
     version = pl.col("answered").replace_strict(
         {STABLE: release.stable.version, CANDIDATE: release.candidate.version}, return_dtype=pl.Int64, default=None
     )
