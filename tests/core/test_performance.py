@@ -8,7 +8,16 @@ from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Source
 from shipway.core.gate import make_gate
-from shipway.core.measure import Action, ActionValue, Improvement, Score, ValueImprovement
+from shipway.core.measure import (
+    Action,
+    ActionValue,
+    ClassAction,
+    ClassValue,
+    DecisionValue,
+    Improvement,
+    Score,
+    ValueImprovement,
+)
 from shipway.maths.expression import Feature
 
 SEARCHES = Source("searches", ("row",), (), {"always": ("query", "customer")})
@@ -33,6 +42,11 @@ WORTH = decision_value(act_if_true=65, act_if_false=25, skip_if_true=100)
         (words.mean_average_precision(first=5, query="q"), 'mean_average_precision(first=5, query="q")',
          Score("mean_average_precision", at=5.0, query="q")),
         (words.accuracy, "accuracy", Score("accuracy", at=0.5)),
+        (words.macro_f1, "macro_f1", Score("macro_f1")),
+        (words.top_accuracy(first=3), "top_accuracy(first=3)", Score("top_accuracy", at=3.0)),
+        (words.recall(of="lost"), 'recall(of="lost")', Score("recall", of="lost")),
+        (words.f_score(at=0.3, beta=2, of="lost"), 'f_score(at=0.3, beta=2, of="lost")',
+         Score("f_score", at=0.3, beta=2.0, of="lost")),
     ],
 )  # fmt: skip
 def test_a_word_is_what_it_says(check: Check, text: str, measure: Score):
@@ -92,12 +106,67 @@ def test_several_actions_print_as_they_were_written():
         (lambda: words.expected_calibration_error.better_than("current"), "cannot be compared"),
         (lambda: words.calibration_slope.better_than("current"), "cannot be compared"),
         (lambda: words.ndcg(first=3, query="q").over("7d"), "what a service answered"),
+        (lambda: words.recall(), "not a finite number"),
+        (lambda: words.top_accuracy(first=0), "top_accuracy has first=0"),
+        (lambda: words.recall(at=0.4).of("lost"), "names its class itself"),
+        (lambda: words.macro_auc.of("lost"), "of all classes, or of a number"),
+        (lambda: auc.of("lost").of("late"), "is of no class"),
+        (lambda: auc.of(""), "is of no class"),
+        (lambda: never_lowers("n", {Feature("v", "f"): 1}).of("lost"), "is of no class"),
+        (lambda: words.action({"lost": 1}, if_true=2), "by class, and by true and false"),
+        (lambda: words.action({}), "names no class"),
+        (lambda: words.action(if_true=2), "not a finite number"),
+        (
+            lambda: words.action_value(
+                wait=words.action({"lost": 2, "late": 1}), call=words.action({"lost": 1, "late": 1})
+            ),
+            "'call' is the cheapest whatever",
+        ),
+        (
+            lambda: words.action_value(wait=words.action({"lost": 2}), call=words.action({"late": 1}, otherwise=1)),
+            "'wait' has no cost where 'late' turns out",
+        ),
+        (
+            lambda: words.action_value(
+                wait=words.action({"lost": 2}, otherwise=0), call=words.action(if_true=1, if_false=1)
+            ),
+            "'wait' has costs by class, and 'call' by true and false",
+        ),
     ],
 )
 def test_what_a_word_cannot_mean_is_refused(build, said: str):
     with pytest.raises(ShipwayError, match=said) as refused:
         build()
     assert refused.value.code == "SW-106"
+
+
+def test_a_metric_of_one_class_is_that_of_a_condition_and_prints_as_written():
+    check = auc.of("on time")
+    assert (check.name, check.text, check.measure) == (
+        "auc of on time",
+        'auc.of("on time")',
+        Score("auc", of="on time"),
+    )
+    rule = words.recall(of="lost").better_than("current")
+    assert rule.check.measure == Improvement("recall", "current", of="lost")
+    assert rule.text == 'recall(of="lost").better_than("current")'
+    live = check.over("28d")
+    assert (live.name, live.text) == ("auc of on time over 28d", 'auc.of("on time").over("28d")')
+    worth = WORTH.of("lost")
+    assert worth.measure == DecisionValue(65, 25, 100, of="lost")
+    assert worth.better_than("current").check.measure == ValueImprovement(worth.measure, "current")
+
+
+def test_actions_by_class_print_as_they_were_written():
+    check = words.action_value(
+        wait=words.action({"lost": 100, "late": 8.5}, otherwise=0), call=words.action({"lost": 40}, otherwise=5)
+    )
+    assert check.measure == ClassValue(
+        (ClassAction("wait", {"lost": 100, "late": 8.5}, 0.0), ClassAction("call", {"lost": 40}, 5.0))
+    )
+    assert check.text == (
+        'action_value(wait=action({"lost": 100, "late": 8.5}, otherwise=0), call=action({"lost": 40}, otherwise=5))'
+    )
 
 
 def test_a_metric_without_a_bound_is_told_one():

@@ -3,14 +3,16 @@
 import pytest
 
 from shipway.core import performance as words
+from shipway.core.attribution import attribution, reason_agreement
 from shipway.core.canary import shown_loss
-from shipway.core.candidate import auc, calibration_gap, decision_value, label_maturity, slice_regression
+from shipway.core.candidate import auc, calibration_gap, decision_value, label_maturity, log_loss, slice_regression
 from shipway.core.metric import METRICS
-from shipway.core.slice_check import demographic_parity, found_regressions, group_calibration
-from shipway.core.suitability import list_kinds, refuse_unfit
+from shipway.core.slice_check import demographic_parity, equal_accuracy, found_regressions, group_calibration
+from shipway.core.suitability import list_kinds, refuse_unfit, refuse_unknown_classes
+from shipway.maths.expression import Feature
 from shipway.testing.refusal import expect_refusal
 
-BOTH = (
+ALL = (
     calibration_gap,
     label_maturity,
     slice_regression("carrier"),
@@ -24,22 +26,47 @@ CONDITION = (
     demographic_parity("carrier"),
     found_regressions("carrier", threshold=0.5),
     decision_value(act_if_true=1, act_if_false=2, skip_if_true=3),
-    shown_loss(),
+    words.recall(at=0.5),
+    words.action_value(wait=words.action(if_true=2, if_false=0), call=words.action(if_true=1, if_false=1)),
 )
+CLASS = (
+    words.macro_auc,
+    words.macro_f1.over("28d"),
+    words.top_accuracy(first=2).better_than("current").check,
+    auc.of("lost"),
+    auc.of("lost").over("7d"),
+    words.recall(of="lost"),
+    words.precision(at=0.3, of="lost").better_than("current").check,
+    decision_value(act_if_true=1, act_if_false=2, skip_if_true=3).of("lost").better_than("current").check,
+    demographic_parity("carrier", of="lost"),
+    words.action_value(wait=words.action({"lost": 2}, otherwise=0), call=words.action({"lost": 1}, otherwise=1)),
+)
+SAID = (log_loss, log_loss.over("28d"), words.accuracy, words.expected_calibration_error, equal_accuracy("carrier"),
+        shown_loss())  # fmt: skip
+SCALAR = (attribution(Feature("customer", "orders_90d")), reason_agreement())
 NUMBER = (words.r_squared, words.pinball_loss(quantile=0.9), words.mean_absolute_error.better_than("current").check,
           shown_loss("mean_absolute_error", relative=True))  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("checks", "kinds"), [(BOTH, {"condition", "number"}), (CONDITION, {"condition"}), (NUMBER, {"number"})]
+    ("checks", "kinds"),
+    [
+        (ALL, {"condition", "number", "class"}),
+        (SAID, {"condition", "class"}),
+        (SCALAR, {"condition", "number"}),
+        (CONDITION, {"condition"}),
+        (NUMBER, {"number"}),
+        (CLASS, {"class"}),
+    ],
 )
 def test_a_check_says_what_it_can_measure(checks, kinds):
     assert {str(check): list_kinds(check) for check in checks} == {str(check): kinds for check in checks}
 
 
 def test_an_unfit_check_is_refused_with_what_fits():
-    refuse_unfit([*BOTH, *CONDITION], "late", "condition")
-    refuse_unfit([*BOTH, *NUMBER], "delay", "number")
+    refuse_unfit([*ALL, *SAID, *SCALAR, *CONDITION], "late", "condition")
+    refuse_unfit([*ALL, *SCALAR, *NUMBER], "delay", "number")
+    refuse_unfit([*ALL, *SAID, *CLASS], "status", "class")
     with expect_refusal("SW-403") as caught:
         refuse_unfit([calibration_gap, auc], "delay", "number")
     assert caught[0].fact == "auc measures predictions of a condition, and label 'delay' is a number"
@@ -50,3 +77,43 @@ def test_an_unfit_check_is_refused_with_what_fits():
 
 def test_every_metric_is_of_some_kind():
     assert all(metric.of for metric in METRICS.values())
+
+
+@pytest.mark.parametrize(
+    ("check", "hint"),
+    [
+        (auc, "say of which class: auc.of(...)"),
+        (words.recall(at=0.4), "say of which class: recall(of=...)"),
+        (decision_value(act_if_true=1, act_if_false=2, skip_if_true=3), "say of which class: decision_value.of(...)"),
+        (words.r_squared, "take macro_auc or log_loss"),
+        (attribution(Feature("customer", "orders_90d")), "take macro_auc or log_loss"),
+    ],
+)
+def test_what_measures_a_condition_measures_one_class(check, hint):
+    with expect_refusal("SW-403") as caught:
+        refuse_unfit([check], "status", "class")
+    assert caught[0].fact.endswith("and label 'status' is a class")
+    assert caught[0].hint.startswith(hint)
+
+
+def test_a_class_that_never_is_and_one_without_a_cost_are_refused():
+    classes = ("late", "lost", "on time")
+    priced = words.action_value(
+        wait=words.action({"lost": 9}, otherwise=0), call=words.action({"lost": 1}, otherwise=1)
+    )
+    refuse_unknown_classes([*SAID, auc.of("lost"), priced], "status", classes)
+    for check in (auc.of("lots"), words.recall(of="lots"), auc.of("lots").better_than("current").check):
+        with expect_refusal("SW-104") as caught:
+            refuse_unknown_classes([check], "status", classes)
+        assert "names class 'lots', which label 'status' never is" in caught[0].fact
+        assert "'lost'" in caught[0].hint
+    misspelt, short = (
+        words.action_value(wait=words.action({name: 9, "on time": 0}), call=words.action({name: 1, "on time": 1}))
+        for name in ("lots", "lost")
+    )
+    with expect_refusal("SW-104"):
+        refuse_unknown_classes([misspelt.better_than("current").check], "status", classes)
+    with expect_refusal("SW-403") as caught:
+        refuse_unknown_classes([short], "status", classes)
+    assert "action 'wait'" in caught[0].fact
+    assert "has no cost where label 'status' is 'late'" in caught[0].fact

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.maths.decision import choose_actions, cost_curve, cost_of_actions, find_bounds
+from shipway.maths.decision import choose_actions, choose_by_class, cost_curve, cost_of_actions, find_bounds
 from shipway.maths.metric import Costs, decision_cost
 
 COSTS = Costs(act_if_true=65, act_if_false=25, skip_if_true=100, skip_if_false=0)
@@ -41,6 +41,25 @@ def test_two_actions_are_a_threshold():
     y, p = np.array([True, False, True]), np.array([0.9, 0.5, 0.1])
     action = choose_actions(p, table)
     np.testing.assert_array_equal(cost_of_actions(y, action, table), decision_cost(y, p, 25 / 60, COSTS))
+
+
+@given(st.lists(st.tuples(money, money), min_size=1, max_size=6), st.lists(st.integers(0, 8), min_size=1))
+def test_of_two_classes_actions_are_chosen_as_of_a_condition(costs, eighths):
+    table, p = np.array(costs), np.array(eighths) / 8
+    binary = choose_actions(p, table)
+    chosen = choose_by_class(np.column_stack([1 - p, p]), table)
+    due, got = (table[each, 0] * (1 - p) + table[each, 1] * p for each in (binary, chosen))
+    np.testing.assert_allclose(got, due, atol=1e-9)
+
+
+def test_the_cheapest_action_over_classes_is_chosen_whatever_is_tried():
+    rng = np.random.default_rng(4)
+    p, table, y = rng.dirichlet(np.ones(5), 200), rng.normal(0, 10, (3, 5)), rng.integers(0, 5, 200)
+    chosen = choose_by_class(p, table)
+    np.testing.assert_array_equal(chosen, (p @ table.T).argmin(axis=1))
+    np.testing.assert_array_equal(
+        cost_of_actions(y, chosen, table), [table[a, c] for a, c in zip(chosen, y, strict=True)]
+    )
 
 
 def test_what_is_no_curve_is_refused():

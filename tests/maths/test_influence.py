@@ -142,6 +142,8 @@ SMOOTH = {
     "macro f1": lambda r: multiclass.macro_f1(CLASS[r], SHARES[r]),
     "weighted f1": lambda r: multiclass.weighted_f1(CLASS[r], SHARES[r]),
     "macro auc": lambda r: multiclass.macro_auc(CLASS[r], SHARES[r]),
+    "top accuracy": lambda r: multiclass.top_accuracy(CLASS[r], SHARES[r], 2),
+    "confidence gap": lambda r: multiclass.confidence_gap(CLASS[r], SHARES[r]),
     "class log loss": lambda r: multiclass.log_loss(CLASS[r], SHARES[r]),
     "class brier": lambda r: multiclass.brier(CLASS[r], SHARES[r]),
 }

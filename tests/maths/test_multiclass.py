@@ -5,7 +5,9 @@ import pytest
 from sklearn import metrics
 
 from shipway.maths import multiclass as ours
-from shipway.maths.metric import brier
+from shipway.maths import threshold
+from shipway.maths.influence import clustered
+from shipway.maths.metric import auc, brier
 
 RNG = np.random.default_rng(11)
 Y = RNG.choice(4, 600, p=[0.5, 0.25, 0.2, 0.05])
@@ -22,6 +24,51 @@ def test_they_are_what_scikit_learn_says():
     due = metrics.roc_auc_score(Y, P, multi_class="ovr", average="macro")
     assert ours.macro_auc(Y, P).value == pytest.approx(due)
     np.testing.assert_array_equal(ours.confusion(Y, P), metrics.confusion_matrix(Y, said))
+
+
+@pytest.mark.parametrize("first", [1, 2, 3])
+def test_the_class_is_among_the_first_as_scikit_learn_says(first):
+    due = metrics.top_k_accuracy_score(Y, P, k=first, labels=range(4))
+    assert ours.top_accuracy(Y, P, first).value == pytest.approx(due)
+    assert ours.top_accuracy(Y, P, 1).value == ours.accuracy(Y, P).value
+
+
+def test_of_equal_probabilities_the_earlier_class_is_first():
+    y, p = np.arange(3), np.full((3, 3), 1 / 3)
+    assert [ours.top_accuracy(y, p, first).value for first in (1, 2, 3)] == pytest.approx([1 / 3, 2 / 3, 1])
+    with pytest.raises(ValueError, match="are none"):
+        ours.top_accuracy(y, p, 0)
+
+
+def test_one_class_is_a_condition_and_so_is_being_right():
+    happened, said = ours.read_class(Y, P, 2)
+    assert auc(happened, said) == pytest.approx(metrics.roc_auc_score(Y == 2, P[:, 2]))
+    _, chosen = ours.read_class(Y, P, 2, chosen=True)
+    report = metrics.classification_report(Y, P.argmax(axis=1), output_dict=True)["2"]
+    assert threshold.recall(happened, chosen, 0.5).value == pytest.approx(report["recall"])
+    assert threshold.precision(happened, chosen, 0.5).value == pytest.approx(report["precision"])
+    assert threshold.f_score(happened, chosen, 0.5).value == pytest.approx(report["f1-score"])
+    right, confidence = ours.read_chosen(Y, P)
+    assert right.mean() == pytest.approx(ours.accuracy(Y, P).value)
+    assert ours.confidence_gap(Y, P).value == pytest.approx(confidence.mean() - right.mean())
+
+
+@pytest.mark.parametrize("metric", [ours.macro_auc, ours.macro_f1, ours.weighted_f1, ours.accuracy])
+def test_a_perfect_score_is_not_perfectly_known(metric):
+    y = np.arange(40) % 4
+    found = metric(y, np.eye(4)[y])
+    assert found.value == 1
+    assert clustered(found, np.arange(40)).standard_error > 0.01
+
+
+def test_a_class_of_one_row_leaves_the_mean_of_the_areas_uncertain():
+    """One row has no influence on the area of its own class, in which it is all there is."""
+    y = np.r_[np.arange(600) % 2, 2]
+    p = np.full((601, 3), 0.01)
+    p[np.arange(601), y] += 0.97
+    sure = clustered(ours.macro_auc(y[:600], p[:600, :2] / p[:600, :2].sum(axis=1, keepdims=True)), np.arange(600))
+    found = clustered(ours.macro_auc(y, p), np.arange(601))
+    assert found.standard_error > 0.1 > 10 * sure.standard_error
 
 
 def test_brier_of_two_classes_is_twice_the_binary_one():

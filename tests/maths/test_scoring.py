@@ -15,6 +15,7 @@ OWN = {"auc", "expected_calibration_error"}
 
 
 CONDITION = {name for name, metric in METRICS.items() if "condition" in metric.of}
+CLASS = {name for name, metric in METRICS.items() if "class" in metric.of}
 NUMBER = {name for name, metric in METRICS.items() if "number" in metric.of}
 
 
@@ -26,6 +27,24 @@ def test_every_metric_of_a_number_has_an_influence(name: str):
     found = influence_of_score(scoring, y, p)
     assert found.rows.shape == (200,)
     assert found.rows.sum() == pytest.approx(0, abs=1e-10)
+
+
+@pytest.mark.parametrize("name", sorted(CLASS - OWN))
+def test_every_metric_of_classes_has_an_influence(name: str):
+    y, p = RNG.integers(0, 4, 200), RNG.dirichlet(np.ones(4), 200)
+    scoring = Scoring(name, 2.0)
+    assert why_undefined(scoring, y, p) is None
+    found = influence_of_score(scoring, y, p)
+    assert found.rows.shape == (200,)
+    assert found.rows.sum() == pytest.approx(0, abs=1e-10)
+
+
+def test_a_metric_of_classes_without_a_value_says_why():
+    y, p = np.zeros(9, np.int64), np.full((9, 3), 1 / 3)
+    assert "one class, so there is nothing to rank" in (why_undefined(Scoring("macro_auc"), y, p) or "")
+    assert "one of the first 3 is always right" in (why_undefined(Scoring("top_accuracy", 3.0), y, p) or "")
+    with pytest.raises(ValueError, match="no metric of classes"):
+        influence_of_score(Scoring("recall"), y, p)
 
 
 def test_a_metric_of_another_kind_is_refused():

@@ -21,7 +21,10 @@ def _build(
     **given: Any,
 ) -> Sample:
     n = y.size
-    baselines = {"base rate": np.full(n, y.mean() if n else 0.5)}
+    constant: Any = y.mean() if n else 0.5
+    if p.ndim == 2:
+        constant = np.bincount(y, minlength=p.shape[1]) / n if n else np.full(p.shape[1], 1 / p.shape[1])
+    baselines = {"base rate": np.full((n, *p.shape[1:]), constant)}
     if current is not None:
         baselines["current"] = current
     defaults = {

@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 
 from shipway.core.error import ShipwayError
-from shipway.validation.sample import Group, Sample, baseline_of, clusters_of, group_of, split_rows
+from shipway.testing.refusal import expect_refusal
+from shipway.validation.sample import (
+    Group,
+    Sample,
+    baseline_of,
+    clusters_of,
+    group_of,
+    split_rows,
+    take_rows,
+)
 
 Build = Callable[..., Sample]
 Y = np.array([True, False, True])
@@ -56,6 +65,49 @@ def test_current_falls_back_to_the_base_rate(build: Build) -> None:
     assert (baseline_of(first, "current").name, baseline_of(first, "current").fallback) == ("base rate", True)
     assert (baseline_of(later, "current").name, baseline_of(later, "current").fallback) == ("version 1", False)
     assert (baseline_of(later, "base rate").name, baseline_of(later, "base rate").fallback) == ("base rate", False)
+
+
+CODES = np.array([0, 2, 1])
+SHARES = np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8], [0.0, 1.0, 0.0]])
+NAMES = ("late", "lost", "on time")
+
+
+def test_classes_are_kept_with_their_texts(build: Build) -> None:
+    sample = build(CODES, SHARES, classes=NAMES, unseen=1)
+    assert (sample.kind, sample.classes, sample.unseen) == ("class", NAMES, 1)
+    assert sample.codes.tolist() == [0, 2, 1]
+    np.testing.assert_allclose(sample.lose(sample.p), -np.log([0.5, 0.8, 1.0]), atol=1e-12)
+    some = take_rows(sample, np.array([1]), np.zeros((1, 1)), ("a",))
+    assert (some.classes, some.p.tolist()) == (NAMES, [[0.1, 0.1, 0.8]])
+    with expect_refusal("SW-403"):
+        _ = sample.happened
+    with expect_refusal("SW-403"):
+        _ = build(Y, P).codes
+
+
+@pytest.mark.parametrize(
+    ("given", "fact"),
+    [
+        ({"classes": ()}, "no classes are named"),
+        ({"y": CODES - 1}, "a code of none of the 3 classes"),
+        ({"classes": (*NAMES, "stolen")}, "p is float64[3, 3], not float64[3, 4]"),
+        ({"p": SHARES + np.array([[0.0], [0.1], [0.0]])}, "p holds something that is not a probability of each class"),
+        ({"p": SHARES * 0.999}, "p holds something that is not a probability of each class"),
+        ({"current": SHARES * np.nan}, "baseline 'current' holds something"),
+        ({"y": CODES.astype(np.int32)}, "y is int32"),
+        ({"y": Y, "p": P}, "3 classes are named"),
+    ],
+)
+def test_refuses_classes_that_do_not_fit(build: Build, given: dict[str, Any], fact: str) -> None:
+    columns = {"y": CODES, "p": SHARES, "classes": NAMES, **given}
+    with expect_refusal("SW-403") as caught:
+        build(columns.pop("y"), columns.pop("p"), **columns)
+    assert fact in caught[0].fact
+
+
+def test_probabilities_in_single_precision_sum_to_one(build: Build) -> None:
+    p = np.random.default_rng(0).dirichlet(np.ones(64), 500).astype(np.float32).astype(np.float64)
+    assert build(np.arange(500) % 64, p, classes=tuple(map(str, range(64)))).n == 500
 
 
 @pytest.mark.parametrize(

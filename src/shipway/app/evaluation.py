@@ -21,10 +21,9 @@ from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.gate import Gate, Verdict, checks_of, decide
-from shipway.core.label import LabelKind
+from shipway.core.label import LabelKind, read_classes
 from shipway.core.maturity import NEVER, Asked, Maturity, give_maturity, mark_maturity, measure_maturity
 from shipway.core.measure import (
-    ActionValue,
     Attribution,
     DecisionValue,
     Improvement,
@@ -33,22 +32,25 @@ from shipway.core.measure import (
     ReasonAgreement,
     Score,
     SliceRegression,
+    Value,
     ValueImprovement,
 )
 from shipway.core.model import Model
-from shipway.core.performance import mean_absolute_error, r_squared, root_mean_squared_error
+from shipway.core.performance import accuracy, macro_auc, mean_absolute_error, r_squared, root_mean_squared_error
 from shipway.core.probe import MOST_CASES, Behaviour, Probe
 from shipway.core.slice_measure import ROW, AdvantageTrend, Fairness, FoundRegression
-from shipway.core.suitability import refuse_unfit
+from shipway.core.suitability import refuse_unfit, refuse_unknown_classes
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT
 from shipway.kit.canonical import canonical_json
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.loss import loss_of
-from shipway.training.frame import encode_frame, kind_of_labels, read_labels
+from shipway.maths.multiclass import spread_classes
+from shipway.training.frame import encode_frame, kind_of_labels, list_classes, read_labels
+from shipway.validation.confusion import profile_classes
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
-from shipway.validation.profile import calibration_table, profile_by
-from shipway.validation.sample import BASE_RATE, Group, Predict, Sample, make_sample, spread_rows, take_rows
+from shipway.validation.profile import calibration_of, profile_by
+from shipway.validation.sample import BASE_RATE, Floats, Group, Predict, Sample, make_sample, spread_rows, take_rows
 
 PERTURBED_ROWS: Final = MOST_CASES
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
@@ -57,6 +59,7 @@ CALENDAR: Final = ("day", "week", "month", "weekday", "hour_band")
 STANDARD: Final[dict[LabelKind, tuple[Check, ...]]] = {
     "condition": (auc, log_loss, brier, calibration_gap, label_maturity),
     "number": (r_squared, mean_absolute_error, root_mean_squared_error, calibration_gap, label_maturity),
+    "class": (macro_auc, log_loss, brier, accuracy, calibration_gap, label_maturity),
 }
 """What is measured of every version of a label of each kind, whether a gate asks for it or not."""
 
@@ -135,14 +138,20 @@ class Predicted:
 
 
 def refuse_unfit_gates(runner: Runner, model: Model, frame: Artifact) -> None:
-    """Refuse a model of which a gate measures another kind of label than its frame has; SW-403.
+    """Refuse a model of which a gate measures another kind of label than its frame has, or a class that it never is.
 
     Gates that are asked later, on a walk or of a live window, are looked at too: who trains finds it out now.
+
+    Raises:
+        ShipwayError: SW-403 for another kind or a class without a cost, SW-104 for a class there is not.
     """
     kind = kind_of_labels(read_rows(runner, frame, [LABEL], period=(0, 0)).schema[LABEL])
     gates = runner.workspace.project.registry.gates.values()
     asked = [gate for gate in gates if gate.before != "training" and gate.covers(model.name)]
-    refuse_unfit([rule.check for gate in asked for rule in gate.rules], model.label.name, kind)
+    checks = [rule.check for gate in asked for rule in gate.rules]
+    refuse_unfit(checks, model.label.name, kind)
+    if kind == "class":
+        refuse_unknown_classes(checks, model.label.name, list_classes(read_rows(runner, frame, [LABEL])[LABEL]))
 
 
 def evaluate(runner: Runner, predicted: Predicted) -> Evaluated:
@@ -197,8 +206,9 @@ def _evaluate(
     value = value_of(checks)
     profile: dict[str, Any] = {
         "month": profile_by(sample, "month", value),
-        "calibration": calibration_table(sample.p, sample.y),
+        "calibration": calibration_of(sample),
         "baselines": {name: profile_by(replace(sample, p=p), "month", value) for name, p in sample.baselines.items()},
+        "classes": profile_classes(sample),
     }
     records: list[tuple[str, Body]] = [(subject, EvidenceRecorded(evidence=each)) for each in evidence]
     outputs: Outputs = {
@@ -232,7 +242,7 @@ def measure_version(
     frame, trained, subject = predicted.frame, predicted.trained, predicted.subject
     log_digest = predicted.predictions.digest
     scored = read_table(runner, predicted.predictions)
-    maturity = _measure_maturity(runner, frame, scored, predicted.limit)
+    maturity = _measure_maturity(runner, predicted, scored)
     labelled = scored[LABEL].is_not_null()
     sample = _sample(runner, predicted, checks, scored, also)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
@@ -264,13 +274,13 @@ def value_of(checks: Sequence[Check]) -> DecisionValue | None:
     return next((check.measure for check in checks if isinstance(check.measure, DecisionValue)), None)
 
 
-def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, limit: int | None) -> Maturity:
+def _measure_maturity(runner: Runner, predicted: Predicted, scored: pl.DataFrame) -> Maturity:
     """Measure how many labels of the test period had come; delays are learned from all rows of the frame.
 
     Where runs are in real time the moment of judging is that of the newest label in the data: nothing later is in it.
     """
-    zone = runner.workspace.project.config.project.timezone
-    rows = read_rows(runner, frame, [AT, LABEL, LABEL_KNOWN_AT])
+    zone, limit = runner.workspace.project.config.project.timezone, predicted.limit
+    rows = read_rows(runner, predicted.frame, [AT, LABEL, LABEL_KNOWN_AT])
     known = pl.when(pl.col(LABEL).is_not_null()).then(pl.col(LABEL_KNOWN_AT).to_physical()).fill_null(NEVER)
     instants = rows.select(
         at=pl.col(AT).to_physical(),
@@ -280,15 +290,18 @@ def _measure_maturity(runner: Runner, frame: Artifact, scored: pl.DataFrame, lim
     at, known_at, day = (instants[name].to_numpy() for name in ("at", "known", "day"))
     start, end = _period(scored)
     within = (at >= start) & (at < end)
+    classes = _classes_of(predicted, scored)
     kind = kind_of_labels(scored[LABEL].dtype)
-    y = read_labels(scored[LABEL].fill_null(0.0 if kind == "number" else False))
+    unknown: dict[LabelKind, Any] = {"condition": False, "number": 0.0, "class": (*classes, "")[0]}
+    y = read_labels(scored[LABEL].fill_null(unknown[kind]), classes)
+    p = _read_predictions(scored, predicted.trained.classes, classes)
     judged_at = limit if limit is not None else int(known_at.max(initial=NEVER))
     return measure_maturity(
         Asked(at=at[within], known_at=known_at[within], day=day[within]),
         judged_at,
         before=Asked(at=at, known_at=known_at, day=day),
-        y=y,
-        loss=loss_of(kind, y, scored[P].to_numpy()) if scored.height else None,
+        y=None if kind == "class" else y,  # a class has no mean that could lean
+        loss=loss_of(kind, y, p) if scored.height else None,
     )
 
 
@@ -299,14 +312,17 @@ def _sample(
     model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
-    known = {BASE_RATE: np.full((rows.height, *np.shape(trained.typical)), trained.typical)}
+    classes, learned = _classes_of(predicted, scored), trained.classes
+    typical = np.full((rows.height, *np.shape(trained.typical)), trained.typical)
+    known = {BASE_RATE: spread_classes(typical, learned, classes) if classes else typical}
     for name, (_, artifact) in baselines.items():
         other = read_table(runner, artifact)
         if not other.select(model.on.key).equals(scored.select(model.on.key)):
             raise ShipwayError(
                 "SW-403", f"baseline {name!r} was scored on other rows", "shipway run --force scores anew"
             )
-        known[name] = other.filter(scored[LABEL].is_not_null())[P].to_numpy()
+        labelled = other.filter(scored[LABEL].is_not_null())
+        known[name] = _read_predictions(labelled, read_classes(artifact.facts), classes)
     at = rows[AT].dt.convert_time_zone(zone)
     measures = [check.measure for check in checks]
     wanted = {"month", *also} | {by for m in measures if isinstance(m, SliceRegression) for by in m.by}
@@ -318,9 +334,7 @@ def _sample(
     clusters = {"day"} | {
         m.cluster
         for m in measures
-        if isinstance(
-            m, Score | Improvement | DecisionValue | ActionValue | SliceRegression | FoundRegression | Fairness
-        )
+        if isinstance(m, Score | Improvement | Value | SliceRegression | FoundRegression | Fairness)
     }
     clusters |= {m.value.cluster for m in measures if isinstance(m, ValueImprovement)}
     clusters -= {ROW}
@@ -329,8 +343,8 @@ def _sample(
     read = _features(runner, predicted.frame, scored, sorted(features))
     cuts = {cut_name(by, m.bins): cut_column((read | parts)[by], m.bins) for m in searches for by in m.by}
     return make_sample(
-        y=read_labels(rows[LABEL]),
-        p=rows[P].to_numpy(),
+        y=read_labels(rows[LABEL], classes),
+        p=_read_predictions(rows, learned, classes),
         baselines=known,
         baseline_names={name: said for name, (said, _) in baselines.items()} | _name_constant(trained),
         clusters={name: code_labels(parts[name]).codes for name in clusters},
@@ -338,19 +352,45 @@ def _sample(
         scored=scored.height,
         x=np.empty((rows.height, 0), dtype=np.float64),
         columns=(),
-        predict=_predict_with(runner, trained),
+        predict=_predict_with(runner, trained, classes),
+        classes=classes,
+        unseen=int((~rows[LABEL].is_in(list(learned))).sum()) if classes else 0,
     )
 
 
-def _predict_with(runner: Runner, trained: Trained) -> Predict:
+def _classes_of(predicted: Predicted, scored: pl.DataFrame) -> tuple[str, ...]:
+    """Return the classes that a version or what it is compared with learned, and those that rows have; in order."""
+    if predicted.trained.kind != "class":
+        return ()
+    said = [read_classes(artifact.facts) for _, artifact in predicted.baselines.values()]
+    occur = scored[LABEL].drop_nulls().unique().to_list()
+    return tuple(sorted({*predicted.trained.classes, *occur, *(name for names in said for name in names)}))
+
+
+def _read_predictions(rows: pl.DataFrame, said: Sequence[str], classes: Sequence[str]) -> Floats:
+    """Return predictions: float64[n], or of classes float64[n, k], 0 for those that the version never learned.
+
+    Args:
+        rows: of a table of predictions.
+        said: the classes that its version learned.
+        classes: the k classes that are told of.
+    """
+    p = rows[P].to_numpy()
+    return spread_classes(p.reshape(-1, len(said)), said, classes) if classes else p
+
+
+def _predict_with(runner: Runner, trained: Trained, classes: Sequence[str]) -> Predict:
     """Return what predicts rows by a version; its library is loaded when somebody asks, which most checks never do."""
     load = cache(partial(load_predictor, runner, trained))
+    if classes:
+        return lambda x: spread_classes(load().predict(x), trained.classes, classes)
     return lambda x: load().predict(x)
 
 
 def _name_constant(trained: Trained) -> dict[str, str]:
     """Return what the prediction that is the same for every row is called, where it is no rate."""
-    return {BASE_RATE: "training mean"} if trained.kind == "number" else {}
+    called: dict[LabelKind, str] = {"number": "training mean", "class": "training shares"}
+    return {BASE_RATE: called[trained.kind]} if trained.kind in called else {}
 
 
 def _columns(runner: Runner, model: Model, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

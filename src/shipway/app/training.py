@@ -300,7 +300,9 @@ def _score(
         late = pl.col(LABEL_KNOWN_AT).dt.timestamp("us") > limit
         rows = rows.with_columns(pl.when(~late).then(LABEL))
     rows = rows.drop(LABEL_KNOWN_AT).with_columns(pl.Series(P, p))
-    facts = {"rows": rows.height, "labelled": int(rows[LABEL].is_not_null().sum())}
+    facts: dict[str, Any] = {"rows": rows.height, "labelled": int(rows[LABEL].is_not_null().sum())}
+    if trained.kind == "class":
+        facts["classes"] = list(trained.classes)
     said = f"{rows.height:,} rows, {facts['labelled']:,} with a label"
     return Made({"prediction": ("prediction", write_parquet(runner, rows, "prediction.parquet"), facts)}, said=said)
 

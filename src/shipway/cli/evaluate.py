@@ -1,11 +1,12 @@
 """`shipway evaluate`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import App, Parameter
 
 from shipway.app.assessment.data import Assessment, Beside, Figure, ScoreLine
+from shipway.app.confusion import Confusion
 from shipway.app.target import check_target
 from shipway.cli.door import Given, read_time
 from shipway.cli.render import (
@@ -21,10 +22,19 @@ from shipway.cli.render import (
     word,
     write_instant,
 )
-from shipway.core.label import MEAN
+from shipway.core.label import LabelKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_HEADS: Final[dict[LabelKind, tuple[str, str, str, str]]] = {
+    "condition": ("rate", "mean p", "auc", "log loss"),
+    "number": ("mean", "mean p", "r squared", "absolute error"),
+    "class": ("right", "confidence", "macro auc", "log loss"),
+}
+"""What the mean of labels of each kind, that of predictions, skill and loss are called in a table of parts."""
+_WIDE: Final = 10
+"""With more classes than these the most frequent mistakes are told in place of the matrix."""
 
 app = App(
     name="evaluate",
@@ -109,6 +119,8 @@ def _show(console: Console, found: Assessment, page: Path | None) -> None:
     if found.costs is not None:
         console.print()
         show_text(console, _say_costs(found))
+    if found.sides[0].confusion is not None and found.rows:
+        _show_classes(console, found.sides[0].confusion)
     for place, cut in enumerate(found.sides[0].cuts):
         if len(cut.parts) > 1:
             console.print()
@@ -153,14 +165,37 @@ def _say_costs(found: Assessment) -> str:
     )
 
 
+def _show_classes(console: Console, found: Confusion) -> None:
+    console.print()
+    heads = ["class", "rows", "chosen", "precision", "recall", "f1", "auc", "calibration gap"]
+    rows = (
+        [line.label, f"{line.n:,}", f"{line.chosen:,}", *map(_write_short, (line.precision, line.recall, line.f1)),
+         _write_short(line.auc), "" if line.gap is None else f"{line.gap[0]:+.4f}"]
+        for line in found.classes
+    )  # fmt: skip
+    show_table(console, heads, rows)
+    console.print()
+    if len(found.classes) > _WIDE:
+        taken = found.list_taken(_WIDE)
+        rows = ([each.label, each.chosen, f"{each.rows:,}", f"{each.share:.1%}"] for each in taken)
+        show_table(console, ["was", "taken for", "rows", "of its own"], rows)
+        return
+    heads = ["was, by what was chosen", *(line.label for line in found.classes)]
+    lines = zip(found.classes, found.confusion, strict=True)
+    show_table(console, heads, ([line.label, *(f"{rows:,}" for rows in counts)] for line, counts in lines))
+
+
+def _write_short(figure: Figure | None) -> str:
+    return "" if figure is None else f"{figure[0]:.3f} [{figure[1]:.3f}, {figure[2]:.3f}]"
+
+
 def _show_parts(console: Console, found: Assessment, place: int) -> None:
     group, own = found.sides[0].cuts[place].by, found.sides[0].cuts[place].parts
     others = [{part.label: part for part in side.cuts[place].parts} for side in found.sides[1:]]
     valued = any(part.value is not None for part in own)
-    condition = found.kind == "condition"
-    skill, loss = ("auc", "log loss") if condition else ("r squared", "absolute error")
-    share, digits = (".1%", ".4f") if condition else (".4g", ".4g")
-    heads = [group, "rows", MEAN[found.kind], "mean p", skill, loss, *(["value"] if valued else [])]
+    mean, said, skill, loss = _HEADS[found.kind]
+    share, digits = (".4g", ".4g") if found.kind == "number" else (".1%", ".4f")
+    heads = [group, "rows", mean, said, skill, loss, *(["value"] if valued else [])]
     for name in found.against:
         heads += [f"{name}: {loss}", *([f"{name}: value"] if valued else [])]
     rows: list[list[Cell]] = []

@@ -25,7 +25,6 @@ from shipway.core.data_measure import (
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
-    ActionValue,
     Attribution,
     DecisionValue,
     Drift,
@@ -41,11 +40,12 @@ from shipway.core.measure import (
     ReasonAgreement,
     Score,
     SliceRegression,
+    Value,
     ValueImprovement,
     Windowed,
     example_share,
 )
-from shipway.core.metric import EVERYWHERE, METRICS
+from shipway.core.metric import ACTING, EVERYWHERE, METRICS
 from shipway.core.slice_measure import AdvantageTrend, Fairness
 from shipway.kit.canonical import digest_value
 from shipway.maths.expression import Column, quote, render
@@ -113,10 +113,10 @@ class Check(msgspec.Struct, frozen=True):
         """
         baseline = take_name(baseline, f"the baseline of {self.text}")
         score = self.measure
-        if isinstance(score, DecisionValue | ActionValue):
+        if isinstance(score, Value):
             measure = ValueImprovement(score, baseline)
         elif isinstance(score, Score) and METRICS[score.metric].better != "none":
-            measure = Improvement(score.metric, baseline, score.cluster, score.at, score.beta, score.query)
+            measure = Improvement(score.metric, baseline, score.cluster, score.at, score.beta, score.query, score.of)
         else:
             raise ShipwayError("SW-106", f"{self.text} cannot be compared between versions", "compare auc or log_loss")
         check = Check(
@@ -171,13 +171,29 @@ class Check(msgspec.Struct, frozen=True):
         """
         column = by.name if isinstance(by, Column) else take_name(by, f"the clusters of {self.text}")
         measure = self.measure
-        if not isinstance(measure, Score | DecisionValue | ActionValue | SliceRegression):
+        if not isinstance(measure, Score | Value | SliceRegression):
             raise ShipwayError(
                 "SW-106", f"{self.text} has no clusters", "say it of a metric or a value, before a bound"
             )
         word = render(by) if isinstance(by, Column) else quote(column)
         measure = msgspec.structs.replace(measure, cluster=column)
         return Check(f"{self.name} by {column}", measure, self.subject, f"{self.text}.clustered({word})")
+
+    def of(self, name: str) -> "Check":
+        """Return the same metric, or value, of one class of a label of classes against the rest: `auc.of("lost")`.
+
+        Raises:
+            ShipwayError: SW-106 where the check is of one class already, or measures nothing that one class has.
+        """
+        measure, text = self.measure, f"{self.text}.of({quote(take_name(name, f'the class of {self.text}'))})"
+        if not isinstance(measure, Score | DecisionValue) or measure.of or not name:
+            raise ShipwayError("SW-106", f"{text} is of no class", "say it once, of a metric or a decision_value")
+        if isinstance(measure, Score) and measure.metric in ACTING:
+            hint = f"write {measure.metric}(at=..., of={quote(name)}), or leave at= away for the most probable class"
+            raise ShipwayError("SW-106", f"{self.text} names its class itself", hint)
+        if isinstance(measure, Score) and "condition" not in METRICS[measure.metric].of:
+            raise ShipwayError("SW-106", f"{self.text} is of all classes, or of a number", "take auc or log_loss")
+        return Check(f"{self.name} of {name}", msgspec.structs.replace(measure, of=name), self.subject, text)
 
     def on(self, rows: Literal["new", "all"]) -> "Check":
         """Return the same check on the new rows of its table alone, those that the main branch does not have.
@@ -327,7 +343,7 @@ def natural_rule(check: Check) -> Rule:
         bound = ">= 0.8" if measure.metric == "demographic_parity_ratio" else "<= 0.1"
     if bound is not None:
         raise ShipwayError("SW-106", f"{check.text} has no bound", f"compare it, such as {check.text} {bound}")
-    if isinstance(measure, Improvement | DecisionValue | ActionValue | ValueImprovement | Effect):
+    if isinstance(measure, Improvement | Value | ValueImprovement | Effect):
         return Rule(check=check, op=">", bound=0.0, text=check.text)
     return Rule(check=check, op="<=", bound=0.0, text=check.text)
 

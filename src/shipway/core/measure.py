@@ -12,7 +12,7 @@ from shipway.core.data_measure import DataMeasure
 from shipway.core.effect import Effect
 from shipway.core.metric import Name
 from shipway.core.probe import Behaviour, Probe
-from shipway.core.slice_measure import SliceMeasure
+from shipway.core.slice_measure import Fairness, SliceMeasure
 
 
 class Score(msgspec.Struct, frozen=True, tag="score"):
@@ -21,9 +21,12 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     Attributes:
         metric: such as `auc`, or `calibration_gap` (how far the mean prediction is from the rate observed, either way).
         cluster: what rows are grouped by because they are not independent: a part of the calendar, or a column.
-        at: the threshold of a metric that acts above one, or how many places of one that ranks; None for the others.
+        at: the threshold of a metric that acts above one, how many places of one that ranks, or how many classes of one
+            that looks at the most probable; None for the others.
         beta: of an F-score, how many times as much recall counts as precision.
         query: of a metric that ranks, the column whose equal values are ranked among each other.
+        of: of a label of classes, the one that is measured against the rest; it is acted on above `at`, or without
+            that where it is the most probable one.
     """
 
     metric: Name
@@ -31,6 +34,7 @@ class Score(msgspec.Struct, frozen=True, tag="score"):
     at: float | None = None
     beta: float = 1.0
     query: str = ""
+    of: str = ""
 
 
 class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
@@ -43,6 +47,7 @@ class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
         at: as for `Score`.
         beta: as for `Score`.
         query: as for `Score`.
+        of: as for `Score`.
     """
 
     metric: Name
@@ -51,6 +56,7 @@ class Improvement(msgspec.Struct, frozen=True, tag="improvement"):
     at: float | None = None
     beta: float = 1.0
     query: str = ""
+    of: str = ""
 
 
 class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
@@ -62,6 +68,7 @@ class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
         skip_if_true: cost of not acting where it turns out true.
         skip_if_false: cost of not acting where it turns out false.
         cluster: what rows are grouped by.
+        of: of a label of classes, the one of which it is decided whether it is true.
     """
 
     act_if_true: float
@@ -69,6 +76,7 @@ class DecisionValue(msgspec.Struct, frozen=True, tag="decision_value"):
     skip_if_true: float
     skip_if_false: float = 0.0
     cluster: str = "day"
+    of: str = ""
 
     @property
     def threshold(self) -> float:
@@ -104,6 +112,36 @@ class ActionValue(msgspec.Struct, frozen=True, tag="action_value"):
     cluster: str = "day"
 
 
+class ClassAction(msgspec.Struct, frozen=True):
+    """What can be done about a prediction of a class, and what it costs by what turns out; a gain is negative.
+
+    Attributes:
+        name: what it is called.
+        costs: class to cost.
+        otherwise: what it costs where another class turns out; None where all are named.
+    """
+
+    name: str
+    costs: dict[str, float]
+    otherwise: float | None = None
+
+
+class ClassValue(msgspec.Struct, frozen=True, tag="class_value"):
+    """Measure what the action of least expected cost over the classes saves a row, against doing nothing.
+
+    Attributes:
+        actions: what can be done; the first is doing nothing.
+        cluster: what rows are grouped by.
+    """
+
+    actions: tuple[ClassAction, ...]
+    cluster: str = "day"
+
+
+Value: TypeAlias = DecisionValue | ActionValue | ClassValue
+"""What acting on predictions saves a row, in the unit of the costs that it states."""
+
+
 class ValueImprovement(msgspec.Struct, frozen=True, tag="value_improvement"):
     """Measure what acting on a candidate's predictions saves a row, against acting on a baseline's of the same rows.
 
@@ -112,7 +150,7 @@ class ValueImprovement(msgspec.Struct, frozen=True, tag="value_improvement"):
         baseline: as for `Improvement`.
     """
 
-    value: DecisionValue | ActionValue
+    value: Value
     baseline: str = "current"
 
 
@@ -359,10 +397,17 @@ def example_share(measure: LoadFailures) -> float:
 BundleMeasure: TypeAlias = LoadLatency | LoadFailures
 CanaryMeasure: TypeAlias = FailedAnswers | SlowAnswers | PredictionShift | FeatureLag | PairedLoss | LabelMaturity
 LiveMeasure: TypeAlias = Windowed | Drift | NewestSeen | Skew | FeatureSkew | LabelMaturity
-PerformanceMeasure: TypeAlias = (
-    Score | Improvement | DecisionValue | ActionValue | ValueImprovement | SliceRegression | SliceMeasure
-)
+PerformanceMeasure: TypeAlias = Score | Improvement | Value | ValueImprovement | SliceRegression | SliceMeasure
 CandidateMeasure: TypeAlias = PerformanceMeasure | Behaviour | Probe | LabelMaturity | Attribution | ReasonAgreement
 Labelled: TypeAlias = PerformanceMeasure | PairedLoss | Windowed
 """What rests on labels, and so on how many of them have come."""
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure | Effect
+
+
+def class_of(measure: Measure) -> str:
+    """Return the class that is measured against the rest; empty where a measure is of no single class."""
+    if isinstance(measure, Windowed):
+        return measure.score.of
+    if isinstance(measure, ValueImprovement):
+        return class_of(measure.value)
+    return measure.of if isinstance(measure, Score | Improvement | DecisionValue | Fairness) else ""

@@ -12,7 +12,12 @@ from shipway.maths.expression import Feature, quote
 Threshold: TypeAlias = float | Check
 """From which probability on one acts: a number, or a `decision_value`, whose costs say it."""
 _Metric: TypeAlias = Literal[
-    "demographic_parity", "demographic_parity_ratio", "equal_opportunity", "equalised_odds", "group_calibration"
+    "demographic_parity",
+    "demographic_parity_ratio",
+    "equal_opportunity",
+    "equalised_odds",
+    "equal_accuracy",
+    "group_calibration",
 ]
 
 
@@ -72,7 +77,12 @@ def found_regressions(
 
 
 def demographic_parity(
-    *by: str, threshold: Threshold = 0.5, ratio: bool = False, cluster: str = "day", support_rows: int = 100
+    *by: str,
+    threshold: Threshold = 0.5,
+    ratio: bool = False,
+    cluster: str = "day",
+    support_rows: int = 100,
+    of: str = "",
 ) -> Check:
     """Measure how differently often a candidate decides to act, as the greatest difference between two groups.
 
@@ -82,33 +92,49 @@ def demographic_parity(
         ratio: measure the least share over the greatest instead; the four-fifths rule asks for at least 0.8.
         cluster: what rows are grouped by because they are not independent; `row` where they are.
         support_rows: fewest rows a group needs to count; smaller ones are listed and never decide.
+        of: of a label of classes, the one that is acting, where it is the most probable one.
     """
     metric: _Metric = "demographic_parity_ratio" if ratio else "demographic_parity"
-    return _fairness(metric, by, threshold, cluster, support_rows)
+    return _fairness(metric, by, threshold, cluster, support_rows, of)
 
 
-def equal_opportunity(*by: str, threshold: Threshold = 0.5, cluster: str = "day", support_rows: int = 100) -> Check:
+def equal_opportunity(
+    *by: str, threshold: Threshold = 0.5, cluster: str = "day", support_rows: int = 100, of: str = ""
+) -> Check:
     """Measure how differently often a candidate acts where the label is true, between two groups at most.
 
     Hardt, Price and Srebro 2016, "Equality of Opportunity in Supervised Learning", section 2; arguments as for
     `demographic_parity`, support counted over rows whose label is true.
     """
-    return _fairness("equal_opportunity", by, threshold, cluster, support_rows)
+    return _fairness("equal_opportunity", by, threshold, cluster, support_rows, of)
 
 
-def equalised_odds(*by: str, threshold: Threshold = 0.5, cluster: str = "day", support_rows: int = 100) -> Check:
+def equalised_odds(
+    *by: str, threshold: Threshold = 0.5, cluster: str = "day", support_rows: int = 100, of: str = ""
+) -> Check:
     """Measure how differently often a candidate acts where the label is true, or where it is false: the greater.
 
     Hardt, Price and Srebro 2016, section 2; arguments as for `demographic_parity`, support counted over rows of each
     label.
     """
-    return _fairness("equalised_odds", by, threshold, cluster, support_rows)
+    return _fairness("equalised_odds", by, threshold, cluster, support_rows, of)
+
+
+def equal_accuracy(*by: str, threshold: Threshold = 0.5, cluster: str = "day", support_rows: int = 100) -> Check:
+    """Measure how differently often a candidate is right, between two groups at most.
+
+    Of a label of classes it is right where the most probable class came; of a condition where it acts and the label is
+    true, or does neither (overall accuracy equality: Berk, Heidari, Jabbari, Kearns and Roth 2021, "Fairness in
+    Criminal Justice Risk Assessments", section 3). Arguments as for `demographic_parity`.
+    """
+    return _fairness("equal_accuracy", by, threshold, cluster, support_rows)
 
 
 def group_calibration(*by: str, cluster: str = "day", support_rows: int = 100) -> Check:
     """Measure how differently far mean predictions are from the rates observed, between two groups at most.
 
-    Arguments as for `demographic_parity`; there is no threshold.
+    Of a label of classes that is the mean probability of the most probable class, and how often it is right. Arguments
+    as for `demographic_parity`; there is no threshold.
     """
     return _fairness("group_calibration", by, 0.5, cluster, support_rows)
 
@@ -135,8 +161,13 @@ def advantage_trend(*, baseline: str = "current", per_days: int = 30, window_day
     return Check(name, measure, "candidate", f"{where}({', '.join(words)})")
 
 
-def _fairness(metric: _Metric, by: tuple[str, ...], threshold: Threshold, cluster: str, support_rows: int) -> Check:
+def _fairness(
+    metric: _Metric, by: tuple[str, ...], threshold: Threshold, cluster: str, support_rows: int, of: str = ""
+) -> Check:
     word = metric.removesuffix("_ratio")
+    if of and threshold != 0.5:
+        hint = "leave threshold= away: a class is acting where it is the most probable one"
+        raise ShipwayError("SW-106", f"{word} has threshold= and of={quote(of)}", hint)
     columns = tuple(take_name(name, f"what cuts the groups of {word}") for name in by)
     if not columns:
         raise ShipwayError("SW-106", f"{word}() names no groups", f'say what cuts them, such as {word}("sex")')
@@ -147,6 +178,7 @@ def _fairness(metric: _Metric, by: tuple[str, ...], threshold: Threshold, cluste
             threshold=_take_threshold(word, threshold),
             cluster=take_name(cluster, f"the cluster of {word}"),
             support_rows=_whole(word, "support_rows", support_rows, 1),
+            of=take_name(of, f"the class of {word}"),
         ),
         Fairness(metric, columns),
     )

@@ -48,18 +48,24 @@ class Fairness(msgspec.Struct, frozen=True, tag="fairness"):
     Attributes:
         metric: `demographic_parity` (how often it decides to act), `demographic_parity_ratio` (the least of these
             shares over the greatest), `equal_opportunity` (how often where the label is true), `equalised_odds` (the
-            greater of the differences where it is true and where it is false), `group_calibration` (mean prediction
-            less rate observed).
+            greater of the differences where it is true and where it is false), `equal_accuracy` (how often the
+            decision, or the most probable class, is right), `group_calibration` (mean prediction less rate observed).
         by: columns or calendar parts whose combinations are the groups.
         threshold: from which probability on one acts.
         cluster: what rows are grouped by because they are not independent; `row` where they are.
         support_rows: fewest rows that each rate of a group needs.
         support_clusters: fewest clusters it needs, unless rows are independent.
         bins: parts that a number is cut into at its quantiles.
+        of: of a label of classes, the one whose prediction is acting.
     """
 
     metric: Literal[
-        "demographic_parity", "demographic_parity_ratio", "equal_opportunity", "equalised_odds", "group_calibration"
+        "demographic_parity",
+        "demographic_parity_ratio",
+        "equal_opportunity",
+        "equalised_odds",
+        "equal_accuracy",
+        "group_calibration",
     ]
     by: tuple[str, ...]
     threshold: float = 0.5
@@ -67,6 +73,7 @@ class Fairness(msgspec.Struct, frozen=True, tag="fairness"):
     support_rows: int = 100
     support_clusters: int = 10
     bins: int = 10
+    of: str = ""
 
 
 class AdvantageTrend(msgspec.Struct, frozen=True, tag="advantage_trend"):

@@ -1,6 +1,6 @@
 """Which checks measure predictions of which kind of label: an unfit one is refused before anything is trained."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shipway.core.check import Check
@@ -9,6 +9,7 @@ from shipway.core.label import LabelKind
 from shipway.core.measure import (
     ActionValue,
     Attribution,
+    ClassValue,
     DecisionValue,
     Improvement,
     PairedLoss,
@@ -16,28 +17,49 @@ from shipway.core.measure import (
     Score,
     ValueImprovement,
     Windowed,
+    class_of,
 )
 from shipway.core.metric import LEADING, METRICS
 from shipway.core.slice_measure import Fairness, FoundRegression
+from shipway.kit.suggestion import did_you_mean
+from shipway.maths.expression import quote
 
 _ALL: Final[frozenset[LabelKind]] = frozenset({"condition", "number", "class"})
+_SCALAR: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
+_SAID: Final[frozenset[LabelKind]] = frozenset({"condition", "class"})
 _CONDITION: Final[frozenset[LabelKind]] = frozenset({"condition"})
-_OF_CONDITIONS: Final = (
-    DecisionValue | ActionValue | ValueImprovement | FoundRegression | Fairness | Attribution | ReasonAgreement
-)
+_CLASS: Final[frozenset[LabelKind]] = frozenset({"class"})
 _WHAT: Final[dict[LabelKind, str]] = {"condition": "a condition", "number": "a number", "class": "a class"}
 
 
 def list_kinds(check: Check) -> frozenset[LabelKind]:
     """Return the kinds of labels whose predictions a check can measure; all of them for one that reads no label."""
     measure = check.measure
+    if class_of(measure):
+        return _CLASS
     if isinstance(measure, Windowed):
         measure = measure.score
-    if isinstance(measure, Score | Improvement | PairedLoss):
-        return METRICS[measure.metric].of
-    acts = not isinstance(measure, Fairness) or measure.metric != "group_calibration"
-    decides = not isinstance(measure, FoundRegression) or measure.threshold is not None
-    return _CONDITION if isinstance(measure, _OF_CONDITIONS) and acts and decides else _ALL
+    if isinstance(measure, ValueImprovement):
+        measure = measure.value
+    match measure:
+        case Score() | Improvement() | PairedLoss():
+            return METRICS[measure.metric].of
+        case ClassValue():
+            return _CLASS
+        case DecisionValue() | ActionValue():
+            return _CONDITION
+        case Fairness():
+            return _ALL if measure.metric == "group_calibration" else _acts_or_chooses(measure)
+        case FoundRegression():
+            return _ALL if measure.threshold is None else _CONDITION
+        case Attribution() | ReasonAgreement():
+            return _SCALAR
+        case _:
+            return _ALL
+
+
+def _acts_or_chooses(measure: Fairness) -> frozenset[LabelKind]:
+    return _SAID if measure.metric == "equal_accuracy" else _CONDITION
 
 
 def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:
@@ -72,5 +94,41 @@ def refuse_other_kind(check: Check, kind: LabelKind, said: str) -> None:
         raise ShipwayError(
             "SW-403",
             f"{check.text} measures predictions of {measured}, and {said} {_WHAT[kind]}",
-            f"take {' or '.join(LEADING[kind])}, or give the gate the models that it is for: models=[...]",
+            _say_fitting(check, kind) + ", or give the gate the models that it is for: models=[...]",
         )
+
+
+def _say_fitting(check: Check, kind: LabelKind) -> str:
+    """Return what to ask for in place of a check; of one class against the rest what a condition has fits too."""
+    measure = check.measure
+    if kind == "class" and isinstance(measure, Score | DecisionValue) and "condition" in list_kinds(check):
+        acts = isinstance(measure, Score) and measure.at is not None
+        name = check.name.partition("(")[0]
+        return f"say of which class: {name}(of=...)" if acts else f"say of which class: {name}.of(...)"
+    return f"take {' or '.join(LEADING[kind])}"
+
+
+def refuse_unknown_classes(checks: Iterable[Check], label: str, classes: Sequence[str]) -> None:
+    """Refuse checks that name a class which a label never is, and costs that leave one of its classes out.
+
+    Args:
+        checks: what is to be measured.
+        label: the label's name.
+        classes: every class it has been.
+
+    Raises:
+        ShipwayError: SW-104 for a class there is not, SW-403 for a class that an action has no cost for.
+    """
+    for check in checks:
+        measure = check.measure.value if isinstance(check.measure, ValueImprovement) else check.measure
+        actions = measure.actions if isinstance(measure, ClassValue) else ()
+        named = [class_of(measure), *(name for action in actions for name in action.costs)]
+        for name in named:
+            if name and name not in classes:
+                fact = f"{check.text} names class {name!r}, which label {label!r} never is"
+                raise ShipwayError("SW-104", fact, did_you_mean(name, classes))
+        for action in actions:
+            left = [name for name in classes if name not in action.costs]
+            if left and action.otherwise is None:
+                fact = f"action {action.name!r} of {check.text} has no cost where label {label!r} is {left[0]!r}"
+                raise ShipwayError("SW-403", fact, f"give {quote(left[0])} a cost, or say otherwise=")

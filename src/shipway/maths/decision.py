@@ -72,8 +72,23 @@ def choose_actions(p: Floats, costs: Floats) -> Ints:
     return expected.argmin(axis=1).astype(np.int64, copy=False)
 
 
-def cost_of_actions(y: Bools, action: Ints, costs: Floats) -> Floats:
-    """Return what each row cost, float64[n], given the action taken on it and what happened."""
+def choose_by_class(p: Floats, costs: Floats) -> Ints:
+    """Return the action of least expected cost over classes for each row, the first of equal ones.
+
+    Args:
+        p: float64[n, k], the probability of each class.
+        costs: float64[a, k], what each action costs where each class happens.
+
+    Returns:
+        int64[n], places in `costs`.
+    """
+    # Sums of a row, not a matrix product, so that no number of threads decides between equal actions.
+    expected = np.stack([(p * row).sum(axis=1) for row in costs], axis=1)
+    return expected.argmin(axis=1).astype(np.int64, copy=False)
+
+
+def cost_of_actions(y: Bools | Ints, action: Ints, costs: Floats) -> Floats:
+    """Return what each row cost, float64[n], given the action taken on it and the condition, or class, that came."""
     return costs[action, y.astype(np.intp)]
 
 

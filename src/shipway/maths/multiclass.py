@@ -5,16 +5,19 @@ class. The predicted class is the one with the greatest probability, the first o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shipway.maths.influence import Influence, combine, influence_of_mean, influence_of_ratio
+from shipway.maths.interval import least_variance
 from shipway.maths.metric import auc, auc_influence
 
 Ints = NDArray[np.integer[Any]]
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
 
 _CLIP = 1e-15
 
@@ -23,6 +26,27 @@ def accuracy(y: Ints, p: Floats) -> Influence:
     """Return the share of rows whose class was predicted."""
     _check(y, p)
     return influence_of_mean((p.argmax(axis=1) == y).astype(np.float64), share=True)
+
+
+def top_accuracy(y: Ints, p: Floats, first: int) -> Influence:
+    """Return the share of rows whose class is among the first most probable ones; of equal ones the earlier is first.
+
+    Raises:
+        ValueError: also if `first` is not at least 1.
+    """
+    _check(y, p)
+    if first < 1:
+        raise ValueError(f"the first {first} classes are none")
+    given = p[np.arange(y.size), y]
+    earlier: Bools = np.less.outer(np.arange(p.shape[1]), y).T
+    before: Ints = np.count_nonzero((p > given[:, None]) | ((p == given[:, None]) & earlier), axis=1)
+    return influence_of_mean((before < first).astype(np.float64), share=True)
+
+
+def confidence_gap(y: Ints, p: Floats) -> Influence:
+    """Return the mean probability of the class that was predicted less the share of rows in which it was right."""
+    right, confidence = read_chosen(y, p)
+    return influence_of_mean(confidence - right)
 
 
 def log_loss(y: Ints, p: Floats) -> Influence:
@@ -59,6 +83,35 @@ def spread_classes(p: Floats, said: Sequence[str], classes: Sequence[str]) -> Fl
     return spread
 
 
+def read_class(y: Ints, p: Floats, code: int, *, chosen: bool = False) -> tuple[Bools, Floats]:
+    """Return one class against the rest, as a condition: where it happened, and how probable it was said to be.
+
+    Args:
+        y: what happened.
+        p: the probability of each class.
+        code: which class.
+        chosen: give 1 where it is the predicted class and 0 elsewhere, in place of its probability.
+
+    Returns:
+        bool[n] and float64[n].
+    """
+    said = (p.argmax(axis=1) == code).astype(np.float64) if chosen else np.ascontiguousarray(p[:, code])
+    return np.asarray(y == code), said
+
+
+def read_chosen(y: Ints, p: Floats) -> tuple[Bools, Floats]:
+    """Return the predicted class as a condition: where it was the one that happened, and how probable it was said.
+
+    Calibration of what is decided on is that of these two (Guo, Pleiss, Sun and Weinberger 2017, "On Calibration of
+    Modern Neural Networks", section 2).
+
+    Returns:
+        bool[n] and float64[n].
+    """
+    _check(y, p)
+    return np.asarray(p.argmax(axis=1) == y), p.max(axis=1)
+
+
 def brier(y: Ints, p: Floats) -> Influence:
     """Return the mean over rows of the squared differences of all classes, summed: 0 to 2 (Brier 1950)."""
     _check(y, p)
@@ -70,18 +123,20 @@ def brier(y: Ints, p: Floats) -> Influence:
 def macro_f1(y: Ints, p: Floats) -> Influence:
     """Return the mean over classes of their F1; a class that never occurs and is never predicted is left out."""
     parts = [part for _, part in _f1_by_class(y, p)]
-    return combine(float(np.mean([part.value for part in parts])), [(1 / len(parts), part) for part in parts])
+    whole = combine(float(np.mean([part.value for part in parts])), [(1 / len(parts), part) for part in parts])
+    return replace(whole, least=sum(part.least for part in parts) / len(parts) ** 2)
 
 
 def weighted_f1(y: Ints, p: Floats) -> Influence:
     """Return the mean over classes of their F1, weighted by how often each occurs; the weights vary with the rows."""
     parts: list[tuple[float, Influence]] = []
-    value = 0.0
+    value = least = 0.0
     for code, part in _f1_by_class(y, p):
         weight = influence_of_mean((y == code).astype(np.float64))
         value += weight.value * part.value
         parts += [(weight.value, part), (part.value, weight)]
-    return combine(value, parts)
+        least += weight.value**2 * part.least
+    return replace(combine(value, parts), least=least)
 
 
 def macro_auc(y: Ints, p: Floats) -> Influence:
@@ -91,10 +146,13 @@ def macro_auc(y: Ints, p: Floats) -> Influence:
         ValueError: also if one class is all that occurs.
     """
     _check(y, p)
-    areas = [
-        Influence(auc(y == code, p[:, code]), auc_influence(y == code, p[:, code])) for code in np.unique(y).tolist()
-    ]
-    return combine(float(np.mean([area.value for area in areas])), [(1 / len(areas), area) for area in areas])
+    codes = np.unique(y).tolist()
+    areas = [Influence(auc(y == code, p[:, code]), auc_influence(y == code, p[:, code])) for code in codes]
+    whole = combine(float(np.mean([area.value for area in areas])), [(1 / len(areas), area) for area in areas])
+    rows = [int(np.count_nonzero(y == code)) for code in codes]
+    # A class of one row has no influence on its own area and is known all the less.
+    least = sum(least_variance(min(n, y.size - n)) for n in rows) / len(areas) ** 2
+    return replace(whole, least=least)
 
 
 def confusion(y: Ints, p: Floats) -> NDArray[np.int64]:
@@ -112,7 +170,7 @@ def _f1_by_class(y: Ints, p: Floats) -> list[tuple[int, Influence]]:
         true, told = y == code, said == code
         if true.any() or told.any():
             both = 2.0 * (true & told)
-            found.append((code, influence_of_ratio(both, true.astype(np.float64) + told)))
+            found.append((code, influence_of_ratio(both, true.astype(np.float64) + told, share=True)))
     return found
 
 

@@ -1,6 +1,8 @@
 """Metrics by name, so that what is measured offline and on a live window is one thing.
 
-Of a condition `y` is bool[n] and `p` is float64[n] of 0 to 1; of a number both are float64[n], finite and in one unit.
+Of a condition `y` is bool[n] and `p` is float64[n] of 0 to 1; of a number both are float64[n], finite and in one unit;
+of k classes `y` is int64[n], 0 to k - 1, and `p` is float64[n, k]. A metric of one class against the rest is that of a
+condition, `shipway.maths.multiclass.read_class`.
 """
 
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from shipway.maths.influence import Influence, influence_of_mean
 from shipway.maths.metric import per_row_log_loss
 
 Bools = NDArray[np.bool_]
-Labels = NDArray[np.bool_] | NDArray[np.float64]
+Labels = NDArray[np.bool_] | NDArray[np.float64] | NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _BOTH = frozenset({"auc", "mcc", "calibration_slope"})
@@ -32,9 +34,14 @@ _NUMBER: Final[dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], In
 """Metrics of predictions of a number that need nothing but label and prediction."""
 _CLASS: Final[dict[str, Callable[[NDArray[np.int64], NDArray[np.float64]], Influence]]] = {
     "log_loss": multiclass.log_loss,
+    "brier": multiclass.brier,
     "accuracy": multiclass.accuracy,
+    "calibration_gap": multiclass.confidence_gap,
+    "macro_auc": multiclass.macro_auc,
+    "macro_f1": multiclass.macro_f1,
+    "weighted_f1": multiclass.weighted_f1,
 }
-"""Metrics of the probabilities of classes, float64[n, k], and the codes of those that happened."""
+"""Metrics of predictions of classes that need nothing but the two."""
 _RANKED = frozenset({"ndcg", "top_recall", "mean_reciprocal_rank", "mean_average_precision"})
 
 
@@ -44,7 +51,8 @@ class Scoring:
 
     Attributes:
         metric: its name, of `shipway.core.metric`.
-        at: the threshold of one that acts, how many places of one that ranks, or the level of a predicted quantile.
+        at: the threshold of one that acts, how many places of one that ranks, how many classes of one that looks at
+            the most probable, or the level of a predicted quantile.
         beta: how many times as much recall counts as precision.
         query: integer[n], which rows are ranked among each other; None where all are one matter.
     """
@@ -58,8 +66,16 @@ class Scoring:
 def why_undefined(scoring: Scoring, y: Labels, p: Floats) -> str | None:
     """Return why a metric has no value on these rows, as a clause for a person; None where it has one."""
     if p.ndim == 2:
-        return None
+        return _why_no_class(scoring, y, p)
     return _why_no_number(scoring.metric, y) if y.dtype == np.float64 else _why_undefined(scoring, y, p)
+
+
+def _why_no_class(scoring: Scoring, y: Labels, p: Floats) -> str | None:
+    if scoring.metric == "macro_auc" and (y == y[0]).all():
+        return f"all {y.size:,} labels are one class, so there is nothing to rank"
+    if scoring.metric == "top_accuracy" and scoring.at >= p.shape[1]:
+        return f"there are {p.shape[1]} classes, so one of the first {scoring.at:g} is always right"
+    return None
 
 
 def _why_no_number(name: str, y: Labels) -> str | None:
@@ -109,12 +125,20 @@ def influence_of_score(scoring: Scoring, y: Labels, p: Floats) -> Influence:
         ValueError: if it has no value on these rows, or for a name that is none of these.
     """
     if p.ndim == 2:
-        return _CLASS[scoring.metric](y.astype(np.int64), p)
+        return _influence_of_class(scoring, y.astype(np.int64), p)
     if scoring.metric == "calibration_gap":
         return influence_of_mean(p - y)
     if scoring.metric == "ndcg":
         return _influence_of_ranking(scoring, y, p)
     return _influence_of_number(scoring, y, p) if y.dtype == np.float64 else _influence_of_condition(scoring, y == 1, p)
+
+
+def _influence_of_class(scoring: Scoring, y: NDArray[np.int64], p: Floats) -> Influence:
+    if scoring.metric == "top_accuracy":
+        return multiclass.top_accuracy(y, p, int(scoring.at))
+    if scoring.metric not in _CLASS:
+        raise ValueError(f"{scoring.metric!r} is no metric of classes with an influence of its rows")
+    return _CLASS[scoring.metric](y, p)
 
 
 def _influence_of_number(scoring: Scoring, y: Labels, p: Floats) -> Influence:

@@ -1,25 +1,33 @@
 """Measure a candidate: one function that turns a check and a sample into evidence."""
 
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from shipway.core.check import Check, Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.measure import (
     ActionValue,
+    ClassValue,
     DecisionValue,
     Improvement,
+    Measure,
     Score,
     SliceRegression,
     ValueImprovement,
+    class_of,
 )
+from shipway.core.metric import ACTING
 from shipway.core.probe import Behaviour, Probe
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 from shipway.validation.behaviour import measure_behaviour
+from shipway.validation.contrast import contrast_class
 from shipway.validation.fairness import measure_fairness
 from shipway.validation.found import search_regressions
 from shipway.validation.performance import measure_improvement, measure_score
 from shipway.validation.probe import measure_probe
-from shipway.validation.reading import Reading, Row, make_evidence
+from shipway.validation.reading import Reading, Row, make_evidence, read_nothing
 from shipway.validation.sample import Sample
 from shipway.validation.slices import find_regressions
 from shipway.validation.trend import measure_trend
@@ -48,27 +56,35 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
 
     Returns:
         Evidence with finite numbers only; `n` is 0 where there was nothing to measure. Facts hold `scored`, `evaluated`
-        and `said`, one clause for a person.
+        and `said`, one clause for a person, and where rows are of classes that the candidate never learned, how many.
 
     Raises:
         ShipwayError: SW-104 if the check names a cluster, group, baseline or column that the sample has not; SW-403 if
             the check is not one on candidates or the candidate predicts something that is no probability.
     """
-    reading = _read(check, sample)
-    also = {"scored": sample.scored, "evaluated": sample.n}
+    reading = _read(check, check.measure, sample)
+    also: dict[str, Any] = {"scored": sample.scored, "evaluated": sample.n}
+    if sample.unseen:
+        also |= {"unseen": sample.unseen, "said": f"{reading.facts['said']}; {_say_unseen(sample.unseen)}"}
     evidence = make_evidence(check, reading, subject=subject, log_digest=log_digest, also=also)
     return Measured(evidence, reading.detail)
 
 
-def _read(check: Check, sample: Sample) -> Reading:
-    match check.measure:
+def _say_unseen(rows: int) -> str:
+    return f"{rows:,} row{' is of a class' if rows == 1 else 's are of classes'} that it never learned"
+
+
+def _read(check: Check, measure: Measure, sample: Sample) -> Reading:
+    if name := class_of(measure):
+        return _read_class(check, measure, name, sample)
+    match measure:
         case Score() as score:
             return measure_score(score, sample)
         case Improvement() as improvement:
             return measure_improvement(improvement, sample)
         case DecisionValue() as value:
             return measure_value(value, sample)
-        case ActionValue() as value:
+        case ActionValue() | ClassValue() as value:
             return measure_actions(value, sample)
         case ValueImprovement() as value:
             return measure_value_improvement(value, sample)
@@ -88,3 +104,21 @@ def _read(check: Check, sample: Sample) -> Reading:
             raise ShipwayError(
                 "SW-403", f"{check.text} measures {check.subject}, not a candidate", "put it into a gate on data"
             )
+
+
+def _read_class(check: Check, measure: Measure, name: str, sample: Sample) -> Reading:
+    """Read a check of one class against the rest as that of a condition."""
+    if sample.kind != "class":
+        hint = "measure it on a model whose label is a text"
+        raise ShipwayError("SW-403", f"{check.text} is of a class, and the label is a {sample.kind}", hint)
+    acts = isinstance(measure, Score | Improvement) and measure.metric in ACTING and measure.at is None
+    contrast = contrast_class(sample, name, chosen=acts or isinstance(measure, Fairness))
+    if contrast is None:
+        return read_nothing(f"no row is {name!r}, and no version learned it", (0.0, 0.0), {})
+    return _read(check, _drop_class(measure), contrast)
+
+
+def _drop_class(measure: Any) -> Measure:
+    if isinstance(measure, ValueImprovement):
+        return msgspec.structs.replace(measure, value=_drop_class(measure.value))
+    return msgspec.structs.replace(measure, of="")

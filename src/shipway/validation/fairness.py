@@ -13,6 +13,7 @@ import numpy as np
 from shipway.core.slice_measure import ROW, Fairness
 from shipway.maths.fairness import Rates, Spread, covariance_of, estimate_rates, spread_of, spread_of_ratio
 from shipway.maths.interval import Estimate, interval
+from shipway.validation.contrast import contrast_chosen
 from shipway.validation.cut import cut_name
 from shipway.validation.reading import NO_ROWS, Range, Reading, Row, read_nothing
 from shipway.validation.sample import Bools, Floats, Group, Ints, Sample, clusters_of, group_of
@@ -112,15 +113,20 @@ def _possible(measure: Fairness, sample: Sample) -> Range:
     """Return what a difference between groups can be; nothing holds that of numbers above."""
     if measure.metric != "group_calibration":
         return (0.0, 1.0)
-    return (0.0, 2.0) if sample.kind == "condition" else (0.0, math.inf)
+    return (0.0, math.inf) if sample.kind == "number" else (0.0, 2.0)
 
 
 def _kinds(measure: Fairness, sample: Sample) -> list[Kind]:
     everywhere = np.ones(sample.n, np.bool_)
     if measure.metric == "group_calibration":
-        return [("predicts less observed", sample.p - sample.y, everywhere)]
+        seen = contrast_chosen(sample) if sample.kind == "class" else sample
+        return [("predicts less observed", seen.p - seen.y, everywhere)]
+    if measure.metric == "equal_accuracy" and sample.kind == "class":
+        return [("is right", contrast_chosen(sample).y.astype(np.float64), everywhere)]
     happened, acts = sample.happened, (sample.p > measure.threshold).astype(np.float64)
     match measure.metric:
+        case "equal_accuracy":
+            return [("is right", (acts == happened).astype(np.float64), everywhere)]
         case "demographic_parity" | "demographic_parity_ratio":
             return [("acts", acts, everywhere)]
         case "equal_opportunity":

@@ -7,14 +7,16 @@ from typing import Any, Final
 import numpy as np
 
 from shipway.core.error import ShipwayError
-from shipway.core.label import MEAN
+from shipway.core.label import LabelKind
 from shipway.core.measure import Improvement, Score
-from shipway.core.metric import LEADING, METRICS, RANKED
+from shipway.core.metric import LEADING, METRICS, RANKED, range_of
 from shipway.maths.calibration import expected_calibration_error
 from shipway.maths.influence import Influence, clustered, negate, subtract
 from shipway.maths.interval import Estimate, clustered_auc, clustered_auc_difference
 from shipway.maths.metric import auc
 from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
+from shipway.validation.contrast import contrast_chosen
+from shipway.validation.profile import describe_labels
 from shipway.validation.reading import (
     NO_ROWS,
     Range,
@@ -41,24 +43,25 @@ def measure_score(measure: Score, sample: Sample) -> Reading:
     """
     _require_kind(measure, sample)
     clusters = clusters_of(sample, measure.cluster)
-    possible = _possible(measure)
+    possible = range_of(measure.metric, sample.kind)
     scoring = _scoring(measure, sample)
     if missing := _why_undefined(scoring, sample, sample.p):
         return read_nothing(missing, _closed(possible), {})
-    facts: dict[str, Any] = {MEAN[sample.kind]: float(sample.y.mean()), "mean_p": float(sample.p.mean())}
+    facts = describe_labels(sample)
     if measure.metric == "expected_calibration_error":
-        return _read_binned(sample, clusters, facts, f" {describe_rows(sample, measure.cluster, clusters)}")
+        seen = contrast_chosen(sample) if sample.kind == "class" else sample
+        return _read_binned(seen, clusters, facts, f" {describe_rows(sample, measure.cluster, clusters)}")
     try:
         estimate = _estimate(scoring, sample, sample.p, clusters)
     except ValueError as error:
         return read_nothing(str(error), _closed(possible), {})
     after = f" {_describe(measure, sample, clusters, estimate)}"
     if measure.metric == "calibration_gap":
-        ends = (-1.0, 1.0) if sample.kind == "condition" else _OPEN
+        ends = _OPEN if sample.kind == "number" else (-1.0, 1.0)
         signed = read_estimate(estimate, ends, facts, after=after)
         if not math.isfinite(signed.low):
             return read_nothing(f"{abs(estimate.value):.4f}{after}", _closed(possible), facts)
-        return _fold_gap(signed, after)
+        return _fold_gap(signed, after, sample.kind)
     if _is_open(possible) and not math.isfinite(estimate.standard_error):
         return read_nothing(f"{estimate.value:.4f}{after}", _closed(possible), facts)
     return read_estimate(estimate, possible, facts, after=after)
@@ -76,12 +79,12 @@ def measure_improvement(measure: Improvement, sample: Sample) -> Reading:
     """
     _require_kind(measure, sample)
     clusters, baseline = clusters_of(sample, measure.cluster), baseline_of(sample, measure.baseline)
-    low, high = _possible(measure)
+    low, high = range_of(measure.metric, sample.kind)
     possible = (low - high, high - low)
     scoring = _scoring(measure, sample)
     rival = _stand_in(scoring, baseline, sample.n)
     named: dict[str, Any] = {"metric": measure.metric, "baseline": rival.name, "fallback": rival.fallback}
-    if missing := _why_incomparable(scoring, sample, rival):
+    if missing := _why_incomparable(measure, scoring, sample, rival):
         return read_nothing(missing, _closed(possible), named)
     y, p = sample.y, sample.p
     if measure.metric == "auc":
@@ -126,12 +129,12 @@ def _is_chance(scoring: Scoring, rival: Baseline) -> bool:
     return rival.fallback and scoring.metric == "mcc"
 
 
-def _why_incomparable(scoring: Scoring, sample: Sample, rival: Baseline) -> str | None:
+def _why_incomparable(measure: Improvement, scoring: Scoring, sample: Sample, rival: Baseline) -> str | None:
     """Return why a candidate has no advantage by a metric, and in whose predictions that lies."""
     if missing := _why_undefined(scoring, sample, sample.p):
         return missing
     if rival.fallback and scoring.metric in _ONE_SIDED:
-        bound = f"{scoring.metric}(at={scoring.at:.6g}) >= ..."
+        bound = f"{scoring.metric}({'of=...' if measure.at is None else f'at={scoring.at:.6g}'}) >= ..."
         return f"{_PASSED}, and a base rate has no {scoring.metric} to beat: ask for {bound} until one has"
     missing = None if _is_chance(scoring, rival) else _why_undefined(scoring, sample, rival.p)
     return None if missing is None else f"{rival.name}: {missing}"
@@ -156,12 +159,6 @@ def _describe(measure: Score | Improvement, sample: Sample, clusters: Ints, esti
     return describe_estimate(sample, measure.cluster, clusters, estimate, queries=measure.metric in RANKED)
 
 
-def _possible(measure: Score | Improvement) -> Range:
-    metric = METRICS[measure.metric]
-    low, high = (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
-    return low, high
-
-
 def _closed(possible: Range) -> Range:
     """Return a range that can be stored: nothing at all where an end is open, which a rule holds on all the same."""
     return (0.0, 0.0) if _is_open(possible) else possible
@@ -184,14 +181,15 @@ def _read_binned(sample: Sample, clusters: Ints, facts: dict[str, Any], after: s
     )
 
 
-def _fold_gap(signed: Reading, after: str) -> Reading:
+def _fold_gap(signed: Reading, after: str, kind: LabelKind) -> Reading:
     """Return how far predictions are off on average, whichever way; a bound on it must hold on both sides.
 
     The interval of a distance is the signed one folded at zero, which never makes it narrower than it was.
     """
     ends = sorted((abs(signed.low), abs(signed.high)))
     low = 0.0 if signed.low <= 0.0 <= signed.high else ends[0]
-    way = "much" if signed.value > 0 else "little"
-    said = f"predicts {abs(signed.value):.4f} [{low:.4f}, {ends[1]:.4f}] too {way} on average{after}"
+    verb, many, few = ("is", "sure of its class", "unsure") if kind == "class" else ("predicts", "much", "little")
+    way = many if signed.value > 0 else few
+    said = f"{verb} {abs(signed.value):.4f} [{low:.4f}, {ends[1]:.4f}] too {way} on average{after}"
     gap = {"gap": signed.value, "gap_low": signed.low, "gap_high": signed.high}
     return replace(signed, value=abs(signed.value), low=low, high=ends[1], facts={**signed.facts, "said": said, **gap})

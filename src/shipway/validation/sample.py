@@ -17,13 +17,15 @@ from shipway.maths.loss import loss_of
 Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Bools: TypeAlias = NDArray[np.bool_]
-Labels: TypeAlias = NDArray[np.bool_] | NDArray[np.float64]
+Labels: TypeAlias = NDArray[np.bool_] | NDArray[np.float64] | NDArray[np.int64]
 Predict: TypeAlias = Callable[[Floats], Floats]
 
 CURRENT: Final = "current"
 """The baseline that is the registered version a candidate would replace."""
 BASE_RATE: Final = "base rate"
-"""The baseline that always exists: the share of true labels, or the mean of numbers, predicted for every row."""
+"""The baseline that always exists: the share of true labels, of each class, or the mean of numbers, for every row."""
+_ROUNDING: Final = 1e-5
+"""How far from 1 the probabilities of a row may sum to: what single precision leaves of `MOST_CLASSES` of them."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +47,7 @@ class Baseline:
 
     Attributes:
         name: what was resolved, such as `version 1` or `base rate`.
-        p: float64[n], its predictions.
+        p: float64[n], its predictions; of classes float64[n, k].
         fallback: whether `current` was asked for and there is none.
     """
 
@@ -59,17 +61,20 @@ class Sample:
     """The evaluated rows, n of them, all with a label; `make_sample` builds one and checks it.
 
     Attributes:
-        y: the labels: bool[n] of a condition, float64[n] of a number.
-        p: float64[n], the candidate's predictions.
-        baselines: baseline to its predictions, float64[n]; `base rate` always, `current` where a version has passed.
+        y: the labels: bool[n] of a condition, float64[n] of a number, int64[n] the codes of classes.
+        p: float64[n], the candidate's predictions; of k classes float64[n, k], the probability of each.
+        baselines: baseline to its predictions, as `p`; `base rate` always, `current` where a version has passed.
         baseline_names: baseline to the name it goes by, such as `current` to `version 1`.
         clusters: cluster name to codes, int64[n], such as `day`.
         groups: group name to the way it cuts the rows.
         scored: rows that were scored, also those without a label.
         x: float64[n, f], the features; a missing value is NaN.
         columns: the f feature names.
-        predict: the candidate: float64[m, f] to probabilities or numbers, float64[m].
+        predict: the candidate: float64[m, f] to probabilities or numbers, float64[m], of classes float64[m, k].
         support: what training saw of each of the f columns, which no changed row leaves; empty where nothing says.
+        classes: of a label of classes the text of each code: those that the candidate or a baseline learned, and those
+            that occur.
+        unseen: of a label of classes, rows whose class the candidate never learned.
     """
 
     y: Labels
@@ -83,6 +88,8 @@ class Sample:
     columns: tuple[str, ...]
     predict: Predict
     support: tuple[InputColumn, ...] = ()
+    classes: tuple[str, ...] = ()
+    unseen: int = 0
 
     @property
     def n(self) -> int:
@@ -96,14 +103,22 @@ class Sample:
 
     @property
     def happened(self) -> Bools:
-        """Return the labels of a condition, bool[n]; SW-403 where the label is a number."""
+        """Return the labels of a condition, bool[n]; SW-403 where the label is of another kind."""
         if self.kind != "condition":
             hint = "measure it on a model whose label is a condition, such as delay > 15"
-            raise ShipwayError("SW-403", "what is measured needs a condition, and the label is a number", hint)
+            raise ShipwayError("SW-403", f"what is measured needs a condition, and the label is a {self.kind}", hint)
         return self.y.astype(np.bool_, copy=False)
 
+    @property
+    def codes(self) -> Ints:
+        """Return the labels of classes as places in `classes`, int64[n]; SW-403 where the label is of another kind."""
+        if self.kind != "class":
+            hint = "measure it on a model whose label is a text"
+            raise ShipwayError("SW-403", f"what is measured needs classes, and the label is a {self.kind}", hint)
+        return self.y.astype(np.int64, copy=False)
+
     def lose(self, p: Floats) -> Floats:
-        """Return what predictions of the rows lose, float64[n]: log loss of a condition, absolute error of a number."""
+        """Return what predictions of the rows lose, float64[n]: log loss, or of a number the absolute error."""
         return loss_of(self.kind, self.y, p)
 
 
@@ -120,25 +135,24 @@ def make_sample(
     predict: Predict,
     baseline_names: Mapping[str, str] | None = None,
     support: tuple[InputColumn, ...] = (),
+    classes: tuple[str, ...] = (),
+    unseen: int = 0,
 ) -> Sample:
     """Build a sample from columns that fit together; see `Sample` for each of them.
 
     A sample may be empty: labels arrive late, and a measurement of no rows makes a gate hold.
 
     Raises:
-        ShipwayError: SW-403 if a column has the wrong type or length, a prediction of a condition is no probability,
-            a number is not finite, a cluster is null, a code has no label, there is no base rate, or fewer rows were
-            scored than are evaluated.
+        ShipwayError: SW-403 if a column has the wrong type or length, a prediction of a condition is no probability or
+            those of the classes of a row do not sum to 1, a number is not finite, a cluster is null, a code has no
+            label, there is no base rate, or fewer rows were scored than are evaluated.
     """
     if y.ndim != 1:
         raise _unfit(f"y has shape {y.shape}, not one label a row")
-    n = y.size
-    kind: LabelKind = "number" if y.dtype == np.float64 else "condition"
-    _check_column("y", y, np.float64 if kind == "number" else np.bool_, n)
-    if not np.isfinite(y).all():
-        raise _unfit("y holds a number that is not finite")
+    n, kind = y.size, kind_of(y)
+    _check_labels(y, kind, classes)
     for name, predictions in {"p": p, **{f"baseline {name!r}": b for name, b in baselines.items()}}.items():
-        _check_column(name, predictions, np.float64, n)
+        _check_column(name, predictions, np.float64, n, *([len(classes)] if kind == "class" else []))
         if not says(kind, predictions):
             raise _unfit(f"{name} holds something that is not {SAID[kind]}")
     if BASE_RATE not in baselines:
@@ -167,13 +181,19 @@ def make_sample(
         columns=columns,
         predict=predict,
         support=support,
+        classes=classes,
+        unseen=unseen,
     )
 
 
 def says(kind: LabelKind, p: Floats) -> bool:
-    """Tell whether predictions are what is said of a kind of label: probabilities, or finite numbers."""
+    """Tell whether predictions are what is said of a kind of label: probabilities, or finite numbers.
+
+    Those of the classes of a row also sum to 1, as far as single precision can say.
+    """
     low, high = RANGE[kind]
-    return bool(((p >= low) & (p <= high)).all())
+    within = bool(((p >= low) & (p <= high)).all())
+    return within and (kind != "class" or bool((np.abs(p.sum(axis=1) - 1) <= _ROUNDING).all()))
 
 
 def spread_rows(n: int, most: int) -> Ints:
@@ -205,6 +225,8 @@ def take_rows(
         columns=columns,
         predict=sample.predict,
         support=support,
+        classes=sample.classes,
+        unseen=sample.unseen,
     )
 
 
@@ -243,9 +265,24 @@ def split_rows(group: Group) -> list[tuple[str, Ints]]:
     return [(label, rows) for label, rows in zip(group.labels, parts, strict=True) if rows.size]
 
 
-def _check_column(name: str, column: NDArray[Any], dtype: type[np.generic], n: int) -> None:
-    if column.dtype != dtype or column.shape != (n,):
-        raise _unfit(f"{name} is {column.dtype}{list(column.shape)}, not {dtype.__name__}[{n}]")
+def _check_labels(y: Labels, kind: LabelKind, classes: tuple[str, ...]) -> None:
+    if kind == "class":
+        _check_column("y", y, np.int64, y.size)
+        if not classes:
+            raise _unfit(f"y is {y.dtype}, and no classes are named")
+        if y.min(initial=0) < 0 or y.max(initial=-1) >= len(classes):
+            raise _unfit(f"y holds a code of none of the {len(classes)} classes")
+        return
+    if classes:
+        raise _unfit(f"y is {y.dtype}, and {len(classes)} classes are named")
+    _check_column("y", y, np.float64 if kind == "number" else np.bool_, y.size)
+    if not np.isfinite(y).all():
+        raise _unfit("y holds a number that is not finite")
+
+
+def _check_column(name: str, column: NDArray[Any], dtype: type[np.generic], *shape: int) -> None:
+    if column.dtype != dtype or column.shape != shape:
+        raise _unfit(f"{name} is {column.dtype}{list(column.shape)}, not {dtype.__name__}{list(shape)}")
 
 
 def _unfit(fact: str) -> ShipwayError:

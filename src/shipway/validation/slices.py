@@ -60,7 +60,8 @@ def find_regressions(measure: SliceRegression, sample: Sample) -> Reading:
         ones first, then by p, then those under support: `by`, `slice`, `n`, `clusters`, `candidate_loss`,
         `baseline_loss`, `difference` (above 0 is worse), `standard_error` (None where one cluster does not tell),
         `p` (None where not tested), `decides`, `regressed`, and for slices by one group `candidate_skill` and
-        `baseline_skill` (area under the curve, or of a number R squared; None where all labels are equal).
+        `baseline_skill` (area under the curve, of classes the mean of theirs, of a number R squared; None where all
+        labels are equal).
 
     Raises:
         ShipwayError: SW-104 if a group, the cluster or the baseline is unknown.

@@ -44,7 +44,7 @@ def measure_trend(measure: AdvantageTrend, sample: Sample) -> Reading:
     ours, theirs = sample.lose(sample.p), sample.lose(baseline.p)
     advantage = theirs - ours
     # No advantage of a day is beyond the greatest loss there is, and it can change from the one end to the other.
-    greatest = LARGEST_LOSS if sample.kind == "condition" else float(np.maximum(ours, theirs).max())
+    greatest = float(np.maximum(ours, theirs).max()) if sample.kind == "number" else LARGEST_LOSS
     most = 2.0 * greatest * measure.per_days
     possible: Range = (-most, most)
     detail = _roll(measure, advantage, day)

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shipway.app.confusion import Confusion
 from shipway.app.detail import Details
 from shipway.core.gate import Verdict
 from shipway.core.label import LabelKind
@@ -52,9 +53,9 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         label: the part.
         n: its rows.
-        mean: of the label; of a condition how often it is true.
-        mean_p: the mean prediction.
-        skill: area under the ROC curve, or R squared; None where all labels are equal.
+        mean: of the label; of a condition how often it is true, of classes how often the chosen one came.
+        mean_p: the mean prediction; of classes that of the chosen one.
+        skill: area under the ROC curve, of classes the mean of theirs, or R squared; None where all labels are equal.
         loss: mean log loss in nats, or mean absolute error.
         value: what acting saves a row against doing nothing; None without costs.
     """
@@ -99,12 +100,14 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
         cuts: how it does by month, and by whatever else was asked for.
         calibration: bins of equal count, ascending.
         curve: what acting above each threshold saves; empty without costs.
+        confusion: how good it is at each class and which it takes for which; None for other labels.
     """
 
     name: str
     cuts: tuple[Cut, ...]
     calibration: tuple[BinLine, ...]
     curve: tuple[CurvePoint, ...]
+    confusion: Confusion | None = None
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,7 +147,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
         cluster: what rows are grouped by for intervals.
         scored: rows predicted.
         rows: those with a label.
-        mean: of the label; of a condition how often it is true.
+        mean: of the label; of a condition how often it is true, of classes how often the chosen one came.
         against: names of the baselines.
         scores: metrics and values.
         costs: what acting costs; None where no gate says so.
@@ -180,8 +183,11 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def labelled(self) -> str:
         """Return how many rows have a label and what they are on average, as one clause."""
+        confusion = self.sides[0].confusion
         mean = f"{self.mean:.1%} of them true" if self.kind == "condition" else f"{self.mean:.4g} on average"
-        return f"{self.rows:,} of {self.scored:,} rows have a label, {mean}"
+        if confusion is not None:
+            mean = confusion.say_often()
+        return f"{self.rows:,} of {self.scored:,} rows have a label{', ' if mean else ''}{mean}"
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from shipway.app.assessment.data import (
     Taken,
 )
 from shipway.app.attribution import list_rival
+from shipway.app.confusion import Confusion
 from shipway.app.evaluation import STANDARD, Predicted, measure_version, value_of
 from shipway.app.runner import Made, Outputs, Runner
 from shipway.core.artifact import Artifact
@@ -27,28 +28,34 @@ from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
 from shipway.core.label import LabelKind
-from shipway.core.measure import ActionValue, DecisionValue, Score
+from shipway.core.measure import DecisionValue, Score, Value
 from shipway.core.metric import IN_UNIT, METRICS
 from shipway.core.performance import (
     accuracy,
     average_precision,
     calibration_slope,
     expected_calibration_error,
+    macro_f1,
     precision,
     recall,
+    top_accuracy,
+    weighted_f1,
     weighted_percentage_error,
 )
 from shipway.core.projection import VersionState
 from shipway.kit.canonical import canonical_json
 from shipway.maths.expression import quote
+from shipway.validation.confusion import profile_classes
+from shipway.validation.contrast import contrast_chosen, contrast_class
 from shipway.validation.evaluation import measure_candidate
-from shipway.validation.profile import calibration_table, profile_by
+from shipway.validation.profile import calibration_of, profile_by
 from shipway.validation.sample import Sample
 from shipway.validation.value import value_curve
 
 MORE: Final[dict[LabelKind, tuple[Check, ...]]] = {
     "condition": (average_precision, accuracy, expected_calibration_error, calibration_slope),
     "number": (weighted_percentage_error,),
+    "class": (macro_f1, weighted_f1, top_accuracy(first=2), expected_calibration_error),
 }
 """What is measured beside `STANDARD` when somebody asks."""
 
@@ -85,7 +92,7 @@ def ask_checks(gates: Sequence[Gate], against: Sequence[str], cluster: str, kind
     """
     asked = checks_of(gates, also=[*STANDARD[kind], *MORE[kind]])
     value = next((check for check in asked if isinstance(check.measure, DecisionValue)), None)
-    acting = [] if value is None else [precision(at=value), recall(at=value)]
+    acting = [word(at=value, of=of) for word in (precision, recall) for of in _class_acted_on(value)]
     asked += [check for check in acting if check.name not in {each.name for each in asked}]
     if cluster != "day":
         asked = [each.clustered(cluster) for each in asked if _is_by_day(each)]
@@ -123,7 +130,7 @@ def _measure(runner: Runner, asked: Asked, predicted: Predicted, report: Callabl
     taken = Taken(
         scored=sample.scored,
         rows=sample.n,
-        mean=float(sample.y.mean()) if sample.n else 0.0,
+        mean=_mean_of(sample),
         scores=tuple(_score_lines(asked, sample, found, others)),
         costs=_costs(asked.checks, found),
         sides=tuple(
@@ -141,6 +148,16 @@ def _measure(runner: Runner, asked: Asked, predicted: Predicted, report: Callabl
         "assessment": ("assessment", canonical_json(taken), {}),
     }
     return Made(outputs, records, said=f"{sample.n:,} of {sample.scored:,} rows have a label")
+
+
+def _class_acted_on(value: Check | None) -> tuple[str, ...]:
+    """Return the class that a value is of, empty where the label is a condition; nothing where there is no value."""
+    return (value.measure.of,) if value is not None and isinstance(value.measure, DecisionValue) else ()
+
+
+def _mean_of(sample: Sample) -> float:
+    seen = contrast_chosen(sample) if sample.kind == "class" else sample
+    return float(seen.y.mean()) if sample.n else 0.0
 
 
 def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], others: Sequence[str]) -> list[ScoreLine]:
@@ -177,7 +194,7 @@ def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], ot
 
 def _unit_of(check: Check, kind: LabelKind) -> str:
     """Return how a check's numbers are written: as costs, in the unit of the label, or as scores."""
-    if isinstance(check.measure, DecisionValue | ActionValue):
+    if isinstance(check.measure, Value):
         return "cost"
     metric = check.measure.metric if isinstance(check.measure, Score) else ""
     return "label" if metric in IN_UNIT or (metric == "calibration_gap" and kind == "number") else "score"
@@ -185,19 +202,17 @@ def _unit_of(check: Check, kind: LabelKind) -> str:
 
 def _is_figure(check: Check) -> bool:
     """Tell whether a check is a number of one model that has an interval."""
-    return isinstance(check.measure, Score | DecisionValue | ActionValue)
+    return isinstance(check.measure, Score | Value)
 
 
 def _is_by_day(check: Check) -> bool:
     measure = check.measure
-    return isinstance(measure, Score | DecisionValue | ActionValue) and measure.cluster == "day"
+    return isinstance(measure, Score | Value) and measure.cluster == "day"
 
 
 def _is_compared(check: Check) -> bool:
     measure = check.measure
-    return isinstance(measure, DecisionValue | ActionValue) or (
-        isinstance(measure, Score) and METRICS[measure.metric].better != "none"
-    )
+    return isinstance(measure, Value) or (isinstance(measure, Score) and METRICS[measure.metric].better != "none")
 
 
 def _figure(evidence: Evidence) -> Figure | None:
@@ -221,12 +236,15 @@ def _costs(checks: Sequence[Check], found: Mapping[str, Evidence]) -> Costs | No
 
 
 def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | None) -> Side:
-    curve = [] if value is None else value_curve(sample.happened, sample.p, value)
+    acted = sample if value is None or not value.of else contrast_class(sample, value.of)
+    curve = [] if value is None or acted is None else value_curve(acted.happened, acted.p, value)
+    classes = profile_classes(sample)
     return Side(
         name=name,
         cuts=tuple(
             Cut(by=group, parts=tuple(PartLine(**row) for row in profile_by(sample, group, value))) for group in by
         ),
-        calibration=tuple(BinLine(**row) for row in calibration_table(sample.p, sample.y)),
+        calibration=tuple(BinLine(**row) for row in calibration_of(sample)),
         curve=tuple(CurvePoint(**row) for row in curve),
+        confusion=None if classes is None else msgspec.convert(classes, Confusion),
     )

@@ -39,6 +39,7 @@ from shipway.core.gate import Outcome, Verdict
 from shipway.core.measure import (
     ActionValue,
     Attribution,
+    ClassValue,
     DecisionValue,
     Drift,
     FailedAnswers,
@@ -103,7 +104,7 @@ def collect_report(workspace: Workspace, run: RunReport) -> ReportData:
 def unit_of(measure: Measure) -> Unit:
     """Return what the number of a measure is."""
     match measure:
-        case Score(metric="auc") | Improvement(metric="auc"):
+        case Score(metric="auc" | "macro_auc") | Improvement(metric="auc" | "macro_auc"):
             return "auc"
         case Windowed(score=score):
             return unit_of(score)
@@ -113,7 +114,7 @@ def unit_of(measure: Measure) -> Unit:
             return "number"
         case Score() | Improvement() | PairedLoss() | AdvantageTrend():
             return "loss"
-        case DecisionValue() | ActionValue() | ValueImprovement():
+        case DecisionValue() | ActionValue() | ClassValue() | ValueImprovement():
             return "cost"
         case NewestSeen():
             return "duration"

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from shipway.app.confusion import Confusion
 from shipway.app.detail import Details
 from shipway.app.report.gate import GateData, Measured
 from shipway.app.report.live import LiveData
@@ -36,9 +37,9 @@ class PartData(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         label: the month.
         n: rows.
-        mean: of the label; of a condition how often it was true.
-        mean_p: mean prediction.
-        skill: area under the ROC curve, or R squared; None where all labels are equal.
+        mean: of the label; of a condition how often it was true, of classes how often the chosen one came.
+        mean_p: mean prediction, of classes that of the chosen one.
+        skill: area under the ROC curve, of classes the mean of theirs, or R squared; None where all labels are equal.
         loss: mean log loss in nats, or mean absolute error.
         value: what acting saved a row against never acting; None without costs.
     """
@@ -209,7 +210,8 @@ class VersionData(msgspec.Struct, frozen=True, kw_only=True):
         cut: nothing known later was learned from, as a date and time of the project's zone.
         format: native form of the model.
         rows: rows trained on.
-        mean: of their label; of a condition the share that came true.
+        mean: of their label; of a condition the share that came true, of classes how often the chosen one came in the
+            test period, None where that was not measured.
         scored: rows of the test period that were predicted.
         evaluated: those among them whose label became known.
         skill: area under the ROC curve, or R squared; this and each of the following is None where it was not measured.
@@ -226,7 +228,7 @@ class VersionData(msgspec.Struct, frozen=True, kw_only=True):
     cut: str
     format: str
     rows: int
-    mean: float
+    mean: float | None
     scored: int
     evaluated: int
     skill: Measured | None
@@ -254,6 +256,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
         leaks: prices of declared leaks.
         value: what acting on it is worth.
         calibration: predicted against observed.
+        confusion: how good it is at each class and which it takes for which; None for other labels.
         slices: one table for each check on slices.
         details: slices that were searched for, rates of groups, change over time, and what it listens to.
         behaviours: behavioural tests.
@@ -271,6 +274,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
     leaks: tuple[LeakData, ...] = ()
     value: ValueData | None = None
     calibration: tuple[CurveData, ...] = ()
+    confusion: Confusion | None = None
     slices: tuple[SlicesData, ...] = ()
     details: Details = Details()
     behaviours: tuple[BehaviourData, ...] = ()

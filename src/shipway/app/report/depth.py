@@ -12,7 +12,7 @@ from shipway.app.report.scale import SCALES
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.core.label import LOSS, LabelKind
 
-_METRICS: Final = {"auc": "AUC", "brier": "Brier score"}
+_METRICS: Final = {"auc": "AUC", "brier": "Brier score", "macro_auc": "macro AUC", "macro_f1": "macro F1"}
 SHOWN: Final = 6
 """How many slices are shown from each end before the reader asks for all."""
 
@@ -38,7 +38,7 @@ def show_versions(versions: Sequence[VersionData], kind: LabelKind) -> Markup:
         scale.skill,
         scale.loss.partition(",")[0],
         scale.squared.removesuffix(" score"),
-        f"Mean prediction less {scale.mean.lower()}",
+        f"{scale.said} less {scale.mean.lower()}",
         "Saved per row",
         "Gates",
     )
@@ -47,7 +47,7 @@ def show_versions(versions: Sequence[VersionData], kind: LabelKind) -> Markup:
             join((element("b", version.name), element("div", version.format, class_="soft"))),
             version.cut,
             f"{version.rows:,}",
-            scale.write(version.mean),
+            None if version.mean is None else scale.write(version.mean),
             _cell(version.skill, "auc"),
             _cell(version.loss, scale.loss_unit),
             _cell(version.squared, scale.loss_unit),

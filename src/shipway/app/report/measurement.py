@@ -6,6 +6,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from shipway.app.candidate import VersionReport
+from shipway.app.confusion import Confusion
 from shipway.app.detail import collect_details
 from shipway.app.pricing import Price, Side
 from shipway.app.report.data import (
@@ -31,7 +32,7 @@ from shipway.app.run import RunReport
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
-from shipway.core.label import MEAN, read_kind
+from shipway.core.label import MEAN, LabelKind, read_kind
 from shipway.core.maturity import MATURITY, read_maturity
 from shipway.core.measure import DecisionValue, Improvement, SliceRegression
 from shipway.core.metric import LEADING
@@ -54,6 +55,7 @@ class Profile(msgspec.Struct, frozen=True):
     month: tuple[PartData, ...]
     calibration: Rows
     baselines: dict[str, tuple[PartData, ...]]
+    classes: Confusion | None = None
 
 
 def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
@@ -82,6 +84,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         leaks=tuple(_leak(price, newest) for price in prices),
         value=_value(newest, checks, profiles[-1]),
         calibration=tuple(_curves(reports, profiles)),
+        confusion=profiles[-1].classes,
         slices=tuple(_slices(workspace, newest, checks)),
         details=collect_details(checks.values(), newest.evidence, workspace.blobs.get),
         behaviours=tuple(_behaviours(workspace, newest, checks)),
@@ -99,12 +102,12 @@ def _version(workspace: Workspace, version: VersionReport, checks: Mapping[str, 
         cut=write_instant(version.cut, workspace.project.config.project.timezone),
         format=str(version.training["format"]),
         rows=int(version.training["rows"]),
-        mean=float(version.training[MEAN[kind]]),
+        mean=_mean(version, kind),
         scored=int(version.prediction["rows"]),
         evaluated=int(version.prediction["labelled"]),
         skill=_number(version.evidence.get(skill)),
         loss=_number(version.evidence.get(loss)),
-        squared=_number(version.evidence.get("brier" if kind == "condition" else "root_mean_squared_error")),
+        squared=_number(version.evidence.get("root_mean_squared_error" if kind == "number" else "brier")),
         calibration_gap=_signed_gap(version.evidence.get("calibration_gap")),
         saved=_number(value),
         gains=tuple(
@@ -114,6 +117,14 @@ def _version(workspace: Workspace, version: VersionReport, checks: Mapping[str, 
         outcome=next((outcome for outcome in ("fail", "hold", "pass") if outcome in outcomes), None),
         bundle=None if version.bundle is None else _bundle(workspace, version.bundle),
     )
+
+
+def _mean(version: VersionReport, kind: LabelKind) -> float | None:
+    """Return the mean of the labels that a version learned from; of classes how often it was right when measured."""
+    if kind != "class":
+        return float(version.training[MEAN[kind]])
+    right = _number(version.evidence.get("accuracy"))
+    return None if right is None else right.value
 
 
 def _bundle(workspace: Workspace, digest: str) -> BundleData:
@@ -167,7 +178,7 @@ def _honest(version: VersionReport) -> SideData | None:
     ranked, lost = _number(skill), _number(loss)
     if skill is None or ranked is None or lost is None:
         return None
-    mean = skill.facts[MEAN[kind]]
+    mean = skill.facts["right" if kind == "class" else MEAN[kind]]
     return SideData(skill=ranked, loss=lost, mean_p=skill.facts["mean_p"], mean=mean)
 
 
@@ -184,7 +195,8 @@ def _value(version: VersionReport, checks: Mapping[str, Check], profile: Profile
     for evidence, costs in _measured(version, checks, DecisionValue):
         months: list[CostData] = []
         for part in profile.month:
-            if part.value is not None:
+            # How often one class of several came in a month is not told.
+            if part.value is not None and not costs.of:
                 nothing = part.mean * costs.skip_if_true + (1 - part.mean) * costs.skip_if_false
                 oracle = part.mean * costs.act_if_true + (1 - part.mean) * costs.skip_if_false
                 months.append(CostData(label=part.label, nothing=nothing, model=nothing - part.value, oracle=oracle))

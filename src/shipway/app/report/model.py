@@ -89,21 +89,27 @@ def show_calibration(model: ModelData, charts: Charts) -> Markup | None:
     series = [Series(curve.name, curve.bins, "main", dashed=not curve.newest) for curve in model.calibration]
     scale = SCALES[model.kind]
     drawn = charts.diagonal(
-        series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower(), shares=scale.shares
+        series, title="Reliability", x_title=scale.said.lower(), y_title=scale.happened.lower(), shares=scale.shares
     )
     newest = model.calibration[0]
-    head = ("Mean prediction", scale.happened, "Difference")
-    unit: Unit = "auc" if model.kind == "condition" else scale.loss_unit
+    head = (scale.said, scale.happened, "Difference")
+    unit: Unit = scale.loss_unit if model.kind == "number" else "auc"
     rows = [(scale.write(p), scale.write(mean), write_number(p - mean, unit, sign=True)) for p, mean in newest.bins]
     gap = model.versions[-1].calibration_gap
     said = None
     if gap is not None:
         interval = write_interval(gap, scale.loss_unit, sign=True)
         ends = f" ({interval})" if interval else ""
+        way = "more" if gap.value >= 0 else "less"
+        told = (
+            ("is", f" {way} sure of its class than it is right")
+            if model.kind == "class"
+            else ("predicts", f" {way} than what happens")
+        )
         said = words(
-            f"On average {newest.name} predicts ",
+            f"On average {newest.name} {told[0]} ",
             element("b", write_number(abs(gap.value), scale.loss_unit)),
-            f" {'more' if gap.value >= 0 else 'less'} than what happens{ends}. Bins hold equal numbers of rows.",
+            f"{told[1]}{ends}. Bins hold equal numbers of rows.",
         )
     bins = table(head, rows, numbers=(0, 1, 2), class_="tight")
     return element("div", _chart(drawn), element("div", said, bins), class_="charts")
@@ -196,7 +202,7 @@ def _price(leak: LeakData, scale: Scale) -> Markup:
         )
         for name, what, side, tone in sides
     ]
-    head = ("", scale.skill, "", scale.loss, "", f"Mean prediction against {scale.mean.lower()}")
+    head = ("", scale.skill, "", scale.loss, "", f"{scale.said} against {scale.mean.lower()}")
     return join((_moral(leak.claimed, leak.honest, leak.served, scale), table(head, rows, numbers=(1, 3, 5))))
 
 

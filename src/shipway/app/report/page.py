@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from shipway.app.report.attribution import show_reasons
 from shipway.app.report.audit import show_drift, show_skew
+from shipway.app.report.confusion import show_confusion
 from shipway.app.report.data import ModelData, ReportData, VersionData
 from shipway.app.report.depth import show_behaviours, show_slices, show_versions
 from shipway.app.report.element import Markup, badge, code, element, tile, words
@@ -48,6 +49,7 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
         yield f"value-{at}", f"Value of deciding{of}", show_value(model.value, charts)
         yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
+        yield f"classes-{at}", f"Class by class{of}", show_confusion(model.confusion)
         yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
         yield f"found-{at}", f"Regressions searched for{of}", show_found(model.details.searches)
         yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.details.fairness)
@@ -134,7 +136,7 @@ def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
     if newest.skill is not None:
         yield tile(scale.skill, write_number(newest.skill.value, "auc"), _gains(newest, skill))
     if newest.loss is not None:
-        unit: Unit = "auc" if model.kind == "condition" else scale.loss_unit
+        unit: Unit = scale.loss_unit if model.kind == "number" else "auc"
         yield tile(scale.loss, write_number(newest.loss.value, unit), _gains(newest, loss))
     if newest.saved is not None and model.value is not None:
         best = write_number(model.value.nothing - model.value.oracle, "cost")

@@ -17,7 +17,8 @@ class Scale:
         skill: what its skill is called; more is better.
         loss: what its mean loss is called; less is better.
         squared: what its mean squared error, or the root of it, is called.
-        mean: what the mean of the label is called.
+        mean: what the mean of the label is called; of classes how often the most probable one came.
+        said: what the mean of predictions is called.
         happened: what a bin of predictions is compared with.
         loss_unit: how losses are written.
         shares: whether labels and predictions are between 0 and 1.
@@ -28,6 +29,7 @@ class Scale:
     loss: str
     squared: str
     mean: str
+    said: str
     happened: str
     loss_unit: Unit
     shares: bool
@@ -44,6 +46,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         loss="Log loss, nats",
         squared="Brier score",
         mean="Rate",
+        said="Mean prediction",
         happened="How often it was true",
         loss_unit="loss",
         shares=True,
@@ -54,9 +57,21 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         loss="Absolute error",
         squared="Root squared error",
         mean="Mean",
+        said="Mean prediction",
         happened="Mean of what happened",
         loss_unit="number",
         shares=False,
         write=_write_plainly,
+    ),
+    "class": Scale(
+        skill="Macro AUC",
+        loss="Log loss, nats",
+        squared="Brier score",
+        mean="Right",
+        said="Mean confidence",
+        happened="How often it was right",
+        loss_unit="loss",
+        shares=True,
+        write=write_share,
     ),
 }

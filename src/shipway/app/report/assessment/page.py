@@ -7,6 +7,7 @@ from shipway.app.assessment.data import Assessment, Figure, ScoreLine
 from shipway.app.report.assessment.section import (
     show_calibration,
     show_changes,
+    show_classes,
     show_gates,
     show_groups,
     show_listening,
@@ -19,6 +20,7 @@ from shipway.app.report.element import Markup, code, element, tile, words
 from shipway.app.report.gate import Unit
 from shipway.app.report.number import write_instant, write_number
 from shipway.app.report.sheet import Section, make_sheet
+from shipway.core.metric import LED
 from shipway.ports.chart import Charts
 
 Show: TypeAlias = Callable[[Assessment, Charts], Markup | None]
@@ -27,6 +29,7 @@ SECTIONS: Final[tuple[tuple[str, str, Show], ...]] = (
     ("scores", "How good is it, and how much better?", show_scores),
     ("value", "What is it worth?", show_value),
     ("calibration", "Do its predictions hold?", show_calibration),
+    ("classes", "What does it take for what?", show_classes),
     ("parts", "Where is it good?", show_parts),
     ("found", "Where is it worse than its baseline?", show_searches),
     ("fairness", "Does it treat groups alike?", show_groups),
@@ -38,7 +41,7 @@ SECTIONS: Final[tuple[tuple[str, str, Show], ...]] = (
 
 
 _UNITS: Final[dict[str, Unit]] = {"cost": "cost", "score": "auc", "label": "number"}
-_TILES: Final = frozenset({"auc", "log_loss", "calibration_slope", "r_squared", "mean_absolute_error"})
+_TILES: Final = frozenset({*LED, "calibration_slope", "accuracy"})
 
 
 def render_assessment(found: Assessment, charts: Charts) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 
 from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, ScoreLine, Side
 from shipway.app.report.attribution import show_reasons
+from shipway.app.report.confusion import show_confusion
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.app.report.gate import Measured, Unit
@@ -65,9 +66,9 @@ def show_calibration(found: Assessment, charts: Charts) -> Markup | None:
         if len(side.calibration) > 1 or not place
     ]
     drawn = charts.diagonal(
-        series, title="Reliability", x_title="mean prediction", y_title=scale.happened.lower(), shares=scale.shares
+        series, title="Reliability", x_title=scale.said.lower(), y_title=scale.happened.lower(), shares=scale.shares
     )
-    unit: Unit = "auc" if found.kind == "condition" else "number"
+    unit: Unit = "number" if found.kind == "number" else "auc"
     rows = [
         (
             scale.write(each.mean_p),
@@ -77,7 +78,7 @@ def show_calibration(found: Assessment, charts: Charts) -> Markup | None:
         )
         for each in own.calibration
     ]
-    head = ("Mean prediction", scale.happened, "Difference", "Rows")
+    head = (scale.said, scale.happened, "Difference", "Rows")
     bins = table(head, rows, numbers=(0, 1, 2, 3), class_="tight")
     said = words(*_say_calibration(found.scores), "Bins hold equal numbers of rows.")
     return element("div", _chart(drawn), element("div", said, bins), class_="charts")
@@ -94,6 +95,12 @@ def show_parts(found: Assessment, charts: Charts) -> Markup | None:
         if labels:
             shown.append(fold(f"The numbers by {cut.by}", _part_table(found, place)))
     return join(shown) if shown else None
+
+
+def show_classes(found: Assessment, charts: Charts) -> Markup | None:
+    """Return how good the version is at each class and which it takes for which."""
+    del charts
+    return show_confusion(found.sides[0].confusion)
 
 
 def show_searches(found: Assessment, charts: Charts) -> Markup | None:
@@ -241,7 +248,7 @@ def _part_table(found: Assessment, cut: int) -> Markup:
     names = _drawn(own)
     called = {"skill": scale.skill, "loss": scale.loss.partition(",")[0].lower(), "value": "value"}
     units: dict[str, Unit] = {"skill": "auc", "loss": scale.loss_unit, "value": "cost"}
-    head: list[Child] = [own.by, "Rows", scale.mean, "Mean prediction"]
+    head: list[Child] = [own.by, "Rows", scale.mean, scale.said]
     for side in found.sides:
         head += [f"{side.name}: {called[name]}" for name in names]
     rows: list[list[Child]] = []

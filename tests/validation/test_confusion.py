@@ -1,0 +1,45 @@
+"""The tables of classes against scikit-learn."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from sklearn import metrics
+
+from shipway.testing.refusal import expect_refusal
+from shipway.validation.confusion import profile_classes
+from shipway.validation.sample import Sample
+
+Build = Callable[..., Sample]
+NAMES = ("damaged", "late", "lost", "on time")
+RNG = np.random.default_rng(9)
+Y = RNG.choice([1, 2, 3], 900, p=[0.3, 0.1, 0.6])  # nothing is damaged
+P = RNG.dirichlet(np.ones(4), 900) + 0.5 * (Y[:, None] == np.arange(4))
+P /= P.sum(axis=1, keepdims=True)
+
+
+def test_each_class_and_the_matrix_are_what_scikit_learn_says(build: Build) -> None:
+    found = profile_classes(build(Y, P, classes=NAMES))
+    assert found is not None
+    said = P.argmax(axis=1)
+    np.testing.assert_array_equal(found["confusion"], metrics.confusion_matrix(Y, said))
+    due = metrics.classification_report(Y, said, labels=range(4), output_dict=True, zero_division=0)
+    for at, line in enumerate(found["classes"]):
+        assert (line["label"], line["n"], line["chosen"]) == (NAMES[at], (at == Y).sum(), (said == at).sum())
+        assert line["gap"][0] == pytest.approx(P[:, at].mean() - (at == Y).mean())
+        assert line["gap"][1] < line["gap"][0] < line["gap"][2]
+        assert line["precision"][0] == pytest.approx(due[str(at)]["precision"])
+        if at:
+            assert line["recall"][0] == pytest.approx(due[str(at)]["recall"])
+            assert line["f1"][0] == pytest.approx(due[str(at)]["f1-score"])
+            assert line["auc"][0] == pytest.approx(metrics.roc_auc_score(at == Y, P[:, at]))
+            assert line["recall"][1] < line["recall"][0] < line["recall"][2]
+    first = found["classes"][0]
+    assert (first["recall"], first["auc"], first["f1"]) == (None, None, None)
+
+
+def test_there_is_no_table_of_no_rows_or_no_classes(build: Build) -> None:
+    assert profile_classes(build(Y[:0], P[:0], classes=NAMES)) == {"classes": [], "confusion": []}
+    assert profile_classes(build(Y == 1, P[:, 1])) is None
+    with expect_refusal("SW-104"):
+        profile_classes(build(Y, P, classes=NAMES), "shop")
