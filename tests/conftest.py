@@ -85,6 +85,64 @@ def shop(ran_shop, tmp_path):
     return Shop(Path(shutil.copytree(ran_shop.root, tmp_path / "shop")), ran_shop.run)
 
 
+_OUTCOME = """        outcome=pl.when(settled.is_null())
+        .then(None)
+        .when(pl.col("returned") == 0)
+        .then(pl.lit("kept"))
+        .when(settled - placed < pl.duration(days=10))
+        .then(pl.lit("soon"))
+        .otherwise(pl.lit("late")),
+    )"""
+_CLASSES = """sw.gate(
+    "quality",
+    sw.macro_auc >= 0.6,
+    sw.log_loss.better_than("current"),
+    sw.log_loss.better_than("basket_only"),
+    sw.auc.of("soon") >= 0.6,
+    sw.slice_regression("category").no_regression(),
+    sw.equal_accuracy("channel") <= 0.3,
+    sw.action_value(ship=sw.action({"soon": 6, "late": 9}, otherwise=0),
+                    call=sw.action({"soon": 3, "late": 2}, otherwise=1)),
+    before="release",
+)
+
+
+@sw.model("outcome", on=orders, at=orders.placed, label=outcome, features=[basket, customer, product],
+          baselines={"basket_only": [basket]})
+def train(frame: sw.TrainFrame, *, rounds: int = 20):
+    import lightgbm
+
+    data = lightgbm.Dataset(frame.x, frame.y, categorical_feature=frame.category_columns)
+    params = {"objective": "multiclass", "num_class": len(frame.classes), "num_leaves": 15, "seed": frame.seed,
+              "num_threads": frame.threads, "deterministic": True, "force_row_wise": True, "verbosity": -1}
+    return lightgbm.train(params, data, num_boost_round=rounds)
+"""
+
+
+@pytest.fixture(scope="session")
+def ran_classes(new_shop, tmp_path_factory):
+    """Return the template's project after a run, its label the class of what becomes of an order; read it only."""
+    root = tmp_path_factory.mktemp("classes") / "shop"
+    shutil.copytree(new_shop, root)
+    project, toml = root / "project.py", root / "shipway.toml"
+    code = project.read_text()
+    code = code[: code.index('sw.gate(\n    "quality"')] + _CLASSES
+    code = code.replace('"settled": ("returned",)', '"settled": ("returned", "outcome")')
+    code = code.replace(
+        '        returned=pl.col("returned") == 1,\n    )', f'        returned=pl.col("returned") == 1,\n{_OUTCOME}'
+    )
+    code = code.replace('sw.label("returned", closings.returned.equals(True))', 'sw.label("outcome", closings.outcome)')
+    project.write_text(code.replace("returned = sw.label", "outcome = sw.label"))
+    toml.write_text(toml.read_text().replace("[models.returned]", "[models.outcome]"))
+    return Shop(root, run_project(find_project(root)))
+
+
+@pytest.fixture
+def classes(ran_classes, tmp_path):
+    """Return a copy of the project whose label is a class, after a run."""
+    return Shop(Path(shutil.copytree(ran_classes.root, tmp_path / "shop")), ran_classes.run)
+
+
 @pytest.fixture
 def shipway(monkeypatch, capfd):
     """Run the command line in a folder and return what it said."""

@@ -12,6 +12,7 @@ from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
+from shipway.testing.refusal import expect_refusal
 
 TEST = "test = [2024-09-01, 2024-12-01]"
 RETURNED = 'returned=pl.col("returned") == 1'
@@ -98,3 +99,47 @@ def test_damaged_predictions_are_refused_and_made_again_by_force(shop) -> None:
         run_project(shop.project)
     assert "--force" in refused.value.hint
     assert run_project(shop.project, force=True).outcome == "pass"
+
+
+def test_a_model_of_classes_is_judged_and_registered(classes) -> None:
+    (version,) = classes.run.versions
+    assert classes.run.outcome == "pass"
+    assert version.bundle is not None
+    assert version.training["classes"] == ["kept", "late", "soon"]
+    assert version.evidence["log_loss against current"].facts["baseline"] == "training shares"
+    assert version.evidence["macro_auc"].low > 0.6
+    assert set(version.evidence["macro_auc"].facts["shares"]) == {"kept", "late", "soon"}
+    assert version.evidence["action_value"].low > 0
+
+
+def test_classes_that_a_version_never_learned_count_against_it(classes) -> None:
+    """A class that first comes in the test period has no probability; a version that comes later has learned it."""
+    lines = '.otherwise(pl.lit("late")),'
+    first = "placed >= pl.lit('2024-09-20').str.to_datetime(time_zone='UTC')"
+    edit(classes.root / "project.py", lines, f'.when({first}).then(pl.lit("lost"))\n        {lines}')
+    edit(classes.root / "shipway.toml", "cuts = [2024-09-01]", "cuts = [2024-09-01, 2024-11-15]")
+    edit(classes.root / "shipway.toml", TEST, "test = [2024-11-15, 2024-12-01]")
+    first_version, later = run(classes.root).versions
+    never = first_version.evidence["log_loss"]
+    assert never.facts["unseen"] > 10
+    assert f"{never.facts['unseen']} rows are of classes that it never learned" in never.facts["said"]
+    assert set(never.facts["shares"]) == {"kept", "late", "lost", "soon"}
+    assert later.training["classes"] == ["kept", "late", "lost", "soon"]
+    assert "unseen" not in later.evidence["log_loss"].facts
+
+
+def test_a_class_that_never_is_and_a_check_of_another_kind_are_refused_before_training(classes) -> None:
+    path = classes.root / "project.py"
+    edit(path, 'sw.auc.of("soon")', 'sw.auc.of("sooon")')
+    with expect_refusal("SW-104") as caught:
+        run(classes.root)
+    assert caught[0].fact == "auc.of(\"sooon\") names class 'sooon', which label 'outcome' never is"
+    edit(path, 'sw.auc.of("sooon")', "sw.auc")
+    with expect_refusal("SW-403") as caught:
+        run(classes.root)
+    assert caught[0].fact == "auc measures predictions of a condition, and label 'outcome' is a class"
+    edit(path, "sw.auc >= 0.6", "sw.macro_f1 >= 0.2")
+    edit(path, '{"soon": 3, "late": 2}, otherwise=1)', '{"soon": 8, "late": 2})')
+    with expect_refusal("SW-403") as caught:
+        run(classes.root)
+    assert "has no cost where label 'outcome' is 'kept'" in caught[0].fact

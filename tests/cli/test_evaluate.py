@@ -46,3 +46,15 @@ def test_what_is_no_time_is_told(shop, shipway):
     answer = shipway("evaluate", "returned", "--from", "spring", "--json", cwd=shop.root)
     assert answer.code == 2
     assert "--from" in answer.error["fact"]
+
+
+def test_classes_are_shown_one_by_one_and_by_each_other(classes, shipway):
+    said = shipway("evaluate", "outcome", cwd=classes.root)
+    assert said.code == 0
+    assert "the most frequent of 3 classes" in said.out
+    lines = said.out.splitlines()
+    head = next(line for line in lines if line.startswith("class "))
+    assert head.split() == ["class", "rows", "chosen", "precision", "recall", "f1", "auc", "calibration", "gap"]
+    matrix = next(at for at, line in enumerate(lines) if line.startswith("was, by what was chosen"))
+    assert [line.split()[0] for line in lines[matrix + 1 : matrix + 4]] == ["kept", "late", "soon"]
+    assert "macro_auc" in said.out

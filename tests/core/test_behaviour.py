@@ -138,3 +138,11 @@ def test_a_suite_of_other_checks_is_refused():
     with pytest.raises(ShipwayError) as refused:
         b.suite("s", rule)
     assert refused.value.code == "SW-106"
+
+
+def test_a_suite_says_once_which_number_is_measured():
+    test = b.probe("late", change=b.add("x", 1), expect=b.never_falls(), of="late")
+    with pytest.raises(ShipwayError, match="is of class 'late'") as caught:
+        b.suite("s", test)
+    assert caught.value.code == "SW-106"
+    assert "place=" in caught.value.hint

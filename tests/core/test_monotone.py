@@ -8,6 +8,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.feature import Event
 from shipway.core.monotone import compile_expectations
 from shipway.core.registry import collecting
+from shipway.maths.expression import Feature
 
 
 @pytest.fixture
@@ -93,3 +94,12 @@ def test_contradictions_and_other_features_are_refused(declare, expects, given, 
     with pytest.raises(ShipwayError) as refused:
         declare(expects, **given)
     assert refused.value.code == code
+
+
+def test_an_expectation_of_one_class_is_none_that_a_trainer_can_be_held_to():
+    shop = Feature("shop", "n_1d")
+    for check in (sw.never_lowers("n", {shop: 1}, of="lost"),
+                  b.probe("p", change=b.add(shop, 1), expect=b.never_falls(), of="lost")):  # fmt: skip
+        with pytest.raises(ShipwayError, match="is of class 'lost'") as caught:
+            compile_expectations("m", [check])
+        assert caught.value.code == "SW-106"

@@ -2,10 +2,20 @@
 
 import pytest
 
+from shipway import behaviours as b
 from shipway.core import performance as words
 from shipway.core.attribution import attribution, reason_agreement
 from shipway.core.canary import shown_loss
-from shipway.core.candidate import auc, calibration_gap, decision_value, label_maturity, log_loss, slice_regression
+from shipway.core.candidate import (
+    auc,
+    calibration_gap,
+    decision_value,
+    label_maturity,
+    log_loss,
+    never_lowers,
+    never_matters,
+    slice_regression,
+)
 from shipway.core.metric import METRICS
 from shipway.core.slice_check import demographic_parity, equal_accuracy, found_regressions, group_calibration
 from shipway.core.suitability import list_kinds, refuse_unfit, refuse_unknown_classes
@@ -15,6 +25,9 @@ from shipway.testing.refusal import expect_refusal
 ALL = (
     calibration_gap,
     label_maturity,
+    never_matters("m", {Feature("v", "f"): 1}),
+    b.probe("k", change=b.add("x", 1), expect=b.keeps_class()),
+    b.probe("s", expect=b.says("lost")),
     slice_regression("carrier"),
     found_regressions("carrier"),
     group_calibration("carrier"),
@@ -39,11 +52,18 @@ CLASS = (
     words.precision(at=0.3, of="lost").better_than("current").check,
     decision_value(act_if_true=1, act_if_false=2, skip_if_true=3).of("lost").better_than("current").check,
     demographic_parity("carrier", of="lost"),
+    never_lowers("n of", {Feature("v", "f"): 1}, of="lost"),
+    b.probe("a of", expect=b.at_least(0.1), of="lost"),
     words.action_value(wait=words.action({"lost": 2}, otherwise=0), call=words.action({"lost": 1}, otherwise=1)),
 )
 SAID = (log_loss, log_loss.over("28d"), words.accuracy, words.expected_calibration_error, equal_accuracy("carrier"),
         shown_loss())  # fmt: skip
-SCALAR = (attribution(Feature("customer", "orders_90d")), reason_agreement())
+SCALAR = (
+    never_lowers("n", {Feature("v", "f"): 1}),
+    b.probe("a", expect=b.at_least(0.1)),
+    attribution(Feature("customer", "orders_90d")),
+    reason_agreement(),
+)
 NUMBER = (words.r_squared, words.pinball_loss(quantile=0.9), words.mean_absolute_error.better_than("current").check,
           shown_loss("mean_absolute_error", relative=True))  # fmt: skip
 
@@ -86,6 +106,7 @@ def test_every_metric_is_of_some_kind():
         (words.recall(at=0.4), "say of which class: recall(of=...)"),
         (decision_value(act_if_true=1, act_if_false=2, skip_if_true=3), "say of which class: decision_value.of(...)"),
         (words.r_squared, "take macro_auc or log_loss"),
+        (never_lowers("n", {Feature("v", "f"): 1}), "say of which class: of=..."),
         (attribution(Feature("customer", "orders_90d")), "take macro_auc or log_loss"),
     ],
 )

@@ -23,7 +23,7 @@ def _build(
     n = y.size
     constant: Any = y.mean() if n else 0.5
     if p.ndim == 2:
-        constant = np.bincount(y, minlength=p.shape[1]) / n if n else np.full(p.shape[1], 1 / p.shape[1])
+        constant = np.bincount(y.clip(0), minlength=p.shape[1]) / n if n else np.full(p.shape[1], 1 / p.shape[1])
     baselines = {"base rate": np.full((n, *p.shape[1:]), constant)}
     if current is not None:
         baselines["current"] = current

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
+from shipway import behaviours as b
 from shipway.core import performance as words
 from shipway.core.candidate import auc, brier, calibration_gap, decision_value, log_loss, slice_regression
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import judge
+from shipway.core.probe import Add, Behaviour, Moves, Probe
 from shipway.core.slice_check import (
     advantage_trend,
     demographic_parity,
@@ -255,6 +257,54 @@ def test_what_needs_another_kind_is_refused(parcels: Sample, flights: Callable[.
     for check in (auc.of("lost"), words.macro_auc, actions):
         with expect_refusal("SW-403"):
             _evidence(check, flights(n=500))
+
+
+@pytest.fixture(scope="module")
+def tilted(build: Build) -> Sample:
+    """Return rows of a model that moves from late to on time with its one feature, and never says lost but for 0.1."""
+    x = np.linspace(0, 0.6, 301)[:, None]
+
+    def predict(rows: Floats) -> Floats:
+        share = rows[:, 0].clip(0, 0.9)
+        return np.column_stack([share, np.full(len(rows), 0.1), 0.9 - share])
+
+    return build(np.arange(301) % 3, predict(x), classes=NAMES, x=x, predict=predict)
+
+
+def _fails(check: Check, sample: Sample) -> float:
+    found = _evidence(check, sample)
+    assert found.n > 0
+    return found.value
+
+
+def test_what_should_not_matter_moves_no_probability_of_any_class(tilted: Sample) -> None:
+    change = b.add("a", 0.1)  # moves 0.1 from one class to another
+    assert _fails(b.probe("small", change=change, expect=b.stays(0.11)), tilted) == 0
+    assert _fails(b.probe("large", change=change, expect=b.stays(0.09)), tilted) == 1
+    assert _fails(b.probe("other", change=change, expect=b.stays(0.001), of="lost"), tilted) == 0
+    keeps = _fails(b.probe("class", change=change, expect=b.keeps_class()), tilted)
+    p = tilted.predict(tilted.x)
+    assert keeps == pytest.approx(np.mean(_said(p) != _said(tilted.predict(tilted.x + 0.1))), abs=0.01)
+    assert 0 < keeps < 1
+    assert _fails(b.probe("known", expect=b.says("late", "on time")), tilted) == 0
+
+
+def test_one_class_rises_and_falls_as_a_condition_does(tilted: Sample) -> None:
+    change = b.add("a", 0.1)
+    assert _fails(b.probe("rises", change=change, expect=b.rises(0.05), of="late"), tilted) == 0
+    assert _fails(b.probe("falls", change=change, expect=b.never_falls(), of="on time"), tilted) == 1
+    behaviour = Behaviour((Probe(expect=Moves(least=-0.005), change=(Add("a", 0.1),), of="on time"),))
+    assert _fails(Check("fall", behaviour, "candidate", "fall"), tilted) == 1
+    found = _evidence(b.probe("rises", change=change, expect=b.rises(0.05), of="stolen"), tilted)
+    assert (found.n, found.facts["said"]) == (0, "no row is 'stolen', and no version learned it")
+    with expect_refusal("SW-433"):
+        _evidence(b.probe("which", change=change, expect=b.never_falls()), tilted)
+
+
+def test_an_answer_that_is_not_a_probability_of_each_class_is_refused(tilted: Sample) -> None:
+    for wrong in (lambda x: np.full((len(x), 2), 0.5), lambda x: np.full((len(x), 3), 0.5)):
+        with expect_refusal("SW-403"):
+            _evidence(b.probe("t", change=b.add("a", 0.1), expect=b.stays(0.1)), replace(tilted, predict=wrong))
 
 
 def test_no_rows_hold(build: Build) -> None:

@@ -12,6 +12,7 @@ from shipway.core.check import Check, Rule, finite, natural_rule, write_number
 from shipway.core.error import ShipwayError
 from shipway.core.feature import flatten
 from shipway.core.gate import Gate, checks_of
+from shipway.core.measure import class_of
 from shipway.core.probe import (
     Add,
     Case,
@@ -233,6 +234,7 @@ def probe(
     cases: int = 500,
     needs: int = 1,
     sample: bool = False,
+    of: str = "",
 ) -> Check:
     """Test how a model behaves; the check measures the share of cases in which it does not as expected.
 
@@ -248,6 +250,7 @@ def probe(
         needs: fewest cases before it may pass; with fewer a gate holds.
         sample: whether the cases stand for more than themselves: a gate then asks for the whole interval of the rate,
             and holds where that is too wide. Else the cases are all that is asked about.
+        of: of a model of classes, the one whose probability is the answer, in a gate; a suite says it by `place=`.
 
     Raises:
         ShipwayError: SW-106 for a test that cannot mean anything.
@@ -272,6 +275,7 @@ def probe(
         cases=cases,
         needs=needs,
         sample=sample,
+        of=take_name(of, f"the class of test {name!r}"),
     )
     return Check(name, measure, "candidate", name)
 
@@ -324,6 +328,10 @@ def refuse_suite(suite: Suite) -> None:
     """Refuse a suite that could not be run, as `suite` does."""
     if not suite.rules:
         raise ShipwayError("SW-106", f"suite {suite.name!r} has no tests", "a suite without tests would pass anything")
+    one = next((rule.check for rule in suite.rules if class_of(rule.check.measure)), None)
+    if one is not None:
+        fact = f"test {one.name!r} of suite {suite.name!r} is of class {class_of(one.measure)!r}"
+        raise ShipwayError("SW-106", fact, "say which number of an answer is measured once for the suite: place=")
     names = [rule.check.name for rule in suite.rules]
     twice = next((each for each in names if names.count(each) > 1), None)
     if twice is not None:

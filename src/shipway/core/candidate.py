@@ -80,26 +80,38 @@ def slice_regression(*by: str, baseline: str = "current", support_rows: int = 50
     return Check(name, measure, "candidate", f"slice_regression({', '.join(words)})")
 
 
-def never_lowers(name: str, changes: dict[Feature, float], *, together: bool = False) -> Check:
+def never_lowers(name: str, changes: dict[Feature, float], *, together: bool = False, of: str = "") -> Check:
     """Test that raising features as stated never lowers a prediction (a directional expectation).
 
     Args:
         name: what the test is called.
         changes: feature to what is added to it; each is a test of its own.
         together: make all changes at once, as one test.
+        of: of a label of classes, the one whose probability is meant.
     """
-    return _make_behaviour(name, changes, Moves(least=-_FALL), together=together)
+    return _make_behaviour(name, changes, Moves(least=-_FALL), together=together, of=of)
 
 
-def never_matters(name: str, changes: dict[Feature, float], *, tolerance: float = 0.02) -> Check:
-    """Test that small changes to features which should not matter leave the predictions where they are (invariance)."""
-    return _make_behaviour(name, changes, Moves(-tolerance, tolerance), together=False)
+def never_matters(name: str, changes: dict[Feature, float], *, tolerance: float = 0.02, of: str = "") -> Check:
+    """Test that small changes to features which should not matter leave the predictions where they are (invariance).
+
+    Of a label of classes the probabilities of all of them are compared, by their total variation: half the sum of the
+    absolute differences, which is the most by which that of any set of classes moves.
+
+    Args:
+        name: what the test is called.
+        changes: feature to what is added to it; each is a test of its own.
+        tolerance: how far a prediction may move.
+        of: of a label of classes, the one whose probability alone is meant.
+    """
+    return _make_behaviour(name, changes, Moves(-tolerance, tolerance), together=False, of=of)
 
 
-def _make_behaviour(name: str, changes: dict[Feature, float], expect: Moves, *, together: bool) -> Check:
+def _make_behaviour(name: str, changes: dict[Feature, float], expect: Moves, *, together: bool, of: str) -> Check:
     shifts = tuple(Add(column, by) for column, by in _shifts(name, changes).items())
     tests = [shifts] if together else [(shift,) for shift in shifts]
-    probes = tuple(Probe(expect=expect, change=test, cases=MOST_CASES) for test in tests)
+    one = take_name(of, f"the class of test {name!r}")
+    probes = tuple(Probe(expect=expect, change=test, cases=MOST_CASES, of=one) for test in tests)
     return Check(name, Behaviour(probes), "candidate", name)
 
 

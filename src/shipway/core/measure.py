@@ -410,4 +410,6 @@ def class_of(measure: Measure) -> str:
         return measure.score.of
     if isinstance(measure, ValueImprovement):
         return class_of(measure.value)
-    return measure.of if isinstance(measure, Score | Improvement | DecisionValue | Fairness) else ""
+    if isinstance(measure, Behaviour):
+        return measure.probes[0].of if measure.probes else ""
+    return measure.of if isinstance(measure, Score | Improvement | DecisionValue | Fairness | Probe) else ""

@@ -7,6 +7,7 @@ from shipway.core.argument import write
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
 from shipway.core.feature import FeatureView, flatten
+from shipway.core.measure import class_of
 from shipway.core.probe import Add, Behaviour, Moves, Probe
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import Column
@@ -80,6 +81,9 @@ def _signs(model: str, check: Check) -> dict[str, int]:
             found = [_signs_of(probe)]
         case _:
             found = []
+    if one := class_of(check.measure):
+        fact = f"{check.text} of model {model!r} is of class {one!r}, and trainers constrain no single class"
+        raise ShipwayError("SW-106", fact, "ask for it in a gate, and leave it away from `expects`")
     if not found or not all(found):
         fact = f"{check.text} of model {model!r} is no expectation that a trainer can be held to"
         hint = "name sw.never_lowers(...), or probes that never fall or never rise when numbers are added"

@@ -160,6 +160,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe", omit_default
         needs: fewest cases that the test asks for before it may pass.
         sample: whether the cases stand for more than themselves, so that the evidence is a rate with its interval; else
             they are all that is asked about, and are counted.
+        of: of a model of classes, the one whose probability is the answer; without it all of them are.
     """
 
     expect: Expectation
@@ -169,6 +170,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True, tag="probe", omit_default
     cases: int = 500
     needs: int = 1
     sample: bool = False
+    of: str = ""
 
     @property
     def style(self) -> Style:

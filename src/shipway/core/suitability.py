@@ -20,6 +20,7 @@ from shipway.core.measure import (
     class_of,
 )
 from shipway.core.metric import LEADING, METRICS
+from shipway.core.probe import Behaviour, Keeps, Moves, Probe, Says
 from shipway.core.slice_measure import Fairness, FoundRegression
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import quote
@@ -54,12 +55,23 @@ def list_kinds(check: Check) -> frozenset[LabelKind]:
             return _ALL if measure.threshold is None else _CONDITION
         case Attribution() | ReasonAgreement():
             return _SCALAR
+        case Behaviour(probes=probes):
+            return frozenset.intersection(_ALL, *map(_expects, probes))
+        case Probe():
+            return _expects(measure)
         case _:
             return _ALL
 
 
 def _acts_or_chooses(measure: Fairness) -> frozenset[LabelKind]:
     return _SAID if measure.metric == "equal_accuracy" else _CONDITION
+
+
+def _expects(probe: Probe) -> frozenset[LabelKind]:
+    """Return of which labels an expectation can be: several probabilities do not rise or fall together."""
+    expect = probe.expect
+    both = isinstance(expect, Moves) and expect.least is not None and expect.most is not None
+    return _ALL if both or isinstance(expect, Keeps | Says) else _SCALAR
 
 
 def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:
@@ -101,6 +113,8 @@ def refuse_other_kind(check: Check, kind: LabelKind, said: str) -> None:
 def _say_fitting(check: Check, kind: LabelKind) -> str:
     """Return what to ask for in place of a check; of one class against the rest what a condition has fits too."""
     measure = check.measure
+    if kind == "class" and isinstance(measure, Behaviour | Probe):
+        return "say of which class: of=..."
     if kind == "class" and isinstance(measure, Score | DecisionValue) and "condition" in list_kinds(check):
         acts = isinstance(measure, Score) and measure.at is not None
         name = check.name.partition("(")[0]

@@ -191,16 +191,17 @@ def feature(name: str) -> Feature:
 
 
 def label(name: str, value: Expr, *, owner: str = "", doc: str = "", tags: str | Sequence[str] = ()) -> Label:
-    """Declare what is predicted, from the columns of one event stream: a condition, or a number.
+    """Declare what is predicted, from the columns of one event stream: a condition, a number, or a class.
 
     Of a condition, such as `landings.arr_delay > 15`, a model says how probable it is; of a number, such as
-    `landings.arr_delay`, which one it is. Which of the two a label is follows from the types of its columns.
+    `landings.arr_delay`, which one it is; of a text, such as `landings.status`, how probable each of its classes is.
+    Which of them a label is follows from the types of its columns.
 
     Args:
         name: the label's name.
-        value: the condition or the number.
+        value: the condition, the number or the text.
         owner: as for a source.
-        doc: what it means that the label is true, or what the number is of.
+        doc: what it means that the label is true, what the number is of, or what the classes are.
         tags: as for a source.
     """
     value = take_expression(value, f"label {name!r}")

@@ -101,9 +101,9 @@ def prepare_frame(
 
     Raises:
         ShipwayError: SW-104 for a rising or falling column that is no feature, SW-106 for one that is both or a
-            category, SW-202 for a missing column, SW-203 for a column of a type models cannot read or a label that is
-            not finite or has too many classes, SW-402 for fewer than 100 rows or a label that is the same in all of
-            them.
+            category, or where the label is a class, SW-202 for a missing column, SW-203 for a column of a type models
+            cannot read or a label that is not finite or has too many classes, SW-402 for fewer than 100 rows or a
+            label that is the same in all of them.
     """
     _require(frame, [*columns, label, label_known_at, at])
     _check_constraints(frame, columns, rising, falling)
@@ -112,6 +112,9 @@ def prepare_frame(
     )
     learned = frame.filter(known)
     classes = list_classes(learned[label])
+    if classes and (rising or falling):
+        fact = f"{(*rising, *falling)[0]} is constrained, and of {len(classes)} classes no single one rises or falls"
+        raise ShipwayError("SW-106", fact, "test it in a gate: sw.never_lowers(..., of=CLASS)")
     y = read_labels(learned[label], classes)
     _require_enough(y, classes)
     # The codes of categories are decided before anything is encoded with them.

@@ -24,11 +24,13 @@ class Answers:
         label: object[n] of texts, the class; None of a model without classes.
         lost: bool[n], where a model that answers with numbers gave one that is none (NaN), which fails whatever is
             expected; None of a model that answers with texts.
+        whole: float64[n, k], the probability of every class, where all of them are what must not move; else None.
     """
 
     value: Floats
     label: NDArray[Any] | None = None
     lost: Bools | None = None
+    whole: Floats | None = None
 
     def __len__(self) -> int:
         """Return how many cases were answered."""
@@ -36,8 +38,8 @@ class Answers:
 
     def take(self, places: Ints) -> "Answers":
         """Return the answers to some of the cases."""
-        label, lost = (None if part is None else part[places] for part in (self.label, self.lost))
-        return Answers(self.value[places], label, lost)
+        label, lost, whole = (None if part is None else part[places] for part in (self.label, self.lost, self.whole))
+        return Answers(self.value[places], label, lost, whole)
 
 
 Ask: TypeAlias = Callable[[Cases], Answers]
@@ -105,11 +107,20 @@ def _measure(expect: Expectation, before: Answers | None, after: Answers) -> Flo
             return np.where(np.isin(_labels(after).astype(str), classes), 0.0, 1.0)
         case Moves(least=least, most=most):
             assert before is not None
+            if before.whole is not None and after.whole is not None:
+                return _vary(before.whole, after.whole, expect)
             return _outside(_numbers(after) - _numbers(before), least, most)
         case Keeps():
             assert before is not None
             moved = np.nan_to_num(np.abs(after.value - before.value))
             return np.where(_labels(after) == _labels(before), 0.0, 1.0 + moved)
+
+
+def _vary(before: Floats, after: Floats, expect: Moves) -> Floats:
+    """Return by how much the total variation of two distributions is more than either end allows."""
+    if expect.least is None or expect.most is None:
+        raise _unread("a test expects a number to rise or to fall, and the model answers with several")
+    return np.abs(after - before).sum(axis=1) / 2 - min(expect.most, -expect.least)
 
 
 def _cut(value: Floats, reader: Reader) -> NDArray[Any] | None:

@@ -121,4 +121,6 @@ def _read_class(check: Check, measure: Measure, name: str, sample: Sample) -> Re
 def _drop_class(measure: Any) -> Measure:
     if isinstance(measure, ValueImprovement):
         return msgspec.structs.replace(measure, value=_drop_class(measure.value))
+    if isinstance(measure, Behaviour):
+        return Behaviour(tuple(msgspec.structs.replace(probe, of="") for probe in measure.probes))
     return msgspec.structs.replace(measure, of="")

@@ -159,23 +159,31 @@ def rows_of(sample: Sample) -> Rows:
 
 
 def ask_of(sample: Sample) -> Ask:
-    """Return a sample's candidate as something that answers rows; SW-403 where an answer is no prediction."""
+    """Return a sample's candidate as something that answers rows; SW-403 where an answer is no prediction.
+
+    Of classes the number is the probability of the most probable one, and what must not move is all of them.
+    """
 
     def ask(cases: Cases) -> Answers:
         x = np.asarray(cases, dtype=np.float64)
-        return read_answers(_predict(sample, x), Reader(), len(x))
+        p = _predict(sample, x)
+        if sample.kind != "class":
+            return read_answers(p, Reader(), len(x))
+        named = read_answers(p, Reader(classes=sample.classes), len(x))
+        return replace(named, value=p.max(axis=1, initial=0.0), whole=p)
 
     return ask
 
 
 def _predict(sample: Sample, x: Floats) -> Floats:
-    """Predict rows, and refuse an answer that is not one probability, or one finite number, a row."""
+    """Predict rows, and refuse an answer that is no probability, finite number, or probability of each class, a row."""
     p = sample.predict(x)
-    if p.shape != (len(x),) or not says(sample.kind, p):
+    shape = (len(x), len(sample.classes)) if sample.kind == "class" else (len(x),)
+    if p.shape != shape or not says(sample.kind, p):
         raise ShipwayError(
             "SW-403",
             f"the candidate answers {len(x)} rows with {p.dtype}{list(p.shape)} that is not {SAID[sample.kind]} a row",
-            "predict must return one number for each row: a probability where the label is a condition",
+            "predict must return one number for each row, a probability where the label is a condition; of classes all",
         )
     return p
 

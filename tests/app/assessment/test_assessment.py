@@ -185,3 +185,33 @@ def test_an_empty_period_has_no_number_and_says_so(priced):
     assert {line.figure for line in found.scores} == {None}
     assert found.verdicts[0].outcome == "hold"
     assert found.sides[0].calibration == ()
+
+
+def test_a_model_of_classes_is_measured_class_by_class(classes):
+    found = assess_version(classes.project, "outcome", Wanted(by=("channel",)))
+    assert found.kind == "class"
+    assert "'kept', the most frequent of 3 classes" in found.labelled
+    lines = {line.check: line for line in found.scores}
+    assert lines["macro_auc"].beside[0].better[1] > 0
+    assert lines['auc.of("soon")'].figure[0] == found.sides[0].confusion.classes[2].auc[0]
+    assert {"macro_f1", "weighted_f1", "top_accuracy(first=2)", "expected_calibration_error"} <= set(lines)
+    own = found.sides[0].confusion
+    assert [line.label for line in own.classes] == ["kept", "late", "soon"]
+    assert own.rows == found.rows == sum(map(sum, own.confusion))
+    assert sum(own.confusion[at][at] for at in range(3)) / own.rows == pytest.approx(found.mean)
+    assert found.sides[0].cuts[1].parts[0].mean == pytest.approx(lines["accuracy"].figure[0], abs=0.1)
+    assert found.verdicts[0].outcome == "pass"
+
+
+def test_deciding_on_one_class_has_a_curve_and_a_price(classes):
+    path = classes.root / "project.py"
+    value = 'sw.decision_value(act_if_true=1, act_if_false=1, skip_if_true=6).of("soon"),'
+    rule = 'sw.auc.of("soon") >= 0.6,'
+    path.write_text(path.read_text().replace(rule, f"{rule}\n    {value}"))
+    found = assess_version(classes.project, "outcome@1")
+    assert found.costs.oracle < found.costs.model < found.costs.nothing
+    assert {'precision(at=0.166667, of="soon")', 'recall(at=0.166667, of="soon")'} <= {x.check for x in found.scores}
+    assert max(point.saved for point in found.sides[0].curve) > 0
+    value = next(line for line in found.scores if ".of(" in line.check and line.unit == "cost")
+    saved = sum(part.n * part.value for part in found.sides[0].cuts[0].parts) / found.rows
+    assert saved == pytest.approx(value.figure[0])

@@ -14,6 +14,7 @@ from shipway.app.assessment.data import (
     ScoreLine,
     Side,
 )
+from shipway.app.confusion import ClassLine, Confusion
 from shipway.app.detail import (
     AgreementData,
     AttributionData,
@@ -80,6 +81,13 @@ def _details() -> Details:
     )
 
 
+def _confusion() -> Confusion:
+    """Return two classes of which one is taken for the other."""
+    none = dict.fromkeys(("precision", "recall", "f1", "auc", "gap"))
+    lines = tuple(ClassLine(label=name, n=50, chosen=50, mean_p=0.5, **none) for name in ("late", "on <time>"))
+    return Confusion(classes=lines, confusion=((40, 10), (10, 40)))
+
+
 def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
     """Return an assessment of a version that saves something."""
     finding = Finding(rule="auc >= 0.6", outcome="pass", reason="0.7 over <100> rows", evidence=None)
@@ -115,7 +123,9 @@ def make(*, saved=(0.5, 0.3, 0.7), **changed) -> Assessment:
 
 
 def test_every_section_has_its_place_and_text_is_escaped():
-    page = render_assessment(make(), PlainCharts())
+    known = make()
+    classes = msgspec.structs.replace(known.sides[0], confusion=_confusion())
+    page = render_assessment(make(sides=(classes, *known.sides[1:])), PlainCharts())
     places = [page.index(f'<section id="{anchor}"') for anchor, _, _ in SECTIONS]
     assert places == sorted(places)
     assert "shop &lt;b&gt;" in page
@@ -125,7 +135,21 @@ def test_every_section_has_its_place_and_text_is_escaped():
     assert "Told, not remembered" in page
     assert "too sure of itself" in page
     assert "channel=&lt;app&gt;" in page
+    assert "taken for on &lt;time&gt;" in page
     assert "start from −1.5000: the mean over the rows of training" in page
+
+
+def test_a_model_of_classes_is_told_in_its_own_words():
+    known = make()
+    classes = msgspec.structs.replace(known.sides[0], confusion=_confusion())
+    scores = (_line("macro_auc", "score", (0.7, 0.6, 0.8), (0.1, 0.05, 0.15)),)
+    found = make(kind="class", sides=(classes, *known.sides[1:]), costs=None, scores=scores)
+    assert found.labelled == "100 of 120 rows have a label, 50.0% of them 'late', the most frequent of 2 classes"
+    page = render_assessment(found, PlainCharts())
+    assert "Mean confidence" in page
+    assert "How often it was right" in page
+    assert "Macro AUC (higher is better)" in page
+    assert "50.0% of them &#x27;late&#x27;" in page or "50.0% of them 'late'" in page
 
 
 @pytest.mark.parametrize(
