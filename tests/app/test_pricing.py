@@ -62,3 +62,15 @@ def test_a_leak_claims_more_than_it_gets(fresh: Path) -> None:
     assert price.claimed is not None
     assert price.served is not None
     assert price.claimed.skill[0] > price.served.skill[0]
+
+
+def test_a_leak_of_a_model_of_classes_has_a_price(classes) -> None:
+    append(classes.root, SWAPPED)
+    (leak,) = run(classes.root).leaks
+    assert leak.claimed is not None
+    assert leak.served is not None
+    assert leak.claimed.skill[0] > leak.served.skill[0]
+    assert leak.claimed.loss[1] > 0
+    assert 0.5 < leak.served.mean < 1
+    assert leak.served.mean_p == pytest.approx(leak.served.mean, abs=0.2)
+    assert leak.refusals

@@ -10,10 +10,11 @@ import numpy as np
 import polars as pl
 
 from shipway.app.attribution import Rival, asks_for_reasons, explain_sample, list_rival, measure_reasons
+from shipway.app.classes import list_told, name_constant, read_predictions
 from shipway.app.frame import admitted, read_columns, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
-from shipway.app.training import P, Trained, load_predictor, read_inputs
+from shipway.app.training import Trained, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.candidate import auc, brier, calibration_gap, label_maturity, log_loss
@@ -50,7 +51,7 @@ from shipway.validation.confusion import profile_classes
 from shipway.validation.cut import cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_of, profile_by
-from shipway.validation.sample import BASE_RATE, Floats, Group, Predict, Sample, make_sample, spread_rows, take_rows
+from shipway.validation.sample import BASE_RATE, Group, Predict, Sample, make_sample, spread_rows, take_rows
 
 PERTURBED_ROWS: Final = MOST_CASES
 """Rows a behavioural test changes; they are spread evenly over the evaluated ones."""
@@ -290,11 +291,11 @@ def _measure_maturity(runner: Runner, predicted: Predicted, scored: pl.DataFrame
     at, known_at, day = (instants[name].to_numpy() for name in ("at", "known", "day"))
     start, end = _period(scored)
     within = (at >= start) & (at < end)
-    classes = _classes_of(predicted, scored)
+    classes = list_told(predicted.trained, predicted.baselines, scored)
     kind = kind_of_labels(scored[LABEL].dtype)
     unknown: dict[LabelKind, Any] = {"condition": False, "number": 0.0, "class": (*classes, "")[0]}
     y = read_labels(scored[LABEL].fill_null(unknown[kind]), classes)
-    p = _read_predictions(scored, predicted.trained.classes, classes)
+    p = read_predictions(scored, predicted.trained.classes, classes)
     judged_at = limit if limit is not None else int(known_at.max(initial=NEVER))
     return measure_maturity(
         Asked(at=at[within], known_at=known_at[within], day=day[within]),
@@ -312,7 +313,7 @@ def _sample(
     model, trained, baselines = predicted.model, predicted.trained, predicted.baselines
     zone = runner.workspace.project.config.project.timezone
     rows = scored.filter(pl.col(LABEL).is_not_null())
-    classes, learned = _classes_of(predicted, scored), trained.classes
+    classes, learned = list_told(predicted.trained, predicted.baselines, scored), trained.classes
     typical = np.full((rows.height, *np.shape(trained.typical)), trained.typical)
     known = {BASE_RATE: spread_classes(typical, learned, classes) if classes else typical}
     for name, (_, artifact) in baselines.items():
@@ -322,7 +323,7 @@ def _sample(
                 "SW-403", f"baseline {name!r} was scored on other rows", "shipway run --force scores anew"
             )
         labelled = other.filter(scored[LABEL].is_not_null())
-        known[name] = _read_predictions(labelled, read_classes(artifact.facts), classes)
+        known[name] = read_predictions(labelled, read_classes(artifact.facts), classes)
     at = rows[AT].dt.convert_time_zone(zone)
     measures = [check.measure for check in checks]
     wanted = {"month", *also} | {by for m in measures if isinstance(m, SliceRegression) for by in m.by}
@@ -344,9 +345,9 @@ def _sample(
     cuts = {cut_name(by, m.bins): cut_column((read | parts)[by], m.bins) for m in searches for by in m.by}
     return make_sample(
         y=read_labels(rows[LABEL], classes),
-        p=_read_predictions(rows, learned, classes),
+        p=read_predictions(rows, learned, classes),
         baselines=known,
-        baseline_names={name: said for name, (said, _) in baselines.items()} | _name_constant(trained),
+        baseline_names={name: said for name, (said, _) in baselines.items()} | name_constant(trained.kind),
         clusters={name: code_labels(parts[name]).codes for name in clusters},
         groups={name: code_labels(parts[name]) for name in wanted} | cuts,
         scored=scored.height,
@@ -358,39 +359,12 @@ def _sample(
     )
 
 
-def _classes_of(predicted: Predicted, scored: pl.DataFrame) -> tuple[str, ...]:
-    """Return the classes that a version or what it is compared with learned, and those that rows have; in order."""
-    if predicted.trained.kind != "class":
-        return ()
-    said = [read_classes(artifact.facts) for _, artifact in predicted.baselines.values()]
-    occur = scored[LABEL].drop_nulls().unique().to_list()
-    return tuple(sorted({*predicted.trained.classes, *occur, *(name for names in said for name in names)}))
-
-
-def _read_predictions(rows: pl.DataFrame, said: Sequence[str], classes: Sequence[str]) -> Floats:
-    """Return predictions: float64[n], or of classes float64[n, k], 0 for those that the version never learned.
-
-    Args:
-        rows: of a table of predictions.
-        said: the classes that its version learned.
-        classes: the k classes that are told of.
-    """
-    p = rows[P].to_numpy()
-    return spread_classes(p.reshape(-1, len(said)), said, classes) if classes else p
-
-
 def _predict_with(runner: Runner, trained: Trained, classes: Sequence[str]) -> Predict:
     """Return what predicts rows by a version; its library is loaded when somebody asks, which most checks never do."""
     load = cache(partial(load_predictor, runner, trained))
     if classes:
         return lambda x: spread_classes(load().predict(x), trained.classes, classes)
     return lambda x: load().predict(x)
-
-
-def _name_constant(trained: Trained) -> dict[str, str]:
-    """Return what the prediction that is the same for every row is called, where it is no rate."""
-    called: dict[LabelKind, str] = {"number": "training mean", "class": "training shares"}
-    return {BASE_RATE: called[trained.kind]} if trained.kind in called else {}
 
 
 def _columns(runner: Runner, model: Model, rows: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:

@@ -14,15 +14,17 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.classes import read_predictions
 from shipway.app.count import write_plural
 from shipway.app.evaluation import STANDARD, calendar_part, code_labels
 from shipway.app.frame import admitted, describe_plan, frame_of, read_table
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
-from shipway.app.training import P, score, train
+from shipway.app.training import score, train
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, LeakLifted, LeakRefused
 from shipway.core.error import ShipwayError
+from shipway.core.label import read_classes
 from shipway.core.metric import LEADING
 from shipway.core.model import Leak
 from shipway.data.frame import instants_asked
@@ -30,6 +32,7 @@ from shipway.data.known import EarlyRead, find_early_reads
 from shipway.data.plan import AT, LABEL, Plan, plan_frame, swap_streams
 from shipway.kit.canonical import canonical_json
 from shipway.training.frame import read_labels
+from shipway.validation.contrast import contrast_chosen
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import profile_by
 from shipway.validation.sample import make_sample
@@ -38,7 +41,8 @@ from shipway.validation.sample import make_sample
 class Side(msgspec.Struct, frozen=True, kw_only=True):
     """How a leaky model did on one frame: skill and mean loss with their 95 % intervals, and both by month.
 
-    Of a condition that is AUC and log loss, of a number R squared and absolute error; `mean` is that of the label.
+    Of a condition that is AUC and log loss, of a number R squared and absolute error, of classes the mean of their
+    areas and log loss; `mean` is that of the label, and of classes how often the chosen one came.
     """
 
     skill: tuple[float, float, float]
@@ -156,18 +160,23 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
     scored = read_table(runner, predictions)
     rows = scored.filter(pl.col(LABEL).is_not_null())
     at = rows[AT].dt.convert_time_zone(zone)
-    y, p = read_labels(rows[LABEL]), rows[P].to_numpy()
+    said = read_classes(predictions.facts)
+    classes = tuple(sorted({*said, *rows[LABEL].unique().to_list()})) if said else ()
+    y = read_labels(rows[LABEL], classes)
+    mean = np.bincount(y, minlength=len(classes)) / rows.height if classes else float(y.mean())
     sample = make_sample(
         y=y,
-        p=p,
-        baselines={"base rate": np.full(rows.height, float(y.mean()))},
+        p=read_predictions(rows, said, classes),
+        baselines={"base rate": np.full((rows.height, *np.shape(mean)), mean)},
         clusters={"day": code_labels(calendar_part(at, "day")).codes},
         groups={"month": code_labels(calendar_part(at, "month"))},
         scored=scored.height,
         x=np.empty((rows.height, 0)),
         columns=(),
         predict=lambda x: np.zeros(len(x)),
+        classes=classes,
     )
+    seen = contrast_chosen(sample) if classes else sample
     found = {
         check.name: measure_candidate(check, sample, subject="leak", log_digest=predictions.digest).evidence
         for check in STANDARD[sample.kind][:2]
@@ -176,7 +185,7 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
     return Side(
         skill=(skill.value, skill.low, skill.high),
         loss=(loss.value, loss.low, loss.high),
-        mean_p=float(p.mean()),
-        mean=float(y.mean()),
+        mean_p=float(seen.p.mean()),
+        mean=float(seen.y.mean()),
         month=profile_by(sample, "month"),
     )

@@ -30,6 +30,7 @@ Examples:
   shipway explain delay@2 --row 200000 --at 2013-05-08T06:00 --top 3
   shipway explain delay --request 4f1c9a --page why.html
   shipway explain delay --global
+  shipway explain parcel --row 200000 --class lost
   shipway explain delay@2 --row 200000 --interventional""",
 )
 
@@ -43,6 +44,7 @@ def explain(
     request: Annotated[str, Parameter(show_default=False)] = "",
     global_: Annotated[bool, Parameter(name="--global", show_default=False)] = False,
     at: str | None = None,
+    class_: Annotated[str, Parameter(name="--class", show_default=False)] = "",
     top: int | None = None,
     threshold: float | None = None,
     interventional: Flag = False,
@@ -57,6 +59,7 @@ def explain(
         request: a request of the prediction log by its id; features are those that were served
         global_: what the version listens to over the rows that it did not learn from
         at: the instant that the row is asked about; without it, when the model asks
+        class_: of a label of classes, the one that is explained; without it, of a row the most probable one
         top: how many reasons for and against are named; without it, four
         threshold: the prediction above which one acts; without it, by the costs in the project's gates
         interventional: hold absent features at held-out rows, also where the library of the trees has its own way
@@ -69,6 +72,8 @@ def explain(
 
     if [row is not None, bool(request), global_].count(True) != 1:
         raise UsageError("one thing is explained at a time", "write --row KEY..., --request ID or --global")
+    if class_ and request:
+        raise UsageError("--class goes with --row and --global", "explain the row by its key")
     if at is not None and row is None:
         raise UsageError("--at goes with --row alone", "a request was asked at its own instant")
     if page is not None:
@@ -77,12 +82,12 @@ def explain(
     wanted: Wanted = "interventional" if interventional else "auto"
     most = TOP if top is None else top
     if global_:
-        found = summarise(project, ref, wanted=wanted)
+        found = summarise(project, ref, wanted=wanted, of=class_)
     elif request:
         found = explain_request(project, ref, request, top=most, threshold=threshold, wanted=wanted)
     else:
         us = read_time(at, "--at", project)
-        found = explain_row(project, ref, row or (), at=us, top=most, threshold=threshold, wanted=wanted)
+        found = explain_row(project, ref, row or (), at=us, top=most, threshold=threshold, wanted=wanted, of=class_)
     if page is not None:
         # What draws charts takes a second to load, and is an extra of its own.
         from shipway.app.report.explanation import write_explanation
@@ -157,7 +162,8 @@ def _show_summary(console: Console, made: "Summary", zone: str, page: Path | Non
 
     since, until = (write_instant(us, zone) for us in (made.since, made.until))
     days = f"{made.rows:,} of {made.of:,} held-out rows on {made.clusters} days, {since} to {until}"
-    show_title(console, f"{made.version}: what it listens to", days)
+    of = f" for class {made.one_class!r}" if made.one_class else ""
+    show_title(console, f"{made.version}: what it listens to{of}", days)
     start = write_amount(made.baseline, made.decimals)
     show_facts(console, {"starts from": f"{start} {made.unit}, {made.baseline_said}"})
     size, rise = f",.{made.decimals}f", f"+,.{made.decimals + 1}f"

@@ -18,8 +18,9 @@ from shipway.kit.canonical import digest_value
 
 Method: TypeAlias = Literal["tree", "linear", "exact", "sampled"]
 """How contributions were found: by the library of the trees, in closed form, over all coalitions, from drawn orders."""
-Unit: TypeAlias = Literal["log-odds", "probability", "number"]
-"""What contributions are in; those of a number are in its own unit."""
+Unit: TypeAlias = Literal["log-odds", "log-ratio", "probability", "number"]
+"""What contributions are in; those of a number are in its own unit, those of one class of several may be in the
+logarithm of its probability over the geometric mean of those of all classes."""
 Condition: TypeAlias = Literal["ABOVE", "BELOW", "USUAL", "IS", "MISSING"]
 """What a value is like among those training saw: beyond the upper or the lower quarter, between them, a text, none."""
 
@@ -105,9 +106,11 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
         at: the instant asked about, microseconds since 1970 UTC; None where nothing says.
         request: id of the request in the prediction log; empty where none is meant.
         label: what it means that the label is true, or what the number is.
-        predicts: which of the two the label is.
+        predicts: which of the two the label is; one class of several is a condition.
+        of: of a label of classes, the one that is explained; empty for other labels.
         p: the prediction.
-        unit: what baseline and contributions are in: `log-odds`, `probability`, or of a number the name of the label.
+        unit: what baseline and contributions are in: `log-odds`, `log-ratio`, `probability`, or of a number the name of
+            the label.
         method: how they were found.
         baseline: what a row would be predicted whose features add nothing, in the unit.
         baseline_p: the same as it is predicted.
@@ -147,6 +150,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
     counterfactual_said: str = ""
     settled: bool = True
     digest: str = ""
+    of: str = ""
 
     @property
     def decimals(self) -> int:
@@ -275,6 +279,7 @@ def digest_explanation(explanation: Explanation) -> str:
             explanation.method,
             explanation.baseline,
             sorted(numbers, key=lambda each: each[0]),
+            *([explanation.of] if explanation.of else []),
         ]
     )
 

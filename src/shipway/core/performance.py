@@ -57,9 +57,9 @@ def top_accuracy(*, first: int) -> Check:
     Args:
         first: how many of the most probable classes count, such as 3.
     """
-    _require_places("top_accuracy", first)
-    text = f"top_accuracy(first={first})"
-    return Check(text, Score("top_accuracy", at=float(first)), "candidate", text)
+    places = _take_places("top_accuracy", first)
+    text = f"top_accuracy(first={places})"
+    return Check(text, Score("top_accuracy", at=float(places)), "candidate", text)
 
 
 def precision(*, at: float | Check | None = None, of: str = "") -> Check:
@@ -252,13 +252,13 @@ def _ranking(metric: Name, query: object, first: object = None) -> Check:
     else:
         name = take_name(query, f"the query of {metric}")
         word = quote(name)
-    if first is not None:
-        _require_places(metric, first)
-    text = f"{metric}({'' if first is None else f'first={first}, '}query={word})"
-    measure = Score(metric, at=None if first is None else float(first), query=name)
+    places = None if first is None else _take_places(metric, first)
+    text = f"{metric}({'' if places is None else f'first={places}, '}query={word})"
+    measure = Score(metric, at=None if places is None else float(places), query=name)
     return Check(text, measure, "candidate", text)
 
 
-def _require_places(metric: str, first: object) -> None:
+def _take_places(metric: str, first: object) -> int:
     if not isinstance(first, int) or isinstance(first, bool) or first < 1:
         raise ShipwayError("SW-106", f"{metric} has first={first!r}", "say how many count, such as first=10")
+    return first

@@ -56,7 +56,7 @@ def list_kinds(check: Check) -> frozenset[LabelKind]:
         case Attribution() | ReasonAgreement():
             return _SCALAR
         case Behaviour(probes=probes):
-            return frozenset.intersection(_ALL, *map(_expects, probes))
+            return _ALL if all(_expects(each) == _ALL for each in probes) else _SCALAR
         case Probe():
             return _expects(measure)
         case _:

@@ -38,7 +38,7 @@ def top_accuracy(y: Ints, p: Floats, first: int) -> Influence:
     if first < 1:
         raise ValueError(f"the first {first} classes are none")
     given = p[np.arange(y.size), y]
-    earlier: Bools = np.less.outer(np.arange(p.shape[1]), y).T
+    earlier: Bools = np.tile(np.arange(p.shape[1], dtype=np.int64), (y.size, 1)) < y[:, None]
     before: Ints = np.count_nonzero((p > given[:, None]) | ((p == given[:, None]) & earlier), axis=1)
     return influence_of_mean((before < first).astype(np.float64), share=True)
 

@@ -38,7 +38,8 @@ class Answers:
 
     def take(self, places: Ints) -> "Answers":
         """Return the answers to some of the cases."""
-        label, lost, whole = (None if part is None else part[places] for part in (self.label, self.lost, self.whole))
+        label, lost = (None if part is None else part[places] for part in (self.label, self.lost))
+        whole = None if self.whole is None else self.whole[places]
         return Answers(self.value[places], label, lost, whole)
 
 

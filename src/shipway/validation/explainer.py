@@ -14,6 +14,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.explanation import Method, Unit
 from shipway.maths.shapley import MOST_EXACT, Shapley, add_values, enumerate_values, sample_values
 from shipway.ports.model import Additive, Contributing, Predictor
+from shipway.validation.one_class import OneClass
 
 Floats = NDArray[np.float64]
 Wanted: TypeAlias = Literal["auto", "interventional"]
@@ -75,7 +76,8 @@ def make_explainer(predictor: Predictor, background: Floats, *, wanted: Wanted =
 
     Trees are explained by their library, in log-odds. A linear model is explained exactly, in log-odds as well. Of any
     other one all coalitions are asked about where it has few columns, else orders are drawn, both in probability. A
-    model of a number is explained in the unit of that, whichever way.
+    model of a number is explained in the unit of that, whichever way; one class of several as a condition is, and by
+    the library in log-ratio (`OneClass.centre`).
 
     Args:
         predictor: a model of a matrix that predicts a condition or a number.
@@ -89,7 +91,7 @@ def make_explainer(predictor: Predictor, background: Floats, *, wanted: Wanted =
         hint = "a model is explained against rows that it did not learn from: give it some"
         raise ShipwayError("SW-462", "there are no rows to explain the model against", hint)
     number = predictor.predicts == "number"
-    summed: Unit = "number" if number else "log-odds"
+    summed: Unit = "number" if number else "log-ratio" if isinstance(predictor, OneClass) else "log-odds"
     asked: Method = "exact" if background.shape[1] <= MOST_EXACT else "sampled"
     if isinstance(predictor, Contributing) and predictor.contribute(background[:1]) is not None:
         return Explainer(predictor, background, "tree" if wanted == "auto" else asked, summed)
@@ -116,7 +118,7 @@ def explain_rows(explainer: Explainer, x: Floats, *, tolerance: float = TOLERANC
         found = _ask_library(explainer, x, p)
     else:
         found = _ask_model(explainer, x, p, tolerance, seed)
-    _check_sums(explainer, found)
+    _check_sums(explainer, found, x)
     return found
 
 
@@ -136,6 +138,8 @@ def _ask_library(explainer: Explainer, x: Floats, p: Floats) -> Attributed:
 
 def _ask_model(explainer: Explainer, x: Floats, p: Floats, tolerance: float, seed: int) -> Attributed:
     def value(rows: Floats) -> Floats:
+        if isinstance(explainer.predictor, OneClass) and explainer.unit == "log-ratio":
+            return explainer.predictor.centre(rows)
         said = explainer.predictor.predict(rows)
         return log_odds(said) if explainer.unit == "log-odds" else said
 
@@ -160,7 +164,7 @@ def _ask_model(explainer: Explainer, x: Floats, p: Floats, tolerance: float, see
     )
 
 
-def _check_sums(explainer: Explainer, found: Attributed) -> None:
+def _check_sums(explainer: Explainer, found: Attributed, x: Floats) -> None:
     total = found.values.sum(axis=1) + found.baseline
     size = np.abs(found.values).sum(axis=1)
     match explainer.unit:
@@ -168,6 +172,11 @@ def _check_sums(explainer: Explainer, found: Attributed) -> None:
             off, allowed = np.abs(total - found.p), _OFF * (size + np.abs(found.p))
         case "probability":
             off, allowed = np.abs(total - found.p), _OFF * (1 + size)
+        case "log-ratio":
+            assert isinstance(explainer.predictor, OneClass)
+            # Of a class that is next to impossible single precision knows no logarithm, and the mean is over all.
+            least = np.maximum(explainer.predictor.whole.predict(x).min(axis=1, initial=1.0), _EDGE)
+            off, allowed = np.abs(total - explainer.predictor.centre(x)), _OFF * (1 + size) + _SINGLE / least
         case _:
             spread = np.maximum(found.p * (1 - found.p), _EDGE)
             off, allowed = np.abs(total - log_odds(found.p)), _OFF * (1 + size) + _SINGLE / spread

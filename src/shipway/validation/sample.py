@@ -24,8 +24,8 @@ CURRENT: Final = "current"
 """The baseline that is the registered version a candidate would replace."""
 BASE_RATE: Final = "base rate"
 """The baseline that always exists: the share of true labels, of each class, or the mean of numbers, for every row."""
-_ROUNDING: Final = 1e-5
-"""How far from 1 the probabilities of a row may sum to: what single precision leaves of `MOST_CLASSES` of them."""
+_ROUNDING: Final = 1e-4
+"""How far from 1 the probabilities of a row may sum to: what single precision leaves of sums of logarithms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -317,3 +317,44 @@ def test_rows_of_one_day_have_no_interval(desk, monkeypatch):
     assert found.effects
     assert {(each.low, each.high) for each in found.effects} == {(None, None)}
     assert msgspec.json.decode(msgspec.json.encode(found), type=Summary) == found
+
+
+def test_of_classes_the_most_probable_one_is_explained_or_the_one_that_is_asked_for(ran_classes):
+    found = explain_row(ran_classes.project, "outcome", ["22000"])
+    assert (found.of, found.predicts, found.unit, found.label) == (
+        "kept",
+        "condition",
+        "log-ratio",
+        "outcome 'kept'",
+    )
+    total = found.baseline + sum(each.amount for each in found.contributions)
+    asked = {name: explain_row(ran_classes.project, "outcome", ["22000"], of=name) for name in ("kept", "late", "soon")}
+    assert asked["kept"].digest == found.digest
+    assert len({each.digest for each in asked.values()}) == 3
+    p = {name: each.p for name, each in asked.items()}
+    assert sum(p.values()) == pytest.approx(1)
+    assert sum(each.baseline_p for each in asked.values()) == pytest.approx(1)
+    logs = np.log(list(p.values()))
+    assert total == pytest.approx(np.log(p["kept"]) - logs.mean(), abs=1e-5)
+    threshold = asked["soon"].p * 0.8
+    acted = explain_row(ran_classes.project, "outcome", ["22000"], of="soon", threshold=threshold)
+    assert acted.acted
+    assert all(each.p <= threshold for each in acted.counterfactuals)
+
+
+def test_a_class_there_is_not_is_answered_with_the_nearest(ran_classes, ran_shop):
+    with expect_refusal("SW-104") as caught:
+        explain_row(ran_classes.project, "outcome", ["22000"], of="sooon")
+    assert "'soon'" in caught[0].hint
+    with expect_refusal("SW-106"):
+        explain_row(ran_shop.project, "returned", ["22000"], of="soon")
+
+
+def test_what_a_version_listens_to_is_told_of_one_class(ran_classes):
+    with expect_refusal("SW-106") as caught:
+        summarise(ran_classes.project, "outcome")
+    assert "3 classes" in caught[0].fact
+    found = summarise(ran_classes.project, "outcome", of="soon")
+    assert (found.one_class, found.unit, found.loss) == ("soon", "log-ratio", "log loss")
+    assert sum(each.share for each in found.views) == pytest.approx(1)
+    assert found.columns[0].rise > 0

@@ -7,7 +7,15 @@ from contextlib import closing
 import numpy as np
 
 from shipway.app.explanation.reason import find_threshold, give_reasons
-from shipway.app.explanation.subject import Asked, Subject, choose_subject, find_request, find_row, open_subject
+from shipway.app.explanation.subject import (
+    Asked,
+    Subject,
+    choose_class,
+    choose_subject,
+    find_request,
+    find_row,
+    open_subject,
+)
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import find_off
@@ -29,6 +37,7 @@ def explain_row(
     top: int = TOP,
     threshold: float | None = None,
     wanted: Wanted = "auto",
+    of: str = "",
 ) -> Explanation:
     """Explain what a version says of one row, its features as known at an instant. Nothing is written.
 
@@ -40,16 +49,18 @@ def explain_row(
         top: how many reasons for and against are named.
         threshold: the prediction above which one acts; of a probability by the costs in the project's gates where None.
         wanted: as for `make_explainer`.
+        of: of a label of classes, the one that is explained; the most probable one where empty.
 
     Raises:
-        ShipwayError: as `choose_subject`, `open_subject`, `find_row` and `explain_rows`; SW-106 for a threshold that
-            cannot be predicted, or fewer than one reason.
+        ShipwayError: as `choose_subject`, `open_subject`, `find_row`, `choose_class` and `explain_rows`; SW-106 for a
+            threshold that cannot be predicted, or fewer than one reason.
     """
     _check_top(top)
     with closing(Workspace(project)) as workspace:
         subject = open_subject(workspace, choose_subject(workspace.peek(), ref))
-        _check_threshold(subject, threshold)
         asked = find_row(workspace, subject, key, at)
+    subject = choose_class(subject, of, asked.x)
+    _check_threshold(subject, threshold)
     return _explain(project, subject, asked, top, threshold, wanted)
 
 
@@ -93,7 +104,7 @@ def _explain(
     if asked.p is not None and find_off(np.array(asked.p), np.array(p), subject.manifest.tolerance, subject.scale):
         fact = f"the log says that {subject.name} answered {asked.p:.6g}, and its bundle says {p:.6g} of those features"
         raise ShipwayError("SW-461", fact, "look whether the log is of this project: shipway ledger verify")
-    costs = find_threshold(project) if subject.predicts == "condition" else None
+    costs = find_threshold(project, subject.of) if subject.predicts == "condition" else None
     due = costs if threshold is None else threshold
     return give_reasons(project, subject, explainer, asked, found, top=top, threshold=due)
 

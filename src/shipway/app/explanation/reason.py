@@ -34,6 +34,7 @@ from shipway.core.note import Note
 from shipway.core.reference import QUANTILES, ColumnReference
 from shipway.maths.counterfactual import Found, Option, find_counterfactuals
 from shipway.validation.explainer import Attributed, Explainer
+from shipway.validation.one_class import OneClass
 
 _RARE: Final = 0.01
 """A text of fewer of the training rows than this is no change to ask of anybody."""
@@ -58,18 +59,26 @@ def read_meanings(project: Project, subject: Subject) -> tuple[Meaning, ...]:
     return tuple(found)
 
 
-def find_threshold(project: Project) -> float | None:
-    """Return the probability above which one acts, by the costs of the first gate that has any; None where none has."""
+def find_threshold(project: Project, of: str = "") -> float | None:
+    """Return the probability above which one acts, by the costs of the first gate that has any; None where none has.
+
+    Args:
+        project: whose gates.
+        of: of a label of classes, the one whose probability it is.
+    """
     rules = [rule for gate in project.registry.gates.values() for rule in gate.rules]
     measures = (rule.check.measure for rule in rules)
-    return next((each.threshold for each in measures if isinstance(each, DecisionValue)), None)
+    return next((each.threshold for each in measures if isinstance(each, DecisionValue) and each.of == of), None)
 
 
 def say_label(project: Project, subject: Subject) -> str:
     """Return what it means that the label is true, or what the number is: what its declaration says, else its name."""
     model = project.registry.models.get(subject.manifest.model)
     if model is None:
-        return "the label is true" if subject.predicts == "condition" else "the label"
+        said = "the label is true" if subject.predicts == "condition" else "the label"
+        return f"class {subject.of!r}" if subject.of else said
+    if subject.of:
+        return f"{model.label.name} {subject.of!r}"
     return project.registry.note("label", model.label.name).doc.rstrip(".") or model.label.name
 
 
@@ -119,11 +128,12 @@ def give_reasons(
         request=asked.request,
         label=say_label(project, subject),
         predicts=subject.predicts,
+        of=subject.of,
         p=p,
         unit=unit,
         method=explainer.method,
         baseline=found.baseline,
-        baseline_p=float(1 / (1 + np.exp(-found.baseline))) if explainer.unit == "log-odds" else found.baseline,
+        baseline_p=_predict_baseline(explainer, found.baseline),
         baseline_said=say_baseline(subject, explainer, unit),
         contributions=tuple(contributions),
         reasons_for=tuple([each for each in named if each.amount > 0][:top]),
@@ -136,6 +146,13 @@ def give_reasons(
         settled=found.settled,
     )
     return msgspec.structs.replace(made, digest=digest_explanation(made))
+
+
+def _predict_baseline(explainer: Explainer, baseline: float) -> float:
+    """Return what a row would be predicted whose columns add nothing, as it is predicted."""
+    if isinstance(explainer.predictor, OneClass) and explainer.unit == "log-ratio":
+        return explainer.predictor.find_baseline(explainer.background)
+    return float(1 / (1 + np.exp(-baseline))) if explainer.unit == "log-odds" else baseline
 
 
 def say_baseline(subject: Subject, explainer: Explainer, unit: str) -> str:

@@ -1,7 +1,7 @@
 """Whose explanation is asked for: a version, out of its bundle, and one row as it was known or as it was served."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -27,6 +27,7 @@ from shipway.monitoring.reading import distinct_predictions, read_vectors, serve
 from shipway.ports.log import Log
 from shipway.ports.model import Predictor, open_format
 from shipway.training.frame import encode_frame
+from shipway.validation.one_class import OneClass
 
 _PREDICTED: Final = ("request", "row", "at", "version", "role", "token", "p", "error", "online")
 
@@ -42,6 +43,7 @@ class Subject:
         background: float64[rows, columns], the golden rows: held out, and in the bundle.
         references: column to what training saw of it.
         scale: what a difference of predictions is a share of at least (`Golden.scale`).
+        of: of a label of classes, the one that is explained, as a condition; empty for other labels.
     """
 
     bundle: str
@@ -50,10 +52,13 @@ class Subject:
     background: NDArray[np.float64]
     references: Mapping[str, ColumnReference]
     scale: float = 1.0
+    of: str = ""
 
     @property
     def predicts(self) -> LabelKind:
-        """Return which kind of label it predicts."""
+        """Return which kind of label it predicts; one class of several is a condition."""
+        if self.of:
+            return "condition"
         assert self.manifest.predicts is not None, "a model that predicts no label is no subject"
         return self.manifest.predicts
 
@@ -116,8 +121,8 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     if manifest.layout != LAYOUT:
         fact = f"bundle {digest[:12]} has layout {manifest.layout}, and this shipway reads layout {LAYOUT}"
         raise ShipwayError("SW-606", fact, "install the shipway that made it, or make it again: shipway run --force")
-    if manifest.scalar is None:
-        fact = f"{version.ref} does not say one probability or one number for each row of a matrix"
+    if manifest.predicts is None:
+        fact = f"{version.ref} does not say a probability, a number or classes for each row of a matrix"
         raise ShipwayError("SW-462", fact, "models of other shapes are not explained")
     unpickle = workspace.project.config.security.unpickle
     predictor = open_format(manifest.format, unpickle=unpickle).load(contents[manifest.native])
@@ -126,6 +131,35 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     references = {} if drift is None else {each.name: each for each in drift.inputs}
     background = np.asarray(golden.tensors[MATRIX], dtype=np.float64)
     return Subject(digest, manifest, predictor, background, references, golden.scale)
+
+
+def choose_class(subject: Subject, name: str, x: NDArray[np.float64] | None = None) -> Subject:
+    """Return a version as it is explained: one of classes as a model of whether it is one of them.
+
+    Args:
+        subject: the version.
+        name: which class; where empty the one that the version finds most probable in a row.
+        x: float64[columns], the row; None where there is none.
+
+    Raises:
+        ShipwayError: SW-104 for a class there is not; SW-106 for a class of a label that has none, and for none where
+            there is no row that would say which.
+    """
+    classes = subject.manifest.classes
+    if not classes:
+        if name:
+            fact = f"{subject.name} tells no classes apart, and the explanation of class {name!r} is asked for"
+            raise ShipwayError("SW-106", fact, "leave the class away")
+        return subject
+    if not name:
+        if x is None:
+            fact = f"{subject.name} tells {len(classes)} classes apart, and what it listens to is told of one"
+            raise ShipwayError("SW-106", fact, f"say which, such as --class {classes[0]!r}: {', '.join(classes)}")
+        name = classes[int(subject.predictor.predict(x[None])[0].argmax())]
+    if name not in classes:
+        fact = f"{subject.name} never learned class {name!r}"
+        raise ShipwayError("SW-104", fact, did_you_mean(name, classes))
+    return replace(subject, predictor=OneClass(subject.predictor, classes.index(name)), of=name)
 
 
 def find_row(workspace: Workspace, subject: Subject, key: Sequence[str], at: int | None) -> Asked:
@@ -243,11 +277,14 @@ def _read_answer(
 ) -> tuple[VersionState, Asked]:
     version = state.version(model, int(said["version"]))
     assert version is not None, "a version that predicted is in the ledger"
+    _, contents = read_contents(workspace, version)
+    manifest = msgspec.json.decode(contents[MANIFEST], type=Manifest)
+    if manifest.classes:
+        fact = f"{version.ref} tells {len(manifest.classes)} classes apart, and its requests are not explained yet"
+        raise ShipwayError("SW-462", fact, "explain the row by its key: --row")
     if said["p"] is None or np.isnan(said["p"]):
         fact = f"{version.ref} failed on request {request!r}: {said['error'] or 'nothing says why'}"
         raise ShipwayError("SW-462", fact, "there is no prediction to explain")
-    _, contents = read_contents(workspace, version)
-    manifest = msgspec.json.decode(contents[MANIFEST], type=Manifest)
     columns = [column.name for column in manifest.inputs]
     at = int(said["at"])
     found = read_vectors(log, said["online"] or "", columns, at, at + 1)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from shipway.app.candidate import make_runner
 from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.explanation.reason import read_meanings, say_baseline, say_unit
-from shipway.app.explanation.subject import Subject, choose_subject, open_subject
+from shipway.app.explanation.subject import Subject, choose_class, choose_subject, open_subject
 from shipway.app.frame import read_columns, read_rows
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
@@ -101,8 +101,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         version: `model@number`.
         bundle: digest of its bundle.
-        predicts: which kind of label.
-        unit: what sizes are in: `log-odds`, `probability`, or of a number the name of the label.
+        predicts: which kind of label; one class of several is a condition.
+        one_class: of a label of classes, the one that is told of; empty for other labels.
+        unit: what sizes are in: `log-odds`, `log-ratio`, `probability`, or of a number the name of the label.
         scale: what effects are in: `log-odds`, or the name of the label.
         loss: what rises without a feature: `log loss`, or `mean absolute error` in the unit of the label.
         method: how contributions were found.
@@ -137,6 +138,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     predicts: LabelKind = "condition"
     scale: str = "log-odds"
     loss: str = "log loss"
+    one_class: str = ""
 
     @property
     def decimals(self) -> int:
@@ -144,22 +146,22 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
         return find_decimals(self.predicts, (each.size for each in (*self.columns, *self.views)))
 
 
-def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary:
+def summarise(project: Project, ref: str, *, wanted: Wanted = "auto", of: str = "") -> Summary:
     """Summarise what a version listens to, over rows of its frame that it did not learn from. Nothing is written.
 
     Args:
         project: whose.
         ref: the version, as `choose_subject` takes it.
         wanted: as for `make_explainer`.
+        of: of a label of classes, the one that is told of.
 
     Raises:
-        ShipwayError: as `choose_subject`, `open_subject` and `explain_rows`; SW-462 if the version has no frame, or no
-            labelled row of it is later than its cut; SW-605 if the frame is lost.
+        ShipwayError: as `choose_subject`, `open_subject`, `choose_class` and `explain_rows`; SW-462 if the version has
+            no frame, or no labelled row of it is later than its cut; SW-605 if the frame is lost.
     """
     with closing(Workspace(project)) as workspace:
-        subject = open_subject(workspace, choose_subject(workspace.peek(), ref))
+        subject = choose_class(open_subject(workspace, choose_subject(workspace.peek(), ref)), of)
         held_out = _hold_out(workspace, subject)
-    of = held_out.height
     rows = _spread(held_out, ROWS)
     explainer = make_explainer(subject.predictor, subject.background, wanted=wanted)
     drawn = explainer.method in ("exact", "sampled")
@@ -168,13 +170,14 @@ def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary
     found = explain_rows(explainer, x, tolerance=COARSE if drawn else 0.0)
     columns, views = _share(project, subject, found, days)
     tried, tried_days = _read(project, subject, rows)
-    y = rows[LABEL].to_numpy()
+    y = (rows[LABEL] == subject.of if subject.of else rows[LABEL]).to_numpy()
     asked = explained[AT].to_physical()
     unit, condition = say_unit(project, subject, explainer.unit), subject.predicts == "condition"
     return Summary(
         version=subject.name,
         bundle=subject.bundle,
         predicts=subject.predicts,
+        one_class=subject.of,
         unit=unit,
         scale="log-odds" if condition else unit,
         loss="log loss" if condition else "mean absolute error",
@@ -183,7 +186,7 @@ def summarise(project: Project, ref: str, *, wanted: Wanted = "auto") -> Summary
         baseline_said=say_baseline(subject, explainer, unit),
         rows=len(x),
         tried=len(tried),
-        of=of,
+        of=held_out.height,
         since=int(asked.min()),  # pyright: ignore[reportArgumentType]
         until=int(asked.max()),  # pyright: ignore[reportArgumentType]
         clusters=int(np.unique(days).size),

@@ -72,7 +72,7 @@ def render_summary(made: Summary, charts: Charts, zone: str) -> str:
     header = element(
         "header",
         element("p", "shipway explanation", class_="brow"),
-        element("h1", f"What {made.version} listens to"),
+        element("h1", f"What {made.version} listens to{f' for class {made.one_class!r}' if made.one_class else ''}"),
         element("p", lede, class_="lede"),
         element("p", f"Contributions start from {start} {made.unit}. {_capital(made.baseline_said)}.", class_="soft"),
         None if first is None else element(
