@@ -337,6 +337,30 @@ def test_exported_classes_come_back_as_they_were(project, tmp_path, shipway):
         assert "classes 'early', 'late', 'on the way'" in said
 
 
+def test_classes_are_called_as_is_said(project, tmp_path, shipway):
+    x, y = make_labelled(1, "class", 300)
+    params = {"objective": "multi:softprob", "num_class": 3, "nthread": 1}
+    xgboost.train(params, xgboost.DMatrix(x, y), 3).save_model(tmp_path / "model.ubj")
+    write_mlflow_folder(tmp_path, "xgboost", {"data": "model.ubj"})
+    plain = import_model(project, tmp_path, "scorer", cut=5)
+    names = ("early", "late", "on the way")
+    options = [word for name in names for word in ("--class", name)]
+    words = ["bundle", "import", tmp_path, "--as", "scorer", "--cut", "2024-01-01", *options, "--json"]
+    told = json.loads(shipway(*words, cwd=project.root).out)
+    assert (plain.version, told["version"]) == ("scorer@1", "scorer@2")
+    assert manifest_of(project, "scorer@1").classes == ("0", "1", "2")
+    assert manifest_of(project, "scorer@2").classes == names
+    assert import_model(project, tmp_path, "scorer", classes=names).unchanged
+    for wrong in (names[:2], (*names, "lost"), ("early", "late", "late")):
+        with expect_refusal("SW-516") as refusals:
+            import_model(project, tmp_path, "scorer", classes=wrong)
+        assert "tells 3 classes apart: '0', '1', '2'" in refusals[0].fact
+    (tmp_path / "scorer.onnx").write_bytes(make_graph())
+    with expect_refusal("SW-516") as refusals:
+        import_model(project, tmp_path / "scorer.onnx", "other", classes=names)
+    assert "gives 'scores', 'said', which has no classes" in refusals[0].fact
+
+
 def test_a_classifier_of_labels_that_do_not_exclude_each_other_is_refused(project, tmp_path):
     x, y = make_labelled(1, "class", 300)
     params = {"objective": "multiclassova", "num_class": 3, "verbosity": -1}

@@ -24,7 +24,7 @@ from shipway.core.bundle import BILL, InputColumn, declare_outputs
 from shipway.core.error import ShipwayError
 from shipway.core.projection import State
 from shipway.core.tensor import MATRIX, PREDICTED
-from shipway.delivery.arrival import Arrival, try_sample, write_arrival_card
+from shipway.delivery.arrival import Arrival, rename_classes, try_sample, write_arrival_card
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.lock import lock_environment, read_lock
 from shipway.delivery.sample import draw_sample, read_sample
@@ -64,6 +64,7 @@ def import_model(
     *,
     sample: Path | None = None,
     cut: int | None = None,
+    classes: Sequence[str] = (),
     watch: Watch = ignore,
 ) -> ImportedModel:
     """Make a registered version with a bundle of a model that was made elsewhere; once for the same model and sample.
@@ -74,6 +75,7 @@ def import_model(
         name: what the model is called here.
         sample: a file of rows that it meets; where None, rows are drawn within what it declares.
         cut: until when it may have learned, microseconds since 1970 UTC; the domain time of the import where None.
+        classes: of a model of classes what they are called, in their order; without any, what the model calls them.
         watch: told what happens.
 
     Raises:
@@ -83,10 +85,12 @@ def import_model(
     """
     _check_name(project, name)
     arrival, digest = _read(source)
+    if classes:
+        arrival = rename_classes(arrival, tuple(classes))
     rows = None if sample is None else digest_bytes(_read_bytes(sample))
     with closing(Workspace(project)) as workspace, workspace.hold():
         cut = workspace.now if cut is None else cut
-        key = digest_value(["import", name, arrival.kind, digest, rows])
+        key = digest_value(["import", name, arrival.kind, digest, rows, *([list(classes)] if classes else [])])
         version = next((each for each in workspace.state().models.get(name, []) if each.key == key), None)
         unchanged = version is not None and version.bundle is not None and workspace.blobs.has(version.bundle)
         if version is None or not unchanged:
@@ -123,7 +127,14 @@ def _make(
         f"import {name}@{number}",
         partial(_package, runner, arrival, source, name, number, sample, cut),
         inputs={"source": source} | ({} if rows is None else {"sample": rows}),
-        params={"name": name, "version": number, "kind": arrival.kind, "cut": cut, "lock": lock_environment()},
+        params={
+            "name": name,
+            "version": number,
+            "kind": arrival.kind,
+            "cut": cut,
+            "lock": lock_environment(),
+            "classes": [list(column.classes) for column in arrival.outputs],
+        },
     )
     return outputs["bundle"]
 

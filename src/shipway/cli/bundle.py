@@ -153,6 +153,7 @@ def import_(
     name: Annotated[str, Parameter(name="--as")],
     sample: Path | None = None,
     cut: str | None = None,
+    classes: Annotated[list[str] | None, Parameter(name="--class")] = None,
     door: Given,
 ) -> None:
     """Make a registered version of a model that was made elsewhere.
@@ -162,10 +163,11 @@ def import_(
         name: what the model is called here
         sample: rows that it meets, Parquet or JSON; without it, rows are drawn within what it declares
         cut: until when it may have learned, such as 2024-06-01; without it, until now
+        classes: what a class is called, once for each in their order; without it, as the model calls them
         door: how to answer
     """
-    project = door.project()
-    made = import_model(project, source, name, sample=sample, cut=read_time(cut, "--cut", project))
+    project, until = door.project(), read_time(cut, "--cut", door.project())
+    made = import_model(project, source, name, sample=sample, cut=until, classes=classes or ())
     door.answer(made, _show_imported)
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from shipway.core.bundle import BINARY, InputColumn, OutputColumn, declare_outputs
@@ -34,6 +34,29 @@ class Arrival:
     inputs: tuple[InputColumn, ...]
     outputs: tuple[OutputColumn, ...] = BINARY
     reads: Literal["matrix", "tensors"] = "matrix"
+
+
+def rename_classes(arrival: Arrival, classes: tuple[str, ...]) -> Arrival:
+    """Return a model of classes that calls them otherwise.
+
+    Args:
+        arrival: the model.
+        classes: what they are called, in the order of its places.
+
+    Raises:
+        ShipwayError: SW-516 for a model of anything else, for more or fewer names than it has classes, and for two that
+            are alike.
+    """
+    known = arrival.outputs[0].classes
+    if arrival.reads != "matrix" or not known:
+        said = ", ".join(repr(column.name) for column in arrival.outputs)
+        raise ShipwayError("SW-516", f"the model gives {said}, which has no classes", "import it without --class")
+    if len(classes) != len(known) or len(set(classes)) != len(classes):
+        fact = (
+            f"the model tells {len(known)} classes apart: {', '.join(map(repr, known))}; given are {len(classes)} names"
+        )
+        raise ShipwayError("SW-516", fact, "name each class once, in that order: --class NAME --class NAME")
+    return replace(arrival, outputs=declare_outputs("class", classes))
 
 
 def write_arrival_card(*, model: str, version: int, kind: str, source: str, sample: str, cut: int, owner: str) -> str:

@@ -53,6 +53,15 @@ _MORE: Final = pl.DataFrame({"id": [3], "text": ["c"]})
 _COLUMNS: Final = {"id": "Int64", "text": "String"}
 
 
+def check_columns_are_called_as_they_were(make: Make, folder: Path) -> None:
+    """A column keeps its name, also one that no program could have: of scored classes such names are made."""
+    window = make()
+    frame = pl.DataFrame({"_row": [0, 1], "class": ["late", None], "probabilities[on the way]": [0.25, None]})
+    columns = {name: str(dtype) for name, dtype in frame.schema.items()}
+    found = window.publish(start_snapshot(columns, [window.write(frame, folder)]))
+    assert_frame_equal(window.read(found.metadata_uri).sort("_row"), frame)
+
+
 def check_rows_are_those_stored(make: Make, folder: Path) -> None:
     """What a stranger reads is what was stored, files that follow with those before."""
     window = make()
@@ -152,6 +161,7 @@ def check_stored_files_stay(make: Make, folder: Path) -> None:
 
 CASES: Final[tuple[Case, ...]] = (
     check_rows_are_those_stored,
+    check_columns_are_called_as_they_were,
     check_again_changes_nothing,
     check_files_that_change_are_counted,
     check_columns_are_found_by_id,
