@@ -74,7 +74,7 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     before = ""
     if score.metric == "calibration_gap":
         facts |= {"gap": value, "gap_low": low, "gap_high": high}
-        before = f"predicts too {'much' if value > 0 else 'little'} on average, by "
+        before = f"{_say_gap(kind, value)} on average, by "
         value, (low, high) = abs(value), _fold(low, high)
     told = f"{write_amount(kind, value)} [{write_amount(kind, low)}, {write_amount(kind, high)}]"
     said = f"{before}{told} {landed}"
@@ -87,7 +87,7 @@ def _possible(score: Score, kind: LabelKind) -> tuple[float, float]:
     if kind == "class" and score.metric == "brier":
         return 0.0, 2.0
     if score.metric == "calibration_gap":
-        return (-1.0, 1.0) if kind == "condition" else (-math.inf, math.inf)
+        return (-math.inf, math.inf) if kind == "number" else (-1.0, 1.0)
     return (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
 
 
@@ -110,6 +110,12 @@ def _describe(rows: pl.DataFrame, answers: pl.DataFrame, estimate: Estimate) -> 
     if estimate.clusters < of_all:
         days += f", {estimate.clusters:,} of them with what it rests on"
     return f"over {rows.height:,} of {answers.height:,} answers with a label, in {days}"
+
+
+def _say_gap(kind: LabelKind, value: float) -> str:
+    if kind == "class":
+        return "is too sure" if value > 0 else "is not sure enough"
+    return "predicts too much" if value > 0 else "predicts too little"
 
 
 def _fold(low: float, high: float) -> tuple[float, float]:
