@@ -86,7 +86,8 @@ def train(rows: pl.DataFrame, test: pl.DataFrame, columns: tuple[str, ...]) -> F
     params: dict[str, Any] = {"objective": "multiclass", "num_class": 4, "num_leaves": 31, "learning_rate": 0.08,
                               "min_data_in_leaf": 100, "num_threads": 1, "seed": 1, "verbosity": -1}  # fmt: skip
     data = lightgbm.Dataset(encode(rows), y, categorical_feature=texts)
-    return np.asarray(lightgbm.train(params, data, 80).predict(encode(test)), dtype=np.float64)
+    model = lightgbm.train(params, data, 80)  # pyright: ignore[reportUnknownMemberType]
+    return np.asarray(model.predict(encode(test)), dtype=np.float64)
 
 
 def make_rows(test: pl.DataFrame, p: Floats, other: Floats, shares: Floats) -> Sample:

@@ -52,6 +52,8 @@ CLASS = (
     words.precision(at=0.3, of="lost").better_than("current").check,
     decision_value(act_if_true=1, act_if_false=2, skip_if_true=3).of("lost").better_than("current").check,
     demographic_parity("carrier", of="lost"),
+    attribution(Feature("customer", "orders_90d"), of="lost"),
+    reason_agreement(of="lost"),
     never_lowers("n of", {Feature("v", "f"): 1}, of="lost"),
     b.probe("a of", expect=b.at_least(0.1), of="lost"),
     words.action_value(wait=words.action({"lost": 2}, otherwise=0), call=words.action({"lost": 1}, otherwise=1)),
@@ -107,7 +109,7 @@ def test_every_metric_is_of_some_kind():
         (decision_value(act_if_true=1, act_if_false=2, skip_if_true=3), "say of which class: decision_value.of(...)"),
         (words.r_squared, "take macro_auc or log_loss"),
         (never_lowers("n", {Feature("v", "f"): 1}), "say of which class: of=..."),
-        (attribution(Feature("customer", "orders_90d")), "take macro_auc or log_loss"),
+        (attribution(Feature("customer", "orders_90d")), "say of which class: of=..."),
     ],
 )
 def test_what_measures_a_condition_measures_one_class(check, hint):

@@ -1,7 +1,7 @@
 """Checks on what a candidate listens to: its rows explained once, and those of the current version beside them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,12 +13,14 @@ from shipway.app.training import Trained, load_predictor, read_inputs
 from shipway.core.artifact import Artifact
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
-from shipway.core.measure import Attribution, ReasonAgreement
+from shipway.core.measure import Attribution, ReasonAgreement, class_of
+from shipway.ports.model import Predictor
 from shipway.training.frame import encode_frame
 from shipway.validation.attribution import measure_agreement, measure_share
 from shipway.validation.evaluation import Measured
 from shipway.validation.explainer import COARSE, Attributed, Explainer, explain_rows, make_explainer
-from shipway.validation.reading import make_evidence
+from shipway.validation.one_class import OneClass
+from shipway.validation.reading import make_evidence, read_nothing
 from shipway.validation.sample import Floats, Ints, Sample, spread_rows, take_rows
 
 ROWS: Final = 2_000
@@ -53,17 +55,25 @@ class Reasons:
         explainer: how they were explained.
         found: what each column adds.
         other: name, columns and contributions of the version compared with; None where there is none.
+        missing: why there are no reasons of a class; empty where there are.
+        apart: why those of the version compared with are none; likewise.
     """
 
     sample: Sample
     explainer: Explainer
     found: Attributed
     other: tuple[str, tuple[str, ...], Floats] | None
+    missing: str = ""
+    apart: str = ""
 
 
-def asks_for_reasons(checks: Sequence[Check]) -> bool:
-    """Tell whether a check is on what a candidate listens to."""
-    return any(isinstance(check.measure, Attribution | ReasonAgreement) for check in checks)
+def list_asked(checks: Sequence[Check]) -> tuple[str, ...]:
+    """Return of which classes checks ask what a candidate listens to; an empty text for a label without classes.
+
+    There are none where no check asks that.
+    """
+    asked = (check.measure for check in checks if isinstance(check.measure, Attribution | ReasonAgreement))
+    return tuple(dict.fromkeys(class_of(measure) for measure in asked))
 
 
 def list_rival(checks: Sequence[Check], rival: Rival | None) -> dict[str, str]:
@@ -82,6 +92,7 @@ def explain_sample(
     rival: Rival | None,
     period: tuple[int, int],
     labelled: pl.Series,
+    of: str = "",
 ) -> Reasons:
     """Explain some evaluated rows of a candidate, and the same rows of the version that its reasons are compared with.
 
@@ -94,6 +105,7 @@ def explain_sample(
         rival: the version compared with; None where there is none.
         period: from and to (exclusive): the rows that were scored.
         labelled: which of them are evaluated.
+        of: of a label of classes, the one whose predictions are explained.
 
     Raises:
         ShipwayError: SW-461 if an explanation does not add up, SW-403 if the version compared with has other rows.
@@ -101,23 +113,24 @@ def explain_sample(
     positions = np.flatnonzero(labelled.to_numpy())
     blank = spread_rows(sample.n, BACKGROUND_ROWS)
     background = _read(runner, frame, trained, period, positions[blank])
-    if not sample.n:
-        return _explain_nothing(sample, trained, runner)
-    explainer = make_explainer(load_predictor(runner, trained), background)
+    missing = _why_missing("the candidate", trained, of)
+    if not sample.n or missing:
+        return replace(_explain_nothing(sample, trained, runner), missing=missing)
+    explainer = make_explainer(_load(runner, trained, of), background)
     chosen = spread_rows(sample.n, ROWS if explainer.method in ("tree", "linear") else FEW_ROWS)
     x = _read(runner, frame, trained, period, positions[chosen])
     found = explain_rows(explainer, x, tolerance=COARSE)
-    other = None
-    if rival is not None and any(isinstance(check.measure, ReasonAgreement) for check in checks):
+    other, apart = None, "" if rival is None else _why_missing(rival.name, rival.trained, of)
+    if rival is not None and not apart and any(isinstance(check.measure, ReasonAgreement) for check in checks):
         theirs = make_explainer(
-            load_predictor(runner, rival.trained),
+            _load(runner, rival.trained, of),
             _read(runner, rival.frame, rival.trained, period, positions[blank], rows=len(labelled)),
         )
         seen = _read(runner, rival.frame, rival.trained, period, positions[chosen], rows=len(labelled))
         names = tuple(column.name for column in read_inputs(runner, rival.trained))
         other = rival.name, names, explain_rows(theirs, seen, tolerance=COARSE).values
     columns = tuple(column.name for column in read_inputs(runner, trained))
-    return Reasons(take_rows(sample, chosen, x, columns), explainer, found, other)
+    return Reasons(take_rows(sample, chosen, x, columns), explainer, found, other, apart=apart)
 
 
 def measure_reasons(check: Check, reasons: Reasons, *, subject: str, log_digest: str) -> Measured:
@@ -140,9 +153,22 @@ def measure_reasons(check: Check, reasons: Reasons, *, subject: str, log_digest:
             reading = measure_agreement(measure, sample, reasons.explainer, reasons.found, reasons.other)
         case _:
             raise ShipwayError("SW-403", f"{check.text} asks for no reasons", "measure it on the sample")
+    missing = reasons.missing or (reasons.apart if isinstance(check.measure, ReasonAgreement) else "")
+    if missing:
+        reading = read_nothing(missing, (0.0, 1.0), {**reading.facts, "said": missing})
     also = {"scored": sample.scored, "evaluated": sample.n}
     evidence = make_evidence(check, reading, subject=subject, log_digest=log_digest, also=also)
     return Measured(evidence, reading.detail)
+
+
+def _load(runner: Runner, trained: Trained, of: str) -> Predictor:
+    """Return a version as it is explained: one of classes as a model of whether it is one of them."""
+    predictor = load_predictor(runner, trained)
+    return OneClass(predictor, trained.classes.index(of)) if of else predictor
+
+
+def _why_missing(name: str, trained: Trained, of: str) -> str:
+    return f"{name} never learned {of!r}" if of and of not in trained.classes else ""
 
 
 def _explain_nothing(sample: Sample, trained: Trained, runner: Runner) -> Reasons:

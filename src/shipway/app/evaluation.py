@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from shipway.app.attribution import Rival, asks_for_reasons, explain_sample, list_rival, measure_reasons
+from shipway.app.attribution import Rival, explain_sample, list_asked, list_rival, measure_reasons
 from shipway.app.classes import list_told, name_constant, read_predictions
 from shipway.app.frame import admitted, read_columns, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
@@ -35,6 +35,7 @@ from shipway.core.measure import (
     SliceRegression,
     Value,
     ValueImprovement,
+    class_of,
 )
 from shipway.core.model import Model
 from shipway.core.performance import accuracy, macro_auc, mean_absolute_error, r_squared, root_mean_squared_error
@@ -247,18 +248,18 @@ def measure_version(
     labelled = scored[LABEL].is_not_null()
     sample = _sample(runner, predicted, checks, scored, also)
     perturbed = _perturbed(runner, sample, frame, trained, scored, labelled)
-    reasons = (
-        explain_sample(runner, checks, sample, frame, trained, predicted.rival, _period(scored), labelled)
-        if asks_for_reasons(checks)
-        else None
-    )
+    period, rival = _period(scored), predicted.rival
+    reasons = {
+        of: explain_sample(runner, checks, sample, frame, trained, rival, period, labelled, of)
+        for of in list_asked(checks)
+    }
     evidence: list[Evidence] = []
     for done, check in enumerate(checks):
         if isinstance(check.measure, LabelMaturity):
             evidence.append(give_maturity(maturity, subject=subject, log_digest=log_digest))
             continue
-        if reasons is not None and isinstance(check.measure, Attribution | ReasonAgreement):
-            found = measure_reasons(check, reasons, subject=subject, log_digest=log_digest)
+        if isinstance(check.measure, Attribution | ReasonAgreement):
+            found = measure_reasons(check, reasons[class_of(check.measure)], subject=subject, log_digest=log_digest)
         else:
             behaves = isinstance(check.measure, Behaviour | Probe)
             rows = perturbed if behaves else sample

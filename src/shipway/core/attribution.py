@@ -8,7 +8,7 @@ from shipway.core.measure import Attribution, ReasonAgreement
 from shipway.maths.expression import Feature, quote
 
 
-def attribution(*parts: Feature | FeatureView) -> Check:
+def attribution(*parts: Feature | FeatureView, of: str = "") -> Check:
     """Measure which share of all contributions to a candidate's predictions is that of features or whole views.
 
     Contributions are those of `shipway explain`; shares of all features add up to 1. Compare it with a bound:
@@ -16,6 +16,7 @@ def attribution(*parts: Feature | FeatureView) -> Check:
 
     Args:
         parts: features of views, such as `customer.orders_90d`, or views.
+        of: of a label of classes, the one whose predictions are meant.
 
     Raises:
         ShipwayError: SW-106 where nothing is named, something else than features and views is, or one is named twice.
@@ -36,11 +37,13 @@ def attribution(*parts: Feature | FeatureView) -> Check:
     for column in columns:
         if columns.count(column) > 1:
             raise ShipwayError("SW-106", f"attribution names {column!r} twice", "name each feature once")
-    said = ", ".join(names)
-    return Check(f"attribution of {said}", Attribution(tuple(columns)), "candidate", f"attribution({said})")
+    one, said = take_name(of, "the class of attribution"), ", ".join(names)
+    words = f"{said}, of={quote(one)}" if one else said
+    name = f"attribution of {said}" + (f" for {one}" if one else "")
+    return Check(name, Attribution(tuple(columns), of=one), "candidate", f"attribution({words})")
 
 
-def reason_agreement(baseline: str = "current", *, top: int = 5) -> Check:
+def reason_agreement(baseline: str = "current", *, top: int = 5, of: str = "") -> Check:
     """Measure how far a candidate gives each row the same greatest reasons as a version of the model: 0 none, 1 all.
 
     It is the average overlap of the features that contribute most, whose first places count most. Where no version has
@@ -49,6 +52,7 @@ def reason_agreement(baseline: str = "current", *, top: int = 5) -> Check:
     Args:
         baseline: `current`, the registered version it would replace.
         top: how many reasons of a row are compared.
+        of: of a label of classes, the one whose predictions are meant.
 
     Raises:
         ShipwayError: SW-106 for another baseline, or fewer than one reason.
@@ -61,4 +65,7 @@ def reason_agreement(baseline: str = "current", *, top: int = 5) -> Check:
     usual = ReasonAgreement()
     words = [quote(baseline)] if top == usual.top else [quote(baseline), f"top={top}"]
     name = f"reason agreement with {baseline} at {top}"
-    return Check(name, ReasonAgreement(top), "candidate", f"reason_agreement({', '.join(words)})")
+    if one := take_name(of, "the class of reason_agreement"):
+        words.append(f"of={quote(one)}")
+        name = f"{name} for {one}"
+    return Check(name, ReasonAgreement(top, of=one), "candidate", f"reason_agreement({', '.join(words)})")

@@ -258,10 +258,12 @@ class Attribution(msgspec.Struct, frozen=True, tag="attribution"):
     Attributes:
         columns: the features, as columns of the frame.
         cluster: what rows are grouped by because they are not independent.
+        of: of a label of classes, the one whose predictions they are.
     """
 
     columns: tuple[str, ...]
     cluster: str = "day"
+    of: str = ""
 
 
 class ReasonAgreement(msgspec.Struct, frozen=True, tag="reason-agreement"):
@@ -271,11 +273,13 @@ class ReasonAgreement(msgspec.Struct, frozen=True, tag="reason-agreement"):
         top: how many of the greatest contributions of a row are compared.
         baseline: `current`, the registered version it would replace; where there is none, nothing disagrees.
         cluster: as for `Attribution`.
+        of: likewise.
     """
 
     top: int = 5
     baseline: str = "current"
     cluster: str = "day"
+    of: str = ""
 
 
 class Windowed(msgspec.Struct, frozen=True, tag="windowed"):
@@ -404,6 +408,9 @@ Labelled: TypeAlias = PerformanceMeasure | PairedLoss | Windowed
 Measure: TypeAlias = DataMeasure | CandidateMeasure | CanaryMeasure | LiveMeasure | BundleMeasure | Effect
 
 
+_OfClass: TypeAlias = Score | Improvement | DecisionValue | Fairness | Probe | Attribution | ReasonAgreement
+
+
 def class_of(measure: Measure) -> str:
     """Return the class that is measured against the rest; empty where a measure is of no single class."""
     if isinstance(measure, Windowed):
@@ -412,4 +419,4 @@ def class_of(measure: Measure) -> str:
         return class_of(measure.value)
     if isinstance(measure, Behaviour):
         return measure.probes[0].of if measure.probes else ""
-    return measure.of if isinstance(measure, Score | Improvement | DecisionValue | Fairness | Probe) else ""
+    return measure.of if isinstance(measure, _OfClass) else ""

@@ -113,7 +113,7 @@ def refuse_other_kind(check: Check, kind: LabelKind, said: str) -> None:
 def _say_fitting(check: Check, kind: LabelKind) -> str:
     """Return what to ask for in place of a check; of one class against the rest what a condition has fits too."""
     measure = check.measure
-    if kind == "class" and isinstance(measure, Behaviour | Probe):
+    if kind == "class" and isinstance(measure, Behaviour | Probe | Attribution | ReasonAgreement):
         return "say of which class: of=..."
     if kind == "class" and isinstance(measure, Score | DecisionValue) and "condition" in list_kinds(check):
         acts = isinstance(measure, Score) and measure.at is not None
