@@ -84,6 +84,14 @@ def test_labels_are_coded_in_order_and_nothing_is_coded_as_nothing() -> None:
     assert (empty.labels, empty.codes.dtype, empty.codes.shape) == ((), np.int64, (0,))
 
 
+def test_numbers_come_by_their_size_and_follow_one_another() -> None:
+    hours = code_labels(pl.Series([10, 2, None, 2]))
+    assert (hours.labels, hours.ordered) == (("(none)", "2", "10"), True)
+    assert hours.codes.tolist() == [2, 1, 0, 1]
+    assert not code_labels(pl.Series(["shop b", "shop a"])).ordered
+    assert code_labels(pl.Series(["2024-02", "2024-01"]), ordered=True).ordered
+
+
 def test_damaged_predictions_are_refused_and_made_again_by_force(shop) -> None:
     """A table that can no longer be read is named as damaged, never as an error of the library that reads it."""
     workspace = Workspace(shop.project)

@@ -49,7 +49,7 @@ from shipway.maths.loss import loss_of
 from shipway.maths.multiclass import spread_classes
 from shipway.training.frame import encode_frame, kind_of_labels, list_classes, read_labels
 from shipway.validation.confusion import profile_classes
-from shipway.validation.cut import cut_column, cut_name
+from shipway.validation.cut import NOTHING, cut_column, cut_name
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_of, profile_by
 from shipway.validation.sample import BASE_RATE, Group, Predict, Sample, make_sample, spread_rows, take_rows
@@ -189,15 +189,22 @@ def calendar_part(at: pl.Series, part: str) -> pl.Series:
             return (at.dt.hour() // 4 * 4).cast(pl.String).str.zfill(2) + "h"
 
 
-def code_labels(values: pl.Series) -> Group:
-    """Number the distinct values of a column in order; a null is a label of its own."""
-    texts = values.cast(pl.String).fill_null("(none)")
-    labels = tuple(texts.unique().sort().to_list())
+def code_labels(values: pl.Series, *, ordered: bool = False) -> Group:
+    """Number the distinct values of a column in order, numbers by their size; a null is a label of its own.
+
+    Args:
+        values: texts, numbers, conditions or instants.
+        ordered: whether texts follow one another too, as those of the calendar do.
+    """
+    texts = values.cast(pl.String).fill_null(NOTHING)
+    found: list[str] = values.drop_nulls().unique().sort().cast(pl.String).to_list()
+    labels = tuple(dict.fromkeys([NOTHING] * bool(values.null_count()) + found))
     # Nothing to replace leaves an empty column's type as it was.
     codes = (
         texts.replace_strict(list(labels), list(range(len(labels))), return_dtype=pl.Int64).cast(pl.Int64).to_numpy()
     )
-    return Group(codes=codes, labels=labels)
+    follows = ordered or values.dtype.is_numeric() or values.dtype.is_temporal()
+    return Group(codes=codes, labels=labels, ordered=follows)
 
 
 def _evaluate(
@@ -350,7 +357,7 @@ def _sample(
         baselines=known,
         baseline_names={name: said for name, (said, _) in baselines.items()} | name_constant(trained.kind),
         clusters={name: code_labels(parts[name]).codes for name in clusters},
-        groups={name: code_labels(parts[name]) for name in wanted} | cuts,
+        groups={name: code_labels(parts[name], ordered=name in CALENDAR) for name in wanted} | cuts,
         scored=scored.height,
         x=np.empty((rows.height, 0), dtype=np.float64),
         columns=(),

@@ -169,7 +169,7 @@ def _side(runner: Runner, predictions: Artifact) -> Side:
         p=read_predictions(rows, said, classes),
         baselines={"base rate": np.full((rows.height, *np.shape(mean)), mean)},
         clusters={"day": code_labels(calendar_part(at, "day")).codes},
-        groups={"month": code_labels(calendar_part(at, "month"))},
+        groups={"month": code_labels(calendar_part(at, "month"), ordered=True)},
         scored=scored.height,
         x=np.empty((rows.height, 0)),
         columns=(),

@@ -1,7 +1,7 @@
 """The rows a candidate is judged on: labels, its predictions, those of its baselines, and how the rows group."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, TypeAlias
 
@@ -35,10 +35,12 @@ class Group:
     Attributes:
         codes: int64[n], the label of each row as a position in `labels`; -1 for a row without one.
         labels: what the codes stand for.
+        ordered: whether each label follows the one before it, as months and numbers do.
     """
 
     codes: Ints
     labels: tuple[str, ...]
+    ordered: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -219,7 +221,7 @@ def take_rows(
         baselines={name: p[chosen] for name, p in sample.baselines.items()},
         baseline_names=sample.baseline_names,
         clusters={name: codes[chosen] for name, codes in sample.clusters.items()},
-        groups={name: Group(codes=g.codes[chosen], labels=g.labels) for name, g in sample.groups.items()},
+        groups={name: replace(g, codes=g.codes[chosen]) for name, g in sample.groups.items()},
         scored=sample.scored,
         x=x,
         columns=columns,

@@ -74,7 +74,7 @@ class AltairCharts:
 
     def lines(self, series: Sequence[Series], *, labels: Sequence[str], title: str, ordered: bool = True) -> str:
         """Draw one line for each series over an axis of labels, or its points alone where labels have no order."""
-        x = alt.X("x:O", sort=list(labels), title=None, scale=alt.Scale(domain=list(labels)))
+        x = alt.X("x:O", sort=list(labels), title=None, scale=_space(labels, ordered))
         axis = alt.Axis(labelAngle=0, labelOverlap="greedy", labelSeparation=12, grid=False)
         known = [y for one in series for _, y in one.points if y is not None]
         scale = _choose_scale(known) if known else alt.Scale(domain=[0, 1])
@@ -123,6 +123,15 @@ class AltairCharts:
         return _draw(alt.LayerChart(layer=drawn), title, width=BARS, height=90 + _ROW * len(bars), left=30)
 
 
+def _space(labels: Sequence[str], ordered: bool) -> alt.Scale:
+    """Return the scale of an axis of labels; points beside one another leave room to those of the next label."""
+    return (
+        alt.Scale(domain=list(labels))
+        if ordered
+        else alt.Scale(domain=list(labels), paddingInner=0.7, paddingOuter=0.4)
+    )
+
+
 def _span(numbers: Sequence[float]) -> tuple[float, float]:
     """Return the least and the greatest of numbers; a width about them where they are one."""
     least, most = min(numbers), max(numbers)
@@ -168,15 +177,16 @@ def _joined(series: Sequence[Series]) -> alt.Chart:
 def _alone(series: Sequence[Series]) -> alt.Chart:
     """Return the points of series, those of one label beside one another, coloured by series."""
     beside = alt.XOffset("name:N", sort=[one.name for one in series])
-    return _coloured(series).mark_circle(aria=False, size=64, opacity=1.0).encode(xOffset=beside)
+    legend = alt.Legend(symbolType="circle", symbolSize=64, symbolStrokeWidth=0)
+    return _coloured(series, legend).mark_circle(aria=False, size=64, opacity=1.0).encode(xOffset=beside)
 
 
-def _coloured(series: Sequence[Series]) -> alt.Chart:
+def _coloured(series: Sequence[Series], legend: alt.Legend | None = None) -> alt.Chart:
     """Return the points of series with a colour for each; those of the first come last."""
     values = [{"name": one.name, "x": x, "y": y} for one in reversed(series) for x, y in one.points]
     names, colours = [one.name for one in series], _colours(series)
-    scale = alt.Scale(domain=names, range=colours)
-    return alt.Chart(alt.Data(values=values)).encode(color=alt.Color("name:N", sort=names, scale=scale))
+    colour = alt.Color("name:N", sort=names, scale=alt.Scale(domain=names, range=colours))
+    return alt.Chart(alt.Data(values=values)).encode(color=colour if legend is None else colour.legend(legend))
 
 
 def _numbers(series: Sequence[Series]) -> Iterator[float]:

@@ -70,10 +70,17 @@ class PartLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Cut(msgspec.Struct, frozen=True, kw_only=True):
-    """How a model does on the parts of the rows by one column or part of the calendar, in the order of their labels."""
+    """How a model does on the parts of the rows by one column or part of the calendar, in the order of their labels.
+
+    Attributes:
+        by: the column or the part of the calendar.
+        parts: one for each label.
+        ordered: whether a label follows the one before it, as months do and shops do not.
+    """
 
     by: str
     parts: tuple[PartLine, ...]
+    ordered: bool = True
 
 
 class BinLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -242,7 +242,12 @@ def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | N
     return Side(
         name=name,
         cuts=tuple(
-            Cut(by=group, parts=tuple(PartLine(**row) for row in profile_by(sample, group, value))) for group in by
+            Cut(
+                by=group,
+                parts=tuple(PartLine(**row) for row in profile_by(sample, group, value)),
+                ordered=sample.groups[group].ordered,
+            )
+            for group in by
         ),
         calibration=tuple(BinLine(**row) for row in calibration_of(sample)),
         curve=tuple(CurvePoint(**row) for row in curve),

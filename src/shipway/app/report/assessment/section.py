@@ -236,7 +236,8 @@ def _draw_parts(found: Assessment, cut: int, labels: Sequence[str], name: str, c
         by_label = {part.label: part for part in side.cuts[cut].parts}
         points = [(label, _read(by_label[label], name)) for label in labels]
         series.append(Series(side.name, points, "plain" if place else "main"))
-    return _chart(charts.lines(series, labels=labels, title=_title(SCALES[found.kind], name)))
+    ordered = found.sides[0].cuts[cut].ordered
+    return _chart(charts.lines(series, labels=labels, title=_title(SCALES[found.kind], name), ordered=ordered))
 
 
 def _read(part: PartLine, name: str) -> float | None:
