@@ -16,8 +16,9 @@ from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.workspace import Workspace
 from shipway.core.body import VersionOpened, VersionRegistered
-from shipway.core.bundle import DRIFT, NUMBER
-from shipway.core.prediction import FEATURES, PREDICTIONS
+from shipway.core.bundle import DRIFT, NUMBER, declare_outputs
+from shipway.core.prediction import FEATURES, OUTPUTS, PREDICTIONS
+from shipway.core.record import plan_outputs
 from shipway.core.reference import DriftReference, refer_number
 from shipway.kit.canonical import canonical_json
 from shipway.testing.refusal import expect_refusal
@@ -85,7 +86,7 @@ def test_what_is_no_rows_of_the_model_is_refused(desk, on, code):
         compare_rows(find_project(desk), "returned", on, registered=True)
 
 
-def log_rows(project, frame, *, version=1, role="live", online="", start=0, p=None):
+def log_rows(project, frame, *, version=1, role="live", online="", start=0, p=None, classes=()):
     """Write what a service would have logged of rows: their vectors, and what the version said."""
     manifest = show_model(project, "returned").bundle
     assert manifest is not None
@@ -114,7 +115,13 @@ def log_rows(project, frame, *, version=1, role="live", online="", start=0, p=No
     with closing(Workspace(project)) as workspace:
         log = workspace.open_log("desk")
         log.append(f"{FEATURES}{online}", columns)
-        log.append(PREDICTIONS, said)
+        if not classes:
+            log.append(PREDICTIONS, said)
+            return
+        told = said.pop("p")
+        said |= {"y": np.full(len(told), np.nan), "class": [classes[place] for place in told.argmax(axis=1)]}
+        said |= {f"output probabilities[{name}]": told[:, place] for place, name in enumerate(classes)}
+        log.append(OUTPUTS + plan_outputs(declare_outputs("class", classes)).form, said)
 
 
 def test_what_a_service_was_asked_is_compared_since_an_instant(desk, frame, tmp_path):
@@ -137,16 +144,16 @@ def test_what_a_service_was_asked_is_compared_since_an_instant(desk, frame, tmp_
         compare_log(project, "returned@1", "desks", None, None)
 
 
-def register_number(project):
-    """Register version 3, which is version 1 but that it says a number: what it said in training was drawn."""
+def register_other(project, outputs, said):
+    """Register version 3, which is version 1 but that it says something else: what it said in training was drawn."""
     found = show_model(project, "returned").bundle
     assert found is not None
-    drift = DriftReference(inputs=(), outputs=(refer_number("prediction", draw_minutes(4_000)),))
+    drift = DriftReference(inputs=(), outputs=said)
     with closing(Workspace(project)) as workspace:
         told = msgspec.json.decode(workspace.blobs.get(found.files[DRIFT]), type=DriftReference)
         digest = workspace.blobs.put(canonical_json(msgspec.structs.replace(drift, inputs=told.inputs)))
         files = found.files | {DRIFT: digest}
-        manifest = msgspec.structs.replace(found, version=3, outputs=NUMBER, files=files)
+        manifest = msgspec.structs.replace(found, version=3, outputs=outputs, files=files)
         workspace.blobs.put(canonical_json(manifest))
         for number in (2, 3):
             subject = f"model:returned@{number}"
@@ -162,13 +169,31 @@ def draw_minutes(rows, seed=1):
 @pytest.mark.parametrize(("moved", "move"), [(0.0, "still"), (30.0, "moved")])
 def test_predicted_numbers_are_compared_with_those_of_training(desk, frame, tmp_path, moved, move):
     project = find_project(Path(shutil.copytree(desk, tmp_path / "shop")))
-    register_number(project)
+    register_other(project, NUMBER, (refer_number("prediction", draw_minutes(4_000)),))
     log_rows(project, frame, version=3, p=draw_minutes(frame.height, seed=2) + moved)
     found = {each.column: each for each in compare_log(project, "returned@3", "desk", None, None).columns}
     assert "probability" not in found
     assert (found["prediction"].role, found["prediction"].move) == ("output", move)
     if moved:
         assert found["prediction"].shift == pytest.approx(30 / draw_minutes(4_000).std(), rel=0.1)
+
+
+CLASSES = ("kept", "late", "lost")
+
+
+@pytest.mark.parametrize(("more", "move"), [(0.0, "still"), (3.0, "moved")])
+def test_predicted_classes_are_compared_with_those_of_training_each(desk, frame, tmp_path, more, move):
+    project = find_project(Path(shutil.copytree(desk, tmp_path / "shop")))
+    p = np.random.default_rng(1).dirichlet([2, 1, 1], 4_000)
+    said = [refer_number(f"probabilities[{name}]", p[:, place]) for place, name in enumerate(CLASSES)]
+    outputs = declare_outputs("class", CLASSES)
+    register_other(project, outputs, tuple(said))
+    now = np.random.default_rng(2).dirichlet([2, 1 + more, 1], frame.height)
+    log_rows(project, frame, version=3, p=now, classes=CLASSES)
+    found = {each.column: each for each in compare_log(project, "returned@3", "desk", None, None).columns}
+    columns = [found[f"probabilities[{name}]"] for name in CLASSES]
+    assert {(each.role, each.move) for each in columns} == {("output", move)}
+    assert (found["probabilities[late]"].shift > 0.5) == (more > 0)
 
 
 def test_the_command_answers(shipway, desk, frame, tmp_path):

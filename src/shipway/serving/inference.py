@@ -219,7 +219,7 @@ def _choose(asked: Inference, manifest: Manifest) -> tuple[tuple[int, bool], ...
         if wanted.name not in names:
             raise refuse(422, f"there is no output {wanted.name!r}", did_you_mean(wanted.name, names))
         if wanted.parameters.get("classification"):
-            hint = "read the output itself; its classes are in the bundle's manifest"
+            hint = "read the output itself; parameters.classes of the answer says what its places stand for"
             raise refuse(422, f"output {wanted.name!r} is wanted as classes, which are not ranked here", hint)
         _refuse_shared(f"output {wanted.name!r}", wanted.parameters)
         place = names.index(wanted.name)
