@@ -297,6 +297,51 @@ def test_every_client_of_the_protocol_reads_the_classes(fair_server, serve, clas
         assert json.loads(names) == CLASSES
 
 
+@pytest.mark.parametrize("kind", MODULES)
+@pytest.mark.parametrize("binary", [True, False])
+def test_the_most_probable_classes_are_ranked_as_clients_ask(fair_server, serve, classes_by_hand, kind, binary):
+    service, module = serve(1), MODULES[kind]
+    rpc = kind.startswith("grpc")
+    words = {} if rpc else {"binary_data": binary}
+    tensor = module.InferInput("x", list(X.shape), "FP32")
+    tensor.set_data_from_numpy(X, **words)
+    wanted = [module.InferRequestedOutput("probabilities", class_count=count, **words) for count in (2, 9)]
+    address = f"127.0.0.1:{fair_server.grpc_port if rpc else fair_server.port}"
+
+    async def infer():
+        async with module.InferenceServerClient(address) as client:
+            return [await client.infer(service, [tensor], outputs=[each]) for each in wanted]
+
+    def infer_at_once():
+        with module.InferenceServerClient(address) as client:
+            return [client.infer(service, [tensor], outputs=[each]) for each in wanted]
+
+    two, all_ = (
+        each.as_numpy("probabilities") for each in (asyncio.run(infer()) if kind.endswith("aio") else infer_at_once())
+    )
+    assert (two.shape, all_.shape) == ((2, 2), (2, 3))
+    for row, values in enumerate(X.tolist()):
+        said = classes_by_hand(values, BIAS[1])
+        texts = [each.decode() if isinstance(each, bytes) else each for each in all_[row]]
+        parts = [text.split(":") for text in texts]
+        assert [name for _, _, name in parts] == sorted(said, key=said.get, reverse=True)
+        assert [CLASSES[int(place)] for _, place, _ in parts] == [name for _, _, name in parts]
+        assert [float(value) for value, _, _ in parts] == pytest.approx([said[name] for _, _, name in parts], abs=1e-5)
+        assert list(two[row]) == list(all_[row][:2])
+
+
+def test_what_cannot_be_ranked_is_refused(fair_server, serve):
+    service = serve(1)
+    for count in (-1, 1.5, True, "2"):
+        answer = ask(fair_server, service, outputs=[{"name": "probabilities", "parameters": {"classification": count}}])
+        assert (answer.status, answer.document["code"]) == (422, "SW-802")
+    routing = fair_server.fair.between("eta", 1, service=f"sort{next(NUMBER)}")
+    assert fair_server.apply(routing).status == 200
+    wanted = [{"name": "prediction", "parameters": {"classification": 1}}]
+    refused = ask(fair_server, routing.service, outputs=wanted)
+    assert refused.document["fact"] == "output 'prediction' is wanted as classes, and has none"
+
+
 def test_our_clients_read_the_classes(fair_server, serve, make_row, classes_by_hand):
     service, url = serve(1), f"http://127.0.0.1:{fair_server.port}"
     expected = [list(classes_by_hand(row.tolist(), BIAS[1]).values()) for row in X]

@@ -243,7 +243,7 @@ async def check_infer_refusals(door):
     await door.refused("infer", "fraud", [door.input("z", X[0])], said="no column 'z'", code=invalid)
     await door.refused("infer", "fraud", x, outputs=[door.output("p")], said="no output 'p'", code=invalid)
     ranked = door.module.InferRequestedOutput("probability", class_count=2)
-    await door.refused("infer", "fraud", x, outputs=[ranked], said="not ranked here", code=invalid)
+    await door.refused("infer", "fraud", x, outputs=[ranked], said="as classes, and has none", code=invalid)
     await door.refused("infer", "fraud", x, sequence_id=7, sequence_start=True, said="sequence", code=invalid)
     shared = door.module.InferInput("x", [2, 7], "FP32")
     shared.set_shared_memory("region", 56)

@@ -16,7 +16,7 @@ RPC_CODES: Final = {
 """What statuses of HTTP are called over gRPC."""
 CLASSES: Final = "classes"
 """Parameter of an output: JSON of what the places of its rows stand for, in the version that answered."""
-EXTENSIONS: Final = ("binary_tensor_data", "model_configuration", "model_repository", "statistics")
+EXTENSIONS: Final = ("binary_tensor_data", "classification", "model_configuration", "model_repository", "statistics")
 
 
 class Tensor(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ input by its name. JSON has no NaN, so null is a missing value. Tensors may foll
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 import msgspec
@@ -42,6 +42,8 @@ _DECODER: Final = msgspec.json.Decoder(Inference)
 _ENCODE: Final = msgspec.json.Encoder().encode
 _DEEPEST: Final = 8
 """Places a shape may have; no model known to us has more."""
+RANKED: Final = "classification"
+"""Parameter of an output that is wanted as its most probable classes: how many, as of the protocol's extension."""
 STATEFUL: Final = ("sequence_id", "sequence_start", "sequence_end")
 
 
@@ -56,6 +58,7 @@ class Question:
         outputs: places of the outputs among the model's, and whether each follows the JSON in binary.
         parameters: of the request.
         form: of the version that it was read for, where that does not say one number a row.
+        ranked: places of outputs to how many of their classes are wanted, the most probable first, as texts.
     """
 
     tensors: Mapping[str, NDArray[Any]]
@@ -64,6 +67,7 @@ class Question:
     outputs: tuple[tuple[int, bool], ...]
     parameters: Mapping[str, Any]
     form: str = ""
+    ranked: Mapping[int, int] = field(default_factory=dict[int, int])
 
     @property
     def x(self) -> NDArray[np.float64]:
@@ -135,7 +139,7 @@ def read_question(body: bytes, headers: Mapping[str, str], bundle: LoadedBundle)
         raise refuse(400, f"{len(rest):,} bytes follow the last tensor", "state the size of each in binary_data_size")
     arrays = (_assemble if manifest.reads == "matrix" else _gather)(tensors, manifest.inputs)
     rows = next((len(array) for array in arrays.values()), 0)
-    return Question(arrays, rows, asked.id, outputs, asked.parameters)
+    return Question(arrays, rows, asked.id, outputs, asked.parameters, ranked=_rank(asked, manifest))
 
 
 def write_answer(
@@ -175,11 +179,13 @@ def write_outputs(
     raws: list[bytes] = []
     for place, binary in question.outputs:
         column = columns[place]
-        values = outputs[column.name]
-        said: dict[str, Any] = {"name": column.name, "datatype": column.datatype, "shape": values.shape}
+        values, datatype = outputs[column.name], column.datatype
+        if place in question.ranked:
+            values, datatype = rank_classes(values, column.classes, question.ranked[place]), "BYTES"
+        said: dict[str, Any] = {"name": column.name, "datatype": datatype, "shape": values.shape}
         told: dict[str, int | str] = {}
         if binary:
-            raws.append(write_raw(column.datatype, values))
+            raws.append(write_raw(datatype, values))
             told["binary_data_size"] = len(raws[-1])
         else:
             said["data"] = values.ravel().tolist()
@@ -218,15 +224,48 @@ def _choose(asked: Inference, manifest: Manifest) -> tuple[tuple[int, bool], ...
     for wanted in asked.outputs:
         if wanted.name not in names:
             raise refuse(422, f"there is no output {wanted.name!r}", did_you_mean(wanted.name, names))
-        if wanted.parameters.get("classification"):
-            hint = "read the output itself; parameters.classes of the answer says what its places stand for"
-            raise refuse(422, f"output {wanted.name!r} is wanted as classes, which are not ranked here", hint)
         _refuse_shared(f"output {wanted.name!r}", wanted.parameters)
         place = names.index(wanted.name)
         if place in chosen:
             raise refuse(422, f"output {wanted.name!r} is wanted twice", "ask for each once")
         chosen[place] = bool(wanted.parameters.get("binary_data", binary))
     return tuple(chosen.items())
+
+
+def _rank(asked: Inference, manifest: Manifest) -> dict[int, int]:
+    """Return which outputs are wanted as their most probable classes, and how many of these."""
+    ranked: dict[int, int] = {}
+    columns = {column.name: (place, column) for place, column in enumerate(manifest.outputs)}
+    for wanted in asked.outputs or ():
+        count = wanted.parameters.get(RANKED)
+        if not count:
+            continue
+        place, column = columns[wanted.name]
+        if len(column.classes) < 2:
+            raise refuse(422, f"output {wanted.name!r} is wanted as classes, and has none", "read the output itself")
+        if type(count) is not int or count < 0:
+            raise refuse(422, f"output {wanted.name!r} is wanted as {count!r} classes", "send how many, such as 3")
+        ranked[place] = count
+    return ranked
+
+
+def rank_classes(values: NDArray[Any], classes: Sequence[str], count: int) -> NDArray[np.object_]:
+    """Return the most probable classes of each row as the protocol writes them: `VALUE:PLACE:CLASS`.
+
+    Args:
+        values: shape (rows, classes).
+        classes: what the places stand for.
+        count: how many are wanted; all where there are fewer.
+
+    Returns:
+        Texts of shape (rows, count), the greatest value first, of equal ones the first.
+    """
+    order: list[list[int]] = np.argsort(-values, axis=1, kind="stable")[:, :count].tolist()
+    rows: list[list[float]] = values.tolist()
+    said = np.empty((len(rows), min(count, len(classes))), dtype=object)
+    for row, places in enumerate(order):
+        said[row] = [f"{rows[row][place]:.6f}:{place}:{classes[place]}" for place in places]
+    return said
 
 
 def _refuse_shared(what: str, parameters: Mapping[str, Any]) -> None:
