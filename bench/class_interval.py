@@ -119,7 +119,7 @@ def main() -> None:
     population = draw(np.random.default_rng(10_000), TRUTH_DAYS)
     truth = {name: truth_of(name, population) for name in names}
     print(
-        f"coverage of 95 % intervals, {runs} runs, {ROWS} rows a day, six classes of which the rarest is 1 row in 200"
+        f"coverage of 95 % intervals, {runs} runs, {ROWS} rows a day, six classes of which the rarest is 1 row in 100"
     )
     print(f"{'metric':<28}{'truth':>8}" + "".join(f"{f'{days} days':>24}{'no least':>10}" for days in DAYS))
     held = {(name, days, floor): 0 for name in names for days in DAYS for floor in (True, False)}

@@ -5,9 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from sklearn import metrics
+from sklearn.datasets import load_digits
+from sklearn.naive_bayes import GaussianNB
 
+from shipway.core.measure import Score
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.confusion import profile_classes
+from shipway.validation.performance import measure_score
 from shipway.validation.sample import Sample
 
 Build = Callable[..., Sample]
@@ -43,3 +47,23 @@ def test_there_is_no_table_of_no_rows_or_no_classes(build: Build) -> None:
     assert profile_classes(build(Y == 1, P[:, 1])) is None
     with expect_refusal("SW-104"):
         profile_classes(build(Y, P, classes=NAMES), "shop")
+
+
+def test_handwritten_digits_are_told_as_scikit_learn_tells_them(build: Build) -> None:
+    """Ten classes of a real table that comes with a package, learned from its first half."""
+    x, y = load_digits(return_X_y=True)
+    model = GaussianNB(var_smoothing=0.1).fit(x[:900] / 16, y[:900])
+    y, p = y[900:].astype(np.int64), model.predict_proba(x[900:] / 16)
+    sample = build(y, p, classes=tuple(map(str, range(10))))
+    found = profile_classes(sample)
+    assert found is not None
+    said = model.predict(x[900:] / 16)
+    np.testing.assert_array_equal(found["confusion"], metrics.confusion_matrix(y, said))
+    due = metrics.classification_report(y, said, output_dict=True)
+    for at, line in enumerate(found["classes"]):
+        assert [line[key][0] for key in ("precision", "recall", "f1")] == pytest.approx(
+            [due[str(at)][key] for key in ("precision", "recall", "f1-score")]
+        )
+    area = measure_score(Score("macro_auc"), sample)
+    assert area.value == pytest.approx(metrics.roc_auc_score(y, p, multi_class="ovr"))
+    assert all(line["recall"][1] < line["recall"][2] for line in found["classes"])
