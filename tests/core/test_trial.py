@@ -4,6 +4,7 @@ import msgspec
 
 from shipway.core.body import make_draft, read_body
 from shipway.core.ledger import GENESIS, seal
+from shipway.core.look import Look
 from shipway.core.projection import State, fold
 from shipway.core.split import assign
 from shipway.core.trial import (
@@ -11,7 +12,6 @@ from shipway.core.trial import (
     ExperimentLooked,
     ExperimentStarted,
     ExperimentStopped,
-    Look,
     TrialPlan,
     split_of,
     taken_places,

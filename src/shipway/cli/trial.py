@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.trial import Diluted, Look, LookEffect, Trial, TrialPlan, Unbiased, write_counts
+from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts
+from shipway.core.trial import Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
 if TYPE_CHECKING:

@@ -1,171 +1,138 @@
-"""From intervals to a decision: what a look at an experiment shows of each metric, and what follows, in words.
+"""A look at an experiment as it is remembered: what is in so far, and what it shows of each metric and variant.
 
-A variant is launched when at least one metric is shown better, none is shown worse, and every guardrail is shown to
-keep its margin (the decision rule of Schultzberg, Ankargren and Frånberg 2024, "Risk-aware product decisions in A/B
-tests with multiple metrics"). It is not launched when a metric is shown worse, a guardrail is shown to break its
-margin, or effects as great as planned are ruled out. Anything else is not decided yet.
+What follows from it is `shipway.core.conclusion`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Literal, TypeAlias
 
-from shipway.core.check import Rule
-from shipway.core.effect import Effect
-from shipway.core.experiment import effect_of
-from shipway.core.gate import Finding, Outcome, Verdict
-from shipway.core.trial import LookEffect, Role, Shown, TrialPlan
+import msgspec
 
-MINUS: Final = "−"
-_OUTCOMES: Final[dict[Shown, Outcome]] = {
-    "better": "pass",
-    "safe": "pass",
-    "worse": "fail",
-    "ruled out": "fail",
-    "open": "hold",
-}
+from shipway.core.gate import Outcome
+
+Role: TypeAlias = Literal["metric", "guardrail"]
+Shown: TypeAlias = Literal["better", "worse", "safe", "ruled out", "open"]
+"""What an interval shows: better or worse than the bound, a guardrail's margin kept, an effect as great as planned
+ruled out, or nothing yet."""
 
 
-def read_interval(rule: Rule, role: Role, low: float | None, high: float | None) -> Shown:
-    """Return what an interval shows of a rule.
+class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect after a group-sequential test ended, with its looks allowed for.
 
-    Args:
-        rule: what is asked.
-        role: whether it is a metric or a guardrail.
-        low: lower end of the interval; None where nothing bounds it, which shows nothing.
+    Attributes:
+        estimate: median-unbiased: it is too great as often as too small.
+        low: lower end of an interval of 1 - alpha.
         high: upper end.
+        p: the two-sided p-value against the rule's bound.
     """
-    if low is None or high is None:
-        return "open"
-    up = rule.op in (">", ">=")
-    if (low > rule.bound) if up else (high < rule.bound):
-        return "better" if role == "metric" else "safe"
-    if (high < rule.bound) if up else (low > rule.bound):
-        return "worse"
-    detect = effect_of(rule).detect
-    if role == "metric" and detect and ((high < rule.bound + detect) if up else (low > rule.bound - detect)):
-        return "ruled out"
-    return "open"
+
+    estimate: float
+    low: float
+    high: float
+    p: float
 
 
-def settle(effects: Sequence[LookEffect]) -> Outcome:
-    """Return what all effects of one variant come to."""
-    metrics = [each.shown for each in effects if each.role == "metric"]
-    guardrails = [each.shown for each in effects if each.role == "guardrail"]
-    if "worse" in (*metrics, *guardrails) or all(shown == "ruled out" for shown in metrics):
-        return "fail"
-    return "pass" if "better" in metrics and all(shown == "safe" for shown in guardrails) else "hold"
+class Diluted(msgspec.Struct, frozen=True, kw_only=True):
+    """An effect on all units of an experiment, those among them on which the variants never differ.
 
-
-def choose(effects: Sequence[LookEffect], rules: Mapping[str, Rule]) -> tuple[Outcome, str]:
-    """Return what an experiment comes to, and the variant to launch: of several, the best by the first metric.
-
-    Args:
-        effects: of all variants.
-        rules: metric to what is asked of it.
+    Attributes:
+        estimate: the effect, in parts of the control's value where it is relative.
+        low: lower end of an interval that holds at every look together.
+        high: upper end.
+        share: share of the units on which the variants differ.
     """
-    by_variant: dict[str, list[LookEffect]] = {}
-    for each in effects:
-        by_variant.setdefault(each.variant, []).append(each)
-    outcomes = {variant: settle(mine) for variant, mine in by_variant.items()}
-    passed = [variant for variant, outcome in outcomes.items() if outcome == "pass"]
-    if not passed:
-        return ("fail" if set(outcomes.values()) == {"fail"} else "hold"), ""
 
-    def worth(variant: str) -> float:
-        first = by_variant[variant][0]
-        return first.estimate if rules[first.name].op in (">", ">=") else -first.estimate
-
-    return "pass", max(passed, key=worth)
+    estimate: float
+    low: float
+    high: float
+    share: float
 
 
-def give_verdict(
-    plan: TrialPlan, asked: str, effects: Sequence[LookEffect], rules: Mapping[str, Rule], outcome: Outcome
-) -> Verdict:
-    """Return the verdict of a look: each rule's finding, and the outcome."""
-    several = len(plan.variants) > 2
-    findings = tuple(
-        Finding(
-            rule=f"{rules[each.name].text}{f' of {each.variant}' if several else ''}",
-            outcome=_OUTCOMES[each.shown],
-            reason=say_effect(each, rules[each.name], plan),
-            evidence=each.evidence,
-        )
-        for each in effects
-    )
-    return Verdict(gate=plan.experiment, subject=plan.subject, outcome=outcome, findings=findings, asked=asked)
+class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look says of one metric and one variant.
+
+    Attributes:
+        name: the metric's.
+        role: as planned.
+        variant: which one is compared with the control.
+        n: units of the control and of the variant whose time is over.
+        information: share of the planned units that these are; above 1 where more came at once than were planned.
+        alpha: the error that this comparison may make over all looks, as of this look.
+        spent: how much of it is spent.
+        control: the control's value.
+        estimate: the effect, in parts of the control's value where it is relative.
+        error: its standard error; 0 where nothing tells it.
+        boundary: how many standard errors the interval reaches.
+        low: lower end of the interval, which holds at every look together; None where nothing bounds it yet.
+        high: its upper end; None where nothing bounds it yet.
+        sharpened: by which share the covariates made the variance less.
+        shown: what the interval shows.
+        evidence: id of the evidence.
+        clusters: clusters of the control and of the variant; None where units were assigned one by one.
+        diluted: the effect on all units, where the variants differ for some only; None for all, or for what is no mean.
+        unbiased: the effect with its looks allowed for, as of the look at which its test ended; None before.
+    """
+
+    name: str
+    role: Role
+    variant: str
+    n: tuple[int, int]
+    information: float
+    alpha: float
+    spent: float
+    control: float
+    estimate: float
+    error: float
+    boundary: float
+    low: float | None
+    high: float | None
+    sharpened: float
+    shown: Shown
+    evidence: str
+    clusters: tuple[int, int] | None = None
+    unbiased: Unbiased | None = None
+    diluted: Diluted | None = None
 
 
-def say_look(
-    plan: TrialPlan,
-    effects: Sequence[LookEffect],
-    rules: Mapping[str, Rule],
-    outcome: Outcome,
-    variant: str,
-    *,
-    final: bool,
-) -> str:
-    """Return what a look comes to, with its reason, as one sentence without a full stop."""
-    if outcome == "pass":
-        mine = [each for each in effects if each.variant == variant]
-        why = [each for each in mine if each.shown in ("better", "safe")]
-        return f"launch {variant}: {_join(say_effect(each, rules[each.name], plan) for each in why)}"
-    if outcome == "fail":
-        against = [each for each in effects if each.shown in ("worse", "ruled out")]
-        return f"keep {plan.control}: {_join(say_effect(each, rules[each.name], plan) for each in against)}"
-    if final:
-        left = [each for each in effects if each.shown == "open"] or effects
-        said = _join(say_effect(each, rules[each.name], plan) for each in left)
-        return f"all planned units are in and not everything is shown: {said}; a person decides"
-    said = _join(say_effect(each, rules[each.name], plan) for each in effects if each.shown != "safe")
-    share = min((each.information for each in effects if each.role == "metric"), default=0.0)
-    return f"not decided yet, with {share:.0%} of the planned units in: {said}"
+def write_counts(effect: LookEffect) -> str:
+    """Return how many units of the control and of the variant an effect rests on, in words."""
+    units = f"{effect.n[0]:,} and {effect.n[1]:,}"
+    if effect.clusters is None:
+        return units
+    return f"{units}, of {effect.clusters[0]:,} and {effect.clusters[1]:,} clusters"
 
 
-def say_broken(plan: TrialPlan, units: Mapping[str, int], p: float) -> str:
-    """Return that a split is not as declared, as one sentence without a full stop."""
-    what = " clusters" if plan.clustered else ""
-    counts = " and ".join(f"{n:,}{what} met {variant}" for variant, n in units.items())
-    ratio = ":".join(f"{weight:g}" for weight in plan.variants.values())
-    return f"the split is broken: {counts}, and {ratio} was declared (p {p:.1g}); no effect was looked at"
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a run.
 
+    Attributes:
+        number: from 1.
+        at: domain time as of which was looked.
+        known: up to when everything that happened was known.
+        statistics: digest of the merged daily statistics that it rests on; the same again is the same look.
+        units: variant to units that met it.
+        ratio_p: probability of a split as uneven as this if it is as declared, which may be watched.
+        effects: for each metric and variant.
+        outcome: `pass` for a variant that is to be launched, `fail` for none, `hold` for not yet.
+        variant: which variant is to be launched; empty for none.
+        said: the outcome in words, with its reason.
+        verdict: digest of the verdict.
+        final: whether all planned units are in, so that nothing is left to spend.
+    """
 
-def say_crossed(crossed: int, kept: int, names: Sequence[str]) -> str:
-    """Return that too many units met several variants, as one sentence without a full stop."""
-    first = ", ".join(names[:3])
-    return (
-        f"{crossed:,} of {crossed + kept:,} units met several variants ({first}{' and others' if crossed > 3 else ''}),"
-        " so what they met first is not what they went on with; no effect was looked at"
-    )
+    number: int
+    at: int
+    known: int
+    statistics: str
+    units: dict[str, int]
+    ratio_p: float
+    effects: tuple[LookEffect, ...]
+    outcome: Outcome
+    variant: str
+    said: str
+    verdict: str
+    final: bool
 
-
-def say_effect(effect: LookEffect, rule: Rule, plan: TrialPlan) -> str:
-    """Return what a look says of one metric, as a clause."""
-    measure = effect_of(rule)
-    of = f" with {effect.variant}" if len(plan.variants) > 2 else ""
-    interval = "which nothing bounds yet"
-    if effect.low is not None and effect.high is not None:
-        interval = f"{_write(effect.low, measure)} to {_write(effect.high, measure)}"
-    sign = "higher" if effect.estimate >= 0 else "lower"
-    said = f"{effect.name} is {_write(abs(effect.estimate), measure, sign=False)} {sign}{of} ({interval})"
-    match effect.shown:
-        case "safe":
-            return f"{said}, inside its margin of {_write(rule.bound, measure)}"
-        case "worse" if effect.role == "guardrail":
-            return f"{said}, beyond its margin of {_write(rule.bound, measure)}"
-        case "ruled out":
-            planned = _write(measure.detect, measure, sign=False)
-            return f"{said}, which rules out the {planned} that the experiment was for"
-        case _:
-            return said
-
-
-def _write(number: float, measure: Effect, *, sign: bool = True) -> str:
-    """Return an effect as people read it: in per cent where it is in parts of the control's value."""
-    text = f"{abs(number):.1%}" if measure.relative else f"{abs(number):.4g}"
-    zero = not any(digit in text for digit in "123456789")
-    return text if zero or not sign else f"{MINUS if number < 0 else '+'}{text}"
-
-
-def _join(clauses: Iterable[str]) -> str:
-    parts = list(clauses)
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+    @property
+    def broken(self) -> bool:
+        """Tell whether the split was found broken, so that no effect was looked at."""
+        return not self.effects

@@ -5,18 +5,14 @@ spent whatever happens to the process that looked.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
 from shipway.core.experiment import PLACES, Spending
 from shipway.core.gate import Outcome
+from shipway.core.look import Look, Role
 from shipway.core.split import Range, Split, SplitExperiment, SplitLayer
-
-Role: TypeAlias = Literal["metric", "guardrail"]
-Shown: TypeAlias = Literal["better", "worse", "safe", "ruled out", "open"]
-"""What an interval shows: better or worse than the bound, a guardrail's margin kept, an effect as great as planned
-ruled out, or nothing yet."""
 
 
 class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,129 +140,6 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     def split_layer(self) -> SplitLayer:
         """Return its layer as those who assign need it."""
         return SplitLayer(name=self.layer, keys=self.keys, holdout=self.holdout)
-
-
-class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
-    """An effect after a group-sequential test ended, with its looks allowed for.
-
-    Attributes:
-        estimate: median-unbiased: it is too great as often as too small.
-        low: lower end of an interval of 1 - alpha.
-        high: upper end.
-        p: the two-sided p-value against the rule's bound.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    p: float
-
-
-class Diluted(msgspec.Struct, frozen=True, kw_only=True):
-    """An effect on all units of an experiment, those among them on which the variants never differ.
-
-    Attributes:
-        estimate: the effect, in parts of the control's value where it is relative.
-        low: lower end of an interval that holds at every look together.
-        high: upper end.
-        share: share of the units on which the variants differ.
-    """
-
-    estimate: float
-    low: float
-    high: float
-    share: float
-
-
-class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
-    """What one look says of one metric and one variant.
-
-    Attributes:
-        name: the metric's.
-        role: as planned.
-        variant: which one is compared with the control.
-        n: units of the control and of the variant whose time is over.
-        information: share of the planned units that these are; above 1 where more came at once than were planned.
-        alpha: the error that this comparison may make over all looks, as of this look.
-        spent: how much of it is spent.
-        control: the control's value.
-        estimate: the effect, in parts of the control's value where it is relative.
-        error: its standard error; 0 where nothing tells it.
-        boundary: how many standard errors the interval reaches.
-        low: lower end of the interval, which holds at every look together; None where nothing bounds it yet.
-        high: its upper end; None where nothing bounds it yet.
-        sharpened: by which share the covariates made the variance less.
-        shown: what the interval shows.
-        evidence: id of the evidence.
-        clusters: clusters of the control and of the variant; None where units were assigned one by one.
-        diluted: the effect on all units, where the variants differ for some only; None for all, or for what is no mean.
-        unbiased: the effect with its looks allowed for, as of the look at which its test ended; None before.
-    """
-
-    name: str
-    role: Role
-    variant: str
-    n: tuple[int, int]
-    information: float
-    alpha: float
-    spent: float
-    control: float
-    estimate: float
-    error: float
-    boundary: float
-    low: float | None
-    high: float | None
-    sharpened: float
-    shown: Shown
-    evidence: str
-    clusters: tuple[int, int] | None = None
-    unbiased: Unbiased | None = None
-    diluted: Diluted | None = None
-
-
-def write_counts(effect: LookEffect) -> str:
-    """Return how many units of the control and of the variant an effect rests on, in words."""
-    units = f"{effect.n[0]:,} and {effect.n[1]:,}"
-    if effect.clusters is None:
-        return units
-    return f"{units}, of {effect.clusters[0]:,} and {effect.clusters[1]:,} clusters"
-
-
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at a run.
-
-    Attributes:
-        number: from 1.
-        at: domain time as of which was looked.
-        known: up to when everything that happened was known.
-        statistics: digest of the merged daily statistics that it rests on; the same again is the same look.
-        units: variant to units that met it.
-        ratio_p: probability of a split as uneven as this if it is as declared, which may be watched.
-        effects: for each metric and variant.
-        outcome: `pass` for a variant that is to be launched, `fail` for none, `hold` for not yet.
-        variant: which variant is to be launched; empty for none.
-        said: the outcome in words, with its reason.
-        verdict: digest of the verdict.
-        final: whether all planned units are in, so that nothing is left to spend.
-    """
-
-    number: int
-    at: int
-    known: int
-    statistics: str
-    units: dict[str, int]
-    ratio_p: float
-    effects: tuple[LookEffect, ...]
-    outcome: Outcome
-    variant: str
-    said: str
-    verdict: str
-    final: bool
-
-    @property
-    def broken(self) -> bool:
-        """Tell whether the split was found broken, so that no effect was looked at."""
-        return not self.effects
 
 
 class ExperimentStarted(msgspec.Struct, frozen=True, kw_only=True, tag="experiment-started"):

@@ -11,13 +11,13 @@ from shipway.app.release import deciding
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import PLACES, Experiment
+from shipway.core.look import Look
 from shipway.core.projection import State
 from shipway.core.split import free_places, take_places
 from shipway.core.trial import (
     ExperimentDecided,
     ExperimentStarted,
     ExperimentStopped,
-    Look,
     Trial,
     TrialPlan,
     VersionSplit,

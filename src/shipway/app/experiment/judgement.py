@@ -10,10 +10,11 @@ from shipway.app.experiment.statistic import Statistics, capped_effects, load_su
 from shipway.app.experiment.unit import REST
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
+from shipway.core.conclusion import read_interval
 from shipway.core.effect import Effect
 from shipway.core.experiment import Experiment
-from shipway.core.look import read_interval
-from shipway.core.trial import Diluted, LookEffect, Role, Trial, TrialPlan, Unbiased
+from shipway.core.look import Diluted, LookEffect, Role, Unbiased
+from shipway.core.trial import Trial, TrialPlan
 from shipway.validation.look import (
     LEAST_CLUSTERS,
     LEAST_UNITS,

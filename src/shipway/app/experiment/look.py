@@ -25,10 +25,11 @@ from shipway.app.project import Project
 from shipway.app.release import Remembered, deciding
 from shipway.app.workspace import Workspace
 from shipway.core.body import EvidenceRecorded, VerdictGiven
+from shipway.core.conclusion import choose, give_verdict, say_broken, say_crossed, say_look
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import FEW_CROSSED, MOST_CROSSED, RATIO_ALPHA, Experiment
-from shipway.core.look import choose, give_verdict, say_broken, say_crossed, say_look
-from shipway.core.trial import ExperimentLooked, Look, Trial
+from shipway.core.look import Look
+from shipway.core.trial import ExperimentLooked, Trial
 from shipway.kit.canonical import digest_value
 from shipway.maths.imbalance import imbalance_sequential_p
 from shipway.validation.look import (

@@ -15,7 +15,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Experiment, effect_of
-from shipway.core.trial import Role
+from shipway.core.look import Role
 from shipway.maths.cap import apply_cap, choose_cap
 from shipway.maths.cluster import Clusters, clustered_units, clustered_variance, measure_clusters
 from shipway.maths.effect import estimate_term, explained_share, residual_weights, unit_variance

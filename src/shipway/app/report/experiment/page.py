@@ -10,7 +10,8 @@ from shipway.app.report.number import MINUS, write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.core.experiment import MOST_CROSSED, PLACES, RATIO_ALPHA
-from shipway.core.trial import Diluted, Look, LookEffect, PlannedRule, Shown, Trial, TrialPlan, write_counts
+from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts
+from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 

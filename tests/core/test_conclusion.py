@@ -4,9 +4,19 @@ import pytest
 
 import shipway as sw
 from shipway import windows as w
-from shipway.core.look import choose, give_verdict, read_interval, say_broken, say_crossed, say_effect, say_look, settle
+from shipway.core.conclusion import (
+    choose,
+    give_verdict,
+    read_interval,
+    say_broken,
+    say_crossed,
+    say_effect,
+    say_look,
+    settle,
+)
+from shipway.core.look import LookEffect
 from shipway.core.registry import collecting
-from shipway.core.trial import LookEffect, PlannedRule, TrialPlan
+from shipway.core.trial import PlannedRule, TrialPlan
 
 with collecting():
 
