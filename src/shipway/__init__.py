@@ -55,9 +55,8 @@ _WORDS = {
         "shipway.core.slice_check",
     ),
     **dict.fromkeys(("load_failures", "load_latency_ms"), "shipway.core.promise"),
-    **dict.fromkeys(
-        ("effect", "experiment", "layer"), "shipway.core.experimentation"
-    ),
+    "effect": "shipway.core.effect_check",
+    **dict.fromkeys(("experiment", "layer"), "shipway.core.experimentation"),
     **dict.fromkeys(("answers", "switchback"), "shipway.core.assignment"),
     **dict.fromkeys(("always_valid", "group_sequential"), "shipway.core.design"),
     "AsyncClient": "shipway.client.awaiting",
@@ -130,8 +129,9 @@ if TYPE_CHECKING:
         vanished,
     )
     from shipway.core.design import always_valid, group_sequential
+    from shipway.core.effect_check import effect
     from shipway.core.error import ShipwayError
-    from shipway.core.experimentation import effect, experiment, layer
+    from shipway.core.experimentation import experiment, layer
     from shipway.core.performance import (
         accuracy,
         action,

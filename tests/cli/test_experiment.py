@@ -112,3 +112,18 @@ def test_clusters_are_told_with_what_they_cost(lab, capsys):
     _code, out, _ = ask(lab, capsys, "look", "cities", "--at", "2024-03-30")
     assert "clusters, each device as a whole" in ask(lab, capsys, "show", "cities")[1]
     assert " clusters" in out
+
+
+def test_a_rare_event_is_planned_and_told_by_its_events(lab, capsys):
+    rare = 'sw.effect("big", w.count(placed, last="2d", where=placed.price > 35) > 0, rare=True)'
+    lab.edit('sw.effect("basket", spent, over=w.count(placed, last="2d")) >= -0.2', f"{rare} <= 1.5")
+    code, out, _ = ask(lab, capsys, "plan", "fares")
+    assert (code, " events" in out) == (0, True)
+    code, out, _ = ask(lab, capsys, "start", "fares")
+    assert "of big at most, of both variants" in out
+    lab.live(16, lift=0.6)
+    _, out, _ = ask(lab, capsys, "look", "fares", "--at", "2024-04-03")
+    assert "times as frequent (" in out
+    assert " times   " in out
+    code, out, _ = ask(lab, capsys, "look", "fares", "--at", "2024-04-03", "--json")
+    assert json.loads(out)["look"]["effects"][1]["events"]["planned"] > 20

@@ -14,7 +14,7 @@ from shipway.core.conclusion import (
     say_look,
     settle,
 )
-from shipway.core.look import LookEffect
+from shipway.core.look import Events, LookEffect
 from shipway.core.registry import collecting
 from shipway.core.trial import PlannedRule, TrialPlan
 
@@ -27,6 +27,7 @@ with collecting():
     COUNT = w.count(orders.event("placed"), last="7d")
     MORE = sw.effect("spent", COUNT, detect=0.03) > 0
     LESS = sw.effect("late", COUNT, detect=0.03) < 0
+    CRASH = sw.effect("crashes", COUNT > 9, rare=True, detect=0.5) < 0
     MARGIN = sw.effect("returns", COUNT, relative=False) <= 0.02
 RULES = {"spent": MORE, "late": LESS, "returns": MARGIN}
 
@@ -78,6 +79,10 @@ def effect(name="spent", shown="open", variant="new", estimate=0.01, role=None, 
         (MARGIN, "guardrail", -0.01, 0.01, "safe"),
         (MARGIN, "guardrail", 0.03, 0.05, "worse"),
         (MARGIN, "guardrail", 0.01, 0.03, "open"),
+        (MORE, "metric", 0.01, None, "better"),
+        (MORE, "metric", -1.0, None, "open"),
+        (MARGIN, "guardrail", 0.03, None, "worse"),
+        (MORE, "metric", None, None, "open"),
     ],
 )
 def test_an_interval_shows_what_lies_wholly_on_one_side(rule, role, low, high, shown):
@@ -149,3 +154,40 @@ def test_a_verdict_has_a_finding_for_each_rule():
 def test_units_of_several_variants_are_named(crossed, said):
     text = say_crossed(crossed, 1_000, ["a", "b", "c", "d"][: min(crossed, 4)])
     assert text.startswith(f"{crossed} of {1_000 + crossed:,} units met several variants {said}")
+
+
+@pytest.mark.parametrize(
+    ("rule", "given", "said"),
+    [
+        (
+            CRASH,
+            {"shown": "better", "estimate": -0.6, "low": -0.9, "high": -0.1},
+            "crashes is 0.40 times as frequent (4 against 10, 0.10 to 0.90 times)",
+        ),
+        (
+            CRASH,
+            {"shown": "ruled out", "estimate": 0.1, "low": -0.3, "high": None},
+            (
+                "crashes is 1.10 times as frequent (4 against 10, at least 0.70 times), which rules out the 0.50 times"
+                " that the experiment was for"
+            ),
+        ),
+        (
+            sw.effect("crashes", COUNT > 9, rare=True) <= 1,
+            {"shown": "safe", "role": "guardrail", "estimate": 0.1, "low": -0.3, "high": 0.8},
+            "crashes is 1.10 times as frequent (4 against 10, 0.70 to 1.80 times), inside its margin of 2.00 times",
+        ),
+        (
+            sw.effect("crashes", COUNT > 9, rare=True) <= 1,
+            {"shown": "worse", "role": "guardrail", "estimate": 3.0, "low": 1.2, "high": 9.0},
+            "crashes is 4.00 times as frequent (4 against 10, 2.20 to 10 times), beyond its margin of 2.00 times",
+        ),
+    ],
+)
+def test_a_rare_event_is_told_by_its_counts_and_how_many_times_as_often(rule, given, said):
+    each = effect("crashes", events=Events(control=10, variant=4, planned=30, few=3, many=12), **given)
+    assert say_effect(each, rule, plan()) == said
+    never = effect("crashes", events=Events(control=0, variant=0, planned=30, few=-1, many=1), information=0.0)
+    assert say_effect(never, CRASH, plan()) == "crashes never happened yet"
+    told = say_look(plan(), [never], {"crashes": CRASH}, "hold", "", final=False)
+    assert told == "not decided yet, with 0% of the planned events in: crashes never happened yet"

@@ -5,7 +5,6 @@ import pytest
 import shipway as sw
 from shipway import windows as w
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import effect_of
 from shipway.core.registry import collecting
 
 
@@ -70,20 +69,6 @@ def test_an_experiment_keeps_what_was_declared(world):
         world.experiment()
 
 
-def test_an_effect_prints_back_as_it_was_written(world):
-    given = sw.effect(
-        "basket", world.spent, over=world.count, covariates=[world.habit.spent_28d], cap=500, relative=False, detect=0.5
-    )
-    assert given.text == (
-        'effect("basket", w.total(orders.placed.price, last="7d"), over=w.count(orders.placed, last="7d"), '
-        "covariates=[habit.spent_28d], cap=500, relative=False, detect=0.5)"
-    )
-    kinds = [sw.effect("a", world.spent), given, sw.effect("q", world.spent, quantile=0.9)]
-    assert [each.measure.kind for each in kinds] == ["mean", "ratio", "quantile"]
-    rate = sw.effect("bought", world.count > 0) > 0.01
-    assert effect_of(rate).width_us == 7 * 86_400_000_000
-
-
 def test_what_changes_the_question_changes_the_definition_and_what_is_said_of_it_does_not(world):
     with collecting():
         first = world.experiment().definition
@@ -116,18 +101,6 @@ REFUSED = {
     "late trigger": (lambda s: s.experiment(where=s.visits.length > 3), "SW-301", "when it meets"),
     "slice elsewhere": (lambda s: s.experiment(slices=[s.orders.price]), "SW-106", "visits"),
     "trigger elsewhere": (lambda s: s.experiment(where=s.orders.price > 1), "SW-106", "visits"),
-    "mean": (lambda s: sw.effect("a", w.mean(s.placed.price, last="7d")), "SW-106", "totals"),
-    "outside": (lambda s: sw.effect("a", s.orders.price), "SW-106", "w.total"),
-    "no window": (lambda s: sw.effect("a", s.habit.spent_28d), "SW-106", "window"),
-    "two widths": (lambda s: sw.effect("a", s.count + w.count(s.placed, last="8d")), "SW-106", "one width"),
-    "two sides": (lambda s: sw.effect("a", s.count, over=w.count(s.placed, last="8d")), "SW-106", "both one"),
-    "ratio and quantile": (lambda s: sw.effect("a", s.count, over=s.count, quantile=0.5), "SW-106", "drop"),
-    "two caps": (lambda s: sw.effect("a", s.count, cap=1, winsorise=0.9), "SW-106", "drop"),
-    "covariates of a quantile": (
-        lambda s: sw.effect("a", s.count, quantile=0.5, covariates=[s.habit.spent_28d]), "SW-106", "drop"
-    ),
-    "quantile": (lambda s: sw.effect("a", s.count, quantile=1.0), "SW-106", "between 0 and 1"),
-    "detect": (lambda s: sw.effect("a", s.count, detect=-1), "SW-106", "without a sign"),
     "alpha": (lambda _: sw.group_sequential(alpha=0.9), "SW-106", "alpha"),
     "spending": (lambda _: sw.group_sequential(spending="pocok"), "SW-104", "pocock"),
     "holdout": (lambda s: sw.layer("l", unit=s.customer, holdout=1.0), "SW-106", "below 1"),

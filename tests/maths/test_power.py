@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.power import NormalIndPower, TTestIndPower
 
 from shipway.maths.effect import Effect, Term, compare, estimate_term, p_value
@@ -14,6 +15,9 @@ from shipway.maths.power import (
     cluster_factor,
     conditional_power,
     detectable_effect,
+    detectable_ratio,
+    events_needed,
+    events_power,
     more_needed,
     power_of,
     t_power,
@@ -123,3 +127,50 @@ def test_what_cannot_be_planned_is_refused():
         conditional_power(seen(0.1, math.inf), 1.0, 0.1)
     with pytest.raises(ValueError, match="too small"):
         t_units_needed(1e-9, alpha=0.05, power=0.8)
+
+
+@given(st.integers(5, 60), st.floats(0.2, 0.8), st.floats(1.2, 6))
+def test_one_look_at_events_is_the_binomial_test(events, share, ratio):
+    counts = np.arange(events + 1)
+    fall, truth = share, share * ratio / (1 - share + share * ratio)
+    crossed = stats.binom.sf(counts - 1, events, fall) <= 0.025
+    oracle = float(stats.binom.pmf(counts, events, truth)[crossed].sum())
+    assert events_power(events, ratio, Aim(share=share)) == pytest.approx(oracle, abs=1e-12)
+
+
+def test_many_events_are_those_of_the_normal_distribution():
+    # A throw's own deviations under the null and the truth, as a sample size for one share has them.
+    null, truth, aim = 0.5, 1.25 / 2.25, Aim()
+    z = (1.959964 * math.sqrt(null * (1 - null)) + 0.841621 * math.sqrt(truth * (1 - truth))) / (truth - null)
+    assert events_needed(1.25, aim) == pytest.approx(z**2, rel=0.06)
+    assert events_needed(1.25, Aim(looks=10)) == pytest.approx(
+        inflation(np.arange(1, 11) / 10, 0.05, 0.8) * z**2, rel=0.06
+    )
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.sampled_from([0.3, 0.5, 1.6, 2.0, 4.0]), st.floats(0.3, 0.6), st.integers(1, 8))
+def test_events_needed_have_the_power_and_the_smallest_ratio_is_theirs(ratio, share, looks):
+    aim = Aim(share=share, looks=looks)
+    events = events_needed(ratio, aim)
+    assert all(events_power(more, ratio, aim) >= 0.8 for more in range(events, events + 5))
+    assert events_power(events - 1, ratio, aim) < 0.8
+    smallest = detectable_ratio(events, aim, up=ratio > 1)
+    assert abs(math.log(smallest)) <= abs(math.log(ratio)) + 1e-9
+    assert abs(math.log(smallest)) > 0.85 * abs(math.log(ratio))
+    assert events_power(events, smallest, aim) == pytest.approx(0.8, abs=1e-6)
+
+
+def test_a_margin_is_told_from_equal_rates():
+    aim = Aim(looks=10)
+    events = events_needed(1.0, aim, 2.0)
+    assert events_power(events, 1.0, aim, 2.0) >= 0.8
+    assert detectable_ratio(events, aim, margin=True) == pytest.approx(2.0, rel=0.04)
+    assert detectable_ratio(events, aim, up=False, margin=True) == pytest.approx(0.5, rel=0.04)
+
+
+def test_what_no_number_of_events_finds_is_told():
+    assert detectable_ratio(3, Aim()) is None
+    for ratio, null in ((1.0, 1.0), (-0.1, 1.0), (2.0, 0.0), (1.02, 1.0), (1.09, 1.0)):
+        with pytest.raises(ValueError, match="ratio"):
+            events_needed(ratio, Aim(), null)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.rates import test_poisson_2indep as poisson_test
 
-from shipway.maths.rare import compare_rates, rate_score
+from shipway.maths.rare import compare_rates
 
 events = st.integers(0, 60)
 exposures = st.floats(1, 1e4)
@@ -37,14 +37,6 @@ def test_mid_p_is_that_of_statsmodels():
     assert oracle.pvalue == pytest.approx(2 * less, rel=0.35)  # it adds the other tail, where it is as unlikely
 
 
-@given(events, exposures, events, exposures)
-def test_score_is_as_unlikely_as_mid_p(a, exposed_a, b, exposed_b):
-    z = rate_score(a, exposed_a, b, exposed_b)
-    p = compare_rates(a, exposed_a, b, exposed_b, exact=False).p
-    assert min(1.0, 2 * stats.norm.sf(abs(z))) == pytest.approx(p, rel=1e-7, abs=1e-290)
-    assert rate_score(b, exposed_b, a, exposed_a) == pytest.approx(-z, rel=1e-7, abs=1e-7)
-
-
 def test_exact_never_errs_more_than_it_says_and_mid_p_hardly():
     # All pairs of counts of two Poisson variables with mean 4, weighted by their probability.
     seen = np.arange(25)
@@ -64,8 +56,6 @@ def test_no_control_events_leave_the_ratio_open():
 def test_what_is_no_rate_is_refused(arguments):
     with pytest.raises(ValueError, match="exposure"):
         compare_rates(*arguments)
-    with pytest.raises(ValueError, match="exposure"):
-        rate_score(*arguments)
 
 
 def test_a_confidence_of_one_is_refused():

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts
-from shipway.core.trial import Trial, TrialPlan
+from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_span, write_times
+from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
 if TYPE_CHECKING:
     from shipway.app.experiment.look import LookReport
-    from shipway.app.experiment.past import PlannedMetric
+    from shipway.app.experiment.planned import PlannedMetric
     from shipway.app.experiment.planning import ExperimentPlan
 
 
@@ -72,12 +72,18 @@ def _metric_row(each: "PlannedMetric") -> tuple[Cell, ...]:
     return (
         each.name if each.role == "metric" else f"{each.name} (guardrail)",
         f"{each.value:.4g}",
-        f"{each.deviation:.4g}",
-        f"{each.sharpened:.0%}",
+        f"{each.deviation:.4g}" if not each.events else "",
+        f"{each.sharpened:.0%}" if not each.events else "",
         _write_effect(each.detect, relative=each.relative) if each.detect else "",
-        "" if each.units is None else f"{each.units:,}",
+        _write_taken(each),
         _write_effect(each.smallest, relative=each.relative),
     )
+
+
+def _write_taken(each: "PlannedMetric") -> str:
+    """Return how many units a metric takes, and of a rare event how many events."""
+    units = "" if each.units is None else f"{each.units:,}"
+    return f"{units}, {each.events:,} events" if each.events else units
 
 
 def show_registered(console: Console, trial: Trial, timezone: str) -> None:
@@ -98,10 +104,18 @@ def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
         "layer": f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out",
         "design": f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}",
         "units": f"{plan.units:,} at most{days}",
+        **_event_facts(plan),
         **_assigned_facts(plan),
         "metrics": "\n".join(rule.text for rule in plan.rules if rule.role == "metric"),
         "guardrails": "\n".join(rule.text for rule in plan.rules if rule.role == "guardrail"),
     }
+
+
+def _event_facts(plan: TrialPlan) -> dict[str, Cell]:
+    """Return how many events of rare ones are planned."""
+    planned = [f"{rule.events:,} of {rule.name}" for rule in plan.rules if rule.events]
+    what = "of the control and a variant" if len(plan.variants) > 2 else "of both variants"
+    return {"events": f"{', '.join(planned)} at most, {what}"} if planned else {}
 
 
 def _assigned_facts(plan: TrialPlan) -> dict[str, Cell]:
@@ -161,35 +175,32 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
 
 def _say_unbiased(plan: TrialPlan, each: LookEffect, found: Unbiased) -> str:
     """Return an effect whose test has ended, with its looks allowed for."""
-    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
-    estimate, low, high = (
-        _write_effect(end, relative=relative, sign=True) for end in (found.estimate, found.low, found.high)
-    )
+    rule = _rule_of(plan, each)
+    estimate, low, high = (_write_change(end, rule) for end in (found.estimate, found.low, found.high))
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
     return f"{name} with its looks allowed for: {estimate} ({low} to {high}, p {found.p:.2g})"
 
 
 def _say_diluted(plan: TrialPlan, each: LookEffect, found: Diluted) -> str:
     """Return an effect on all units, where the variants differ for some of them."""
-    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
-    estimate, low, high = (
-        _write_effect(end, relative=relative, sign=True) for end in (found.estimate, found.low, found.high)
-    )
+    rule = _rule_of(plan, each)
+    estimate, low, high = (_write_change(end, rule) for end in (found.estimate, found.low, found.high))
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
     return f"{name} of all units, {found.share:.0%} of whom it may change: {estimate} ({low} to {high})"
 
 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
-    relative = next(rule.relative for rule in plan.rules if rule.name == each.name)
+    rule = _rule_of(plan, each)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
     interval = "nothing bounds it yet"
-    if each.low is not None and each.high is not None:
-        low, high = (_write_effect(end, relative=relative, sign=True) for end in (each.low, each.high))
-        interval = f"{low} to {high}"
+    if each.events is not None:
+        interval = write_span(each)
+    elif each.low is not None and each.high is not None:
+        interval = f"{_write_change(each.low, rule)} to {_write_change(each.high, rule)}"
     return (
         word(each.shown),
         name if each.role == "metric" else f"{name} (guardrail)",
-        _write_effect(each.estimate, relative=relative, sign=True),
+        "" if each.events is not None and not each.events.total else _write_change(each.estimate, rule),
         interval,
         write_counts(each),
         f"{each.information:.0%}",
@@ -230,6 +241,15 @@ def show_decided(console: Console, trial: Trial) -> None:
 
 def _write_units(plan: TrialPlan, units: dict[str, int]) -> str:
     return ", ".join(f"{name} {units[name]:,}" for name in plan.variants)
+
+
+def _rule_of(plan: TrialPlan, each: LookEffect) -> PlannedRule:
+    return next(rule for rule in plan.rules if rule.name == each.name)
+
+
+def _write_change(number: float, rule: PlannedRule) -> str:
+    """Return an effect as it is read: of a rare event how many times as often it happens."""
+    return write_times(number) if rule.events else _write_effect(number, relative=rule.relative, sign=True)
 
 
 def _write_effect(number: float, *, relative: bool, sign: bool = False) -> str:

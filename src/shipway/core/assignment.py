@@ -92,8 +92,9 @@ def check_assignment(noun: Experiment) -> None:
     if noun.cluster is not None:
         _refuse(noun, "assigns clusters", {"switchback": noun.switchback})
         for rule in noun.rules:
-            if effect_of(rule).kind == "quantile":
-                fact = f"{rule.check.name} of experiment {noun.name!r} is a quantile, and units depend on each other"
+            if effect_of(rule).kind in ("quantile", "rare"):
+                what = "a quantile" if effect_of(rule).kind == "quantile" else "a rare event"
+                fact = f"{rule.check.name} of experiment {noun.name!r} is {what}, and units depend on each other"
                 raise ShipwayError("SW-106", fact, "measure a mean, a rate or a ratio where clusters are assigned")
     if noun.switchback is not None:
         _check_switchback(noun, noun.switchback)

@@ -6,14 +6,15 @@ tests with multiple metrics"). It is not launched when a metric is shown worse, 
 margin, or effects as great as planned are ruled out. Anything else is not decided yet.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from shipway.core.check import Rule
-from shipway.core.effect import Effect
+from shipway.core.effect import Effect, Role
 from shipway.core.experiment import effect_of
 from shipway.core.gate import Finding, Outcome, Verdict
-from shipway.core.look import LookEffect, Role, Shown
+from shipway.core.look import Events, LookEffect, Shown, write_span, write_times
 from shipway.core.trial import TrialPlan
 
 MINUS: Final = "−"
@@ -32,11 +33,10 @@ def read_interval(rule: Rule, role: Role, low: float | None, high: float | None)
     Args:
         rule: what is asked.
         role: whether it is a metric or a guardrail.
-        low: lower end of the interval; None where nothing bounds it, which shows nothing.
-        high: upper end.
+        low: lower end of the interval; None where nothing bounds it from below.
+        high: upper end; None where nothing bounds it from above.
     """
-    if low is None or high is None:
-        return "open"
+    low, high = -math.inf if low is None else low, math.inf if high is None else high
     up = rule.op in (">", ">=")
     if (low > rule.bound) if up else (high < rule.bound):
         return "better" if role == "metric" else "safe"
@@ -118,8 +118,9 @@ def say_look(
         said = _join(say_effect(each, rules[each.name], plan) for each in left)
         return f"all planned units are in and not everything is shown: {said}; a person decides"
     said = _join(say_effect(each, rules[each.name], plan) for each in effects if each.shown != "safe")
-    share = min((each.information for each in effects if each.role == "metric"), default=0.0)
-    return f"not decided yet, with {share:.0%} of the planned units in: {said}"
+    slowest = min((each for each in effects if each.role == "metric"), key=lambda each: each.information)
+    what = "units" if slowest.events is None else "events"
+    return f"not decided yet, with {slowest.information:.0%} of the planned {what} in: {said}"
 
 
 def say_broken(plan: TrialPlan, units: Mapping[str, int], p: float) -> str:
@@ -143,6 +144,8 @@ def say_effect(effect: LookEffect, rule: Rule, plan: TrialPlan) -> str:
     """Return what a look says of one metric, as a clause."""
     measure = effect_of(rule)
     of = f" with {effect.variant}" if len(plan.variants) > 2 else ""
+    if effect.events is not None:
+        return _say_events(effect, effect.events, rule, of)
     interval = "which nothing bounds yet"
     if effect.low is not None and effect.high is not None:
         interval = f"{_write(effect.low, measure)} to {_write(effect.high, measure)}"
@@ -155,6 +158,25 @@ def say_effect(effect: LookEffect, rule: Rule, plan: TrialPlan) -> str:
             return f"{said}, beyond its margin of {_write(rule.bound, measure)}"
         case "ruled out":
             planned = _write(measure.detect, measure, sign=False)
+            return f"{said}, which rules out the {planned} that the experiment was for"
+        case _:
+            return said
+
+
+def _say_events(effect: LookEffect, events: Events, rule: Rule, of: str) -> str:
+    """Return what a look says of a rare event, as a clause."""
+    if not events.total:
+        return f"{effect.name} never happened yet"
+    counted = f"{events.variant:,} against {events.control:,}"
+    said = f"{effect.name} is {write_times(effect.estimate)} as frequent{of} ({counted}, {write_span(effect)})"
+    detect = effect_of(rule).detect
+    match effect.shown:
+        case "safe":
+            return f"{said}, inside its margin of {write_times(rule.bound)}"
+        case "worse" if effect.role == "guardrail":
+            return f"{said}, beyond its margin of {write_times(rule.bound)}"
+        case "ruled out":
+            planned = write_times(rule.bound + (detect if rule.op in (">", ">=") else -detect))
             return f"{said}, which rules out the {planned} that the experiment was for"
         case _:
             return said

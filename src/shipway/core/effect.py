@@ -1,6 +1,6 @@
 """What an experiment measures: how a variant changes a metric that every unit has, as a frozen value.
 
-The word that builds it is `shipway.core.experimentation.effect`.
+The word that builds it is `shipway.core.effect_check.effect`.
 """
 
 from typing import Final, Literal, TypeAlias
@@ -10,7 +10,9 @@ import msgspec
 from shipway.core.feature import Expr
 from shipway.maths.expression import Feature
 
-EffectKind: TypeAlias = Literal["mean", "ratio", "quantile"]
+EffectKind: TypeAlias = Literal["mean", "ratio", "quantile", "rare"]
+Role: TypeAlias = Literal["metric", "guardrail"]
+"""Whether an effect is what an experiment is for, or what must not suffer."""
 COUNTED: Final = ("count", "sum", "distinct")
 """Windows that are 0 for a unit of which nothing happened; any other has no value then, and units without one would
 drop out of the comparison because of what the variant did to them."""
@@ -23,8 +25,8 @@ class Effect(msgspec.Struct, frozen=True, tag="effect"):
     known since. A unit of which nothing happened counts as 0.
 
     Attributes:
-        kind: whose change is measured: the `mean` of the units' values, the `ratio` of the totals of two values, or a
-            `quantile` of the values.
+        kind: whose change is measured: the `mean` of the units' values, the `ratio` of the totals of two values, a
+            `quantile` of the values, or how often a condition holds that is `rare`.
         value: a unit's value, an expression on windows of one width.
         width_us: that width.
         over: what a ratio is over, as `value`; None for the others.

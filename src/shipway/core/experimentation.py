@@ -1,4 +1,4 @@
-"""The words for experiments: `layer`, `experiment`, the `effect` it measures, and how one may look at it."""
+"""The words for experiments: `layer` and `experiment`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
@@ -9,21 +9,20 @@ from shipway.core.argument import (
     take_event,
     take_expression,
     take_identifier,
-    take_name,
     write,
 )
 from shipway.core.assignment import VERSIONS, check_assignment, take_cluster, take_exposed, take_switchback
-from shipway.core.check import Check, Rule, finite, natural_rule, write_number
+from shipway.core.check import Check, Rule, finite, natural_rule
 from shipway.core.design import group_sequential, take_design
-from shipway.core.effect import COUNTED, Effect, EffectKind
+from shipway.core.effect import Effect
+from shipway.core.effect_check import EXAMPLE, check_rare
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import PLACES, Answers, Design, Experiment, Layer, Switchback
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, streams_of
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
-from shipway.maths.expression import Aggregate, Column, Feature, Operation, quote, render, walk
+from shipway.maths.expression import Aggregate, Column, render, walk
 
-_EFFECT: Final = 'such as sw.effect("spent", w.total(orders.price, last="14d")) > 0'
 _MOST_SLICES: Final = 8
 
 
@@ -132,70 +131,6 @@ def experiment(
     return current_registry().add(noun)
 
 
-def effect(
-    name: str,
-    value: Expr,
-    *,
-    over: Expr | None = None,
-    quantile: float | None = None,
-    covariates: Sequence[Feature] = (),
-    cap: float | None = None,
-    winsorise: float | None = None,
-    relative: bool = True,
-    detect: float | None = None,
-) -> Check:
-    """Measure how a variant changes a metric, against the control.
-
-    The windows of `value` begin when a unit meets the experiment and end when their width is over, so all of a metric's
-    windows have one width. A unit of which nothing happened counts as 0.
-
-    Args:
-        name: what the metric is called.
-        value: a unit's value, such as `w.total(orders.price, last="14d")`; a condition, such as
-            `w.count(orders, last="14d") > 0`, makes it a rate.
-        over: what the value is over: the effect is then on the ratio of both totals, its error by the delta method.
-        quantile: in place of the mean, the effect on this quantile of the units' values, such as 0.9.
-        covariates: features of the unit, as known when it met the experiment; what they foretell is taken out (CUPED).
-        cap: values above this are set to it.
-        winsorise: in place of `cap`, the share of the values before the start that lie at or below it, such as 0.99.
-        relative: whether the effect is in parts of the control's value, so that 0.03 is 3 % more.
-        detect: the smallest effect that is worth finding, in the effect's unit; planning needs it.
-
-    Raises:
-        ShipwayError: SW-106 for what cannot be a metric of units.
-    """
-    name = take_name(name, "a metric's name")
-    where = f"effect {name!r}"
-    value = take_expression(value, where)
-    width = _width(where, value)
-    below = None if over is None else take_expression(over, f"`over` of {where}")
-    if below is not None and _width(where, below) != width:
-        raise ShipwayError("SW-106", f"the two sides of {where} have windows of different widths", "give both one")
-    if below is not None and quantile is not None:
-        raise ShipwayError("SW-106", f"{where} is both a ratio and a quantile", "drop over= or quantile=")
-    if cap is not None and winsorise is not None:
-        raise ShipwayError("SW-106", f"{where} has both cap= and winsorise=", "drop one of them")
-    given = take_each(covariates, Feature, f"the covariates of {where}", "name features, such as customer.spent_30d")
-    if given and quantile is not None:
-        raise ShipwayError(
-            "SW-106", f"{where} is on a quantile, which covariates do not sharpen", "drop covariates= or quantile="
-        )
-    kind: EffectKind = "mean" if below is None and quantile is None else "ratio" if quantile is None else "quantile"
-    measure = Effect(
-        kind=kind,
-        value=value,
-        width_us=width,
-        over=below,
-        share=0.0 if quantile is None else _open_share(f"`quantile` of {where}", quantile),
-        covariates=given,
-        cap=None if cap is None else finite(f"`cap` of {where}", cap),
-        winsorise=0.0 if winsorise is None else _open_share(f"`winsorise` of {where}", winsorise),
-        relative=bool(relative),
-        detect=0.0 if detect is None else _positive(f"`detect` of {where}", detect),
-    )
-    return Check(name, measure, "experiment", _write(name, measure))
-
-
 def _unit(whose: str, unit: object) -> Entity:
     if not isinstance(unit, Entity):
         raise ShipwayError("SW-106", f"the unit of {whose} is {write(unit)}", 'name an entity, sw.entity("customer")')
@@ -253,13 +188,13 @@ def _even(name: str, variants: object) -> Mapping[object, object]:
 
 def _rules(where: str, given: object) -> tuple[Rule, ...]:
     if not isinstance(given, list | tuple):
-        raise ShipwayError("SW-106", f"{where} are {write(given)}, not a list", f"list effects, {_EFFECT}")
+        raise ShipwayError("SW-106", f"{where} are {write(given)}, not a list", f"list effects, {EXAMPLE}")
     rules: list[Rule] = []
     for each in cast("Sequence[object]", given):
         rule = natural_rule(each) if isinstance(each, Check) else each
         if not isinstance(rule, Rule) or not isinstance(rule.check.measure, Effect):
             said = str(rule) if isinstance(rule, Rule) else write(each)
-            raise ShipwayError("SW-106", f"one of {where} is {said}, which is no effect", f"write {_EFFECT}")
+            raise ShipwayError("SW-106", f"one of {where} is {said}, which is no effect", f"write {EXAMPLE}")
         rules.append(rule)
     return tuple(rules)
 
@@ -267,7 +202,9 @@ def _rules(where: str, given: object) -> tuple[Rule, ...]:
 def _check_rules(noun: Experiment) -> None:
     """Refuse an experiment that decides on nothing, or finds two metrics under one name."""
     if not noun.metrics:
-        raise ShipwayError("SW-106", f"experiment {noun.name!r} has no metrics", f"say what it is for, {_EFFECT}")
+        raise ShipwayError("SW-106", f"experiment {noun.name!r} has no metrics", f"say what it is for, {EXAMPLE}")
+    for place, rule in enumerate(noun.rules):
+        check_rare(rule, "metric" if place < len(noun.metrics) else "guardrail")
     names = [rule.check.name for rule in noun.rules]
     for place, each in enumerate(names):
         if each in names[:place]:
@@ -278,30 +215,6 @@ def _check_rules(noun: Experiment) -> None:
         )
     if round(noun.share * PLACES) < len(noun.variants):
         raise ShipwayError("SW-106", f"experiment {noun.name!r} takes {noun.share:.2%} of its units", "take more")
-
-
-def _width(where: str, value: Expr) -> int:
-    """Return the width that all windows of a metric have; SW-106 where they differ, or have no value for some units."""
-    widths: set[int] = set()
-    stack: list[Expr] = [value]
-    while stack:
-        node = stack.pop()
-        if isinstance(node, Operation):
-            stack.extend(node.args)
-        elif isinstance(node, Aggregate):
-            if node.kind not in COUNTED:
-                fact = f"{where} reads {render(node)}, which has no value for a unit of which nothing happened"
-                hint = 'compare totals instead: sw.effect("a", w.total(...), over=w.count(...)) is a mean of events'
-                raise ShipwayError("SW-106", fact, hint)
-            if node.width_us is not None:
-                widths.add(node.width_us)
-        elif isinstance(node, Feature | Column):
-            raise ShipwayError("SW-106", f"{where} reads {render(node)} outside a window", f"write {_EFFECT}")
-    if not widths:
-        raise ShipwayError("SW-106", f"{where} is {render(value)}, which has no window", f"write {_EFFECT}")
-    if len(widths) > 1:
-        raise ShipwayError("SW-106", f"{where} has windows of different widths", "give all of them one width")
-    return widths.pop()
 
 
 def _on(exposed: Event, where: str, condition: object) -> Expr:
@@ -340,30 +253,3 @@ def _share(where: str, share: object, *, none: bool = False) -> float:
     if not 0 <= number <= 1 or (number == 0 and not none):
         raise ShipwayError("SW-106", f"{where} is {number:g}", "write a share, such as 0.5")
     return number
-
-
-def _open_share(where: str, share: object) -> float:
-    number = finite(where, share)
-    if not 0 < number < 1:
-        raise ShipwayError("SW-106", f"{where} is {number:g}", "write a share between 0 and 1, such as 0.9")
-    return number
-
-
-def _positive(where: str, number: object) -> float:
-    checked = finite(where, number)
-    if checked <= 0:
-        raise ShipwayError("SW-106", f"{where} is {checked:g}", "write how great it is, without a sign")
-    return checked
-
-
-def _write(name: str, measure: Effect) -> str:
-    """Return a metric as its user wrote it."""
-    words = [quote(name), render(measure.value)]
-    words += [] if measure.over is None else [f"over={render(measure.over)}"]
-    words += [f"quantile={write_number(measure.share)}"] if measure.kind == "quantile" else []
-    words += [f"covariates=[{', '.join(map(render, measure.covariates))}]"] if measure.covariates else []
-    words += [] if measure.cap is None else [f"cap={write_number(measure.cap)}"]
-    words += [f"winsorise={write_number(measure.winsorise)}"] if measure.winsorise else []
-    words += [] if measure.relative else ["relative=False"]
-    words += [f"detect={write_number(measure.detect)}"] if measure.detect else []
-    return f"effect({', '.join(words)})"

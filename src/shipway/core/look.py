@@ -7,9 +7,9 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
+from shipway.core.effect import Role
 from shipway.core.gate import Outcome
 
-Role: TypeAlias = Literal["metric", "guardrail"]
 Shown: TypeAlias = Literal["better", "worse", "safe", "ruled out", "open"]
 """What an interval shows: better or worse than the bound, a guardrail's margin kept, an effect as great as planned
 ruled out, or nothing yet."""
@@ -29,6 +29,29 @@ class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
     low: float
     high: float
     p: float
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """The events that an effect on a rare event rests on, which is how many times as often it happens.
+
+    Attributes:
+        control: units of the control to which it happened.
+        variant: units of the variant.
+        planned: how many of both are planned.
+        few: at so many of the variant, or fewer, the look says that it happens less often than the bound; -1 for none.
+        many: from so many on it says that it happens more often; one above all events where from none.
+    """
+
+    control: int
+    variant: int
+    planned: int
+    few: int
+    many: int
+
+    @property
+    def total(self) -> int:
+        """Return the events of both."""
+        return self.control + self.variant
 
 
 class Diluted(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,21 +78,23 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         role: as planned.
         variant: which one is compared with the control.
         n: units of the control and of the variant whose time is over.
-        information: share of the planned units that these are; above 1 where more came at once than were planned.
+        information: share of the planned units that these are, or of the planned events of a rare one; above 1 where
+            more came at once than were planned.
         alpha: the error that this comparison may make over all looks, as of this look.
         spent: how much of it is spent.
         control: the control's value.
         estimate: the effect, in parts of the control's value where it is relative.
         error: its standard error; 0 where nothing tells it.
         boundary: how many standard errors the interval reaches.
-        low: lower end of the interval, which holds at every look together; None where nothing bounds it yet.
-        high: its upper end; None where nothing bounds it yet.
+        low: lower end of the interval, which holds at every look together; None where nothing bounds it from below.
+        high: its upper end; None where nothing bounds it from above.
         sharpened: by which share the covariates made the variance less.
         shown: what the interval shows.
         evidence: id of the evidence.
         clusters: clusters of the control and of the variant; None where units were assigned one by one.
         diluted: the effect on all units, where the variants differ for some only; None for all, or for what is no mean.
         unbiased: the effect with its looks allowed for, as of the look at which its test ended; None before.
+        events: of a rare event; None for what is no such.
     """
 
     name: str
@@ -91,10 +116,37 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
     clusters: tuple[int, int] | None = None
     unbiased: Unbiased | None = None
     diluted: Diluted | None = None
+    events: Events | None = None
+
+    @property
+    def bounded(self) -> bool:
+        """Tell whether anything bounds the effect, on one side at least."""
+        return self.low is not None or self.high is not None
+
+
+def write_times(effect: float) -> str:
+    """Return how many times as often something happens, for an effect in parts of the control's rate."""
+    return f"{_write_ratio(1 + effect)} times"
+
+
+def write_span(effect: LookEffect) -> str:
+    """Return the interval of an effect on a rare event as people read it: how many times as often it may happen."""
+    if effect.low is None or effect.high is None:
+        at_most = "nothing bounds it yet" if effect.high is None else f"at most {write_times(effect.high)}"
+        return at_most if effect.low is None else f"at least {write_times(effect.low)}"
+    return f"{_write_ratio(1 + effect.low)} to {write_times(effect.high)}"
+
+
+def _write_ratio(ratio: float) -> str:
+    if ratio >= 9.995:
+        return f"{ratio:,.3g}" if ratio < 999.5 else f"{ratio:,.0f}"
+    return f"{ratio:.2f}" if ratio >= 0.095 or not ratio else f"{ratio:.2g}"
 
 
 def write_counts(effect: LookEffect) -> str:
-    """Return how many units of the control and of the variant an effect rests on, in words."""
+    """Return how many units of the control and of the variant an effect rests on, in words; of rare events, which."""
+    if effect.events is not None:
+        return f"{effect.events.control:,} of {effect.n[0]:,} and {effect.events.variant:,} of {effect.n[1]:,}"
     units = f"{effect.n[0]:,} and {effect.n[1]:,}"
     if effect.clusters is None:
         return units

@@ -9,9 +9,10 @@ from typing import TypeAlias
 
 import msgspec
 
+from shipway.core.effect import Role
 from shipway.core.experiment import PLACES, Spending
 from shipway.core.gate import Outcome
-from shipway.core.look import Look, Role
+from shipway.core.look import Look
 from shipway.core.split import Range, Split, SplitExperiment, SplitLayer
 
 
@@ -25,6 +26,7 @@ class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
         cap: what its values are set to where they are above; None where they are not.
         detect: the smallest effect worth finding; 0 where nobody said.
         relative: whether the effect is in parts of the control's value.
+        events: how many events of the control and a variant are planned, of a rare event; 0 for what is no such.
     """
 
     name: str
@@ -33,6 +35,7 @@ class PlannedRule(msgspec.Struct, frozen=True, kw_only=True):
     cap: float | None
     detect: float
     relative: bool
+    events: int = 0
 
 
 class VersionSplit(msgspec.Struct, frozen=True, kw_only=True):

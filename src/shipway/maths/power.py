@@ -1,4 +1,4 @@
-"""How many units an experiment needs, what it can find with those it has, and whether to go on.
+"""How many units or events an experiment needs, what it can find with those it has, and whether to go on.
 
 Everything is computed from the variance of one unit in each arm (`effect.unit_variance`, of pilot data or of the
 experiment itself): of a mean, a proportion p (1 - p), a ratio or either after covariates. With N units of which a share
@@ -12,11 +12,18 @@ from typing import Final
 
 import numpy as np
 
+from shipway.maths.coin import boundaries, crossings, fall_of
 from shipway.maths.effect import Effect
 from shipway.maths.root import find_root
-from shipway.maths.spending import Spending, critical_values, crossing_probabilities, inflation
+from shipway.maths.spending import Spending, critical_values, crossing_probabilities, inflation, spent
 
+MOST_EVENTS: Final = 2_000
+"""Events of both arms beyond which they are not counted one by one: a rate is then as good as normal."""
 _MOST_UNITS: Final = 1e15
+_FAR: Final = 12.0
+"""The logarithm of a ratio that is as good as infinite."""
+_SAW: Final = 8
+"""How many numbers of events on end must have a power before it is had: as counts are whole, it rises like a saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +100,78 @@ def power_of(
     fractions = np.arange(1, aim.looks + 1) / aim.looks
     critical = critical_values(fractions, aim.alpha, sides=aim.sides, spending=aim.spending)
     return float(crossing_probabilities(fractions, critical, drift, sides=aim.sides).upper.sum())
+
+
+def events_power(events: int, ratio: float, aim: Aim, null: float = 1.0) -> float:
+    """Return the probability of finding a ratio of rates in so many events of both arms, by the exact test of looks.
+
+    Args:
+        events: of both arms together, at the last look; the others have even parts of them, rounded up.
+        ratio: how many times as likely an event truly is under the treatment.
+        aim: error, share and looks; its power is not read, and its error is that of both sides.
+        null: the ratio that is tested, such as 1.5 for "not one and a half times as many".
+
+    Returns:
+        The probability that the look that is first to cross does so on the ratio's side of the null.
+    """
+    counts = -(-np.arange(1, aim.looks + 1) * events // aim.looks)
+    allowed = np.array([spent(count / events, aim.alpha / 2, aim.spending) for count in counts.tolist()])
+    upper, lower = boundaries(counts, allowed, fall_of(null, aim.share))
+    above, below = crossings(counts, upper, lower, fall_of(ratio, aim.share))
+    return above if ratio > null else below
+
+
+def events_needed(ratio: float, aim: Aim, null: float = 1.0) -> int:
+    """Return the largest number of events, of both arms together, that finds a ratio of rates with the aim's power.
+
+    Args:
+        ratio: how many times as likely an event is under the treatment, 0 or more, and other than `null`.
+        aim: error, power and looks.
+        null: the ratio that is tested; for a margin the ratio is 1, and this is the margin.
+
+    Raises:
+        ValueError: if the ratios are the same, or more than `MOST_EVENTS` are needed.
+    """
+    if ratio == null or ratio < 0 or not null > 0:
+        raise ValueError(f"a ratio of {ratio} cannot be told from {null}")
+    enough: dict[int, bool] = {}
+
+    def finds(events: int) -> bool:
+        if events not in enough:
+            enough[events] = events_power(events, ratio, aim, null) >= aim.power
+        return enough[events]
+
+    least, most = 0, 1
+    while not finds(most):
+        least, most = most, 2 * most
+        if least > MOST_EVENTS:
+            raise ValueError(f"a ratio of {ratio:g} is told from {null:g} by more than {MOST_EVENTS:,} events only")
+    while most - least > 1:
+        middle = (least + most) // 2
+        least, most = (least, middle) if finds(middle) else (middle, most)
+    while lacking := [events for events in range(most, most + _SAW) if not finds(events)]:
+        most = lacking[-1] + 1
+    if most > MOST_EVENTS:
+        raise ValueError(f"a ratio of {ratio:g} is told from {null:g} by more than {MOST_EVENTS:,} events only")
+    return most
+
+
+def detectable_ratio(events: int, aim: Aim, *, up: bool = True, margin: bool = False) -> float | None:
+    """Return the ratio of rates nearest to 1 that so many events find with the aim's power; None where they find none.
+
+    Args:
+        events: of both arms together, above 0.
+        aim: error, power and looks.
+        up: whether it is above 1, or below.
+        margin: whether it is tested while the rates are the same, and not true while equal rates are tested.
+    """
+
+    def lack(log_ratio: float) -> float:
+        ratio = math.exp(log_ratio if up else -log_ratio)
+        found = events_power(events, 1.0, aim, ratio) if margin else events_power(events, ratio, aim)
+        return found - aim.power
+
+    return None if lack(_FAR) < 0 else math.exp(find_root(lack, 1e-3, _FAR) * (1 if up else -1))
 
 
 def cluster_factor(cluster_size: float, correlation: float, variation: float = 0.0) -> float:

@@ -1,8 +1,9 @@
-"""Rare events: rates compared exactly, where so few events happen that means are far from normal.
+"""Rare events: rates compared exactly at one look, where so few events happen that means are far from normal.
 
 Given how many events there were in both arms, how many of them fell to the treatment is binomial with a probability
 that only the ratio of rates decides (Przyborowski and Wilenski 1940, "Homogeneity of Results in Testing Samples from
 Poisson Series"; Lehmann and Romano 2005, section 4.5). Events that are rare among units, at most one each, are so too.
+Looks that add up are those of `shipway.maths.coin`.
 """
 
 import math
@@ -70,25 +71,6 @@ def compare_rates(
     high = _ratio_of(1 - _least_share(control_events, events, tail, weight), odds)
     ratio = treatment_events / control_events / odds if control_events else math.inf
     return RateRatio(ratio, low, high, p, events)
-
-
-def rate_score(control_events: int, control_exposure: float, treatment_events: int, treatment_exposure: float) -> float:
-    """Return the standard normal quantile as unlikely as the treatment's events, by mid-p, for boundaries of z.
-
-    Returns:
-        Above 0 where the treatment has more than its share of events; 0 where there are none.
-
-    Raises:
-        ValueError: if a count is negative or an exposure is not above 0.
-    """
-    if min(control_events, treatment_events) < 0 or not (control_exposure > 0 and treatment_exposure > 0):
-        raise ValueError("a count is negative or an exposure is not above 0")
-    from scipy.special import ndtri
-
-    events = control_events + treatment_events
-    share = treatment_exposure / (treatment_exposure + control_exposure)
-    above, below = (tail(treatment_events, events, share, 0.5) for tail in (_at_least, _at_most))
-    return float(ndtri(max(below, 1e-300))) if below < above else -float(ndtri(max(above, 1e-300)))
 
 
 def _at_least(events: int, of: int, share: float, weight: float) -> float:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from shipway.app.experiment.past import PlannedMetric, launch_power
+from shipway.app.experiment.past import launch_power
+from shipway.app.experiment.planned import PlannedMetric
 
 
 def test_a_guardrail_of_which_nothing_is_shown_is_never_a_launch():

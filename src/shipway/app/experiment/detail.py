@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 import msgspec
@@ -16,19 +17,20 @@ from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import effect_of
 from shipway.core.trial import Trial
+from shipway.maths import effect as formulas
 from shipway.maths.multiplicity import benjamini_hochberg
 from shipway.maths.stratum import heterogeneity
 from shipway.maths.summary import Summary
 from shipway.validation.look import (
     LEAST_CLUSTERS,
     LEAST_UNITS,
-    Measured,
     as_effect,
     chance_of,
     interval_of,
     measure,
     measure_clusters,
 )
+from shipway.validation.rare import as_log_ratio, count_events, slice_events
 
 Summaries: TypeAlias = dict[tuple[str, str], Summary]
 """Variant and slice to what its units come to."""
@@ -144,44 +146,71 @@ def detail_trial(project: Project, ref: str) -> ExperimentDetail:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sliced:
+    """An effect in one slice, before all slices say what stands out; `found` is what they are compared by."""
+
+    n: tuple[int, int]
+    estimate: float
+    low: float
+    high: float
+    p: float
+    found: formulas.Effect
+
+
 def _slice_effects(
     trial: Trial, effects: dict[str, Effect], summaries: Callable[[str, str], Summaries]
 ) -> tuple[SlicedEffect, ...]:
     """Measure every metric in every slice, and mark what differs from 0 over all of them together."""
     control, *treatments = trial.plan.variants
-    compare, least = (measure_clusters, LEAST_CLUSTERS) if trial.plan.clustered else (measure, LEAST_UNITS)
-    found: list[tuple[str, str, str, list[tuple[str, Measured]]]] = []
+    least = LEAST_CLUSTERS if trial.plan.clustered else LEAST_UNITS
+    found: list[tuple[str, str, str, list[tuple[str, _Sliced]]]] = []
     for name, effect in effects.items():
         for column in trial.plan.slices if effect.kind != "quantile" else ():
             merged = summaries(name, column)
             for variant in treatments:
-                slices: list[tuple[str, Measured]] = []
+                slices: list[tuple[str, _Sliced]] = []
                 for value in sorted({value for _, value in merged}):
                     arms = merged.get((control, value)), merged.get((variant, value))
                     if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < least:
                         continue
-                    try:
-                        found_here = compare(name, effect, arms[0], arms[1])
-                    except ShipwayError:  # a slice in which nothing happened has no effect of any size
-                        continue
-                    if all(map(math.isfinite, interval_of(effect, found_here, _Z95))):
-                        slices.append((value, found_here))
+                    each = _measure_slice(trial, name, effect, arms[0], arms[1])
+                    if each is not None:
+                        slices.append((value, each))
                 found.append((name, variant, column, slices))
-    p = [chance_of(each) for *_, slices in found for _, each in slices]
+    p = [each.p for *_, slices in found for _, each in slices]
     marks = iter(benjamini_hochberg(np.array(p), _FALSE).tolist() if p else [])
     return tuple(
         SlicedEffect(
             name=name,
             variant=variant,
             column=column,
-            differs_p=heterogeneity([as_effect(each) for _, each in slices]).p,
-            slices=tuple(_slice(effects[name], column, value, each, marked=next(marks)) for value, each in slices),
+            differs_p=heterogeneity([each.found for _, each in slices]).p,
+            slices=tuple(_mark(column, value, each, marked=next(marks)) for value, each in slices),
         )
         for name, variant, column, slices in found
         if slices
     )
 
 
-def _slice(effect: Effect, column: str, value: str, each: Measured, *, marked: bool) -> SliceEffect:
-    low, high = interval_of(effect, each, _Z95)
-    return SliceEffect(column=column, value=value, n=each.n, estimate=each.estimate, low=low, high=high, marked=marked)
+def _measure_slice(trial: Trial, name: str, effect: Effect, control: Summary, variant: Summary) -> _Sliced | None:
+    """Return an effect in one slice; None where nothing bounds it."""
+    if effect.kind == "rare":
+        happened = count_events(control, variant)
+        estimate, low, high, p = slice_events(happened)
+        return _Sliced(happened.n, estimate, low, high, p, as_log_ratio(happened)) if math.isfinite(high) else None
+    compare = measure_clusters if trial.plan.clustered else measure
+    try:
+        measured = compare(name, effect, control, variant)
+    except ShipwayError:  # a slice in which nothing happened has no effect of any size
+        return None
+    low, high = interval_of(effect, measured, _Z95)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    return _Sliced(measured.n, measured.estimate, low, high, chance_of(measured), as_effect(measured))
+
+
+def _mark(column: str, value: str, each: _Sliced, *, marked: bool) -> SliceEffect:
+    return SliceEffect(
+        column=column, value=value, n=each.n, estimate=each.estimate, low=each.low, high=each.high, marked=marked
+    )

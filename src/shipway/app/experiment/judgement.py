@@ -1,8 +1,10 @@
 """What the effects of a look are, and what is shown of each: measured, bounded by the alpha there is, as evidence."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -11,10 +13,11 @@ from shipway.app.experiment.unit import REST
 from shipway.app.workspace import Workspace
 from shipway.core.check import Evidence, Rule
 from shipway.core.conclusion import read_interval
-from shipway.core.effect import Effect
+from shipway.core.effect import Effect, Role
 from shipway.core.experiment import Experiment
-from shipway.core.look import Diluted, LookEffect, Role, Unbiased
+from shipway.core.look import Diluted, LookEffect, Unbiased
 from shipway.core.trial import Trial, TrialPlan
+from shipway.maths.summary import Summary
 from shipway.validation.look import (
     LEAST_CLUSTERS,
     LEAST_UNITS,
@@ -29,6 +32,10 @@ from shipway.validation.look import (
     share_alpha,
     unbias,
 )
+from shipway.validation.rare import Happened, bound_events, count_events, unbias_events
+
+_UNBOUNDED: Final = sys.float_info.max
+"""The upper end of what nothing bounds from above, since evidence holds numbers that are written."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,14 +45,20 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     role: Role
     variant: str
     effect: Effect
-    measured: Measured
+    measured: Measured | Happened
+    units: int
     information: float
     before: tuple[LookEffect, ...]
 
     @property
+    def spending(self) -> list[LookEffect]:
+        """Return the earlier looks that spent something which this one does not."""
+        return [each for each in self.before if 0 < each.information < self.information]
+
+    @property
     def fractions(self) -> list[float]:
         """Return the information at each look, this one the last."""
-        return [*(each.information for each in self.before), self.information]
+        return [*(each.information for each in self.spending), self.information]
 
     @property
     def shown(self) -> LookEffect | None:
@@ -66,7 +79,6 @@ def compare_variants(
         if measured is None:
             return None
         units, by_variant = measured
-        information = units / trial.plan.units
         found += [
             Comparison(
                 rule=rule,
@@ -74,7 +86,8 @@ def compare_variants(
                 variant=variant,
                 effect=effects[name],
                 measured=each,
-                information=information,
+                units=units,
+                information=_information(units / trial.plan.units, each),
                 before=_before(trial, name, variant),
             )
             for variant, each in by_variant.items()
@@ -82,9 +95,17 @@ def compare_variants(
     return found
 
 
+def _information(units: float, measured: Measured | Happened) -> float:
+    """Return how much of what is planned is in: units, or events of a rare event, unless units end before events do."""
+    if isinstance(measured, Measured):
+        return units
+    events = measured.total / measured.planned
+    return max(events, 1.0) if units >= 1 else events
+
+
 def _measure(
     workspace: Workspace, plan: TrialPlan, name: str, effect: Effect, statistics: Statistics
-) -> tuple[int, dict[str, Measured]] | None:
+) -> tuple[int, Mapping[str, Measured | Happened]] | None:
     """Return the units whose time is over and each variant's effect; None where one has too few units."""
     control, *treatments = plan.variants
     if effect.kind == "quantile":
@@ -98,6 +119,10 @@ def _measure(
     chosen = choose_variants(merged, list(plan.variants), least=least)
     if chosen is None:
         return None
+    if effect.kind == "rare":
+        planned = next(rule.events for rule in plan.rules if rule.name == name)
+        counted = {each: _count(plan, chosen, each, planned) for each in treatments}
+        return sum(arm.n for arm in chosen.values()), counted
     compare = measure_clusters if plan.clustered else measure
     found = {each: compare(name, effect, chosen[control], chosen[each]) for each in treatments}
     rest = merged.get((REST, ""))
@@ -108,6 +133,13 @@ def _measure(
         }
     first = next(iter(found.values()))
     return first.n[0] + sum(each.n[1] for each in found.values()), found
+
+
+def _count(plan: TrialPlan, chosen: Mapping[str, Summary], variant: str, planned: int) -> Happened:
+    """Return the events of the control and a variant, of whose units a share was to meet the variant."""
+    weight = plan.variants[variant]
+    share = weight / (weight + plan.variants[plan.control])
+    return count_events(chosen[plan.control], chosen[variant], share, planned)
 
 
 def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
@@ -124,8 +156,12 @@ def gains(plan: TrialPlan, each: Comparison) -> bool:
     """Tell whether an effect has something to be looked at: new units, and alpha that is not spent yet."""
     if not each.before:
         return True
-    done = plan.spending != "always_valid" and each.before[-1].information >= 1
-    return not done and each.information > each.before[-1].information
+    last = each.before[-1]
+    done = plan.spending != "always_valid" and last.information >= 1
+    if isinstance(each.measured, Happened) and sum(each.measured.n) > sum(last.n):
+        # Units to which nothing happened tell something too, and spend nothing.
+        return not done and each.information >= last.information
+    return not done and each.information > last.information
 
 
 def judge_effects(
@@ -158,51 +194,88 @@ def _interval(plan: TrialPlan, each: Comparison, alpha: float) -> LookEffect:
     """
     if not gains(plan, each):
         return each.before[-1]
-    boundary = bound(plan.spending, each.fractions, alpha)
-    interval = interval_of(each.effect, each.measured, boundary.z)
-    low, high = interval if all(map(math.isfinite, interval)) else (None, None)
-    shown, earlier = read_interval(each.rule, each.role, low, high), each.shown
+    measured = each.measured
+    rare = isinstance(measured, Happened)
+    found = _see_events(plan, each, measured, alpha) if rare else _see(plan, each, measured, alpha)
+    shown, earlier = read_interval(each.rule, each.role, found.low, found.high), each.shown
     ended = shown in ("better", "worse") or each.information >= 1
     if earlier is not None:
         contrary = {"better": ("worse", "ruled out"), "worse": ("better", "safe")}[earlier.shown]
         shown = "open" if shown in contrary else earlier.shown
+    unbiased = earlier.unbiased if earlier is not None else _unbias(plan, each, found) if ended else None
+    return msgspec.structs.replace(found, shown=shown, unbiased=unbiased)
+
+
+def _see(plan: TrialPlan, each: Comparison, measured: Measured, alpha: float) -> LookEffect:
+    """Return an effect with the interval that the looks so far allow; what it shows is open yet."""
+    boundary = bound(plan.spending, each.fractions, alpha)
+    interval = interval_of(each.effect, measured, boundary.z)
+    low, high = interval if all(map(math.isfinite, interval)) else (None, None)
     return LookEffect(
         name=each.rule.check.name,
         role=each.role,
         variant=each.variant,
-        n=each.measured.n,
-        clusters=each.measured.clusters,
-        diluted=_dilute(each, boundary.z),
-        unbiased=earlier.unbiased if earlier is not None else _unbias(plan, each, boundary.z) if ended else None,
+        n=measured.n,
+        clusters=measured.clusters,
+        diluted=_dilute(measured, boundary.z),
         information=each.information,
         alpha=boundary.alpha,
         spent=boundary.spent,
-        control=each.measured.control,
-        estimate=each.measured.estimate,
-        error=each.measured.error,
+        control=measured.control,
+        estimate=measured.estimate,
+        error=measured.error,
         boundary=boundary.z,
         low=low,
         high=high,
-        sharpened=each.measured.sharpened,
-        shown=shown,
+        sharpened=measured.sharpened,
+        shown="open",
         evidence="",
     )
 
 
-def _dilute(each: Comparison, reach: float) -> Diluted | None:
+def _see_events(plan: TrialPlan, each: Comparison, happened: Happened, alpha: float) -> LookEffect:
+    """Return an effect on a rare event, likewise."""
+    before = [look.events.total for look in each.spending if look.events is not None]
+    seen = bound_events(plan.spending, happened, before, each.fractions, alpha, each.rule.bound)
+    return LookEffect(
+        name=each.rule.check.name,
+        role=each.role,
+        variant=each.variant,
+        n=happened.n,
+        information=each.information,
+        alpha=alpha,
+        spent=seen.spent,
+        control=happened.control / happened.n[0],
+        estimate=happened.estimate,
+        error=0.0,
+        boundary=0.0,
+        low=seen.low,
+        high=seen.high,
+        sharpened=0.0,
+        shown="open",
+        evidence="",
+        events=seen.events,
+    )
+
+
+def _dilute(measured: Measured, reach: float) -> Diluted | None:
     """Return the effect on all units, with an interval as wide as the look's."""
-    if each.measured.diluted is None or not all(map(math.isfinite, each.measured.diluted)):
+    if measured.diluted is None or not all(map(math.isfinite, measured.diluted)):
         return None
-    estimate, error, share = each.measured.diluted
+    estimate, error, share = measured.diluted
     return Diluted(estimate=estimate, low=estimate - reach * error, high=estimate + reach * error, share=share)
 
 
-def _unbias(plan: TrialPlan, each: Comparison, boundary: float) -> Unbiased | None:
+def _unbias(plan: TrialPlan, each: Comparison, seen: LookEffect) -> Unbiased | None:
     """Return an effect with its looks allowed for; None where the design has no end, or for a guardrail."""
     if plan.spending == "always_valid" or each.role == "guardrail":
         return None
-    boundaries = [*(look.boundary for look in each.before), boundary]
-    found = unbias(each.effect, each.measured, each.rule.bound, each.fractions, boundaries, plan.alpha)
+    if isinstance(each.measured, Happened):
+        looks = [look.events for look in (*each.spending, seen) if look.events is not None]
+        found = unbias_events(each.measured, looks, each.rule.bound, plan.alpha)
+    else:
+        boundaries = [look.boundary for look in (*each.spending, seen)]
+        found = unbias(each.effect, each.measured, each.rule.bound, each.fractions, boundaries, plan.alpha)
     if found is None or not all(map(math.isfinite, found)):
         return None
     return Unbiased(estimate=found[0], low=found[1], high=found[2], p=found[3])
@@ -222,15 +295,16 @@ def _evidence(plan: TrialPlan, effect: LookEffect, each: Comparison, digest: str
         "sharpened": effect.sharpened,
         "relative": each.effect.relative,
         "look": look,
-        **({"said": "nothing bounds the effect yet"} if effect.low is None else {}),
+        **({"said": "nothing bounds the effect yet"} if not effect.bounded else {}),
+        **(msgspec.structs.asdict(effect.events) if effect.events is not None else {}),
     }
     return Evidence(
         check=f"{effect.name} of {effect.variant}" if several else effect.name,
         subject=plan.subject,
         value=effect.estimate,
         low=effect.estimate if effect.low is None else effect.low,
-        high=effect.estimate if effect.high is None else effect.high,
-        n=0 if effect.low is None else sum(effect.n),
+        high=effect.high if effect.high is not None else _UNBOUNDED if effect.bounded else effect.estimate,
+        n=sum(effect.n) if effect.bounded else 0,
         facts=dict(facts),
         log_digest=digest,
         needs=0,

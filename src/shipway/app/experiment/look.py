@@ -123,7 +123,7 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
         least = f"{LEAST_CLUSTERS} clusters" if trial.plan.clustered else f"{LEAST_UNITS} units"
         said = f"too early: fewer than {least} of a variant have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)
-    if min(each.information for each in compared if each.role == "metric") < LEAST_INFORMATION:
+    if min(each.units for each in compared if each.role == "metric") < LEAST_INFORMATION * trial.plan.units:
         least = math.ceil(LEAST_INFORMATION * trial.plan.units)
         said = f"too early: fewer than {least:,} of the {trial.plan.units:,} planned units have had their time{because}"
         return _report(trial, None, statistics, said, repeated=False)

@@ -3,70 +3,28 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.app.experiment.aim import aim_of, pair_share, price_of
+from shipway.app.experiment.event import plan_event, with_smallest_event
+from shipway.app.experiment.planned import PlannedMetric
 from shipway.app.experiment.unit import CLUSTER, Floats, measure_units
 from shipway.app.workspace import Workspace
-from shipway.core.effect import Effect
+from shipway.core.check import Rule
+from shipway.core.effect import Effect, Role
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Experiment, effect_of
-from shipway.core.look import Role
 from shipway.maths.cap import apply_cap, choose_cap
 from shipway.maths.cluster import Clusters, clustered_units, clustered_variance, measure_clusters
 from shipway.maths.effect import estimate_term, explained_share, residual_weights, unit_variance
-from shipway.maths.power import Aim, detectable_effect, power_of, units_needed
+from shipway.maths.power import detectable_effect, power_of, units_needed
 from shipway.maths.quantile import estimate_quantile
 from shipway.maths.summary import summarise
 from shipway.validation.look import covariates_of, term_of
-
-_LOOKS: Final = 10
-"""Looks that a plan reckons with; more of them cost next to nothing."""
-_ALWAYS: Final = 1.75
-"""How many times the units of a fixed test an always-valid interval takes for the same power (reference/stats 2.3)."""
-
-
-class PlannedMetric(msgspec.Struct, frozen=True, kw_only=True):
-    """What one metric takes.
-
-    Attributes:
-        name: the metric's.
-        role: whether it is what the experiment is for, or a guardrail.
-        text: the rule as it was written.
-        value: what it was in the past.
-        deviation: how far one unit's part in it is from that, a standard deviation.
-        sharpened: by which share the covariates make the variance less.
-        cap: what its values are set to where they are above; None where they are not.
-        detect: the effect to be found, or for a guardrail its margin; 0 where nobody said.
-        relative: whether effects are in parts of the control's value.
-        units: units of all variants together that it takes; None where `detect` is 0.
-        smallest: the smallest effect that the units of the plan find; infinite for too few clusters to tell any.
-        correlation: of two units of one cluster, where clusters are assigned; else 0.
-        variation: coefficient of variation of the clusters' sizes, likewise.
-        power: probability that the units of the plan show it, where the effect is as great as `detect`, or for a
-            guardrail where there is none; None where `detect` is 0.
-        unreachable: whether the clusters there are do not find the effect, however many units they have.
-    """
-
-    name: str
-    role: Role
-    text: str
-    value: float
-    deviation: float
-    sharpened: float
-    cap: float | None
-    detect: float
-    relative: bool
-    units: int | None
-    smallest: float
-    correlation: float = 0.0
-    variation: float = 0.0
-    unreachable: bool = False
-    power: float | None = None
 
 
 def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFrame) -> list[PlannedMetric]:
@@ -82,7 +40,7 @@ def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFra
             if name in mine:
                 role: Role = "metric" if place < len(experiment.metrics) else "guardrail"
                 columns = values[list(mine).index(name)]
-                past = _Past(rule.text, name, role, mine[name], abs(rule.bound), columns, codes)
+                past = _Past(rule, name, role, mine[name], abs(rule.bound), columns, codes)
                 found[name] = _plan_metric(experiment, past)
     return [found[rule.check.name] for rule in experiment.rules]
 
@@ -91,7 +49,7 @@ def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFra
 class _Past:
     """A metric with its values in the past: columns as `measure_units` gives them, and the cluster of each unit."""
 
-    text: str
+    rule: Rule
     name: str
     role: Role
     effect: Effect
@@ -102,6 +60,8 @@ class _Past:
 
 def _plan_metric(experiment: Experiment, past: _Past) -> PlannedMetric:
     effect, name, columns = past.effect, past.name, past.columns
+    if effect.kind == "rare":
+        return plan_event(experiment, past.rule, past.role, columns[:, 0])
     cap = effect.cap
     if effect.winsorise:
         chosen = choose_cap(columns[:, 0], high=effect.winsorise)
@@ -117,7 +77,7 @@ def _plan_metric(experiment: Experiment, past: _Past) -> PlannedMetric:
     return PlannedMetric(
         name=name,
         role=past.role,
-        text=past.text,
+        text=past.rule.text,
         value=value,
         deviation=math.sqrt(variance),
         sharpened=sharpened,
@@ -137,7 +97,7 @@ def _likeness(experiment: Experiment, effect: Effect, columns: Floats, clusters:
     summary = summarise(columns)
     weights = residual_weights(summary, term_of(effect), covariates_of(effect))
     alike = measure_clusters((columns - summary.mean) @ weights, clusters)
-    taken = (1 - experiment.holdout) * experiment.share * _pair_share(experiment)
+    taken = (1 - experiment.holdout) * experiment.share * pair_share(experiment)
     return replace(alike, count=alike.count * taken)
 
 
@@ -161,14 +121,17 @@ def _past_of(name: str, effect: Effect, columns: Floats) -> tuple[float, float, 
 
 def with_smallest(metric: PlannedMetric, experiment: Experiment, units: int, clusters: int) -> PlannedMetric:
     """Return a metric with the smallest effect that a number of units finds."""
-    pair = units * _pair_share(experiment)
+    pair = units * pair_share(experiment)
+    if metric.events:
+        rule = next(rule for rule in experiment.rules if rule.check.name == metric.name)
+        return with_smallest_event(metric, experiment, rule, pair)
     if metric.deviation == 0 or pair < 2:
         return metric
-    aim, variance = _aim(experiment, metric.role), metric.deviation**2
+    aim, variance = aim_of(experiment, metric.role), metric.deviation**2
     if clusters:
-        count = clusters * (1 - experiment.holdout) * experiment.share * _pair_share(experiment)
+        count = clusters * (1 - experiment.holdout) * experiment.share * pair_share(experiment)
         variance = clustered_variance(pair, aim, variance, Clusters(count, metric.correlation, metric.variation))
-    fixed = pair / _factor(experiment)
+    fixed = pair / price_of(experiment)
     smallest = detectable_effect(fixed, aim, variance)
     effect = metric.detect * abs(metric.value) if metric.relative else metric.detect
     shown = power_of(effect, fixed, aim, variance) if effect and math.isfinite(variance) else 0.0
@@ -196,28 +159,8 @@ def launch_power(metrics: Sequence[PlannedMetric]) -> float | None:
 
 
 def _needed(experiment: Experiment, role: Role, effect: float, variance: float, alike: Clusters | None) -> float:
-    aim = _aim(experiment, role)
+    aim = aim_of(experiment, role)
     if alike is None:
-        return units_needed(effect, aim, variance) * _factor(experiment) / _pair_share(experiment)
+        return units_needed(effect, aim, variance) * price_of(experiment) / pair_share(experiment)
     # More units of the same clusters add ever less, so what a design takes more is asked of the effect.
-    return clustered_units(effect / math.sqrt(_factor(experiment)), aim, variance, alike) / _pair_share(experiment)
-
-
-def _aim(experiment: Experiment, role: Role) -> Aim:
-    """Return what a comparison of the control with the rarest variant is to achieve."""
-    design, weights = experiment.design, list(experiment.variants.values())
-    alpha = design.alpha / (len(experiment.metrics) * len(experiment.treatments) if role == "metric" else 1)
-    rarest = min(weights[1:])
-    looks = 1 if design.spending == "always_valid" else _LOOKS
-    spending = "pocock" if design.spending == "pocock" else "obrien-fleming"
-    return Aim(alpha, design.power, share=rarest / (weights[0] + rarest), looks=looks, spending=spending)
-
-
-def _pair_share(experiment: Experiment) -> float:
-    """Return the share of all units that are in the control or the rarest variant."""
-    weights = list(experiment.variants.values())
-    return (weights[0] + min(weights[1:])) / sum(weights)
-
-
-def _factor(experiment: Experiment) -> float:
-    return _ALWAYS if experiment.design.spending == "always_valid" else 1.0
+    return clustered_units(effect / math.sqrt(price_of(experiment)), aim, variance, alike) / pair_share(experiment)

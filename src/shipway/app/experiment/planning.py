@@ -14,8 +14,10 @@ import numpy as np
 import polars as pl
 
 from shipway.app.experiment.answer import find_service, say_short
+from shipway.app.experiment.event import plan_events
 from shipway.app.experiment.meeting import past_units
-from shipway.app.experiment.past import PlannedMetric, launch_power, measure_past, with_smallest
+from shipway.app.experiment.past import launch_power, measure_past, with_smallest
+from shipway.app.experiment.planned import PlannedMetric
 from shipway.app.experiment.question import find_experiment
 from shipway.app.experiment.unit import CLUSTER, MET
 from shipway.app.project import Project
@@ -147,14 +149,16 @@ def plan_rules(experiment: Experiment, plan: ExperimentPlan | None) -> tuple[Pla
         if effect.winsorise and name not in caps:
             fact = f"{name} is winsorised at a share of the past, and there is none"
             raise ShipwayError("SW-453", fact, "write cap= in place of winsorise=")
+        role = "metric" if place < len(experiment.metrics) else "guardrail"
         rules.append(
             PlannedRule(
                 name=name,
-                role="metric" if place < len(experiment.metrics) else "guardrail",
+                role=role,
                 text=rule.text,
                 cap=caps.get(name, effect.cap),
                 detect=effect.detect,
                 relative=effect.relative,
+                events=plan_events(experiment, rule, role) if effect.kind == "rare" else 0,
             )
         )
     return tuple(rules)

@@ -13,6 +13,7 @@ from shipway.app.experiment.conduct import decide_experiment, start_experiment
 from shipway.app.experiment.detail import detail_trial
 from shipway.app.experiment.look import look_at
 from shipway.app.report.experiment import write_experiment
+from shipway.core.look import write_span
 from shipway.kit.duration import DAY
 
 
@@ -111,3 +112,18 @@ def test_a_page_of_versions_tells_which_they_are(lab, tmp_path):
     said = text_of(write_experiment(lab.project, "ranker", tmp_path / "page.html").read_text())
     assert "service desk, which answers 0.5 of each customer with version 2 and the others with version 1" in said
     assert "met another variant than the one assigned" in said
+
+
+def test_a_rare_event_is_told_by_its_counts(lab, tmp_path):
+    pytest.importorskip("altair")
+    rare = 'sw.effect("big", w.count(placed, last="2d", where=placed.price > 35) > 0, rare=True)'
+    lab.edit('sw.effect("basket", spent, over=w.count(placed, last="2d")) >= -0.2', f"{rare} <= 1.5")
+    events = start_experiment(lab.project, "fares").plan.rules[1].events
+    lab.live(16)
+    found = [look_at(lab.project, "fares", START + day * DAY).look for day in (8, 16)]
+    page = write_experiment(lab.project, "fares", tmp_path / "page.html").read_text()
+    said, last = text_of(page), found[-1].effects[1]
+    assert f"Largest number of events big {events}" in said
+    assert f"{last.events.control} of {last.n[0]:,} and {last.events.variant} of {last.n[1]:,}" in said
+    assert write_span(last) in said
+    assert "Events of big, and from how many on a look crosses" in page

@@ -1,27 +1,22 @@
 """The page: what an experiment came to in one sentence, then its evidence, look by look, day by day and by slices."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final
 
 from shipway.app.experiment.detail import ExperimentDetail, SlicedEffect
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, tile, words
+from shipway.app.report.experiment.effect import show_effects, write_change
+from shipway.app.report.experiment.look import show_looks
 from shipway.app.report.gate import Measured
-from shipway.app.report.number import MINUS, write_day, write_instant, write_p
+from shipway.app.report.number import write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.core.experiment import MOST_CROSSED, PLACES, RATIO_ALPHA
-from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts
+from shipway.core.look import Look
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 
-_TONES: Final[dict[Shown, str]] = {
-    "better": "pass",
-    "safe": "pass",
-    "worse": "fail",
-    "ruled out": "fail",
-    "open": "hold",
-}
 _STATES: Final = {"pass": "launch", "fail": "keep the control", "hold": "not decided"}
 
 
@@ -42,8 +37,8 @@ def render_experiment(detail: ExperimentDetail, timezone: str, charts: Charts) -
 def _sections(detail: ExperimentDetail, timezone: str, charts: Charts) -> Iterator[Section]:
     trial = detail.trial
     looks = [look for look in trial.looks if look.effects]
-    yield "effects", "Effects", _show_effects(trial.plan, looks[-1]) if looks else None
-    yield "looks", "Look by look", _show_looks(trial, looks, timezone, charts) if trial.looks else None
+    yield "effects", "Effects", show_effects(trial.plan, looks[-1]) if looks else None
+    yield "looks", "Look by look", show_looks(trial, looks, timezone, charts) if trial.looks else None
     yield "units", "Who met it", _show_units(detail, charts) if detail.met else None
     yield "slices", "By slices", _show_slices(detail) if detail.sliced else None
     yield "plan", "The plan", _show_plan(trial, timezone)
@@ -88,114 +83,6 @@ def _tiles(trial: Trial, last: Look) -> Iterator[Markup]:
     yield tile("Split", split, f"p {write_p(last.ratio_p)}, may be watched")
     for each in last.effects[:1]:
         yield tile("Alpha spent", f"{each.spent:.3f}", f"of {each.alpha:.3g} for {each.name}")
-
-
-def _show_effects(plan: TrialPlan, look: Look) -> Markup:
-    rules = {rule.name: rule for rule in plan.rules}
-    drawn = {name: [_measured(each) for each in look.effects if each.name == name] for name in rules}
-    spans = {name: span_of([each for each in found if each is not None], 0.0) for name, found in drawn.items()}
-    rows = [_effect_row(plan, rules[each.name], each, spans[each.name]) for each in look.effects]
-    why = (
-        f"Intervals hold at all looks together: over the whole experiment, one in {1 / plan.alpha:.0f} such experiments"
-        " without an effect calls one. The line in each picture is no effect."
-    )
-    if any(each.unbiased is not None for each in look.effects):
-        why += (
-            " An effect that stopped its test did so in part by luck, and is less than it seems: the last column allows"
-            " for that."
-        )
-        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened", "Looks allowed for")
-    else:
-        rows = [row[:-1] for row in rows]
-        head = ("", "Effect", "Is", "", "Interval at all looks", "Units", "In", "Sharpened")
-    said = [_say_diluted(each, each.diluted, rules[each.name]) for each in look.effects if each.diluted is not None]
-    drawn = table(head, rows, numbers=(2, 6, 7))
-    return join((element("p", why, class_="why"), drawn, *(element("p", each, class_="soft") for each in said)))
-
-
-def _say_diluted(each: LookEffect, found: Diluted, rule: PlannedRule) -> str:
-    """Return an effect on all units, where the variants differ for some of them."""
-    return (
-        f"On all units, {found.share:.0%} of which the variants may change, {each.name} is"
-        f" {_write(found.estimate, rule)} ({_write(found.low, rule)} to {_write(found.high, rule)})."
-    )
-
-
-def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tuple[float, float]) -> tuple[Child, ...]:
-    name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    about = join((element("b", name), element("div", code(rule.text), class_="soft")))
-    measured = _measured(each)
-    return (
-        element("span", each.shown, class_=f"badge {_TONES[each.shown]}"),
-        about,
-        _write(each.estimate, rule),
-        "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
-        _write_interval(each, rule),
-        write_counts(each),
-        f"{each.information:.0%}",
-        f"{each.sharpened:.0%}" if each.sharpened else "",
-        _write_unbiased(each, rule),
-    )
-
-
-def _show_looks(trial: Trial, looks: Sequence[Look], timezone: str, charts: Charts) -> Markup:
-    plan = trial.plan
-    drawn: list[Child] = []
-    if len(looks) > 1:
-        for first in looks[-1].effects:
-            if first.role == "metric":
-                drawn += [Markup(svg) for svg in _draw_looks(plan, first, looks, charts)]
-    rows = [_look_row(plan, look, timezone) for look in trial.looks]
-    head = ("Look", "Known up to", "Says", "Units", "Alpha spent", "In words")
-    why = (
-        "Each look was remembered with what it spent before anybody saw it; looking twice at the same data is one look."
-    )
-    return join((element("p", why, class_="why"), *drawn, table(head, rows, numbers=(0,))))
-
-
-def _draw_looks(plan: TrialPlan, first: LookEffect, looks: Sequence[Look], charts: Charts) -> Iterator[str]:
-    """Yield a metric's effect with its interval over looks, and its evidence beside the boundary."""
-    seen = [
-        (f"look {look.number}", each)
-        for look in looks
-        for each in look.effects
-        if (each.name, each.variant) == (first.name, first.variant)
-    ]
-    labels = [label for label, _ in seen]
-    rule = next(rule for rule in plan.rules if rule.name == first.name)
-    scale, unit = (100.0, "%") if rule.relative else (1.0, "its unit")
-    of = f" of {first.variant}" if len(plan.variants) > 2 else ""
-    yield charts.lines(
-        [
-            Series("effect", [(label, scale * each.estimate) for label, each in seen]),
-            Series("interval, lower end", _scale_ends(seen, "low", scale), "main", dashed=True),
-            Series("upper end", _scale_ends(seen, "high", scale), "main", dashed=True),
-            Series("no effect", [(label, 0.0) for label in labels], "plain"),
-        ],
-        labels=labels,
-        title=f"Effect on {first.name}{of}, {unit}",
-    )
-    yield charts.lines(
-        [
-            Series("effect in standard errors", [(label, _score(each)) for label, each in seen]),
-            Series("boundary", [(label, each.boundary) for label, each in seen], "harm"),
-            Series("lower boundary", [(label, -each.boundary) for label, each in seen], "harm", dashed=True),
-        ],
-        labels=labels,
-        title=f"Evidence on {first.name}{of} beside the boundary that alpha allows",
-    )
-
-
-def _look_row(plan: TrialPlan, look: Look, timezone: str) -> tuple[Child, ...]:
-    spent = max((each.spent for each in look.effects if each.role == "metric"), default=None)
-    return (
-        str(look.number),
-        write_instant(look.known, timezone),
-        badge(look.outcome),
-        ", ".join(f"{name} {look.units[name]:,}" for name in plan.variants),
-        "none" if spent is None else f"{spent:.2g}",
-        look.said,
-    )
 
 
 def _show_units(detail: ExperimentDetail, charts: Charts) -> Markup:
@@ -269,9 +156,9 @@ def _show_slice(plan: TrialPlan, rule: PlannedRule, sliced: SlicedEffect) -> Mar
     rows = [
         (
             each.value,
-            _write(each.estimate, rule),
+            write_change(each.estimate, rule),
             draw_whisker(drawn, span, tone="main" if each.marked else "hold", bound=0.0),
-            f"{_write(each.low, rule)} to {_write(each.high, rule)}",
+            f"{write_change(each.low, rule)} to {write_change(each.high, rule)}",
             f"{each.n[0]:,} and {each.n[1]:,}",
         )
         for each, drawn in zip(sliced.slices, measured, strict=True)
@@ -300,6 +187,7 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
         ("Began", write_instant(plan.at, timezone)),
         ("Registered", f"{write_day(trial.registered_at, timezone)}, by {trial.by}"),
         ("Values capped", ", ".join(caps)),
+        ("Largest number of events", ", ".join(f"{rule.name} {rule.events:,}" for rule in plan.rules if rule.events)),
     ]
     pairs = [join((element("dt", name), element("dd", fact))) for name, fact in facts if fact]
     rules = [(rule.role, code(rule.text), _detect(rule)) for rule in plan.rules]
@@ -323,39 +211,3 @@ def _say_split(plan: TrialPlan) -> str:
 
 def _detect(rule: PlannedRule) -> str:
     return "" if not rule.detect else f"{rule.detect:.1%}" if rule.relative else f"{rule.detect:g}"
-
-
-def _measured(each: LookEffect) -> Measured | None:
-    return None if each.low is None or each.high is None else Measured(each.estimate, each.low, each.high)
-
-
-def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
-    if each.low is None or each.high is None:
-        return "nothing bounds it yet"
-    return f"{_write(each.low, rule)} to {_write(each.high, rule)}"
-
-
-def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
-    """Return an effect whose test has ended with its looks allowed for."""
-    found = each.unbiased
-    if found is None:
-        return ""
-    ends = f"{_write(found.low, rule)} to {_write(found.high, rule)}, p {write_p(found.p)}"
-    return join((element("b", _write(found.estimate, rule)), element("div", ends, class_="soft")))
-
-
-def _scale_ends(
-    seen: Sequence[tuple[str, LookEffect]], end: Literal["low", "high"], scale: float
-) -> list[tuple[str, float | None]]:
-    """Return one end of the interval of each look; a gap where nothing bounds it."""
-    ends = [(label, each.low if end == "low" else each.high) for label, each in seen]
-    return [(label, None if number is None else scale * number) for label, number in ends]
-
-
-def _score(each: LookEffect) -> float:
-    return each.estimate / each.error if each.error else 0.0
-
-
-def _write(number: float, rule: PlannedRule) -> str:
-    text = f"{abs(number):.1%}" if rule.relative else f"{abs(number):.4g}"
-    return f"{MINUS if number < 0 else '+'}{text}"
