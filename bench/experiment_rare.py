@@ -30,36 +30,51 @@ from scipy.special import bdtr, bdtrc, ndtri
 from shipway.core.experiment import Spending
 from shipway.maths.coin import boundaries, fall_of
 from shipway.maths.interval import wilson
-from shipway.maths.power import Aim, events_needed
+from shipway.maths.power import Aim, events_needed, expected_events
+from shipway.maths.spending import Spending as SpendingKind
 from shipway.maths.spending import critical_values, spent
 from shipway.validation.rare import Happened, bound_events
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Drawn = tuple[Ints, Ints, Ints, Ints]
 LOOKS: Final = np.array([0.07, 0.18, 0.3, 0.38, 0.5, 0.61, 0.7, 0.83, 0.92, 1.0])
 ALPHA: Final = 0.05
-KINDS: Final[dict[Spending, str]] = {"obrien_fleming": "obrien-fleming", "pocock": "pocock"}
+KINDS: Final[dict[Spending, SpendingKind]] = {"obrien_fleming": "obrien-fleming", "pocock": "pocock"}
 RATE: Final = 0.004
+METHODS: Final[list[str]] = ["exact", "mid-p", "exact-z", "mean", "naive"]
+PLANS: Final[tuple[tuple[float, float, Spending, float], ...]] = (
+    (2.0, 1.0, "obrien_fleming", 0.5),
+    (0.4, 1.0, "obrien_fleming", 0.5),
+    (3.0, 1.0, "pocock", 0.5),
+    (3.0, 1.0, "obrien_fleming", 0.2),
+    (1.0, 2.0, "obrien_fleming", 0.5),
+)
+"""What is planned for: the true ratio, the one that it is told from, the spending, and the share treated."""
 
 
-def draw(rng: np.random.Generator, units: int, share: float, ratio: float) -> tuple[Ints, Ints, Ints, Ints]:
+def draw(rng: np.random.Generator, units: int, share: float, ratio: float) -> Drawn:
     """Return units and events of the control and of the treatment at each look, int64[10] each."""
     treated = rng.random(units) < share
     # Some units are far likelier than others, and the times get worse.
     chance = RATE * rng.gamma(0.5, 2.0, units) * np.where(np.arange(units) < units / 2, 2 / 3, 4 / 3)
     happened = rng.random(units) < np.minimum(chance * np.where(treated, ratio, 1.0), 1.0)
     ends = (LOOKS * units).astype(int)
-    sums = [np.cumsum(each)[ends - 1] for each in (~treated, treated, happened & ~treated, happened & treated)]
+    sums = [
+        np.cumsum(each, dtype=np.int64)[ends - 1]
+        for each in (~treated, treated, happened & ~treated, happened & treated)
+    ]
     return sums[0], sums[1], sums[2], sums[3]
 
 
-def spend(events: Ints, planned: int, kind: str) -> tuple[Ints, Floats, Floats]:
+def spend(events: Ints, planned: int, kind: SpendingKind) -> tuple[Ints, Floats, Floats]:
     """Return which looks are taken (something new came, and the plan is not over), their information and its error."""
     fractions = events / planned
     fractions[-1] = max(fractions[-1], 1.0)
     over = np.flatnonzero(fractions >= 1)[0]
-    taken = np.array([n for n in range(over + 1) if events[n] > 0 and (n == 0 or fractions[n] > fractions[n - 1])])
-    allowed = np.array([spent(float(t), ALPHA / 2, kind) for t in fractions[taken]])  # pyright: ignore[reportArgumentType]
+    new = [n for n in range(over + 1) if events[n] > 0 and (n == 0 or fractions[n] > fractions[n - 1])]
+    taken = np.array(new, dtype=np.int64)
+    allowed = np.array([spent(float(t), ALPHA / 2, kind) for t in fractions[taken]])
     return taken, fractions[taken], allowed
 
 
@@ -71,9 +86,9 @@ def call(
     events, fall = control + treated, fall_of(null, share)
     taken, fractions, allowed = spend(events, planned, KINDS[spending])
     if not taken.size:
-        return dict.fromkeys(("exact", "mid-p", "exact-z", "mean", "naive"), False)
+        return dict.fromkeys(METHODS, False)
     upper, lower = boundaries(events[taken], allowed, fall)
-    z = critical_values(fractions, ALPHA, spending=KINDS[spending])  # pyright: ignore[reportArgumentType]
+    z = critical_values(fractions, ALPHA, spending=KINDS[spending])
     hit, total = treated[taken], events[taken]
     below, above = bdtr(hit, total, fall), np.where(hit > 0, bdtrc(hit - 1, total, fall), 1.0)
     at = above + below - 1  # the probability of just so many
@@ -96,7 +111,7 @@ def run_null(rng: np.random.Generator, runs: int, planned: int, spending: Spendi
     """Print how often each method calls a ratio that is the null; tell whether the exact walk keeps within 6 %."""
     mix = 1 - share + share * null
     units = round(1.15 * planned / (RATE * mix))
-    called = dict.fromkeys(("exact", "mid-p", "exact-z", "mean", "naive"), 0)
+    called = dict.fromkeys(METHODS, 0)
     for _ in range(runs):
         for name, found in call(draw(rng, units, share, null), planned, spending, share, null).items():
             called[name] += found
@@ -129,22 +144,22 @@ def check_interval(rng: np.random.Generator, runs: int) -> None:
 
 def run_power(rng: np.random.Generator, runs: int, ratio: float, null: float, spending: Spending, share: float) -> bool:
     """Print how often a planned ratio is told from the null, and with how many events; tell whether as planned."""
-    aim = Aim(looks=10, share=share, spending=KINDS[spending])  # pyright: ignore[reportArgumentType]
+    aim = Aim(looks=10, share=share, spending=KINDS[spending])
     planned, fall = events_needed(ratio, aim, null), fall_of(null, share)
-    units = round(planned / (RATE * (1 - share + share * ratio)))
-    found, used = 0, []
-    for _ in range(runs):
+    units = round(expected_events(planned, aim.power) / (RATE * (1 - share + share * ratio)))
+    found, used = 0, np.zeros(runs)
+    for run in range(runs):
         _, _, control, treated = draw(rng, units, share, ratio)
         events = control + treated
         taken, _, allowed = spend(events, planned, KINDS[spending])
         upper, lower = boundaries(events[taken], allowed, fall)
         crossed = treated[taken] >= upper if ratio > null else treated[taken] <= lower
         found += bool(crossed.any())
-        used.append(int(events[taken][crossed.argmax() if crossed.any() else -1]))
+        used[run] = events[taken][crossed.argmax() if crossed.any() else -1]
     low, high = wilson(found, runs)
     print(
         f"  {ratio:g} told from {null:g}, {spending:14} share {share:.0%}: {planned:4} events and {units:7,} units"
-        f" planned; found {found / runs:.1%} [{low:.1%}, {high:.1%}], {np.mean(used):.0f} events on average",
+        f" planned; found {found / runs:.1%} [{low:.1%}, {high:.1%}], {used.mean():.0f} events on average",
         flush=True,
     )
     return high >= 0.8 and found / runs >= 0.78
@@ -163,14 +178,8 @@ def main() -> None:
     kept &= run_null(rng, null_runs, 30, "obrien_fleming", 0.5, 2.0)
     check_interval(rng, 40)
     print(f"the planned effect, nominal power 80%, {power_runs:,} runs each")
-    for ratio, null, spending, share in (
-        (2.0, 1.0, "obrien_fleming", 0.5),
-        (0.4, 1.0, "obrien_fleming", 0.5),
-        (3.0, 1.0, "pocock", 0.5),
-        (3.0, 1.0, "obrien_fleming", 0.2),
-        (1.0, 2.0, "obrien_fleming", 0.5),
-    ):
-        kept &= run_power(rng, power_runs, ratio, null, spending, share)  # pyright: ignore[reportArgumentType]
+    for ratio, null, spending, share in PLANS:
+        kept &= run_power(rng, power_runs, ratio, null, spending, share)
     print(f"{time.process_time() - began:.0f} s CPU")
     if not kept:
         raise SystemExit(1)

@@ -76,8 +76,11 @@ def test_what_changes_the_question_changes_the_definition_and_what_is_said_of_it
         same = world.experiment(doc="another word", history=world.opened).definition
     with collecting():
         other = world.experiment(metrics=[sw.effect("spent", world.spent, detect=0.1)]).definition
+    with collecting():
+        strata = world.experiment(strata=world.visits.device)
     assert first == same
-    assert first != other
+    assert len({first, other, strata.definition}) == 3
+    assert strata.grouped == ("device",)
 
 
 REFUSED = {
@@ -100,6 +103,13 @@ REFUSED = {
     "late slice": (lambda s: s.experiment(slices=[s.visits.length]), "SW-301", "when it meets"),
     "late trigger": (lambda s: s.experiment(where=s.visits.length > 3), "SW-301", "when it meets"),
     "slice elsewhere": (lambda s: s.experiment(slices=[s.orders.price]), "SW-106", "visits"),
+    "late strata": (lambda s: s.experiment(strata=s.visits.length), "SW-301", "when it meets"),
+    "strata of answers": (
+        lambda s: s.experiment(exposed=sw.answers("desk"), strata=s.visits.device), "SW-106", "drop"
+    ),
+    "strata of clusters": (
+        lambda s: s.experiment(cluster=sw.entity("device"), strata=s.visits.device), "SW-106", "drop strata="
+    ),
     "trigger elsewhere": (lambda s: s.experiment(where=s.orders.price > 1), "SW-106", "visits"),
     "alpha": (lambda _: sw.group_sequential(alpha=0.9), "SW-106", "alpha"),
     "spending": (lambda _: sw.group_sequential(spending="pocok"), "SW-104", "pocock"),

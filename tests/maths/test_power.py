@@ -18,6 +18,7 @@ from shipway.maths.power import (
     detectable_ratio,
     events_needed,
     events_power,
+    expected_events,
     more_needed,
     power_of,
     t_power,
@@ -167,6 +168,11 @@ def test_a_margin_is_told_from_equal_rates():
     assert events_power(events, 1.0, aim, 2.0) >= 0.8
     assert detectable_ratio(events, aim, margin=True) == pytest.approx(2.0, rel=0.04)
     assert detectable_ratio(events, aim, up=False, margin=True) == pytest.approx(0.5, rel=0.04)
+
+
+@given(st.integers(1, 400), st.floats(0.5, 0.95))
+def test_as_many_are_expected_as_bring_the_events_with_a_chance(events, chance):
+    assert stats.poisson.sf(events - 1, expected_events(events, chance)) == pytest.approx(chance)
 
 
 def test_what_no_number_of_events_finds_is_told():

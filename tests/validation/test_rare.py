@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shipway.maths.coin import crossings, fall_of
 from shipway.maths.rare import compare_rates
 from shipway.maths.summary import merge, summarise
 from shipway.validation.rare import Happened, as_log_ratio, bound_events, count_events, slice_events, unbias_events
@@ -79,3 +80,15 @@ def test_slices_are_told_at_one_look():
     log = as_log_ratio(each)
     assert log.value == pytest.approx(math.log(12.5 / 5.5))
     assert log.standard_error == pytest.approx(math.sqrt(1 / 12.5 + 1 / 5.5))
+
+
+@pytest.mark.parametrize("share", [0.5, 0.2])
+def test_an_always_valid_interval_holds_after_each_event(share):
+    # Every path of 40 events, looked at after each of them: the probability of ever calling an effect that is none.
+    seen = [
+        bound_events("always_valid", happened(total, 0, share=share), [], [total / 40], 0.05, 0.0).events
+        for total in range(1, 41)
+    ]
+    counts = [np.array([getattr(each, end) for each in seen]) for end in ("many", "few")]
+    called = crossings(np.arange(1, 41), counts[0], counts[1], fall_of(1.0, share))
+    assert 0.003 < sum(called) <= 0.05

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_span, write_times
+from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_span, write_times
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
@@ -104,6 +104,7 @@ def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
         "layer": f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out",
         "design": f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}",
         "units": f"{plan.units:,} at most{days}",
+        **({"strata": plan.strata} if plan.strata else {}),
         **_event_facts(plan),
         **_assigned_facts(plan),
         "metrics": "\n".join(rule.text for rule in plan.rules if rule.role == "metric"),
@@ -176,17 +177,17 @@ def _show_look(console: Console, plan: TrialPlan, look: Look, timezone: str) -> 
 def _say_unbiased(plan: TrialPlan, each: LookEffect, found: Unbiased) -> str:
     """Return an effect whose test has ended, with its looks allowed for."""
     rule = _rule_of(plan, each)
-    estimate, low, high = (_write_change(end, rule) for end in (found.estimate, found.low, found.high))
+    ends = _write_ends(found.low, found.high, rule)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    return f"{name} with its looks allowed for: {estimate} ({low} to {high}, p {found.p:.2g})"
+    return f"{name} with its looks allowed for: {_write_change(found.estimate, rule)} ({ends}, p {found.p:.2g})"
 
 
 def _say_diluted(plan: TrialPlan, each: LookEffect, found: Diluted) -> str:
     """Return an effect on all units, where the variants differ for some of them."""
     rule = _rule_of(plan, each)
-    estimate, low, high = (_write_change(end, rule) for end in (found.estimate, found.low, found.high))
+    estimate, ends = _write_change(found.estimate, rule), _write_ends(found.low, found.high, rule)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    return f"{name} of all units, {found.share:.0%} of whom it may change: {estimate} ({low} to {high})"
+    return f"{name} of all units, {found.share:.0%} of whom it may change: {estimate} ({ends})"
 
 
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
@@ -196,7 +197,7 @@ def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
     if each.events is not None:
         interval = write_span(each)
     elif each.low is not None and each.high is not None:
-        interval = f"{_write_change(each.low, rule)} to {_write_change(each.high, rule)}"
+        interval = _write_ends(each.low, each.high, rule)
     return (
         word(each.shown),
         name if each.role == "metric" else f"{name} (guardrail)",
@@ -250,6 +251,10 @@ def _rule_of(plan: TrialPlan, each: LookEffect) -> PlannedRule:
 def _write_change(number: float, rule: PlannedRule) -> str:
     """Return an effect as it is read: of a rare event how many times as often it happens."""
     return write_times(number) if rule.events else _write_effect(number, relative=rule.relative, sign=True)
+
+
+def _write_ends(low: float, high: float, rule: PlannedRule) -> str:
+    return write_range(low, high) if rule.events else f"{_write_change(low, rule)} to {_write_change(high, rule)}"
 
 
 def _write_effect(number: float, *, relative: bool, sign: bool = False) -> str:

@@ -90,7 +90,7 @@ def check_assignment(noun: Experiment) -> None:
     if isinstance(noun.exposed, Answers):
         _check_answers(noun, noun.exposed)
     if noun.cluster is not None:
-        _refuse(noun, "assigns clusters", {"switchback": noun.switchback})
+        _refuse(noun, "assigns clusters", {"switchback": noun.switchback, "strata": noun.strata})
         for rule in noun.rules:
             if effect_of(rule).kind in ("quantile", "rare"):
                 what = "a quantile" if effect_of(rule).kind == "quantile" else "a rare event"
@@ -106,6 +106,7 @@ def _check_answers(noun: Experiment, exposed: Answers) -> None:
         "where": noun.where,
         "variant": noun.variant,
         "slices": noun.slices,
+        "strata": noun.strata,
         "cluster": noun.cluster,
         "switchback": noun.switchback,
         "share": noun.share != 1,
@@ -122,7 +123,7 @@ def _check_answers(noun: Experiment, exposed: Answers) -> None:
 
 def _check_switchback(noun: Experiment, switchback: Switchback) -> None:
     given = {"layer": noun.layer, "share": noun.share != 1, "where": noun.where, "slices": noun.slices}
-    _refuse(noun, "splits time", given)
+    _refuse(noun, "splits time", given | {"strata": noun.strata})
     for rule in noun.rules:
         width = effect_of(rule).width_us
         if width > switchback.counts_us:

@@ -117,6 +117,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         variant: column of the exposures that says which variant a unit met; empty where nothing says, and the
             assignment counts.
         slices: columns of the exposures by which effects are also looked at.
+        strata: the column of the exposures whose groups are taken out of metrics, as covariates are; empty for none.
         history: the stream that plays the exposures' part before the start, to plan with.
         cluster: what is assigned as a whole where that is more than one unit, such as a city; None for the unit.
         switchback: how time is split; None where a unit meets one variant for good.
@@ -138,7 +139,13 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     history: Event | None = None
     cluster: Entity | None = None
     switchback: Switchback | None = None
+    strata: str = ""
     doc: str = ""
+
+    @property
+    def grouped(self) -> tuple[str, ...]:
+        """Return the columns of the exposures by which units are summarised."""
+        return tuple(dict.fromkeys((*self.slices, *([self.strata] if self.strata else []))))
 
     @property
     def assigned(self) -> Entity:
@@ -191,6 +198,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         # What an experiment does not have is left out, so that those that began before there was such a thing go on.
         design = [each for each in (self.cluster, self.switchback) if each is not None]
         answers = [self.exposed] if isinstance(self.exposed, Answers) else []
+        strata = [f"strata {self.strata}"] if self.strata else []
         return digest_value(
             [
                 self.name,
@@ -208,6 +216,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
                 self.slices,
                 *design,
                 *answers,
+                *strata,
             ]
         )
 

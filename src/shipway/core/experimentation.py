@@ -58,6 +58,7 @@ def experiment(
     where: Expr | None = None,
     variant: Column | None = None,
     slices: Sequence[Column] = (),
+    strata: Column | None = None,
     history: Event | None = None,
     cluster: Entity | None = None,
     switchback: Switchback | None = None,
@@ -82,6 +83,8 @@ def experiment(
         where: a condition on the exposures that count: those on which the variants really differ (triggered analysis).
         variant: the column of the exposures that says which variant a unit met; without it the assignment counts.
         slices: columns of the exposures by which effects are looked at as well; they decide nothing.
+        strata: the column of the exposures whose groups are taken out of means and ratios, as covariates are
+            (post-stratification).
         history: the stream that plays the exposures' part in planning, where the exposures have no past of their own.
         cluster: what is assigned as a whole where that is more than one unit, such as `sw.entity("city")`; its keys are
             columns of the exposures, and errors are those of clusters.
@@ -121,6 +124,7 @@ def experiment(
             _column(_stream(exposed, whose), f"a slice {whose}", each)
             for each in take_each(slices, Column, f"the slices {whose}", "name columns of the exposures")
         ),
+        strata="" if strata is None else _column(_stream(exposed, whose), f"`strata` {whose}", strata),
         history=past,
         cluster=group,
         switchback=take_switchback(switchback, f"`switchback` {whose}"),
@@ -150,7 +154,9 @@ def _stream(exposed: Event | Answers, whose: str) -> Event:
     """Return a stream whose columns may be read; SW-106 for the answers of a service, which have none of the user's."""
     if isinstance(exposed, Event):
         return exposed
-    hint = "drop where=, variant= and slices=; sw.answers(..., differ=) keeps requests on which the versions differ"
+    hint = (
+        "drop where=, variant=, slices=, strata=; sw.answers(..., differ=) keeps requests on which the versions differ"
+    )
     raise ShipwayError("SW-106", f"the {exposed.name} {whose} have no columns to be read", hint)
 
 

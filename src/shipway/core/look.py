@@ -134,7 +134,12 @@ def write_span(effect: LookEffect) -> str:
     if effect.low is None or effect.high is None:
         at_most = "nothing bounds it yet" if effect.high is None else f"at most {write_times(effect.high)}"
         return at_most if effect.low is None else f"at least {write_times(effect.low)}"
-    return f"{_write_ratio(1 + effect.low)} to {write_times(effect.high)}"
+    return write_range(effect.low, effect.high)
+
+
+def write_range(low: float, high: float) -> str:
+    """Return both ends of an effect on a rare event as people read them."""
+    return f"{_write_ratio(1 + low)} to {write_times(high)}"
 
 
 def _write_ratio(ratio: float) -> str:

@@ -82,6 +82,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         versions: the split of a service that assigns; None where the run assigns by itself.
         slot_us: how long a slot of time is that is assigned; 0 where units meet a variant for good.
         clustered: whether clusters are assigned, whose keys are then `keys`, and not units.
+        strata: the column whose groups are taken out of metrics; empty for none.
     """
 
     experiment: str
@@ -104,6 +105,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     versions: VersionSplit | None = None
     slot_us: int = 0
     clustered: bool = False
+    strata: str = ""
 
     @property
     def ref(self) -> str:

@@ -156,6 +156,13 @@ def events_needed(ratio: float, aim: Aim, null: float = 1.0) -> int:
     return most
 
 
+def expected_events(events: int, chance: float) -> float:
+    """Return how many events must be expected for at least so many to come with a chance, as Poisson's come."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(events, chance))
+
+
 def detectable_ratio(events: int, aim: Aim, *, up: bool = True, margin: bool = False) -> float | None:
     """Return the ratio of rates nearest to 1 that so many events find with the aim's power; None where they find none.
 

@@ -1,16 +1,16 @@
-"""Effects within strata: put together into one that is sharper, and asked whether they differ.
+"""Strata of units: what they explain of an effect, and whether effects differ between them.
 
 A stratum is a part of the units by what was known before the experiment, such as the country.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from shipway.maths.effect import Effect, compare
-from shipway.maths.interval import Estimate
+from shipway.maths.effect import Effect, Term
+from shipway.maths.summary import Summary, merge
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,24 +30,38 @@ class Heterogeneity:
     share: float
 
 
-def poststratify(strata: Sequence[tuple[Estimate, Estimate]]) -> Effect:
-    """Return the effect on all units from estimates of both arms in every stratum.
+def stratify(
+    arms: Sequence[Mapping[str, Summary]], *, most: int = 50, least: int = 20
+) -> tuple[list[Summary], list[Term]]:
+    """Return arms with a column for each stratum, 1 for its units and 0 for others, to be covariates of an effect.
 
-    Each arm's mean is that of its strata weighted by the units of both arms together, so that arms are compared on the
-    same mix (Miratrix, Sekhon and Yu 2013, "Adjusting Treatment Effect Estimates by Post-Stratification in Randomized
-    Experiments", J. R. Stat. Soc. B 75).
+    The columns are exactly what they would be had every unit had them: within a stratum they do not vary, and merging
+    strata makes their products. Regression on such columns is post-stratification with one theta for both arms, which
+    for arms of one size has its variance (Miratrix, Sekhon and Yu 2013, "Adjusting Treatment Effect Estimates by
+    Post-Stratification in Randomized Experiments", J. R. Stat. Soc. B 75), and which takes ratios and other covariates
+    beside it (`shipway.maths.effect.adjust`). `bench/experiment_strata.py` compares the two.
 
     Args:
-        strata: control and treatment of each stratum.
+        arms: stratum to the summary of its units, for each arm.
+        most: strata that have a column, those with the most units of all arms.
+        least: units of all arms below which a stratum has none; those without a column are one stratum together.
+
+    Returns:
+        The arms' summaries, the strata's columns after all others, and the terms of these columns.
 
     Raises:
-        ValueError: if there is no stratum.
+        ValueError: if an arm has no stratum.
     """
-    if not strata:
-        raise ValueError("there is no stratum")
-    counts = np.array([control.n + treatment.n for control, treatment in strata], dtype=np.float64)
-    weights = (counts / counts.sum()).tolist()
-    return compare(*(_weigh([pair[arm] for pair in strata], weights) for arm in (0, 1)))
+    if not arms or not all(arms):
+        raise ValueError("an arm has no stratum")
+    counts = {name: sum(arm[name].n for arm in arms if name in arm) for name in {name for arm in arms for name in arm}}
+    ordered = sorted(counts, key=lambda name: (-counts[name], name))
+    told = [name for name in ordered[:most] if counts[name] >= least]
+    told = told if len(told) < len(ordered) else told[:-1]  # the last one is where all others are not
+    width = next(iter(arms[0].values())).mean.size
+    places = {name: place for place, name in enumerate(told)}
+    found = [merge([_tell(each, places.get(name), len(told)) for name, each in arm.items()]) for arm in arms]
+    return found, [Term(width + place) for place in range(len(told))]
 
 
 def heterogeneity(effects: Sequence[Effect]) -> Heterogeneity:
@@ -69,14 +83,12 @@ def heterogeneity(effects: Sequence[Effect]) -> Heterogeneity:
     return Heterogeneity(q, degrees, float(chdtrc(degrees, q)), max(0.0, 1 - degrees / q) if q > 0 else 0.0)
 
 
-def _weigh(estimates: Sequence[Estimate], weights: Sequence[float]) -> Estimate:
-    """Return a weighted mean of independent estimates, with the degrees of freedom of Satterthwaite."""
-    value = math.fsum(weight * one.value for weight, one in zip(weights, estimates, strict=True))
-    variances = [(weight * one.standard_error) ** 2 for weight, one in zip(weights, estimates, strict=True)]
-    n, variance = sum(one.n for one in estimates), math.fsum(variances)
-    if not math.isfinite(variance):
-        return Estimate(value, math.inf, n, sum(one.clusters for one in estimates))
-    if variance == 0:
-        return Estimate(value, 0.0, n, sum(one.clusters for one in estimates))
-    parts = [(part / variance) ** 2 / (one.clusters - 1) for part, one in zip(variances, estimates, strict=True)]
-    return Estimate(value, math.sqrt(variance), n, max(2, round(1 / math.fsum(parts)) + 1))
+def _tell(summary: Summary, place: int | None, columns: int) -> Summary:
+    """Return the summary of a stratum with columns more, of which one is 1 for all its units."""
+    which = np.zeros(columns)
+    if place is not None:
+        which[place] = 1.0
+    size = summary.mean.size
+    products = np.zeros((size + columns, size + columns))
+    products[:size, :size] = summary.products
+    return Summary(summary.n, np.concatenate([summary.mean, which]), products)

@@ -13,7 +13,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.maths.summary import Summary, sum_clusters, summarise
-from shipway.validation.experiment import DAY, VARIANT
+from shipway.validation.experiment import DAY, VARIANT, name_slices
 
 Floats = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def sum_days(
     names, codes = np.unique(np.array(clusters, dtype=str), return_inverse=True)
     met, days = units[VARIANT].to_numpy().astype(str), units[DAY].to_numpy()
     texts = [("", np.zeros(len(days), dtype=str))]
-    texts += [(column, units[column].cast(pl.String).fill_null("none").to_numpy().astype(str)) for column in slices]
+    texts += [(column, name_slices(units, column)) for column in slices]
     found: dict[int, list[ClusterSums]] = {}
     for day in np.unique(days):
         groups = found.setdefault(int(day), [])

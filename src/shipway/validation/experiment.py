@@ -61,7 +61,7 @@ def summarise_days(
         Day to its groups; a variant that no unit of the day met has a group without units.
     """
     met, day = _code_variants(units, variants), units[DAY].to_numpy()
-    texts = [(column, units[column].cast(pl.String).fill_null("none").to_numpy().astype(str)) for column in slices]
+    texts = [(column, name_slices(units, column)) for column in slices]
     found: dict[int, list[DayGroup]] = {}
     for each in np.unique(day):
         # Day by day, so that no digit of one depends on which others are summarised with it.
@@ -76,6 +76,11 @@ def summarise_days(
                 groups += [_group(name, column, str(value), one) for name, one in sliced if one.n]
         found[int(each)] = groups
     return found
+
+
+def name_slices(units: pl.DataFrame, column: str) -> NDArray[np.str_]:
+    """Return the slice of each unit by a column, as text; `none` for one that has no value."""
+    return units[column].cast(pl.String).fill_null("none").to_numpy().astype(str)
 
 
 def split_days(units: pl.DataFrame, values: Floats, variants: Sequence[str]) -> dict[int, dict[str, Floats]]:

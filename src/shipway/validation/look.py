@@ -128,7 +128,7 @@ def measure_clusters(name: str, effect: Effect, control: Summary, treatment: Sum
     return replace(_measured(name, effect, found, (units[0], units[1]), explained), clusters=(control.n, treatment.n))
 
 
-def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> Measured:
+def measure(name: str, effect: Effect, control: Summary, treatment: Summary, strata: Sequence[Term] = ()) -> Measured:
     """Measure an effect on a mean or a ratio from merged summaries.
 
     Args:
@@ -136,11 +136,12 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
         effect: what is measured.
         control: of the control's units.
         treatment: of the variant's.
+        strata: columns of both that say in which stratum a unit is, which are covariates too.
 
     Raises:
         ShipwayError: SW-403 where the control's value is 0, so that no effect is in parts of it, or nothing varies.
     """
-    term, covariates = term_of(effect), covariates_of(effect)
+    term, covariates = term_of(effect), [*covariates_of(effect), *strata]
     try:
         found = measure_effect(control, treatment, term, covariates)
     except ValueError as error:
@@ -149,7 +150,9 @@ def measure(name: str, effect: Effect, control: Summary, treatment: Summary) -> 
     return _measured(name, effect, found, (control.n, treatment.n), explained)
 
 
-def measure_diluted(effect: Effect, control: Summary, treatment: Summary, rest: Summary) -> tuple[float, float, float]:
+def measure_diluted(
+    effect: Effect, control: Summary, treatment: Summary, rest: Summary, strata: Sequence[Term] = ()
+) -> tuple[float, float, float]:
     """Return the effect of a mean on all units, from that on those for which the variants differ.
 
     Args:
@@ -157,11 +160,12 @@ def measure_diluted(effect: Effect, control: Summary, treatment: Summary, rest: 
         control: of the control's units for which the variants differ.
         treatment: of the variant's.
         rest: of the units of both for which they do not.
+        strata: as for `measure`.
 
     Returns:
         The effect, its standard error, and the share of units for which the variants differ.
     """
-    term, covariates = term_of(effect), covariates_of(effect)
+    term, covariates = term_of(effect), [*covariates_of(effect), *strata]
     arms = (control, treatment)
     found = adjust(arms, term, covariates) if covariates else [estimate_term(arm, term) for arm in arms]
     whole = dilute(found[0], found[1], estimate_term(rest, term))

@@ -5,11 +5,13 @@ from tests.app.experiment.conftest import START
 
 from shipway.app.experiment.conduct import start_experiment
 from shipway.app.experiment.look import look_at
-from shipway.app.experiment.statistic import load_statistics
+from shipway.app.experiment.statistic import load_statistics, load_summaries
 from shipway.app.ledger import verify_ledger
 from shipway.core.error import ShipwayError
 from shipway.kit.canonical import digest_value
 from shipway.kit.duration import DAY
+from shipway.maths.effect import Term, measure_effect
+from shipway.maths.stratum import stratify
 
 
 def looks(lab):
@@ -318,3 +320,25 @@ def test_statistics_of_many_triggered_looks_are_those_of_one(lab):
         experiment, trial = find_running(workspace.state(), lab.project, "fares")
         fresh = gather_statistics(workspace, experiment, trial.plan, START + 12 * DAY, None)
     assert digest_value(fresh) == digest_value(grown)
+
+
+def test_strata_are_taken_out_of_metrics_from_the_same_summaries(lab):
+    lab.edit("    slices=[visits.device],\n", "    strata=visits.device,\n")
+    assert start_experiment(lab.project, "fares").plan.strata == "device"
+    lab.live(12, lift=0.4)
+    for day in (7, 9):
+        look(lab, day)
+    last = look(lab, 12).look
+    with lab.workspace() as workspace:
+        statistics = load_statistics(workspace, last.statistics)
+        merged = load_summaries(workspace, statistics, "basket", "device")
+    arms, columns = stratify(
+        [{value: each for (arm, value), each in merged.items() if arm == v} for v in ("usual", "new")]
+    )
+    effect = measure_effect(*arms, Term(0, 1), columns)
+    basket = last.effects[1]
+    assert len(columns) == 1
+    assert basket.n == tuple(arm.n for arm in arms)
+    assert (basket.estimate, basket.error) == pytest.approx((effect.lift, effect.lift_error))
+    assert basket.estimate != measure_effect(*arms, Term(0, 1)).lift
+    assert basket.sharpened > 0

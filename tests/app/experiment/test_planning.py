@@ -74,3 +74,18 @@ def test_what_guardrails_cost_a_launch_is_told(lab):
     assert plan.launch == pytest.approx(spent.power - (1 - basket.power))
     lab.edit(", detect=0.32", "")
     assert plan_experiment(lab.project, "fares").launch is None
+
+
+def test_what_strata_explain_is_saved_too(lab):
+    lab.edit("covariates=[habit.spent_21d], ", "")
+    blunt = plan_experiment(lab.project, "fares").metrics[0]
+    lab.edit(
+        "    slices=[visits.device],\n", "    strata=visits.customer,\n"
+    )  # as many groups as units: fifty are told
+    sharp = plan_experiment(lab.project, "fares").metrics[0]
+    assert blunt.sharpened == 0
+    assert sharp.sharpened == 0  # a stratum of one customer tells nothing
+    lab.edit("    strata=visits.customer,\n", "    strata=visits.device,\n")
+    found = plan_experiment(lab.project, "fares").metrics[0]
+    assert 0 < found.sharpened < 0.1
+    assert found.units / blunt.units == pytest.approx(1 - found.sharpened, rel=0.01)

@@ -236,4 +236,5 @@ def _register(
         versions=versions,
         slot_us=0 if experiment.switchback is None else experiment.switchback.every_us,
         clustered=experiment.cluster is not None,
+        strata=experiment.strata,
     )

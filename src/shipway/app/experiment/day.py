@@ -70,7 +70,7 @@ def summarise_complete(
         if (columns := columns_read(effects.values(), event.name))
     }
     beside = () if experiment.cluster is None else (CLUSTER,)
-    own = fingerprint_rows(units.select(UNIT, MET, VARIANT, *experiment.slices, *beside, DAY), DAY)
+    own = fingerprint_rows(units.select(UNIT, MET, VARIANT, *experiment.grouped, *beside, DAY), DAY)
     burn_in_us = 0 if experiment.switchback is None else experiment.switchback.burn_in_us
     last = dict(units.group_by(DAY).agg(pl.col(MET).max()).iter_rows())
     found: dict[str, dict[str, Day]] = {name: {} for name in effects}
@@ -85,7 +85,7 @@ def summarise_complete(
             if over > known:
                 continue
             reached = sum_reach(reaches, day, effect.width_us + burn_in_us, timezone)
-            made_from = digest_value([effect, experiment.slices, day, str(own[day]), reached])
+            made_from = digest_value([effect, experiment.grouped, day, str(own[day]), reached])
             before = kept.get(name, {}).get(write_date(day))
             if before is not None and before.name == made_from:
                 found[name][write_date(day)] = before
@@ -115,24 +115,25 @@ def _summarise_fresh(
     measured = measure_units(workspace, experiment, rows, [effects[name] for name in wanted])
     for name, values in zip(wanted, measured, strict=True):
         mine = rows[DAY].is_in([day for day, several in days.items() if name in several])
-        summarised = _summarise(workspace, plan, effects[name], rows.filter(mine), values[mine.to_numpy()])
+        kept, columns = rows.filter(mine), experiment.grouped
+        summarised = _summarise(workspace, plan, columns, effects[name], kept, values[mine.to_numpy()])
         found[name] |= {write_date(day): Day(names[name, day], groups) for day, groups in summarised.items()}
 
 
 def _summarise(
-    workspace: Workspace, plan: TrialPlan, effect: Effect, units: pl.DataFrame, values: Floats
+    workspace: Workspace, plan: TrialPlan, columns: Sequence[str], effect: Effect, units: pl.DataFrame, values: Floats
 ) -> dict[int, list[DayGroup]]:
     """Return what the units of each day come to; the values of a quantile are kept, for nothing smaller tells it."""
     variants = list(plan.variants)
     if CLUSTER in units.columns:
         return {
             day: [_store_sums(workspace, each) for each in several]
-            for day, several in sum_days(units, units[CLUSTER].to_list(), values, variants, plan.slices).items()
+            for day, several in sum_days(units, units[CLUSTER].to_list(), values, variants, columns).items()
         }
     rest = units[VARIANT] == REST
     if effect.kind != "quantile":
         groups = [*variants, REST] if rest.any() else variants
-        return summarise_days(units, values, groups, plan.slices)
+        return summarise_days(units, values, groups, columns)
     units, values = units.filter(~rest), values[~rest.to_numpy()]
     return {
         day: [

@@ -12,7 +12,7 @@ from shipway.core.check import Rule
 from shipway.core.effect import Role
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Experiment, effect_of
-from shipway.maths.power import MOST_EVENTS, detectable_ratio, events_needed, events_power
+from shipway.maths.power import MOST_EVENTS, detectable_ratio, events_needed, events_power, expected_events
 
 
 def plan_events(experiment: Experiment, rule: Rule, role: Role) -> int:
@@ -37,6 +37,9 @@ def plan_events(experiment: Experiment, rule: Rule, role: Role) -> int:
 def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats) -> PlannedMetric:
     """Return what a rare event takes, given to which units of a past it happened.
 
+    Units are as many as bring the events with the probability of the design's power; events end it where they come
+    sooner.
+
     Args:
         experiment: whose.
         rule: what is asked of it.
@@ -51,7 +54,8 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
     if not rate:
         fact = f"{name} happened to none of {happened.size:,} units of the past: nothing tells how long events take"
         raise ShipwayError("SW-453", fact, "begin with --units: that many, or the planned events, end it")
-    units = events / (rate * _mix(experiment, rule, role)) / pair_share(experiment)
+    expected = expected_events(events, experiment.design.power)
+    units = expected / (rate * _mix(experiment, rule, role)) / pair_share(experiment)
     return PlannedMetric(
         name=name,
         role=role,
@@ -78,7 +82,7 @@ def with_smallest_event(metric: PlannedMetric, experiment: Experiment, rule: Rul
         pair: units of the control and the rarest variant.
     """
     aim, price = aim_of(experiment, metric.role), price_of(experiment)
-    events = math.floor(min(metric.events, pair * metric.value * _mix(experiment, rule, metric.role)) / price)
+    events = round(min(metric.events, pair * metric.value * _mix(experiment, rule, metric.role)) / price)
     if not events:
         return msgspec.structs.replace(metric, smallest=math.inf, power=0.0)
     truth, null = _truth(rule, metric.role), 1 + rule.bound

@@ -17,6 +17,8 @@ from shipway.core.effect import Effect, Role
 from shipway.core.experiment import Experiment
 from shipway.core.look import Diluted, LookEffect, Unbiased
 from shipway.core.trial import Trial, TrialPlan
+from shipway.maths.effect import Term
+from shipway.maths.stratum import stratify
 from shipway.maths.summary import Summary
 from shipway.validation.look import (
     LEAST_CLUSTERS,
@@ -123,16 +125,38 @@ def _measure(
         planned = next(rule.events for rule in plan.rules if rule.name == name)
         counted = {each: _count(plan, chosen, each, planned) for each in treatments}
         return sum(arm.n for arm in chosen.values()), counted
-    compare = measure_clusters if plan.clustered else measure
-    found = {each: compare(name, effect, chosen[control], chosen[each]) for each in treatments}
-    rest = merged.get((REST, ""))
-    if rest is not None and rest.n >= LEAST_UNITS and effect.kind == "mean" and not plan.clustered:
-        found = {
-            each: replace(one, diluted=measure_diluted(effect, chosen[control], chosen[each], rest))
-            for each, one in found.items()
-        }
+    if plan.clustered:
+        found = {each: measure_clusters(name, effect, chosen[control], chosen[each]) for each in treatments}
+    else:
+        arms = {each: _pair(workspace, plan, name, each, chosen, statistics) for each in treatments}
+        found = {each: measure(name, effect, *arms[each]) for each in treatments}
+        rest = merged.get((REST, ""))
+        if rest is not None and rest.n >= LEAST_UNITS and effect.kind == "mean":
+            found = {
+                each: replace(one, diluted=measure_diluted(effect, *arms[each][:2], rest, arms[each][2]))
+                for each, one in found.items()
+            }
     first = next(iter(found.values()))
     return first.n[0] + sum(each.n[1] for each in found.values()), found
+
+
+def _pair(
+    workspace: Workspace,
+    plan: TrialPlan,
+    name: str,
+    variant: str,
+    chosen: Mapping[str, Summary],
+    statistics: Statistics,
+) -> tuple[Summary, Summary, list[Term]]:
+    """Return the control and a variant, with the columns that say in which stratum a unit is, if there are strata."""
+    if not plan.strata:
+        return chosen[plan.control], chosen[variant], []
+    merged = load_summaries(workspace, statistics, name, plan.strata)
+    by_value = [
+        {value: each for (arm, value), each in merged.items() if arm == which} for which in (plan.control, variant)
+    ]
+    arms, columns = stratify(by_value)
+    return arms[0], arms[1], columns
 
 
 def _count(plan: TrialPlan, chosen: Mapping[str, Summary], variant: str, planned: int) -> Happened:

@@ -23,13 +23,16 @@ from shipway.maths.cluster import Clusters, clustered_units, clustered_variance,
 from shipway.maths.effect import estimate_term, explained_share, residual_weights, unit_variance
 from shipway.maths.power import detectable_effect, power_of, units_needed
 from shipway.maths.quantile import estimate_quantile
+from shipway.maths.stratum import stratify
 from shipway.maths.summary import summarise
+from shipway.validation.experiment import name_slices
 from shipway.validation.look import covariates_of, term_of
 
 
 def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFrame) -> list[PlannedMetric]:
     """Return what each metric takes, given what became of the units of a past; errors as for `plan_experiment`."""
     effects = {rule.check.name: effect_of(rule) for rule in experiment.rules}
+    strata = _strata_of(experiment, units)
     found: dict[str, PlannedMetric] = {}
     for width in dict.fromkeys(each.width_us for each in effects.values()):
         mine = {name: each for name, each in effects.items() if each.width_us == width}
@@ -40,14 +43,14 @@ def measure_past(workspace: Workspace, experiment: Experiment, units: pl.DataFra
             if name in mine:
                 role: Role = "metric" if place < len(experiment.metrics) else "guardrail"
                 columns = values[list(mine).index(name)]
-                past = _Past(rule, name, role, mine[name], abs(rule.bound), columns, codes)
+                past = _Past(rule, name, role, mine[name], abs(rule.bound), columns, codes, strata)
                 found[name] = _plan_metric(experiment, past)
     return [found[rule.check.name] for rule in experiment.rules]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Past:
-    """A metric with its values in the past: columns as `measure_units` gives them, and the cluster of each unit."""
+    """A metric with its values in the past: columns as `measure_units` gives them, cluster and stratum of each unit."""
 
     rule: Rule
     name: str
@@ -56,6 +59,7 @@ class _Past:
     margin: float
     columns: Floats
     clusters: NDArray[np.int64] | None
+    strata: NDArray[np.str_] | None
 
 
 def _plan_metric(experiment: Experiment, past: _Past) -> PlannedMetric:
@@ -66,7 +70,7 @@ def _plan_metric(experiment: Experiment, past: _Past) -> PlannedMetric:
     if effect.winsorise:
         chosen = choose_cap(columns[:, 0], high=effect.winsorise)
         cap, columns = chosen.high, np.column_stack([apply_cap(columns[:, 0], chosen), columns[:, 1:]])
-    value, variance, sharpened = _past_of(name, effect, columns)
+    value, variance, sharpened = _past_of(name, effect, columns, past.strata)
     detect = effect.detect if past.role == "metric" else past.margin
     if effect.relative and value == 0:
         fact = f"{name} was 0 for all {len(columns):,} units of the past, so an effect in parts of it has no size"
@@ -101,7 +105,14 @@ def _likeness(experiment: Experiment, effect: Effect, columns: Floats, clusters:
     return replace(alike, count=alike.count * taken)
 
 
-def _past_of(name: str, effect: Effect, columns: Floats) -> tuple[float, float, float]:
+def _strata_of(experiment: Experiment, units: pl.DataFrame) -> NDArray[np.str_] | None:
+    """Return the stratum of each unit; None where there are none, or what plays the exposures does not tell them."""
+    if not experiment.strata or experiment.strata not in units.columns:
+        return None
+    return name_slices(units, experiment.strata)
+
+
+def _past_of(name: str, effect: Effect, columns: Floats, strata: NDArray[np.str_] | None) -> tuple[float, float, float]:
     """Return a metric's value in the past, the variance of a unit's part in it, and what covariates explain."""
     if effect.kind == "quantile":
         found = estimate_quantile(columns[:, 0], effect.share)
@@ -111,6 +122,10 @@ def _past_of(name: str, effect: Effect, columns: Floats) -> tuple[float, float, 
             )
         return found.value, found.standard_error**2 * len(columns), 0.0
     summary, term, covariates = summarise(columns), term_of(effect), covariates_of(effect)
+    if strata is not None:
+        each = {str(value): summarise(columns[strata == value]) for value in np.unique(strata)}
+        [summary], told = stratify((each,))
+        covariates = [*covariates, *told]
     try:
         value = estimate_term(summary, term).value
     except ValueError as error:

@@ -83,7 +83,7 @@ def read_exposures(
             that is neither text nor a whole number.
     """
     own = stream.name == experiment.exposed.name
-    beside = [*experiment.slices, *([experiment.variant] if experiment.variant else [])] if own else []
+    beside = [*experiment.grouped, *([experiment.variant] if experiment.variant else [])] if own else []
     where = experiment.where if own and triggered else None
     read = [node.name for node in walk(where) if isinstance(node, Column)] if where is not None else []
     source = stream.source

@@ -6,7 +6,7 @@ from shipway.app.report.element import Child, Markup, code, element, join, table
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import MINUS, write_p
 from shipway.app.report.whisker import draw_whisker, span_of
-from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts, write_span, write_times
+from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts, write_range, write_span, write_times
 from shipway.core.trial import PlannedRule, TrialPlan
 
 _TONES: Final[dict[Shown, str]] = {
@@ -52,7 +52,7 @@ def _say_diluted(each: LookEffect, found: Diluted, rule: PlannedRule) -> str:
     """Return an effect on all units, where the variants differ for some of them."""
     return (
         f"On all units, {found.share:.0%} of which the variants may change, {each.name} is"
-        f" {write_change(found.estimate, rule)} ({write_change(found.low, rule)} to {write_change(found.high, rule)})."
+        f" {write_change(found.estimate, rule)} ({write_ends(found.low, found.high, rule)})."
     )
 
 
@@ -83,7 +83,7 @@ def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
         return write_span(each)
     if each.low is None or each.high is None:
         return "nothing bounds it yet"
-    return f"{write_change(each.low, rule)} to {write_change(each.high, rule)}"
+    return write_ends(each.low, each.high, rule)
 
 
 def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
@@ -91,7 +91,7 @@ def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
     found = each.unbiased
     if found is None:
         return ""
-    ends = f"{write_change(found.low, rule)} to {write_change(found.high, rule)}, p {write_p(found.p)}"
+    ends = f"{write_ends(found.low, found.high, rule)}, p {write_p(found.p)}"
     return join((element("b", write_change(found.estimate, rule)), element("div", ends, class_="soft")))
 
 
@@ -101,3 +101,8 @@ def write_change(number: float, rule: PlannedRule) -> str:
         return write_times(number)
     text = f"{abs(number):.1%}" if rule.relative else f"{abs(number):.4g}"
     return f"{MINUS if number < 0 else '+'}{text}"
+
+
+def write_ends(low: float, high: float, rule: PlannedRule) -> str:
+    """Return both ends of an effect as people read them."""
+    return write_range(low, high) if rule.events else f"{write_change(low, rule)} to {write_change(high, rule)}"

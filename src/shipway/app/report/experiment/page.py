@@ -5,7 +5,7 @@ from typing import Final
 
 from shipway.app.experiment.detail import ExperimentDetail, SlicedEffect
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, tile, words
-from shipway.app.report.experiment.effect import show_effects, write_change
+from shipway.app.report.experiment.effect import show_effects, write_change, write_ends
 from shipway.app.report.experiment.look import show_looks
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_day, write_instant, write_p
@@ -158,7 +158,7 @@ def _show_slice(plan: TrialPlan, rule: PlannedRule, sliced: SlicedEffect) -> Mar
             each.value,
             write_change(each.estimate, rule),
             draw_whisker(drawn, span, tone="main" if each.marked else "hold", bound=0.0),
-            f"{write_change(each.low, rule)} to {write_change(each.high, rule)}",
+            write_ends(each.low, each.high, rule),
             f"{each.n[0]:,} and {each.n[1]:,}",
         )
         for each, drawn in zip(sliced.slices, measured, strict=True)
@@ -187,6 +187,7 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
         ("Began", write_instant(plan.at, timezone)),
         ("Registered", f"{write_day(trial.registered_at, timezone)}, by {trial.by}"),
         ("Values capped", ", ".join(caps)),
+        ("Taken out of metrics", f"the groups of {plan.strata}" if plan.strata else ""),
         ("Largest number of events", ", ".join(f"{rule.name} {rule.events:,}" for rule in plan.rules if rule.events)),
     ]
     pairs = [join((element("dt", name), element("dd", fact))) for name, fact in facts if fact]
