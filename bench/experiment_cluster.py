@@ -61,7 +61,7 @@ def looks(units: pl.DataFrame, cities: list[str], spent: Floats, *, clustered: b
             found = measure_clusters("spent", SPENT, *arms)
         else:
             arms = [summarise(spent[(came < until) & (met == variant)]) for variant in VARIANTS]
-            found = measure("spent", SPENT, *arms)
+            found = measure("spent", SPENT, arms[0], arms[1])
         fractions.append(sum(found.n) / CUSTOMERS)
         low, high = interval_of(SPENT, found, bound("obrien_fleming", fractions, 0.05).z)
         if low > 0 or high < 0:

@@ -91,7 +91,7 @@ def naive(random: np.random.Generator, orders: Floats, treated: NDArray[np.bool_
     worth = np.repeat(np.log1p(total).ravel(), total.ravel().astype(np.int64))
     met = np.repeat(treated.ravel(), total.ravel().astype(np.int64))
     arms = [summarise((worth * random.lognormal(0, 0.3, worth.size))[met == one][:, None]) for one in (False, True)]
-    found = measure("worth", SOLD, *arms)
+    found = measure("worth", SOLD, arms[0], arms[1])
     low, high = interval_of(SOLD, found, 1.96)
     return low > 0 or high < 0
 

@@ -39,6 +39,13 @@ class World:
         }
         return sw.experiment("fares", **(words | given))
 
+    def against(self, **given):
+        words = {
+            "variants": (),
+            "holdout": given.pop("holdout", None) or sw.layer("p", unit=self.customer, holdout=0.1),
+        }
+        return self.experiment(**(words | given))
+
 
 @pytest.fixture
 def world():
@@ -83,6 +90,15 @@ def test_what_changes_the_question_changes_the_definition_and_what_is_said_of_it
     assert strata.grouped == ("device",)
 
 
+def test_a_holdout_is_compared_with_everyone_else(world):
+    noun = world.against()
+    assert noun.variants == {"held_out": 0.1, "everyone": 0.9}
+    assert (noun.against_holdout, noun.layer_name, noun.control, noun.taken) == (True, "p", "held_out", 1.0)
+    with collecting():
+        plain = world.experiment(variants=noun.variants, layer=noun.layer)
+    assert plain.definition != noun.definition
+
+
 REFUSED = {
     "one variant": (lambda s: s.experiment(variants=["control"]), "SW-106", "two or more"),
     "weight": (lambda s: s.experiment(variants={"control": 1, "new": 0}), "SW-106", "above 0"),
@@ -109,6 +125,14 @@ REFUSED = {
     ),
     "strata of clusters": (
         lambda s: s.experiment(cluster=sw.entity("device"), strata=s.visits.device), "SW-106", "drop strata="
+    ),
+    "holdout of no layer": (lambda s: s.against(holdout="pricing"), "SW-106", "name a layer"),
+    "nobody held out": (lambda s: s.against(holdout=sw.layer("l", unit=s.customer)), "SW-106", "holds nobody out"),
+    "holdout and layer": (lambda s: s.against(layer=sw.layer("l", unit=s.customer)), "SW-106", "drop layer="),
+    "holdout and variants": (lambda s: s.against(variants=["a", "b"]), "SW-106", "held_out and everyone"),
+    "holdout and share": (lambda s: s.against(share=0.5), "SW-106", "drop share="),
+    "holdout and covariates": (
+        lambda s: s.against(metrics=[sw.effect("a", s.spent, covariates=[s.habit.spent_28d])]), "SW-106", "strata="
     ),
     "trigger elsewhere": (lambda s: s.experiment(where=s.orders.price > 1), "SW-106", "visits"),
     "alpha": (lambda _: sw.group_sequential(alpha=0.9), "SW-106", "alpha"),

@@ -164,3 +164,16 @@ def test_places_are_taken_from_what_is_free_or_not_at_all(ends, count):
 def test_what_rounding_leaves_over_is_the_last_variant():
     assert choose_variant((("a", 0.1), ("b", 0.2)), math.nextafter(1.0, 0.0)) == "b"
     assert choose_variant((("a", 0.1), ("b", 0.2)), 0.0) == "a"
+
+
+def test_a_holdout_is_told_from_everyone_by_the_hash_that_holds_it_out():
+    programme = run("programme", variants={"held_out": 0.1, "everyone": 0.9}, against_holdout=True)
+    whole = split(run(), programme, holdout=1_000)
+    met = {unit: assign(whole, "programme", unit) for unit in UNITS[:5_000]}
+    held = {unit for unit in met if assign(whole, "fares", unit).why == "held out"}
+    assert held == {unit for unit, found in met.items() if found.variant == "held_out"}
+    assert {found.variant for found in met.values()} == {"held_out", "everyone"}
+    assert {found.why for found in met.values()} == {"assigned"}
+    assert 400 < len(held) < 600
+    ended = split(msgspec.structs.replace(programme, places=()), holdout=1_000)
+    assert assign(ended, "programme", "c1").why == "stopped"

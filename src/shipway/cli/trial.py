@@ -91,17 +91,17 @@ def show_registered(console: Console, trial: Trial, timezone: str) -> None:
     show_title(console, trial.plan.ref, f"began {write_instant(trial.plan.at, timezone)}")
     show_facts(console, _plan_facts(trial.plan))
     console.print()
-    show_text(console, "the plan is registered and does not change; units are assigned from now on")
+    says = "the holdout was assigned before" if trial.plan.against_holdout else "units are assigned from now on"
+    show_text(console, f"the plan is registered and does not change; {says}")
 
 
 def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
     total = sum(plan.variants.values())
     variants = ", ".join(f"{name} {weight / total:.0%}" for name, weight in plan.variants.items())
-    share = sum(high - low for low, high in plan.places) / 100
     days = f", about {plan.days} days" if plan.days else ""
     return {
         "variants": variants,
-        "layer": f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out",
+        **_layer_facts(plan),
         "design": f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}",
         "units": f"{plan.units:,} at most{days}",
         **({"strata": plan.strata} if plan.strata else {}),
@@ -110,6 +110,13 @@ def _plan_facts(plan: TrialPlan) -> dict[str, Cell]:
         "metrics": "\n".join(rule.text for rule in plan.rules if rule.role == "metric"),
         "guardrails": "\n".join(rule.text for rule in plan.rules if rule.role == "guardrail"),
     }
+
+
+def _layer_facts(plan: TrialPlan) -> dict[str, Cell]:
+    """Return what a run has of its layer; nothing where it compares what the layer holds out."""
+    share = sum(high - low for low, high in plan.places) / 100
+    said = f"{plan.layer}, {share:g}% of its units, {plan.holdout / 100:g}% held out"
+    return {} if plan.against_holdout else {"layer": said}
 
 
 def _event_facts(plan: TrialPlan) -> dict[str, Cell]:
@@ -125,6 +132,8 @@ def _assigned_facts(plan: TrialPlan) -> dict[str, Cell]:
         split = plan.versions
         versions = f"version {split.candidate} for {split.weight:.4g} of {plan.keys[0]}, else {split.stable}"
         return {"split by": f"service {split.service}, {split.release}: {versions}"}
+    if plan.against_holdout:
+        return {"split by": f"the holdout of layer {plan.layer}, {plan.holdout / 100:g}% of {' and '.join(plan.keys)}"}
     if plan.slot_us:
         return {"split by": f"time, {format_duration(plan.slot_us)} of each {' and '.join(plan.keys)}"}
     return {"split by": f"clusters, each {' and '.join(plan.keys)} as a whole"} if plan.clustered else {}
@@ -232,6 +241,8 @@ def show_decided(console: Console, trial: Trial) -> None:
             meets = (
                 f"decided for {decided.variant}, {by}; service {trial.plan.versions.service} answers as its walk goes"
             )
+        if trial.plan.against_holdout:
+            meets = f"decided for {decided.variant}, {by}; whom layer {trial.plan.layer} holds out stays held out"
         show_title(console, trial.plan.ref, meets)
         show_text(console, decided.reason)
         if decided.against and trial.looks:

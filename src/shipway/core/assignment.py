@@ -89,6 +89,8 @@ def check_assignment(noun: Experiment) -> None:
     """Refuse what does not go together with how an experiment assigns; SW-106."""
     if isinstance(noun.exposed, Answers):
         _check_answers(noun, noun.exposed)
+    if noun.against_holdout:
+        _check_holdout(noun)
     if noun.cluster is not None:
         _refuse(noun, "assigns clusters", {"switchback": noun.switchback, "strata": noun.strata})
         for rule in noun.rules:
@@ -98,6 +100,17 @@ def check_assignment(noun: Experiment) -> None:
                 raise ShipwayError("SW-106", fact, "measure a mean, a rate or a ratio where clusters are assigned")
     if noun.switchback is not None:
         _check_switchback(noun, noun.switchback)
+
+
+def _check_holdout(noun: Experiment) -> None:
+    _refuse(noun, "compares a holdout", {"variant": noun.variant, "share": noun.share != 1})
+    for rule in noun.rules:
+        if effect_of(rule).covariates:
+            fact = (
+                f"{rule.check.name} of experiment {noun.name!r} has covariates as known at the exposure, which what was"
+                " launched before may have changed"
+            )
+            raise ShipwayError("SW-106", fact, "drop covariates=, or take strata= that no launch changes")
 
 
 def _check_answers(noun: Experiment, exposed: Answers) -> None:

@@ -109,10 +109,12 @@ def say_look(
     if outcome == "pass":
         mine = [each for each in effects if each.variant == variant]
         why = [each for each in mine if each.shown in ("better", "safe")]
-        return f"launch {variant}: {_join(say_effect(each, rules[each.name], plan) for each in why)}"
+        what = "what was launched is worth it" if plan.against_holdout else f"launch {variant}"
+        return f"{what}: {_join(say_effect(each, rules[each.name], plan) for each in why)}"
     if outcome == "fail":
         against = [each for each in effects if each.shown in ("worse", "ruled out")]
-        return f"keep {plan.control}: {_join(say_effect(each, rules[each.name], plan) for each in against)}"
+        what = "what was launched is not worth it" if plan.against_holdout else f"keep {plan.control}"
+        return f"{what}: {_join(say_effect(each, rules[each.name], plan) for each in against)}"
     if final:
         left = [each for each in effects if each.shown == "open"] or effects
         said = _join(say_effect(each, rules[each.name], plan) for each in left)

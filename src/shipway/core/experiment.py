@@ -16,6 +16,8 @@ from shipway.kit.canonical import digest_value
 
 Spending: TypeAlias = Literal["obrien_fleming", "pocock", "always_valid"]
 SPENDINGS: Final[tuple[Spending, ...]] = ("obrien_fleming", "pocock", "always_valid")
+HELD_OUT, EVERYONE = "held_out", "everyone"
+"""The variants of an experiment about all that a layer launched: who never meets any of it, and all others."""
 PLACES: Final = 10_000
 """Places of a layer; a share of it is counted in them."""
 RATIO_ALPHA: Final = 0.001
@@ -118,6 +120,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
             assignment counts.
         slices: columns of the exposures by which effects are also looked at.
         strata: the column of the exposures whose groups are taken out of metrics, as covariates are; empty for none.
+        against_holdout: whether it compares the holdout of its layer with everyone else, and assigns nobody.
         history: the stream that plays the exposures' part before the start, to plan with.
         cluster: what is assigned as a whole where that is more than one unit, such as a city; None for the unit.
         switchback: how time is split; None where a unit meets one variant for good.
@@ -140,6 +143,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     cluster: Entity | None = None
     switchback: Switchback | None = None
     strata: str = ""
+    against_holdout: bool = False
     doc: str = ""
 
     @property
@@ -183,6 +187,11 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         return self.layer.holdout if self.layer is not None else 0.0
 
     @property
+    def taken(self) -> float:
+        """Return the share of all units that meet it."""
+        return 1.0 if self.against_holdout else (1 - self.holdout) * self.share
+
+    @property
     def gate(self) -> Gate:
         """Return what decides: the rules, and the design they are judged by."""
         return Gate(name=self.name, rules=self.rules, before=None)
@@ -199,6 +208,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         design = [each for each in (self.cluster, self.switchback) if each is not None]
         answers = [self.exposed] if isinstance(self.exposed, Answers) else []
         strata = [f"strata {self.strata}"] if self.strata else []
+        against = ["against the holdout"] if self.against_holdout else []
         return digest_value(
             [
                 self.name,
@@ -217,6 +227,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
                 *design,
                 *answers,
                 *strata,
+                *against,
             ]
         )
 

@@ -17,7 +17,7 @@ from shipway.core.design import group_sequential, take_design
 from shipway.core.effect import Effect
 from shipway.core.effect_check import EXAMPLE, check_rare
 from shipway.core.error import ShipwayError
-from shipway.core.experiment import PLACES, Answers, Design, Experiment, Layer, Switchback
+from shipway.core.experiment import EVERYONE, HELD_OUT, PLACES, Answers, Design, Experiment, Layer, Switchback
 from shipway.core.feature import ALWAYS, Entity, Event, Expr, streams_of
 from shipway.core.registry import current_registry
 from shipway.kit.suggestion import did_you_mean
@@ -59,6 +59,7 @@ def experiment(
     variant: Column | None = None,
     slices: Sequence[Column] = (),
     strata: Column | None = None,
+    holdout: Layer | None = None,
     history: Event | None = None,
     cluster: Entity | None = None,
     switchback: Switchback | None = None,
@@ -85,6 +86,8 @@ def experiment(
         slices: columns of the exposures by which effects are looked at as well; they decide nothing.
         strata: the column of the exposures whose groups are taken out of means and ratios, as covariates are
             (post-stratification).
+        holdout: in place of variants, a layer: those it holds out are compared with everyone else, so that what all its
+            launches together brought is measured; nobody is assigned.
         history: the stream that plays the exposures' part in planning, where the exposures have no past of their own.
         cluster: what is assigned as a whole where that is more than one unit, such as `sw.entity("city")`; its keys are
             columns of the exposures, and errors are those of clusters.
@@ -99,6 +102,10 @@ def experiment(
     unit = _unit(f"experiment {name!r}", unit)
     exposed = take_exposed(exposed, f"`exposed` {whose}")
     group = take_cluster(cluster, unit, f"`cluster` {whose}")
+    if holdout is not None:
+        if layer is not None:
+            raise ShipwayError("SW-106", f"experiment {name!r} has both layer= and holdout=", "drop layer=")
+        layer, variants = _holdout(whose, holdout, variants)
     if layer is not None:
         layer = _layer(whose, layer, unit if group is None else group)
     past = None if history is None else take_event(history, f"`history` {whose}")
@@ -125,6 +132,7 @@ def experiment(
             for each in take_each(slices, Column, f"the slices {whose}", "name columns of the exposures")
         ),
         strata="" if strata is None else _column(_stream(exposed, whose), f"`strata` {whose}", strata),
+        against_holdout=holdout is not None,
         history=past,
         cluster=group,
         switchback=take_switchback(switchback, f"`switchback` {whose}"),
@@ -168,6 +176,19 @@ def _layer(whose: str, layer: object, unit: Entity) -> Layer:
         fact = f"`layer` {whose} splits by {layer.unit.name}, and the experiment by {unit.name}"
         raise ShipwayError("SW-106", fact, "experiments of one layer have its unit")
     return layer
+
+
+def _holdout(whose: str, holdout: object, variants: object) -> tuple[Layer, Mapping[str, float]]:
+    """Return the layer whose holdout is compared, and both variants with the shares that it has."""
+    if not isinstance(holdout, Layer):
+        hint = 'name a layer: sw.layer("checkout", unit=customer, holdout=0.05)'
+        raise ShipwayError("SW-106", f"`holdout` {whose} is {write(holdout)}, which is no layer", hint)
+    if not holdout.holdout:
+        raise ShipwayError("SW-106", f"layer {holdout.name!r} {whose} holds nobody out", "give the layer holdout=0.05")
+    if variants:
+        hint = f"drop variants=: they are {HELD_OUT} and {EVERYONE}"
+        raise ShipwayError("SW-106", f"`variants` {whose} are given, and a holdout has its own", hint)
+    return holdout, {HELD_OUT: holdout.holdout, EVERYONE: 1 - holdout.holdout}
 
 
 def _variants(name: str, variants: object) -> dict[str, float]:

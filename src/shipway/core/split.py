@@ -47,6 +47,7 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
         before: the newest decided run before it, which those meet whom it does not take; None where there is none.
         slot_us: how long a slot of time is that is assigned as a whole; 0 where units meet a variant for good.
         service: the service that assigns in its place; empty where the run does.
+        against_holdout: whether its variants are those whom the layer holds out, and all others.
     """
 
     name: str
@@ -59,6 +60,7 @@ class SplitExperiment(msgspec.Struct, frozen=True, kw_only=True):
     before: "SplitExperiment | None" = None
     slot_us: int = 0
     service: str = ""
+    against_holdout: bool = False
 
     @property
     def stopped(self) -> bool:
@@ -152,7 +154,10 @@ def find_variant(run: SplitExperiment, layer: SplitLayer, unit: str) -> tuple[st
 def _variant_of(run: SplitExperiment, layer: SplitLayer, unit: str) -> tuple[str | None, Why]:
     if run.stopped:
         return None, "stopped"
-    if layer.holdout and place_of(f"holdout {layer.name}", unit) < layer.holdout:
+    held = bool(layer.holdout) and place_of(f"holdout {layer.name}", unit) < layer.holdout
+    if run.against_holdout:
+        return run.weights[0 if held else 1][0], "assigned"
+    if held:
         return None, "held out"
     if run.decided:
         return run.decided, "decided"

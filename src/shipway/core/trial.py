@@ -83,6 +83,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         slot_us: how long a slot of time is that is assigned; 0 where units meet a variant for good.
         clustered: whether clusters are assigned, whose keys are then `keys`, and not units.
         strata: the column whose groups are taken out of metrics; empty for none.
+        against_holdout: whether the holdout of its layer is compared with everyone else, so that it takes no places.
     """
 
     experiment: str
@@ -106,6 +107,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
     slot_us: int = 0
     clustered: bool = False
     strata: str = ""
+    against_holdout: bool = False
 
     @property
     def ref(self) -> str:
@@ -139,6 +141,7 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
             home=self.split_layer,
             slot_us=self.slot_us,
             service="" if self.versions is None else self.versions.service,
+            against_holdout=self.against_holdout,
         )
 
     @property
@@ -276,7 +279,8 @@ def apply_trial(trials: dict[str, list[Trial]], body: TrialBody, at: int, seq: i
 
 def taken_places(trials: Iterable[Trial], layer: str) -> list[Range]:
     """Return the ranges of a layer that running experiments have."""
-    return [each for trial in trials if trial.runs and trial.plan.layer == layer for each in trial.plan.places]
+    takes = [trial.plan for trial in trials if trial.runs and not trial.plan.against_holdout]
+    return [each for plan in takes if plan.layer == layer for each in plan.places]
 
 
 def split_of(trials: Iterable[list[Trial]]) -> Split:

@@ -183,3 +183,62 @@ def test_what_is_not_there_is_answered_with_the_nearest(lab):
     start_experiment(lab.project, "fares")
     refused("SW-104", lambda: show_trial(lab.project, "fares@2"))
     assert sum(high - low for low, high in show_trial(lab.project, "fares").plan.places) == 0.9 * PLACES
+
+
+PROGRAMME = """
+sw.experiment(
+    "programme", unit=customer, exposed=opened, holdout=pricing,
+    metrics=[sw.effect("spent", spent, detect=0.5) > 0], design=sw.group_sequential(most="21d"),
+)
+"""
+
+
+def declare_programme(lab, holdout=0.3):
+    lab.edit("holdout=0.05", f"holdout={holdout}")
+    path = lab.root / "project.py"
+    path.write_text(path.read_text() + PROGRAMME)
+
+
+def test_what_was_launched_is_compared_with_the_holdout(lab):
+    declare_programme(lab)
+    start_experiment(lab.project, "fares", units=400)
+    decide_experiment(lab.project, "fares", "new", by="ana", reason="we are sure")
+    trial = start_experiment(lab.project, "programme", units=1_200)
+    assert (trial.plan.against_holdout, trial.plan.holdout, trial.plan.weights) == (
+        True,
+        3_000,
+        (("held_out", 0.3), ("everyone", 0.7)),
+    )
+    assert {line.name: (line.layer, line.share) for line in list_experiments(lab.project)}["programme"] == (
+        "holdout of pricing",
+        0.3,
+    )
+    assert list_layers(lab.project)[0].free == 1.0
+    lab.live(14, lift=0.8)
+    report = look_at(lab.project, "programme", START + 14 * DAY)
+    spent = report.look.effects[0]
+    held, everyone = report.units.values()
+    assert 0.25 < held / (held + everyone) < 0.35
+    assert (spent.shown, spent.low < 0.8 < spent.high) == ("better", True)
+    assert report.look.said.startswith("what was launched is worth it: spent is ")
+    desk = sw.experiments(lab.root)
+    units = [f"c{number}" for number in range(300)]
+    assert {desk.assign("fares", unit) for unit in units if desk.assign("programme", unit) == "held_out"} == {None}
+    decided = decide_experiment(lab.project, "programme")
+    assert decided.decided.variant == "everyone"
+    assert {desk.assign("programme", unit) for unit in units} == {"held_out", "everyone"}
+
+
+def test_a_holdout_of_which_some_met_what_was_launched_is_refused(lab):
+    declare_programme(lab, holdout=0.05)
+    start_experiment(lab.project, "fares")
+    decide_experiment(lab.project, "fares", "new", by="ana", reason="we are sure")
+    lab.edit("holdout=0.05", "holdout=0.2")
+    error = refused("SW-454", lambda: start_experiment(lab.project, "programme", units=900))
+    assert "fares@1 held out 5.0% of each customer, and 20.0% are to be compared" in error.fact
+    lab.edit("holdout=0.2", "holdout=0.04")
+    assert start_experiment(lab.project, "programme", units=900).plan.holdout == 400
+    path = lab.root / "project.py"
+    path.write_text(path.read_text() + SECOND.format(share=0.5))
+    lab.edit("holdout=0.04", "holdout=0.02")
+    assert "programme@1 runs in" in refused("SW-454", lambda: start_experiment(lab.project, "banner", anyway=True)).fact

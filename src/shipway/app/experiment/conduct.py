@@ -186,6 +186,16 @@ def _refuse_unit(runs: Sequence[Trial], experiment: Experiment) -> None:
         raise ShipwayError("SW-454", fact, "put its unit back, or give the experiment another name")
 
 
+def _refuse_met(state: State, experiment: Experiment, holdout: int) -> None:
+    """Refuse a holdout of which some met what is launched: a run in its layer that held out fewer; SW-454."""
+    stands = [run for runs in state.experiments.values() for run in runs if run.runs or run.decided is not None]
+    for plan in (run.plan for run in stands if run.plan.layer == experiment.layer_name):
+        if not plan.against_holdout and (plan.keys != experiment.assigned.keys or plan.holdout < holdout):
+            held, wanted = f"{plan.holdout / PLACES:.1%}", f"{holdout / PLACES:.1%}"
+            fact = f"{plan.ref} held out {held} of each {' and '.join(plan.keys)}, and {wanted} are to be compared"
+            raise ShipwayError("SW-454", fact, "give the layer the holdout that all of its runs had")
+
+
 def _register(
     state: State,
     experiment: Experiment,
@@ -204,7 +214,9 @@ def _register(
         ):
             fact = f"layer {layer!r} is another than the one that {trial.plan.ref} runs in"
             raise ShipwayError("SW-454", fact, "put its unit and holdout back, or wait for that experiment to end")
-    taken = taken_places(trials, layer)
+    if experiment.against_holdout:
+        _refuse_met(state, experiment, holdout)
+    taken = [] if experiment.against_holdout else taken_places(trials, layer)
     wanted = round(experiment.share * PLACES)
     places = take_places(taken, wanted)
     if not places:
@@ -237,4 +249,5 @@ def _register(
         slot_us=0 if experiment.switchback is None else experiment.switchback.every_us,
         clustered=experiment.cluster is not None,
         strata=experiment.strata,
+        against_holdout=experiment.against_holdout,
     )

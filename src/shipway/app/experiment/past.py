@@ -101,7 +101,7 @@ def _likeness(experiment: Experiment, effect: Effect, columns: Floats, clusters:
     summary = summarise(columns)
     weights = residual_weights(summary, term_of(effect), covariates_of(effect))
     alike = measure_clusters((columns - summary.mean) @ weights, clusters)
-    taken = (1 - experiment.holdout) * experiment.share * pair_share(experiment)
+    taken = experiment.taken * pair_share(experiment)
     return replace(alike, count=alike.count * taken)
 
 
@@ -144,7 +144,7 @@ def with_smallest(metric: PlannedMetric, experiment: Experiment, units: int, clu
         return metric
     aim, variance = aim_of(experiment, metric.role), metric.deviation**2
     if clusters:
-        count = clusters * (1 - experiment.holdout) * experiment.share * pair_share(experiment)
+        count = clusters * experiment.taken * pair_share(experiment)
         variance = clustered_variance(pair, aim, variance, Clusters(count, metric.correlation, metric.variation))
     fixed = pair / price_of(experiment)
     smallest = detectable_effect(fixed, aim, variance)

@@ -169,7 +169,7 @@ def _arrivals(units: pl.DataFrame, experiment: Experiment, most_days: int) -> li
 
     Days that the past does not have go on as the last week of it went.
     """
-    share = (1 - experiment.holdout) * experiment.share
+    share = experiment.taken
     first = int(units[DAY].min())  # pyright: ignore[reportArgumentType]
     counts = np.bincount(units[DAY].to_numpy() - first)
     if counts.size < most_days:

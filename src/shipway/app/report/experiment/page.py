@@ -18,6 +18,7 @@ from shipway.kit.duration import format_duration
 from shipway.ports.chart import Charts, Series
 
 _STATES: Final = {"pass": "launch", "fail": "keep the control", "hold": "not decided"}
+_HELD_STATES: Final = {"pass": "worth it", "fail": "not worth it", "hold": "not decided"}
 
 
 def render_experiment(detail: ExperimentDetail, timezone: str, charts: Charts) -> str:
@@ -66,7 +67,7 @@ def _lede(trial: Trial) -> Child:
         each = trial.decided
         who = f"{each.by} decided, against the design" if each.against else f"decided by {each.by}"
         design = f" The design said: {said}" if each.against else ""
-        if trial.plan.versions is not None:
+        if trial.plan.versions is not None or trial.plan.against_holdout:
             return f"Decided for {each.variant}, {who}: {each.reason}.{design}"
         return f"Everyone meets {each.variant}, {who}: {each.reason}.{design}"
     if trial.stopped is not None:
@@ -76,7 +77,8 @@ def _lede(trial: Trial) -> Child:
 
 def _tiles(trial: Trial, last: Look) -> Iterator[Markup]:
     plan = trial.plan
-    yield tile("Says", _STATES[last.outcome], last.variant or f"look {last.number}")
+    said = _HELD_STATES if plan.against_holdout else _STATES
+    yield tile("Says", said[last.outcome], last.variant or f"look {last.number}")
     total = sum(last.units.values())
     yield tile("Units met it", f"{total:,}", f"of {plan.units:,} at most")
     split = "broken" if last.broken else "as declared"
@@ -173,15 +175,11 @@ def _show_slice(plan: TrialPlan, rule: PlannedRule, sliced: SlicedEffect) -> Mar
 def _show_plan(trial: Trial, timezone: str) -> Markup:
     plan = trial.plan
     total = sum(plan.variants.values())
-    share = sum(high - low for low, high in plan.places) / PLACES
     caps = [f"{rule.name} at {rule.cap:.6g}" for rule in plan.rules if rule.cap is not None]
     facts: list[tuple[str, Child]] = [
         ("Variants", ", ".join(f"{name} {weight / total:.0%}" for name, weight in plan.variants.items())),
         ("Split by", _say_split(plan)),
-        (
-            "Layer",
-            "" if plan.versions else f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out",
-        ),
+        ("Layer", _say_layer(plan)),
         ("Design", f"{plan.spending.replace('_', '-')}, alpha {plan.alpha:g}, power {plan.power:g}"),
         ("Largest number of units", f"{plan.units:,}{f', expected in {plan.days} days' if plan.days else ''}"),
         ("Began", write_instant(plan.at, timezone)),
@@ -196,6 +194,14 @@ def _show_plan(trial: Trial, timezone: str) -> Markup:
     return join((element("dl", *pairs, class_="facts"), table(head, rules, class_="tight")))
 
 
+def _say_layer(plan: TrialPlan) -> str:
+    """Return what a run has of its layer; empty where it takes nothing of one."""
+    if plan.versions is not None or plan.against_holdout:
+        return ""
+    share = sum(high - low for low, high in plan.places) / PLACES
+    return f"{plan.layer}: {share:.1%} of its units, {plan.holdout / PLACES:.1%} held out"
+
+
 def _say_split(plan: TrialPlan) -> str:
     """Return how units are assigned, where they do not meet a variant one by one and for good."""
     keys = " and ".join(plan.keys)
@@ -204,6 +210,10 @@ def _say_split(plan: TrialPlan) -> str:
         return (
             f"service {split.service}, which answers {split.weight:.4g} of each {keys} with version {split.candidate}"
             f" and the others with version {split.stable} ({split.release})"
+        )
+    if plan.against_holdout:
+        return (
+            f"the holdout of layer {plan.layer}, {plan.holdout / PLACES:.1%} of each {keys}, which meets nothing of it"
         )
     if plan.slot_us:
         return f"time: each {format_duration(plan.slot_us)} of each {keys} is assigned anew"
