@@ -7,6 +7,7 @@ from shipway import windows as w
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Answers, Switchback
 from shipway.core.registry import collecting
+from shipway.kit.canonical import digest_value
 from shipway.kit.duration import MINUTE
 
 
@@ -43,6 +44,9 @@ def test_answers_of_a_service_have_its_versions_for_variants(words):
     assert made.exposed == Answers("desk", 0.1)
     assert made.variants == {"stable": 1, "candidate": 1}
     assert made.exposed.name == "answers of desk"
+    # Experiments that began before a walk could be held are defined as they were.
+    assert digest_value(made.exposed.definition) == ("4437ce5b5abe8f1b89992f421988fadc431e6494bc0927bde474976f0562a4d3")
+    assert sw.answers("desk", differ=0.1, holds=True).definition != made.exposed.definition
 
 
 def test_a_switchback_and_clusters_say_what_is_assigned(words):

@@ -1,5 +1,6 @@
 """What intervals show, and what follows from them, in words."""
 
+import msgspec
 import pytest
 
 import shipway as sw
@@ -7,6 +8,7 @@ from shipway import windows as w
 from shipway.core.conclusion import (
     choose,
     give_verdict,
+    hold_walk,
     read_interval,
     say_broken,
     say_crossed,
@@ -16,7 +18,9 @@ from shipway.core.conclusion import (
 )
 from shipway.core.look import Events, LookEffect
 from shipway.core.registry import collecting
-from shipway.core.trial import PlannedRule, TrialPlan
+from shipway.core.release import Release
+from shipway.core.service import Step, Variant
+from shipway.core.trial import ExperimentDecided, ExperimentStopped, PlannedRule, Trial, TrialPlan, VersionSplit
 
 with collecting():
 
@@ -191,3 +195,40 @@ def test_a_rare_event_is_told_by_its_counts_and_how_many_times_as_often(rule, gi
     assert say_effect(never, CRASH, plan()) == "crashes never happened yet"
     told = say_look(plan(), [never], {"crashes": CRASH}, "hold", "", final=False)
     assert told == "not decided yet, with 0% of the planned events in: crashes never happened yet"
+
+
+def held(walks, *, variant=None, stopped=False, **split):
+    """Return what a run between the versions of a release says of its step."""
+    words = {
+        "service": "desk",
+        "release": "desk/1",
+        "stable": 1,
+        "candidate": 2,
+        "weight": 0.5,
+        "since": 7,
+        "holds": True,
+    }
+    versions = VersionSplit(**(words | split))
+    trial = Trial(plan=msgspec.structs.replace(plan(), versions=versions), by="ana", registered_at=0, seq=1)
+    end = {"experiment": "fares", "number": 1, "by": "ana", "reason": "seen enough", "at": 9}
+    if variant is not None:
+        trial.decided = ExperimentDecided(variant=variant, outcome="hold", against=True, **end)
+    if stopped:
+        trial.stopped = ExperimentStopped(**end)
+    return hold_walk([trial], walks)
+
+
+def test_a_step_waits_for_the_experiment_that_holds_it_and_for_no_other():
+    old, new = (Variant(version=number, bundle="b", online="s") for number in (1, 2))
+    walk = (Step(weight=0.5), Step(weight=1.0))
+    release = Release(
+        id="desk/1", service="desk", model="m", walk=walk, candidate=new, stable=old, started_at=0, since=7
+    )
+    [running] = held(release)
+    assert (running.gate, running.subject, running.outcome) == ("experiment fares@1", "release:desk/1@0", "hold")
+    assert running.reason == "fares@1 is decided: nobody looked at it yet"
+    for variant, outcome in (("candidate", "pass"), ("stable", "fail")):
+        [decided] = held(release, variant=variant)
+        assert (decided.outcome, decided.findings[0].reason) == (outcome, f"decided for {variant} by ana: seen enough")
+    for other in ({"holds": False}, {"release": "desk/2"}, {"since": 3}, {"stopped": True}):
+        assert held(release, **other) == []

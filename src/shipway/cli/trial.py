@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
 from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_span, write_times
+from shipway.core.service import CANDIDATE
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
@@ -237,10 +238,11 @@ def show_decided(console: Console, trial: Trial) -> None:
         by = f"by {decided.by}, against the design" if decided.against else f"by {decided.by}"
         meets = f"everyone meets {decided.variant} from now on, {by}"
         if trial.plan.versions is not None:
-            # Who gets which version is up to the walk of the release, which a decision here does not move.
-            meets = (
-                f"decided for {decided.variant}, {by}; service {trial.plan.versions.service} answers as its walk goes"
-            )
+            # Who gets which version is up to the walk of the release, which a decision moves only where it held it.
+            walk = f"service {trial.plan.versions.service} answers as its walk goes"
+            if trial.plan.versions.holds:
+                walk = f"the walk of {trial.plan.versions.release} goes {_goes(decided.variant)}"
+            meets = f"decided for {decided.variant}, {by}; {walk}"
         if trial.plan.against_holdout:
             meets = f"decided for {decided.variant}, {by}; whom layer {trial.plan.layer} holds out stays held out"
         show_title(console, trial.plan.ref, meets)
@@ -249,6 +251,10 @@ def show_decided(console: Console, trial: Trial) -> None:
             show_text(console, f"the design said {trial.looks[-1].outcome}: {trial.looks[-1].said}")
     elif stopped is not None:
         show_title(console, trial.plan.ref, f"stopped by {stopped.by}: {stopped.reason}")
+
+
+def _goes(variant: str) -> str:
+    return "on" if variant == CANDIDATE else "back"
 
 
 def _write_units(plan: TrialPlan, units: dict[str, int]) -> str:

@@ -16,7 +16,7 @@ VERSIONS: Final = (STABLE, CANDIDATE)
 """The variants of an experiment between the versions of a service, the control first."""
 
 
-def answers(service: str, *, differ: float = 0.0) -> Answers:
+def answers(service: str, *, differ: float = 0.0, holds: bool = False) -> Answers:
     """Take the exposures of an experiment from what a service answers while a version is on trial.
 
     The service splits its units between the version in service and the one on trial, always in the same way, and its
@@ -26,6 +26,8 @@ def answers(service: str, *, differ: float = 0.0) -> Answers:
         service: the service's name in shipway.toml.
         differ: only requests count that both versions predicted, one of them in shadow, with probabilities at least
             this far apart (triggered analysis); 0 for all requests.
+        holds: whether the walk of the release stays at the step it is at until the experiment is decided: for the
+            candidate it goes on, for the stable version it goes back. A gate that fails takes it back before that.
 
     Raises:
         ShipwayError: SW-106 for a name that is no text or a difference that is no probability.
@@ -34,7 +36,7 @@ def answers(service: str, *, differ: float = 0.0) -> Answers:
     apart = finite(f"`differ` of the answers of {name!r}", differ)
     if not 0 <= apart < 1:
         raise ShipwayError("SW-106", f"`differ` of the answers of {name!r} is {apart:g}", "write such as 0.02")
-    return Answers(name, apart)
+    return Answers(name, apart, bool(holds))
 
 
 def switchback(*, every: str, burn_in: str = "0s") -> Switchback:

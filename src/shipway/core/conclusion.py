@@ -15,7 +15,9 @@ from shipway.core.effect import Effect, Role
 from shipway.core.experiment import effect_of
 from shipway.core.gate import Finding, Outcome, Verdict
 from shipway.core.look import Events, LookEffect, Shown, write_span, write_times
-from shipway.core.trial import TrialPlan
+from shipway.core.release import Release
+from shipway.core.service import CANDIDATE
+from shipway.core.trial import Trial, TrialPlan
 
 MINUS: Final = "−"
 _OUTCOMES: Final[dict[Shown, Outcome]] = {
@@ -94,6 +96,32 @@ def give_verdict(
         for each in effects
     )
     return Verdict(gate=plan.experiment, subject=plan.subject, outcome=outcome, findings=findings, asked=asked)
+
+
+def hold_walk(trials: Iterable[Trial], release: Release) -> list[Verdict]:
+    """Return what experiments say of the present step of a release that they hold: nothing where none does.
+
+    One that runs holds it; one that was decided lets it go on for the candidate, and takes it back for the stable
+    version. One that was stopped says nothing.
+
+    Args:
+        trials: runs of experiments.
+        release: a release that walks.
+    """
+    found: list[Verdict] = []
+    for trial in trials:
+        split, decided = trial.plan.versions, trial.decided
+        mine = split is not None and split.holds and (split.release, split.since) == (release.id, release.since)
+        if not mine or trial.stopped is not None:
+            continue
+        outcome: Outcome = "hold" if decided is None else "pass" if decided.variant == CANDIDATE else "fail"
+        said = trial.looks[-1].said if trial.looks else "nobody looked at it yet"
+        reason = said if decided is None else f"decided for {decided.variant} by {decided.by}: {decided.reason}"
+        finding = Finding(rule=f"{trial.plan.ref} is decided", outcome=outcome, reason=reason, evidence=None)
+        found.append(
+            Verdict(gate=f"experiment {trial.plan.ref}", subject=release.subject, outcome=outcome, findings=(finding,))
+        )
+    return found
 
 
 def say_look(

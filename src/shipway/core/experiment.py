@@ -62,6 +62,13 @@ class Design(msgspec.Struct, frozen=True):
     most_us: int
 
 
+class _Asked(msgspec.Struct, frozen=True):
+    """Which answers are meant, as experiments were defined from the first."""
+
+    service: str
+    differ: float
+
+
 class Answers(msgspec.Struct, frozen=True):
     """What a service answers while a version is on trial, as the exposures of an experiment between the two versions.
 
@@ -71,15 +78,22 @@ class Answers(msgspec.Struct, frozen=True):
         service: the service's name.
         differ: only requests count for which both versions predicted, and their predictions differ by at least this;
             0 for all requests.
+        holds: whether the walk stays at its step until the experiment is decided, and then goes on or back.
     """
 
     service: str
     differ: float = 0.0
+    holds: bool = False
 
     @property
     def name(self) -> str:
         """Return what people call them."""
         return f"answers of {self.service}"
+
+    @property
+    def definition(self) -> list[object]:
+        """Return what may not change once an experiment has begun; what was not there before is left out."""
+        return [_Asked(self.service, self.differ), *(["holds the walk"] if self.holds else [])]
 
 
 class Switchback(msgspec.Struct, frozen=True):
@@ -206,7 +220,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
         """Return the digest of everything that may not change once the experiment has begun."""
         # What an experiment does not have is left out, so that those that began before there was such a thing go on.
         design = [each for each in (self.cluster, self.switchback) if each is not None]
-        answers = [self.exposed] if isinstance(self.exposed, Answers) else []
+        answers = self.exposed.definition if isinstance(self.exposed, Answers) else []
         strata = [f"strata {self.strata}"] if self.strata else []
         against = ["against the holdout"] if self.against_holdout else []
         return digest_value(

@@ -48,6 +48,7 @@ class VersionSplit(msgspec.Struct, frozen=True, kw_only=True):
         candidate: number of the version on trial.
         weight: the candidate's share of the units.
         since: domain time from which on the split was so.
+        holds: whether the walk stays at that step until the run is decided.
     """
 
     service: str
@@ -56,6 +57,7 @@ class VersionSplit(msgspec.Struct, frozen=True, kw_only=True):
     candidate: int
     weight: float
     since: int
+    holds: bool = False
 
 
 class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict, checks_of
 from shipway.core.service import Fallback, Terms
+from shipway.core.trial import ExperimentDecided, ExperimentStarted, ExperimentStopped, TrialPlan, VersionSplit
 from shipway.kit.duration import DAY
 
 START = 18_262 * DAY
@@ -495,3 +496,81 @@ def test_nothing_is_decided_while_nobody_answers(gated):
         live(gated, [2])
     with gated.workspace() as workspace:
         assert workspace.ledger.head() == before
+
+
+def begin_experiment(workspace, **given):
+    """Begin an experiment that holds the step which the desk's release is at."""
+    release = workspace.state().services["desk"].walking
+    words = {
+        "service": "desk", "release": release.id, "stable": 1, "candidate": 2, "weight": release.weight,
+        "since": release.since, "holds": True,
+    }  # fmt: skip
+    plan = TrialPlan(
+        experiment="ranker", number=1, definition="d", keys=("fid",), weights=(("stable", 1.0), ("candidate", 1.0)),
+        layer="ranker alone", holdout=0, places=((0, 10_000),), rules=(), slices=(), spending="pocock", alpha=0.05,
+        power=0.8, units=100, days=9, at=release.since, versions=VersionSplit(**(words | given)),
+    )  # fmt: skip
+    workspace.remember((plan.subject, ExperimentStarted(plan=plan, by="ada")))
+
+
+def end_experiment(workspace, variant):
+    words = {"experiment": "ranker", "number": 1, "by": "ada", "reason": "seen enough", "at": START}
+    body = (
+        ExperimentStopped(**words)
+        if variant is None
+        else ExperimentDecided(variant=variant, outcome="hold", against=True, **words)
+    )
+    workspace.remember(("experiment:ranker@1", body))
+
+
+@pytest.mark.parametrize(
+    ("variant", "outcome", "step"), [("candidate", "promoted", 2), ("stable", "rolled back", 0), (None, "promoted", 2)]
+)
+def test_a_step_waits_for_the_decision_of_the_experiment_that_holds_it(gated, variant, outcome, step):
+    live(gated, [0])
+    with gated.workspace() as workspace:
+        begin_experiment(workspace)
+    live(gated, range(1, 9))
+    with gated.workspace() as workspace:
+        service = workspace.state().services["desk"]
+        assert (service.walking.step, service.walking.since) == (0, START)
+        held = [j.verdict for j in service.judgements["release:desk/1@0"] if j.verdict.gate == "experiment ranker@1"]
+        assert [(each.outcome, each.reason) for each in held] == [
+            ("hold", "ranker@1 is decided: nobody looked at it yet")
+        ]
+        end_experiment(workspace, variant)
+    live(gated, range(9, 20))
+    with gated.workspace() as workspace:
+        release = workspace.state().services["desk"].releases[0]
+        assert (release.outcome, release.step) == (outcome, step)
+
+
+def test_a_gate_that_fails_takes_back_what_an_experiment_holds_and_one_that_holds_nothing_lets_it_go(gated):
+    live(gated, [0])
+    with gated.workspace() as workspace:
+        begin_experiment(workspace, holds=False)
+    live(gated, range(1, 3))
+    with gated.workspace() as workspace:
+        release = workspace.state().services["desk"].walking
+        assert release.step == 1
+        begin_experiment(workspace, release="desk/1")
+    instruments = Scripted({("release:desk/1@1", "prediction shift"): lambda day: BAD})
+    live(gated, range(3, 5), instruments=instruments)
+    with gated.workspace() as workspace:
+        release = workspace.state().services["desk"].releases[0]
+        assert (release.outcome, release.step) == ("rolled back", 1)
+
+
+def test_what_was_measured_before_an_experiment_began_moves_nothing(gated):
+    live(gated, [0])
+
+    class Interrupted(Scripted):
+        def measure_step(self, service, release, checks, now):
+            with gated.workspace() as other:
+                if not other.state().experiments:
+                    begin_experiment(other)
+            return super().measure_step(service, release, checks, now)
+
+    live(gated, [2], instruments=Interrupted())
+    with gated.workspace() as workspace:
+        assert workspace.state().services["desk"].walking.step == 0

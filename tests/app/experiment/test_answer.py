@@ -11,6 +11,7 @@ from shipway.app.experiment.conduct import decide_experiment, start_experiment, 
 from shipway.app.experiment.look import look_at
 from shipway.app.experiment.planning import plan_experiment
 from shipway.app.experiment.question import assign_unit
+from shipway.core.conclusion import hold_walk
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Answers
 from shipway.core.prediction import PREDICTIONS
@@ -223,6 +224,19 @@ def test_a_step_that_ends_before_the_experiment_does_is_told_by_the_plan(lab):
     with pytest.raises(ShipwayError) as refused:
         start_experiment(lab.project, "ranker", at=START)
     assert refused.value.code == "SW-453"
+
+
+def test_a_step_that_the_experiment_holds_lasts_as_long_as_it_takes(lab):
+    serve(lab, hold=2 * 3_600_000_000 + DAY)
+    answer(lab, 0)
+    lab.edit('sw.answers("desk")', 'sw.answers("desk", holds=True)')
+    assert plan_experiment(lab.project, "ranker", START).enough
+    trial = start_experiment(lab.project, "ranker", at=START)
+    assert trial.plan.versions.holds
+    with lab.workspace() as workspace:
+        state = workspace.state()
+        [held] = hold_walk(state.experiments["ranker"], state.services["desk"].walking)
+    assert (held.gate, held.outcome, held.subject) == ("experiment ranker@1", "hold", "release:desk/1@1")
 
 
 def test_who_asks_for_an_assignment_is_sent_to_the_service(shop):

@@ -30,11 +30,13 @@ from shipway.app.release import (
 from shipway.app.workspace import Workspace
 from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
 from shipway.core.check import Check, Evidence
+from shipway.core.conclusion import hold_walk
 from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
 from shipway.core.label import LabelKind
 from shipway.core.projection import RetrainState, ServiceState, State, VersionState
 from shipway.core.release import Release
+from shipway.core.trial import Trial
 from shipway.ports.traffic import Traffic
 
 UNLOADABLE: Final = ("SW-502", "SW-605", "SW-606")
@@ -126,7 +128,8 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
     Raises:
         ShipwayError: as `Traffic`, also where it is the stable version that cannot be loaded.
     """
-    service = controller.workspace.peek().services.get(name)
+    state = controller.workspace.peek()
+    service = state.services.get(name)
     if service is None:
         return True
     terms = controller.workspace.project.config.services[name].terms
@@ -138,7 +141,7 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
         if release is None or error.code not in UNLOADABLE:
             raise
         entries = take_back(release, now, "traffic", "can be loaded", f"{error.code} {error.fact}", by="server")
-        _append(controller, name, wanted.token, entries)
+        _append(controller, name, _token(state, name), entries)
         return False
     return True
 
@@ -149,14 +152,15 @@ def _take_step(controller: Controller, name: str, now: int) -> bool:
     service = state.services.get(name)
     if service is None:
         return _open(controller, state, name, now)
-    token = service.token
+    token = _token(state, name)
     asked = next((retrain for retrain in service.retrains if retrain.outcome is None), None)
     if asked is not None:
         controller.retrain(controller.workspace, service, asked, controller.watch)
         remembered = controller.workspace.peek().services[name].retrains
         assert all(retrain.outcome is not None for retrain in remembered)
         return True
-    entries = _look_live(controller, service, now) or _look_at_step(controller, service, now)
+    trials = [run for runs in state.experiments.values() for run in runs]
+    entries = _look_live(controller, service, now) or _look_at_step(controller, service, trials, now)
     if entries:
         _append(controller, name, token, entries)
         return True
@@ -191,7 +195,7 @@ def _look_live(controller: Controller, service: ServiceState, now: int) -> list[
     return judge_live(gates, due, service, evidence, now, rest_us=section.rest_us, learned=learned)
 
 
-def _look_at_step(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:
+def _look_at_step(controller: Controller, service: ServiceState, trials: Sequence[Trial], now: int) -> list[Remembered]:
     release = service.walking
     # What has just begun has nothing to show, and what was judged as of now would be judged alike.
     if release is None or now <= release.since or any(j.at == now for j in service.judgements.get(release.subject, [])):
@@ -199,7 +203,7 @@ def _look_at_step(controller: Controller, service: ServiceState, now: int) -> li
     predicts = _predicts(controller, service)
     gates = step_gates(controller.workspace.project.registry, service.model, predicts)
     evidence = controller.instruments.measure_step(service, release, checks_of(gates), now)
-    return judge_step(gates, service, release, evidence, now)
+    return judge_step(gates, service, release, evidence, now, hold_walk(trials, release))
 
 
 def _predicts(controller: Controller, service: ServiceState) -> LabelKind:
@@ -260,10 +264,17 @@ def _drill(controller: Controller, service: ServiceState, now: int) -> bool:
     return True
 
 
-def _append(controller: Controller, name: str, token: int, entries: Sequence[Remembered]) -> None:
+def _token(state: State, name: str) -> tuple[int, int]:
+    """Return what changes with every entry about a service, and about the experiments on its split."""
+    trials = [run for runs in state.experiments.values() for run in runs]
+    mine = [run.seq for run in trials if run.plan.versions is not None and run.plan.versions.service == name]
+    return state.services[name].token, max(mine, default=0)
+
+
+def _append(controller: Controller, name: str, token: tuple[int, int], entries: Sequence[Remembered]) -> None:
     """Append what follows from a state of a service, unless somebody has decided about it since."""
     with deciding(controller.workspace) as state:
-        if state.services[name].token != token:
+        if _token(state, name) != token:
             return
         controller.workspace.remember(*entries)
     for _, body in entries:

@@ -124,7 +124,12 @@ def judge_live(
 
 
 def judge_step(
-    gates: Sequence[Gate], service: ServiceState, release: Release, evidence: Mapping[str, Evidence], now: int
+    gates: Sequence[Gate],
+    service: ServiceState,
+    release: Release,
+    evidence: Mapping[str, Evidence],
+    now: int,
+    held: Sequence[Verdict] = (),
 ) -> list[Remembered]:
     """Return what is remembered of the gates on the present step of a release: nothing where nothing changed.
 
@@ -137,9 +142,10 @@ def judge_step(
         release: its release, walking.
         evidence: check name to what was measured of the step.
         now: domain time, microseconds since 1970 UTC.
+        held: what experiments say that hold the step.
     """
     subject = release.subject
-    verdicts = [decide(gate, subject, evidence) for gate in gates]
+    verdicts = [*(decide(gate, subject, evidence) for gate in gates), *held]
     decisive = merge_verdicts(verdicts)
     move = next_move(release, decisive, now)
     known = service.judgements.get(subject, [])
@@ -148,7 +154,7 @@ def judge_step(
     entries: list[Remembered] = [
         (subject, EvidenceRecorded(evidence=each, at=now)) for each in evidence.values() if each.id in cited
     ]
-    names = tuple(gate.name for gate in gates)
+    names = tuple(verdict.gate for verdict in verdicts)
     entries += [(subject, VerdictGiven(verdict=verdict, gates=names, at=now)) for verdict in said]
     if move is not None:
         weight = 0.0 if move.outcome == "rolled back" else release.walk[move.step].weight

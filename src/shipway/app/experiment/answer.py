@@ -96,6 +96,7 @@ def find_split(workspace: Workspace, state: State, experiment: Experiment, at: i
         candidate=release.candidate.version,
         weight=release.weight,
         since=release.since,
+        holds=answers.holds,
     )
 
 

@@ -117,7 +117,9 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
     total = reachable if lost else needed or reachable
     found = [with_smallest(each, experiment, total, clusters) for each in measured]
     taken = most_days if days is None else days
-    short = say_short(service, at, taken * DAY_US + experiment.width_us) if service is not None else ""
+    # A step that the experiment holds lasts as long as that takes.
+    goes_on = service is not None and isinstance(exposed, Answers) and not exposed.holds
+    short = say_short(service, at, taken * DAY_US + experiment.width_us) if service is not None and goes_on else ""
     return ExperimentPlan(
         experiment=experiment.name,
         since=max(since, first),
