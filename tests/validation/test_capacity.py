@@ -155,3 +155,48 @@ def test_what_was_found_below_the_largest_rate_is_not_told_as_that():
     assert 190 < found.rate < 200
     assert "largest that was to be tried" not in found.reason
     assert "at 200 requests/s it is not shown to" in found.reason
+
+
+def stalled(places, attempt):
+    """Return what answers as an attempt does, but for the first try of some rates, when the machine stands still."""
+    rates = []
+
+    def put(rate, longer):
+        if rate in rates:
+            return attempt(rate, longer)
+        rates.append(rate)
+        return tried(95) if len(rates) in places else attempt(rate, longer)
+
+    return put
+
+
+@pytest.mark.parametrize("still", [{2}, {3}, {2, 4}])
+def test_machine_that_stood_still_is_no_limit(still):
+    truth = 400.0 - math.log(20) / (LIMIT_MS / 1e3)
+    attempt = stalled(still, queue(400.0, np.random.default_rng(4)))
+    found = find_capacity(attempt, OBJECTIVE, start=50.0, most=5_000.0, tell=ignore)
+    assert any(probe.slow > 0.9 and probe.rate < 0.9 * truth for probe in found.probes)
+    assert found.limit == pytest.approx(truth, rel=0.12)
+    assert 0.75 * truth < found.rate < 1.05 * truth
+    assert "95.00%" not in found.reason
+
+
+def test_rate_that_passes_once_by_luck_stays_above_the_limit():
+    lucky = []
+
+    def attempt(rate, longer):
+        if rate <= 250:
+            return tried(0)
+        lucky.append(rate)
+        return tried(0) if lucky.count(rate) == 2 else tried(60)
+
+    found = find_capacity(attempt, OBJECTIVE, start=100.0, most=400.0, tell=ignore)
+    assert any(lucky.count(rate) > 2 for rate in lucky)
+    assert 240 < found.rate <= 250
+
+
+def test_what_stood_still_at_the_largest_rate_is_tried_anew():
+    attempt = stalled({3}, queue(1e5, np.random.default_rng(1)))
+    found = find_capacity(attempt, OBJECTIVE, start=100, most=400, tell=ignore)
+    assert (found.rate, found.limit) == (400.0, None)
+    assert "the largest that was to be tried" in found.reason

@@ -3,9 +3,10 @@
 A rate passes or fails where the interval of the share of late requests says so, and is tried again where it does not;
 one that fails by little is tried again too, for a machine that stood still for a moment looks like one that has too
 much to do. The limit is looked for by doubling, then by halving the ratio between a rate below it and one above: a rate
-that is still undecided is close to it, and counts by the share that was seen. Where it lies is read from all rates
-together. Then a rate is tried for longer, on requests that had no part in choosing it, and lowered until its whole
-interval passes: that is what is promised.
+that is still undecided is close to it, and counts by the share that was seen. The end above is then tried anew: where
+it passes, what was seen there before was a machine that stood still, not a limit, and the search goes on above it.
+Where the limit lies is read from all rates together. Then a rate is tried for longer, on requests that had no part in
+choosing it, and lowered until its whole interval passes: that is what is promised.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,6 +30,10 @@ LEAST_RATE: Final = 0.5
 _PLAIN: Final = 0.5
 """A share of late requests from which on a failure needs no second try."""
 _CONFIRMATIONS: Final = 8
+_ANEW: Final = 2
+"""How often a rate that seemed to be above the limit has to pass in a row: one pass may be luck."""
+_MOST_OVERRULED: Final = 4
+"""Rates above the limit that may turn out to hold, beyond which a machine is too restless for another try."""
 _MOST_UNKNOWN: Final = 2
 
 Counts = NDArray[np.integer[Any]]
@@ -121,12 +126,11 @@ def find_capacity(
     """
     search = _Search(attempt, objective, repeats, tell)
     low, above = search.bracket(start, most)
-    while low and above is not None and above / low > 1 + precision:
-        middle = (low * above) ** 0.5
-        if search.is_below(middle):
-            low = middle
-        else:
-            above = middle
+    for _ in range(_MOST_OVERRULED):
+        low, above = search.narrow(low, above, precision)
+        if not low or above is None or not search.overrules(above):
+            break
+        low, above = search.rise(above, most)
     rate = search.confirm(low, precision)
     return Capacity(
         target=search.tried[-1].load.target,
@@ -149,13 +153,19 @@ class _Search:
         self.probes: list[Probe] = []
         self.tried: list[Tried] = []
         self.confirmed: Load | None = None
+        self._overruled: set[int] = set()
 
-    def bracket(self, start: float, most: float) -> tuple[float, float | None]:
+    def bracket(self, start: float, most: float, low: float = 0.0) -> tuple[float, float | None]:
         """Return a rate below the limit, 0 where none is, and one above it, None where none is.
+
+        Args:
+            start: the rate that is tried first.
+            most: the largest that is tried.
+            low: one that is known to be below; 0 where none is.
 
         Of a rate at which the generator fell behind nobody knows, so that the next one is tried, but not for ever.
         """
-        rate, low, above, unknown = min(start, most), 0.0, None, 0
+        rate, above, unknown = min(start, most), None, 0
         while True:
             side = self._find_side(rate)
             unknown = unknown + 1 if side == "unknown" else 0
@@ -174,6 +184,31 @@ class _Search:
         side = self._find_side(rate)
         return self.probes[-1].slow <= 1 - self._objective.share if side == "unknown" else side == "below"
 
+    def narrow(self, low: float, above: float | None, precision: float) -> tuple[float, float | None]:
+        """Return the ends about the limit once they are as close as asked for."""
+        while low and above is not None and above / low > 1 + precision:
+            middle = (low * above) ** 0.5
+            if self.is_below(middle):
+                low = middle
+            else:
+                above = middle
+        return low, above
+
+    def overrules(self, rate: float) -> bool:
+        """Tell whether a rate that seemed to be above the limit passes when it is tried anew; what was seen is void."""
+        before = [place for place, each in enumerate(self.probes) if each.rate == rate]
+        if any(self._try(rate, 2.0).outcome != "pass" for _ in range(_ANEW)):
+            return False
+        self._overruled.update(before)
+        return True
+
+    def rise(self, rate: float, most: float) -> tuple[float, float | None]:
+        """Return a rate that holds and the next above it that did not; where there is none, one that is looked for."""
+        above = [each.rate for each in self.counted if each.rate > rate and each.outcome != "pass"]
+        if above:
+            return rate, min(above)
+        return (rate, None) if rate >= most else self.bracket(min(rate * 2, most), most, rate)
+
     def confirm(self, rate: float, precision: float) -> float:
         """Return the first of rates, each a little lower, that passes when tried for longer; 0 where none does."""
         for _ in range(_CONFIRMATIONS if rate else 0):
@@ -184,13 +219,17 @@ class _Search:
         return 0.0
 
     def find_limit(self) -> float | None:
-        """Return about where the objective begins to fail, by all rates together."""
-        sides = ((each.slow, 1 - self._objective.share) for each in self.probes)
-        shares = [slow - late for slow, late in sides]
-        worse = [max(s, each.failed - self._objective.failed) for s, each in zip(shares, self.probes, strict=True)]
-        rates = np.array([each.rate for each in self.probes])
-        weights = np.array([each.requests for each in self.probes])
-        return find_crossing(rates, np.array(worse), weights, 0.0)
+        """Return about where the objective begins to fail, by all rates together that were not overruled."""
+        counted = self.counted
+        late, failed = 1 - self._objective.share, self._objective.failed
+        worse = np.array([max(each.slow - late, each.failed - failed) for each in counted])
+        rates = np.array([each.rate for each in counted])
+        return find_crossing(rates, worse, np.array([each.requests for each in counted]), 0.0)
+
+    @property
+    def counted(self) -> list[Probe]:
+        """Return what was seen of all rates and not overruled, in the order they were tried."""
+        return [each for place, each in enumerate(self.probes) if place not in self._overruled]
 
     @property
     def is_short(self) -> bool:
@@ -212,7 +251,7 @@ class _Search:
             return f"no rate that was tried holds {self._objective.said}"
         if above is None and rate >= most:
             return f"it holds up to {most:,.6g} requests/s, the largest that was to be tried"
-        over = min((each for each in self.probes if each.rate > rate and each.outcome != "pass"), key=lambda p: p.rate)
+        over = min((each for each in self.counted if each.rate > rate and each.outcome != "pass"), key=lambda p: p.rate)
         return f"at {over.rate:,.6g} requests/s it is not shown to: {over.reason}"
 
     def _find_side(self, rate: float) -> Side:
