@@ -5,6 +5,11 @@ counts from then: a server that stalls is charged with every request that waited
 several connections in turn, request after request without waiting (pipelining). One process of its own; times are those
 of CLOCK_MONOTONIC, so that whoever starts it can tell what it was doing meanwhile.
 
+Why not shipway's own generator: a server here answers up to 30,000 requests a second on one core and is asked for three
+times as many (`overload.py`), or for half of it while it loads versions (`hot_swap.py`). The generator tells what
+became of each request when it was due to the microsecond, and takes most of a core for 16,000 a second; here requests
+of half a millisecond are sent together and answers are read together (`load_generator.py` compares them).
+
 usage: load_client.py PORT PATH BODIES RESULT --rate R --seconds S [--connections N] [--arrivals poisson] [--seed N]
 
 BODIES holds a body in each line. RESULT is a NumPy file with arrays `due` and `done` (seconds; NaN where no answer

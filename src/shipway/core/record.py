@@ -11,7 +11,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 import numpy as np
 
-from shipway.core.bundle import OutputColumn
+from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.kit.canonical import digest_value
 
 MOST_PLACES: Final = 64
@@ -107,6 +107,17 @@ def plan_outputs(outputs: Sequence[OutputColumn]) -> Records:
     first = outputs[0] if outputs else None
     y = first is not None and len(tensors[0].columns) == 1 and tensors[0].kind in ("float", "int")
     return Records(form=_digest(tensors), tensors=tensors, y=first.name if y and first is not None else "")
+
+
+def name_inputs(reads: str, inputs: Sequence[InputColumn]) -> str:
+    """Return what tells the columns of a version's inputs from others: a digest, which ends the name of their stream.
+
+    Args:
+        reads: `matrix` or `tensors`.
+        inputs: as the manifest declares them.
+    """
+    declared = [[each.name, each.kind, each.datatype, each.shape, each.categories] for each in inputs]
+    return digest_value([reads, declared])[:16]
 
 
 def plan_tensors(declared: Sequence[Declared], prefix: str) -> tuple[Record, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import Manifest, OutputColumn
-from shipway.core.record import INPUT, Record, Records, plan_outputs, plan_tensors
+from shipway.core.record import INPUT, Record, Records, name_inputs, plan_outputs, plan_tensors
 from shipway.core.tensor import Tensors, fits
 from shipway.kit.canonical import digest_value
 from shipway.serving.usual import Usual, make_usual
@@ -120,7 +120,7 @@ def make_interface(manifest: Manifest) -> Interface:
         outputs=manifest.outputs,
         said=plan_outputs(manifest.outputs),
         inputs=() if matrix else plan_tensors(manifest.inputs, INPUT),
-        read=digest_value([manifest.reads, read])[:16],
+        read=name_inputs(manifest.reads, manifest.inputs),
         # The form of what is read by it is empty, as that of such a version is.
         usual=make_usual("", manifest.inputs) if matrix else None,
         whole=tuple((place, False) for place in range(len(manifest.outputs))),

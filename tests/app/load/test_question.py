@@ -1,16 +1,14 @@
-"""What a load sends: files, golden rows, and traffic that was logged."""
+"""What a load sends: files and golden rows."""
 
 from contextlib import closing
 
 import msgspec
 import numpy as np
-import polars as pl
 import pytest
 
-from shipway.app.load.question import Traffic, read_bodies, read_body, read_traffic, write_questions
+from shipway.app.load.question import read_bodies, read_body, write_questions
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import InputColumn, Manifest, OutputColumn, make_golden
-from shipway.core.prediction import FEATURES, PREDICTIONS
 from shipway.testing.refusal import expect_refusal
 
 X = np.array([[0.0, np.nan], [1.0, 10.0], [2.0, 20.0]])
@@ -53,44 +51,3 @@ def test_files_are_bodies(tmp_path):
         read_bodies(path)
     with expect_refusal("SW-201"):
         read_body(tmp_path / "missing")
-
-
-def log_requests(workspace, manifest, at):
-    """Log requests with vectors of a store, as a server does."""
-    log = workspace.open_log("returned")
-    count = len(at)
-    requests = [f"r{number}" for number in range(count)]
-    rows = pl.DataFrame({
-        "request": requests, "row": requests, "at": at, "unit": requests, "version": [1] * count,
-        "role": ["live"] * count, "weight": [0.0] * count, "token": [1] * count, "p": [0.5] * count,
-        "error": pl.Series([None] * count, dtype=pl.String), "latency_us": [1] * count, "answer_us": [1] * count,
-        "online": ["main"] * count,
-    })  # fmt: skip
-    log.append(PREDICTIONS, rows.to_dict(as_series=False))
-    values = {c.name: ["web"] * count if c.kind == "category" else [1.5] * count for c in manifest.inputs}
-    log.append(f"{FEATURES}main", {"request": requests, "row": requests, "at": at, **values})
-
-
-def test_traffic_is_what_was_asked_in_order_of_time(shop, manifest):
-    with closing(Workspace(shop.project)) as workspace:
-        log_requests(workspace, manifest, [5_000_000, 1_000_000, 3_000_000])
-        found = read_traffic(workspace, "returned", manifest)
-    assert found.at_us.tolist() == [0, 2_000_000, 4_000_000]
-    sent = msgspec.json.decode(found.bodies[0])["inputs"]
-    assert [each["name"] for each in sent] == [column.name for column in manifest.inputs]
-    assert {each["datatype"] for each in sent} == {"BYTES", "FP64"}
-
-
-def test_service_that_was_never_asked_has_no_traffic(shop, manifest):
-    with closing(Workspace(shop.project)) as workspace, expect_refusal("SW-443"):
-        read_traffic(workspace, "returned", manifest)
-
-
-def test_replay_keeps_its_gaps_or_is_stretched_to_a_rate():
-    traffic = Traffic([b"{}"] * 3, np.array([0, 1_000_000, 4_000_000]))
-    own = traffic.make_pattern(None)
-    assert (own.seconds, own.arrivals, own.expected) == (4.0, "logged", pytest.approx(3))
-    assert np.concatenate(list(traffic.draw(own))).tolist() == [0, 10**9, 4 * 10**9]
-    quick = traffic.make_pattern(30.0)
-    assert quick.seconds == pytest.approx(0.1)
-    assert np.concatenate(list(traffic.draw(quick))).tolist() == [0, 25_000_000, 100_000_000]

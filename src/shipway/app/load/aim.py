@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.adapters.http.address import Address, split_url, write_request
-from shipway.app.load.question import Traffic, read_bodies, read_body, read_traffic, write_questions
+from shipway.app.load.question import read_bodies, read_body, write_questions
 from shipway.app.load.server import Batches, run_servers
+from shipway.app.load.traffic import Traffic, read_traffic
 from shipway.app.model import find_version, read_contents
 from shipway.app.project import Project
 from shipway.app.promise import name_subject
@@ -233,7 +234,7 @@ def _read_traffic(project: Project | None, service: str, parcel: Parcel) -> Traf
     if project is None:
         raise ShipwayError("SW-101", f"the log of {service!r} is a project's, and there is none here", "go there")
     with closing(Workspace(project)) as workspace:
-        return read_traffic(workspace, service, parcel.manifest)
+        return read_traffic(workspace.open_log(service), service, parcel.manifest)
 
 
 def _read_parcel(folder: Path, name: str) -> Parcel:
@@ -272,13 +273,15 @@ def make_question(aim: Aim, parcel: Parcel | None, traffic: Traffic | None) -> Q
 def _open_address(aim: Aim, question: Question, traffic: Traffic | None) -> Target:
     address = question.address
     assert address is not None
-    return Target(aim.what, _is_local(address.host), _make_http(aim, [address], question), traffic)
+    name = aim.what + (traffic.lack if traffic is not None else "")
+    return Target(name, _is_local(address.host), _make_http(aim, [address], question), traffic)
 
 
 def _open_bundle(
     aim: Aim, parcel: Parcel, question: Question, traffic: Traffic | None, addresses: Sequence[Address]
 ) -> Target:
     name = f"{parcel.name}, {aim.setting.said}" + (f", {aim.rows} rows a request" if aim.rows > 1 else "")
+    name += traffic.lack if traffic is not None else ""
     tell = Batches(addresses, parcel.manifest).tell
     return Target(name, True, _make_http(aim, addresses, question), traffic, parcel.subject, tell)
 
