@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shipway.adapters.altair.chart import AltairCharts
+from shipway.app.depth import BehaviourData, SliceData, SlicesData, TrialData
+from shipway.app.detail import Details
 from shipway.app.report import render_report
 from shipway.app.report.data import (
-    BehaviourData,
     BundleData,
     CostData,
     CurveData,
@@ -24,15 +25,13 @@ from shipway.app.report.data import (
     RefusalData,
     ReportData,
     SideData,
-    SliceData,
-    SlicesData,
     StageData,
     TaskData,
-    TrialData,
     ValueData,
     VersionData,
 )
 from shipway.app.report.gate import GateData, Measured, RuleData
+from shipway.validation.counterexample import Counterexample, Said
 
 CHARTS = AltairCharts()
 HOSTILE = "</p></code><script>alert(1)</script><img src=x onerror='go()'>\"&amp;"
@@ -159,26 +158,42 @@ def make_model(name="delay"):
             CurveData(name="version 2", newest=True, bins=((0.05, 0.047), (0.3, 0.31))),
             CurveData(name="version 1", newest=False, bins=((0.04, 0.05), (0.2, 0.3))),
         ),
-        slices=(
-            SlicesData(
-                check='slice_regression("shop")',
-                baseline="version 1",
-                loss="log loss",
-                said="none",
-                tested=(
-                    make_slice("shop=north", 0.0345, regressed=True, p=0.0001),
-                    *(make_slice(f"shop=s{at}", -at / 1000) for at in range(14)),
+        details=Details(
+            slices=(
+                SlicesData(
+                    check='slice_regression("shop")',
+                    baseline="version 1",
+                    loss="log loss",
+                    said="none",
+                    tested=(
+                        make_slice("shop=north", 0.0345, regressed=True, p=0.0001),
+                        *(make_slice(f"shop=s{at}", -at / 1000) for at in range(14)),
+                    ),
+                    under_support=(msgspec.structs.replace(make_slice("shop=small", 0.9), interval=None, p=None),),
                 ),
-                under_support=(msgspec.structs.replace(make_slice("shop=small", 0.9), interval=None, p=None),),
             ),
-        ),
-        behaviours=(
-            BehaviourData(
-                name="storms_never_help",
-                expects="no prediction falls by more than 0.005",
-                trials=(
-                    TrialData(change="wind +15", n=3468, mean_change=0.0094, share_violating=0.0123),
-                    TrialData(change="rain +1", n=0, mean_change=None, share_violating=None),
+            behaviours=(
+                BehaviourData(
+                    name="storms_never_help",
+                    expects="no prediction falls by more than 0.005",
+                    trials=(
+                        TrialData(
+                            change="wind +15",
+                            n=3468,
+                            mean_change=0.0094,
+                            share_violating=0.0123,
+                            counterexample=Counterexample(
+                                test="storms_never_help: wind +15",
+                                case="row 7",
+                                before=Said(value=0.226),
+                                after=Said(value=0.215),
+                                changed={"wind": (12.0, 27.0)},
+                                typical=True,
+                                others={"carrier": f"EV{HOSTILE}"},
+                            ),
+                        ),
+                        TrialData(change="rain +1", n=0, mean_change=None, share_violating=None),
+                    ),
                 ),
             ),
         ),
@@ -306,6 +321,11 @@ def change(data, **fields):
     return msgspec.structs.replace(data, models=(msgspec.structs.replace(data.models[0], **fields),))
 
 
+def change_details(**fields):
+    """Return a report whose only model has other details."""
+    return change(make_report(), details=msgspec.structs.replace(make_model().details, **fields))
+
+
 @pytest.fixture(scope="module")
 def page():
     return render(make_report())
@@ -370,8 +390,8 @@ def test_any_name_of_a_project_is_shown_as_it_is(name):
         ("Leaks, refused and priced", {"leaks": ()}),
         ("Value of deciding", {"value": None}),
         ("Calibration", {"calibration": ()}),
-        ("Slices", {"slices": ()}),
-        ("Behaviour", {"behaviours": ()}),
+        ("Slices", {"details": msgspec.structs.replace(make_model().details, slices=())}),
+        ("Behaviour", {"details": msgspec.structs.replace(make_model().details, behaviours=())}),
     ],
 )
 def test_section_without_data_is_left_out(section, fields):
@@ -482,7 +502,7 @@ def test_calibration_shows_bins_and_gap(page):
 def test_slices_show_both_ends_all_and_those_under_support(page):
     ends, everything, small = [table for table in page.tables if table[0][0] == "Slice"]
     assert "1 of 15 tested slices found worse than version 1" in page.shown
-    tested = make_report().models[0].slices[0].tested
+    tested = make_report().models[0].details.slices[0].tested
     assert [row[0].partition(" ")[0] for row in ends[1:]] == [each.name for each in (*tested[:6], *tested[-6:])]
     assert [row[0].partition(" ")[0] for row in everything[1:]] == [each.name for each in tested]
     assert ends[1] == [
@@ -500,15 +520,17 @@ def test_slices_show_both_ends_all_and_those_under_support(page):
 
 
 def test_few_slices_are_shown_once():
-    slices = make_report().models[0].slices[0]
+    slices = make_report().models[0].details.slices[0]
     few = msgspec.structs.replace(slices, tested=slices.tested[:12], under_support=())
-    page = render(change(make_report(), slices=(few,)))
+    page = render(change_details(slices=(few,)))
     assert len(page.table("Slice")) == 12
 
 
 def test_slices_without_support_say_so():
-    slices = msgspec.structs.replace(make_report().models[0].slices[0], tested=(), said="none of 3 slices has 500 rows")
-    page = render(change(make_report(), slices=(slices,)))
+    slices = msgspec.structs.replace(
+        make_report().models[0].details.slices[0], tested=(), said="none of 3 slices has 500 rows"
+    )
+    page = render(change_details(slices=(slices,)))
     assert "none of 3 slices has 500 rows" in page.shown
     assert len(page.table("Slice")) == 1
 
@@ -519,6 +541,14 @@ def test_behaviour_shows_every_change(page):
         ["wind +15", "3,468", "+0.0094", "1.2%"],
         ["rain +1", "no row has a value to change", "", ""],
     ]
+
+
+def test_behaviour_shows_the_simplest_case_that_fails(page):
+    assert "The simplest case that fails wind +15:" in page.shown
+    assert "12 → 27" in page.shown
+    assert f"EV{HOSTILE}" in page.shown
+    assert "says after" in page.shown
+    assert "The simplest case that fails rain +1:" not in page.shown
 
 
 def test_versions_come_newest_first_with_their_bundles(page):

@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.gate import judge
 from shipway.core.probe import Add, Behaviour, Moves, Probe
 from shipway.validation import behaviour
+from shipway.validation.counterexample import Counterexample, is_failure
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.sample import Sample
 
@@ -98,7 +100,15 @@ def test_against_a_loop_over_rows(build: Build, x: Floats) -> None:
         assert row["worst_after"] - row["worst_before"] == pytest.approx(min(moved))
     assert reading.value == reading.low == reading.high == reading.facts["share_violating"]["a +0.7"] > 0.8
     assert reading.facts["share_violating"]["b +0.5"] == 0.0
-    assert reading.facts["said"].startswith("a +0.7: falls by more than 0.01 in 350 of 400 rows, row ")
+    assert reading.facts["said"] == (
+        "a +0.7: falls by more than 0.01 in 350 of 400 rows; "
+        "at its simplest a 0.5 to 0.7, all else typical: 0.4397, then 0.4201"
+    )
+    failing, fine = reading.detail or []
+    found = msgspec.convert(failing["counterexample"], Counterexample)
+    assert (found.test, found.changed, found.typical) == ("test: a +0.7", {"a": (0.5, 0.7)}, True)
+    assert is_failure(falls({"a": 0.7}, 0.01).probes[0], found)
+    assert "counterexample" not in fine
 
 
 def test_together_is_one_test_of_both_changes(build: Build, x: Floats) -> None:

@@ -1,21 +1,20 @@
 """What evidence on a candidate holds beside its number, read for the pages and documents that show it.
 
-Slices that were searched for, rates of groups, change over time, and what the candidate listens to: a run's report and
-an assessment show the same, of the same evidence.
+Slices that were declared and searched for, behaviour, rates of groups, change over time, and what the candidate listens
+to: a run's report and an assessment show the same, of the same evidence.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import msgspec
 
+from shipway.app.depth import BehaviourData, Read, SlicesData, read_behaviours, read_slices
 from shipway.core.check import Check, Evidence
 from shipway.core.measure import Attribution, ReasonAgreement
 from shipway.core.slice_measure import AdvantageTrend, Fairness, FoundRegression
 
 Kind = TypeVar("Kind")
-Read = Callable[[str], bytes]
-"""Gives the bytes of a blob by its digest."""
 
 
 class FoundSlice(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,6 +144,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a candidate beside numbers.
 
     Attributes:
+        slices: declared slices, a table for each check.
+        behaviours: behavioural tests.
         searches: regressions that were searched for.
         fairness: checks on how groups are treated.
         trends: how the advantage over a baseline changes.
@@ -152,6 +153,8 @@ class Details(msgspec.Struct, frozen=True, kw_only=True):
         agreements: whether its reasons are those of another version.
     """
 
+    slices: tuple[SlicesData, ...] = ()
+    behaviours: tuple[BehaviourData, ...] = ()
     searches: tuple[FoundData, ...] = ()
     fairness: tuple[FairnessData, ...] = ()
     trends: tuple[TrendData, ...] = ()
@@ -172,6 +175,8 @@ def collect_details(checks: Iterable[Check], evidence: Mapping[str, Evidence], r
     """
     found = [(check, evidence[check.name]) for check in checks if check.name in evidence]
     return Details(
+        slices=tuple(read_slices(found, read)),
+        behaviours=tuple(read_behaviours(found, read)),
         searches=tuple(
             FoundData(
                 check=check.text,

@@ -14,7 +14,7 @@ from shipway.cli.render import Console, show_facts, show_table, show_title, watc
 
 if TYPE_CHECKING:
     from shipway.app.suite import Tested
-    from shipway.validation.counterexample import Counterexample, Said
+    from shipway.validation.counterexample import Counterexample
 
 app = App(
     name="test",
@@ -125,6 +125,8 @@ def _show(console: Console, tested: "Tested", save: Path | None, page: Path | No
 
 def say_counterexample(found: "Counterexample") -> dict[str, str]:
     """Return a counterexample as lines: what it is, what is changed, what the model says before and after."""
+    from shipway.validation.counterexample import write_answer, write_value
+
     said: dict[str, str] = {}
     if found.text_after:
         if found.text_before:
@@ -135,19 +137,10 @@ def say_counterexample(found: "Counterexample") -> dict[str, str]:
     else:
         said["from"] = found.case
         for column, (before, after) in found.changed.items():
-            said[column] = f"{_plain(before)} to {_plain(after)}"
+            said[column] = f"{write_value(before)} to {write_value(after)}"
         if found.typical:
-            rest = ", ".join(f"{column} {_plain(value)}" for column, value in found.others.items())
+            rest = ", ".join(f"{column} {write_value(value)}" for column, value in found.others.items())
             said["with"] = f"{rest}; all else typical" if rest else "everything else typical"
-    before = f"{_say(found.before)}, then " if found.before is not None else ""
-    said["says"] = f"{before}{_say(found.after)}"
+    before = f"{write_answer(found.before)}, then " if found.before is not None else ""
+    said["says"] = f"{before}{write_answer(found.after)}"
     return said
-
-
-def _say(said: "Said") -> str:
-    number = "" if said.value is None else f"{said.value:.4f}"
-    return f"{said.label} ({number})" if said.label and number else said.label or number or "no number"
-
-
-def _plain(value: float | str | None) -> str:
-    return "missing" if value is None else f"{value:g}" if isinstance(value, int | float) else value

@@ -7,16 +7,22 @@ Models with CheckList", section 2.2, on tables: the true label is not needed, an
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from shipway.core.probe import Behaviour, Probe, describe_change, describe_expectation
-from shipway.validation.answer import Answers, violate
+from shipway.validation.answer import Answers, Ask, violate
+from shipway.validation.counterexample import Counterexample, write_briefly
 from shipway.validation.probe import RowCases, ask_of, make_row_cases, read_cases, rows_of
 from shipway.validation.reading import Reading, Row, read_nothing
+from shipway.validation.row import Rows
 from shipway.validation.sample import Ints, Sample
+from shipway.validation.shrink import shrink_rows
 
 _MEASURED: Final = ("mean_change", "share_violating", "worst_row_index", "worst_before", "worst_after")
 """What the detail says of a test that had rows."""
+EXAMPLE: Final = "counterexample"
+"""Under what it has the simplest failure, where there is one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,7 +56,8 @@ def measure_behaviour(name: str, measure: Behaviour, sample: Sample) -> Reading:
     Returns:
         The share; `n` counts the rows that took part in any test. Detail has a row per test: `change`, `n`,
         `mean_change` of the probability, `share_violating`, and the row that goes furthest wrong: `worst_row_index`,
-        `worst_before` and `worst_after` (None where no row was tested).
+        `worst_before` and `worst_after` (None where no row was tested); of one that some row fails also
+        `counterexample`, the simplest failure that was found.
 
     Raises:
         ShipwayError: SW-104 if the candidate has no such feature; SW-403 if it predicts what is no probability; SW-431
@@ -90,21 +97,28 @@ def _try(name: str, measure: Behaviour, sample: Sample) -> list[Trial]:
         change = ", ".join(map(describe_change, probe.change))
         row: Row = {"change": change, "n": cases.at.size, **dict.fromkeys(_MEASURED)}
         if before is not None and cases.at.size:
-            row |= _judge(probe, cases, before.take(cases.at), ask(cases.new))
+            row |= _judge(f"{name}: {change}", probe, rows, cases, before.take(cases.at), ask)
         trials.append(Trial(row, cases.at, cases.facts["left_out"]))
     return trials
 
 
-def _judge(probe: Probe, cases: RowCases, before: Answers, after: Answers) -> Row:
+def _judge(name: str, probe: Probe, rows: Rows, cases: RowCases, before: Answers, ask: Ask) -> Row:
+    after = ask(cases.new)
     size = violate(probe.expect, before, after)
     reading = read_cases(probe, size, before, after, None, cases.facts)
     worst = int(size.argmax())
+    failing = np.argsort(-size, kind="stable")[: int((size > 0).sum())]
+    found: Row = {}
+    if failing.size:
+        old, new, at = cases.old[failing], cases.new[failing], cases.at[failing]
+        found[EXAMPLE] = msgspec.to_builtins(shrink_rows(name, probe, rows, old, new, at, ask))
     return {
         "mean_change": reading.facts["mean_change"],
         "share_violating": reading.value,
         "worst_row_index": int(cases.at[worst]),
         "worst_before": float(before.value[worst]),
         "worst_after": float(after.value[worst]),
+        **found,
     }
 
 
@@ -117,5 +131,5 @@ def _say(worst: Row, measure: Behaviour, facts: dict[str, Any]) -> str:
     if not count:
         return f"{expected} in {facts['tests']} test{'' if facts['tests'] == 1 else 's'}{gap}"
     wrong = expected.removeprefix("no prediction ")
-    example = f"row {worst['worst_row_index']} from {worst['worst_before']:.3f} to {worst['worst_after']:.3f}"
-    return f"{worst['change']}: {wrong} in {count:,} of {worst['n']:,} rows, {example}{gap}"
+    example = write_briefly(msgspec.convert(worst[EXAMPLE], Counterexample))
+    return f"{worst['change']}: {wrong} in {count:,} of {worst['n']:,} rows{gap}; at its simplest {example}"

@@ -19,6 +19,8 @@ from shipway.validation.sample import Bools
 
 ROUNDS: Final = 60
 """After how many batches shrinking ends with what it has."""
+_NAMED: Final = 4
+"""Columns beside the changed ones that a clause names."""
 Value: TypeAlias = float | str | None
 Case = TypeVar("Case")
 
@@ -133,13 +135,39 @@ def read_answer(answers: Answers, at: int = 0) -> Said:
     return Said(None if np.isnan(value) else value, "" if answers.label is None else str(answers.label[at]))
 
 
+def write_briefly(found: Counterexample) -> str:
+    """Return a counterexample as one clause: what is changed, what else it takes, what the model says of it."""
+    if found.text_after:
+        what = f"{found.text_before!r} to {found.text_after!r}" if found.text_before else repr(found.text_after)
+    else:
+        changed = [f"{name} {write_value(old)} to {write_value(new)}" for name, (old, new) in found.changed.items()]
+        others = [f"{name} {write_value(value)}" for name, value in found.others.items()]
+        more = f" and {len(others) - _NAMED} more columns" if len(others) > _NAMED else ""
+        parts = [*changed, *([f"with {', '.join(others[:_NAMED])}{more}"] if others else [])]
+        parts.append("all else typical" if found.typical else f"in {found.case}")
+        what = ", ".join(parts)
+    before = f"{write_answer(found.before)}, then " if found.before is not None else ""
+    return f"{what}: {before}{write_answer(found.after)}"
+
+
+def write_answer(said: Said) -> str:
+    """Return what a model says of a case as people read it."""
+    number = "" if said.value is None else f"{said.value:.4f}"
+    return f"{said.label} ({number})" if said.label and number else said.label or number or "no number"
+
+
+def write_value(value: Value) -> str:
+    """Return what a column holds as people read it."""
+    return "missing" if value is None else f"{value:g}" if isinstance(value, int | float) else value
+
+
 def is_failure(probe: Probe, found: Counterexample) -> bool:
     """Tell whether the answers that a counterexample shows are not as its test expects."""
-    before = None if found.before is None else _write_answer(found.before)
-    return bool(violate(probe.expect, before, _write_answer(found.after))[0] > 0)
+    before = None if found.before is None else _make_answers(found.before)
+    return bool(violate(probe.expect, before, _make_answers(found.after))[0] > 0)
 
 
-def _write_answer(said: Said) -> Answers:
+def _make_answers(said: Said) -> Answers:
     value = np.array([np.nan if said.value is None else said.value])
     return Answers(value, np.array([said.label], dtype=object), np.isnan(value) if said == Said() else None)
 

@@ -14,7 +14,7 @@ from shipway.core.label import SAID
 from shipway.core.probe import Probe, Reader, RowChange, Says, TextChange, Within
 from shipway.maths.proportion import clustered_wilson
 from shipway.validation.answer import Answers, Ask, Cases, read_answers, violate
-from shipway.validation.counterexample import Counterexample
+from shipway.validation.counterexample import Counterexample, write_briefly
 from shipway.validation.reading import Reading, read_nothing
 from shipway.validation.row import Rows, change_rows, pick_rows
 from shipway.validation.sample import Bools, Floats, Ints, Sample, says, spread_rows
@@ -149,7 +149,10 @@ def measure_probe(name: str, probe: Probe, sample: Sample) -> Reading:
     rows, ask = rows_of(sample), ask_of(sample)
     probed = measure_rows(name, probe, rows, ask)
     found = probed.counterexample
-    return replace(probed.reading, detail=[] if found is None else [msgspec.to_builtins(found)])
+    if found is None:
+        return replace(probed.reading, detail=[])
+    facts = {**probed.reading.facts, "said": f"{probed.reading.facts['said']}; at its simplest {write_briefly(found)}"}
+    return replace(probed.reading, facts=facts, detail=[msgspec.to_builtins(found)])
 
 
 def rows_of(sample: Sample) -> Rows:

@@ -9,6 +9,7 @@ from shipway.app.run import run_project
 from shipway.app.workspace import Workspace
 from shipway.kit.duration import DAY
 from shipway.testing.refusal import expect_refusal
+from shipway.validation.counterexample import write_briefly
 
 
 def _at(text: str) -> int:
@@ -66,13 +67,26 @@ def test_details_that_gates_ask_for_are_there(priced):
     path = priced.root / "project.py"
     more = """\
     sw.found_regressions("channel", "category", support_rows=100),
+    sw.never_matters("hours never matter", {basket.hour: 6}, tolerance=0.0001),
     sw.demographic_parity("channel", threshold=0.3) <= 1,
     sw.attribution(basket.hour) <= 1,
     sw.reason_agreement(top=3) >= 0,
     sw.advantage_trend() >= -10,
 """
     path.write_text(path.read_text().replace("    sw.auc >= 0.65,\n", f"    sw.auc >= 0.65,\n{more}"))
-    details = assess_version(find_project(priced.root), "returned@1").details
+    found = assess_version(find_project(priced.root), "returned@1")
+    details = found.details
+    (declared,) = details.slices
+    assert {each.name.partition("=")[0] for each in declared.tested} == {"channel", "category"}
+    hours, returns = details.behaviours
+    assert (hours.name, returns.name) == ("hours never matter", "more returns before")
+    assert {trial.counterexample for trial in returns.trials} == {None}
+    example = hours.trials[0].counterexample
+    assert list(example.changed) == ["basket_hour"]
+    assert abs(example.after.value - example.before.value) > 0.0001
+    (failed,) = [each for each in found.verdicts[0].findings if each.rule.startswith("hours never matter")]
+    assert failed.outcome == "fail"
+    assert f"at its simplest {write_briefly(example)}" in failed.reason
     (search,), (parity,), (trend,) = details.searches, details.fairness, details.trends
     assert {each.slice.partition("=")[0] for each in search.slices} == {"channel", "category"}
     assert search.baseline == "base rate"

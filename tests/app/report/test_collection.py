@@ -234,7 +234,7 @@ def test_calibration_is_that_of_the_profiles_newest_first(judged):
 
 def test_slices_keep_their_order_and_get_an_interval(judged):
     project, run, data = judged
-    (slices,) = data.models[0].slices
+    (slices,) = data.models[0].details.slices
     evidence = run.versions[1].evidence["slice_regression by shop, month"]
     rows = read_blob(project, evidence.detail)
     assert slices.baseline == "version 1"
@@ -266,7 +266,7 @@ def test_searches_fairness_and_trends_are_what_was_measured(judged):
 
 def test_behaviours_say_what_is_expected(judged):
     _, _, data = judged
-    more, little = data.models[0].behaviours
+    more, little = data.models[0].details.behaviours
     assert (more.name, more.expects) == ("more_helps", "no prediction falls by more than 0.005")
     assert (little.name, little.expects) == ("little_matters", "no prediction moves by more than 0.02")
     assert [(trial.change, trial.share_violating) for trial in more.trials] == [("row_x +1", 0.0)]
@@ -303,7 +303,7 @@ def test_bare_project_has_only_what_it_has(bare):
     _, _, data = bare
     (model,) = data.models
     assert model.value is None
-    assert (model.leaks, model.slices, model.behaviours) == ((), (), ())
+    assert (model.leaks, model.details.slices, model.details.behaviours) == ((), (), ())
     assert [line.role for line in model.lines] == ["newest", "baseline"]
     (version,) = model.versions
     assert (version.outcome, version.saved, version.bundle, version.gains) == (None, None, None, ())

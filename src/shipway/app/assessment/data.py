@@ -159,8 +159,8 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
         scores: metrics and values.
         costs: what acting costs; None where no gate says so.
         sides: the version and then its baselines, for charts.
-        details: slices that were searched for, rates of groups, change over time, and what the version listens to, as
-            far as the gates before release ask.
+        details: slices, behaviour, rates of groups, change over time, and what the version listens to, as far as the
+            gates before release ask.
         verdicts: what the gates before release say on these rows; they are told and not remembered.
         notes: what a reader should know before believing a number.
         checks: check to evidence id, as it was remembered.

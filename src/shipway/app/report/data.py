@@ -138,63 +138,6 @@ class CurveData(msgspec.Struct, frozen=True, kw_only=True):
     bins: tuple[tuple[float, float], ...]
 
 
-class SliceData(msgspec.Struct, frozen=True, kw_only=True):
-    """One slice: size, mean loss of candidate and baseline, and their difference (above 0 is worse).
-
-    Attributes:
-        name: the slice.
-        n: rows.
-        clusters: independent groups among them.
-        candidate: mean loss of the candidate.
-        baseline: mean loss of the baseline.
-        difference: candidate less baseline.
-        interval: its clustered 95 % interval; None where one cluster does not tell.
-        p: one-sided p of being worse; None where the slice is under support.
-        regressed: whether it was found worse, false discoveries controlled.
-    """
-
-    name: str
-    n: int
-    clusters: int
-    candidate: float
-    baseline: float
-    difference: float
-    interval: tuple[float, float] | None
-    p: float | None
-    regressed: bool
-
-
-class SlicesData(msgspec.Struct, frozen=True, kw_only=True):
-    """The slices of one check, those tested by evidence of being worse, and those under support by how much worse.
-
-    `loss` says what a row loses, such as log loss.
-    """
-
-    check: str
-    baseline: str
-    loss: str
-    said: str
-    tested: tuple[SliceData, ...]
-    under_support: tuple[SliceData, ...]
-
-
-class TrialData(msgspec.Struct, frozen=True, kw_only=True):
-    """One change of features: rows tested, mean change of the probability, and the share that did what it must not."""
-
-    change: str
-    n: int
-    mean_change: float | None
-    share_violating: float | None
-
-
-class BehaviourData(msgspec.Struct, frozen=True, kw_only=True):
-    """One behavioural test: its name, what it expects in words, and its changes."""
-
-    name: str
-    expects: str
-    trials: tuple[TrialData, ...]
-
-
 class BundleData(msgspec.Struct, frozen=True, kw_only=True):
     """A registered bundle: its digest, and how its portable form compares with the native one."""
 
@@ -257,9 +200,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
         value: what acting on it is worth.
         calibration: predicted against observed.
         confusion: how good it is at each class and which it takes for which; None for other labels.
-        slices: one table for each check on slices.
-        details: slices that were searched for, rates of groups, change over time, and what it listens to.
-        behaviours: behavioural tests.
+        details: slices, behaviour, rates of groups, change over time, and what it listens to.
         maturity: how many labels of the test period had come when the newest version was judged.
     """
 
@@ -275,9 +216,7 @@ class ModelData(msgspec.Struct, frozen=True, kw_only=True):
     value: ValueData | None = None
     calibration: tuple[CurveData, ...] = ()
     confusion: Confusion | None = None
-    slices: tuple[SlicesData, ...] = ()
     details: Details = Details()
-    behaviours: tuple[BehaviourData, ...] = ()
     maturity: Maturity | None = None
 
 

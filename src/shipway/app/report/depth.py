@@ -4,7 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from shipway.app.count import write_plural
-from shipway.app.report.data import BehaviourData, SliceData, SlicesData, VersionData
+from shipway.app.depth import BehaviourData, SliceData, SlicesData
+from shipway.app.report.counterexample import show_counterexample
+from shipway.app.report.data import VersionData
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_p, write_share
@@ -130,6 +132,16 @@ def _behaviour(behaviour: BehaviourData) -> Markup:
             title,
             element("p", f"Expected: {behaviour.expects}.", class_="why"),
             table(head, rows, numbers=(1, 2, 3), class_="tight narrow"),
+            *(
+                join(
+                    (
+                        element("p", "The simplest case that fails ", code(trial.change), ":", class_="why"),
+                        show_counterexample(trial.counterexample),
+                    )
+                )
+                for trial in behaviour.trials
+                if trial.counterexample is not None
+            ),
         )
     )
 

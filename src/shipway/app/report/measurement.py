@@ -10,7 +10,6 @@ from shipway.app.confusion import Confusion
 from shipway.app.detail import collect_details
 from shipway.app.pricing import Price, Side
 from shipway.app.report.data import (
-    BehaviourData,
     BundleData,
     CostData,
     CurveData,
@@ -20,9 +19,6 @@ from shipway.app.report.data import (
     PartData,
     RefusalData,
     SideData,
-    SliceData,
-    SlicesData,
-    TrialData,
     ValueData,
     VersionData,
 )
@@ -34,11 +30,9 @@ from shipway.core.bundle import Manifest
 from shipway.core.check import Check, Evidence
 from shipway.core.label import MEAN, LabelKind, read_kind
 from shipway.core.maturity import MATURITY, read_maturity
-from shipway.core.measure import DecisionValue, Improvement, SliceRegression
+from shipway.core.measure import DecisionValue, Improvement
 from shipway.core.metric import LEADING
-from shipway.core.probe import Behaviour, Probe, describe_change, describe_expectation
 from shipway.maths.expression import render
-from shipway.maths.interval import Estimate, interval
 
 EARLIER: Final = 2
 """How many versions before the newest are drawn beside it."""
@@ -85,9 +79,7 @@ def collect_model(workspace: Workspace, run: RunReport, name: str) -> ModelData:
         value=_value(newest, checks, profiles[-1]),
         calibration=tuple(_curves(reports, profiles)),
         confusion=profiles[-1].classes,
-        slices=tuple(_slices(workspace, newest, checks)),
         details=collect_details(checks.values(), newest.evidence, workspace.blobs.get),
-        behaviours=tuple(_behaviours(workspace, newest, checks)),
         maturity=read_maturity(newest.evidence[MATURITY]) if MATURITY in newest.evidence else None,
     )
 
@@ -221,68 +213,17 @@ def _curves(reports: Sequence[VersionReport], profiles: Sequence[Profile]) -> It
             yield CurveData(name=f"version {version.number}", newest=version is reports[-1], bins=bins)
 
 
-def _slices(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[SlicesData]:
-    for evidence, _ in _measured(version, checks, SliceRegression, also_empty=True):
-        rows = _detail(workspace, evidence)
-        if rows:
-            yield SlicesData(
-                check=checks[evidence.check].text,
-                baseline=str(evidence.facts["baseline"]),
-                loss=str(evidence.facts["loss"]),
-                said=str(evidence.facts["said"]),
-                tested=tuple(_slice(row) for row in rows if row["decides"]),
-                under_support=tuple(_slice(row) for row in rows if not row["decides"]),
-            )
-
-
-def _slice(row: Mapping[str, Any]) -> SliceData:
-    error, clusters = row["standard_error"], row["clusters"]
-    estimate = None if error is None else Estimate(row["difference"], error, row["n"], clusters)
-    return SliceData(
-        name=row["slice"],
-        n=row["n"],
-        clusters=clusters,
-        candidate=row["candidate_loss"],
-        baseline=row["baseline_loss"],
-        difference=row["difference"],
-        interval=None if estimate is None else interval(estimate),
-        p=row["p"],
-        regressed=row["regressed"],
-    )
-
-
-def _behaviours(workspace: Workspace, version: VersionReport, checks: Mapping[str, Check]) -> Iterator[BehaviourData]:
-    for evidence, behaviour in _measured(version, checks, Behaviour, also_empty=True):
-        first = behaviour.probes[0]
-        together = ", all changed together" if len(first.change) > 1 else ""
-        yield BehaviourData(
-            name=evidence.check,
-            expects=f"{describe_expectation(first.expect)}{together}",
-            trials=tuple(msgspec.convert(_detail(workspace, evidence), list[TrialData])),
-        )
-    for evidence, probe in _measured(version, checks, Probe, also_empty=True):
-        trial = TrialData(
-            change=", ".join(map(describe_change, probe.change)) or "as it is",
-            n=evidence.n,
-            mean_change=evidence.facts["mean_change"],
-            share_violating=evidence.value if evidence.n else None,
-        )
-        yield BehaviourData(name=evidence.check, expects=describe_expectation(probe.expect), trials=(trial,))
-
-
 def _checks(workspace: Workspace) -> dict[str, Check]:
     """Return the checks of the gates before release by name."""
     gates = workspace.project.registry.gates_before("release")
     return {rule.check.name: rule.check for gate in gates for rule in gate.rules}
 
 
-def _measured(
-    version: VersionReport, checks: Mapping[str, Check], kind: type[Kind], *, also_empty: bool = False
-) -> Iterator[tuple[Evidence, Kind]]:
+def _measured(version: VersionReport, checks: Mapping[str, Check], kind: type[Kind]) -> Iterator[tuple[Evidence, Kind]]:
     """Yield evidence of one kind of measure, with the measure, in the order of the gates."""
     for name, check in checks.items():
         evidence = version.evidence.get(name)
-        if evidence is not None and isinstance(check.measure, kind) and (evidence.n or also_empty):
+        if evidence is not None and isinstance(check.measure, kind) and evidence.n:
             yield evidence, check.measure
 
 
@@ -295,10 +236,6 @@ def _signed_gap(evidence: Evidence | None) -> Measured | None:
     if evidence is None or not evidence.n:
         return None
     return Measured(*(float(evidence.facts[name]) for name in ("gap", "gap_low", "gap_high")))
-
-
-def _detail(workspace: Workspace, evidence: Evidence) -> Rows:
-    return [] if evidence.detail is None else _read(workspace, evidence.detail, Rows)
 
 
 def _read(workspace: Workspace, digest: str, kind: type[Kind]) -> Kind:

@@ -50,12 +50,12 @@ def _sections(data: ReportData, charts: Charts) -> Iterator[Section]:
         yield f"labels-{at}", f"Labels{of}", show_maturity(model.maturity)
         yield f"calibration-{at}", f"Calibration{of}", show_calibration(model, charts)
         yield f"classes-{at}", f"Class by class{of}", show_confusion(model.confusion)
-        yield f"slices-{at}", f"Slices{of}", show_slices(model.slices)
+        yield f"slices-{at}", f"Slices{of}", show_slices(model.details.slices)
         yield f"found-{at}", f"Regressions searched for{of}", show_found(model.details.searches)
         yield f"fairness-{at}", f"Fairness{of}", show_fairness(model.details.fairness)
         yield f"trend-{at}", f"Change over time{of}", show_trends(model.details.trends, charts)
         yield f"attribution-{at}", f"What it listens to{of}", show_reasons(model.details, charts)
-        yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.behaviours)
+        yield f"behaviour-{at}", f"Behaviour{of}", show_behaviours(model.details.behaviours)
         yield f"versions-{at}", f"Versions{of}", show_versions(model.versions, model.kind)
     if data.live is not None:
         yield from _live_sections(data.live, charts)
@@ -141,7 +141,7 @@ def _tiles(model: ModelData, newest: VersionData) -> Iterator[Markup]:
     if newest.saved is not None and model.value is not None:
         best = write_number(model.value.nothing - model.value.oracle, "cost")
         yield tile("Saved per row", write_number(newest.saved.value, "cost"), f"an oracle would save {best}")
-    for slices in model.slices[:1]:
+    for slices in model.details.slices[:1]:
         regressed = sum(each.regressed for each in slices.tested)
         if slices.tested:
             yield tile("Slices found worse", f"{regressed:,}", f"of {len(slices.tested):,}, against {slices.baseline}")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.app.count import write_plural
+from shipway.app.report.counterexample import show_counterexample
 from shipway.app.report.element import Child, Markup, badge, code, element, join, table, tile, words
 from shipway.app.report.file import write_page
 from shipway.app.report.gate import Measured
@@ -12,7 +13,7 @@ from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
 from shipway.app.suite import Tested, TestLine
 from shipway.core.probe import Style
-from shipway.validation.counterexample import Counterexample, Said
+from shipway.validation.counterexample import Counterexample
 
 _STYLES: Final[dict[Style, tuple[str, str]]] = {
     "minimum functionality": ("Minimum functionality", "What the model must say of cases like these."),
@@ -111,30 +112,8 @@ def _show_examples(lines: list[TestLine]) -> Markup | None:
 
 def _show_example(line: TestLine, example: Counterexample) -> Markup:
     title = element("h3", code(line.test), " ", badge(line.outcome), id=_anchor(line))
-    answers: list[tuple[Child, Child]] = []
-    if example.before is not None:
-        answers.append(("says before", _say(example.before)))
-    answers.append(("says" if example.before is None else "says after", element("b", _say(example.after))))
-    if example.text_after:
-        given: list[tuple[Child, Child]] = [("text", example.text_before)] if example.text_before else []
-        given.append(("changed to" if example.text_before else "text", example.text_after))
-    else:
-        given = [("made from", example.case)]
-        given += [(code(c), f"{_plain(old)} → {_plain(new)}") for c, (old, new) in example.changed.items()]
-        given += [(code(c), _plain(value)) for c, value in example.others.items()]
-        if example.typical:
-            given.append(("every other column", "as is typical of the rows"))
-    return join((title, table(("", ""), [*given, *answers], class_="tight narrow")))
+    return join((title, show_counterexample(example)))
 
 
 def _anchor(line: TestLine) -> str:
     return f"example-{'-'.join(''.join(c if c.isalnum() else ' ' for c in line.test.lower()).split())}"
-
-
-def _say(said: Said) -> str:
-    number = "" if said.value is None else f"{said.value:.4f}"
-    return f"{said.label} ({number})" if said.label and number else said.label or number or "no number"
-
-
-def _plain(value: float | str | None) -> str:
-    return "missing" if value is None else f"{value:g}" if isinstance(value, int | float) else value

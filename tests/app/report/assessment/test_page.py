@@ -15,6 +15,7 @@ from shipway.app.assessment.data import (
     Side,
 )
 from shipway.app.confusion import ClassLine, Confusion
+from shipway.app.depth import BehaviourData, SliceData, SlicesData, TrialData
 from shipway.app.detail import (
     AgreementData,
     AttributionData,
@@ -32,6 +33,7 @@ from shipway.app.report.assessment.page import SECTIONS, render_assessment
 from shipway.core.gate import Finding, Verdict
 from shipway.kit.duration import DAY
 from shipway.testing.fake.chart import PlainCharts
+from shipway.validation.counterexample import Counterexample, Said
 
 START = 18_262 * DAY
 
@@ -72,7 +74,27 @@ def _details() -> Details:
     )
     pair = ReasonPair(feature="customer_orders_7d", candidate_size=0.3, baseline_size=0.25)
     alike = AgreementData(check="agreement", said="80 %", baseline="version 1", unit="log-odds", pairs=(pair,))
+    declared = SliceData(
+        name="channel=<web>", n=50, clusters=20, candidate=0.5, baseline=0.4, difference=0.1, interval=(0.05, 0.15),
+        p=0.001, regressed=True,
+    )  # fmt: skip
+    example = Counterexample(
+        test="more_helps: x +1", case="row 3", before=Said(value=0.5), after=Said(value=0.25),
+        changed={"x": (1.0, 2.0)},
+    )  # fmt: skip
+    trial = TrialData(change="x +1", n=50, mean_change=-0.1, share_violating=0.2, counterexample=example)
     return Details(
+        slices=(
+            SlicesData(
+                check="slice_regression",
+                baseline="version 1",
+                loss="log loss",
+                said="said",
+                tested=(declared,),
+                under_support=(),
+            ),
+        ),
+        behaviours=(BehaviourData(name="more_helps", expects="no prediction falls", trials=(trial,)),),
         searches=(found,),
         fairness=(FairnessData(check="parity", said="said", groups=(group,)),),
         trends=(TrendData(check="trend", said="said", windows=(window,)),),
@@ -136,6 +158,9 @@ def test_every_section_has_its_place_and_text_is_escaped():
     assert "too sure of itself" in page
     assert "channel=&lt;app&gt;" in page
     assert "taken for on &lt;time&gt;" in page
+    assert "channel=&lt;web&gt;" in page
+    assert "The simplest case that fails" in page
+    assert "1 → 2" in page
     assert "start from −1.5000: the mean over the rows of training" in page
 
 
@@ -180,7 +205,9 @@ def test_without_costs_the_first_sentence_compares():
     assert "&lt;then&gt;" in page
     assert 'id="value"' not in page
     assert 'id="gates"' not in page
-    assert all(f'id="{anchor}"' not in page for anchor in ("found", "fairness", "reasons", "trend"))
+    assert all(
+        f'id="{anchor}"' not in page for anchor in ("slices", "behaviour", "found", "fairness", "reasons", "trend")
+    )
 
 
 def test_nothing_measured_is_a_page_too():

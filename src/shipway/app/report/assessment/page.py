@@ -5,9 +5,11 @@ from typing import Final, TypeAlias
 
 from shipway.app.assessment.data import Assessment, Figure, ScoreLine
 from shipway.app.report.assessment.section import (
+    show_behaviour,
     show_calibration,
     show_changes,
     show_classes,
+    show_declared,
     show_gates,
     show_groups,
     show_listening,
@@ -31,10 +33,12 @@ SECTIONS: Final[tuple[tuple[str, str, Show], ...]] = (
     ("calibration", "Do its predictions hold?", show_calibration),
     ("classes", "What does it take for what?", show_classes),
     ("parts", "Where is it good?", show_parts),
+    ("slices", "Is it worse on declared slices?", show_declared),
     ("found", "Where is it worse than its baseline?", show_searches),
     ("fairness", "Does it treat groups alike?", show_groups),
     ("reasons", "What does it listen to?", show_listening),
     ("trend", "Does its advantage last?", show_changes),
+    ("behaviour", "Does it behave?", show_behaviour),
     ("gates", "What the gates say on these rows", show_gates),
 )
 """Anchor, title and content of every section, in order; one that has nothing to show is left out."""

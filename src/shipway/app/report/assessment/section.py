@@ -6,6 +6,7 @@ from typing import Final
 from shipway.app.assessment.data import Assessment, Cut, Figure, PartLine, ScoreLine, Side
 from shipway.app.report.attribution import show_reasons
 from shipway.app.report.confusion import show_confusion
+from shipway.app.report.depth import show_behaviours, show_slices
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, words
 from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.app.report.gate import Measured, Unit
@@ -107,6 +108,18 @@ def show_searches(found: Assessment, charts: Charts) -> Markup | None:
     """Return the short explanation of each search for slices that are worse than a baseline."""
     del charts
     return show_found(found.details.searches)
+
+
+def show_declared(found: Assessment, charts: Charts) -> Markup | None:
+    """Return the declared slices beside a baseline, those most and least likely to be worse first."""
+    del charts
+    return show_slices(found.details.slices)
+
+
+def show_behaviour(found: Assessment, charts: Charts) -> Markup | None:
+    """Return what each behavioural test comes to, with the simplest case that fails it."""
+    del charts
+    return show_behaviours(found.details.behaviours)
 
 
 def show_groups(found: Assessment, charts: Charts) -> Markup | None:
