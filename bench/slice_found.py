@@ -12,8 +12,9 @@ discovery. Four worlds:
     wide         as rows, with slices of up to a seventh of the rows, which overlap
     small        as rows, with slices a tenth as large: what cannot be seen
 
-For each: recall (planted slices that are found), false (share of what is found that is not truly worse). Then the short
-explanation of what Benjamini-Hochberg finds, by each of
+For each: recall (planted slices that are found), false (share of what is found that is not truly worse), by BH
+(Benjamini-Hochberg over the slices that look worse, as it is in shipway), BH of all slices, BY, e-BH, and p < .05 as if
+one slice had been looked at. Then the short explanation of what BH finds, by each of
 
     top          the 20 slices with the least p
     greedy       the slice that stands out most, its rows removed, again until nothing is found (the prototype)
@@ -39,7 +40,7 @@ from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slic
 from shipway.maths.interval import wilson
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli, e_benjamini_hochberg
 from shipway.maths.pursuit import Effects, explain_slices
-from shipway.maths.significance import mcnemar_e, mcnemar_p, one_sided_p
+from shipway.maths.significance import condition_p, mcnemar_chance, mcnemar_e, mcnemar_p, one_sided_p
 from slice_cube import SUPPORT, Table, read_flights
 
 Floats = NDArray[np.float64]
@@ -66,10 +67,11 @@ class World:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tested:
-    """All slices of one draw: those with support, their p-values, and what the pursuit takes."""
+    """All slices of one draw with support: their p-values, as such and given the side, and what the pursuit takes."""
 
     places: Ints
     p: Floats
+    given: Floats
     e: Floats | None
     effects: Effects
     d: NDArray[np.int8]
@@ -120,18 +122,39 @@ def test(world: World, d: NDArray[np.int8], days: bool) -> Tested:
         sums = sum_slices(cube, codes, d.astype(np.float64), world.table.day)
         places = np.flatnonzero((sums.n >= SUPPORT) & (sums.clusters >= 20))
         p, e = one_sided_p(sums.mean[places], sums.standard_error[places], sums.clusters[places]), None
+        given = condition_p(p, np.full(p.size, 0.5))
         total = sums.n * sums.mean
         variance = np.square(np.where(np.isfinite(sums.standard_error), sums.standard_error, 1.0)) * sums.n
     else:
         worse, better = (count_rows(cube, codes, np.flatnonzero(d == side)) for side in (1, -1))
         places = np.flatnonzero(world.n >= SUPPORT)
         p, e = mcnemar_p(worse[places], better[places]), mcnemar_e(worse[places], better[places])
+        given = condition_p(p, mcnemar_chance(worse[places], better[places]))
         total = (worse - better).astype(np.float64)
         rows = np.maximum(world.n, 1)
         variance = (worse + better) / rows - np.square(total / rows)
-    may[places] = benjamini_hochberg(p, RATE)
+    may[places] = reject_worse(given)
     effects = Effects(world.n, total, np.maximum(variance, 1e-6), may, d.size, float(d.sum()))
-    return Tested(places, p, e, effects, d)
+    return Tested(places, p, given, e, effects, d)
+
+
+def reject_worse(given: Floats) -> Bools:
+    """Return which slices are found, of p-values that are not numbers for slices that look better."""
+    found, there = np.zeros(given.size, np.bool_), np.isfinite(given)
+    found[there] = benjamini_hochberg(given[there], RATE)
+    return found
+
+
+def reject(tested: Tested) -> dict[str, Bools]:
+    """Return which slices each procedure finds."""
+    rejected = {
+        "BH": reject_worse(tested.given),
+        "BH of all": benjamini_hochberg(tested.p, RATE),
+        "BY": benjamini_yekutieli(tested.p, RATE),
+    }
+    if tested.e is not None:
+        rejected["e-BH"] = e_benjamini_hochberg(tested.e, RATE)
+    return {**rejected, "p < .05": tested.p < RATE}
 
 
 def list_top(_: World, tested: Tested) -> list[int]:
@@ -201,11 +224,7 @@ def run(world: World, kind: str, seeds: int) -> None:
         drawn = plant(world, rng, SHARE[kind])
         truly = add_values(drawn.cube, drawn.table.codes, drawn.expected) > 0
         tested = test(drawn, draw(drawn, rng, kind == "days"), kind == "days")
-        rejected = {"BH": benjamini_hochberg(tested.p, RATE), "BY": benjamini_yekutieli(tested.p, RATE)}
-        if tested.e is not None:
-            rejected["e-BH"] = e_benjamini_hochberg(tested.e, RATE)
-        rejected["p < .05"] = tested.p < RATE
-        for name, chosen in rejected.items():
+        for name, chosen in reject(tested).items():
             cells = tested.places[chosen]
             row = (int(np.isin(drawn.cells, cells).sum()), cells.size, int((~truly[cells]).sum()))
             found.setdefault(name, []).append(row)
@@ -242,11 +261,7 @@ def run_null(world: World, draws: int) -> None:
         alarms: dict[str, list[int]] = {}
         for seed in range(draws):
             tested = test(world, draw(world, np.random.default_rng([seed, 99]), days), days)
-            rejected = {"BH": benjamini_hochberg(tested.p, RATE), "BY": benjamini_yekutieli(tested.p, RATE)}
-            if tested.e is not None:
-                rejected["e-BH"] = e_benjamini_hochberg(tested.e, RATE)
-            rejected["p < .05"] = tested.p < RATE
-            for name, chosen in rejected.items():
+            for name, chosen in reject(tested).items():
                 alarms.setdefault(name, []).append(int(chosen.sum()))
         for name, counts in alarms.items():
             hit = sum(count > 0 for count in counts)

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import integrate, stats
 
 from shipway.maths.interval import clustered_mean, interval
-from shipway.maths.significance import mcnemar_e, mcnemar_p, one_sided_p
+from shipway.maths.significance import condition_p, mcnemar_chance, mcnemar_e, mcnemar_p, one_sided_p
 
 
 def _p(mean: float, standard_error: float, clusters: int) -> float:
@@ -98,3 +98,32 @@ def test_counts_that_are_none_are_refused(test):
         test(np.array([-1]), np.array([2]))
     with pytest.raises(ValueError, match="length"):
         test(np.array([1, 2]), np.array([2]))
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.integers(0, 300)), min_size=1, max_size=8))
+def test_more_became_worse_as_often_as_the_binomial_says(pairs):
+    worse, better = (np.array(side) for side in zip(*pairs, strict=True))
+    chance, n = mcnemar_chance(worse, better), worse + better
+    for found, rows in zip(chance, n, strict=True):
+        assert found == pytest.approx(stats.binom.sf(rows // 2, rows, 0.5) if rows else 0.0, abs=1e-12)
+    # An estimate is set aside exactly where no more rows became worse than better.
+    assert (np.isfinite(condition_p(mcnemar_p(worse, better), chance)) == (worse > better)).all()
+
+
+@pytest.mark.parametrize("n", [1, 2, 7, 12, 36, 101])
+def test_conditional_p_of_counts_is_at_most_any_level_as_often_as_that(n):
+    """Enumerated: at the border of the null, and where the truth lies on the other side of it."""
+    worse = np.arange(n + 1)
+    p = condition_p(mcnemar_p(worse, n - worse), mcnemar_chance(worse, n - worse))
+    there = np.isfinite(p)
+    for share in (0.5, 0.4, 0.2):
+        mass = stats.binom.pmf(worse, n, share)
+        for level in (0.001, 0.01, 0.05, 0.2, 0.5, 1.0):
+            assert mass[there & (p <= level)].sum() / mass[there].sum() <= level + 1e-12
+
+
+def test_conditional_p_of_estimates_is_twice_that_of_the_upper_half():
+    p = np.array([0.0, 0.01, 0.5, 0.50001, 1.0])
+    assert np.array_equal(condition_p(p, np.full(5, 0.5)), [0.0, 0.02, 1.0, np.nan, np.nan], equal_nan=True)
+    with pytest.raises(ValueError, match="differ in length"):
+        condition_p(p, np.full(4, 0.5))

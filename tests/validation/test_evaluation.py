@@ -250,5 +250,8 @@ def test_a_whole_gate_on_one_sample(flights: Draw) -> None:
         )
     assert [verdict.outcome for verdict in verdicts] == ["pass", "fail", "hold"]
     assert verdicts[0].reason == "all 5 rules pass"
-    assert "storms: a_rain +1: falls by more than 0.005 in 6,000 of 6,000 rows; at its simplest a_rain " in verdicts[1].reason
+    assert (
+        "storms: a_rain +1: falls by more than 0.005 in 6,000 of 6,000 rows; at its simplest a_rain "
+        in verdicts[1].reason
+    )
     assert verdicts[2].reason.startswith("storms: ")

@@ -42,8 +42,8 @@ def found_regressions(
             `decision_value`.
         cluster: what rows are grouped by because they are not independent; `row` where they are.
         rate: the false discovery rate that is held.
-        control: `bh` (Benjamini-Hochberg), or `by` (Benjamini-Yekutieli), which finds less and holds under any
-            dependence between slices.
+        control: `bh` (Benjamini-Hochberg, over the slices that look worse), or `by` (Benjamini-Yekutieli, over all of
+            them), which finds less and holds under any dependence between slices.
         support_rows: fewest rows a slice needs to be tested.
         bins: parts that a number is cut into.
         lines: most lines of the explanation.

@@ -67,7 +67,7 @@ class Effects:
 
 
 def explain_slices(
-    cube: Cube, codes: Sequence[Codes], effects: Effects, *, most: int = 20, least: float = 3.5
+    cube: Cube, codes: Sequence[Codes], effects: Effects, *, most: int = 20, least: float = 4.0
 ) -> Explanation:
     """Choose the slices that together account for effects above the background.
 

@@ -94,3 +94,49 @@ def _check_counts(worse: Counts, better: Counts) -> None:
         raise ValueError(f"columns differ in length: {worse.shape}, {better.shape}")
     if (worse < 0).any() or (better < 0).any():
         raise ValueError("a count is negative")
+
+
+def mcnemar_chance(worse: Counts, better: Counts) -> Floats:
+    """Return how likely it is that more rows became worse than better where neither model is the better one.
+
+    Args:
+        worse: integer[m], rows that only the first model gets wrong.
+        better: integer[m], rows that only the second gets wrong.
+
+    Returns:
+        float64[m]: P(Bin(worse + better, 1/2) > (worse + better) / 2), which is 1/2 less half the chance of a tie; 0
+        where no row differs.
+
+    Raises:
+        ValueError: if the arrays differ in length or a count is negative.
+    """
+    _check_counts(worse, better)
+    n = worse + better
+    # The least number of rows that is more than half of them, and what is left of them.
+    most = n // 2 + 1
+    return np.where(n > 0, mcnemar_p(most, np.maximum(n - most, 0)), 0.0)
+
+
+def condition_p(p: Floats, chance: Floats) -> Floats:
+    """Return p-values given that estimates lie on the side that is asked about; those that do not are set aside.
+
+    Most slices of a better candidate are truly better, and their p-values lie near 1: a procedure that counts them as
+    tests asks more of the others than it needs to. Where what is tested is a whole side ("not worse") and likelihood
+    ratios are monotone, p / chance given p <= chance is a p-value as well (Ellis, Pecanka and Goeman 2020, "Gaining
+    Power in Multiple Testing of Interval Hypotheses via Conditionalization", section 3).
+
+    Args:
+        p: float64[m], one-sided p-values.
+        chance: float64[m], how likely an estimate on that side is where the truth lies on the border of the two.
+
+    Returns:
+        float64[m]: p / chance, at most 1; not a number where the estimate lies on the other side.
+
+    Raises:
+        ValueError: if the arrays differ in length.
+    """
+    if p.shape != chance.shape or p.ndim != 1:
+        raise ValueError(f"columns differ in length: {p.shape}, {chance.shape}")
+    # An estimate that is just on the side has p = chance up to a rounding.
+    there = (p <= chance * (1 + 1e-9)) & (chance > 0)
+    return np.where(there, np.minimum(p / np.where(there, chance, 1.0), 1.0), np.nan)

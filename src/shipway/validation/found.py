@@ -18,7 +18,7 @@ from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slic
 from shipway.maths.interval import Estimate, interval
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli
 from shipway.maths.pursuit import Effects, Explanation, Line, explain_slices
-from shipway.maths.significance import mcnemar_p, one_sided_p
+from shipway.maths.significance import condition_p, mcnemar_chance, mcnemar_p, one_sided_p
 from shipway.validation.cut import cut_name
 from shipway.validation.reading import NO_ROWS, Reading, Row, read_nothing
 from shipway.validation.sample import Baseline, Bools, Floats, Group, Ints, Sample, baseline_of, clusters_of, group_of
@@ -108,16 +108,15 @@ def _search(
     if clusters is not None:
         support &= sums.clusters >= measure.support_clusters
     tested = support & ~repeats
-    p = np.ones(cube.cells)
+    p, chance = np.ones(cube.cells), np.full(cube.cells, 0.5)
     if clusters is None and measure.threshold is not None:
-        worse, better = (count_rows(cube, codes, np.flatnonzero(difference == side)) for side in (1.0, -1.0))
-        p[tested] = mcnemar_p(worse[tested], better[tested])
+        worse, better = (count_rows(cube, codes, np.flatnonzero(difference == side))[tested] for side in (1.0, -1.0))
+        p[tested], chance[tested] = mcnemar_p(worse, better), mcnemar_chance(worse, better)
     else:
         p[tested] = one_sided_p(sums.mean[tested], sums.standard_error[tested], sums.clusters[tested])
-    control = benjamini_hochberg if measure.control == "bh" else benjamini_yekutieli
     found = np.zeros(cube.cells, np.bool_)
     # A standard error of 0 makes p 0 or 1 whatever the rows: a constant difference is one, and found all the same.
-    found[tested] = control(p[tested], measure.rate)
+    found[tested] = _decide(measure, p[tested], chance[tested])
     return Search(
         cube=cube,
         codes=codes,
@@ -131,6 +130,20 @@ def _search(
         found=found,
         under_support=int(((sums.n > 0) & ~support & ~repeats).sum()),
     )
+
+
+def _decide(measure: FoundRegression, p: Floats, chance: Floats) -> Bools:
+    """Decide which slices are worse.
+
+    Benjamini and Hochberg's procedure sets aside those that look better (`condition_p`); that of Benjamini and
+    Yekutieli holds under any dependence between all tests, and is made of all of them.
+    """
+    if measure.control == "by":
+        return benjamini_yekutieli(p, measure.rate)
+    given = condition_p(p, chance)
+    found, looking = np.zeros(p.size, np.bool_), np.isfinite(given)
+    found[looking] = benjamini_hochberg(given[looking], measure.rate)
+    return found
 
 
 def _losses(measure: FoundRegression, sample: Sample, p: Floats) -> Floats:
