@@ -249,7 +249,8 @@ def _compare(
         off = int(len(agree) - np.sum(agree))
         raise _refused(
             f"predicts something else as ONNX on {off:,} of {len(agree):,} made-up rows",
-            "some estimators lose missing values or categories: put SimpleImputer or OneHotEncoder first",
+            "some estimators lose missing values or categories, and trees the ties of what is scaled: "
+            "put SimpleImputer or OneHotEncoder first, and no scaler before trees",
         )
 
 
