@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 from sklearn import metrics
 
+import shipway as words
 from shipway.core.candidate import auc, calibration_gap, label_maturity, log_loss
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
@@ -151,3 +152,39 @@ def test_weeks_tell_the_error_in_the_unit_of_the_label():
     assert first["gap"] == pytest.approx(p.mean() - y.mean())
     none = performance_by_week(answers, labels.head(0), known_by=MONDAY, zone="UTC")
     assert none["mean"].null_count() == 3
+
+
+CLASSES = ("early", "late", "lost")
+
+
+def make_classified(days=20, size=60):
+    rng, n = np.random.default_rng(3), days * size
+    p = rng.dirichlet((1.0, 2.0, 0.4), n)
+    happened = [CLASSES[(row.cumsum() > draw).argmax()] for row, draw in zip(p, rng.random(n), strict=True)]
+    names = [f"r{i:05d}" for i in range(n)]
+    at = MONDAY + np.arange(n) * (DAY // size)
+    said = pl.Series(p, dtype=pl.Array(pl.Float64, 3))
+    answers = pl.DataFrame({"request": names, "row": names, "at": at, "version": np.full(n, 2), "p": said})
+    labels = pl.DataFrame({"row": names, "label": happened, "known_at": at + 5 * HOUR})
+    window = make_window(answers, labels, MONDAY + (days + 1) * DAY, predicts="class", classes=CLASSES)
+    return p, np.array(happened), window
+
+
+def test_one_class_is_measured_against_the_rest():
+    p, happened, window = make_classified()
+    lost, said, chosen = happened == "lost", p[:, 2], p.argmax(axis=1) == 2
+    for check, due in (
+        (auc.of("lost"), metrics.roc_auc_score(lost, said)),
+        (log_loss.of("lost"), metrics.log_loss(lost, said)),
+        (words.recall(of="lost"), metrics.recall_score(lost, chosen)),
+        (words.recall(at=0.1, of="lost"), metrics.recall_score(lost, said >= 0.1)),
+        (log_loss, metrics.log_loss(happened, p, labels=CLASSES)),
+    ):
+        found = measure(check.over("30d"), window)
+        assert found.value == pytest.approx(due, rel=1e-9), check.text
+        assert found.facts["shares"]["lost"] == pytest.approx(lost.mean())
+
+
+def test_a_class_that_never_came_and_that_nobody_told_of_has_no_value():
+    found = measure(auc.of("sold").over("30d"), make_classified()[2])
+    assert (found.n, found.facts["said"]) == (0, "all 1,200 labels are false, so there is nothing to rank")

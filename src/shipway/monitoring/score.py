@@ -1,6 +1,7 @@
 """A metric of what a service answered in a live window, on the labels that have landed, with its clustered interval."""
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -11,9 +12,10 @@ from numpy.typing import NDArray
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 from shipway.core.measure import Score
-from shipway.core.metric import METRICS
+from shipway.core.metric import ACTING, range_of
 from shipway.maths.influence import clustered
 from shipway.maths.interval import Estimate, clustered_auc, interval
+from shipway.maths.multiclass import read_class
 from shipway.maths.scoring import Scoring, influence_of_score, why_undefined
 from shipway.monitoring.measurement import Measurement, day_of, write_amount
 from shipway.monitoring.prediction import (
@@ -56,6 +58,10 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     p = read_numbers(rows["p"])
     y, classes = read_happened(rows["label"], window.classes)
     p = widen(p, len(classes)) if classes else p
+    told = {**describe_labels(y, window.classes, classes), **describe_predictions(p, classes)} if y.size else {}
+    if score.of:
+        y, p = _contrast(score, y, p, classes)
+        kind = "condition"
     scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
     facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
     make = partial(Measurement, rows=rows, columns=_COLUMNS)
@@ -66,7 +72,7 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
     low, high = (min(max(end, possible[0]), possible[1]) for end in interval(estimate))
     value = estimate.value
-    facts |= {**describe_labels(y, window.classes, classes), **describe_predictions(p, classes)}
+    facts |= told
     landed = _describe(rows, answers, estimate)
     if not (math.isfinite(low) and math.isfinite(high)):
         said = f"{write_amount(kind, value)} {landed}, which is too little for an interval"
@@ -76,19 +82,23 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
         facts |= {"gap": value, "gap_low": low, "gap_high": high}
         before = f"{_say_gap(kind, value)} on average, by "
         value, (low, high) = abs(value), _fold(low, high)
-    told = f"{write_amount(kind, value)} [{write_amount(kind, low)}, {write_amount(kind, high)}]"
-    said = f"{before}{told} {landed}"
+    said = f"{before}{write_amount(kind, value)} [{write_amount(kind, low)}, {write_amount(kind, high)}] {landed}"
     return make(value=value, low=low, high=high, n=estimate.n, clusters=estimate.clusters, said=said, facts=facts)
 
 
 def _possible(score: Score, kind: LabelKind) -> tuple[float, float]:
     """Return from what to what a metric can be; a gap is signed until it is folded."""
-    metric = METRICS[score.metric]
-    if kind == "class" and score.metric == "brier":
-        return 0.0, 2.0
     if score.metric == "calibration_gap":
         return (-math.inf, math.inf) if kind == "number" else (-1.0, 1.0)
-    return (-math.inf if metric.low is None else metric.low), (math.inf if metric.high is None else metric.high)
+    return range_of(score.metric, kind)
+
+
+def _contrast(score: Score, y: NDArray[Any], p: Floats, classes: Sequence[str]) -> tuple[NDArray[np.bool_], Floats]:
+    """Return one class against the rest as a condition; one that nobody told of and that never came has none."""
+    if score.of not in classes:
+        return np.zeros(len(y), dtype=np.bool_), np.zeros(len(y))
+    chosen = score.metric in ACTING and score.at is None
+    return read_class(y, p, classes.index(score.of), chosen=chosen)
 
 
 def _close(score: Score, possible: tuple[float, float]) -> tuple[float, float]:
