@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 
 from shipway import behaviours as b
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.frame import frame_of, read_rows
+from shipway.app.part import calendar_part, code_labels
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.check import Check

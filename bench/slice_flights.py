@@ -33,9 +33,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.frame import frame_of, read_rows
 from shipway.app.ingest import admit, make_tables
+from shipway.app.part import calendar_part, code_labels
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.measure import SliceRegression

@@ -1,13 +1,9 @@
 """A version is judged on what was measured of it, and on nothing where there is nothing to measure."""
 
-import datetime as dt
 from pathlib import Path
 
-import numpy as np
-import polars as pl
 import pytest
 
-from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
 from shipway.app.workspace import Workspace
@@ -69,27 +65,6 @@ def test_a_search_of_a_feature_that_is_none_names_the_nearest(fresh: Path) -> No
         run(fresh)
     assert refused.value.fact == "the model has no feature customer.order_90d"
     assert "customer_orders_90d" in refused.value.hint
-
-
-def test_weeks_are_those_of_the_iso_calendar() -> None:
-    at = pl.Series([dt.datetime(2024, 12, 29), dt.datetime(2024, 12, 30)])
-    assert calendar_part(at, "week").to_list() == ["2024-W52", "2025-W01"]
-
-
-def test_labels_are_coded_in_order_and_nothing_is_coded_as_nothing() -> None:
-    found = code_labels(pl.Series(["b", None, "a", "b"]))
-    assert found.labels == ("(none)", "a", "b")
-    assert found.codes.tolist() == [2, 0, 1, 2]
-    empty = code_labels(pl.Series([], dtype=pl.String))
-    assert (empty.labels, empty.codes.dtype, empty.codes.shape) == ((), np.int64, (0,))
-
-
-def test_numbers_come_by_their_size_and_follow_one_another() -> None:
-    hours = code_labels(pl.Series([10, 2, None, 2]))
-    assert (hours.labels, hours.ordered) == (("(none)", "2", "10"), True)
-    assert hours.codes.tolist() == [2, 1, 0, 1]
-    assert not code_labels(pl.Series(["shop b", "shop a"])).ordered
-    assert code_labels(pl.Series(["2024-02", "2024-01"]), ordered=True).ordered
 
 
 def test_damaged_predictions_are_refused_and_made_again_by_force(shop) -> None:

@@ -6,12 +6,13 @@ from typing import Any
 import msgspec
 
 from shipway.app.attribution import Rival
-from shipway.app.evaluation import Evaluated, Predicted, evaluate, refuse_unfit_gates
+from shipway.app.evaluation import Evaluated, evaluate, refuse_unfit_gates
 from shipway.app.instant import write_instant
 from shipway.app.packaging import gather, package, register
 from shipway.app.progress import Watch, ignore
 from shipway.app.project import build_digest
 from shipway.app.runner import Runner
+from shipway.app.sample import Predicted
 from shipway.app.training import Trained, known_by, score, train
 from shipway.app.version import current_of, frame_of_version, open_version, trained_of
 from shipway.app.workspace import Workspace

@@ -16,8 +16,9 @@ import polars as pl
 
 from shipway.app.classes import read_predictions
 from shipway.app.count import write_plural
-from shipway.app.evaluation import STANDARD, calendar_part, code_labels
+from shipway.app.evaluation import STANDARD
 from shipway.app.frame import admitted, describe_plan, frame_of, read_table
+from shipway.app.part import calendar_part, code_labels
 from shipway.app.progress import Event
 from shipway.app.runner import Made, Runner
 from shipway.app.training import score, train

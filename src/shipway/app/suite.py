@@ -11,8 +11,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.frame import frame_of, read_columns, read_rows
+from shipway.app.part import calendar_part, code_labels
 from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project
 from shipway.app.remote import BATCH, ask_remote, split_batches

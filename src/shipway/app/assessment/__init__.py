@@ -11,7 +11,7 @@ from shipway.app.attribution import Rival
 from shipway.app.basis import Basis, find_basis
 from shipway.app.candidate import make_runner
 from shipway.app.detail import collect_details
-from shipway.app.evaluation import Predicted, release_gates
+from shipway.app.evaluation import release_gates
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data, read_evidence
 from shipway.app.instant import write_instant
@@ -20,6 +20,7 @@ from shipway.app.progress import Watch, ignore
 from shipway.app.project import Project
 from shipway.app.run import period_of
 from shipway.app.runner import Runner
+from shipway.app.sample import Predicted
 from shipway.app.training import Trained, known_by, score, train
 from shipway.app.version import current_of, frame_of_version, trained_of
 from shipway.app.workspace import Workspace

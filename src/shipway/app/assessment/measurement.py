@@ -21,8 +21,9 @@ from shipway.app.assessment.data import (
 )
 from shipway.app.attribution import list_rival
 from shipway.app.confusion import Confusion
-from shipway.app.evaluation import STANDARD, Predicted, measure_version, value_of
+from shipway.app.evaluation import STANDARD, measure_version, value_of
 from shipway.app.runner import Made, Outputs, Runner
+from shipway.app.sample import Predicted
 from shipway.core.artifact import Artifact
 from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence

@@ -10,10 +10,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from shipway.app.candidate import make_runner
-from shipway.app.evaluation import calendar_part, code_labels
 from shipway.app.explanation.reason import read_meanings, say_baseline, say_unit
 from shipway.app.explanation.subject import Subject, choose_class, choose_subject, open_subject
 from shipway.app.frame import read_columns, read_rows
+from shipway.app.part import calendar_part, code_labels
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
