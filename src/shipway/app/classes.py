@@ -9,13 +9,11 @@ from numpy.typing import NDArray
 
 from shipway.app.training import P, Trained
 from shipway.core.artifact import Artifact
-from shipway.core.label import LabelKind, read_classes
+from shipway.core.label import ROUNDING, LabelKind, read_classes
 from shipway.data.plan import LABEL
 from shipway.maths.multiclass import spread_classes
 from shipway.validation.sample import BASE_RATE
 
-_BEYOND: Final = 1e-5
-"""How far beyond 0 and 1 a sum in single precision may take a probability, which is then taken as that."""
 _CONSTANT: Final[dict[LabelKind, str]] = {"number": "training mean", "class": "training shares"}
 
 
@@ -28,7 +26,7 @@ def list_told(trained: Trained, baselines: Mapping[str, tuple[str, Artifact]], s
         scored: the rows.
 
     Returns:
-        None where the label is of another kind.
+        Nothing where the label is of another kind.
     """
     if trained.kind != "class":
         return ()
@@ -49,7 +47,7 @@ def read_predictions(rows: pl.DataFrame, said: Sequence[str], classes: Sequence[
     if not classes:
         return p
     within: NDArray[np.float64] = p.clip(0.0, 1.0)
-    near = np.where(np.abs(p - within) <= _BEYOND, within, p)
+    near = np.where(np.abs(p - within) <= ROUNDING, within, p)
     return spread_classes(near.reshape(-1, len(said)), said, classes)
 
 

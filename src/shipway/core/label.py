@@ -30,7 +30,7 @@ RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
     "class": (0.0, 1.0),
 }
 """The least and the greatest that a number of a prediction of each kind can be: any finite one, and never NaN."""
-_ROUNDING: Final = 1e-5
+ROUNDING: Final = 1e-5
 """How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
 _SUM_TOLERANCE: Final = 1e-4
 """What a portable form may be off by: a classifier that adds up logarithms is, by half of it in single precision."""
@@ -91,7 +91,7 @@ def find_no_predictions(kind: LabelKind, said: NDArray[Any]) -> NDArray[np.bool_
     low, high = RANGE[kind]
     if kind != "class":
         return ~((said >= low) & (said <= high))
-    within = (said >= low - _ROUNDING) & (said <= high + _ROUNDING)
+    within = (said >= low - ROUNDING) & (said <= high + ROUNDING)
     return ~(within.all(axis=1) & sums_to_one(said))
 
 

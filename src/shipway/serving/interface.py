@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import Manifest, OutputColumn
+from shipway.core.label import ROUNDING, sums_to_one
 from shipway.core.record import INPUT, Record, Records, name_inputs, plan_outputs, plan_tensors
 from shipway.core.tensor import Tensors, fits
 from shipway.kit.canonical import digest_value
 from shipway.serving.usual import Usual, make_usual
 
-ROUNDING: Final = 1e-5
-"""How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
-WHOLE: Final = 1e-4
-"""How far the probabilities of the classes of a label may be from 1 together: of 64, each in single precision."""
 _HELD: Final = {"float": "fiu", "int": "iu", "bool": "b", "text": "OUu"}
 """Kinds of arrays, as NumPy names them, that can be logged as what an output is declared to hold."""
 
@@ -85,9 +82,9 @@ class Interface:
             found = {row: f"predicted {p[row][wrong[row]][0]}, which is no probability" for row in odd.tolist()}
             if self.classes:
                 # Who says of every class that it is certain would never be wrong.
-                total = p.sum(axis=1, dtype=np.float64)
-                for row in np.flatnonzero(np.abs(total - 1) > WHOLE).tolist():
-                    found.setdefault(row, f"predicted probabilities that make {total[row]:.6g} together, and not 1")
+                for row in np.flatnonzero(~sums_to_one(p)).tolist():
+                    total = p[row].sum(dtype=np.float64)
+                    found.setdefault(row, f"predicted probabilities that make {total:.6g} together, and not 1")
             return found
         return {}
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import RANGE, SAID, LabelKind, kind_of
+from shipway.core.label import RANGE, SAID, LabelKind, kind_of, sums_to_one
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.loss import loss_of
 
@@ -24,8 +24,6 @@ CURRENT: Final = "current"
 """The baseline that is the registered version a candidate would replace."""
 BASE_RATE: Final = "base rate"
 """The baseline that always exists: the share of true labels, of each class, or the mean of numbers, for every row."""
-_ROUNDING: Final = 1e-4
-"""How far from 1 the probabilities of a row may sum to: what single precision leaves of sums of logarithms."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,8 +192,7 @@ def says(kind: LabelKind, p: Floats) -> bool:
     Those of the classes of a row also sum to 1, as far as single precision can say.
     """
     low, high = RANGE[kind]
-    within = bool(((p >= low) & (p <= high)).all())
-    return within and (kind != "class" or bool((np.abs(p.sum(axis=1) - 1) <= _ROUNDING).all()))
+    return bool(((p >= low) & (p <= high)).all()) and (kind != "class" or bool(sums_to_one(p).all()))
 
 
 def spread_rows(n: int, most: int) -> Ints:
