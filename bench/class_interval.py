@@ -2,8 +2,8 @@
 
 Rows come in days, which share what happens and an error of the model's own. There are six classes, of which the rarest
 is one row in a hundred: with 20 days of 50 rows it occurs some ten times. A metric is measured on some days with the
-interval shipway gives it; the truth is the metric on 3,000 other days. Beside it is the interval without the least
-variance that shipway takes a mean over classes to have.
+interval shipway gives it; the truth is the metric on 3,000 other days. Beside it is the interval that takes a mean
+over classes for one number of all rows, and not for a sum of parts that rest on the rows of each class.
 
 Then two versions that are equally good, each with errors of its own: a gate that asks one to be better than the other
 should let it pass in at most one draw of forty (2.5 %).
@@ -70,11 +70,11 @@ METRICS: Final[dict[str, Callable[[Ints, Floats], Influence]]] = {
     "recall of the rarest at .05": lambda y, p: threshold.recall(*multiclass.read_class(y, p, RARE), 0.05),
 }
 AUC, ECE = "AUC of the rarest", "calibration error (ECE)"
-FLOORED: Final = ("macro AUC", "macro F1", "weighted F1")
+SUMS: Final = ("macro AUC", "macro F1", "weighted F1")
 
 
-def ends_of(name: str, d: Draw, *, floor: bool = True) -> tuple[float, float]:
-    """Return the interval of a metric; without the least variance of a mean over classes where `floor` is false."""
+def ends_of(name: str, d: Draw, *, parts: bool = True) -> tuple[float, float]:
+    """Return the interval of a metric; of a mean over classes as one number of all rows where `parts` is false."""
     if name == AUC:
         happened, said = multiclass.read_class(d.y, d.p, RARE)
         if happened.sum() < 1:
@@ -86,7 +86,7 @@ def ends_of(name: str, d: Draw, *, floor: bool = True) -> tuple[float, float]:
     if "rarest" in name and not (d.y == RARE).any():
         return 0.0, 1.0
     moved = METRICS[name](d.y, d.p)
-    return interval(clustered(moved if floor else replace(moved, least=0.0), d.day))
+    return interval(clustered(moved if parts else replace(moved, least=0.0, parts={}), d.day))
 
 
 def truth_of(name: str, d: Draw) -> float:
@@ -121,23 +121,23 @@ def main() -> None:
     print(
         f"coverage of 95 % intervals, {runs} runs, {ROWS} rows a day, six classes of which the rarest is 1 row in 100"
     )
-    print(f"{'metric':<28}{'truth':>8}" + "".join(f"{f'{days} days':>24}{'no least':>10}" for days in DAYS))
-    held = {(name, days, floor): 0 for name in names for days in DAYS for floor in (True, False)}
+    print(f"{'metric':<28}{'truth':>8}" + "".join(f"{f'{days} days':>24}{'no parts':>10}" for days in DAYS))
+    held = {(name, days, parts): 0 for name in names for days in DAYS for parts in (True, False)}
     passed = {(name, days): 0 for name in METRICS for days in DAYS}
     for days in DAYS:
         for run in range(runs):
             d = draw(np.random.default_rng([run, days]), days)
             for name in names:
-                for floor in (True, False):
-                    low, high = ends_of(name, d, floor=floor)
-                    held[name, days, floor] += low <= truth[name] <= high
+                for parts in (True, False):
+                    low, high = ends_of(name, d, parts=parts)
+                    held[name, days, parts] += low <= truth[name] <= high
             for name in METRICS:
                 if "rarest" not in name:
                     passed[name, days] += interval(gain_of(name, d))[0] > 0
     for name in names:
         line = f"{name:<28}{truth[name]:>8.4f}"
         for days in DAYS:
-            bare = f"{held[name, days, False] / runs:.3f}" if name in FLOORED else ""
+            bare = f"{held[name, days, False] / runs:.3f}" if name in SUMS else ""
             line += f"{say(held[name, days, True], runs):>24}{bare:>10}"
         print(line)
     print("how often one of two equally good models is shown to be better than the other, at most .025 is due")

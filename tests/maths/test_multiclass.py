@@ -6,7 +6,8 @@ from sklearn import metrics
 
 from shipway.maths import multiclass as ours
 from shipway.maths import threshold
-from shipway.maths.influence import clustered
+from shipway.maths.influence import clustered, subtract
+from shipway.maths.interval import clustered_auc, interval
 from shipway.maths.metric import auc, brier
 
 RNG = np.random.default_rng(11)
@@ -69,6 +70,44 @@ def test_a_class_of_one_row_leaves_the_mean_of_the_areas_uncertain():
     sure = clustered(ours.macro_auc(y[:600], p[:600, :2] / p[:600, :2].sum(axis=1, keepdims=True)), np.arange(600))
     found = clustered(ours.macro_auc(y, p), np.arange(601))
     assert found.standard_error > 0.1 > 10 * sure.standard_error
+
+
+def make_rare(lost_days):
+    """Build 90 days of 40 rows over two frequent classes, and 30 rows of a third that lie in some days alone."""
+    rng = np.random.default_rng(2)
+    day = np.repeat(np.arange(90), 40)
+    y = rng.integers(0, 2, day.size)
+    chosen = rng.choice(np.flatnonzero(day < lost_days), 30, replace=False)
+    usual = np.where(np.eye(3)[y] > 0, 0.6, 0.2) + rng.normal(0, 0.05, (day.size, 3))
+    usual[:, 2] = 0.1 + 0.02 * rng.random(day.size)
+    y[chosen] = 2
+    better = usual.copy()
+    better[chosen, 2] += 0.3
+    return day, y, *(np.abs(p) / np.abs(p).sum(axis=1, keepdims=True) for p in (usual, better))
+
+
+@pytest.mark.parametrize("metric", [ours.macro_auc, ours.macro_f1])
+def test_a_class_of_one_day_lets_no_model_pass_for_a_better_one(metric):
+    day, y, usual, better = make_rare(lost_days=1)
+    low, high = interval(clustered(subtract(metric(y, better), metric(y, usual)), day))
+    assert low < 0 < high
+    alone = interval(clustered(metric(y, better), day))
+    assert alone[1] - alone[0] > 0.3
+
+
+def test_classes_of_many_days_tell_models_apart():
+    day, y, usual, better = make_rare(lost_days=60)
+    found = clustered(subtract(ours.macro_auc(y, better), ours.macro_auc(y, usual)), day)
+    assert interval(found)[0] > 0.05
+    assert 2 < found.clusters < 60
+
+
+def test_the_areas_of_two_classes_are_one():
+    y, p = (Y > 0).astype(np.int64), P[:, 1:].sum(axis=1)
+    both = clustered(ours.macro_auc(y, np.column_stack([1 - p, p])), np.arange(y.size) // 10)
+    one = clustered_auc(y == 1, p, np.arange(y.size) // 10)
+    assert (both.value, both.standard_error) == (pytest.approx(one.value), pytest.approx(one.standard_error))
+    assert both.clusters == one.clusters
 
 
 def test_brier_of_two_classes_is_twice_the_binary_one():

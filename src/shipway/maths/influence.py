@@ -7,10 +7,12 @@ compared by the difference of their influences, which is what makes the comparis
 
 How much is known follows from the rows that a statistic rests on, not from all there are: a recall rests on the rows
 in which it happened, however many others stand beside them. So do the number of clusters and the degrees of freedom.
+A mean over classes rests on each of them, and its degrees of freedom are between that of the scarcest and of all rows.
 """
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -36,12 +38,18 @@ class Influence:
         over: bool[n] each, the rows it rests on, such as those of a denominator, or each of two classes that are told
             apart, of which the scarcer then decides; empty where it rests on all rows.
         least: its variance is taken to be no less: a perfect score has influences of 0 and is not perfectly known.
+        reach: a standard deviation that it cannot exceed, half of what it can be; it is that of a part that lies in one
+            cluster, of which nothing else is known.
+        parts: what it is a sum of, by a name each, where these rest on rows of their own, such as the classes of a mean
+            over them.
     """
 
     value: float
     rows: Floats
     over: tuple[Bools, ...] = ()
     least: float = 0.0
+    reach: float = math.inf
+    parts: Mapping[int, "Influence"] = field(default_factory=dict[int, "Influence"])
 
     @property
     def n(self) -> int:
@@ -98,14 +106,22 @@ def subtract(a: Influence, b: Influence) -> Influence:
     Where no row moves the difference of two shares, none of the rows they rest on told them apart. That is known no
     better than that a share is 0, and has the variance of one.
     """
-    moved = Influence(a.value - b.value, a.rows - b.rows, a.over + b.over)
+    moved = Influence(a.value - b.value, a.rows - b.rows, a.over + b.over, reach=a.reach + b.reach)
+    if a.parts or b.parts:
+        return replace(moved, parts={name: _subtract_part(a, b, name) for name in sorted({*a.parts, *b.parts})})
     alike = a.least > 0 and b.least > 0 and bool((np.abs(moved.rows) * moved.n < _ROUNDING).all())
     return replace(moved, least=least_variance(moved.n)) if alike else moved
 
 
 def negate(a: Influence) -> Influence:
     """Return a statistic with the other sign."""
-    return replace(a, value=-a.value, rows=-a.rows)
+    parts = {name: negate(part) for name, part in a.parts.items()}
+    return replace(a, value=-a.value, rows=-a.rows, parts=parts)
+
+
+def scale(a: Influence, weight: float) -> Influence:
+    """Return a statistic times a constant."""
+    return replace(a, value=weight * a.value, rows=weight * a.rows, least=weight**2 * a.least, reach=weight * a.reach)
 
 
 def clustered(influence: Influence, clusters: Codes) -> Estimate:
@@ -117,7 +133,9 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
 
     Returns:
         The statistic with the rows and clusters that it rests on; its standard error is infinite if these rows lie in
-        fewer than two clusters.
+        fewer than two clusters. Of a sum of parts the clusters are one more than the degrees of freedom of its
+        variance by Satterthwaite (1946, "An Approximate Distribution of Estimates of Variance Components", Biometrics
+        2), rounded down, and what the parts are known less than their influences say is added to the variance.
 
     Raises:
         ValueError: if the columns differ in length or a cluster is negative.
@@ -128,6 +146,32 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
     count = min((int(np.count_nonzero(np.bincount(index[each]))) for each in influence.over), default=levels.size)
     if count < 2:
         return Estimate(influence.value, math.inf, influence.n, count)
-    moved = np.bincount(index, weights=influence.rows)
-    variance = max(count / (count - 1) * float(np.sum(moved * moved)), influence.least)
+    variance = max(_spread(influence.rows, index, count), influence.least)
+    if influence.parts:
+        seen = [_see_part(part, index, levels.size) for part in influence.parts.values()]
+        variance += sum(taken - shown for shown, taken, _ in seen)
+        doubt = sum(taken * taken / freedom for _, taken, freedom in seen)
+        count = min(count, 1 + max(1, int(variance * variance / doubt))) if doubt else count
     return Estimate(influence.value, math.sqrt(variance), influence.n, count)
+
+
+def _spread(rows: Floats, index: Codes, count: int) -> float:
+    moved = np.bincount(index, weights=rows)
+    return count / (count - 1) * float(np.sum(moved * moved))
+
+
+def _see_part(part: Influence, index: Codes, clusters: int) -> tuple[float, float, int]:
+    """Return the variance that influences show of a part, the one it is taken to have, and its degrees of freedom."""
+    shown = _spread(part.rows, index, clusters)
+    count = min((int(np.count_nonzero(np.bincount(index[each]))) for each in part.over), default=clusters)
+    if count < 2:
+        return shown, max(shown, part.reach**2), 1
+    return shown, max(shown * (clusters - 1) / clusters * count / (count - 1), part.least), count - 1
+
+
+def _subtract_part(a: Influence, b: Influence, name: int) -> Influence:
+    """Return the difference of a part that either may lack; rows that told nothing apart are no proof that none do."""
+    ours, theirs = a.parts.get(name), b.parts.get(name)
+    if ours is None or theirs is None:
+        return ours if ours is not None else negate(b.parts[name])
+    return replace(subtract(ours, theirs), least=max(ours.least, theirs.least))

@@ -4,14 +4,14 @@ Throughout, `y` is int64[n], the class of each row from 0 to k - 1, and `p` is f
 class. The predicted class is the one with the greatest probability, the first of equal ones.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from shipway.maths.influence import Influence, combine, influence_of_mean, influence_of_ratio
+from shipway.maths.influence import Influence, combine, influence_of_mean, influence_of_ratio, scale
 from shipway.maths.interval import least_variance
 from shipway.maths.metric import auc, auc_influence
 
@@ -122,21 +122,17 @@ def brier(y: Ints, p: Floats) -> Influence:
 
 def macro_f1(y: Ints, p: Floats) -> Influence:
     """Return the mean over classes of their F1; a class that never occurs and is never predicted is left out."""
-    parts = [part for _, part in _f1_by_class(y, p)]
-    whole = combine(float(np.mean([part.value for part in parts])), [(1 / len(parts), part) for part in parts])
-    return replace(whole, least=sum(part.least for part in parts) / len(parts) ** 2)
+    return _mean(dict(_f1_by_class(y, p)))
 
 
 def weighted_f1(y: Ints, p: Floats) -> Influence:
     """Return the mean over classes of their F1, weighted by how often each occurs; the weights vary with the rows."""
-    parts: list[tuple[float, Influence]] = []
-    value = least = 0.0
+    parts: dict[int, Influence] = {}
     for code, part in _f1_by_class(y, p):
         weight = influence_of_mean((y == code).astype(np.float64))
-        value += weight.value * part.value
-        parts += [(weight.value, part), (part.value, weight)]
-        least += weight.value**2 * part.least
-    return replace(combine(value, parts), least=least)
+        weighted = scale(part, weight.value)
+        parts[code] = replace(weighted, rows=weighted.rows + part.value * weight.rows)
+    return _add(parts)
 
 
 def macro_auc(y: Ints, p: Floats) -> Influence:
@@ -146,13 +142,27 @@ def macro_auc(y: Ints, p: Floats) -> Influence:
         ValueError: also if one class is all that occurs.
     """
     _check(y, p)
-    codes = np.unique(y).tolist()
-    areas = [Influence(auc(y == code, p[:, code]), auc_influence(y == code, p[:, code])) for code in codes]
-    whole = combine(float(np.mean([area.value for area in areas])), [(1 / len(areas), area) for area in areas])
-    rows = [int(np.count_nonzero(y == code)) for code in codes]
-    # A class of one row has no influence on its own area and is known all the less.
-    least = sum(least_variance(min(n, y.size - n)) for n in rows) / len(areas) ** 2
-    return replace(whole, least=least)
+    codes: list[int] = np.unique(y).tolist()
+    # Of two classes each says of itself what the other does, and they are known no better for being two.
+    return _mean({code: _area(y == code, p[:, code]) for code in (codes[1:] if p.shape[1] == 2 else codes)})
+
+
+def _area(happened: Bools, said: Floats) -> Influence:
+    """Return the area of a class against the rest; one of a single row has no influence on it and is hardly known."""
+    rows = int(np.count_nonzero(happened))
+    least = least_variance(min(rows, happened.size - rows))
+    return Influence(auc(happened, said), auc_influence(happened, said), (happened, ~happened), least, reach=0.5)
+
+
+def _mean(parts: Mapping[int, Influence]) -> Influence:
+    return _add({code: scale(part, 1 / len(parts)) for code, part in parts.items()})
+
+
+def _add(parts: Mapping[int, Influence]) -> Influence:
+    """Return the sum of what classes say, which rests on the rows of each."""
+    return replace(
+        combine(sum(part.value for part in parts.values()), [(1.0, part) for part in parts.values()]), parts=parts
+    )
 
 
 def confusion(y: Ints, p: Floats) -> NDArray[np.int64]:
@@ -170,7 +180,8 @@ def _f1_by_class(y: Ints, p: Floats) -> list[tuple[int, Influence]]:
         true, told = y == code, said == code
         if true.any() or told.any():
             both = 2.0 * (true & told)
-            found.append((code, influence_of_ratio(both, true.astype(np.float64) + told, share=True)))
+            part = influence_of_ratio(both, true.astype(np.float64) + told, share=True)
+            found.append((code, replace(part, reach=0.5)))
     return found
 
 
