@@ -648,14 +648,37 @@ def test_a_canary_of_a_class_is_judged_by_the_share_that_is_shown(harm, outcome)
     assert judge(rule, found).outcome == outcome
 
 
-def test_a_class_that_neither_version_knows_counts_against_both():
+def test_a_class_that_neither_version_knows_compares_nothing():
     pairs, labels = make_classes(9, happen=4)
     found = measure_canary(paired_loss(), class_window(pairs, labels, now=9 * DAY), subject=SUBJECT)
     lost = labels["label"].to_list()[:720].count("lost")
-    assert found.facts["never_told"] == lost > 20
+    assert found.facts["never_told"] == found.facts["unknown_to_stable"] == lost > 20
     assert found.facts["shares"]["lost"] == lost / 720
-    assert found.value == 0
-    assert found.facts["stable_value"] > 34 * lost / 720
+    assert (found.value, found.n) == (0, 720 - lost)
+    assert f"{lost:,} labels of classes that it never tells of left out" in found.facts["said"]
+
+
+def test_a_new_class_hides_no_harm_elsewhere():
+    """The candidate alone knows a class, which wins it much on few rows, and is worse on all others."""
+    pairs, labels = make_classes(30, harm=0.6, happen=4)
+    new = (labels["label"] == "lost").to_numpy()
+    stable, ours = (np.pad(pairs[name].to_numpy(), ((0, 0), (0, 1))) for name in ("p_stable", "p_candidate"))
+    ours[new] = [0.1, 0.1, 0.1, 0.7]
+    kind = pl.Array(pl.Float64, 4)
+    pairs = pairs.with_columns(p_stable=pl.Series(stable, dtype=kind), p_candidate=pl.Series(ours, dtype=kind))
+    window = class_window(pairs, labels, now=30 * DAY, classes=(*CLASSES, "lost"))
+    rule = shown_loss(relative=True) <= 0.02
+    found = measure_canary(rule.check, window, subject=SUBJECT)
+    assert judge(rule, found).outcome == "fail"
+    assert found.facts["unknown_to_stable"] == new[: 29 * 90].sum()
+
+
+def test_labels_of_nothing_but_new_classes_hold():
+    pairs, labels = make_classes(9)
+    unknown = labels.with_columns(label=pl.lit("lost"))
+    found = measure_canary(paired_loss(), class_window(pairs, unknown, now=9 * DAY), subject=SUBJECT)
+    assert (found.n, found.facts["unknown_to_stable"]) == (0, 720)
+    assert "no label is of a class that" in found.facts["said"]
 
 
 def test_labels_of_classes_mature_and_lean_by_their_shares():

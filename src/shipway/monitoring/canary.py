@@ -41,6 +41,7 @@ from shipway.monitoring.window import ORDER, CanaryWindow
 
 Floats = NDArray[np.float64]
 
+_PAIR: Final = ("p_candidate", "p_stable")
 _SETTLED: Final = 0.99
 _WORST: Final[dict[LabelKind, dict[str, float]]] = {
     "condition": {"log_loss": LARGEST_LOSS, "brier": 1.0},
@@ -252,18 +253,30 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
     ends = (-worst, worst) if math.isfinite(worst) else (0.0, 0.0)
     if not rows.height:
         return make(value=0.0, low=ends[0], high=ends[1], n=0, said="no day is over with its labels landed")
-    pair = (read_numbers(rows["p_candidate"]), read_numbers(rows["p_stable"]))
     y, classes = read_happened(rows["label"], window.classes)
-    ours, theirs = (_loss(measure.metric, kind, y, widen(p, len(classes)) if classes else p) for p in pair)
+    told = describe_labels(y, window.classes, classes)
+    pair = [widen(p, len(classes)) if classes else p for p in (read_numbers(rows[name]) for name in _PAIR)]
     day = rows["day"].to_physical().to_numpy().astype(np.int64)
+    if kind == "class":
+        # What the stable version never tells of costs it so much that a candidate which does may be worse at all else.
+        tells: NDArray[np.bool_] = np.max(pair[1], axis=0) > 0
+        known = tells[y]
+        told |= {"unknown_to_stable": int(np.count_nonzero(~known))}
+        rows, y, pair, day = rows.filter(known), y[known], [p[known] for p in pair], day[known]
+        if not rows.height:
+            said = f"no label is of a class that {window.stable} tells of"
+            return make(value=0.0, low=ends[0], high=ends[1], n=0, said=said, facts=told)
+    ours, theirs = (_loss(measure.metric, kind, y, p) for p in pair)
     facts = {
         "candidate_value": float(ours.mean()),
         "stable_value": float(theirs.mean()),
-        **describe_labels(y, window.classes, classes),
+        **told,
         "asked": window.pairs.height,
     }
     losses = [write_amount(kind, float(loss.mean())) for loss in (ours, theirs)]
     said = f"{measure.metric} {losses[0]} against {losses[1]} of {window.stable}"
+    if unknown := told.get("unknown_to_stable"):
+        said += f", {unknown:,} label{'' if unknown == 1 else 's'} of classes that it never tells of left out"
     if measure.relative and not theirs.any():
         said = f"{said}, which errs nowhere, so nothing is a share of that"
         return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)

@@ -1,7 +1,6 @@
 """A metric of what a service answered in a live window, on the labels that have landed, with its clustered interval."""
 
 import math
-from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
 
@@ -59,14 +58,18 @@ def read_score(score: Score, window: LiveWindow, answers: pl.DataFrame) -> Measu
     y, classes = read_happened(rows["label"], window.classes)
     p = widen(p, len(classes)) if classes else p
     told = {**describe_labels(y, window.classes, classes), **describe_predictions(p, classes)} if y.size else {}
-    if score.of:
-        y, p = _contrast(score, y, p, classes)
-        kind = "condition"
+    unknown = ""
+    if score.of and score.of in classes:
+        chosen = score.metric in ACTING and score.at is None
+        y, p = read_class(y, p, classes.index(score.of), chosen=chosen)
+    elif score.of:
+        unknown = f"no version tells of class {score.of!r}, and no label is"
+    kind = "condition" if score.of else kind
     scoring = Scoring(score.metric, 0.5 if score.at is None else score.at, score.beta)
     facts: dict[str, Any] = {"answered": answers.height, "labelled": rows.height}
     make = partial(Measurement, rows=rows, columns=_COLUMNS)
     possible = _possible(score, kind)
-    if missing := (why_undefined(scoring, y, p) if y.size else "no answer has a label yet"):
+    if missing := unknown or (why_undefined(scoring, y, p) if y.size else "no answer has a label yet"):
         low, high = _close(score, possible)
         return make(value=0.0, low=low, high=high, n=0, said=missing, facts=facts)
     estimate = _estimate(scoring, y, p, rows["day"].to_physical().to_numpy().astype(np.int64))
@@ -91,14 +94,6 @@ def _possible(score: Score, kind: LabelKind) -> tuple[float, float]:
     if score.metric == "calibration_gap":
         return (-math.inf, math.inf) if kind == "number" else (-1.0, 1.0)
     return range_of(score.metric, kind)
-
-
-def _contrast(score: Score, y: NDArray[Any], p: Floats, classes: Sequence[str]) -> tuple[NDArray[np.bool_], Floats]:
-    """Return one class against the rest as a condition; one that nobody told of and that never came has none."""
-    if score.of not in classes:
-        return np.zeros(len(y), dtype=np.bool_), np.zeros(len(y))
-    chosen = score.metric in ACTING and score.at is None
-    return read_class(y, p, classes.index(score.of), chosen=chosen)
 
 
 def _close(score: Score, possible: tuple[float, float]) -> tuple[float, float]:
