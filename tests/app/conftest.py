@@ -79,11 +79,14 @@ SCHEMA = {"orders": {"id": "int", "price": "float", "shop": "text"}}
 
 
 class OpenTraffic:
-    """A traffic in memory that serves any bundle but those in `broken`, and does not answer where it is `silent`."""
+    """A traffic in memory that serves any bundle but those in `broken`, and does not answer where it is `silent`.
+
+    Beside a stable version it refuses the bundles in `odd`, as a server does whose callers could not read them.
+    """
 
     def __init__(self):
         self.routings, self.applied = {}, []
-        self.broken, self.silent = set(), False
+        self.broken, self.odd, self.silent = set(), set(), False
 
     def apply(self, routing):
         self._answer()
@@ -93,6 +96,8 @@ class OpenTraffic:
         for variant in (routing.stable, routing.candidate):
             if variant is not None and variant.bundle in self.broken:
                 raise ShipwayError("SW-605", f"bundle {variant.bundle[:12]} is lost", "restore it")
+        if routing.candidate is not None and routing.candidate.bundle in self.odd:
+            raise ShipwayError("SW-802", "it lacks a class, and callers know it", "serve it under a name of its own")
         self.routings[routing.service] = routing
         self.applied.append(routing)
 

@@ -110,6 +110,43 @@ def test_what_cannot_start_is_refused_and_nothing_is_written(opened, desk):
     assert entries(opened) == before + 2
 
 
+@pytest.mark.parametrize(
+    ("known", "given", "odd"),
+    [
+        (("late", "lost", "ok"), ("late", "ok"), "gives 'probabilities' without class 'lost'"),
+        (("late", "lost", "ok"), ("lost", "late", "ok"), "gives 'probabilities' of classes in another order"),
+        (("late", "lost", "ok"), "number", "says a number alone"),
+        ("condition", "number", "says a number alone"),
+        ("number", ("late", "ok"), "says a probability of each class"),
+    ],
+)
+def test_a_version_that_says_less_than_callers_know_is_refused_and_nothing_is_written(desk, known, given, odd):
+    with desk.workspace() as workspace:
+        for number, said in enumerate((known, given), 1):
+            desk.predicts = said if isinstance(said, str) else "class"
+            desk.classes[number] = () if isinstance(said, str) else said
+            desk.register(workspace)
+        open_service(workspace, "desk", 1, START)
+        before = entries(workspace)
+        with pytest.raises(ShipwayError) as refused:
+            start_release(workspace, "desk", 2, START)
+        assert (refused.value.code, refused.value.fact) == (
+            "SW-804",
+            f"late@2 {odd}, and callers of 'desk' know late@1",
+        )
+        assert "under a name of its own" in refused.value.hint
+        assert entries(workspace) == before
+
+
+def test_a_version_that_knows_a_class_more_begins_its_walk(desk):
+    desk.predicts, desk.classes = "class", {1: ("late", "ok"), 2: ("late", "lost", "ok")}
+    with desk.workspace() as workspace:
+        for _ in desk.classes:
+            desk.register(workspace)
+        open_service(workspace, "desk", 1, START)
+        assert start_release(workspace, "desk", 2, START).walking is not None
+
+
 def test_nothing_is_released_on_a_service_that_is_not_open(desk):
     with desk.workspace() as workspace:
         desk.register(workspace)

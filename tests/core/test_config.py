@@ -199,6 +199,7 @@ def test_a_fixed_answer_of_a_class_is_its_name_or_shares(written: str, score: ob
         ("score = 0.2", "score = { early = 1.5 }", "score"),
         ("0.25", "1.5", "log"),
         ('"2ms"', '"2 moons"', "services.delay.wait"),
+        ('"2ms"', '"2s"', "services.delay.wait is 2s"),
         ('"1h"', '"-1h"', "services.delay.fallback.last"),
         ('"stable"', '"other"', "to"),
         ("score = 0.2", "score = inf", "score"),

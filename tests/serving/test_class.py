@@ -237,7 +237,7 @@ def test_a_fixed_answer_is_one_that_the_model_could_give(refuse):
         ("lost", "fallback's score names class 'lost', and there is 'early', 'late', 'never'"),
         ({"early": 0.5}, "fallback's score has no probabilities from 0 to 1 that make 1 together"),
         ({"early": 1.5, "late": -0.5}, "fallback's score has no probabilities from 0 to 1 that make 1 together"),
-        (0.5, "sort@1 says a probability of each class, and fallback's score is one number"),
+        (0.5, "fallback's score is one number, and sort@1 says a probability of each class"),
     ):
         fact, hint = refuse(1, terms=Terms(fallback=Fallback(score=score)))
         assert fact.startswith(said)

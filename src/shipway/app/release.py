@@ -21,6 +21,7 @@ from shipway.core.body import (
     VersionRegistered,
 )
 from shipway.core.bundle import Manifest
+from shipway.core.caller import ODD_HINT, find_odd
 from shipway.core.config import ModelSection, ServiceSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
@@ -87,8 +88,9 @@ def start_release(workspace: Workspace, name: str, number: int, at: int, *, onli
 
     Raises:
         ShipwayError: SW-104 for a service or version there is not; SW-804 for a service that is not open, while another
-            version walks, and for a version that has no bundle, answers already, or was taken back before; SW-406 for
-            one that lacks approvals, SW-407 for one that is retired, SW-404 for one that no gate before traffic passed.
+            version walks, and for a version that has no bundle, answers already, was taken back before, or says less
+            than callers know; SW-406 for one that lacks approvals, SW-407 for one that is retired, SW-404 for one that
+            no gate before traffic passed.
     """
     section = section_of(workspace, name)
     with deciding(workspace) as state:
@@ -100,6 +102,8 @@ def start_release(workspace: Workspace, name: str, number: int, at: int, *, onli
             return service
         _refuse_start(service, number)
         _refuse_version(workspace, version)
+        if odd := say_odd(workspace, state, service, version):
+            raise ShipwayError("SW-804", f"{version.ref} {odd}", ODD_HINT)
         require_traffic(workspace, state, version)
         return workspace.remember(_started(service, section, candidate, at)).services[name]
 
@@ -253,6 +257,23 @@ def next_versions(
         and version.cut <= at
         and version.number not in tried
     ]
+
+
+def say_odd(workspace: Workspace, state: State, service: ServiceState, version: VersionState) -> str:
+    """Return what callers of a service would miss in a version, and whom they know, as a clause; empty for nothing.
+
+    Args:
+        workspace: the project's state.
+        state: what is known.
+        service: the service.
+        version: one with a bundle, which is to be tried on it.
+
+    Raises:
+        ShipwayError: as `manifest_of`.
+    """
+    stable = _find(state, service.model, service.stable.version)
+    odd = find_odd(manifest_of(workspace, stable), manifest_of(workspace, version))
+    return f"{odd}, and callers of {service.name!r} know {stable.ref}" if odd else ""
 
 
 def is_ready(version: VersionState, section: ModelSection | None) -> bool:

@@ -11,7 +11,7 @@ from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.security import SecuritySection
-from shipway.core.service import Step, Terms
+from shipway.core.service import LONGEST_WAIT_US, Step, Terms
 from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.core.terms import FallbackSection, RuleSection
@@ -345,6 +345,9 @@ def _check_service(config: Config, name: str, section: ServiceSection) -> None:
         spans.append(("fallback.last", section.fallback.last))
     for field, text in [*spans, *((f"walk[{i}].hold", step.hold) for i, step in enumerate(section.walk))]:
         _check_span(f"{place}.{field}", text, positive=field == "tick")
+    if section.terms.wait_us > LONGEST_WAIT_US:
+        hint = f"write at most {LONGEST_WAIT_US // 1_000}ms: what is waited is added to every answer"
+        raise ShipwayError("SW-102", f"{place}.wait is {section.wait}", hint)
     weights = [step.weight for step in section.walk]
     if len(weights) < 2 or weights[-1] != 1 or any(a >= b for a, b in pairwise(weights)):
         raise ShipwayError(

@@ -13,6 +13,8 @@ Role: TypeAlias = Literal["live", "shadow", "fallback last", "fallback previous"
 
 STABLE: Final = "stable"
 CANDIDATE: Final = "candidate"
+LONGEST_WAIT_US: Final = 1_000_000
+"""How long a request may wait for others at most."""
 _WHOLE: Final = 1e-6
 """How far shares that people write may be from 1 together."""
 

@@ -20,7 +20,7 @@ class Traffic(Protocol):
 
         Raises:
             ShipwayError: SW-801 if nobody answers, SW-803 for an overtaken token, SW-502 or SW-605 for a version that
-                cannot be loaded.
+                cannot be loaded, SW-802 for one on trial that callers of the stable one could not read.
         """
         ...
 

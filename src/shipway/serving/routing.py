@@ -3,17 +3,16 @@
 import asyncio
 import errno
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from shipway.core.caller import find_odd, find_odd_score
 from shipway.core.error import ShipwayError
-from shipway.core.label import NONE_SAID, SAID, is_prediction
-from shipway.core.record import find_odd_outputs
-from shipway.core.service import Routing, Terms, spread_score
+from shipway.core.label import is_prediction
+from shipway.core.service import LONGEST_WAIT_US, Routing, Terms
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -23,8 +22,6 @@ from shipway.serving.version import Served, Version
 
 ADDRESS: Final = "server.json"
 """The one file among the routings that is none: where the server listens."""
-LONGEST_WAIT_US: Final = 1_000_000
-"""How long a request may wait for others at most."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
@@ -177,54 +174,20 @@ def _check_routing(routing: Routing, service: str) -> None:
 
 def _check_versions(served: Served) -> None:
     """Refuse versions that callers could not take for one another, and terms that their model has no use for."""
-    routing, known = served.routing, served.interface
+    routing, stable = served.routing, served.stable.bundle
+    assert stable is not None, "what could not be loaded was refused"
     fallback = routing.terms.fallback
     if fallback is not None and fallback.score is not None:
-        _check_score(served, fallback.score)
+        wrong = find_odd_score(fallback.score, stable.manifest)
+        if wrong is not None:
+            raise refuse(422, f"fallback's score {wrong[0]}", wrong[1])
     if served.candidate is None:
         return
-    other = served.candidate.interface
-    if known is not None and other is not None:
-        odd = find_odd_outputs(known.outputs, other.outputs)
-    elif served.candidate.predicts != served.stable.predicts:
-        odd = f"says {_say_kind(served.candidate)}"
-    else:
-        odd = ""
-    if odd:
+    other = served.candidate.bundle
+    assert other is not None, "what could not be loaded was refused"
+    if odd := find_odd(stable.manifest, other.manifest):
         said = f"{routing.model}@{served.candidate.variant.version} {odd}, and callers know {routing.stable.version}"
         raise refuse(422, said, "serve it under a name of its own")
-
-
-def _check_score(served: Served, score: float | str | Mapping[str, float]) -> None:
-    """Refuse a fixed answer that the service's model could not give."""
-    who, predicts = f"{served.routing.model}@{served.routing.stable.version}", served.predicts
-    classes = () if served.interface is None else served.interface.classes
-    if classes and isinstance(score, str | Mapping):
-        try:
-            spread_score(score, classes)
-        except ValueError as error:
-            said = f"fallback's score {error}, and {who} says {SAID['class']}"
-            raise refuse(422, said, f"name a class, such as {classes[0]!r}, or the share of each") from error
-        return
-    if predicts is None:
-        said = f"{who} says {_say_kind(served.stable)}, and fallback's score is one number"
-        hint = (
-            f"name a class, such as {classes[0]!r}, or the share of each"
-            if classes
-            else "fall back on last or previous"
-        )
-        raise refuse(422, said, hint)
-    if isinstance(score, str | Mapping):
-        raise refuse(422, f"fallback's score names classes, and {who} says {SAID[predicts]}", "send a number")
-    if not is_prediction(predicts, score):
-        said = f"fallback's score {score} is {NONE_SAID[predicts]}, and {who} says {SAID[predicts]}"
-        raise refuse(422, said, "send one from 0 to 1")
-
-
-def _say_kind(version: Version) -> str:
-    if version.interface is not None and version.interface.classes:
-        return SAID["class"]
-    return "something else than one number a row" if version.predicts is None else f"{SAID[version.predicts]} alone"
 
 
 def _check_terms(terms: Terms) -> None:

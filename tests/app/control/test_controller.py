@@ -13,6 +13,7 @@ from shipway.app.promise import name_subject, traffic_gates
 from shipway.app.release import open_service, start_release, stop_release
 from shipway.app.workspace import Workspace
 from shipway.core.body import RetrainEnded, VerdictGiven
+from shipway.core.caller import ODD_HINT
 from shipway.core.check import Evidence
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict, checks_of
@@ -474,6 +475,95 @@ def test_a_version_that_cannot_be_loaded_is_taken_back(gated):
         release = workspace.state().services["desk"].releases[0]
         assert release.reason.startswith("server: SW-605 bundle")
     assert weights(gated.traffic) == [(1, None, 0.0)]
+
+
+def test_a_version_that_a_server_refuses_beside_the_stable_one_is_taken_back(gated):
+    with gated.workspace() as workspace:
+        gated.traffic.odd.add(workspace.state().version("late", 2).bundle)
+    live(gated, range(3))
+    with gated.workspace() as workspace:
+        assert story(workspace) == [(2, "rolled back", 0)]
+        assert workspace.state().services["desk"].releases[0].reason.startswith("server: SW-802 it lacks a class")
+    assert weights(gated.traffic) == [(1, None, 0.0)]
+
+
+@pytest.fixture
+def classed(desk):
+    """Return a desk of a label of classes: what versions 1 to 3 know, where the second lacks one of the first."""
+    desk.predicts = "class"
+    desk.classes = {1: ("late", "lost", "ok"), 2: ("late", "ok"), 3: ("early", "late", "lost", "ok")}
+    desk.add(GATES.replace("sw.auc.over", "sw.log_loss.over"), "project.py")
+    with desk.workspace() as workspace:
+        desk.register(workspace, START - 30 * DAY)
+    return desk
+
+
+def test_a_version_that_lacks_a_class_is_passed_over_and_told_once(classed):
+    told = []
+    with classed.workspace() as workspace:
+        controller = Controller(workspace, classed.traffic, Scripted(), Trainer(classed), replaying=False,
+                                watch=lambda event: told.append(event.said))  # fmt: skip
+        reconcile(controller, START)
+        classed.register(workspace, START - DAY)
+        for day in range(1, 4):
+            reconcile(controller, START + day * DAY)
+        assert story(workspace) == []
+        odd = "gives 'probabilities' without class 'lost', and callers of 'desk' know late@1"
+        assert [each for each in told if odd in each] == [f"version 2 is passed over: it {odd}; {ODD_HINT}"]
+        classed.register(workspace, START - DAY)
+        reconcile(controller, START + 4 * DAY)
+        assert story(workspace) == [(3, "walking", 4)]
+
+
+def test_an_older_version_goes_where_the_newest_lacks_a_class(classed):
+    classed.classes = {1: ("late", "lost", "ok"), 2: ("late", "lost", "ok"), 3: ("late", "ok")}
+    with classed.workspace() as workspace:
+        open_service(workspace, "desk", 1, START)
+        for _ in (2, 3):
+            classed.register(workspace, START - DAY)
+    live(classed, range(2))
+    with classed.workspace() as workspace:
+        assert story(workspace) == [(2, "walking", 0)]
+
+
+@pytest.mark.parametrize(
+    ("predicts", "written", "odd"),
+    [
+        ("condition", '"0.5"', "names classes, and late@1 says a probability"),
+        ("number", '"0.5"', "names classes, and late@1 says a number"),
+        ("condition", "1.5", "1.5 is no probability, and late@1 says a probability"),
+        ("class", '"lots"', "names class 'lots', and there is 'late', 'lost', 'ok'"),
+        ("class", "0.5", "is one number, and late@1 says a probability of each class"),
+    ],
+)
+def test_a_fixed_answer_that_the_model_could_not_give_is_told_once_and_left_out(desk, predicts, written, odd):
+    desk.predicts, desk.classes = predicts, {1: ("late", "lost", "ok")} if predicts == "class" else {}
+    desk.add(f'\n[services.desk.fallback]\nlast = "1h"\nscore = {written}\n')
+    told = []
+    with desk.workspace() as workspace:
+        desk.register(workspace)
+        controller = Controller(workspace, desk.traffic, Scripted(), Trainer(desk), replaying=False,
+                                watch=lambda event: told.append(event.said))  # fmt: skip
+        for day in range(3):
+            reconcile(controller, START + day * DAY)
+    (routing,) = desk.traffic.applied
+    assert routing.terms == Terms(fallback=Fallback(last_us=3_600_000_000))
+    (said,) = [each for each in told if "fallback.score" in each]
+    assert said.startswith(f"services.desk.fallback.score {odd}")
+    assert "is left out" in said
+
+
+def test_a_fixed_answer_of_a_class_that_comes_later_is_taken_with_it(classed):
+    classed.classes[2] = ("early", "late", "lost", "ok")
+    classed.add('\n[services.desk.fallback]\nscore = "early"\n')
+    live(classed, range(2))
+    with classed.workspace() as workspace:
+        classed.register(workspace, START - DAY)
+    live(classed, range(2, 8))
+    assert [(r.stable.version, r.terms.fallback) for r in classed.traffic.applied if r.candidate is None] == [
+        (1, None),
+        (2, Fallback(score="early")),
+    ]
 
 
 def test_a_stable_version_that_cannot_be_loaded_is_told(gated):

@@ -38,7 +38,8 @@ class HttpTraffic:
 
         Raises:
             ShipwayError: SW-801 if nobody answers, SW-803 for an overtaken token, SW-502, SW-605 or SW-606 for a
-                version that cannot be loaded, SW-601 or SW-602 if the server cannot keep the routing.
+                version that cannot be loaded, SW-802 for one on trial that callers of the stable one could not read, or
+                a fixed answer that it could not give, SW-601 or SW-602 if the server cannot keep the routing.
         """
         status, body = self._ask("PUT", routing.service, canonical_json(routing))
         if status != _FOUND:

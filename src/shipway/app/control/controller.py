@@ -23,12 +23,15 @@ from shipway.app.release import (
     next_versions,
     open_service,
     release_feed,
+    say_odd,
     section_of,
     start_release,
     take_back,
 )
 from shipway.app.workspace import Workspace
 from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
+from shipway.core.bundle import Manifest
+from shipway.core.caller import ODD_HINT, find_odd_score
 from shipway.core.check import Check, Evidence
 from shipway.core.conclusion import hold_walk
 from shipway.core.error import ShipwayError
@@ -36,11 +39,12 @@ from shipway.core.gate import checks_of
 from shipway.core.label import LabelKind
 from shipway.core.projection import RetrainState, ServiceState, State, VersionState
 from shipway.core.release import Release
+from shipway.core.service import Terms
 from shipway.core.trial import Trial
 from shipway.ports.traffic import Traffic
 
-UNLOADABLE: Final = ("SW-502", "SW-605", "SW-606")
-"""What a server says of a version that it cannot load."""
+UNSERVABLE: Final = ("SW-502", "SW-605", "SW-606", "SW-802")
+"""What a server says of a version that it cannot load, or that it will not put beside the stable one."""
 
 
 class Instruments(Protocol):
@@ -81,7 +85,7 @@ class Controller:
         replaying: whether domain time is a replay's: a service begins with its model's oldest version, not the newest,
             and the drill that `[replay]` asks for takes place.
         watch: told what happens.
-        told: versions of which it was told that they wait for a gate before traffic, and what for: once is enough.
+        told: what was told once and is enough so: of a service, about a version or setting, and what is wrong with it.
     """
 
     workspace: Workspace
@@ -118,7 +122,8 @@ def reconcile(controller: Controller, now: int) -> None:
 def apply_routing(controller: Controller, name: str, now: int) -> bool:
     """Put the routing that the ledger asks for in force, and tell whether it is.
 
-    A version on trial that cannot be loaded is taken back: nothing else could ever be measured of it.
+    A version on trial that cannot be loaded, or that callers of the stable one could not read, is taken back: nothing
+    else could ever be measured of it.
 
     Args:
         controller: what it needs of the world.
@@ -132,18 +137,37 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
     service = state.services.get(name)
     if service is None:
         return True
-    terms = controller.workspace.project.config.services[name].terms
-    wanted, release = msgspec.structs.replace(service.routing, terms=terms), service.walking
+    wanted, release = msgspec.structs.replace(service.routing, terms=_fit_terms(controller, service)), service.walking
     try:
         if controller.traffic.current(name) != wanted:
             controller.traffic.apply(wanted)
     except ShipwayError as error:
-        if release is None or error.code not in UNLOADABLE:
+        if release is None or error.code not in UNSERVABLE:
             raise
-        entries = take_back(release, now, "traffic", "can be loaded", f"{error.code} {error.fact}", by="server")
+        entries = take_back(release, now, "traffic", "can be served", f"{error.code} {error.fact}", by="server")
         _append(controller, name, _token(state, name), entries)
         return False
     return True
+
+
+def _fit_terms(controller: Controller, service: ServiceState) -> Terms:
+    """Return how a service answers, without a fixed answer that its stable version could not give; that is told once.
+
+    Which answers a model gives is known of its versions and not of shipway.toml, and a version may come that knows a
+    class which the one before did not.
+    """
+    terms = controller.workspace.project.config.services[service.name].terms
+    fallback = terms.fallback
+    if fallback is None or fallback.score is None:
+        return terms
+    odd = find_odd_score(fallback.score, _manifest_of_stable(controller, service))
+    if odd is None:
+        return terms
+    said, hint = odd
+    place = f"services.{service.name}.fallback.score"
+    _tell_once(controller, service.name, place, said, f"{place} {said}: it is left out; in shipway.toml, {hint}")
+    rest = msgspec.structs.replace(fallback, score=None)
+    return msgspec.structs.replace(terms, fallback=rest if rest.last_us or rest.previous else None)
 
 
 def _take_step(controller: Controller, name: str, now: int) -> bool:
@@ -208,21 +232,35 @@ def _look_at_step(controller: Controller, service: ServiceState, trials: Sequenc
 
 def _predicts(controller: Controller, service: ServiceState) -> LabelKind:
     """Return which kind of label a service predicts, as the bundle of its stable version says."""
+    return _manifest_of_stable(controller, service).predicts or "condition"
+
+
+def _manifest_of_stable(controller: Controller, service: ServiceState) -> Manifest:
     stable = controller.workspace.peek().version(service.model, service.stable.version)
     assert stable is not None, "a version that is in service is in the ledger"
-    return manifest_of(controller.workspace, stable).predicts or "condition"
+    return manifest_of(controller.workspace, stable)
 
 
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
-    """Release the newest version that was never tried and that the gates before traffic let pass."""
+    """Release the newest version never tried that callers can read and that the gates before traffic let pass."""
     versions = next_versions(state, service, now, model_section_of(controller.workspace, service.model))
-    ready = _pass_gates(controller, state, service.name, versions)
+    readable = [version for version in versions if not _is_odd(controller, state, service, version)]
+    ready = _pass_gates(controller, state, service.name, readable)
     if not ready:
         return False
     version = ready[-1]
     start_release(controller.workspace, service.name, version.number, now)
     _tell(controller, service.name, f"version {version.number} begins its walk")
     return True
+
+
+def _is_odd(controller: Controller, state: State, service: ServiceState, version: VersionState) -> bool:
+    """Tell whether a version says less than callers of a service know; such a one is passed over, and told of once."""
+    odd = say_odd(controller.workspace, state, service, version)
+    if odd:
+        said = f"version {version.number} is passed over: it {odd}; {ODD_HINT}"
+        _tell_once(controller, service.name, version.ref, odd, said)
+    return bool(odd)
 
 
 def _pass_gates(
@@ -232,12 +270,9 @@ def _pass_gates(
     found = [(version, find_missing(controller.workspace, state, version)) for version in versions]
     if found and (missing := found[-1][1]) is not None:
         version = found[-1][0]
-        key = (name, version.ref, missing.gate)
-        if key not in controller.told:
-            controller.told.add(key)
-            asks = f"shipway load gate {version.ref} puts it under load and asks it"
-            said = f"version {version.number} waits for gate {missing.gate!r} before traffic: {missing.reason}; {asks}"
-            _tell(controller, name, said)
+        asks = f"shipway load gate {version.ref} puts it under load and asks it"
+        said = f"version {version.number} waits for gate {missing.gate!r} before traffic: {missing.reason}; {asks}"
+        _tell_once(controller, name, version.ref, missing.gate, said)
     return [version for version, missing in found if missing is None]
 
 
@@ -289,6 +324,12 @@ def _append(controller: Controller, name: str, token: tuple[int, int], entries: 
                 _tell(controller, name, f"a retrain is asked for: {body.reason}")
             case _:
                 pass
+
+
+def _tell_once(controller: Controller, name: str, about: str, why: str, said: str) -> None:
+    if (name, about, why) not in controller.told:
+        controller.told.add((name, about, why))
+        _tell(controller, name, said)
 
 
 def _tell(controller: Controller, name: str, said: str) -> None:
