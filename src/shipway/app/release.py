@@ -1,6 +1,6 @@
 """Services and releases as use cases: each decision is one append to the ledger, and made twice it is made once."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -25,7 +25,6 @@ from shipway.core.caller import ODD_HINT, find_odd
 from shipway.core.config import ModelSection, ServiceSection
 from shipway.core.error import ShipwayError
 from shipway.core.gate import Finding, Verdict
-from shipway.core.label import LabelKind
 from shipway.core.projection import ServiceState, State, VersionState
 from shipway.core.release import Release
 from shipway.core.service import Variant
@@ -299,26 +298,6 @@ def variant_of(workspace: Workspace, version: VersionState, online: str | None =
     store = online or manifest.keyed.make_layout().namespace
     bundle = version.bundle or manifest.digest
     return Variant(version=version.number, bundle=bundle, online=store, signature=version.signature)
-
-
-def describe_label(workspace: Workspace, model: str, numbers: Iterable[int]) -> tuple[LabelKind, tuple[str, ...]]:
-    """Return which kind of label versions of a model predict, and of classes all that any of them knows.
-
-    Args:
-        workspace: the project's state.
-        model: its name.
-        numbers: of the versions; the classes of the first come first, in its order. Those that are not there are passed
-            over, and versions that predict no label count as of a condition, whose log they have none of.
-
-    Raises:
-        ShipwayError: as `manifest_of`.
-    """
-    state = workspace.peek()
-    versions = [state.version(model, number) for number in numbers]
-    manifests = [manifest_of(workspace, version) for version in versions if version is not None]
-    kinds: list[LabelKind] = [each.predicts for each in manifests if each.predicts is not None]
-    classes = dict.fromkeys(name for manifest in manifests for name in manifest.classes)
-    return (kinds[0] if kinds else "condition"), tuple(classes)
 
 
 def manifest_of(workspace: Workspace, version: VersionState) -> Manifest:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from shipway.app.live.data import Audit, LiveSummary, Score
-from shipway.cli.render import Cell, Console, show_table, show_title, word, write_instant
+from shipway.cli.render import Cell, Console, show_table, show_text, show_title, word, write_instant
 from shipway.core.label import LOSS
 
 
@@ -31,6 +31,9 @@ def show_life(console: Console, live: LiveSummary, timezone: str) -> None:
         )
         beside = {"condition": "auc", "number": "root squared error", "class": "accuracy"}[live.predicts]
         show_table(console, ("new versions", LOSS[live.predicts], beside, "of monthly's gain"), policies)
+    if live.unlabelled:
+        show_title(console, "what other policies would have got")
+        show_text(console, live.unlabelled)
     show_title(console, "skew audit", "feature vectors against the offline frame, to the bit")
     show_table(
         console,

@@ -174,6 +174,12 @@ class ServiceState(msgspec.Struct, kw_only=True):
         return next((release for release in self.releases if release.id == self.release), None)
 
     @property
+    def versions(self) -> tuple[int, ...]:
+        """Return the numbers of the versions that may have answered: the stable ones in their order, then others."""
+        tried = (release.candidate.version for release in self.releases)
+        return tuple(dict.fromkeys([*(number for _, number in self.history), *tried]))
+
+    @property
     def routing(self) -> Routing:
         """Return how requests are to be shared now."""
         return routing_of(self.name, self.model, self.stable, self.walking, self.token)

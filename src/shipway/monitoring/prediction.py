@@ -34,7 +34,10 @@ def read_predictions(
     since: int | None = None,
     until: int | None = None,
 ) -> pl.DataFrame:
-    """Read what versions predicted of a period, one row for each request, version and role, in the order of the log.
+    """Read what versions predicted of a period, one row for each request, version and role.
+
+    Rows stand in the order of the log; of a label of classes one stream after the other, each in its order. Such a
+    stream is read with all its columns, since only its rows say which classes it has.
 
     Args:
         log: the service's.

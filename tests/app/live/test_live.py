@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+import shutil
 from contextlib import closing
 
 import msgspec
@@ -13,6 +14,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from shipway.app.candidate import code_digest
 from shipway.app.live import LiveSummary, summarise_service
 from shipway.app.progress import ignore
+from shipway.app.project import find_project
 from shipway.app.replay.clock import Tally
 from shipway.app.replay.report import Latency, ReplayReport
 from shipway.app.report import write_report
@@ -217,3 +219,20 @@ def test_report_of_a_life_is_written_over_what_was_there(lived, tmp_path):
     assert "from 2024-02-02 on" in page
     write_report(lived.project, lived.run, path, live=lived.summary)
     assert "The server" not in re.findall("<h2>([^<]*)", path.read_text())
+
+
+@pytest.mark.parametrize(("label", "kind"), [("answers.won", "number"), ("answers.shop", "class")])
+def test_a_label_that_became_another_kind_labels_nothing_and_is_told(lived, tmp_path, label, kind):
+    root = tmp_path / "shop"
+    shutil.copytree(lived.project.root, root)
+    code = root / "project.py"
+    code.write_text(code.read_text().replace('"won", answers.won > 0', f'"won", {label}'))
+    with closing(Workspace(find_project(root))) as workspace:
+        summary = summarise_service(Runner(workspace, ignore, code=code_digest()), "desk")
+    assert (summary.predicts, summary.declares) == ("condition", kind)
+    assert (summary.answered, summary.labelled) == (lived.summary.answered, 0)
+    assert summary.comparison is None
+    assert [week.n for week in summary.weeks] == [0] * len(lived.summary.weeks)
+    assert [week.versions for week in summary.weeks] == [week.versions for week in lived.summary.weeks]
+    assert summary.unlabelled.startswith(f"SW-403 the label of 'buyer' is a {kind} now, and versions of 'desk' predict")
+    assert lived.summary.unlabelled == ""

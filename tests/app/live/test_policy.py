@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from shipway.app.live.policy import Scored, compare_policies, first_release, measure_weeks
+from shipway.app.live.policy import Scored, compare_policies, first_release, measure_weeks, score_policies
 from shipway.core.projection import RetrainState, ServiceState
 from shipway.core.release import Release
 from shipway.core.service import Step, Variant
@@ -137,3 +137,23 @@ def test_weeks_of_a_class_are_told_by_log_loss_and_accuracy():
     assert week.scores["triggered"].accuracy == pytest.approx(2 / 3)
     assert week.scores["triggered"].loss == pytest.approx(-np.log([0.75, 0.75, 0.25]).mean())
     assert week.scores["never"].loss == pytest.approx(np.log(2))
+
+
+@pytest.mark.parametrize(
+    ("p", "label", "classes"),
+    [
+        (shares(0.5, 0.25), pl.String, CLASSES),
+        (pl.Series("p", [0.5, 0.25]), pl.Boolean, ()),
+        (pl.Series("p", [4.5, 2]), pl.Float64, ()),
+    ],
+)
+def test_without_a_labelled_answer_nothing_is_trained_and_weeks_are_counted(p, label, classes):
+    answers = pl.DataFrame(
+        {"request": ["a", "b"], "row": ["a", "b"], "at": [0, DAY], "version": [1, 2], "p": p,
+         "label": pl.Series([None, None], dtype=label), "known_at": pl.Series([None, None], dtype=pl.Int64)}
+    )  # fmt: skip
+    # No runner: whoever trained or scored would fail here.
+    found = score_policies(None, service(), None, None, answers, (0, DAY), 9 * DAY, classes)
+    assert (found.rows.height, compare_policies(found, "UTC")) == (0, None)
+    (week,) = measure_weeks(answers, found, known_by=9 * DAY, zone="UTC")
+    assert (week.answered, week.versions, week.n, week.scores) == (2, {1: 1, 2: 1}, 0, {})

@@ -31,6 +31,13 @@ def test_a_walk_that_goes_on_is_told_as_such(live, read):
     assert "retrain" not in said
 
 
+def test_a_label_of_another_kind_is_said_with_its_code(live, read):
+    said = read(show_life(msgspec.structs.replace(live, comparison=None, unlabelled="SW-403 the label is a class now")))
+    assert "because feature_lag" in said.said
+    assert said.said.count("SW-403 the label is a class now.") == 1
+    assert "SW-403" not in read(show_life(live)).said
+
+
 def test_tiles_hold_what_is_known(live, read):
     said = read(show_life(live)).said
     assert "Answers 1,500 1,000 have a label, 3 failed" in said

@@ -8,10 +8,11 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.answered import describe_label
 from shipway.app.candidate import make_runner
-from shipway.app.control.offline import LABELS, read_labels, read_offline, read_reference
+from shipway.app.control.offline import LABELS, keep_labels, read_labels, read_offline, read_reference
 from shipway.app.control.recomputation import open_recomputation
-from shipway.app.release import describe_label, manifest_of
+from shipway.app.release import manifest_of
 from shipway.app.runner import Runner
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import DRIFT, Manifest
@@ -38,7 +39,7 @@ from shipway.kit.canonical import canonical_json
 from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.live import measure_live
 from shipway.monitoring.prediction import read_predictions
-from shipway.monitoring.reading import distinct_predictions, kind_of, pair_versions, read_vectors, served
+from shipway.monitoring.reading import distinct_predictions, pair_versions, read_vectors, served
 from shipway.monitoring.skew import take_sample
 from shipway.monitoring.window import CanaryWindow, LiveWindow
 from shipway.ports.log import Log
@@ -199,7 +200,7 @@ class LogInstruments:
     def _take_labels(self, model: str, predicts: LabelKind) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what `_read_labels` does; labels of another kind than versions predict are none of what they said."""
         labels, asked = self._read_labels(model)
-        return (labels if kind_of(labels) == predicts else _no_labels(predicts)), asked
+        return keep_labels(labels, predicts), asked
 
     def _read_labels(self, model: str) -> tuple[pl.DataFrame, pl.DataFrame]:
         """Return what came true of a model's rows, and when each was asked, read once for each commit of data."""

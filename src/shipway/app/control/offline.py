@@ -19,6 +19,7 @@ from shipway.core.projection import VersionState
 from shipway.data.frame import build_frame
 from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, plan_views
 from shipway.maths.expression import Column, walk
+from shipway.monitoring.reading import kind_of
 from shipway.training.frame import kind_of_labels
 
 LABELS: Final[Mapping[LabelKind, pl.Schema]] = {
@@ -59,6 +60,19 @@ def read_labels(workspace: Workspace, model: Model) -> tuple[pl.DataFrame, pl.Da
     rows = every.drop_nulls([LABEL, LABEL_KNOWN_AT])
     keys, known = name_rows(rows, model.on.key), rows[LABEL_KNOWN_AT].to_physical()
     return pl.DataFrame({"row": keys, "label": rows[LABEL], "known_at": known}, schema=LABELS[kind]), asked
+
+
+def keep_labels(labels: pl.DataFrame, predicts: LabelKind) -> pl.DataFrame:
+    """Return labels of a model's rows where they are of the kind that its versions predict, else none.
+
+    A project may declare another label while a service goes on with what it was opened with: a number is nothing that a
+    probability could be measured by.
+
+    Args:
+        labels: columns as `LABELS`.
+        predicts: which kind of label the versions predict.
+    """
+    return labels if kind_of(labels) == predicts else LABELS[predicts].to_frame()
 
 
 def read_reference(runner: Runner, manifest: Manifest, features: Sequence[str]) -> pl.DataFrame:

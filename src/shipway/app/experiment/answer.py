@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
+from shipway.app.answered import describe_label
 from shipway.app.experiment.unit import MET, SAID, UNIT, Units, day_of, sort_out
-from shipway.app.release import describe_label
 from shipway.app.workspace import Workspace
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Answers, Experiment

@@ -1,6 +1,7 @@
 """What a service came to: how it did, what was decided about it, and what other policies would have got."""
 
-from shipway.app.control.offline import read_labels
+from shipway.app.answered import describe_answers
+from shipway.app.control.offline import keep_labels, read_labels
 from shipway.app.frame import frame_of
 from shipway.app.ingest import open_data
 from shipway.app.live.audit import Auditor, audit_served, audit_shadows, measure_newest_drift
@@ -8,10 +9,10 @@ from shipway.app.live.data import LiveSummary
 from shipway.app.live.policy import compare_policies, measure_weeks, score_policies
 from shipway.app.live.served import lived_period, read_answers
 from shipway.app.live.timeline import count_verdicts, find_incidents, tell_releases, tell_retrains
-from shipway.app.release import describe_label
 from shipway.app.runner import Runner
 from shipway.core.error import ShipwayError
 from shipway.monitoring.maturity import read_window
+from shipway.monitoring.reading import kind_of
 
 __all__ = ["LiveSummary", "summarise_service"]
 
@@ -40,8 +41,9 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
     open_data(runner)
     frame, _ = frame_of(runner, model)
     log = workspace.open_log(service)
-    labels, asked = read_labels(workspace, model)
-    predicts, classes = describe_label(workspace, lived.model, (number for _, number in lived.history))
+    told, asked = read_labels(workspace, model)
+    predicts, classes = describe_answers(workspace, lived)
+    labels = keep_labels(told, predicts)
     answers = read_answers(log, labels, known_by, predicts, classes)
     scored = score_policies(runner, lived, model, frame, answers, (start, end), known_by, classes)
     auditor = Auditor(runner, lived, model, frame, log)
@@ -66,4 +68,5 @@ def summarise_service(runner: Runner, service: str) -> LiveSummary:
         gates=count_verdicts(judgements),
         maturity=read_window(answers, labels, asked, known_by, zone, classes),
         predicts=predicts,
+        declares=kind_of(told) if told.height else predicts,
     )

@@ -285,6 +285,8 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
         incidents: every stretch in which a live gate failed, oldest first.
         gates: live gate to how many verdicts it gave.
         maturity: how many labels of what was answered have come; None where it was not measured.
+        declares: which kind of label the project declares today. Where versions that answered predict another one, its
+            labels say nothing of their answers, and none of these counts as labelled.
     """
 
     service: str
@@ -306,3 +308,14 @@ class LiveSummary(msgspec.Struct, frozen=True, kw_only=True):
     gates: dict[str, int]
     maturity: Maturity | None = None
     predicts: LabelKind = "condition"
+    declares: LabelKind = "condition"
+
+    @property
+    def unlabelled(self) -> str:
+        """Return why no answer can have a label, with a code and what to do, as one sentence; empty where it can."""
+        if self.declares == self.predicts:
+            return ""
+        return (
+            f"SW-403 the label of {self.model!r} is a {self.declares} now, and versions of {self.service!r} predict a"
+            f" {self.predicts}, so no answer has a label; serve what predicts the new one under a name of its own"
+        )

@@ -97,7 +97,7 @@ def score_policies(
 
     What was served is as the log has it, the others are predicted offline with the native form of the model, which is
     what the portable one was compared with. Versions are trained and rows are scored as tasks: what was done before is
-    not done again.
+    not done again. Where no answer has a label there is nothing to compare, and nothing is trained.
 
     Args:
         runner: runs and remembers.
@@ -112,6 +112,10 @@ def score_policies(
     Raises:
         ShipwayError: what training and scoring refuse.
     """
+    told = is_told("p", "class" if classes else "condition")
+    rows = answers.filter(pl.col("label").is_not_null(), told)
+    if not rows.height:
+        return Scored(rows, {}, classes)
     stretches: dict[PolicyName, list[Stretch]] = {
         "never": _score_version(runner, service, model, frame, service.history[0][1], period, period),
         "monthly": _score_monthly(runner, service, model, frame, period, known_by),
@@ -129,9 +133,7 @@ def score_policies(
             *_score_version(runner, service, model, frame, release.candidate.version, period, after),
         ]
         changes["first release"] = (release.ended_at,)
-    told = is_told("p", "class" if classes else "condition")
     every = tuple(dict.fromkeys([*classes, *(name for some in stretches.values() for s in some for name in s.classes)]))
-    rows = answers.filter(pl.col("label").is_not_null(), told)
     rows = rows.with_columns(_spread(rows["p"], classes, every).alias(_SERVED))
     for name, parts in stretches.items():
         theirs = _read(runner, model, parts, name, every)

@@ -30,6 +30,8 @@ def _sentences(live: LiveData) -> Iterator[str]:
             yield _told(release)
     if live.retrains:
         yield _retrained(live)
+    if live.unlabelled:
+        yield f"{live.unlabelled}."
     compared = live.comparison
     if compared is not None and compared.triggered.share is not None:
         alone = ""

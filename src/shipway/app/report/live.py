@@ -157,6 +157,7 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
         server: how the server did; None where no replay was timed.
         maturity: how many labels of all that was answered have come; None where it was not measured.
         predicts: which kind of label its versions predict.
+        unlabelled: why no answer can have a label; empty where it can.
     """
 
     service: str
@@ -179,3 +180,4 @@ class LiveData(msgspec.Struct, frozen=True, kw_only=True):
     server: ServerData | None
     maturity: Maturity | None = None
     predicts: LabelKind = "condition"
+    unlabelled: str = ""

@@ -75,6 +75,7 @@ def collect_live(workspace: Workspace, live: LiveSummary, replay: ReplayReport |
         server=None if replay is None else _server(replay, zone),
         maturity=live.maturity,
         predicts=live.predicts,
+        unlabelled=live.unlabelled,
     )
 
 

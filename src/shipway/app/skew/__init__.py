@@ -8,11 +8,12 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from shipway.app.answered import describe_answers
 from shipway.app.control.offline import name_rows
 from shipway.app.control.recomputation import Opened, open_recomputation
 from shipway.app.live.served import lived_period
 from shipway.app.project import Project
-from shipway.app.release import describe_label, manifest_of
+from shipway.app.release import manifest_of
 from shipway.app.skew.data import CauseLine, FeatureDifference, SkewAudit
 from shipway.app.skew.event import try_events
 from shipway.app.skew.trial import Earlier, Suspect, try_corrections, try_definitions, try_staleness, try_widths
@@ -73,7 +74,7 @@ def audit_features(
         lived = services[service]
         now = lived_period(workspace, lived)[2] if until is None else until
         log = workspace.open_log(service)
-        said = describe_label(workspace, lived.model, (number for _, number in lived.history))
+        said = describe_answers(workspace, lived)
         answers = _read_answers(log, *said, (now - last_us, now))
         if not answers.height:
             hint = "look further back with --last, or see that the service answers: shipway status"
