@@ -1,9 +1,12 @@
 import msgspec
+import numpy as np
 import pytest
+from onnx import TensorProto, helper
 
 from shipway.adapters.file.blob import FileBlobs
 from shipway.core.bundle import GOLDEN, LAYOUT, PORTABLE, Golden
 from shipway.core.error import ShipwayError
+from shipway.delivery.bundle import Form, build_bundle
 from shipway.kit.canonical import canonical_json
 from shipway.ports.model import open_runtime
 from shipway.serving.model import load_bundle
@@ -46,6 +49,31 @@ def test_whole_bundle_is_loaded(shop, blobs, manifest):
     assert bundle.manifest == manifest
     assert bundle.texts == (1,)
     assert bundle.layout.columns[1] == "row_country"
+
+
+def test_a_model_of_tensors_that_is_called_as_one_of_classes_is_loaded(shop):
+    # A graph of this form was taken over as one of tensors before a label could be a class.
+    given = "float_input"
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", [given], ["probabilities"], axis=1)],
+        "shares",
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", 3])],
+    )
+    data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9).SerializeToString()
+    predictor = open_runtime("onnx").load(data)
+    form = Form("onnx", data, predictor)
+    x = np.random.default_rng(1).normal(size=(20, 3)).astype(np.float32)
+    manifest, files = build_bundle(
+        model="shares", version=1, cut=0, ending="onnx", native=form, portable=form, reads="tensors",
+        inputs=predictor.inputs, outputs=predictor.outputs, features=None, sample={given: x}, training={}, metrics={},
+        verdict={}, lock="# none\n", card="# shares\n",
+    )  # fmt: skip
+    blobs = FileBlobs(shop.state / "blobs")
+    for content in files.values():
+        blobs.put(content)
+    loaded = load_bundle(manifest.digest, blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.infer({given: x})["probabilities"].sum(axis=1), 1, rtol=1e-6)
 
 
 def test_what_is_no_manifest_is_refused(blobs):

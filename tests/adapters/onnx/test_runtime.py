@@ -97,6 +97,37 @@ def test_more_than_one_number_is_no_label(graph):
     assert OnnxRuntime().load(graph).predicts is None
 
 
+def make_shares(columns, given="float_input"):
+    """A softmax over the places of one matrix: of each row so many numbers that make one together."""
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", [given], ["probabilities"], axis=1)],
+        "shares",
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, [None, columns])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, columns])],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9).SerializeToString()
+
+
+@pytest.mark.parametrize("graph", [make_shares(3), make_line("prediction"), make_line("probability")])
+def test_a_graph_that_predicts_is_asked_by_its_own_names_too(graph):
+    predictor = OnnxRuntime().load(graph)
+    (given,), (output,) = predictor.inputs, predictor.outputs
+    x = np.nan_to_num(make_rows(1, 20)[0]).astype(np.float32)
+    np.testing.assert_array_equal(predictor.infer({"x": x})[output.name], predictor.predict(x))
+    said = predictor.infer({given.name: x})[output.name]
+    np.testing.assert_allclose(said.reshape(predictor.predict(x).shape), predictor.predict(x), atol=1e-6)
+    with pytest.raises(ShipwayError, match="SW-202"):
+        predictor.infer({"z": x})
+
+
+@pytest.mark.parametrize(("columns", "kind"), [(3, "class"), (64, "class"), (65, None)])
+def test_more_classes_than_a_label_can_have_are_none(columns, kind):
+    predictor = OnnxRuntime().load(make_shares(columns))
+    assert predictor.predicts == kind
+    said = predictor.infer({"float_input": np.zeros((2, columns), dtype=np.float32)})
+    np.testing.assert_allclose(said["probabilities"], 1 / columns, rtol=1e-6)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("case", RUNTIME_CASES)
 def test_onnx_runtime_conforms(case, threads):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from shipway.adapters.onnx.wire import find_external
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import MOST_CLASSES, LabelKind
 from shipway.core.tensor import DATATYPES, MATRIX, PREDICTED, PROBABILITIES, PROBABILITY, Tensors, read_matrix
 from shipway.kit.suggestion import nearest
 
@@ -94,7 +94,9 @@ class OnnxPredictor:
         return (answer[:, -1] if answer.ndim == 2 else answer).astype(np.float64)
 
     def infer(self, inputs: Tensors) -> dict[str, NDArray[Any]]:
-        """Return what the graph gives, by name; of a portable model, whose output is called so, what it predicts.
+        """Return what the graph gives, by name; what a portable model predicts, where it is given the one matrix `x`.
+
+        A bundle may have taken the same graph over as one of tensors, and asks it by its own names.
 
         Args:
             inputs: arrays by the names of the graph's inputs; where that is one matrix, it may be called `x`.
@@ -102,7 +104,7 @@ class OnnxPredictor:
         Raises:
             ShipwayError: SW-202 for other names, shapes or kinds of values than the graph reads.
         """
-        if self._name:
+        if self._name and list(inputs) == [MATRIX]:
             return {self._name: self.predict(read_matrix(inputs))}
         given = {self.inputs[0].name: inputs[MATRIX]} if self.columns and list(inputs) == [MATRIX] else inputs
         if given.keys() != self._dtypes.keys():
@@ -198,7 +200,7 @@ def _find_kind(rows: InputColumn, outputs: Sequence[OutputColumn]) -> LabelKind 
     if last.datatype not in ("FP32", "FP64"):
         return None
     if len(outputs) == 1 and last.name == PROBABILITIES and len(last.shape) == 2 and last.shape[1] > 1:
-        return "class"
+        return "class" if last.shape[1] <= MOST_CLASSES else None
     # Of more outputs, the last is both outcomes' probabilities, as converters write a classifier of two classes.
     if last.shape[1:] == (2,):
         return "condition"
