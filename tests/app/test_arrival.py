@@ -393,6 +393,43 @@ def test_a_classifier_of_labels_that_do_not_exclude_each_other_is_refused(projec
     assert "tells 3 classes apart, and their probabilities do not sum to one" in refusals[0].fact
 
 
+def make_shares(given="float_input", *, inner=3, declared=3):
+    """A graph of one output `probabilities`: of each row so many numbers that make one together."""
+    graph = helper.make_graph(
+        [helper.make_node("Softmax", [given], ["probabilities"], axis=1)],
+        "shares",
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, ["n", inner])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["n", declared])],
+    )
+    opset = [helper.make_opsetid("", 17)]
+    return helper.make_model(graph, opset_imports=opset, ir_version=9).SerializeToString()
+
+
+@pytest.mark.parametrize("declared", [3, "classes"])
+@pytest.mark.parametrize("given", ["float_input", "x"])
+def test_a_graph_of_probabilities_becomes_a_model_of_classes_by_their_places(project, tmp_path, given, declared):
+    (tmp_path / "shares.onnx").write_bytes(make_shares(given, declared=declared))
+    made = import_model(project, tmp_path / "shares.onnx", "shares")
+    manifest = manifest_of(project, "shares")
+    assert (manifest.predicts, manifest.classes) == ("class", ("0", "1", "2"))
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
+    np.testing.assert_allclose(loaded.predictor.predict(np.zeros((2, 3))), 1 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("declared", [65, "many"])
+def test_a_graph_of_more_probabilities_than_classes_becomes_a_model_of_tensors(project, tmp_path, declared):
+    (tmp_path / "shares.onnx").write_bytes(make_shares(inner=65, declared=declared))
+    made = import_model(project, tmp_path / "shares.onnx", "shares")
+    manifest = manifest_of(project, "shares")
+    assert (manifest.reads, manifest.predicts) == ("tensors", None)
+    assert manifest.outputs[0].shape == (-1, 65)
+    with closing(Workspace(project)) as workspace:
+        loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
+    said = loaded.predictor.infer({"float_input": np.zeros((2, 65), dtype=np.float32)})
+    np.testing.assert_allclose(said["probabilities"], 1 / 65, rtol=1e-6)
+
+
 def test_a_bare_regressor_of_a_matrix_becomes_a_model_of_a_number(project, tmp_path):
     x, y = make_labelled(1, "number", 300)
     x = np.nan_to_num(x)

@@ -260,6 +260,9 @@ def _take_graph(data: bytes, kind: str, names: Sequence[str] = ()) -> Arrival:
     if predictor.predicts == "number":
         data = load_adapter("graph.number")(data)
         predictor = open_runtime(_ONNX).load(data)
+    if predictor.predicts == "class" and not classes:
+        # How many there are is worked out by what runs the graph, where the graph does not declare it.
+        classes = tuple(map(str, range(predictor.outputs[0].shape[1])))
     form = Form(_ONNX, data, predictor)
     if predictor.predicts is not None and [each.name for each in predictor.outputs] == [PREDICTED[predictor.predicts]]:
         # The graph has lost the names of its columns: whoever exported it knows them.
