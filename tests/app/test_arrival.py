@@ -20,6 +20,7 @@ from onnx import TensorProto, helper
 from skl2onnx.common.data_types import FloatTensorType
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multiclass import OneVsRestClassifier
+from sklearn.naive_bayes import GaussianNB
 
 from shipway.app.arrival import import_model
 from shipway.app.bundle import build_version
@@ -28,6 +29,7 @@ from shipway.app.model import list_models, show_model
 from shipway.app.project import find_project
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import Manifest
+from shipway.core.label import MOST_CLASSES
 from shipway.delivery.verification import verify_bundle
 from shipway.ports.model import open_runtime
 from shipway.serving.model import load_bundle
@@ -309,6 +311,25 @@ def test_classifiers_of_flavors_become_models_of_classes(project, tmp_path, flav
     with closing(Workspace(project)) as workspace:
         loaded = load_bundle(made.bundle, workspace.blobs, open_runtime)
     np.testing.assert_allclose(loaded.predictor.predict(probe), due, atol=1e-5)
+
+
+@pytest.mark.parametrize("flavor", ["lightgbm", "sklearn"])
+def test_flavors_of_more_classes_than_a_label_can_have_are_refused(project, tmp_path, flavor):
+    count = MOST_CLASSES + 1
+    y = np.arange(10 * count) % count
+    x = np.random.default_rng(1).normal(size=(len(y), 3)) + y[:, None] / count
+    if flavor == "lightgbm":
+        params = {"objective": "multiclass", "num_class": count, "verbosity": -1, "num_leaves": 4, "num_threads": 1}
+        lightgbm.train(params, lightgbm.Dataset(x, y), 1).save_model(tmp_path / "model.lgb")
+        write_mlflow_folder(tmp_path, flavor, {"data": "model.lgb"})
+    else:
+        skops.io.dump(GaussianNB().fit(x, y), tmp_path / "model.skops")
+        write_mlflow_folder(tmp_path, flavor, {"pickled_model": "model.skops"}, serialization_format="skops")
+    with expect_refusal("SW-516") as refusals:
+        import_model(project, tmp_path, "scorer")
+    assert "tells 65 classes apart, and a label has at most 64" in refusals[0].fact
+    assert "ONNX" in refusals[0].hint
+    assert list_models(project) == []
 
 
 def test_exported_classes_come_back_as_they_were(project, tmp_path, shipway):

@@ -71,6 +71,22 @@ def test_what_failed_is_told_of_no_class(log):
     assert p[2].tolist() == [1.0, 1e-6, 0.0, 0.0]
 
 
+def test_probabilities_that_were_logged_by_their_digest_are_none(log):
+    many = tuple(f"c{place:03}" for place in range(100))
+    columns = {
+        "request": ["r0", "r1"], "row": ["r0", "r1"], "at": np.arange(2), "unit": ["r0", "r1"],
+        "version": np.ones(2, dtype=np.int64), "role": ["live"] * 2, "weight": np.zeros(2),
+        "token": np.ones(2, dtype=np.int64), "y": np.full(2, np.nan), "class": ["c001", None],
+        "error": [None, "SW-801"], "latency_us": np.ones(2, dtype=np.int64), "answer_us": np.ones(2, dtype=np.int64),
+        "online": ["s"] * 2, "output probabilities digest": ["ab", None], "output probabilities shape": ["100", None],
+    }  # fmt: skip
+    log.append(OUTPUTS + plan_outputs(declare_outputs("class", many)).form, columns)
+    rows = read_predictions(log, "class", COLUMNS, classes=many)
+    assert rows["version"].to_list() == [1, 1]
+    assert rows.select(is_told("p", "class")).to_series().to_list() == [False, False]
+    assert np.isnan(read_numbers(rows["p"])).all()
+
+
 def test_what_is_logged_twice_counts_once_and_must_be_the_same(log):
     for _ in range(2):
         write(log, 1, THREE, [[0.5, 0.25, 0.25], [np.nan, np.nan, np.nan]], error=[None, "SW-801"])

@@ -49,8 +49,9 @@ def read_predictions(
         until: its end, excluded; None for the end.
 
     Returns:
-        The columns; `p` is float64, or an array of them. It is NaN, in all places, where the version failed. Without
-        rows, and for a label that has no classes, no columns.
+        The columns; `p` is float64, or an array of them. It is NaN, in all places, where the version failed, and where
+        its probabilities are in the log by their digest alone. Without rows, and for a label that has no classes, no
+        columns.
 
     Raises:
         ShipwayError: SW-605 for a damaged segment.
@@ -143,6 +144,9 @@ def widen(p: Floats, classes: int) -> Floats:
 def _shape(rows: pl.DataFrame, columns: Sequence[str], classes: Sequence[str]) -> pl.DataFrame:
     told = set(_read_classes(rows.columns))
     p = np.zeros((rows.height, len(classes)))
+    if not told:
+        # They stand there by their digest, and what nobody can read is not nought.
+        p[:] = np.nan
     for place, name in enumerate(classes):
         if name in told:
             # Of a model in single precision a probability may lie beyond 0 and 1 by the last digit.

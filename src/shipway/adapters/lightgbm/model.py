@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from shipway.adapters.lightgbm.text import count_classes, normalise_text, read_header, read_kind, read_link, write_class
 from shipway.core.error import ShipwayError
-from shipway.core.label import SAID, LabelKind
+from shipway.core.label import MOST_CLASSES, SAID, LabelKind
 from shipway.core.tensor import PREDICTED, Tensors, read_matrix
 
 _LINEAR: Final = re.compile(r"^is_linear=1$", re.MULTILINE)
@@ -124,8 +124,8 @@ class LightgbmFormat:
         """Return the model as text; after early stopping up to its best iteration, as it predicts itself.
 
         Raises:
-            ShipwayError: SW-501 if it is not fitted, predicts no label of that kind, or was trained on a pandas table
-                with category columns, whose codes only pandas knows.
+            ShipwayError: SW-501 if it is not fitted, predicts no label of that kind or one of more classes than there
+                can be, or was trained on a pandas table with category columns, whose codes only pandas knows.
         """
         text = normalise_text(_booster_of(estimator).model_to_string())
         if kind == "class" and read_kind(text) == "condition":
@@ -135,6 +135,8 @@ class LightgbmFormat:
             objective = read_header(text).get("objective", "its own objective").split(" ")[0]
             said = "a probability, a number or classes" if kind is None else SAID[kind]
             raise _refused(f"predicts {objective}, not {said}", _TRAIN[kind])
+        if found == "class" and (count := count_classes(text)) > MOST_CLASSES:
+            raise _refused(f"tells {count} classes apart, and a label has at most {MOST_CLASSES}", "train it for fewer")
         if _NO_PANDAS.search(text) is None:
             raise _refused(
                 "was trained on a pandas table with category columns",

@@ -26,7 +26,7 @@ from shipway.adapters.onnx.runtime import OnnxPredictor, OnnxRuntime
 from shipway.adapters.sklearn.target import TURNED, find_target, turn_back
 from shipway.core.bundle import find_scale, measure_difference
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind, sums_to_one
+from shipway.core.label import MOST_CLASSES, LabelKind, sums_to_one
 
 # These libraries have no types.
 _skl2onnx: Final[Any] = skl2onnx
@@ -149,6 +149,9 @@ def _find_kind(fitted: Any, kind: LabelKind | None) -> LabelKind:
         said = ", ".join(map(str, classes[:4])) + (", ..." if len(classes) > 4 else "")
         hint = "fit it on all of frame.y, whose whole numbers are the places of frame.classes"
         raise _refused(f"is a {name} of the classes {said}", hint)
+    if kind == "class" and len(classes) > MOST_CLASSES:
+        fact = f"is a {name} that tells {len(classes)} classes apart, and a label has at most {MOST_CLASSES}"
+        raise _refused(fact, "train it for fewer")
     return kind
 
 
