@@ -8,7 +8,7 @@ from typing import Literal
 from shipway.core.bundle import BINARY, InputColumn, OutputColumn, declare_outputs
 from shipway.core.error import ShipwayError
 from shipway.core.label import sums_to_one
-from shipway.core.tensor import Tensors
+from shipway.core.tensor import Tensors, fits
 from shipway.delivery.bundle import Form
 from shipway.ports.model import Predictor
 
@@ -101,11 +101,15 @@ def try_sample(predictor: Predictor, sample: Tensors, outputs: Sequence[OutputCo
     except ShipwayError as error:
         raise ShipwayError("SW-516", f"the model does not predict {rows:,} rows: {error.fact}", hint) from error
     for column in outputs:
+        shape = found[column.name].shape
+        said = f"the model gives {column.name!r} in shape {list(shape)} for {rows:,} rows"
+        if not shape or shape[0] != rows:
+            hint = "export it with a free first axis, which is the rows, on every output"
+            raise ShipwayError("SW-516", said, hint)
+        if not fits(shape, column.shape):
+            fact = f"{said}, and declares {list(column.shape)}"
+            raise ShipwayError("SW-516", fact, "export it with the shape that it gives")
         if column == declare_outputs("class", column.classes)[0] and not sums_to_one(found[column.name]).all():
             fact = f"the model tells {len(column.classes)} classes apart, and their probabilities do not sum to one"
-            hint = "export it without its label, to take it over as a model of so many numbers"
+            hint = "make its rows sum to one; or export one output alone, called otherwise than `probabilities`"
             raise ShipwayError("SW-516", fact, hint)
-        shape = found[column.name].shape
-        if not shape or shape[0] != rows:
-            fact = f"the model gives {column.name!r} in shape {list(shape)} for {rows:,} rows"
-            raise ShipwayError("SW-516", fact, "export it with a free first axis, which is the rows, on every output")
