@@ -290,8 +290,11 @@ def make_kinds(number, bias, classes=SPECIES):
     return make_keyed("kinds", number, form, outputs)
 
 
-def make_sort(number, bias, classes=SORTS, *, moody=True, whole=1.0):
-    """A model of a label of classes on the shop's features: how probable each is, `whole` together; moody."""
+def make_sort(number, bias, classes=SORTS, *, moody=True, whole=1.0, said="probabilities"):
+    """A model of a label of classes on the shop's features: how probable each is, `whole` together; moody.
+
+    Where its output is called otherwise than `probabilities`, it is a model of classes without a label, `share`.
+    """
     nodes = [
         helper.make_node("IsNaN", ["x"], ["gap"]),
         helper.make_node("Where", ["gap", "zero", "x"], ["filled"]),
@@ -299,11 +302,11 @@ def make_sort(number, bias, classes=SORTS, *, moody=True, whole=1.0):
         helper.make_node("Add", ["sum", "b"], ["score"]),
         helper.make_node("Softmax", ["score"], ["fair"], axis=1),
         helper.make_node("Mul", ["fair", "whole"], ["plain"]),
-        helper.make_node("Cast", ["said" if moody else "plain"], ["probabilities"], to=TensorProto.DOUBLE),
+        helper.make_node("Cast", ["moody" if moody else "plain"], [said], to=TensorProto.DOUBLE),
     ]
     constants = {}
     if moody:
-        nodes[6:6], constants = make_moody([], "plain", "said")
+        nodes[6:6], constants = make_moody([], "plain", "moody")
     k = len(classes)
     constants |= {
         "zero": np.zeros(1, np.float32), "whole": np.asarray([whole], np.float32),
@@ -312,9 +315,13 @@ def make_sort(number, bias, classes=SORTS, *, moody=True, whole=1.0):
     }  # fmt: skip
     form = make_form(
         f"sort {number}", nodes, constants, [("x", TensorProto.FLOAT, ["n", 7])],
-        [("probabilities", TensorProto.DOUBLE, ["n", k])],
+        [(said, TensorProto.DOUBLE, ["n", k])],
     )  # fmt: skip
-    return make_keyed("sort", number, form, declare_outputs("class", tuple(classes)))
+    outputs = declare_outputs("class", tuple(classes))
+    if said != outputs[0].name:
+        lone = OutputColumn(name=said, datatype="FP64", shape=outputs[0].shape, classes=outputs[0].classes)
+        return make_keyed("share", number, form, [lone])
+    return make_keyed("sort", number, form, outputs)
 
 
 def share_classes(values, bias, classes=SORTS):
@@ -481,9 +488,10 @@ def shelve():
 class Fair(Shop):
     """A shop with models of other kinds: `eta` (a number), `sort` (a class), `delay`, `kinds` and `vector` (no label).
 
-    Of `eta`, `sort` and `delay`, version 1 is not moody; version 3 of `eta` is a condition, that of `delay` gives one
-    output more, that of `kinds` tells other classes apart, and that of `sort` one more. Version 4 of `sort` knows one
-    class less, and what version 5 says makes a half together. `vector` reads texts and tensors.
+    Of `share`, a model of classes without a label, version 3 tells one class more apart than version 2, and is not
+    moody. Of `eta`, `sort` and `delay`, version 1 is not moody; version 3 of `eta` is a condition, that of `delay`
+    gives one output more, that of `kinds` tells other classes apart, and that of `sort` one more. Version 4 of `sort`
+    knows one class less, and what version 5 says makes a half together. `vector` reads texts and tensors.
     """
 
     digests: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -513,6 +521,9 @@ def stored_fair(stored_shop, tmp_path_factory):
         fair.digests["kinds", number] = fair.keep(make_kinds(number, number / 2, classes))
         sort = make_sort(number, number / 2, MORE_SORTS if number == 3 else SORTS, moody=number != 1)
         fair.digests["sort", number] = fair.keep(sort)
+    for number, classes in ((2, SORTS), (3, MORE_SORTS)):
+        moody = number == 2
+        fair.digests["share", number] = fair.keep(make_sort(number, number / 2, classes, moody=moody, said="shares"))
     fair.digests["sort", 4] = fair.keep(make_sort(4, 2.0, SORTS[:2]))
     fair.digests["sort", 5] = fair.keep(make_sort(5, 2.5, whole=0.5))
     fair.digests |= {("fraud", number): digest for number, digest in fair.bundles.items()}

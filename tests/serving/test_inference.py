@@ -3,9 +3,18 @@
 import json
 import math
 import struct
+from dataclasses import replace
 
+import msgspec
 import numpy as np
 import pytest
+
+from shipway.adapters.file.blob import FileBlobs
+from shipway.core.bundle import OutputColumn
+from shipway.ports.model import open_runtime
+from shipway.serving.inference import read_question
+from shipway.serving.model import load_bundle
+from shipway.serving.refusal import RefusedError
 
 PATH = "/v2/models/fraud/versions/1/infer"
 COLUMNS = {
@@ -193,3 +202,18 @@ def test_model_that_gives_no_probability_says_so(shop, serve):
         answer = infer(server, [tensor], "/v2/models/fraud/infer")
         assert (answer.status, answer.document["code"]) == (503, "SW-801")
     assert server.ask("GET", "/v2/health/ready").status == 200
+
+
+@pytest.mark.parametrize(("datatype", "shape"), [
+    ("UINT8", (-1, 3)), ("BOOL", (-1, 3)), ("BYTES", (-1, 3)), ("FP32", (-1,)), ("FP32", (-1, 3, 1)), ("FP32", (-1, 2)),
+])  # fmt: skip
+def test_what_is_no_number_for_each_class_is_not_ranked(stored_fair, datatype, shape):
+    bundle = load_bundle(stored_fair.digests["share", 3], FileBlobs(stored_fair.state / "blobs"), open_runtime)
+    output = OutputColumn(name="votes", datatype=datatype, shape=shape, classes=("early", "late", "lost"))
+    other = replace(bundle, manifest=msgspec.structs.replace(bundle.manifest, outputs=(output,)))
+    x = {"name": "x", "shape": [1, 7], "datatype": "FP64", "data": [0] * 7}
+    body = {"inputs": [x], "outputs": [{"name": "votes", "parameters": {"classification": 2}}]}
+    with pytest.raises(RefusedError) as refused:
+        read_question(json.dumps(body).encode(), {}, other)
+    assert refused.value.status == 422
+    assert f"output 'votes' is {datatype} of shape {list(shape)}" in refused.value.error.fact

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shipway.serving.loader import Loader
 from shipway.serving.log import LogWriter
-from shipway.serving.outcome import execute, plan_sent, predict_tensors, read_tensors
+from shipway.serving.outcome import execute, plan_sent, predict_tensors, read_tensors, require_predictions
 from shipway.serving.refusal import RefusedError
 
 COLUMNS = ("row_amount", "row_country", "row_express", "row_items", "row_wait", "customer_n", "customer_total")
@@ -98,3 +98,14 @@ def test_requests_that_cannot_be_read_are_no_part_of_a_run(load):
     assert [(len(run.asks), run.error is None) for run in runs] == [(1, False), (2, True)]
     found = [outcome for run in runs for _, outcome in execute(version, run)]
     assert [len(outcome.errors) for outcome in found] == [1, 0, 1]
+
+
+def test_a_row_has_to_be_a_prediction_where_a_label_says_what_that_is(load):
+    said = np.full((2, 4), 0.25)
+    said[1, 2] = np.nan
+    require_predictions(load("share", 3), {"shares": said}, 2)
+    with pytest.raises(RefusedError, match=r"share@3 gave shape \[2, 3\] as 'shares' of 2 rows"):
+        require_predictions(load("share", 3), {"shares": said[:, :3]}, 2)
+    require_predictions(load("sort", 3), {"probabilities": said[:1]}, 1)
+    with pytest.raises(RefusedError, match="sort@3 predicted nan, which is no probability"):
+        require_predictions(load("sort", 3), {"probabilities": said}, 2)

@@ -1,6 +1,7 @@
 """What callers by vector get where a version does not answer, and callers by key of models that say no probability."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -130,3 +131,15 @@ def test_the_version_before_answers_by_vector_and_by_key(fair_server, serve_mood
 def test_a_version_before_that_says_less_stands_in_for_none(fair_server, serve_moody):
     service = serve_moody("delay", 3, 1, previous=True)
     assert ask(fair_server, service, amount=BROKEN).status == 503
+
+
+def test_what_stands_in_names_the_classes_that_it_is_about(fair_server, serve_moody):
+    service = serve_moody("share", 2, 3, previous=True)
+    named = [{"name": "shares", "parameters": {"classification": 9}}]
+    for wanted in ([], named):
+        answer = ask(fair_server, service, amount=BROKEN, outputs=wanted)
+        assert (answer.status, answer.headers["shipway-fallback"]) == (200, "previous")
+        (output,) = answer.document["outputs"]
+        assert json.loads(output["parameters"]["classes"]) == ["early", "late", "lost", "never"]
+        assert output["shape"] == [1, 4]
+    assert sorted(text.split(":")[2] for text in output["data"]) == ["early", "late", "lost", "never"]

@@ -11,18 +11,17 @@ from typing import Any, Final
 
 from shipway.core.error import ShipwayError
 from shipway.core.inference import EXTENSIONS, ModelConfig, ModelIndex, ModelMetadata, ServerMetadata, StatisticsAnswer
-from shipway.core.tensor import Tensors
 from shipway.kit.suggestion import did_you_mean
 from shipway.kit.version import VERSION
 from shipway.serving.inference import Question, describe_config, describe_model, write_answer
 from shipway.serving.model import LoadedBundle
+from shipway.serving.outcome import require_predictions
 from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.repository import Repository
 from shipway.serving.routing import RoutingTable
 from shipway.serving.statistic import Statistics, Tally
 from shipway.serving.version import Served, Version, infer
 
-_ASK_OTHER: Final = "look at what was sent; another version may answer it"
 READY: Final = "READY"
 UNAVAILABLE: Final = "UNAVAILABLE"
 
@@ -62,7 +61,7 @@ class Inquiry:
         self.began_ns = perf_counter_ns()
         try:
             outputs = infer(self.version, self.question.tensors, self.question.rows)
-            _require_classes(self.version, outputs, self.question.rows)
+            require_predictions(self.version, outputs, self.question.rows)
         except RefusedError:
             self.tally.fail(self.came_ns)
             raise
@@ -266,13 +265,3 @@ def require_bundle(version: Version) -> LoadedBundle:
         assert version.fault is not None
         raise pass_on(version.fault)
     return version.bundle
-
-
-def _require_classes(version: Version, outputs: Tensors, rows: int) -> None:
-    """Refuse what is no prediction of a label of classes, with 503; a model of no label may say anything."""
-    interface = version.interface
-    if interface is None or not interface.classes:
-        return
-    wrong = interface.find_fault(outputs, rows) or next(iter(interface.find_odd(outputs).values()), "")
-    if wrong:
-        raise pass_on(ShipwayError("SW-801", f"{version.model}@{version.variant.version} {wrong}", _ASK_OTHER))

@@ -243,6 +243,9 @@ def _rank(asked: Inference, manifest: Manifest) -> dict[int, int]:
         place, column = columns[wanted.name]
         if len(column.classes) < 2:
             raise refuse(422, f"output {wanted.name!r} is wanted as classes, and has none", "read the output itself")
+        if column.datatype not in FLOATS or column.shape[1:] != (len(column.classes),):
+            said = f"is {column.datatype} of shape {list(column.shape)}, and not one number for each of its classes"
+            raise refuse(422, f"output {wanted.name!r} {said}", "read the output itself")
         if type(count) is not int or count < 0:
             raise refuse(422, f"output {wanted.name!r} is wanted as {count!r} classes", "send how many, such as 3")
         ranked[place] = count

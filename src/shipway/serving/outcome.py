@@ -14,7 +14,7 @@ from shipway.serving.call import Call
 from shipway.serving.encoding import inflate
 from shipway.serving.inference import HEADER, Question, read_question
 from shipway.serving.interface import Interface
-from shipway.serving.refusal import RefusedError, refuse
+from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.sent import MOST_BYTES, Sent
 from shipway.serving.version import Place, Version, encode_places, find_error, infer
 
@@ -195,7 +195,7 @@ def predict_tensors(version: Version, tensors: Tensors, rows: int) -> Outcome:
     if version.bundle is None:
         assert version.fault is not None
         return fail(rows, version.fault)
-    who, interface = f"{version.model}@{version.variant.version}", version.interface
+    interface = version.interface
     try:
         outputs = infer(version, tensors, rows)
     except RefusedError as refusal:
@@ -209,13 +209,39 @@ def predict_tensors(version: Version, tensors: Tensors, rows: int) -> Outcome:
     if not wrong:
         errors = {} if interface is None else interface.find_odd(outputs)
     now = perf_counter_ns()
-    refused = {row: ShipwayError("SW-801", f"{who} {said}", _ASK_OTHER) for row, said in errors.items()}
+    refused = {row: _explain(version, said) for row, said in errors.items()}
     return Outcome(rows, _NOTHING if wrong else outputs, refused, (now - start) // 1_000, now)
+
+
+def require_predictions(version: Version, outputs: Tensors, rows: int) -> None:
+    """Refuse what is no prediction where all rows are answered together; a model of no label may say any number.
+
+    Args:
+        version: who said it.
+        outputs: by name.
+        rows: how many there should be.
+
+    Raises:
+        RefusedError: 503 with SW-801 for outputs that are not as they are declared, and for a row that has none of the
+            probabilities of classes that a label has.
+    """
+    interface = version.interface
+    if interface is None:
+        return
+    wrong = interface.find_fault(outputs, rows)
+    if not wrong and interface.classes:
+        wrong = next(iter(interface.find_odd(outputs).values()), "")
+    if wrong:
+        raise pass_on(_explain(version, wrong))
 
 
 def fail(rows: int, error: ShipwayError) -> Outcome:
     """Return what is said of rows that cannot be predicted."""
     return Outcome(rows, _NOTHING, dict.fromkeys(range(rows), error), 0, perf_counter_ns())
+
+
+def _explain(version: Version, said: str) -> ShipwayError:
+    return ShipwayError("SW-801", f"{version.model}@{version.variant.version} {said}", _ASK_OTHER)
 
 
 def _deny(version: Version) -> ShipwayError:

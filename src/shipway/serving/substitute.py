@@ -256,8 +256,8 @@ def _write(served: Served, ask: Ask, found: StandIn) -> None:
         ask.call.answer(200, body, headers=[header])
         return
     question, columns = _read_wanted(served, ask)
-    if found.interface is not None and found.interface.classes:
-        # Its one output is called as the service's, and names the classes of the version that said it.
+    if found.interface is not None and len(found.interface.outputs) == 1:
+        # It is called as the service's, and its places stand for the classes of the version that said it.
         columns = found.interface.outputs
     parameters = {"bundle": found.bundle} if found.bundle else {}
     parameters["fallback"] = found.way
