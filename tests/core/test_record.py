@@ -1,12 +1,13 @@
 """How tensors stand in the log: few places as columns, many by digest, and never two columns of one name."""
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.core.bundle import InputColumn, OutputColumn
 from shipway.core.prediction import OUTPUT_COLUMNS, PREDICTION_COLUMNS
-from shipway.core.record import MOST_COLUMNS, MOST_PLACES, find_odd_outputs, plan_outputs, plan_tensors
+from shipway.core.record import MOST_COLUMNS, MOST_PLACES, find_no_answers, find_odd_outputs, plan_outputs, plan_tensors
 from shipway.core.tensor import DATATYPES
 
 
@@ -117,3 +118,20 @@ def test_the_log_of_outputs_is_that_of_predictions_with_another_prediction():
     assert {name: OUTPUT_COLUMNS[name] for name in PREDICTION_COLUMNS if name != "p"} == {
         name: kind for name, kind in PREDICTION_COLUMNS.items() if name != "p"
     }
+
+
+def test_rows_without_an_answer_are_found_whatever_a_model_predicts():
+    nan = np.nan
+    classes = output("p", shape=(-1, 2), classes=("a", "b"))
+    said = {
+        "y": np.array([1.0, nan, np.inf, -5.0]),
+        "p": np.array([[0.9, 0.9], [1.5, -0.5], [nan, 1.0], [1.000_001, -0.000_001]]),
+    }
+    assert find_no_answers(plan_outputs([output()]), said).tolist() == [False, True, True, False]
+    assert find_no_answers(plan_outputs([output(), classes]), said).tolist() == [False, True, True, False]
+    assert not find_no_answers(plan_outputs([output("p", shape=(-1, 2))]), said).any()
+    assert find_no_answers(plan_outputs([]), {}).shape == (0,)
+
+
+def test_texts_are_no_probabilities_of_classes():
+    assert plan_outputs([output(datatype="BYTES", shape=(-1, 2), classes=("a", "b"))]).chosen == ""

@@ -1,7 +1,8 @@
 """What kinds of labels there are, what a model says of each, and what it loses where something else happens."""
 
 import sys
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
@@ -14,6 +15,8 @@ SCALAR: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
 """Those of which a model says one number a row; of a class it says one for each class."""
 MOST_CLASSES: Final = 64
 """More different texts than these are no classes: as many places of a prediction are logged as columns."""
+LONGEST_CLASS: Final = 200
+"""Characters of a text that is a class; it stands in manifests, in answers and in the names of columns."""
 SAID: Final[dict[LabelKind, str]] = {
     "condition": "a probability",
     "number": "a number",
@@ -32,6 +35,8 @@ RANGE: Final[dict[LabelKind, tuple[float, float]]] = {
 """The least and the greatest that a number of a prediction of each kind can be: any finite one, and never NaN."""
 ROUNDING: Final = 1e-5
 """How far the probability of a class may lie beyond 0 and 1: they are sums in single precision."""
+UNWRITTEN: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+"""Categories of characters that are control codes, halves of characters, or the ends of lines and paragraphs."""
 _SUM_TOLERANCE: Final = 1e-4
 """What a portable form may be off by: a classifier that adds up logarithms is, by half of it in single precision."""
 NONE_SAID: Final[dict[LabelKind, str]] = {
@@ -67,6 +72,20 @@ def read_classes(training: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(training.get("classes", ()))
 
 
+def find_unnameable(classes: Iterable[str]) -> str:
+    """Return what keeps a text from being a class, as a clause; empty where nothing does.
+
+    Args:
+        classes: the texts.
+    """
+    for name in classes:
+        if len(name) > LONGEST_CLASS:
+            return f"{name[:20]!r}... has {len(name):,} characters, and a class has at most {LONGEST_CLASS}"
+        if any(unicodedata.category(each) in UNWRITTEN for each in name):
+            return f"{name!r} has a control character, and a class is one line of text"
+    return ""
+
+
 def sums_to_one(p: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell of each row whether its probabilities sum to one, as far as single precision knows.
 
@@ -91,8 +110,12 @@ def find_no_predictions(kind: LabelKind, said: NDArray[Any]) -> NDArray[np.bool_
     low, high = RANGE[kind]
     if kind != "class":
         return ~((said >= low) & (said <= high))
-    within = (said >= low - ROUNDING) & (said <= high + ROUNDING)
-    return ~(within.all(axis=1) & sums_to_one(said))
+    return ~(is_probability(said).all(axis=1) & sums_to_one(said))
+
+
+def is_probability(p: NDArray[Any]) -> NDArray[np.bool_]:
+    """Tell of each number whether it is the probability of a class, as far as single precision knows; NaN is none."""
+    return (p >= -ROUNDING) & (p <= 1 + ROUNDING)
 
 
 def say_shares(training: Mapping[str, Any]) -> str:

@@ -10,8 +10,11 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn, OutputColumn
+from shipway.core.label import is_probability
+from shipway.core.tensor import Tensors
 from shipway.kit.canonical import digest_value
 
 MOST_PLACES: Final = 64
@@ -94,19 +97,37 @@ class Records(msgspec.Struct, frozen=True, kw_only=True):
 def plan_outputs(outputs: Sequence[OutputColumn]) -> Records:
     """Work out how the outputs of a version are logged.
 
-    The prediction is the chosen class where an output has classes, of several the first. Else it is the first output,
-    where that is one number for each row.
+    The prediction is the chosen class where an output of numbers has classes, of several the first. Else it is the
+    first output, where that is one number for each row.
 
     Args:
         outputs: as the manifest declares them.
     """
     tensors = plan_tensors(outputs, OUTPUT)
-    sorted_out = next((each for each in outputs if len(each.classes) > 1), None)
+    numeric = (each for each in outputs if _kind_of(each.datatype) != "text")
+    sorted_out = next((each for each in numeric if len(each.classes) > 1), None)
     if sorted_out is not None:
         return Records(form=_digest(tensors), tensors=tensors, chosen=sorted_out.name, classes=sorted_out.classes)
     first = outputs[0] if outputs else None
     y = first is not None and len(tensors[0].columns) == 1 and tensors[0].kind in ("float", "int")
     return Records(form=_digest(tensors), tensors=tensors, y=first.name if y and first is not None else "")
+
+
+def find_no_answers(records: Records, outputs: Tensors) -> NDArray[np.bool_]:
+    """Return which rows have no prediction: a number that is none, or of classes one that is no probability.
+
+    Args:
+        records: how the outputs are logged.
+        outputs: by name, in the shape that is declared.
+
+    Returns:
+        Shape (rows,); false in all places where no output is the prediction.
+    """
+    if records.y:
+        return ~np.isfinite(outputs[records.y].reshape(-1))
+    if records.chosen:
+        return np.any(~is_probability(outputs[records.chosen]), axis=1)
+    return np.zeros(len(next(iter(outputs.values()), ())), dtype=np.bool_)
 
 
 def name_inputs(reads: str, inputs: Sequence[InputColumn]) -> str:

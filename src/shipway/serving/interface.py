@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import Manifest, OutputColumn
-from shipway.core.label import ROUNDING, sums_to_one
-from shipway.core.record import INPUT, Record, Records, name_inputs, plan_outputs, plan_tensors
+from shipway.core.label import is_probability, sums_to_one
+from shipway.core.record import INPUT, Record, Records, find_no_answers, name_inputs, plan_outputs, plan_tensors
 from shipway.core.tensor import Tensors, fits
 from shipway.kit.canonical import digest_value
 from shipway.serving.usual import Usual, make_usual
@@ -71,15 +71,13 @@ class Interface:
         Args:
             outputs: by name.
         """
+        odd: list[int] = np.flatnonzero(find_no_answers(self.said, outputs)).tolist()
         if self.said.y:
             values = outputs[self.said.y].reshape(-1)
-            odd = np.flatnonzero(~np.isfinite(values))
-            return {row: f"predicted {values[row]}, which is no number" for row in odd.tolist()}
+            return {row: f"predicted {values[row]}, which is no number" for row in odd}
         if self.said.chosen:
             p = outputs[self.said.chosen]
-            wrong = ~((p >= -ROUNDING) & (p <= 1 + ROUNDING))
-            odd = np.flatnonzero(wrong.any(axis=1))
-            found = {row: f"predicted {p[row][wrong[row]][0]}, which is no probability" for row in odd.tolist()}
+            found = {row: f"predicted {p[row][~is_probability(p[row])][0]}, which is no probability" for row in odd}
             if self.classes:
                 # Who says of every class that it is certain would never be wrong.
                 for row in np.flatnonzero(~sums_to_one(p)).tolist():

@@ -32,12 +32,13 @@ OUTPUTS = (
 
 
 def make_graph():
-    """A graph of two inputs: their sum, the halves of it for two classes, and a vector."""
+    """A graph of two inputs: their sum, how probable it makes each of two classes, and a vector."""
     nodes = [
         helper.make_node("ReduceSum", ["topic", "axes"], ["sum"], keepdims=0),
         helper.make_node("Add", ["amount", "sum"], ["total"]),
         helper.make_node("Unsqueeze", ["total", "axes"], ["tall"]),
-        helper.make_node("Mul", ["tall", "halves"], ["mood"]),
+        helper.make_node("Mul", ["tall", "halves"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["mood"], axis=1),
         helper.make_node("Neg", ["topic"], ["vector"]),
     ]
     constants = {"axes": np.array([1]), "halves": np.array([[0.5, -0.5]], np.float32)}
@@ -114,7 +115,8 @@ def test_a_bundle_without_features_is_given_its_inputs_by_name(moody, rows, tmp_
     topic = made["topic"].to_numpy()
     total = made["amount"].to_numpy().astype(np.float32) + topic.sum(axis=1)
     assert np.allclose(out["total"].to_numpy(), total, atol=1e-5)
-    assert np.array_equal(out["mood[good]"].to_numpy(), -out["mood[bad]"].to_numpy())
+    assert np.allclose(out["mood[good]"].to_numpy(), 1 / (1 + np.exp(-total)), atol=1e-5)
+    assert np.allclose(out["mood[bad]"].to_numpy(), 1 / (1 + np.exp(total)), atol=1e-5)
     assert out["class"].to_list() == ["good" if value > 0 else "bad" for value in total]
     assert np.array_equal(out["vector"].to_numpy(), -topic)
     assert [(each.column, each.rows, each.example) for each in found.unseen] == [
@@ -200,6 +202,27 @@ def test_each_class_has_a_column_called_as_in_the_log(parcels, tmp_path):
     np.testing.assert_allclose(p, np.exp(z) / np.exp(z).sum(axis=1, keepdims=True), atol=1e-6)
     score(parcels, "parcel", str(tmp_path / "rows.parquet"), to=tmp_path / "again.csv")
     assert pl.read_csv(tmp_path / "again.csv")["class"].equals(out["class"])
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["a number", "classes"])
+def test_a_row_that_a_service_would_refuse_is_a_failure_without_a_label_too(tmp_path, shares):
+    nodes = [helper.make_node("Softmax", ["x"], ["said"], axis=1)]
+    output = OutputColumn(name="said", datatype="FP32", shape=(-1, 2), classes=CLASSES[:2])
+    if not shares:
+        nodes = [helper.make_node("Gemm", ["x", "w"], ["said"])]
+        output = OutputColumn(name="said", datatype="FP32", shape=(-1, 1))
+    weights = {} if shares else {"w": np.ones((2, 1), np.float32)}
+    project = register(tmp_path, "free", nodes, weights, [output], {"rows": 200})
+    pl.DataFrame({"many": [2.0, None, 0.5], "few": [1.0, 1.0, 0.5]}).write_parquet(tmp_path / "rows.parquet")
+    found = score(project, "free", str(tmp_path / "rows.parquet"), to=tmp_path / "out.parquet")
+    out = pl.read_parquet(tmp_path / "out.parquet")
+    assert out["_error"].to_list() == [None, "SW-801", None]
+    assert (found.rows, found.failed) == (3, 1)
+    said = out.select(pl.exclude("_row", "_version", "_bundle", "_error"))
+    assert said[1].null_count().sum_horizontal().item() == said.width
+    assert not any(None in row for row in said[::2].rows())
+    if shares:
+        assert said["class"].to_list() == ["early", None, "early"]
 
 
 def test_no_rows_have_the_columns_of_classes_too(parcels, tmp_path):

@@ -19,7 +19,7 @@ from shipway.app.score.question import Question, name_columns
 from shipway.core.bundle import InputColumn, Manifest, OutputColumn
 from shipway.core.error import ShipwayError
 from shipway.core.label import find_no_predictions
-from shipway.core.record import plan_outputs
+from shipway.core.record import find_no_answers, plan_outputs
 from shipway.core.score import BUNDLE, CLASS, ERROR, ROW, VERSION
 from shipway.core.table import Snapshot
 from shipway.core.tensor import DATATYPES, MATRIX
@@ -198,16 +198,12 @@ def predict_rows(job: Job, frame: pl.DataFrame) -> tuple[pl.DataFrame, int, dict
     columns = _choose_classes(manifest, said)
     for output in manifest.outputs:
         columns += _read_output(name_columns(output), said[output.name])
-    failed, error = np.zeros(frame.height, np.bool_), pl.Series(ERROR, [None], dtype=pl.String)
-    if manifest.predicts is not None:
-        (output,) = manifest.outputs
-        failed = find_no_predictions(manifest.predicts, said[output.name])
-    error = error.new_from_index(0, frame.height)
+    failed = _find_failed(manifest, said)
+    answer, wrong = pl.DataFrame(columns), pl.lit(pl.Series(failed))
     if failed.any():
-        wrong = pl.Series(failed)
-        columns = [each.set(wrong, None) for each in columns]
-        error = error.set(wrong, "SW-801")
-    return pl.DataFrame([*columns, error]), int(failed.sum()), beyond
+        answer = answer.select(pl.when(~wrong).then(pl.all()))
+    answer = answer.with_columns(pl.when(wrong).then(pl.lit("SW-801")).alias(ERROR))
+    return answer, int(failed.sum()), beyond
 
 
 def find_beyond(frame: pl.DataFrame, inputs: Sequence[tuple[InputColumn, NDArray[Any]]]) -> dict[str, Beyond]:
@@ -295,6 +291,13 @@ def _choose_classes(manifest: Manifest, said: Mapping[str, NDArray[Any]]) -> lis
     p = said[records.chosen]
     places: list[int] = p.argmax(axis=1).tolist() if len(p) else []
     return [pl.Series(CLASS, [records.classes[place] for place in places], dtype=pl.String)]
+
+
+def _find_failed(manifest: Manifest, said: Mapping[str, NDArray[Any]]) -> NDArray[np.bool_]:
+    """Return which rows have no prediction, as a service refuses them too."""
+    if manifest.predicts is None:
+        return find_no_answers(plan_outputs(manifest.outputs), said)
+    return find_no_predictions(manifest.predicts, said[manifest.outputs[0].name])
 
 
 def _read_output(names: Sequence[str], values: NDArray[Any]) -> list[pl.Series]:
