@@ -24,6 +24,7 @@ from shipway.cli.render import (
     write_interval,
     write_value,
 )
+from shipway.core.check import UNBOUNDED
 
 FAILURE = Failure(code="SW-104", fact="there is no [gate] 'x'", hint="did you mean :ok: 'y'?")
 EVENTS = (
@@ -137,6 +138,11 @@ def test_progress_as_json_is_every_event_on_a_line(capsys):
             watch(event)
     lines = [json.loads(line)["event"] for line in capsys.readouterr().err.splitlines()]
     assert [line["stage"] for line in lines] == [event.stage for event in EVENTS]
+
+
+def test_an_interval_says_which_end_is_open():
+    assert write_interval(0.5, 0.25, 0.75) == "0.5000 [0.2500, 0.7500]"
+    assert write_interval(3.0, 0.25, UNBOUNDED) == "3.0000 [0.2500 or more]"
 
 
 def test_progress_in_a_terminal_moves_and_leaves_the_lines(monkeypatch):

@@ -72,6 +72,17 @@ def test_what_has_ended_is_told_with_its_looks_allowed_for():
     assert unbias_events(happened(0, 0), [first.events], 0.0, 0.05) is None
 
 
+@pytest.mark.parametrize("spending", ["pocock", "obrien_fleming"])
+def test_events_that_are_withdrawn_take_nothing_back_that_was_spent(spending):
+    first = bound_events(spending, happened(6, 9), [], [15 / 40], 0.05, 0.0)
+    each = happened(4, 8)
+    last = bound_events(spending, each, [15], [15 / 40, 1.0], 0.05, 0.0)
+    assert last == bound_events(spending, each, [12], [15 / 40, 1.0], 0.05, 0.0)
+    assert last.spent == pytest.approx(0.05)
+    estimate, low, high, _ = unbias_events(each, [first.events, last.events], 0.0, 0.05)
+    assert low < estimate < high
+
+
 def test_slices_are_told_at_one_look():
     each = happened(5, 12)
     estimate, low, high, p = slice_events(each)
@@ -80,6 +91,14 @@ def test_slices_are_told_at_one_look():
     log = as_log_ratio(each)
     assert log.value == pytest.approx(math.log(12.5 / 5.5))
     assert log.standard_error == pytest.approx(math.sqrt(1 / 12.5 + 1 / 5.5))
+
+
+def test_a_slice_in_which_one_variant_has_no_event_has_an_open_end():
+    estimate, low, high, p = slice_events(Happened((500, 500), 0, 12))
+    assert (estimate, high) == (23.0, None)
+    assert low > 1
+    assert p < 0.001
+    assert slice_events(Happened((500, 500), 12, 0))[1] is None
 
 
 @pytest.mark.parametrize("share", [0.5, 0.2])

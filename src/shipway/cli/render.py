@@ -18,6 +18,7 @@ from shipway.app import instant
 from shipway.app.progress import Event, Watch
 from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
+from shipway.core.check import UNBOUNDED
 from shipway.kit.text import reveal
 
 if TYPE_CHECKING:
@@ -205,8 +206,10 @@ def write_instant(us: int | None, timezone: str) -> str:
 
 
 def write_interval(value: float, low: float, high: float) -> str:
-    """Return a number with its interval, or alone where all there was was counted."""
-    return f"{value:.6g}" if low == high else f"{value:.4f} [{low:.4f}, {high:.4f}]"
+    """Return a number with its interval, whose upper end may be open, or alone where all there was was counted."""
+    if low == high:
+        return f"{value:.6g}"
+    return f"{value:.4f} [{low:.4f} or more]" if high >= UNBOUNDED else f"{value:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def write_value(value: Any) -> str:

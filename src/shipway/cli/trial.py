@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_span, write_times
+from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_times
 from shipway.core.service import CANDIDATE
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
@@ -203,16 +203,11 @@ def _say_diluted(plan: TrialPlan, each: LookEffect, found: Diluted) -> str:
 def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
     rule = _rule_of(plan, each)
     name = each.name if len(plan.variants) == 2 else f"{each.name} of {each.variant}"
-    interval = "nothing bounds it yet"
-    if each.events is not None:
-        interval = write_span(each)
-    elif each.low is not None and each.high is not None:
-        interval = _write_ends(each.low, each.high, rule)
     return (
         word(each.shown),
         name if each.role == "metric" else f"{name} (guardrail)",
         "" if each.events is not None and not each.events.total else _write_change(each.estimate, rule),
-        interval,
+        _write_ends(each.low, each.high, rule),
         write_counts(each),
         f"{each.information:.0%}",
         f"{each.spent:.2g} of {each.alpha:.2g}",
@@ -270,8 +265,13 @@ def _write_change(number: float, rule: PlannedRule) -> str:
     return write_times(number) if rule.events else _write_effect(number, relative=rule.relative, sign=True)
 
 
-def _write_ends(low: float, high: float, rule: PlannedRule) -> str:
-    return write_range(low, high) if rule.events else f"{_write_change(low, rule)} to {_write_change(high, rule)}"
+def _write_ends(low: float | None, high: float | None, rule: PlannedRule) -> str:
+    """Return both ends of an effect; only those of a rare event may be open one by one."""
+    if rule.events:
+        return write_range(low, high)
+    if low is None or high is None:
+        return "nothing bounds it yet"
+    return f"{_write_change(low, rule)} to {_write_change(high, rule)}"
 
 
 def _write_effect(number: float, *, relative: bool, sign: bool = False) -> str:

@@ -21,13 +21,13 @@ class Unbiased(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         estimate: median-unbiased: it is too great as often as too small.
         low: lower end of an interval of 1 - alpha.
-        high: upper end.
+        high: upper end; None where nothing bounds it from above, as where a rare event never happened to the control.
         p: the two-sided p-value against the rule's bound.
     """
 
     estimate: float
     low: float
-    high: float
+    high: float | None
     p: float
 
 
@@ -131,14 +131,14 @@ def write_times(effect: float) -> str:
 
 def write_span(effect: LookEffect) -> str:
     """Return the interval of an effect on a rare event as people read it: how many times as often it may happen."""
-    if effect.low is None or effect.high is None:
-        at_most = "nothing bounds it yet" if effect.high is None else f"at most {write_times(effect.high)}"
-        return at_most if effect.low is None else f"at least {write_times(effect.low)}"
     return write_range(effect.low, effect.high)
 
 
-def write_range(low: float, high: float) -> str:
-    """Return both ends of an effect on a rare event as people read them."""
+def write_range(low: float | None, high: float | None) -> str:
+    """Return both ends of an effect on a rare event as people read them; None is an end that nothing bounds."""
+    if low is None or high is None:
+        at_most = "nothing bounds it yet" if high is None else f"at most {write_times(high)}"
+        return at_most if low is None else f"at least {write_times(low)}"
     return f"{_write_ratio(1 + low)} to {write_times(high)}"
 
 

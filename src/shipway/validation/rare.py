@@ -94,7 +94,7 @@ def bound_events(
     Args:
         spending: the design's.
         happened: at the last look.
-        before: events of both variants at each earlier look, rising.
+        before: events of both variants at each earlier look, rising; what was withdrawn since counts at no look.
         fractions: the share of the planned events at each look, the last included.
         alpha: what all looks together may spend, half of it on each side.
         null: the bound, in parts of the control's rate.
@@ -104,7 +104,7 @@ def bound_events(
         few, many, low, high = _watch(happened, alpha, tested)
         used = alpha
     else:
-        counts = np.array([*before, total])
+        counts = np.minimum([*before, total], total)
         allowed = np.array([_allow(fraction, alpha, spending) for fraction in fractions])
         upper, lower = boundaries(counts, allowed, tested)
         few, many, used = int(lower[-1]), int(upper[-1]), 2 * float(allowed[-1])
@@ -123,8 +123,11 @@ def bound_events(
 
 def unbias_events(
     happened: Happened, looks: Sequence[Events], null: float, alpha: float
-) -> tuple[float, float, float, float] | None:
+) -> tuple[float, float, float | None, float] | None:
     """Return an effect on a rare event once its test has ended, with its looks allowed for, as `look.unbias` does.
+
+    A look at more events than the last one has, some of which were withdrawn, has no place in the order of what may be
+    seen, and is passed over.
 
     Args:
         happened: at the last look.
@@ -133,26 +136,33 @@ def unbias_events(
         alpha: of the interval, two-sided.
 
     Returns:
-        The estimate, the ends of its interval and the two-sided p-value; None before any event.
+        The estimate, the ends of its interval and the two-sided p-value; None before any event. Where the control has
+        no event the upper end may be None, and half an event stands in its place in an estimate of no size.
     """
     if not happened.total:
         return None
+    ordered = [each for each in looks if each.total <= happened.total]
     found = count_looks(
-        np.array([each.total for each in looks]),
-        np.array([each.many for each in looks]),
-        np.array([each.few for each in looks]),
+        np.array([each.total for each in ordered]),
+        np.array([each.many for each in ordered]),
+        np.array([each.few for each in ordered]),
         happened.variant,
         fall_of(1 + null, happened.share),
         confidence=1 - alpha,
     )
     estimate, low, high = (ratio_of(fall, happened.share) - 1 for fall in (found.fall, found.low, found.high))
-    return estimate, low, high, found.p
+    estimate = estimate if math.isfinite(estimate) else happened.estimate
+    return estimate, low, high if math.isfinite(high) else None, found.p
 
 
-def slice_events(happened: Happened) -> tuple[float, float, float, float]:
-    """Return the effect in a slice, its 95 % interval at this look alone, and the p-value of "none", by mid-p."""
+def slice_events(happened: Happened) -> tuple[float, float | None, float | None, float]:
+    """Return the effect in a slice, its 95 % interval at this look alone, and the p-value of "none", by mid-p.
+
+    The interval has no lower end where the variant has no event, and no upper one where the control has none.
+    """
     found = compare_rates(happened.control, happened.n[0], happened.variant, happened.n[1], exact=False)
-    return happened.estimate, found.low - 1, found.high - 1, found.p
+    low, high = found.low - 1 if found.low else None, found.high - 1 if math.isfinite(found.high) else None
+    return happened.estimate, low, high, found.p
 
 
 def as_log_ratio(happened: Happened) -> Effect:

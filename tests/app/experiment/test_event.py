@@ -1,13 +1,17 @@
 """Rare events: planned by events, looked at by counts, and ended by as many as were planned."""
 
+import polars as pl
 import pytest
 from tests.app.experiment.conftest import START
+from tests.app.experiment.test_statistic import commit
 
+import shipway as sw
 from shipway.app.experiment.conduct import start_experiment
 from shipway.app.experiment.detail import detail_trial
 from shipway.app.experiment.look import look_at
 from shipway.app.experiment.planning import plan_experiment
 from shipway.app.ledger import verify_ledger
+from shipway.app.report.experiment import write_experiment
 from shipway.core.error import ShipwayError
 from shipway.kit.duration import DAY
 from shipway.maths.power import Aim, events_needed, events_power, expected_events
@@ -81,6 +85,21 @@ def test_units_that_end_before_events_do_leave_all_that_is_left_to_the_last_look
     assert look(lab, 16).repeated
 
 
+def test_events_that_are_withdrawn_before_units_end_are_no_end_of_looks(lab):
+    goal(lab, price=45)
+    start_experiment(lab.project, "fares", units=700)
+    lab.live(9)
+    early = look(lab, 6).look.effects[0]
+    with lab.workspace() as workspace:
+        tables = {name: workspace.tables.read(each) for name, each in workspace.admitted(["visits", "orders"]).items()}
+    commit(lab, **tables | {"orders": tables["orders"].filter(pl.col("price") <= 60)})
+    last = look(lab, 9).look
+    big = last.effects[0]
+    assert 0 < big.events.total < early.events.total
+    assert (last.final, big.spent, big.information) == (True, pytest.approx(0.05), 1.0)
+    assert big.unbiased.low < big.unbiased.estimate < big.unbiased.high
+
+
 def test_what_never_happened_bounds_nothing_and_spends_nothing(lab):
     goal(lab, price=9_000)
     with pytest.raises(ShipwayError, match="SW-453"):
@@ -114,6 +133,25 @@ def test_slices_of_a_rare_event_are_compared_by_its_counts(lab):
     sliced = detail_trial(lab.project, "fares").sliced[0]
     assert [each.value for each in sliced.slices] == ["app", "web"]
     assert all(-1 <= each.low < each.estimate < each.high for each in sliced.slices)
+
+
+def test_a_slice_in_which_the_control_has_no_event_is_shown_with_its_open_end(lab, tmp_path):
+    pytest.importorskip("altair")
+    goal(lab, price=30, detect=1.0)
+    start_experiment(lab.project, "fares", units=3_000)
+    lab.live(12, lift=1.0)
+    desk = sw.experiments(lab.root)
+    with lab.workspace() as workspace:
+        tables = {name: workspace.tables.read(each) for name, each in workspace.admitted(["visits", "orders"]).items()}
+    there = set(tables["visits"].filter(pl.col("device") == "app")["customer"].to_list())
+    usual = [name for name in there if desk.assign("fares", name) == "usual"]
+    commit(lab, **tables | {"orders": tables["orders"].filter(~pl.col("customer").is_in(usual))})
+    look(lab, 12)
+    detail = detail_trial(lab.project, "fares")
+    app, web = detail.sliced[0].slices
+    assert (app.value, app.high, app.marked, app.low > 0) == ("app", None, True, True)
+    assert web.high is not None
+    assert "at least" in write_experiment(lab.project, "fares", tmp_path / "page.html").read_text()
 
 
 def test_an_always_valid_design_counts_events_at_any_look(lab):

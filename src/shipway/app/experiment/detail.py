@@ -47,8 +47,8 @@ class SliceEffect(msgspec.Struct, frozen=True, kw_only=True):
         value: the slice.
         n: its units, of the control and the variant.
         estimate: the effect.
-        low: lower end of its 95 % interval at this look alone.
-        high: upper end.
+        low: lower end of its 95 % interval at this look alone; None where nothing bounds it from below.
+        high: upper end; None where nothing bounds it from above.
         marked: whether it differs from 0 with the false discoveries of all slices held at 5 %.
     """
 
@@ -56,8 +56,8 @@ class SliceEffect(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     n: tuple[int, int]
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     marked: bool
 
 
@@ -152,8 +152,8 @@ class _Sliced:
 
     n: tuple[int, int]
     estimate: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
     found: formulas.Effect
 
@@ -197,8 +197,10 @@ def _measure_slice(trial: Trial, name: str, effect: Effect, control: Summary, va
     """Return an effect in one slice; None where nothing bounds it."""
     if effect.kind == "rare":
         happened = count_events(control, variant)
+        if not happened.total:
+            return None
         estimate, low, high, p = slice_events(happened)
-        return _Sliced(happened.n, estimate, low, high, p, as_log_ratio(happened)) if math.isfinite(high) else None
+        return _Sliced(happened.n, estimate, low, high, p, as_log_ratio(happened))
     compare = measure_clusters if trial.plan.clustered else measure
     try:
         measured = compare(name, effect, control, variant)

@@ -1,17 +1,15 @@
 """What the effects of a look are, and what is shown of each: measured, bounded by the alpha there is, as evidence."""
 
 import math
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Final
 
 import msgspec
 
 from shipway.app.experiment.statistic import Statistics, capped_effects, load_summaries, load_values
 from shipway.app.experiment.unit import REST
 from shipway.app.workspace import Workspace
-from shipway.core.check import Evidence, Rule
+from shipway.core.check import UNBOUNDED, Evidence, Rule
 from shipway.core.conclusion import read_interval
 from shipway.core.effect import Effect, Role
 from shipway.core.experiment import Experiment
@@ -35,9 +33,6 @@ from shipway.validation.look import (
     unbias,
 )
 from shipway.validation.rare import Happened, bound_events, count_events, unbias_events
-
-_UNBOUNDED: Final = sys.float_info.max
-"""The upper end of what nothing bounds from above, since evidence holds numbers that are written."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -300,13 +295,17 @@ def _unbias(plan: TrialPlan, each: Comparison, seen: LookEffect) -> Unbiased | N
     else:
         boundaries = [look.boundary for look in (*each.spending, seen)]
         found = unbias(each.effect, each.measured, each.rule.bound, each.fractions, boundaries, plan.alpha)
-    if found is None or not all(map(math.isfinite, found)):
-        return None
-    return Unbiased(estimate=found[0], low=found[1], high=found[2], p=found[3])
+        found = found if found is not None and all(map(math.isfinite, found)) else None
+    return None if found is None else Unbiased(estimate=found[0], low=found[1], high=found[2], p=found[3])
 
 
 def _evidence(plan: TrialPlan, effect: LookEffect, each: Comparison, digest: str, look: int) -> Evidence:
     several = len(plan.variants) > 2
+    low, high = effect.estimate, effect.estimate
+    if effect.bounded:
+        # Only how often a rare event happens has one open end: it may be never, or without any bound.
+        low = -1.0 if effect.low is None else effect.low
+        high = UNBOUNDED if effect.high is None else effect.high
     facts: Mapping[str, object] = {
         "control": plan.control,
         "variant": effect.variant,
@@ -326,8 +325,8 @@ def _evidence(plan: TrialPlan, effect: LookEffect, each: Comparison, digest: str
         check=f"{effect.name} of {effect.variant}" if several else effect.name,
         subject=plan.subject,
         value=effect.estimate,
-        low=effect.estimate if effect.low is None else effect.low,
-        high=effect.high if effect.high is not None else _UNBOUNDED if effect.bounded else effect.estimate,
+        low=low,
+        high=high,
         n=sum(effect.n) if effect.bounded else 0,
         facts=dict(facts),
         log_digest=digest,

@@ -2,11 +2,12 @@
 
 from typing import Final
 
+from shipway.app.experiment.detail import SliceEffect
 from shipway.app.report.element import Child, Markup, code, element, join, table
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import MINUS, write_p
 from shipway.app.report.whisker import draw_whisker, span_of
-from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts, write_range, write_span, write_times
+from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts, write_range, write_times
 from shipway.core.trial import PlannedRule, TrialPlan
 
 _TONES: Final[dict[Shown, str]] = {
@@ -65,7 +66,7 @@ def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tupl
         about,
         "never yet" if each.events is not None and not each.events.total else write_change(each.estimate, rule),
         "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
-        _write_interval(each, rule),
+        write_ends(each.low, each.high, rule),
         write_counts(each),
         f"{each.information:.0%}",
         f"{each.sharpened:.0%}" if each.sharpened else "",
@@ -73,17 +74,9 @@ def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tupl
     )
 
 
-def measured_of(each: LookEffect) -> Measured | None:
+def measured_of(each: LookEffect | SliceEffect) -> Measured | None:
     """Return an effect as it is drawn; None where an end of its interval is nowhere."""
     return None if each.low is None or each.high is None else Measured(each.estimate, each.low, each.high)
-
-
-def _write_interval(each: LookEffect, rule: PlannedRule) -> str:
-    if each.events is not None:
-        return write_span(each)
-    if each.low is None or each.high is None:
-        return "nothing bounds it yet"
-    return write_ends(each.low, each.high, rule)
 
 
 def _write_unbiased(each: LookEffect, rule: PlannedRule) -> Child:
@@ -103,6 +96,10 @@ def write_change(number: float, rule: PlannedRule) -> str:
     return f"{MINUS if number < 0 else '+'}{text}"
 
 
-def write_ends(low: float, high: float, rule: PlannedRule) -> str:
-    """Return both ends of an effect as people read them."""
-    return write_range(low, high) if rule.events else f"{write_change(low, rule)} to {write_change(high, rule)}"
+def write_ends(low: float | None, high: float | None, rule: PlannedRule) -> str:
+    """Return both ends of an effect as people read them; only those of a rare event may be open one by one."""
+    if rule.events:
+        return write_range(low, high)
+    if low is None or high is None:
+        return "nothing bounds it yet"
+    return f"{write_change(low, rule)} to {write_change(high, rule)}"

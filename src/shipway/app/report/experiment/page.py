@@ -5,9 +5,8 @@ from typing import Final
 
 from shipway.app.experiment.detail import ExperimentDetail, SlicedEffect
 from shipway.app.report.element import Child, Markup, badge, code, element, fold, join, table, tile, words
-from shipway.app.report.experiment.effect import show_effects, write_change, write_ends
+from shipway.app.report.experiment.effect import measured_of, show_effects, write_change, write_ends
 from shipway.app.report.experiment.look import show_looks
-from shipway.app.report.gate import Measured
 from shipway.app.report.number import write_day, write_instant, write_p
 from shipway.app.report.sheet import Section, make_sheet
 from shipway.app.report.whisker import draw_whisker, span_of
@@ -153,13 +152,13 @@ def _show_slices(detail: ExperimentDetail) -> Markup:
 
 def _show_slice(plan: TrialPlan, rule: PlannedRule, sliced: SlicedEffect) -> Markup:
     of = f" of {sliced.variant}" if len(plan.variants) > 2 else ""
-    measured = [Measured(each.estimate, each.low, each.high) for each in sliced.slices]
-    span = span_of(measured, 0.0)
+    measured = [measured_of(each) for each in sliced.slices]
+    span = span_of([each for each in measured if each is not None], 0.0)
     rows = [
         (
             each.value,
             write_change(each.estimate, rule),
-            draw_whisker(drawn, span, tone="main" if each.marked else "hold", bound=0.0),
+            "" if drawn is None else draw_whisker(drawn, span, tone="main" if each.marked else "hold", bound=0.0),
             write_ends(each.low, each.high, rule),
             f"{each.n[0]:,} and {each.n[1]:,}",
         )
