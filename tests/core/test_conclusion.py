@@ -14,6 +14,7 @@ from shipway.core.conclusion import (
     say_crossed,
     say_effect,
     say_look,
+    say_walk,
     settle,
 )
 from shipway.core.look import Events, LookEffect
@@ -216,6 +217,33 @@ def held(walks, *, variant=None, stopped=False, **split):
     if stopped:
         trial.stopped = ExperimentStopped(**end)
     return hold_walk([trial], walks)
+
+
+def test_all_planned_events_are_in_where_they_ended_it():
+    def told(total, *others):
+        each = effect("crashes", events=Events(control=total, variant=0, planned=30, few=-1, many=31), information=1.0)
+        return say_look(plan(), [each, *others], RULES | {"crashes": CRASH}, "hold", "", final=True)
+
+    assert told(30).startswith("all planned events are in and not everything is shown: crashes is ")
+    assert told(29).startswith("all planned units are in and ")
+    assert told(30, effect(information=1.0)).startswith("all planned units are in and ")
+
+
+def test_a_decision_tells_what_becomes_of_the_walk():
+    old, new = (Variant(version=number, bundle="b", online="s") for number in (1, 2))
+    walk = (Step(weight=0.5), Step(weight=1.0))
+    release = Release(
+        id="desk/1", service="desk", model="m", walk=walk, candidate=new, stable=old, started_at=0, since=7
+    )
+    split = VersionSplit(service="desk", release="desk/1", stable=1, candidate=2, weight=0.5, since=7, holds=True)
+    assert say_walk(split, "candidate", release) == "the walk of desk/1 goes on"
+    assert say_walk(split, "stable", release) == "the walk of desk/1 goes back"
+    free = msgspec.structs.replace(split, holds=False)
+    assert say_walk(free, "stable", release) == "service desk answers as its walk goes"
+    assert say_walk(msgspec.structs.replace(split, since=3), "stable", release) == "the walk of desk/1 is at 50 %"
+    for outcome in ("promoted", "rolled back"):
+        ended = msgspec.structs.replace(release, outcome=outcome, ended_at=9)
+        assert say_walk(split, "candidate", ended) == f"the walk of desk/1 has ended: version 2 was {outcome}"
 
 
 def test_a_step_waits_for_the_experiment_that_holds_it_and_for_no_other():

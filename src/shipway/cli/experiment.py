@@ -11,6 +11,7 @@ from shipway.app.experiment.question import (
     list_experiments,
     list_layers,
     show_trial,
+    tell_walk,
 )
 from shipway.cli.door import Flag, Given, read_time
 from shipway.cli.failure import DONE, HELD, OUTCOMES
@@ -122,7 +123,9 @@ def show(ref: str, /, *, page: Path | None = None, door: Given) -> None:
     """
     project = door.project()
     timezone = project.config.project.timezone
-    door.answer(show_trial(project, ref), lambda console, trial: show_run(console, trial, timezone))
+    found = show_trial(project, ref)
+    walk = tell_walk(project, found)
+    door.answer(found, lambda console, trial: show_run(console, trial, timezone, walk))
     _write_page(door, ref, page)
 
 
@@ -151,7 +154,8 @@ def decide(
 
     project = door.project()
     made = decide_experiment(project, name, variant, by=by, reason=reason, at=read_time(at, "--at", project))
-    door.answer(made, show_decided)
+    walk = tell_walk(project, made)
+    door.answer(made, lambda console, trial: show_decided(console, trial, walk))
 
 
 @app.command(name="stop", help="End an experiment without a decision")

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
 from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_times
-from shipway.core.service import CANDIDATE
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
@@ -214,8 +213,8 @@ def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
     )
 
 
-def show_run(console: Console, trial: Trial, timezone: str) -> None:
-    """Show one run: its plan, its looks and what was decided."""
+def show_run(console: Console, trial: Trial, timezone: str, walk: str = "") -> None:
+    """Show one run: its plan, its looks, what was decided, and what that does to the walk of a service."""
     show_title(console, trial.plan.ref, f"{trial.state}, began {write_instant(trial.plan.at, timezone)}")
     show_facts(console, _plan_facts(trial.plan))
     for each in trial.looks:
@@ -223,20 +222,17 @@ def show_run(console: Console, trial: Trial, timezone: str) -> None:
         _show_look(console, trial.plan, each, timezone)
     if not trial.runs:
         console.print()
-        show_decided(console, trial)
+        show_decided(console, trial, walk)
 
 
-def show_decided(console: Console, trial: Trial) -> None:
-    """Show how a run ended."""
+def show_decided(console: Console, trial: Trial, walk: str = "") -> None:
+    """Show how a run ended, and what that does to the walk of a service, which a split between versions has."""
     decided, stopped = trial.decided, trial.stopped
     if decided is not None:
         by = f"by {decided.by}, against the design" if decided.against else f"by {decided.by}"
         meets = f"everyone meets {decided.variant} from now on, {by}"
         if trial.plan.versions is not None:
             # Who gets which version is up to the walk of the release, which a decision moves only where it held it.
-            walk = f"service {trial.plan.versions.service} answers as its walk goes"
-            if trial.plan.versions.holds:
-                walk = f"the walk of {trial.plan.versions.release} goes {_goes(decided.variant)}"
             meets = f"decided for {decided.variant}, {by}; {walk}"
         if trial.plan.against_holdout:
             meets = f"decided for {decided.variant}, {by}; whom layer {trial.plan.layer} holds out stays held out"
@@ -246,10 +242,6 @@ def show_decided(console: Console, trial: Trial) -> None:
             show_text(console, f"the design said {trial.looks[-1].outcome}: {trial.looks[-1].said}")
     elif stopped is not None:
         show_title(console, trial.plan.ref, f"stopped by {stopped.by}: {stopped.reason}")
-
-
-def _goes(variant: str) -> str:
-    return "on" if variant == CANDIDATE else "back"
 
 
 def _write_units(plan: TrialPlan, units: dict[str, int]) -> str:

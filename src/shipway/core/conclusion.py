@@ -17,7 +17,7 @@ from shipway.core.gate import Finding, Outcome, Verdict
 from shipway.core.look import Events, LookEffect, Shown, write_span, write_times
 from shipway.core.release import Release
 from shipway.core.service import CANDIDATE
-from shipway.core.trial import Trial, TrialPlan
+from shipway.core.trial import Trial, TrialPlan, VersionSplit
 
 MINUS: Final = "−"
 _OUTCOMES: Final[dict[Shown, Outcome]] = {
@@ -124,6 +124,23 @@ def hold_walk(trials: Iterable[Trial], release: Release) -> list[Verdict]:
     return found
 
 
+def say_walk(split: VersionSplit, variant: str, release: Release) -> str:
+    """Return what a decision does to the walk whose split was compared, or what has become of that walk, as a clause.
+
+    Args:
+        split: that was compared.
+        variant: what was decided for.
+        release: the walk as it is now.
+    """
+    if release.outcome != "walking":
+        return f"the walk of {release.id} has ended: version {split.candidate} was {release.outcome}"
+    if release.since != split.since:
+        return f"the walk of {release.id} is at {release.walk[release.step].name}"
+    if not split.holds:
+        return f"service {split.service} answers as its walk goes"
+    return f"the walk of {release.id} goes {'on' if variant == CANDIDATE else 'back'}"
+
+
 def say_look(
     plan: TrialPlan,
     effects: Sequence[LookEffect],
@@ -146,11 +163,18 @@ def say_look(
     if final:
         left = [each for each in effects if each.shown == "open"] or effects
         said = _join(say_effect(each, rules[each.name], plan) for each in left)
-        return f"all planned units are in and not everything is shown: {said}; a person decides"
+        return f"{say_all_in(effects)} are in and not everything is shown: {said}; a person decides"
     said = _join(say_effect(each, rules[each.name], plan) for each in effects if each.shown != "safe")
     slowest = min((each for each in effects if each.role == "metric"), key=lambda each: each.information)
     what = "units" if slowest.events is None else "events"
     return f"not decided yet, with {slowest.information:.0%} of the planned {what} in: {said}"
+
+
+def say_all_in(effects: Iterable[LookEffect]) -> str:
+    """Return what is in at a look after which nothing is left: the planned events where they ended it, else units."""
+    counted = [each.events for each in effects]
+    ended = all(each is not None and each.total >= each.planned for each in counted)
+    return f"all planned {'events' if ended else 'units'}"
 
 
 def say_broken(plan: TrialPlan, units: Mapping[str, int], p: float) -> str:

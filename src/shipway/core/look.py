@@ -173,7 +173,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
         variant: which variant is to be launched; empty for none.
         said: the outcome in words, with its reason.
         verdict: digest of the verdict.
-        final: whether all planned units are in, so that nothing is left to spend.
+        final: whether all planned units or events are in, so that nothing is left to spend.
     """
 
     number: int

@@ -102,14 +102,27 @@ def test_events_that_are_withdrawn_before_units_end_are_no_end_of_looks(lab):
 
 def test_what_never_happened_bounds_nothing_and_spends_nothing(lab):
     goal(lab, price=9_000)
-    with pytest.raises(ShipwayError, match="SW-453"):
-        plan_experiment(lab.project, "fares")
+    plan = plan_experiment(lab.project, "fares")
+    assert (plan.enough, plan.metrics[0].units, plan.metrics[0].events > 10) == (False, None, True)
+    assert plan.reason.startswith("big happened to none of ")
+    with pytest.raises(ShipwayError, match="happened to none") as refused:
+        start_experiment(lab.project, "fares")
+    assert (refused.value.code, "--units" in refused.value.hint) == ("SW-453", True)
     assert start_experiment(lab.project, "fares", units=900).plan.rules[0].events > 10
     lab.live(8)
     report = look(lab, 8)
     big = report.look.effects[0]
     assert (big.estimate, big.low, big.high, big.shown, big.spent) == (0.0, None, None, "open", 0.0)
     assert report.look.said == "not decided yet, with 0% of the planned events in: big never happened yet"
+
+
+def test_a_rare_guardrail_that_never_happened_leaves_the_other_metrics_their_plan(lab):
+    lab.edit(GUARDRAIL, f"guardrails=[{BIG.format(price=9_000, detect='')} <= 1.5],")
+    spent, big = plan_experiment(lab.project, "fares").metrics
+    assert (spent.units > 100, big.units, big.untold != "") == (True, None, True)
+    registered = start_experiment(lab.project, "fares", units=900).plan
+    assert (registered.rules[0].cap, registered.rules[1].events) == (spent.cap, big.events)
+    assert registered.days > 0
 
 
 def test_a_guardrail_with_a_margin_on_the_ratio_is_kept_or_broken(lab):

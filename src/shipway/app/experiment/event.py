@@ -38,7 +38,7 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
     """Return what a rare event takes, given to which units of a past it happened.
 
     Units are as many as bring the events with the probability of the design's power; events end it where they come
-    sooner.
+    sooner. Where it happened to none of the past, nothing tells how many units that is.
 
     Args:
         experiment: whose.
@@ -47,15 +47,18 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
         happened: float64[units], 1 for a unit to which it happened, else 0.
 
     Raises:
-        ShipwayError: SW-453 where it happened to none, or takes too many events.
+        ShipwayError: SW-453 where it takes too many events.
     """
     name, events = rule.check.name, plan_events(experiment, rule, role)
     rate = float(np.mean(happened))
-    if not rate:
-        fact = f"{name} happened to none of {happened.size:,} units of the past: nothing tells how long events take"
-        raise ShipwayError("SW-453", fact, "begin with --units: that many, or the planned events, end it")
-    expected = expected_events(events, experiment.design.power)
-    units = expected / (rate * _mix(experiment, rule, role)) / pair_share(experiment)
+    units, untold = None, ""
+    if rate:
+        expected = expected_events(events, experiment.design.power)
+        units = math.ceil(expected / (rate * _mix(experiment, rule, role)) / pair_share(experiment))
+    else:
+        untold = (
+            f"{name} happened to none of {happened.size:,} units of the past, so nothing tells how long events take"
+        )
     return PlannedMetric(
         name=name,
         role=role,
@@ -66,9 +69,10 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
         cap=None,
         detect=effect_of(rule).detect if role == "metric" else abs(rule.bound),
         relative=True,
-        units=math.ceil(units),
+        units=units,
         smallest=0.0,
         events=events,
+        untold=untold,
     )
 
 

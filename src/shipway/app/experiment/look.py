@@ -25,7 +25,7 @@ from shipway.app.project import Project
 from shipway.app.release import Remembered, deciding
 from shipway.app.workspace import Workspace
 from shipway.core.body import EvidenceRecorded, VerdictGiven
-from shipway.core.conclusion import choose, give_verdict, say_broken, say_crossed, say_look
+from shipway.core.conclusion import choose, give_verdict, say_all_in, say_broken, say_crossed, say_look
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import FEW_CROSSED, MOST_CROSSED, RATIO_ALPHA, Experiment
 from shipway.core.look import Look
@@ -103,7 +103,7 @@ def _look(workspace: Workspace, experiment: Experiment, trial: Trial, statistics
     if last is not None and last.statistics == digest:
         return _report(trial, last, statistics, "nothing is new since that look, so nothing was spent", repeated=True)
     if last is not None and last.final:
-        said = "all planned units were in at that look, and nothing is left to spend"
+        said = f"{say_all_in(last.effects)} were in at that look, and nothing is left to spend"
         return _report(trial, last, statistics, said, repeated=True)
     units = {variant: statistics.units.get(variant, 0) for variant in trial.plan.variants}
     shares = np.array(list(trial.plan.variants.values()))

@@ -25,6 +25,7 @@ class PlannedMetric(msgspec.Struct, frozen=True, kw_only=True):
         events: events of the control and a variant that a rare event takes; 0 for what is no such.
         power: probability that the units of the plan show it, where the effect is as great as `detect`, or for a
             guardrail where there is none; None where `detect` is 0.
+        untold: why the past does not tell how many units it takes; empty where it does, or nothing is to be found.
         unreachable: whether the clusters there are do not find the effect, however many units they have.
     """
 
@@ -44,3 +45,4 @@ class PlannedMetric(msgspec.Struct, frozen=True, kw_only=True):
     unreachable: bool = False
     power: float | None = None
     events: int = 0
+    untold: str = ""

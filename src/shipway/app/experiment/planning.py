@@ -22,6 +22,8 @@ from shipway.app.experiment.question import find_experiment
 from shipway.app.experiment.unit import CLUSTER, MET
 from shipway.app.project import Project
 from shipway.app.workspace import Workspace
+from shipway.core.check import Rule
+from shipway.core.effect import Role
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import Answers, Experiment, effect_of
 from shipway.core.trial import PlannedRule
@@ -51,7 +53,7 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
         reason: why it would not find its effect; empty where it would.
         clusters: clusters that there are; 0 where units are assigned one by one.
         launch: how likely a variant that is as good as planned, and harms no guardrail, is launched at least; None
-            where no metric says what is worth finding.
+            where no metric says what is worth finding, or nothing tells how many units one takes.
     """
 
     experiment: str
@@ -117,6 +119,7 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
     total = reachable if lost else needed or reachable
     found = [with_smallest(each, experiment, total, clusters) for each in measured]
     taken = most_days if days is None else days
+    untold = next((each.untold for each in measured if each.untold), "")
     # A step that the experiment holds lasts as long as that takes.
     goes_on = service is not None and isinstance(exposed, Answers) and not exposed.holds
     short = say_short(service, at, taken * DAY_US + experiment.width_us) if service is not None and goes_on else ""
@@ -132,9 +135,9 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
         reachable=reachable,
         watched_us=experiment.width_us,
         arrivals=tuple(arrivals),
-        reason=_say_lost(lost, found, clusters) or _reason(needed, days, reachable, most_days) or short,
+        reason=_say_lost(lost, found, clusters) or _reason(needed, days, reachable, most_days) or untold or short,
         clusters=clusters,
-        launch=launch_power(found),
+        launch=None if untold else launch_power(found),
     )
 
 
@@ -146,12 +149,19 @@ def plan_rules(experiment: Experiment, plan: ExperimentPlan | None) -> tuple[Pla
     """
     caps = {each.name: each.cap for each in plan.metrics} if plan is not None else {}
     rules: list[PlannedRule] = []
-    for place, rule in enumerate(experiment.rules):
+    asked: list[tuple[Rule, Role]] = [
+        *((rule, "metric") for rule in experiment.metrics),
+        *((rule, "guardrail") for rule in experiment.guardrails),
+    ]
+    # What takes too many events has no plan at all, so that is said before anything that rests on one.
+    events = {
+        rule.check.name: plan_events(experiment, rule, role) for rule, role in asked if effect_of(rule).kind == "rare"
+    }
+    for rule, role in asked:
         effect, name = effect_of(rule), rule.check.name
         if effect.winsorise and name not in caps:
-            fact = f"{name} is winsorised at a share of the past, and there is none"
+            fact = f"{name} is winsorised at a share of the past, which is none that can be planned with"
             raise ShipwayError("SW-453", fact, "write cap= in place of winsorise=")
-        role = "metric" if place < len(experiment.metrics) else "guardrail"
         rules.append(
             PlannedRule(
                 name=name,
@@ -160,7 +170,7 @@ def plan_rules(experiment: Experiment, plan: ExperimentPlan | None) -> tuple[Pla
                 cap=caps.get(name, effect.cap),
                 detect=effect.detect,
                 relative=effect.relative,
-                events=plan_events(experiment, rule, role) if effect.kind == "rare" else 0,
+                events=events.get(name, 0),
             )
         )
     return tuple(rules)

@@ -7,6 +7,7 @@ import msgspec
 
 from shipway.app.project import STATE_FOLDER, Project
 from shipway.app.workspace import Workspace
+from shipway.core.conclusion import say_walk
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import PLACES, Experiment
 from shipway.core.projection import State
@@ -90,6 +91,16 @@ def show_trial(project: Project, ref: str) -> Trial:
     """
     with closing(Workspace(project)) as workspace:
         return find_trial(workspace.peek(), project, ref)
+
+
+def tell_walk(project: Project, trial: Trial) -> str:
+    """Return what the decision of a run does to the walk of a service, or what has become of it; empty for no walk."""
+    split, decided = trial.plan.versions, trial.decided
+    if split is None or decided is None:
+        return ""
+    with closing(Workspace(project)) as workspace:
+        releases = workspace.peek().services[split.service].releases
+    return next(say_walk(split, decided.variant, each) for each in releases if each.id == split.release)
 
 
 def find_trial(state: State, project: Project, ref: str) -> Trial:
