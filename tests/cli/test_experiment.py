@@ -24,6 +24,16 @@ def ask(lab, capsys, *words):
     return code, told.out, told.err
 
 
+def test_a_plan_in_which_a_rare_event_never_happened_says_so_without_a_number(lab, capsys):
+    rare = 'sw.effect("big", w.count(placed, last="2d", where=placed.price > 9_000) > 0, rare=True) <= 1.5'
+    lab.edit('sw.effect("basket", spent, over=w.count(placed, last="2d")) >= -0.2', rare)
+    _, out, _ = ask(lab, capsys, "plan", "fares")
+    [row] = [line for line in out.splitlines() if line.startswith("big (guardrail)")]
+    assert row.split()[-2:] == ["events", "none"]
+    assert "inf" not in out
+    assert "big happened to none of" in out
+
+
 def test_an_experiment_from_its_plan_to_its_end(lab, capsys):
     code, out, _ = ask(lab, capsys)
     assert (code, "fares" in out, "declared" in out, "pricing" in out) == (0, True, True, True)

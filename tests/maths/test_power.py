@@ -170,6 +170,13 @@ def test_a_margin_is_told_from_equal_rates():
     assert detectable_ratio(events, aim, up=False, margin=True) == pytest.approx(0.5, rel=0.04)
 
 
+def test_the_smallest_ratio_is_counted_from_the_bound_that_is_tested():
+    aim = Aim(looks=10)
+    for ratio, null in ((3.0, 1.5), (0.4, 0.8)):
+        smallest = detectable_ratio(events_needed(ratio, aim, null), aim, up=ratio > null, null=null)
+        assert smallest == pytest.approx(ratio, rel=0.06)
+
+
 @given(st.integers(1, 400), st.floats(0.5, 0.95))
 def test_as_many_are_expected_as_bring_the_events_with_a_chance(events, chance):
     assert stats.poisson.sf(events - 1, expected_events(events, chance)) == pytest.approx(chance)
@@ -177,6 +184,7 @@ def test_as_many_are_expected_as_bring_the_events_with_a_chance(events, chance):
 
 def test_what_no_number_of_events_finds_is_told():
     assert detectable_ratio(3, Aim()) is None
+    assert detectable_ratio(3, Aim(), null=2.0) is None
     for ratio, null in ((1.0, 1.0), (-0.1, 1.0), (2.0, 0.0), (1.02, 1.0), (1.09, 1.0)):
         with pytest.raises(ValueError, match="ratio"):
             events_needed(ratio, Aim(), null)

@@ -1,5 +1,6 @@
 """How experiments look on a terminal: their plans, what a look shows, and what was decided."""
 
+import math
 from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
@@ -76,14 +77,14 @@ def _metric_row(each: "PlannedMetric") -> tuple[Cell, ...]:
         f"{each.sharpened:.0%}" if not each.events else "",
         _write_effect(each.detect, relative=each.relative) if each.detect else "",
         _write_taken(each),
-        _write_effect(each.smallest, relative=each.relative),
+        _write_effect(each.smallest, relative=each.relative) if math.isfinite(each.smallest) else "none",
     )
 
 
 def _write_taken(each: "PlannedMetric") -> str:
     """Return how many units a metric takes, and of a rare event how many events."""
-    units = "" if each.units is None else f"{each.units:,}"
-    return f"{units}, {each.events:,} events" if each.events else units
+    units = [] if each.units is None else [f"{each.units:,}"]
+    return ", ".join([*units, *([f"{each.events:,} events"] if each.events else [])])
 
 
 def show_registered(console: Console, trial: Trial, timezone: str) -> None:

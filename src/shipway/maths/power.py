@@ -163,22 +163,27 @@ def expected_events(events: int, chance: float) -> float:
     return float(gammaincinv(events, chance))
 
 
-def detectable_ratio(events: int, aim: Aim, *, up: bool = True, margin: bool = False) -> float | None:
-    """Return the ratio of rates nearest to 1 that so many events find with the aim's power; None where they find none.
+def detectable_ratio(
+    events: int, aim: Aim, *, up: bool = True, null: float = 1.0, margin: bool = False
+) -> float | None:
+    """Return the ratio of rates nearest to a tested one that so many events find with the aim's power; None for none.
 
     Args:
         events: of both arms together, above 0.
         aim: error, power and looks.
-        up: whether it is above 1, or below.
-        margin: whether it is tested while the rates are the same, and not true while equal rates are tested.
+        up: whether it is above the tested ratio, or below.
+        null: the ratio that is tested.
+        margin: whether it is what is tested while the rates are the same; `null` is not read then.
     """
 
     def lack(log_ratio: float) -> float:
         ratio = math.exp(log_ratio if up else -log_ratio)
-        found = events_power(events, 1.0, aim, ratio) if margin else events_power(events, ratio, aim)
+        found = events_power(events, 1.0, aim, ratio) if margin else events_power(events, null * ratio, aim, null)
         return found - aim.power
 
-    return None if lack(_FAR) < 0 else math.exp(find_root(lack, 1e-3, _FAR) * (1 if up else -1))
+    if lack(_FAR) < 0:
+        return None
+    return (1.0 if margin else null) * math.exp(find_root(lack, 1e-3, _FAR) * (1 if up else -1))
 
 
 def cluster_factor(cluster_size: float, correlation: float, variation: float = 0.0) -> float:

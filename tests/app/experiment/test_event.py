@@ -178,6 +178,21 @@ def test_an_always_valid_design_counts_events_at_any_look(lab):
     assert all(each.effects[0].spent == 0.05 for each in found)
 
 
+def test_a_bound_is_what_the_smallest_effect_is_counted_from(lab):
+    goal(lab, op="> 0.5", detect=1.5)
+    big = plan_experiment(lab.project, "fares").metrics[0]
+    assert big.events == events_needed(3.0, Aim(looks=10), 1.5)
+    assert big.smallest == pytest.approx(1.5, rel=0.1)
+
+
+def test_what_a_design_takes_more_counts_for_what_is_still_rare(lab):
+    goal(lab, detect=0.16)
+    assert 1_200 < plan_experiment(lab.project, "fares").metrics[0].events <= 2_000
+    lab.edit('design=sw.group_sequential(most="21d")', 'design=sw.always_valid(most="21d")')
+    with pytest.raises(ShipwayError, match="more than 2,000 events"):
+        plan_experiment(lab.project, "fares")
+
+
 def test_so_many_events_are_not_rare(lab):
     goal(lab, detect=0.05)
     with pytest.raises(ShipwayError, match="not rare") as refused:

@@ -28,10 +28,13 @@ def plan_events(experiment: Experiment, rule: Rule, role: Role) -> int:
     """
     aim = aim_of(experiment, role)
     try:
-        return math.ceil(events_needed(_truth(rule, role), aim, 1 + rule.bound) * price_of(experiment))
-    except ValueError as error:
+        events = math.ceil(events_needed(_truth(rule, role), aim, 1 + rule.bound) * price_of(experiment))
+    except ValueError:
+        events = MOST_EVENTS + 1
+    if events > MOST_EVENTS:
         fact = f"{rule.text} takes more than {MOST_EVENTS:,} events, which are not rare"
-        raise ShipwayError("SW-453", fact, "drop rare=True, and give a condition its mean") from error
+        raise ShipwayError("SW-453", fact, "drop rare=True, and give a condition its mean")
+    return events
 
 
 def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats) -> PlannedMetric:
@@ -91,10 +94,11 @@ def with_smallest_event(metric: PlannedMetric, experiment: Experiment, rule: Rul
         return msgspec.structs.replace(metric, smallest=math.inf, power=0.0)
     truth, null = _truth(rule, metric.role), 1 + rule.bound
     up = (truth > null) if metric.role == "metric" else null > 1
-    smallest = detectable_ratio(events, aim, up=up, margin=metric.role == "guardrail")
+    margin = metric.role == "guardrail"
+    smallest = detectable_ratio(events, aim, up=up, null=null, margin=margin)
     return msgspec.structs.replace(
         metric,
-        smallest=math.inf if smallest is None else abs(smallest - 1),
+        smallest=math.inf if smallest is None else abs(smallest - (1 if margin else null)),
         power=events_power(events, truth, aim, null),
     )
 
