@@ -90,6 +90,11 @@ def test_what_changes_the_question_changes_the_definition_and_what_is_said_of_it
     assert strata.grouped == ("device",)
 
 
+def test_a_small_holdout_has_the_share_of_the_places_that_are_held_out(world):
+    noun = world.against(holdout=sw.layer("p", unit=world.customer, holdout=0.00026))
+    assert dict(noun.variants) == {"held_out": 0.0003, "everyone": 1 - 0.0003}
+
+
 def test_a_holdout_is_compared_with_everyone_else(world):
     noun = world.against()
     assert noun.variants == {"held_out": 0.1, "everyone": 0.9}
@@ -138,6 +143,8 @@ REFUSED = {
     "alpha": (lambda _: sw.group_sequential(alpha=0.9), "SW-106", "alpha"),
     "spending": (lambda _: sw.group_sequential(spending="pocok"), "SW-104", "pocock"),
     "holdout": (lambda s: sw.layer("l", unit=s.customer, holdout=1.0), "SW-106", "below 1"),
+    "holdout of all places": (lambda s: sw.layer("l", unit=s.customer, holdout=0.99999), "SW-106", "below 1"),
+    "holdout of no place": (lambda s: sw.layer("l", unit=s.customer, holdout=0.00004), "SW-106", "0.0001 or more"),
     "name": (lambda s: sw.layer("L 1", unit=s.customer), "SW-106", "lower-case"),
 }  # fmt: skip
 

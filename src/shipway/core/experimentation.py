@@ -39,7 +39,11 @@ def layer(name: str, *, unit: Entity, holdout: float = 0.0) -> Layer:
     """
     name = take_identifier(name)
     held = _share(f"`holdout` of layer {name!r}", holdout, none=True)
-    if held >= 1:
+    places = round(held * PLACES)
+    if held and not places:
+        fact = f"layer {name!r} holds out {held:g} of its units, which is none of {PLACES:,} places"
+        raise ShipwayError("SW-106", fact, f"write {1 / PLACES:g} or more, or 0 for none")
+    if places >= PLACES:
         raise ShipwayError("SW-106", f"layer {name!r} holds out everyone", "write a share below 1, such as 0.05")
     return current_registry().add(Layer(name, _unit(f"layer {name!r}", unit), held))
 
@@ -188,7 +192,9 @@ def _holdout(whose: str, holdout: object, variants: object) -> tuple[Layer, Mapp
     if variants:
         hint = f"drop variants=: they are {HELD_OUT} and {EVERYONE}"
         raise ShipwayError("SW-106", f"`variants` {whose} are given, and a holdout has its own", hint)
-    return holdout, {HELD_OUT: holdout.holdout, EVERYONE: 1 - holdout.holdout}
+    # Whole places are held out, and the test of the split is of what they are.
+    held = round(holdout.holdout * PLACES) / PLACES
+    return holdout, {HELD_OUT: held, EVERYONE: 1 - held}
 
 
 def _variants(name: str, variants: object) -> dict[str, float]:

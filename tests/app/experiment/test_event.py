@@ -178,6 +178,17 @@ def test_an_always_valid_design_counts_events_at_any_look(lab):
     assert all(each.effects[0].spent == 0.05 for each in found)
 
 
+def test_uneven_treatments_have_events_enough_for_each(lab):
+    goal(lab, op="< 0", detect=0.6)
+    lab.edit('{"usual": 1, "new": 1}', '{"usual": 1, "new": 4, "newer": 1}')
+    big = plan_experiment(lab.project, "fares").metrics[0]
+    each = [events_needed(0.4, Aim(alpha=0.025, share=share, looks=10)) for share in (0.5, 0.8)]
+    assert each[0] < each[1]
+    assert big.events == each[1]
+    assert start_experiment(lab.project, "fares", anyway=True).plan.rules[0].events == each[1]
+    assert 0.75 < big.power < 1
+
+
 def test_a_bound_is_what_the_smallest_effect_is_counted_from(lab):
     goal(lab, op="> 0.5", detect=1.5)
     big = plan_experiment(lab.project, "fares").metrics[0]

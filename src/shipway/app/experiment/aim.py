@@ -1,5 +1,6 @@
 """What a comparison of an experiment is to achieve: its error, its power, and how often it is looked at."""
 
+from dataclasses import replace
 from typing import Final
 
 from shipway.core.effect import Role
@@ -20,6 +21,18 @@ def aim_of(experiment: Experiment, role: Role) -> Aim:
     looks = 1 if design.spending == "always_valid" else _LOOKS
     spending = "pocock" if design.spending == "pocock" else "obrien-fleming"
     return Aim(alpha, design.power, share=rarest / (weights[0] + rarest), looks=looks, spending=spending)
+
+
+def aims_of(experiment: Experiment, role: Role) -> list[tuple[Aim, float]]:
+    """Return what comparisons of the control with each treatment are to achieve, and the share of all units in each.
+
+    Treatments of one weight are one comparison.
+    """
+    aim, weights = aim_of(experiment, role), list(experiment.variants.values())
+    return [
+        (replace(aim, share=weight / (weights[0] + weight)), (weights[0] + weight) / sum(weights))
+        for weight in dict.fromkeys(weights[1:])
+    ]
 
 
 def pair_share(experiment: Experiment) -> float:

@@ -5,7 +5,7 @@ import math
 import msgspec
 import numpy as np
 
-from shipway.app.experiment.aim import aim_of, pair_share, price_of
+from shipway.app.experiment.aim import aim_of, aims_of, pair_share, price_of
 from shipway.app.experiment.planned import PlannedMetric
 from shipway.app.experiment.unit import Floats
 from shipway.core.check import Rule
@@ -16,7 +16,7 @@ from shipway.maths.power import MOST_EVENTS, detectable_ratio, events_needed, ev
 
 
 def plan_events(experiment: Experiment, rule: Rule, role: Role) -> int:
-    """Return how many events of the control and the rarest variant show what a rule asks, however rare they are.
+    """Return how many events of the control and a variant, whichever it is, show what a rule asks, however rare.
 
     Args:
         experiment: whose.
@@ -26,9 +26,10 @@ def plan_events(experiment: Experiment, rule: Rule, role: Role) -> int:
     Raises:
         ShipwayError: SW-453 where it takes so many events that they are not rare.
     """
-    aim = aim_of(experiment, role)
+    truth, null = _truth(rule, role), 1 + rule.bound
     try:
-        events = math.ceil(events_needed(_truth(rule, role), aim, 1 + rule.bound) * price_of(experiment))
+        needed = max(events_needed(truth, aim, null) for aim, _ in aims_of(experiment, role))
+        events = math.ceil(needed * price_of(experiment))
     except ValueError:
         events = MOST_EVENTS + 1
     if events > MOST_EVENTS:
@@ -56,8 +57,10 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
     rate = float(np.mean(happened))
     units, untold = None, ""
     if rate:
-        expected = expected_events(events, experiment.design.power)
-        units = math.ceil(expected / (rate * _mix(experiment, rule, role)) / pair_share(experiment))
+        # The control and the rarest variant have the fewest units of all pairs, so that they bring the events last.
+        aim, truth = aim_of(experiment, role), _truth(rule, role)
+        often = rate * (1 - aim.share + aim.share * truth) * pair_share(experiment)
+        units = math.ceil(expected_events(events, experiment.design.power) / often)
     else:
         untold = (
             f"{name} happened to none of {happened.size:,} units of the past, so nothing tells how long events take"
@@ -79,28 +82,28 @@ def plan_event(experiment: Experiment, rule: Rule, role: Role, happened: Floats)
     )
 
 
-def with_smallest_event(metric: PlannedMetric, experiment: Experiment, rule: Rule, pair: float) -> PlannedMetric:
+def with_smallest_event(metric: PlannedMetric, experiment: Experiment, rule: Rule, units: float) -> PlannedMetric:
     """Return a rare event with the smallest effect that a number of units finds, and how likely they find the planned.
+
+    Of several variants it is what is told of the one of which least is.
 
     Args:
         metric: as `plan_event` gives it.
         experiment: whose.
         rule: what is asked of it.
-        pair: units of the control and the rarest variant.
+        units: of all variants together.
     """
-    aim, price = aim_of(experiment, metric.role), price_of(experiment)
-    events = round(min(metric.events, pair * metric.value * _mix(experiment, rule, metric.role)) / price)
-    if not events:
-        return msgspec.structs.replace(metric, smallest=math.inf, power=0.0)
-    truth, null = _truth(rule, metric.role), 1 + rule.bound
-    up = (truth > null) if metric.role == "metric" else null > 1
+    truth, null, price = _truth(rule, metric.role), 1 + rule.bound, price_of(experiment)
     margin = metric.role == "guardrail"
-    smallest = detectable_ratio(events, aim, up=up, null=null, margin=margin)
-    return msgspec.structs.replace(
-        metric,
-        smallest=math.inf if smallest is None else abs(smallest - (1 if margin else null)),
-        power=events_power(events, truth, aim, null),
-    )
+    up = null > 1 if margin else truth > null
+    smallest, power = 0.0, 1.0
+    for aim, part in aims_of(experiment, metric.role):
+        come = units * part * metric.value * (1 - aim.share + aim.share * truth)
+        events = round(min(metric.events, come) / price)
+        found = detectable_ratio(events, aim, up=up, null=null, margin=margin) if events else None
+        smallest = max(smallest, math.inf if found is None else abs(found - (1 if margin else null)))
+        power = min(power, events_power(events, truth, aim, null) if events else 0.0)
+    return msgspec.structs.replace(metric, smallest=smallest, power=power)
 
 
 def _truth(rule: Rule, role: Role) -> float:
@@ -109,9 +112,3 @@ def _truth(rule: Rule, role: Role) -> float:
         return 1.0
     detect = effect_of(rule).detect
     return 1 + rule.bound + (detect if rule.op in (">", ">=") else -detect)
-
-
-def _mix(experiment: Experiment, rule: Rule, role: Role) -> float:
-    """Return how many times as often it then happens to the units of the control and the rarest variant together."""
-    share = aim_of(experiment, role).share
-    return 1 - share + share * _truth(rule, role)

@@ -136,10 +136,10 @@ def _past_of(name: str, effect: Effect, columns: Floats, strata: NDArray[np.str_
 
 def with_smallest(metric: PlannedMetric, experiment: Experiment, units: int, clusters: int) -> PlannedMetric:
     """Return a metric with the smallest effect that a number of units finds."""
-    pair = units * pair_share(experiment)
     if metric.events:
         rule = next(rule for rule in experiment.rules if rule.check.name == metric.name)
-        return with_smallest_event(metric, experiment, rule, pair)
+        return with_smallest_event(metric, experiment, rule, units)
+    pair = units * pair_share(experiment)
     if metric.deviation == 0 or pair < 2:
         return metric
     aim, variance = aim_of(experiment, metric.role), metric.deviation**2
