@@ -1,5 +1,7 @@
 """Rare events: planned by events, looked at by counts, and ended by as many as were planned."""
 
+import datetime as dt
+
 import polars as pl
 import pytest
 from tests.app.experiment.conftest import START
@@ -83,6 +85,19 @@ def test_units_that_end_before_events_do_leave_all_that_is_left_to_the_last_look
     assert last.effects[0].events.total < last.effects[0].events.planned
     assert (last.final, last.effects[0].spent) == (True, pytest.approx(0.05))
     assert look(lab, 16).repeated
+
+
+def test_the_same_events_of_the_same_units_are_nothing_new(lab):
+    goal(lab, price=9_000)
+    start_experiment(lab.project, "fares", units=2_000)
+    lab.live(12)
+    first, second = look(lab, 8), look(lab, 12)
+    assert sum(second.look.effects[0].n) > sum(first.look.effects[0].n)
+    instant = dt.datetime(2024, 3, 2, tzinfo=dt.UTC)
+    lab.live(12, late=("late", "nobody", 5.0, instant))
+    again = look(lab, 12)
+    assert (again.repeated, again.look.number) == (True, 2)
+    assert again.said == "no unit has had its time since that look, so nothing was spent"
 
 
 def test_events_that_are_withdrawn_before_units_end_are_no_end_of_looks(lab):

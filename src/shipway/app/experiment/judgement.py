@@ -162,11 +162,18 @@ def _count(plan: TrialPlan, chosen: Mapping[str, Summary], variant: str, planned
 
 
 def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
-    """Return what earlier looks said of a metric and a variant, those at which units had come."""
+    """Return what earlier looks said of a metric and a variant, those at which information had come.
+
+    Of looks at the same information the last counts: those at a rare event may have come to know of more units.
+    """
     found: list[LookEffect] = []
     for look in trial.looks:
         for each in look.effects:
-            if (each.name, each.variant) == (name, variant) and (not found or each.information > found[-1].information):
+            if (each.name, each.variant) != (name, variant):
+                continue
+            if found and each.information == found[-1].information:
+                found[-1] = each
+            elif not found or each.information > found[-1].information:
                 found.append(each)
     return tuple(found)
 
