@@ -131,6 +131,11 @@ class TrialPlan(msgspec.Struct, frozen=True, kw_only=True):
         """Return the variant that the others are compared with."""
         return self.weights[0][0]
 
+    def share_of(self, variant: str) -> float:
+        """Return the share of the units of the control and a variant that were to meet the variant."""
+        weight = self.variants[variant]
+        return weight / (weight + self.variants[self.control])
+
     @property
     def salted(self) -> SplitExperiment:
         """Return the run as those who assign need it."""

@@ -37,7 +37,7 @@ class Happened:
         n: units of the control and of the variant.
         control: units of the control to which it happened.
         variant: units of the variant.
-        share: the share of the units of both that were to meet the variant; a look needs it.
+        share: the share of the units of both that were to meet the variant.
         planned: events of both that are planned; a look needs them.
     """
 
@@ -56,11 +56,12 @@ class Happened:
     def estimate(self) -> float:
         """Return how much more often it happens with the variant, in parts of the control's rate; 0 before any event.
 
-        Where the control has none, half an event stands in its place.
+        As in the interval, units are taken to have come by the declared share. Where the control has no event, half an
+        event stands in its place.
         """
         if not self.total:
             return 0.0
-        return self.variant / max(self.control, _HALF) * self.n[0] / self.n[1] - 1
+        return self.variant / max(self.control, _HALF) * (1 - self.share) / self.share - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ def slice_events(happened: Happened) -> tuple[float, float | None, float | None,
 
     The interval has no lower end where the variant has no event, and no upper one where the control has none.
     """
-    found = compare_rates(happened.control, happened.n[0], happened.variant, happened.n[1], exact=False)
+    found = compare_rates(happened.control, 1 - happened.share, happened.variant, happened.share)
     low, high = found.low - 1 if found.low else None, found.high - 1 if math.isfinite(found.high) else None
     return happened.estimate, low, high, found.p
 
@@ -171,8 +172,8 @@ def as_log_ratio(happened: Happened) -> Effect:
     Half an event is added to each variant (Gart and Zweifel 1967, "On the Bias of Various Estimators of the Logit and
     Its Variance").
     """
-    counts = happened.control + _HALF, happened.variant + _HALF
-    logs = [math.log(count / n) for count, n in zip(counts, happened.n, strict=True)]
+    counts, shares = (happened.control + _HALF, happened.variant + _HALF), (1 - happened.share, happened.share)
+    logs = [math.log(count / share) for count, share in zip(counts, shares, strict=True)]
     value, error = logs[1] - logs[0], math.sqrt(1 / counts[0] + 1 / counts[1])
     return Effect(logs[0], logs[1], value, error, math.inf, math.nan, math.inf, math.nan, math.sqrt(1 / counts[0]))
 

@@ -16,7 +16,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.effect import Effect
 from shipway.core.error import ShipwayError
 from shipway.core.experiment import effect_of
-from shipway.core.trial import Trial
+from shipway.core.trial import Trial, TrialPlan
 from shipway.maths import effect as formulas
 from shipway.maths.multiplicity import benjamini_hochberg
 from shipway.maths.stratum import heterogeneity
@@ -174,7 +174,7 @@ def _slice_effects(
                     arms = merged.get((control, value)), merged.get((variant, value))
                     if arms[0] is None or arms[1] is None or min(arms[0].n, arms[1].n) < least:
                         continue
-                    each = _measure_slice(trial, name, effect, arms[0], arms[1])
+                    each = _measure_slice(trial.plan, name, effect, variant, (arms[0], arms[1]))
                     if each is not None:
                         slices.append((value, each))
                 found.append((name, variant, column, slices))
@@ -193,17 +193,19 @@ def _slice_effects(
     )
 
 
-def _measure_slice(trial: Trial, name: str, effect: Effect, control: Summary, variant: Summary) -> _Sliced | None:
+def _measure_slice(
+    plan: TrialPlan, name: str, effect: Effect, variant: str, arms: tuple[Summary, Summary]
+) -> _Sliced | None:
     """Return an effect in one slice; None where nothing bounds it."""
     if effect.kind == "rare":
-        happened = count_events(control, variant)
+        happened = count_events(*arms, plan.share_of(variant))
         if not happened.total:
             return None
         estimate, low, high, p = slice_events(happened)
         return _Sliced(happened.n, estimate, low, high, p, as_log_ratio(happened))
-    compare = measure_clusters if trial.plan.clustered else measure
+    compare = measure_clusters if plan.clustered else measure
     try:
-        measured = compare(name, effect, control, variant)
+        measured = compare(name, effect, *arms)
     except ShipwayError:  # a slice in which nothing happened has no effect of any size
         return None
     low, high = interval_of(effect, measured, _Z95)

@@ -156,9 +156,7 @@ def _pair(
 
 def _count(plan: TrialPlan, chosen: Mapping[str, Summary], variant: str, planned: int) -> Happened:
     """Return the events of the control and a variant, of whose units a share was to meet the variant."""
-    weight = plan.variants[variant]
-    share = weight / (weight + plan.variants[plan.control])
-    return count_events(chosen[plan.control], chosen[variant], share, planned)
+    return count_events(chosen[plan.control], chosen[variant], plan.share_of(variant), planned)
 
 
 def _before(trial: Trial, name: str, variant: str) -> tuple[LookEffect, ...]:
