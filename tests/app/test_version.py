@@ -2,12 +2,21 @@
 
 from pathlib import Path
 
+import pytest
+
+from shipway.app.assessment import assess_version
 from shipway.app.progress import Event
 from shipway.app.project import find_project
 from shipway.app.run import RunReport, run_project
 from shipway.core.check import Evidence
 from shipway.testing.refusal import expect_refusal
 
+KINDS = {
+    "condition": ("closings.returned.equals(True)", '"binary"', "sw.auc >= 0.6", "log_loss"),
+    "number": ("closings.days", '"regression"', "sw.mean_absolute_error <= 100", "mean_absolute_error"),
+    "class": ("closings.fate", '"multiclass", "num_class": len(frame.classes)', "sw.macro_auc >= 0.5", "log_loss"),
+}
+"""Kind of label to its expression, what is trained for it, what its gate asks and the loss that is compared."""
 COMPARED = 'sw.log_loss.better_than("current"),\n    sw.calibration_gap'
 
 
@@ -16,6 +25,30 @@ def edit(path: Path, old: str, new: str) -> None:
     text = path.read_text()
     assert text.count(old) == 1
     path.write_text(text.replace(old, new))
+
+
+def write_kind(path: Path, template: str, kind: str) -> None:
+    """Write the template's project with a label of a kind, and with a gate that compares its loss."""
+    label, objective, asked, loss = KINDS[kind]
+    start, end = template.index('sw.gate(\n    "quality"'), template.index("# A model: which rows")
+    code = (
+        f'{template[:start]}sw.gate("q", {asked}, sw.{loss}.better_than("current"), before="release")\n{template[end:]}'
+    )
+    changes = {
+        '"settled": ("returned",)': '"settled": ("returned", "days", "fate")',
+        '        returned=pl.col("returned") == 1,\n': """        returned=pl.col("returned") == 1,
+        days=(settled - placed).dt.total_seconds() / 86_400,
+        fate=pl.when(pl.col("returned") == 1).then(pl.lit("back")).when(settled.is_not_null()).then(pl.lit("kept")),
+""",
+        "closings.returned.equals(True)": label,
+        '"binary"': objective,
+        "    rising=[customer.returned_90d, product.returned_60d],\n": "",
+        '        "monotone_constraints": list(frame.monotone),\n': "",
+    }
+    for old, new in changes.items():
+        assert code.count(old) == 1, old
+        code = code.replace(old, new)
+    path.write_text(code)
 
 
 def run(root: Path) -> RunReport:
@@ -78,3 +111,21 @@ def test_a_forced_run_passes_over_a_version_whose_bundle_is_lost(fresh: Path) ->
     assert any(event.step == "bundle lost" and "returned@1" in event.said for event in events)
     assert (second.outcome, second.versions[0].bundle is None) == ("pass", False)
     assert run(fresh).outcome == "pass"
+
+
+@pytest.mark.parametrize(("before", "after"), [("condition", "class"), ("class", "condition"), ("condition", "number")])
+def test_a_version_of_another_kind_of_label_is_not_compared_with(fresh: Path, before: str, after: str) -> None:
+    """A label may become a class, or a number, under its name, and what the one says is no answer to the other."""
+    path = fresh / "project.py"
+    template, loss = path.read_text(), KINDS[after][-1]
+    write_kind(path, template, before)
+    assert run(fresh).versions[0].bundle is not None
+    write_kind(path, template, after)
+    events: list[Event] = []
+    second = run_project(find_project(fresh), watch=events.append)
+    assert second.versions[0].number == 2
+    assert measured(second, f"{loss} against current").facts["fallback"]
+    told = [event.said for event in events if event.step == "other label"]
+    assert told == [f"returned@1 is not compared with: it predicts a {before}, and returned@2 a {after}"]
+    with expect_refusal("SW-411"):
+        assess_version(find_project(fresh), "returned@1")

@@ -14,7 +14,7 @@ from shipway.app.project import build_digest
 from shipway.app.runner import Runner
 from shipway.app.sample import Predicted
 from shipway.app.training import Trained, known_by, score, train
-from shipway.app.version import current_of, frame_of_version, open_version, trained_of
+from shipway.app.version import current_of, frame_of_version, is_alike, open_version, trained_of
 from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.check import Evidence
@@ -118,7 +118,8 @@ def judge(
         frame: the model's frame.
         trained: what was trained.
         period: from and to (exclusive): the rows it is judged on.
-        current: the version it is compared with as the current one; the registered one it would replace where None.
+        current: the version it is compared with as the current one; the registered one it would replace where None or
+            where that predicts another kind of label.
         known: no label known later is seen; the domain time of runs where None.
 
     Returns:
@@ -131,7 +132,9 @@ def judge(
     for name, views in model.baselines.items():
         fewer = train(runner, model, frame, version.cut, name=f"train {name} {day}", columns=columns_of(views))
         baselines[name] = (name, score(runner, frame, fewer, period, name=f"score {name} {day}", known=known))
-    current, rival = current or current_of(runner, version), None
+    if current is None or not is_alike(runner, current, version, trained.kind):
+        current = current_of(runner, version, trained.kind)
+    rival = None
     if current is not None:
         theirs = frame_of_version(runner, model, current, frame)
         rival = Rival(f"version {current.number}", trained_of(runner, current), theirs)

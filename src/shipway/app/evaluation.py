@@ -10,7 +10,7 @@ import polars as pl
 
 from shipway.app.attribution import explain_sample, list_asked, list_rival, measure_reasons
 from shipway.app.classes import list_told, read_predictions
-from shipway.app.frame import read_rows, read_table
+from shipway.app.frame import kind_of_frame, read_rows, read_table
 from shipway.app.ingest import keep_rows, read_evidence, remember_verdicts
 from shipway.app.runner import Made, Outputs, Runner
 from shipway.app.sample import Predicted, assemble_sample, period_of, take_features
@@ -83,7 +83,7 @@ def refuse_unfit_gates(runner: Runner, model: Model, frame: Artifact) -> None:
     Raises:
         ShipwayError: SW-403 for another kind or a class without a cost, SW-104 for a class there is not.
     """
-    kind = kind_of_labels(read_rows(runner, frame, [LABEL], period=(0, 0)).schema[LABEL])
+    kind = kind_of_frame(runner, frame)
     gates = runner.workspace.project.registry.gates.values()
     asked = [gate for gate in gates if gate.before != "training" and gate.covers(model.name)]
     checks = [rule.check for gate in asked for rule in gate.rules]

@@ -18,10 +18,12 @@ from shipway.app.engine import build_slices_of
 from shipway.app.runner import Made, Runner
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
+from shipway.core.label import LabelKind
 from shipway.core.model import Model
 from shipway.core.table import Snapshot
-from shipway.data.plan import AT, LABEL_KNOWN_AT, Plan, plan_frame
+from shipway.data.plan import AT, LABEL, LABEL_KNOWN_AT, Plan, plan_frame
 from shipway.data.slice import write_slices
+from shipway.training.frame import kind_of_labels
 
 _OS_ERROR = re.compile(r"os error (\d+)")
 _PARQUET: Final[dict[str, Any]] = {
@@ -105,6 +107,11 @@ def read_table(runner: Runner, table: Artifact) -> pl.DataFrame:
     path = runner.workspace.blobs.path(table.digest)
     with translate_damage(path):
         return pl.read_parquet(path)
+
+
+def kind_of_frame(runner: Runner, frame: Artifact) -> LabelKind:
+    """Return what kind of label a frame has."""
+    return kind_of_labels(read_rows(runner, frame, [LABEL], period=(0, 0)).schema[LABEL])
 
 
 def count_settled(frame: pl.DataFrame) -> int:

@@ -12,6 +12,7 @@ from shipway.core.body import Body, OverrideCarried, VersionOpened
 from shipway.core.bundle import Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.feature import Expr, FeatureView, flatten
+from shipway.core.label import LabelKind, read_kind
 from shipway.core.model import Model
 from shipway.core.projection import VersionState
 from shipway.kit.canonical import canonical_json
@@ -42,7 +43,7 @@ def open_version(runner: Runner, model: Model, trained: Trained, cut: int) -> Ve
     return version
 
 
-def current_of(runner: Runner, version: VersionState) -> VersionState | None:
+def current_of(runner: Runner, version: VersionState, kind: LabelKind) -> VersionState | None:
     """Return the registered version that a version would replace, or None if it would be the first.
 
     That is the one with the latest cut not after its own, and of those with one cut the newest: a version is compared
@@ -50,12 +51,32 @@ def current_of(runner: Runner, version: VersionState) -> VersionState | None:
 
     One whose model is lost is passed over, and that is told, in a run that makes everything again and for a version
     that is registered already: what would make the lost one may be gone for good. A new version is never let off so.
+    One that predicts another kind of label, which a label may become under its name, is passed over always.
+
+    Args:
+        runner: reads bundles.
+        version: what is compared.
+        kind: of the label that it predicts.
     """
     versions = runner.workspace.state().models.get(version.model, [])
     earlier = [v for v in versions if v.bundle is not None and v.number < version.number and v.cut <= version.cut]
     lenient = runner.force or version.bundle is not None
     ordered = sorted(earlier, key=lambda v: (v.cut, v.number), reverse=True)
-    return next((v for v in ordered if not (lenient and _is_lost(runner, v))), None)
+    there = (v for v in ordered if not (lenient and _is_lost(runner, v)))
+    return next((v for v in there if is_alike(runner, v, version, kind)), None)
+
+
+def is_alike(runner: Runner, registered: VersionState, version: VersionState, kind: LabelKind) -> bool:
+    """Tell whether a registered version predicts the kind of label that a version does, and say so where not.
+
+    Raises:
+        ShipwayError: SW-605 if its bundle is lost.
+    """
+    theirs = read_kind(_manifest_of(runner, registered).training)
+    if theirs != kind:
+        said = f"{registered.ref} is not compared with: it predicts a {theirs}, and {version.ref} a {kind}"
+        runner.watch(Event(stage="note", step="other label", said=said))
+    return theirs == kind
 
 
 def trained_of(runner: Runner, version: VersionState) -> Trained:

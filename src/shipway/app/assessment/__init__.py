@@ -12,7 +12,7 @@ from shipway.app.basis import Basis, find_basis
 from shipway.app.candidate import make_runner
 from shipway.app.detail import collect_details
 from shipway.app.evaluation import release_gates
-from shipway.app.frame import frame_of
+from shipway.app.frame import frame_of, kind_of_frame
 from shipway.app.ingest import open_data, read_evidence
 from shipway.app.instant import write_instant
 from shipway.app.model import find_version
@@ -27,6 +27,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.artifact import Artifact
 from shipway.core.error import ShipwayError
 from shipway.core.gate import decide
+from shipway.core.label import LabelKind
 from shipway.core.model import Model, columns_of
 from shipway.core.projection import VersionState
 from shipway.kit.suggestion import did_you_mean
@@ -85,7 +86,7 @@ def assess_version(project: Project, ref: str, wanted: Wanted | None = None, *, 
         limit = known_by(runner)
         label = f"{version.ref} {_say_period(project, period)}"
         predictions = score(runner, frame, trained, period, name=f"score {label}")
-        rival = _rival(runner, model, version, frame)
+        rival = _rival(runner, model, version, frame, trained.kind)
         baselines = _baselines(runner, model, version, frame, period, rival)
         against = _choose(version, wanted.against, baselines)
         named = period[0] < version.cut or not _is_judged_on(project, version, basis, period, predictions)
@@ -163,7 +164,13 @@ def _trained(runner: Runner, model: Model, version: VersionState) -> tuple[Artif
     """Return a version's model and the frame it reads: out of its bundle, or trained again to the bit."""
     frame, _ = frame_of(runner, model)
     if version.bundle is not None:
-        return frame_of_version(runner, model, version, frame), trained_of(runner, version)
+        trained = trained_of(runner, version)
+        kind = kind_of_frame(runner, frame)
+        if kind != trained.kind:
+            hint = f"give the {kind} a name of its own, or measure a version that shipway run makes now"
+            fact = f"{version.ref} cannot be measured: it predicts a {trained.kind}, and the label is a {kind} by now"
+            raise ShipwayError("SW-411", fact, hint)
+        return frame_of_version(runner, model, version, frame), trained
     day = write_instant(version.cut, runner.workspace.project.config.project.timezone)
     trained = train(runner, model, frame, version.cut, name=f"train {model.name} {day}")
     if trained.key != version.key:
@@ -173,9 +180,9 @@ def _trained(runner: Runner, model: Model, version: VersionState) -> tuple[Artif
     return frame, trained
 
 
-def _rival(runner: Runner, model: Model, version: VersionState, frame: Artifact) -> Rival | None:
+def _rival(runner: Runner, model: Model, version: VersionState, frame: Artifact, kind: LabelKind) -> Rival | None:
     """Return the version that a version would have replaced, ready to be asked; None where there was none."""
-    current = current_of(runner, version)
+    current = current_of(runner, version, kind)
     if current is None:
         return None
     theirs = frame_of_version(runner, model, current, frame)
