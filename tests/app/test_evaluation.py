@@ -92,6 +92,8 @@ def test_a_model_of_classes_is_judged_and_registered(classes) -> None:
     assert version.evidence["log_loss against current"].facts["baseline"] == "training shares"
     assert version.evidence["macro_auc"].low > 0.6
     assert set(version.evidence["macro_auc"].facts["shares"]) == {"kept", "late", "soon"}
+    leaning = [each["of"] for each in version.evidence["label_maturity"].facts["bias"]]
+    assert leaning == ["share of 'kept'", "share of 'late'", "share of 'soon'", "log loss"]
     assert version.evidence["action_value"].low > 0
 
 

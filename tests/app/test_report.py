@@ -192,7 +192,7 @@ def make_model(name="delay"):
                                 others={"carrier": f"EV{HOSTILE}"},
                             ),
                         ),
-                        TrialData(change="rain +1", n=0, mean_change=None, share_violating=None),
+                        TrialData(change="rain +1", n=0, mean_change=None, share_violating=None, said="no row"),
                     ),
                 ),
             ),
@@ -539,7 +539,7 @@ def test_behaviour_shows_every_change(page):
     assert "Expected: no prediction falls by more than 0.005." in page.shown
     assert page.table("Change") == [
         ["wind +15", "3,468", "+0.0094", "1.2%"],
-        ["rain +1", "no row has a value to change", "", ""],
+        ["rain +1", "no row", "", ""],
     ]
 
 

@@ -25,7 +25,7 @@ from shipway.core.slice_check import (
 from shipway.testing.refusal import expect_refusal
 from shipway.validation.evaluation import measure_candidate
 from shipway.validation.profile import calibration_of, profile_by
-from shipway.validation.sample import Floats, Group, Ints, Sample
+from shipway.validation.sample import Floats, Group, Ints, Sample, take_rows
 
 Build = Callable[..., Sample]
 DAYS = 60
@@ -157,10 +157,18 @@ def test_a_class_that_nobody_knows_holds(parcels: Sample) -> None:
 
 def test_rows_of_classes_that_it_never_learned_are_told(build: Build) -> None:
     y, p = np.array([0, 1, 2] * 60), np.tile([0.5, 0.5, 0.0], (180, 1))
-    found = _evidence(log_loss, build(y, p, classes=NAMES, unseen=60))
+    found = _evidence(log_loss, sample := build(y, p, classes=NAMES, learned=NAMES[:2]))
     assert found.value == pytest.approx((2 * np.log(2) - np.log(1e-15)) / 3)
     assert found.facts["unseen"] == 60
     assert found.facts["said"].endswith("; 60 rows are of classes that it never learned")
+    few = take_rows(sample, np.array([0, 1, 2, 3]), np.zeros((4, 1)), ("a",))
+    assert _evidence(log_loss, few).facts["said"].endswith("; 1 row is of a class that it never learned")
+    parity = demographic_parity("carrier", of="late", support_rows=10)
+    cut = replace(sample, groups={"carrier in 10": Group(np.arange(180) % 2, ("AA", "B6"))})
+    steady = replace(few, predict=lambda x: np.tile([0.5, 0.5, 0.0], (len(x), 1)))
+    for silent in (_evidence(parity, cut), _evidence(b.probe("t", change=b.add("a", 1), expect=b.stays(0.1)), steady)):
+        assert silent.n
+        assert "unseen" not in silent.facts
 
 
 def test_what_actions_by_class_save_against_a_naive_count(parcels: Sample) -> None:
@@ -314,3 +322,24 @@ def test_no_rows_hold(build: Build) -> None:
                   calibration_gap, words.expected_calibration_error, actions,
                   decision_value(**CALL).of("lost")):  # fmt: skip
         assert _evidence(check, none).n == 0
+
+
+def test_what_must_not_move_shows_the_class_that_moved_most(tilted: Sample) -> None:
+    """The most probable class may stay what it was to the last digit while the others change places."""
+
+    def predict(x: Floats) -> Floats:
+        return np.where(x[:, :1] > 0.5, [[0.6, 0.1, 0.3]], [[0.6, 0.3, 0.1]])
+
+    x = np.full_like(tilted.x, 0.0)
+    swapping = replace(tilted, x=x, predict=predict)
+    for expect in (b.stays(0.05), Moves(least=-0.05, most=0.05)):
+        found = _evidence(b.probe("steady", change=b.add("a", 1), expect=expect), swapping)
+        assert found.facts["said"].endswith("lost (0.3000), then lost (0.1000)")
+        assert found.facts["mean_change"] == pytest.approx(0.2)
+    steady = Behaviour((Probe(expect=Moves(least=-0.05, most=0.05), change=(Add("a", 1.0),)),))
+    made = measure_candidate(Check("steady", steady, "candidate", "steady"), swapping, subject="", log_digest="")
+    assert made.detail is not None
+    (row,) = made.detail
+    assert made.evidence.facts["said"].endswith("lost (0.3000), then lost (0.1000)")
+    assert (row["worst_class"], row["worst_before"], row["worst_after"]) == ("lost", 0.3, 0.1)
+    assert row["mean_change"] == pytest.approx(0.2)

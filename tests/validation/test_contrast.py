@@ -20,7 +20,8 @@ Q = RNG.dirichlet(np.ones(3), 200)
 def parcels(build: Build) -> Sample:
     """Return rows of three classes."""
     return build(Y, P, current=Q, classes=("late", "lost", "on time"), predict=lambda x: np.tile(P[0], (len(x), 1)),
-                 baseline_names={"current": "version 1", "base rate": "training shares"}, unseen=3)  # fmt: skip
+                 baseline_names={"current": "version 1", "base rate": "training shares"},
+                 learned=("late", "lost"))  # fmt: skip
 
 
 def test_one_class_is_a_condition_of_the_candidate_and_its_baselines(parcels: Sample) -> None:

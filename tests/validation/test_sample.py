@@ -73,11 +73,13 @@ NAMES = ("late", "lost", "on time")
 
 
 def test_classes_are_kept_with_their_texts(build: Build) -> None:
-    sample = build(CODES, SHARES, classes=NAMES, unseen=1)
+    sample = build(CODES, SHARES, classes=NAMES, learned=NAMES[:2])
     assert (sample.kind, sample.classes, sample.unseen) == ("class", NAMES, 1)
     assert sample.codes.tolist() == [0, 2, 1]
     np.testing.assert_allclose(sample.lose(sample.p), -np.log([0.5, 0.8, 1.0]), atol=1e-12)
     some = take_rows(sample, np.array([1]), np.zeros((1, 1)), ("a",))
+    assert (sample.unseen, some.unseen) == (1, 1)
+    assert take_rows(sample, np.array([0, 2]), np.zeros((2, 1)), ("a",)).unseen == 0
     assert (some.classes, some.p.tolist()) == (NAMES, [[0.1, 0.1, 0.8]])
     with expect_refusal("SW-403"):
         _ = sample.happened

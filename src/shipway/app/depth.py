@@ -10,6 +10,7 @@ from shipway.core.measure import SliceRegression
 from shipway.core.probe import Behaviour, Probe, describe_change, describe_expectation
 from shipway.maths.interval import Estimate, interval
 from shipway.validation.counterexample import Counterexample
+from shipway.validation.probe import say_no_case
 
 Found: TypeAlias = Iterable[tuple[Check, Evidence]]
 """Checks with what was measured, in the order of the gates."""
@@ -66,6 +67,7 @@ class TrialData(msgspec.Struct, frozen=True, kw_only=True):
         mean_change: of the prediction; None where none was tested.
         share_violating: the share that did what it must not.
         counterexample: the simplest failure that was found; None where nothing failed.
+        said: why no row was tested; empty where some were.
     """
 
     change: str
@@ -73,6 +75,7 @@ class TrialData(msgspec.Struct, frozen=True, kw_only=True):
     mean_change: float | None
     share_violating: float | None
     counterexample: Counterexample | None = None
+    said: str = ""
 
 
 class BehaviourData(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,22 +112,35 @@ def read_behaviours(found: Found, read: Read) -> Iterator[BehaviourData]:
         match check.measure:
             case Behaviour(probes=probes):
                 together = ", all changed together" if len(probes[0].change) > 1 else ""
-                trials = tuple(msgspec.convert(_detail(evidence, read), list[TrialData]))
+                trials = tuple(_trials(probes, evidence, read))
                 expects = f"{describe_expectation(probes[0].expect)}{together}"
                 yield BehaviourData(name=check.name, expects=expects, trials=trials)
             case Probe() as probe:
                 trial = TrialData(
                     change=", ".join(map(describe_change, probe.change)) or "as it is",
                     n=evidence.n,
-                    mean_change=evidence.facts["mean_change"],
+                    # Of a class that no version learned nothing was asked at all.
+                    mean_change=evidence.facts.get("mean_change"),
                     share_violating=evidence.value if evidence.n else None,
                     counterexample=next(
                         (msgspec.convert(row, Counterexample) for row in _detail(evidence, read)), None
                     ),
+                    said="" if evidence.n else str(evidence.facts["said"]),
                 )
                 yield BehaviourData(name=check.name, expects=describe_expectation(probe.expect), trials=(trial,))
             case _:
                 pass
+
+
+def _trials(probes: Iterable[Probe], evidence: Evidence, read: Read) -> Iterator[TrialData]:
+    """Yield what each change of a behavioural test did; where nothing was asked at all every one says why."""
+    left: Mapping[str, int] = evidence.facts.get("left_out", {})
+    trials = msgspec.convert(_detail(evidence, read), list[TrialData])
+    for trial in trials:
+        yield trial if trial.n else msgspec.structs.replace(trial, said=say_no_case(left.get(trial.change, 0)))
+    for probe in probes if not trials else ():
+        change, said = ", ".join(map(describe_change, probe.change)), str(evidence.facts["said"])
+        yield TrialData(change=change, n=0, mean_change=None, share_violating=None, said=said)
 
 
 def _slice(row: Mapping[str, Any]) -> SliceData:

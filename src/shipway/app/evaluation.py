@@ -212,6 +212,7 @@ def _measure_maturity(runner: Runner, predicted: Predicted, scored: pl.DataFrame
         Asked(at=at[within], known_at=known_at[within], day=day[within]),
         judged_at,
         before=Asked(at=at, known_at=known_at, day=day),
-        y=None if kind == "class" else y,  # a class has no mean that could lean
+        y=y,
+        classes=classes,
         loss=loss_of(kind, y, p) if scored.height else None,
     )

@@ -144,7 +144,7 @@ def assemble_sample(
         columns=(),
         predict=_predict_with(runner, trained, classes),
         classes=classes,
-        unseen=int((~rows[LABEL].is_in(list(learned))).sum()) if classes else 0,
+        learned=learned if classes else None,
     )
 
 

@@ -132,7 +132,7 @@ def _show(console: Console, found: Assessment, page: Path | None) -> None:
 
 
 def _cells(line: ScoreLine) -> "Iterator[Cell]":
-    yield line.check.partition("(")[0] if line.unit == "cost" else line.check
+    yield line.name
     if line.figure is None:
         yield line.said
     else:

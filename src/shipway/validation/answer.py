@@ -1,7 +1,7 @@
 """What a model says of cases, read as numbers and classes, and how far that is from what was expected."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,12 +25,14 @@ class Answers:
         lost: bool[n], where a model that answers with numbers gave one that is none (NaN), which fails whatever is
             expected; None of a model that answers with texts.
         whole: float64[n, k], the probability of every class, where all of them are what must not move; else None.
+        names: the k classes of `whole`.
     """
 
     value: Floats
     label: NDArray[Any] | None = None
     lost: Bools | None = None
     whole: Floats | None = None
+    names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return how many cases were answered."""
@@ -40,7 +42,7 @@ class Answers:
         """Return the answers to some of the cases."""
         label, lost = (None if part is None else part[places] for part in (self.label, self.lost))
         whole = None if self.whole is None else self.whole[places]
-        return Answers(self.value[places], label, lost, whole)
+        return Answers(self.value[places], label, lost, whole, self.names)
 
 
 Ask: TypeAlias = Callable[[Cases], Answers]
@@ -100,6 +102,32 @@ def violate(expect: Expectation, before: Answers | None, after: Answers) -> Floa
     return size
 
 
+def move_of(before: Answers, after: Answers) -> Floats:
+    """Return by how much each answer moved, float64[n]: its number, or of several probabilities their total variation.
+
+    It is NaN where a model says no number.
+    """
+    if before.whole is not None and after.whole is not None:
+        return _total_variation(before.whole, after.whole)
+    return after.value - before.value
+
+
+def focus(expect: Expectation, before: Answers, after: Answers) -> tuple[Answers, Answers]:
+    """Return two answers with what there is to be seen of their difference as the value of both.
+
+    Where all probabilities must not move that is the class that moved most; everything else is as it was.
+    """
+    if before.whole is None or after.whole is None or not isinstance(expect, Moves):
+        return before, after
+    rows = np.arange(len(before))
+    most = np.abs(after.whole - before.whole).argmax(axis=1)
+    label = np.array(before.names, dtype=object)[most]
+    return (
+        replace(before, value=before.whole[rows, most], label=label),
+        replace(after, value=after.whole[rows, most], label=label),
+    )
+
+
 def _measure(expect: Expectation, before: Answers | None, after: Answers) -> Floats:
     match expect:
         case Within(low=low, high=high):
@@ -121,7 +149,11 @@ def _vary(before: Floats, after: Floats, expect: Moves) -> Floats:
     """Return by how much the total variation of two distributions is more than either end allows."""
     if expect.least is None or expect.most is None:
         raise _unread("a test expects a number to rise or to fall, and the model answers with several")
-    return np.abs(after - before).sum(axis=1) / 2 - min(expect.most, -expect.least)
+    return _total_variation(before, after) - min(expect.most, -expect.least)
+
+
+def _total_variation(before: Floats, after: Floats) -> Floats:
+    return np.abs(after - before).sum(axis=1) / 2
 
 
 def _cut(value: Floats, reader: Reader) -> NDArray[Any] | None:

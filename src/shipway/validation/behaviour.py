@@ -11,9 +11,9 @@ import msgspec
 import numpy as np
 
 from shipway.core.probe import Behaviour, Probe, describe_change, describe_expectation
-from shipway.validation.answer import Answers, Ask, violate
+from shipway.validation.answer import Answers, Ask, focus, violate
 from shipway.validation.counterexample import Counterexample, write_briefly
-from shipway.validation.probe import RowCases, ask_of, make_row_cases, read_cases, rows_of
+from shipway.validation.probe import RowCases, ask_of, make_row_cases, read_cases, rows_of, say_no_case
 from shipway.validation.reading import Reading, Row, read_nothing
 from shipway.validation.row import Rows
 from shipway.validation.sample import Ints, Sample
@@ -55,8 +55,9 @@ def measure_behaviour(name: str, measure: Behaviour, sample: Sample) -> Reading:
 
     Returns:
         The share; `n` counts the rows that took part in any test. Detail has a row per test: `change`, `n`,
-        `mean_change` of the probability, `share_violating`, and the row that goes furthest wrong: `worst_row_index`,
-        `worst_before` and `worst_after` (None where no row was tested); of one that some row fails also
+        `mean_change` of the probability, or mean total variation of those of all classes, `share_violating`, and the
+        row that goes furthest wrong: `worst_row_index`, `worst_before` and `worst_after` (None where no row was
+        tested), of all classes those of the one that moves most there, `worst_class`; of one that some row fails also
         `counterexample`, the simplest failure that was found.
 
     Raises:
@@ -74,7 +75,7 @@ def measure_behaviour(name: str, measure: Behaviour, sample: Sample) -> Reading:
         "share_violating": {row["change"]: row["share_violating"] for row in tried},
     }
     if not tried:
-        return read_nothing("no row has a value to change", (0.0, 1.0), facts, detail)
+        return read_nothing(say_no_case(sum(facts["left_out"].values())), (0.0, 1.0), facts, detail)
     worst = max(tried, key=lambda row: row["share_violating"])
     share = worst["share_violating"]
     return Reading(
@@ -112,12 +113,15 @@ def _judge(name: str, probe: Probe, rows: Rows, cases: RowCases, before: Answers
     if failing.size:
         old, new, at = cases.old[failing], cases.new[failing], cases.at[failing]
         found[EXAMPLE] = msgspec.to_builtins(shrink_rows(name, probe, rows, old, new, at, ask))
+    shown, then = focus(probe.expect, before.take(np.array([worst])), after.take(np.array([worst])))
+    if before.whole is not None and shown.label is not None:
+        found["worst_class"] = str(shown.label[0])
     return {
         "mean_change": reading.facts["mean_change"],
         "share_violating": reading.value,
         "worst_row_index": int(cases.at[worst]),
-        "worst_before": float(before.value[worst]),
-        "worst_after": float(after.value[worst]),
+        "worst_before": float(shown.value[0]),
+        "worst_after": float(then.value[0]),
         **found,
     }
 

@@ -56,7 +56,7 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
 
     Returns:
         Evidence with finite numbers only; `n` is 0 where there was nothing to measure. Facts hold `scored`, `evaluated`
-        and `said`, one clause for a person, and where rows are of classes that the candidate never learned, how many.
+        and `said`, one clause for a person, and where labels are read that the candidate never learned, how many.
 
     Raises:
         ShipwayError: SW-104 if the check names a cluster, group, baseline or column that the sample has not; SW-403 if
@@ -64,10 +64,17 @@ def measure_candidate(check: Check, sample: Sample, *, subject: str, log_digest:
     """
     reading = _read(check, check.measure, sample)
     also: dict[str, Any] = {"scored": sample.scored, "evaluated": sample.n}
-    if sample.unseen:
-        also |= {"unseen": sample.unseen, "said": f"{reading.facts['said']}; {_say_unseen(sample.unseen)}"}
+    if reading.n and _reads_label(check.measure) and (unseen := sample.unseen):
+        also |= {"unseen": unseen, "said": f"{reading.facts['said']}; {_say_unseen(unseen)}"}
     evidence = make_evidence(check, reading, subject=subject, log_digest=log_digest, also=also)
     return Measured(evidence, reading.detail)
+
+
+def _reads_label(measure: Measure) -> bool:
+    """Tell whether a measure looks at what happened, and not at predictions alone."""
+    if isinstance(measure, Fairness):
+        return measure.metric not in ("demographic_parity", "demographic_parity_ratio")
+    return not isinstance(measure, Behaviour | Probe)
 
 
 def _say_unseen(rows: int) -> str:

@@ -13,7 +13,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.label import SAID
 from shipway.core.probe import Probe, Reader, RowChange, Says, TextChange, Within
 from shipway.maths.proportion import clustered_wilson
-from shipway.validation.answer import Answers, Ask, Cases, read_answers, violate
+from shipway.validation.answer import Answers, Ask, Cases, move_of, read_answers, violate
 from shipway.validation.counterexample import Counterexample, write_briefly
 from shipway.validation.reading import Reading, read_nothing
 from shipway.validation.row import Rows, change_rows, pick_rows
@@ -173,7 +173,7 @@ def ask_of(sample: Sample) -> Ask:
         if sample.kind != "class":
             return read_answers(p, Reader(), len(x))
         named = read_answers(p, Reader(classes=sample.classes), len(x))
-        return replace(named, value=p.max(axis=1, initial=0.0), whole=p)
+        return replace(named, value=p.max(axis=1, initial=0.0), whole=p, names=sample.classes)
 
     return ask
 
@@ -232,7 +232,7 @@ def read_cases(
     low, high = clustered_wilson(failed, clusters)
     groups = 0 if clusters is None else np.unique(clusters).size
     share = count / n
-    moved = None if before is None else after.value - before.value
+    moved = None if before is None else move_of(before, after)
     mean = None if moved is None or np.isnan(moved).any() else float(moved.mean())
     left = facts["left_out"]
     out = f"; {left:,} left out that would leave what training saw" if left else ""
@@ -257,11 +257,13 @@ def read_cases(
 
 def read_no_case(probe: Probe, facts: dict[str, Any]) -> Reading:
     """Return what a test without a case comes to, and why it has none."""
-    left = facts["left_out"]
-    said = (
-        f"all {left:,} changed rows would leave what training saw"
-        if left
-        else "no case is as the test asks, or can be changed"
-    )
+    said = say_no_case(facts["left_out"])
     whole = {"style": probe.style, "failed": 0, "rate_low": 0.0, "rate_high": 1.0, "mean_change": None, **facts}
     return read_nothing(said, (0.0, 1.0), whole)
+
+
+def say_no_case(left: int) -> str:
+    """Return why a test has no case, as one clause, by how many rows its change would take out of what training saw."""
+    if left:
+        return f"all {left:,} changed rows would leave what training saw"
+    return "no case is as the test asks, or can be changed"

@@ -74,7 +74,7 @@ class Sample:
         support: what training saw of each of the f columns, which no changed row leaves; empty where nothing says.
         classes: of a label of classes the text of each code: those that the candidate or a baseline learned, and those
             that occur.
-        unseen: of a label of classes, rows whose class the candidate never learned.
+        learned: of a label of classes those that the candidate learned; None where that is all of them.
     """
 
     y: Labels
@@ -89,7 +89,7 @@ class Sample:
     predict: Predict
     support: tuple[InputColumn, ...] = ()
     classes: tuple[str, ...] = ()
-    unseen: int = 0
+    learned: tuple[str, ...] | None = None
 
     @property
     def n(self) -> int:
@@ -100,6 +100,14 @@ class Sample:
     def kind(self) -> LabelKind:
         """Return what kind of label the rows have."""
         return kind_of(self.y)
+
+    @property
+    def unseen(self) -> int:
+        """Return how many rows are of a class that the candidate never learned; 0 where the label has no classes."""
+        if self.kind != "class" or self.learned is None:
+            return 0
+        known = np.isin(np.array(self.classes, dtype=object), np.array(self.learned, dtype=object))
+        return int((~known[self.codes]).sum())
 
     @property
     def happened(self) -> Bools:
@@ -136,7 +144,7 @@ def make_sample(
     baseline_names: Mapping[str, str] | None = None,
     support: tuple[InputColumn, ...] = (),
     classes: tuple[str, ...] = (),
-    unseen: int = 0,
+    learned: tuple[str, ...] | None = None,
 ) -> Sample:
     """Build a sample from columns that fit together; see `Sample` for each of them.
 
@@ -182,7 +190,7 @@ def make_sample(
         predict=predict,
         support=support,
         classes=classes,
-        unseen=unseen,
+        learned=learned,
     )
 
 
@@ -225,7 +233,7 @@ def take_rows(
         predict=sample.predict,
         support=support,
         classes=sample.classes,
-        unseen=sample.unseen,
+        learned=sample.learned,
     )
 
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from shipway.core.probe import Add, Expectation, Keeps, Moves, Noise, Probe, RowChange, Scale, Shuffle
-from shipway.validation.answer import Ask
+from shipway.validation.answer import Ask, focus
 from shipway.validation.counterexample import ROUNDS, Counterexample, Judge, descend, read_answer
 from shipway.validation.row import Rows, is_beyond, pick_rows
 from shipway.validation.sample import Bools, Floats, Ints
@@ -73,6 +73,8 @@ def shrink_rows(name: str, probe: Probe, rows: Rows, old: Floats, new: Floats, a
     if not failing[0]:  # the model answers otherwise when it is asked again: show what failed, as it was
         simple, typical, kept = best, False, list[int]()
         _, before, after = judge.fails([simple])
+    if before is not None:
+        before, after = focus(probe.expect, before, after)
     edited = [int(place) for place in simple.edited]
     return Counterexample(
         test=name,

@@ -221,11 +221,23 @@ def test_deciding_on_one_class_has_a_curve_and_a_price(classes):
     path = classes.root / "project.py"
     value = 'sw.decision_value(act_if_true=1, act_if_false=1, skip_if_true=6).of("soon"),'
     rule = 'sw.auc.of("soon") >= 0.6,'
-    path.write_text(path.read_text().replace(rule, f"{rule}\n    {value}"))
+    other = value.replace("soon", "late")
+    path.write_text(path.read_text().replace(rule, f"{rule}\n    {value}\n    {other}"))
     found = assess_version(classes.project, "outcome@1")
     assert found.costs.oracle < found.costs.model < found.costs.nothing
     assert {'precision(at=0.166667, of="soon")', 'recall(at=0.166667, of="soon")'} <= {x.check for x in found.scores}
     assert max(point.saved for point in found.sides[0].curve) > 0
     value = next(line for line in found.scores if ".of(" in line.check and line.unit == "cost")
+    costs = [x.name for x in found.scores if x.unit == "cost"]
+    assert sorted(costs) == ["action_value", 'decision_value.of("late")', 'decision_value.of("soon")']
     saved = sum(part.n * part.value for part in found.sides[0].cuts[0].parts) / found.rows
     assert saved == pytest.approx(value.figure[0])
+
+
+def test_classes_are_measured_by_the_clusters_that_are_asked_for(classes):
+    found = assess_version(classes.project, "outcome", Wanted(cluster="channel"))
+    assert next(line for line in found.scores if line.check == "macro_auc").clusters < 10
+    by_day = assess_version(classes.project, "outcome").sides[0].confusion.classes
+    for ours, theirs in zip(found.sides[0].confusion.classes, by_day, strict=True):
+        assert ours.auc[0] == theirs.auc[0]
+        assert ours.auc[1:] != theirs.auc[1:]

@@ -33,13 +33,20 @@ def test_every_class_has_its_figures_with_their_intervals(read):
 
 def test_mistakes_are_told_and_the_matrix_shows_them(read):
     shown = read(show_confusion(_make()))
-    assert "4 rows of late were taken for lost<b>: 40.0% of them." in shown.said
+    assert "4 rows of 'late' were taken for 'lost<b>': 40.0% of that class." in shown.said
+    assert "ranked above one that is not" in shown.said
     (late, lost, _) = shown.rows("Was, and below what was chosen")
     assert [cell[:1] for cell in late[1:]] == ["6", "4", "0"]
     assert lost[2].startswith("87")
     assert ("style", "--share:0.400") in shown.attributes
     assert {value for name, value in shown.attributes if name == "class" and "wrong" in value} == {"num wrong"}
     assert "details" not in shown.tags
+
+
+def test_one_row_is_one_row(read):
+    lines = (_line("late", 4, 3), _line("on time", 0, 1))
+    shown = read(show_confusion(Confusion(classes=lines, confusion=((3, 1), (0, 0)))))
+    assert "1 row of 'late' was taken for 'on time': 25.0% of that class." in shown.said
 
 
 def test_a_wide_matrix_is_shown_when_the_reader_asks(read):

@@ -30,6 +30,7 @@ class ScoreLine(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         check: the check as written, without its clusters.
+        name: what a table calls it: as written, of costs the word and the class alone.
         unit: how its numbers are written.
         figure: what the version gets; None where that has no value.
         n: rows measured.
@@ -39,6 +40,7 @@ class ScoreLine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     check: str
+    name: str
     unit: str
     figure: Figure | None
     n: int

@@ -29,7 +29,7 @@ from shipway.core.body import Body, EvidenceRecorded
 from shipway.core.check import Check, Evidence
 from shipway.core.gate import Gate, checks_of
 from shipway.core.label import LabelKind
-from shipway.core.measure import DecisionValue, Score, Value
+from shipway.core.measure import DecisionValue, Score, Value, class_of
 from shipway.core.metric import IN_UNIT, METRICS
 from shipway.core.performance import (
     accuracy,
@@ -135,7 +135,7 @@ def _measure(runner: Runner, asked: Asked, predicted: Predicted, report: Callabl
         scores=tuple(_score_lines(asked, sample, found, others)),
         costs=_costs(asked.checks, found),
         sides=tuple(
-            _side(replace(sample, p=p), name, asked.by, value)
+            _side(replace(sample, p=p), name, asked, value)
             for name, p in [
                 (f"version {asked.version.number}", sample.p),
                 *((sample.baseline_names.get(each, each), sample.baselines[each]) for each in others),
@@ -179,10 +179,12 @@ def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], ot
                     better=None if better is None else _figure(better),
                 )
             )
+        text, unit = check.text.removesuffix(f".clustered({quote(asked.cluster)})"), _unit_of(check, sample.kind)
         lines.append(
             ScoreLine(
-                check=check.text.removesuffix(f".clustered({quote(asked.cluster)})"),
-                unit=_unit_of(check, sample.kind),
+                check=text,
+                name=_name_cost(check) if unit == "cost" else text,
+                unit=unit,
                 figure=_figure(ours),
                 n=ours.n,
                 clusters=ours.clusters,
@@ -191,6 +193,12 @@ def _score_lines(asked: Asked, sample: Sample, found: Mapping[str, Evidence], ot
             )
         )
     return lines
+
+
+def _name_cost(check: Check) -> str:
+    """Return what a value is called beside its numbers: what acting costs is spelled out elsewhere."""
+    word, of = check.text.partition("(")[0], class_of(check.measure)
+    return f"{word}.of({quote(of)})" if of else word
 
 
 def _unit_of(check: Check, kind: LabelKind) -> str:
@@ -236,10 +244,10 @@ def _costs(checks: Sequence[Check], found: Mapping[str, Evidence]) -> Costs | No
     )
 
 
-def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | None) -> Side:
+def _side(sample: Sample, name: str, asked: Asked, value: DecisionValue | None) -> Side:
     acted = sample if value is None or not value.of else contrast_class(sample, value.of)
     curve = [] if value is None or acted is None else value_curve(acted.happened, acted.p, value)
-    classes = profile_classes(sample)
+    classes = profile_classes(sample, asked.cluster)
     return Side(
         name=name,
         cuts=tuple(
@@ -248,7 +256,7 @@ def _side(sample: Sample, name: str, by: Sequence[str], value: DecisionValue | N
                 parts=tuple(PartLine(**row) for row in profile_by(sample, group, value)),
                 ordered=sample.groups[group].ordered,
             )
-            for group in by
+            for group in asked.by
         ),
         calibration=tuple(BinLine(**row) for row in calibration_of(sample)),
         curve=tuple(CurvePoint(**row) for row in curve),

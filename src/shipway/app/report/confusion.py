@@ -3,6 +3,7 @@
 from typing import Final
 
 from shipway.app.confusion import ClassLine, Confusion, Figure
+from shipway.app.count import write_plural
 from shipway.app.report.element import Child, Markup, element, fold, join, table, words
 from shipway.app.report.gate import Measured, Unit
 from shipway.app.report.number import write_interval, write_number, write_share
@@ -37,7 +38,10 @@ def _class_table(found: Confusion) -> Markup:
         )
         for line in found.classes
     ]
-    why = "A row's chosen class is its most probable one. AUC ranks the rows of a class above all others."
+    why = (
+        "A row's chosen class is its most probable one. "
+        "AUC is how often a row of the class is ranked above one that is not."
+    )
     return join((element("p", why, class_="why"), table(head, rows, numbers=range(1, len(head)), class_="tight")))
 
 
@@ -60,8 +64,9 @@ def _say_mistakes(found: Confusion) -> Markup:
     said = [
         element(
             "li",
-            element("b", f"{each.rows:,} rows"),
-            f" of {each.label} were taken for {each.chosen}: {write_share(each.share)} of them.",
+            element("b", write_plural(each.rows, "row")),
+            f" of {each.label!r} {'was' if each.rows == 1 else 'were'} taken for {each.chosen!r}: "
+            f"{write_share(each.share)} of that class.",
         )
         for each in taken
     ]

@@ -40,7 +40,7 @@ def show_versions(versions: Sequence[VersionData], kind: LabelKind) -> Markup:
         scale.skill,
         scale.loss.partition(",")[0],
         scale.squared.removesuffix(" score"),
-        f"{scale.said} less {scale.mean.lower()}",
+        scale.gap,
         "Saved per row",
         "Gates",
     )
@@ -119,7 +119,7 @@ def _behaviour(behaviour: BehaviourData) -> Markup:
     rows = [
         (
             code(trial.change),
-            f"{trial.n:,}" if trial.n else "no row has a value to change",
+            f"{trial.n:,}" if trial.n else trial.said,
             None if trial.mean_change is None else write_number(trial.mean_change, "loss", sign=True),
             None if trial.share_violating is None else write_share(trial.share_violating),
         )

@@ -19,6 +19,7 @@ class Scale:
         squared: what its mean squared error, or the root of it, is called.
         mean: what the mean of the label is called; of classes how often the most probable one came.
         said: what the mean of predictions is called.
+        gap: what the mean of predictions less that of the label is called.
         happened: what a bin of predictions is compared with.
         loss_unit: how losses are written.
         shares: whether labels and predictions are between 0 and 1.
@@ -30,6 +31,7 @@ class Scale:
     squared: str
     mean: str
     said: str
+    gap: str
     happened: str
     loss_unit: Unit
     shares: bool
@@ -47,6 +49,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         squared="Brier score",
         mean="Rate",
         said="Mean prediction",
+        gap="Mean prediction less rate",
         happened="How often it was true",
         loss_unit="loss",
         shares=True,
@@ -58,6 +61,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         squared="Root squared error",
         mean="Mean",
         said="Mean prediction",
+        gap="Mean prediction less mean",
         happened="Mean of what happened",
         loss_unit="number",
         shares=False,
@@ -69,6 +73,7 @@ SCALES: Final[dict[LabelKind, Scale]] = {
         squared="Brier score",
         mean="Right",
         said="Mean confidence",
+        gap="Mean confidence less how often it was right",
         happened="How often it was right",
         loss_unit="loss",
         shares=True,

@@ -56,7 +56,9 @@ def _side(name: str, value: float | None) -> Side:
 
 def _line(check: str, unit: str, figure, better) -> ScoreLine:
     beside = Beside(baseline="version 1", figure=figure, better=better)
-    return ScoreLine(check=check, unit=unit, figure=figure, n=100, clusters=30, said="said", beside=(beside,))
+    return ScoreLine(
+        check=check, name=check, unit=unit, figure=figure, n=100, clusters=30, said="said", beside=(beside,)
+    )
 
 
 def _details() -> Details:
@@ -157,7 +159,7 @@ def test_every_section_has_its_place_and_text_is_escaped():
     assert "Told, not remembered" in page
     assert "too sure of itself" in page
     assert "channel=&lt;app&gt;" in page
-    assert "taken for on &lt;time&gt;" in page
+    assert "taken for 'on &lt;time&gt;'" in page
     assert "channel=&lt;web&gt;" in page
     assert "The simplest case that fails" in page
     assert "1 → 2" in page
@@ -212,7 +214,9 @@ def test_without_costs_the_first_sentence_compares():
 
 def test_nothing_measured_is_a_page_too():
     nothing = Side(name="version 2", cuts=(Cut(by="month", parts=()),), calibration=(), curve=())
-    line = ScoreLine(check="auc", unit="score", figure=None, n=0, clusters=0, said="no row has a label yet", beside=())
+    line = ScoreLine(
+        check="auc", name="auc", unit="score", figure=None, n=0, clusters=0, said="no row has a label yet", beside=()
+    )
     empty = make(rows=0, costs=None, scores=(line,), sides=(nothing,), against=(), verdicts=())
     page = render_assessment(empty, PlainCharts())
     assert "Nothing could be measured yet." in page

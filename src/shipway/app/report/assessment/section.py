@@ -166,9 +166,7 @@ def show_gates(found: Assessment, charts: Charts) -> Markup | None:
 
 def _score_row(line: ScoreLine) -> list[Child]:
     unit = _UNITS[line.unit]
-    # What acting costs is spelled out where its value is shown.
-    name = line.check.partition("(")[0] if line.unit == "cost" else line.check
-    row: list[Child] = [code(name), line.said if line.figure is None else _figure(line.figure, unit)]
+    row: list[Child] = [code(line.name), line.said if line.figure is None else _figure(line.figure, unit)]
     for each in line.beside:
         row.append(None if each.figure is None else _figure(each.figure, unit))
         if each.better is None:
