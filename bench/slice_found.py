@@ -40,7 +40,7 @@ from shipway.maths.cube import Cube, add_values, count_rows, make_cube, sum_slic
 from shipway.maths.interval import wilson
 from shipway.maths.multiplicity import benjamini_hochberg, benjamini_yekutieli, e_benjamini_hochberg
 from shipway.maths.pursuit import Effects, explain_slices
-from shipway.maths.significance import condition_p, mcnemar_chance, mcnemar_e, mcnemar_p, one_sided_p
+from shipway.maths.significance import condition_p, mcnemar_chance, mcnemar_p, one_sided_p
 from slice_cube import SUPPORT, Table, read_flights
 
 Floats = NDArray[np.float64]
@@ -75,6 +75,29 @@ class Tested:
     e: Floats | None
     effects: Effects
     d: NDArray[np.int8]
+
+
+def mcnemar_e(worse: Ints, better: Ints, prior: float = 20.0) -> Floats:
+    """Return the e-value of "more rows became worse than better" for each pair of counts.
+
+    The likelihood of the counts averaged over a Beta(prior, prior) cut to shares above 1/2, against that of 1/2; its
+    expectation is at most 1 where rows become worse no more often than better (Vovk and Wang 2021, Ann. Statist. 49).
+
+    Args:
+        worse: integer[m], rows that only the first model gets wrong.
+        better: integer[m], rows that only the second gets wrong.
+        prior: how near to 1/2 the share is expected.
+
+    Returns:
+        float64[m], 0 or more; infinite where it is above what a float holds.
+    """
+    from scipy.special import betainc, betaln
+
+    x, y = worse + prior, better + prior
+    # P(Beta(x, y) > 1/2) = P(Beta(y, x) < 1/2)
+    with np.errstate(over="ignore", divide="ignore"):
+        log_e = (worse + better + 1) * np.log(2.0) + betaln(x, y) - betaln(prior, prior) + np.log(betainc(y, x, 0.5))
+        return np.exp(log_e)
 
 
 def inside(world: World, cell: int) -> Bools:

@@ -123,6 +123,10 @@ def test_several_actions_print_as_they_were_written():
             "'call' is the cheapest whatever",
         ),
         (
+            lambda: words.action(if_true=1, if_false=0, otherwise=5),
+            "otherwise=",
+        ),
+        (
             lambda: words.action_value(wait=words.action({"lost": 2}), call=words.action({"late": 1}, otherwise=1)),
             "'wait' has no cost where 'late' turns out",
         ),

@@ -17,7 +17,14 @@ from shipway.core.candidate import (
     slice_regression,
 )
 from shipway.core.metric import METRICS
-from shipway.core.slice_check import demographic_parity, equal_accuracy, found_regressions, group_calibration
+from shipway.core.slice_check import (
+    demographic_parity,
+    equal_accuracy,
+    equal_opportunity,
+    equalised_odds,
+    found_regressions,
+    group_calibration,
+)
 from shipway.core.suitability import list_kinds, refuse_unfit, refuse_unknown_classes
 from shipway.maths.expression import Feature
 from shipway.testing.refusal import expect_refusal
@@ -107,6 +114,13 @@ def test_every_metric_is_of_some_kind():
         (auc, "say of which class: auc.of(...)"),
         (words.recall(at=0.4), "say of which class: recall(of=...)"),
         (decision_value(act_if_true=1, act_if_false=2, skip_if_true=3), "say of which class: decision_value.of(...)"),
+        (auc.better_than("current").check, "say of which class: auc.of(...)"),
+        (words.recall(at=0.4).better_than("current").check, "say of which class: recall(of=...)"),
+        (auc.over("7d"), "say of which class: auc.of(...)"),
+        (demographic_parity("channel"), "say of which class: demographic_parity(of=...)"),
+        (equal_opportunity("channel"), "say of which class: equal_opportunity(of=...)"),
+        (equalised_odds("channel"), "say of which class: equalised_odds(of=...)"),
+        (found_regressions("channel", threshold=0.4), "take macro_auc or log_loss"),
         (words.r_squared, "take macro_auc or log_loss"),
         (never_lowers("n", {Feature("v", "f"): 1}), "say of which class: of=..."),
         (attribution(Feature("customer", "orders_90d")), "say of which class: of=..."),

@@ -142,9 +142,8 @@ def test_a_first_version_is_compared_with_the_shares(parcels: Sample) -> None:
     assert (gain.facts["baseline"], gain.facts["fallback"], gain.low > 0) == ("training shares", True, True)
     assert _evidence(words.macro_auc.better_than("current").check, first).facts["baseline_value"] == pytest.approx(0.5)
     assert _evidence(words.recall(of="lost").better_than("current").check, first).n == 0
-    assert (
-        "recall(of=...) >= ..." in _evidence(words.recall(of="lost").better_than("current").check, first).facts["said"]
-    )
+    for recall in (words.recall(of="lost"), words.recall(at=0.3, of="lost")):
+        assert f"ask for {recall.text} >= ..." in _evidence(recall.better_than("current").check, first).facts["said"]
 
 
 def test_a_class_that_nobody_knows_holds(parcels: Sample) -> None:

@@ -74,9 +74,35 @@ def test_any_other_model_is_explained_in_probability(trees):
 
 
 def test_contributions_of_another_class_do_not_add_up_and_are_refused(trees):
-    class Crossed(OneClass):
+    class Crossed(Bare):
         def contribute(self, x):
-            return OneClass(self.whole, 0).contribute(x)
+            return np.roll(trees.contribute(x), 1, axis=1)
 
     with expect_refusal("SW-461"):
-        explain_rows(Explainer(Crossed(trees, 1), X[600:640], "tree", "log-ratio"), X[:5])
+        explain_rows(Explainer(OneClass(Crossed(trees), 1), X[600:640], "tree", "log-ratio"), X[:5])
+
+
+@pytest.mark.parametrize("code", range(3))
+def test_a_class_that_is_next_to_impossible_hides_no_wrong_contribution(code):
+    """Single precision says 1e-7 of it, and what is said of every class must add up all the same."""
+
+    class Sure:
+        predicts, single = "class", True
+        error = 0.0
+
+        def contribute(self, x):
+            added = np.zeros((len(x), 3, 2))
+            added[:, :, 0] = np.array([8.0, 7.0, -8.0]) - 7 / 3
+            added[:, code, 0] += self.error
+            return added
+
+        def predict(self, x):
+            odds = np.exp(np.array([8.0, 7.0, -8.0], dtype=np.float32))
+            return np.tile((odds / odds.sum()).astype(np.float64), (len(x), 1))
+
+    sure = Sure()
+    explainer = Explainer(OneClass(sure, code), X[:4, :1], "tree", "log-ratio")
+    assert explain_rows(explainer, X[:4, :1]).values.shape == (4, 1)
+    sure.error = 0.05
+    with expect_refusal("SW-461"):
+        explain_rows(explainer, X[:4, :1])

@@ -78,8 +78,8 @@ class LookEffect(msgspec.Struct, frozen=True, kw_only=True):
         role: as planned.
         variant: which one is compared with the control.
         n: units of the control and of the variant whose time is over.
-        information: share of the planned units that these are, or of the planned events of a rare one; above 1 where
-            more came at once than were planned.
+        information: share of the planned units that these are, or of the planned events of a rare one, which is 1
+            once the units are all in; above 1 where more came at once than were planned.
         alpha: the error that this comparison may make over all looks, as of this look.
         spent: how much of it is spent.
         control: the control's value.

@@ -149,6 +149,9 @@ def action(
         otherwise: the cost of every class that `costs` does not name.
     """
     if costs is None:
+        if otherwise is not None:
+            fact = "an action has costs by true and false, and otherwise="
+            raise ShipwayError("SW-106", fact, "leave otherwise= away: nothing else can turn out")
         true, false = (finite("the costs of an action", each) for each in (if_true, if_false))
         return Action("", true, false)
     if if_true is not None or if_false is not None:

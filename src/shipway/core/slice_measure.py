@@ -14,7 +14,8 @@ ROW: Final = "row"
 class FoundRegression(msgspec.Struct, frozen=True, tag="found_regression"):
     """Search all slices by one and by two columns for those where a candidate is worse than its baseline.
 
-    What is found is controlled for how many slices were searched, and explained by a few lines.
+    What is found is controlled for how many slices were searched, and explained by a few lines. Under `bh` slices that
+    look better are set aside first, and p of the others is that of such a difference given that they look worse.
 
     Attributes:
         by: columns of the source, calendar parts, and features as `view.name`; numbers are cut at their quantiles.
@@ -23,7 +24,8 @@ class FoundRegression(msgspec.Struct, frozen=True, tag="found_regression"):
         cluster: what rows are grouped by; `row` where they are independent (decisions are then compared by McNemar's
             exact test).
         rate: the false discovery rate that is held.
-        control: `bh` (Benjamini-Hochberg), or `by` (Benjamini-Yekutieli), which holds under any dependence.
+        control: `bh` (Benjamini-Hochberg, over the slices that look worse), or `by` (Benjamini-Yekutieli, over all of
+            them), which holds under any dependence.
         support_rows: fewest rows a slice needs to be tested.
         support_clusters: fewest clusters it needs, unless rows are independent.
         bins: parts that a number is cut into.

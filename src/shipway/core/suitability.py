@@ -5,7 +5,7 @@ from typing import Final
 
 from shipway.core.check import Check
 from shipway.core.error import ShipwayError
-from shipway.core.label import LabelKind
+from shipway.core.label import SCALAR, LabelKind
 from shipway.core.measure import (
     ActionValue,
     Attribution,
@@ -19,14 +19,13 @@ from shipway.core.measure import (
     Windowed,
     class_of,
 )
-from shipway.core.metric import LEADING, METRICS
+from shipway.core.metric import ACTING, LEADING, METRICS
 from shipway.core.probe import Behaviour, Keeps, Moves, Probe, Says
 from shipway.core.slice_measure import Fairness, FoundRegression
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.expression import quote
 
 _ALL: Final[frozenset[LabelKind]] = frozenset({"condition", "number", "class"})
-_SCALAR: Final[frozenset[LabelKind]] = frozenset({"condition", "number"})
 _SAID: Final[frozenset[LabelKind]] = frozenset({"condition", "class"})
 _CONDITION: Final[frozenset[LabelKind]] = frozenset({"condition"})
 _CLASS: Final[frozenset[LabelKind]] = frozenset({"class"})
@@ -54,9 +53,9 @@ def list_kinds(check: Check) -> frozenset[LabelKind]:
         case FoundRegression():
             return _ALL if measure.threshold is None else _CONDITION
         case Attribution() | ReasonAgreement():
-            return _SCALAR
+            return SCALAR
         case Behaviour(probes=probes):
-            return _ALL if all(_expects(each) == _ALL for each in probes) else _SCALAR
+            return _ALL if all(_expects(each) == _ALL for each in probes) else SCALAR
         case Probe():
             return _expects(measure)
         case _:
@@ -71,7 +70,7 @@ def _expects(probe: Probe) -> frozenset[LabelKind]:
     """Return of which labels an expectation can be: several probabilities do not rise or fall together."""
     expect = probe.expect
     both = isinstance(expect, Moves) and expect.least is not None and expect.most is not None
-    return _ALL if both or isinstance(expect, Keeps | Says) else _SCALAR
+    return _ALL if both or isinstance(expect, Keeps | Says) else SCALAR
 
 
 def refuse_unfit(checks: Iterable[Check], label: str, kind: LabelKind) -> None:
@@ -115,9 +114,11 @@ def _say_fitting(check: Check, kind: LabelKind) -> str:
     measure = check.measure
     if kind == "class" and isinstance(measure, Behaviour | Probe | Attribution | ReasonAgreement):
         return "say of which class: of=..."
-    if kind == "class" and isinstance(measure, Score | DecisionValue) and "condition" in list_kinds(check):
-        acts = isinstance(measure, Score) and measure.at is not None
-        name = check.name.partition("(")[0]
+    one = measure.score if isinstance(measure, Windowed) else measure
+    one = one.value if isinstance(one, ValueImprovement) else one
+    if kind == "class" and "condition" in list_kinds(check) and not isinstance(one, FoundRegression | ActionValue):
+        name = check.text.partition("(")[0].partition(".")[0]
+        acts = isinstance(one, Fairness) or (isinstance(one, Score | Improvement) and one.metric in ACTING)
         return f"say of which class: {name}(of=...)" if acts else f"say of which class: {name}.of(...)"
     return f"take {' or '.join(LEADING[kind])}"
 

@@ -65,30 +65,6 @@ def mcnemar_p(worse: Counts, better: Counts) -> Floats:
     return p
 
 
-def mcnemar_e(worse: Counts, better: Counts, prior: float = 20.0) -> Floats:
-    """Return the e-value of "more rows became worse than better" for each pair of counts.
-
-    The likelihood of the counts averaged over a Beta(prior, prior) cut to shares above 1/2, against that of 1/2; its
-    expectation is at most 1 where rows become worse no more often than better (Vovk and Wang 2021, Ann. Statist. 49).
-
-    Args:
-        worse: integer[m], rows that only the first model gets wrong.
-        better: integer[m], rows that only the second gets wrong.
-        prior: how near to 1/2 the share is expected.
-
-    Returns:
-        float64[m], 0 or more; infinite where it is above what a float holds.
-    """
-    _check_counts(worse, better)
-    from scipy.special import betainc, betaln
-
-    x, y = worse + prior, better + prior
-    # P(Beta(x, y) > 1/2) = P(Beta(y, x) < 1/2)
-    with np.errstate(over="ignore", divide="ignore"):
-        log_e = (worse + better + 1) * np.log(2.0) + betaln(x, y) - betaln(prior, prior) + np.log(betainc(y, x, 0.5))
-        return np.exp(log_e)
-
-
 def _check_counts(worse: Counts, better: Counts) -> None:
     if worse.ndim != 1 or worse.shape != better.shape:
         raise ValueError(f"columns differ in length: {worse.shape}, {better.shape}")

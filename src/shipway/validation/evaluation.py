@@ -122,6 +122,8 @@ def _read_class(check: Check, measure: Measure, name: str, sample: Sample) -> Re
     contrast = contrast_class(sample, name, chosen=acts or isinstance(measure, Fairness))
     if contrast is None:
         return read_nothing(f"no row is {name!r}, and no version learned it", (0.0, 0.0), {})
+    if isinstance(measure, Improvement):
+        return measure_improvement(measure, contrast)  # what it advises names the class
     return _read(check, _drop_class(measure), contrast)
 
 

@@ -29,6 +29,8 @@ _SINGLE: Final = 2.5e-7
 """How far a probability may be off that was computed in single precision."""
 _EDGE: Final = 1e-9
 """Probabilities nearer to 0 or 1 than this have the log-odds of this."""
+_LEAST: Final = 1e-30
+"""Probabilities of a softmax in single precision that are smaller are not told apart."""
 _SATURATED: Final = 1e-5
 """Log-odds of a probability in single precision that is nearer to 0 or 1 are no numbers to rely on."""
 
@@ -114,11 +116,20 @@ def explain_rows(explainer: Explainer, x: Floats, *, tolerance: float = TOLERANC
         ShipwayError: SW-461 if contributions and baseline do not add up to what the model says of a row.
     """
     p = explainer.predictor.predict(x)
-    if explainer.method == "tree":
-        found = _ask_library(explainer, x, p)
-    else:
+    if explainer.method != "tree":
         found = _ask_model(explainer, x, p, tolerance, seed)
-    _check_sums(explainer, found, x)
+        _check_sums(explainer, found, x)
+    elif isinstance(explainer.predictor, OneClass):
+        added = explainer.predictor.contribute_all(x)
+        assert added is not None, "the explainer was made for a model whose library knows"
+        found = _read_added(added[:, explainer.predictor.code], p)
+        _check_classes(explainer.predictor, found, added.sum(axis=2), x)
+    else:
+        assert isinstance(explainer.predictor, Contributing)
+        added = explainer.predictor.contribute(x)
+        assert added is not None, "the explainer was made for a model whose library knows"
+        found = _read_added(added, p)
+        _check_sums(explainer, found, x)
     return found
 
 
@@ -128,12 +139,10 @@ def log_odds(p: Floats) -> Floats:
     return np.log(p) - np.log1p(-p)
 
 
-def _ask_library(explainer: Explainer, x: Floats, p: Floats) -> Attributed:
-    assert isinstance(explainer.predictor, Contributing)
-    added = explainer.predictor.contribute(x)
-    assert added is not None, "the explainer was made for a model whose library knows"
+def _read_added(added: Floats, p: Floats) -> Attributed:
+    values = np.ascontiguousarray(added[:, :-1])
     baseline = float(added[0, -1]) if len(added) else 0.0
-    return Attributed(added[:, :-1], np.zeros((len(x), x.shape[1])), p, baseline, 0, True)
+    return Attributed(values, np.zeros(values.shape), p, baseline, 0, True)
 
 
 def _ask_model(explainer: Explainer, x: Floats, p: Floats, tolerance: float, seed: int) -> Attributed:
@@ -174,20 +183,42 @@ def _check_sums(explainer: Explainer, found: Attributed, x: Floats) -> None:
             off, allowed = np.abs(total - found.p), _OFF * (1 + size)
         case "log-ratio":
             assert isinstance(explainer.predictor, OneClass)
-            # Of a class that is next to impossible single precision knows no logarithm, and the mean is over all.
-            least = np.maximum(explainer.predictor.whole.predict(x).min(axis=1, initial=1.0), _EDGE)
-            off, allowed = np.abs(total - explainer.predictor.centre(x)), _OFF * (1 + size) + _SINGLE / least
+            # Single precision knows the logarithm of a class as well as it knows its probability.
+            share = np.maximum(explainer.predictor.whole.predict(x), _EDGE)
+            unsure = _SINGLE * (1 / share[:, explainer.predictor.code] + (1 / share).mean(axis=1))
+            off, allowed = np.abs(total - explainer.predictor.centre(x)), _OFF * (1 + size) + unsure
         case _:
             spread = np.maximum(found.p * (1 - found.p), _EDGE)
             off, allowed = np.abs(total - log_odds(found.p)), _OFF * (1 + size) + _SINGLE / spread
+    _refuse_wrong(explainer.unit, found, total, (off <= allowed) & np.isfinite(total))
+
+
+def _check_classes(predictor: OneClass, found: Attributed, sums: Floats, x: Floats) -> None:
+    """Check that the softmax of all that was added, float64[n, k], is the probability of each class.
+
+    Logarithms of these are compared, so that a class that is next to impossible is held to what is added as well. Two
+    classes are learned as a condition, and one of the two probabilities is then what single precision leaves of one.
+    """
+    total = found.values.sum(axis=1) + found.baseline
+    sums = sums.copy()
+    sums[:, predictor.code] = total
+    p = np.maximum(predictor.whole.predict(x), _LEAST)
+    with np.errstate(invalid="ignore"):
+        odds = np.exp(sums - sums.max(axis=1, keepdims=True, initial=-np.inf))
+        off = np.abs(np.log(np.maximum(odds / odds.sum(axis=1, keepdims=True), _LEAST)) - np.log(p))
+    allowed = _OFF * (1 + np.abs(found.values).sum(axis=1, keepdims=True)) + (_SINGLE / p if p.shape[1] == 2 else 0.0)
+    _refuse_wrong("log-ratio", found, total, (off <= allowed).all(axis=1) & np.isfinite(total))
+
+
+def _refuse_wrong(unit: Unit, found: Attributed, total: Floats, right: NDArray[np.bool_]) -> None:
     # A number that is none is not within any bound.
-    wrong = np.flatnonzero(~((off <= allowed) & np.isfinite(total)))
+    wrong = np.flatnonzero(~right)
     if len(wrong):
         first = int(wrong[0])
-        said = "" if explainer.unit == "number" else " as probability"
+        said = "" if unit == "number" else " as probability"
         fact = (
             f"the explanation of {len(wrong):,} of {len(total):,} rows does not add up: "
-            f"{total[first]:.6g} {explainer.unit} where the model says {found.p[first]:.6g}{said}"
+            f"{total[first]:.6g} {unit} where the model says {found.p[first]:.6g}{said}"
         )
         hint = "report it with the bundle: the library's contributions are not those of its predictions"
         raise ShipwayError("SW-461", fact, hint)

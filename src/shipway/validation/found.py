@@ -1,9 +1,10 @@
 """Searching all slices for regressions, and explaining those that are found in a few lines.
 
-Every slice by one and by two columns is tested against the baseline on the same rows; how many were searched decides
-what counts as found; and because one cause shows in many slices, a short explanation names those whose effects account
-for the rest (`shipway.maths.pursuit`). `bench/slice_found.py` shows what is found of what was planted, how much of it
-is false, and what the lines keep.
+Every slice by one and by two columns is tested against the baseline on the same rows; those that look better are set
+aside, and of the others p, given that they look worse, decides with how many there are what counts as found (under
+`control="by"` p of all of them does); and because one cause shows in many slices, a short explanation names those whose
+effects account for the rest (`shipway.maths.pursuit`). `bench/slice_found.py` shows what is found of what was planted,
+how much of it is false, and what the lines keep.
 """
 
 from collections.abc import Sequence
@@ -39,7 +40,7 @@ class Search:
         candidate: mean loss of the candidate in each.
         difference: candidate less baseline; above 0 is worse.
         standard_error: of the difference; infinite where it cannot be told.
-        p: of being worse, 1 where not tested.
+        p: of being worse, 1 where not tested; what decides under `bh` is p given that the slice looks worse.
         tested: whether a slice has support and is not another slice again.
         found: whether it is found worse.
         under_support: how many slices have too few rows or clusters.

@@ -51,8 +51,15 @@ class OneClass:
         Returns:
             Shape (rows, columns + 1).
         """
-        added = self.whole.contribute(x) if isinstance(self.whole, Contributing) else None
+        added = self.contribute_all(x)
         return None if added is None else np.ascontiguousarray(added[:, self.code])
+
+    def contribute_all(self, x: Floats) -> Floats | None:
+        """Return what `contribute` does for every class, shape (rows, classes, columns + 1); None where nobody knows.
+
+        The softmax of the sums over the last axis is what the whole model predicts.
+        """
+        return self.whole.contribute(x) if isinstance(self.whole, Contributing) else None
 
     def centre(self, x: Floats) -> Floats:
         """Return the log-ratio of the class: the logarithm of its probability less the mean of those of all classes.
@@ -68,7 +75,7 @@ class OneClass:
 
     def find_baseline(self, x: Floats) -> float:
         """Return the probability of the class in a row whose columns add nothing; `x` is any row that is not empty."""
-        added = self.whole.contribute(x[:1]) if isinstance(self.whole, Contributing) else None
+        added = self.contribute_all(x[:1])
         assert added is not None, "only what the library knows starts from a log-ratio"
         odds = np.exp(added[0, :, -1] - added[0, :, -1].max())
         return float(odds[self.code] / odds.sum())

@@ -11,6 +11,7 @@ from shipway.core.label import LabelKind
 from shipway.core.measure import Improvement, Score
 from shipway.core.metric import LEADING, METRICS, RANKED, range_of
 from shipway.maths.calibration import expected_calibration_error
+from shipway.maths.expression import quote
 from shipway.maths.influence import Influence, clustered, negate, subtract
 from shipway.maths.interval import Estimate, clustered_auc, clustered_auc_difference
 from shipway.maths.metric import auc
@@ -134,7 +135,9 @@ def _why_incomparable(measure: Improvement, scoring: Scoring, sample: Sample, ri
     if missing := _why_undefined(scoring, sample, sample.p):
         return missing
     if rival.fallback and scoring.metric in _ONE_SIDED:
-        bound = f"{scoring.metric}({'of=...' if measure.at is None else f'at={scoring.at:.6g}'}) >= ..."
+        words = [] if measure.at is None else [f"at={scoring.at:.6g}"]
+        words += [f"of={quote(measure.of)}"] if measure.of else []
+        bound = f"{scoring.metric}({', '.join(words)}) >= ..."
         return f"{_PASSED}, and a base rate has no {scoring.metric} to beat: ask for {bound} until one has"
     missing = None if _is_chance(scoring, rival) else _why_undefined(scoring, sample, rival.p)
     return None if missing is None else f"{rival.name}: {missing}"

@@ -1,5 +1,7 @@
 """What a reader sees of slices that were searched, of fairness and of change over time."""
 
+import msgspec
+
 from shipway.app.detail import FairnessData, FoundData, FoundSlice, GroupRate, TrendData, TrendWindow
 from shipway.app.report.found import show_fairness, show_found, show_trends
 from shipway.testing.fake.chart import PlainCharts
@@ -144,3 +146,10 @@ def test_what_could_not_be_measured_says_why():
     shown = show_found([make_search()])
     assert shown is not None
     assert "3 of 90" in shown.text
+
+
+def test_what_decides_is_told_beside_the_p_that_is_shown():
+    search = make_search(make_slice("carrier=UA", line=1))
+    assert "p given that it looks worse" in show_found([search]).text
+    every = msgspec.structs.replace(search, check='found_regressions("carrier", control="by")')
+    assert "given that" not in show_found([every]).text

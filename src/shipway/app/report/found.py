@@ -13,6 +13,11 @@ from shipway.ports.chart import Charts, Series
 
 _SHOWN: Final = 8
 """How many rates of groups are shown from each end before the reader asks for all."""
+_JUDGED: Final = (
+    "p is how likely a slice looks so much worse where it is not. What decides is p given that it looks worse at all, "
+    "over such slices: those that look better are set aside."
+)
+"""What is said below slices that were searched, unless all of them are judged."""
 
 
 def show_found(searches: Sequence[FoundData]) -> Markup | None:
@@ -49,6 +54,7 @@ def _search(search: FoundData) -> Markup:
             shown,
             fold(f"All {write_plural(len(found), 'slice')} found", _table(found, worse=True)) if rest else None,
             fold("The nearest that were not found", _table(nearest, worse=False)) if lines and nearest else None,
+            element("p", _JUDGED, class_="soft") if shown is not None and "control=" not in search.check else None,
         )
     )
 
