@@ -7,7 +7,8 @@ from onnx import TensorProto, helper
 from shipway.adapters.onnx.runtime import OnnxRuntime
 from shipway.core.bundle import declare_outputs
 from shipway.core.error import ShipwayError
-from shipway.delivery.arrival import try_sample
+from shipway.delivery.arrival import Arrival, check_classes, rename_classes, try_sample
+from shipway.delivery.bundle import Form
 
 ROWS = {"x": np.arange(12.0).reshape(4, 3)}
 SOFTMAX = helper.make_node("Softmax", ["x"], ["probabilities"], axis=1)
@@ -64,3 +65,15 @@ def test_a_shape_is_looked_at_before_what_stands_in_it():
 def test_a_declared_width_is_the_one_that_is_given():
     refused = refuse(load(SOFTMAX), declare_outputs("class", ("a", "b")))
     assert "gives 'probabilities' in shape [4, 3] for 4 rows, and declares [-1, 2]" in refused.fact
+
+
+def test_classes_that_cannot_be_called_so_are_refused():
+    form = Form("onnx", b"", load(SOFTMAX))
+    outputs = declare_outputs("class", ("0", "1", "2"))
+    arrival = Arrival(kind="onnx", ending="onnx", native=form, portable=form, inputs=(), outputs=outputs)
+    check_classes(arrival)
+    for odd, said in (("x" * 201, "has 201 characters"), ("a\tb", "has a control character")):
+        with pytest.raises(ShipwayError, match=said) as caught:
+            check_classes(rename_classes(arrival, ("late", odd, "lost")))
+        assert caught.value.code == "SW-516"
+        assert "--class NAME" in caught.value.hint

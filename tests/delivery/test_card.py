@@ -164,3 +164,25 @@ def test_classes_are_listed_with_their_shares():
     )
     assert "A class that training did not see is never said" in text
     assert "never said" not in make_card()
+
+
+def test_what_the_data_says_does_nothing_in_a_card():
+    names = ["a`b``c", "<img src=x onerror=alert(1)>", "two\nlines\x07", "[here](http://x)"]
+    training = {"rows": 4, "label": "class", "classes": names, "shares": [0.25] * 4}
+    slices = {
+        "worst": "carrier=<b>`x`\n# head", "worst_difference": 0.01, "worst_p": 1e-9, "baseline": "version 2",
+        "loss": "log loss",
+    }  # fmt: skip
+    evidence = {"slices": make_evidence("slices", 1.0, 1.0, 1.0, facts=slices)}
+    card = make_card(training=training, evidence=evidence, verdicts=[])
+    assert "| ``` a`b``c ``` | 25.0% |" in card
+    assert "| `<img src=x onerror=alert(1)>` | 25.0% |" in card
+    assert "| `two lines ` | 25.0% |" in card
+    assert "- carrier=&lt;b>\\`x\\` # head: +0.0100" in card
+    assert "\n# head" not in card
+    told = make_card(verdicts=[
+        Verdict(gate="g", subject="model:delay@3", outcome="fail", findings=(
+            Finding(rule="a", outcome="fail", reason="see [here](http://x) & <b>", evidence="e1"),
+        )),
+    ])  # fmt: skip
+    assert "| `a` | fail | see [here]\\(http://x) &amp; &lt;b> |" in told

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.training.frame import encode_frame, prepare_frame, read_labels
+from shipway.training.frame import encode_frame, list_classes, prepare_frame, read_labels
 
 UTC = dt.UTC
 START = dt.datetime(2013, 1, 1, tzinfo=UTC)
@@ -252,6 +252,20 @@ def test_classes_that_teach_nothing_are_refused():
     assert "is 'late' in all" in refuse("SW-402", make_frame(late=["late"] * ROWS), rising=()).fact
     many = [f"text {i % 70}" for i in range(ROWS)]
     assert "70 different texts, and a model tells at most 64" in refuse("SW-203", make_frame(late=many), rising=()).fact
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("x" * 201, "'xxxxxxxxxxxxxxxxxxxx'... has 201 characters, and a class has at most 200"),
+    ("a\nb", r"'a\nb' has a control character"), ("a\x00", r"'a\x00' has a control character"),
+    ("a\u2028", "control character"),
+])  # fmt: skip
+def test_a_text_that_is_no_name_is_no_class(text, said):
+    assert said in refuse("SW-203", make_frame(late=[text, "late"] * (ROWS // 2)), rising=()).fact
+
+
+def test_a_class_is_called_in_any_language():
+    names = ["en route vers l’été", "в пути", "配送中", "👩‍🚀 up", "x" * 200]
+    assert list_classes(pl.Series(names)) == tuple(sorted(names))
 
 
 def test_a_text_that_is_no_class_has_no_code():

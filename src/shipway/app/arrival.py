@@ -24,7 +24,7 @@ from shipway.core.bundle import BILL, InputColumn, declare_outputs
 from shipway.core.error import ShipwayError
 from shipway.core.projection import State
 from shipway.core.tensor import MATRIX, PREDICTED
-from shipway.delivery.arrival import Arrival, rename_classes, try_sample, write_arrival_card
+from shipway.delivery.arrival import Arrival, check_classes, rename_classes, try_sample, write_arrival_card
 from shipway.delivery.bundle import Form, build_bundle
 from shipway.delivery.lock import lock_environment, read_lock
 from shipway.delivery.sample import draw_sample, read_sample
@@ -87,6 +87,7 @@ def import_model(
     arrival, digest = _read(source)
     if classes:
         arrival = rename_classes(arrival, tuple(classes))
+    check_classes(arrival)
     rows = None if sample is None else digest_bytes(_read_bytes(sample))
     with closing(Workspace(project)) as workspace, workspace.hold():
         cut = workspace.now if cut is None else cut

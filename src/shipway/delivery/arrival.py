@@ -7,7 +7,7 @@ from typing import Literal
 
 from shipway.core.bundle import BINARY, InputColumn, OutputColumn, declare_outputs
 from shipway.core.error import ShipwayError
-from shipway.core.label import sums_to_one
+from shipway.core.label import find_unnameable, sums_to_one
 from shipway.core.tensor import Tensors, fits
 from shipway.delivery.bundle import Form
 from shipway.ports.model import Predictor
@@ -57,6 +57,12 @@ def rename_classes(arrival: Arrival, classes: tuple[str, ...]) -> Arrival:
         )
         raise ShipwayError("SW-516", fact, "name each class once, in that order: --class NAME --class NAME")
     return replace(arrival, outputs=declare_outputs("class", classes))
+
+
+def check_classes(arrival: Arrival) -> None:
+    """Refuse a model of classes that cannot be called as they are, with SW-516."""
+    if odd := find_unnameable(name for column in arrival.outputs for name in column.classes):
+        raise ShipwayError("SW-516", f"the model's class {odd}", "name each in its order: --class NAME --class NAME")
 
 
 def write_arrival_card(*, model: str, version: int, kind: str, source: str, sample: str, cut: int, owner: str) -> str:

@@ -1,13 +1,15 @@
 """The model card: what a person should know before relying on a model (Mitchell et al., "Model Cards", FAT* 2019)."""
 
 import datetime as dt
+import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from shipway.core.bundle import Parity
 from shipway.core.check import Evidence
 from shipway.core.gate import Verdict
-from shipway.core.label import SAID, LabelKind, read_classes, read_kind
+from shipway.core.label import SAID, UNWRITTEN, LabelKind, read_classes, read_kind
 from shipway.core.override import Override
 
 _COSTS: Final[dict[LabelKind, str]] = {
@@ -96,7 +98,7 @@ def _training(training: Mapping[str, Any]) -> dict[str, str]:
         said["label is on average"] = f"{facts.pop('mean'):.6g}"
     if "cut" in facts:
         said["known by"] = _instant(facts.pop("cut"))
-    return {**said, **{key: str(value) for key, value in sorted(facts.items())}}
+    return {**said, **{key: _cell(str(value)) for key, value in sorted(facts.items())}}
 
 
 def _classes(training: Mapping[str, Any]) -> list[str]:
@@ -104,12 +106,12 @@ def _classes(training: Mapping[str, Any]) -> list[str]:
     if "shares" not in training:
         return []
     pairs = zip(read_classes(training), training["shares"], strict=True)
-    return ["", *_table(["class", "share of rows"], [[f"`{_cell(name)}`", f"{share:.1%}"] for name, share in pairs])]
+    return ["", *_table(["class", "share of rows"], [[_code(name), f"{share:.1%}"] for name, share in pairs])]
 
 
 def _metrics(evidence: Mapping[str, Evidence]) -> list[str]:
     rows = [
-        [f"`{_cell(name)}`", _value(found), f"{found.n:,}", f"{found.clusters:,}" if found.clusters else ""]
+        [_code(name), _value(found), f"{found.n:,}", f"{found.clusters:,}" if found.clusters else ""]
         for name, found in sorted(evidence.items())
     ]
     return _table(["check", "value [95 % interval]", "rows", "clusters"], rows)
@@ -128,7 +130,7 @@ def _verdicts(verdicts: Sequence[Verdict]) -> list[str]:
         return ["No gate judged this model."]
     lines: list[str] = []
     for verdict in verdicts:
-        rows = [[f"`{_cell(f.rule)}`", f.outcome, _cell(f.reason)] for f in verdict.findings]
+        rows = [[_code(f.rule), f.outcome, _cell(f.reason)] for f in verdict.findings]
         by = "" if verdict.by == "gate" else f", decided by {verdict.by}"
         lines += [
             f"Gate `{verdict.gate}`: **{verdict.outcome}**{by}.",
@@ -153,7 +155,7 @@ def _slices(evidence: Mapping[str, Evidence]) -> list[str]:
             worse = float(found.facts["worst_difference"]) > 0
             against = f"{found.facts['loss']} against {found.facts['baseline']}"
             difference = f"{found.facts['worst_difference']:+.4f} {against}"
-            lines.append(f"- {found.facts['worst']}: {difference}, {_rank(found, worse=worse)} of `{name}`")
+            lines.append(f"- {_cell(str(found.facts['worst']))}: {difference}, {_rank(found, worse=worse)} of `{name}`")
         if "told" in found.facts:
             lines += _told(name, found)
         if found.facts.get("under_support"):
@@ -169,7 +171,7 @@ def _told(name: str, found: Evidence) -> list[str]:
         ]
     against = f"{found.facts['unit']} against {found.facts['baseline']}"
     return [
-        f"- {line['slice']}: {line['difference']:+.4f} {against} over {line['n']:,} rows, found by `{name}`"
+        f"- {_cell(str(line['slice']))}: {line['difference']:+.4f} {against} over {line['n']:,} rows, found by `{name}`"
         for line in found.facts["told"]
     ]
 
@@ -218,7 +220,21 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("\n", " ")
+    """Return a text of the data as Markdown that says it and does nothing else, on one line."""
+    for mark, escaped in (("&", "&amp;"), ("<", "&lt;"), ("`", "\\`"), ("](", "]\\("), ("|", "\\|")):
+        text = text.replace(mark, escaped)
+    return _flatten(text)
+
+
+def _code(text: str) -> str:
+    """Return a text of the data as a span of code, whose fence is longer than any run of backticks in it."""
+    longest = max(map(len, re.findall("`+", text)), default=0)
+    fence, pad = "`" * (longest + 1), " " if longest else ""
+    return _flatten(f"{fence}{pad}{text}{pad}{fence}").replace("|", "\\|")
+
+
+def _flatten(text: str) -> str:
+    return "".join(" " if unicodedata.category(each) in UNWRITTEN else each for each in text)
 
 
 def _instant(us: int) -> str:

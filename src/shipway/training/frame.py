@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn
 from shipway.core.error import ShipwayError
-from shipway.core.label import MOST_CLASSES, LabelKind, kind_of
+from shipway.core.label import MOST_CLASSES, LabelKind, find_unnameable, kind_of
 from shipway.core.reference import ColumnReference, refer_category, refer_number
 from shipway.kit.suggestion import did_you_mean
 from shipway.maths.encoding import encode_categories, round_single
@@ -240,7 +240,7 @@ def list_classes(labels: pl.Series) -> tuple[str, ...]:
     """Return the different texts of a label of classes, in order; none of any other kind of label.
 
     Raises:
-        ShipwayError: SW-203 for more than `MOST_CLASSES`.
+        ShipwayError: SW-203 for more than `MOST_CLASSES`, and for a text that is too long or no single line.
     """
     if kind_of_labels(labels.dtype) != "class":
         return ()
@@ -248,6 +248,8 @@ def list_classes(labels: pl.Series) -> tuple[str, ...]:
     if len(texts) > MOST_CLASSES:
         fact = f"the label has {len(texts):,} different texts, and a model tells at most {MOST_CLASSES} classes apart"
         raise ShipwayError("SW-203", fact, "predict a coarser column, or a condition such as status == 'lost'")
+    if odd := find_unnameable(texts):
+        raise ShipwayError("SW-203", f"the label's text {odd}", "give its classes short names in the source's function")
     return tuple(texts)
 
 
