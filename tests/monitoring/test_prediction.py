@@ -104,6 +104,12 @@ def test_an_empty_log_has_the_columns_of_a_full_one(log):
     assert read_numbers(rows["p"]).shape == (0, 3)
 
 
+def test_no_rows_keep_their_classes_in_a_file(tmp_path):
+    pl.DataFrame([pl.Series("p", np.empty((0, 3)))]).write_parquet(tmp_path / "p.parquet")
+    rows = pl.read_parquet(tmp_path / "p.parquet")
+    assert (rows.schema["p"], read_numbers(rows["p"]).shape) == (pl.Array(pl.Float64, 3), (0, 3))
+
+
 def test_a_condition_is_read_from_its_own_stream(log):
     assert read_predictions(log, "condition", COLUMNS).width == 0
     write(log, 1, THREE, [[0.5, 0.25, 0.25]])
