@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipway.core.look import Events, LookEffect, write_counts, write_span, write_times
+from shipway.core.look import Events, LookEffect, write_counts, write_information, write_span, write_times
 
 
 def effect(**given):
@@ -20,6 +20,8 @@ def test_units_clusters_and_events_are_counted():
     events = Events(control=4, variant=6, planned=30, few=-1, many=9)
     assert write_counts(effect(events=events)) == "4 of 1,200 and 6 of 1,180"
     assert events.total == 10
+    assert write_information(effect()) == "40%"
+    assert write_information(effect(events=events)) == "40% of events"
 
 
 @pytest.mark.parametrize(

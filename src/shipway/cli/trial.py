@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING
 
 from shipway.app.experiment.question import ExperimentLine, LayerLine
 from shipway.cli.render import Cell, Console, show_facts, show_table, show_text, show_title, word, write_instant
-from shipway.core.look import Diluted, Look, LookEffect, Unbiased, write_counts, write_range, write_times
+from shipway.core.look import (
+    Diluted,
+    Look,
+    LookEffect,
+    Unbiased,
+    write_counts,
+    write_information,
+    write_range,
+    write_times,
+)
 from shipway.core.trial import PlannedRule, Trial, TrialPlan
 from shipway.kit.duration import format_duration
 
@@ -58,6 +67,9 @@ def show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
     rows = [(*_metric_row(each), *((f"{each.correlation:.3f}",) if plan.clusters else ())) for each in plan.metrics]
     show_table(console, (*header, *alike), rows)
     console.print()
+    if plan.without:
+        said = f"the past has no {plan.without}: what its groups explain is not reckoned with, and fewer units may do"
+        show_text(console, said)
     said = "it would find what it is for" if plan.enough else f"it would not find its effect: {plan.reason}"
     show_text(console, said)
     guarded = [each for each in plan.metrics if each.role == "guardrail"]
@@ -209,7 +221,7 @@ def _effect_row(plan: TrialPlan, each: LookEffect) -> tuple[Cell, ...]:
         "" if each.events is not None and not each.events.total else _write_change(each.estimate, rule),
         _write_ends(each.low, each.high, rule),
         write_counts(each),
-        f"{each.information:.0%}",
+        write_information(each),
         f"{each.spent:.2g} of {each.alpha:.2g}",
     )
 

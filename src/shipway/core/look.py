@@ -158,6 +158,11 @@ def write_counts(effect: LookEffect) -> str:
     return f"{units}, of {effect.clusters[0]:,} and {effect.clusters[1]:,} clusters"
 
 
+def write_information(effect: LookEffect) -> str:
+    """Return how much of what was planned is in, in words: of events where those are what is planned, else of units."""
+    return f"{effect.information:.0%}{' of events' if effect.events is not None else ''}"
+
+
 class Look(msgspec.Struct, frozen=True, kw_only=True):
     """One look at a run.
 

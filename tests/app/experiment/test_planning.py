@@ -76,6 +76,13 @@ def test_what_guardrails_cost_a_launch_is_told(lab):
     assert plan_experiment(lab.project, "fares").launch is None
 
 
+def test_strata_that_the_past_does_not_have_are_told(lab):
+    lab.edit("    slices=[visits.device],\n", "    strata=visits.device,\n")
+    assert plan_experiment(lab.project, "fares").without == ""
+    lab.edit("    strata=visits.device,\n", "    strata=visits.device,\n    history=placed,\n")
+    assert plan_experiment(lab.project, "fares").without == "device"
+
+
 def test_what_strata_explain_is_saved_too(lab):
     lab.edit("covariates=[habit.spent_21d], ", "")
     blunt = plan_experiment(lab.project, "fares").metrics[0]

@@ -45,6 +45,15 @@ def test_the_source_that_days_wait_for_is_named(lab):
     assert quiet.slowest == "orders"
     assert quiet.say_lag(START + 10 * DAY, "UTC") == (
         "orders tells of nothing after 2024-03-20: only days that were over by then are complete"
+        " until it has a later row"
     )
     commit(lab, orders=orders.clear())
-    assert gather(lab, 10).say_lag(START, "UTC") == "orders tells of nothing yet, so no day is complete"
+    assert (
+        gather(lab, 10).say_lag(START, "UTC") == "orders tells of nothing yet, so no day is complete until it has a row"
+    )
+    nobody = orders.head(1).with_columns(
+        customer=pl.lit("nobody"), placed=pl.lit(START + 10 * DAY).cast(orders["placed"].dtype)
+    )
+    commit(lab, orders=nobody)
+    told = gather(lab, 10)
+    assert (told.say_lag(START + 10 * DAY, "UTC"), bool(told.days["spent"])) == ("", True)

@@ -54,6 +54,8 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
         clusters: clusters that there are; 0 where units are assigned one by one.
         launch: how likely a variant that is as good as planned, and harms no guardrail, is launched at least; None
             where no metric says what is worth finding, or nothing tells how many units one takes.
+        without: the column of the strata, where what plays the exposures does not have it, so that nothing tells what
+            its groups explain; empty where it does, or there are no strata.
     """
 
     experiment: str
@@ -70,6 +72,7 @@ class ExperimentPlan(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     clusters: int = 0
     launch: float | None = None
+    without: str = ""
 
     @property
     def enough(self) -> bool:
@@ -138,6 +141,7 @@ def make_plan(workspace: Workspace, experiment: Experiment, at: int) -> Experime
         reason=_say_lost(lost, found, clusters) or _reason(needed, days, reachable, most_days) or untold or short,
         clusters=clusters,
         launch=None if untold else launch_power(found),
+        without=experiment.strata if experiment.strata not in units.columns else "",
     )
 
 

@@ -73,16 +73,20 @@ class Statistics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     clusters: dict[str, int] = {}
 
     def say_lag(self, at: int, timezone: str) -> str:
-        """Name the source that is a day or more behind an instant, since days wait for it; empty where none is."""
+        """Name the source that is a day or more behind an instant, since days wait for it; empty where none is.
+
+        A source whose rows are rare is behind although nothing happened: only a row says that a day of it is over.
+        """
         if self.ended and at >= self.ended:
             day = write_date(day_at(self.ended, timezone))
             return f"the service is split in another way since {day}: only what was over by then is looked at"
         if not self.slowest or at - self.newest < DAY_US:
             return ""
         if not self.newest:
-            return f"{self.slowest} tells of nothing yet, so no day is complete"
+            return f"{self.slowest} tells of nothing yet, so no day is complete until it has a row"
         day = write_date(day_at(self.newest, timezone))
-        return f"{self.slowest} tells of nothing after {day}: only days that were over by then are complete"
+        over = "only days that were over by then are complete until it has a later row"
+        return f"{self.slowest} tells of nothing after {day}: {over}"
 
     @property
     def units(self) -> dict[str, int]:
@@ -178,7 +182,7 @@ def load_summaries(
     Args:
         workspace: where sums of clusters are kept.
         statistics: of a look.
-        metric: a mean or a ratio.
+        metric: a mean, a ratio or a rare event.
         column: the column to be sliced by; empty for all units, whose slice is empty too.
         clustered: whether clusters were assigned.
 

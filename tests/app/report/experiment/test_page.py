@@ -76,6 +76,7 @@ def test_the_source_that_held_the_look_back_is_named(lab, tmp_path):
     look_at(lab.project, "fares", START + 16 * DAY)
     assert detail_trial(lab.project, "fares").lag == (
         "visits tells of nothing after 2024-03-29: only days that were over by then are complete"
+        " until it has a later row"
     )
     page = write_experiment(lab.project, "fares", tmp_path / "page.html").read_text()
     assert "Held back: visits tells of nothing after 2024-03-29" in text_of(page)

@@ -7,7 +7,16 @@ from shipway.app.report.element import Child, Markup, code, element, join, table
 from shipway.app.report.gate import Measured
 from shipway.app.report.number import MINUS, write_p
 from shipway.app.report.whisker import draw_whisker, span_of
-from shipway.core.look import Diluted, Look, LookEffect, Shown, write_counts, write_range, write_times
+from shipway.core.look import (
+    Diluted,
+    Look,
+    LookEffect,
+    Shown,
+    write_counts,
+    write_information,
+    write_range,
+    write_times,
+)
 from shipway.core.trial import PlannedRule, TrialPlan
 
 _TONES: Final[dict[Shown, str]] = {
@@ -68,7 +77,7 @@ def _effect_row(plan: TrialPlan, rule: PlannedRule, each: LookEffect, span: tupl
         "" if measured is None else draw_whisker(measured, span, tone=_TONES[each.shown], bound=0.0),
         write_ends(each.low, each.high, rule),
         write_counts(each),
-        f"{each.information:.0%}",
+        write_information(each),
         f"{each.sharpened:.0%}" if each.sharpened else "",
         _write_unbiased(each, rule),
     )
