@@ -257,7 +257,7 @@ def test_classes_that_teach_nothing_are_refused():
 @pytest.mark.parametrize(("text", "said"), [
     ("x" * 201, "'xxxxxxxxxxxxxxxxxxxx'... has 201 characters, and a class has at most 200"),
     ("a\nb", r"'a\nb' has a control character"), ("a\x00", r"'a\x00' has a control character"),
-    ("a\u2028", "control character"),
+    ("a\u2028", "control character"), ("", "one of its texts is empty"), (" ", "one of its texts is empty"),
 ])  # fmt: skip
 def test_a_text_that_is_no_name_is_no_class(text, said):
     assert said in refuse("SW-203", make_frame(late=[text, "late"] * (ROWS // 2)), rising=()).fact

@@ -79,6 +79,8 @@ def find_unnameable(classes: Iterable[str]) -> str:
         classes: the texts.
     """
     for name in classes:
+        if not name.strip():
+            return "one of its texts is empty, and a class has a name; null is a row without an outcome"
         if len(name) > LONGEST_CLASS:
             return f"{name[:20]!r}... has {len(name):,} characters, and a class has at most {LONGEST_CLASS}"
         if any(unicodedata.category(each) in UNWRITTEN for each in name):
