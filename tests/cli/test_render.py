@@ -24,7 +24,7 @@ from shipway.cli.render import (
     write_interval,
     write_value,
 )
-from shipway.core.check import UNBOUNDED
+from shipway.core.bound import UNBOUNDED
 
 FAILURE = Failure(code="SW-104", fact="there is no [gate] 'x'", hint="did you mean :ok: 'y'?")
 EVENTS = (

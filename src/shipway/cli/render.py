@@ -18,7 +18,7 @@ from shipway.app import instant
 from shipway.app.progress import Event, Watch
 from shipway.cli.document import make_document
 from shipway.cli.failure import Failure
-from shipway.core.check import UNBOUNDED
+from shipway.core.bound import UNBOUNDED
 from shipway.kit.text import reveal
 
 if TYPE_CHECKING:

@@ -4,7 +4,6 @@ One shape serves all subjects: data, a candidate model, a canary, a live window.
 """
 
 import math
-import sys
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
@@ -284,10 +283,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
         return self.text
 
 
-UNBOUNDED: Final = sys.float_info.max
-"""The end of an interval that nothing bounds on that side, since evidence holds numbers that can be written."""
-
-
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """What a check measured about a subject.
 
@@ -296,7 +291,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
         subject: what was measured, as `kind:name@version`.
         value: the measured number.
         low: lower end of its 95 % interval; equal to `value` where all there is was counted.
-        high: upper end; `UNBOUNDED` where nothing bounds it from above.
+        high: upper end; `core.bound.UNBOUNDED` where nothing bounds it from above.
         n: rows measured; 0 means that nothing was there to measure.
         clusters: independent groups among them; 0 where rows count one by one.
         detail: digest of a blob with the parts (slices, failing rows), if there are any.

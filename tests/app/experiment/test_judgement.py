@@ -4,7 +4,7 @@ import pytest
 from tests.core.test_conclusion import CRASH, plan
 
 from shipway.app.experiment.judgement import Comparison, judge_effects
-from shipway.core.check import UNBOUNDED
+from shipway.core.bound import UNBOUNDED
 from shipway.validation.rare import Happened
 
 

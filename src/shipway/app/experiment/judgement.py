@@ -9,7 +9,8 @@ import msgspec
 from shipway.app.experiment.statistic import Statistics, capped_effects, load_summaries, load_values
 from shipway.app.experiment.unit import REST
 from shipway.app.workspace import Workspace
-from shipway.core.check import UNBOUNDED, Evidence, Rule
+from shipway.core.bound import UNBOUNDED
+from shipway.core.check import Evidence, Rule
 from shipway.core.conclusion import read_interval
 from shipway.core.effect import Effect, Role
 from shipway.core.experiment import Experiment
