@@ -144,3 +144,17 @@ def test_probabilities_of_some_classes_are_spread_over_more():
 def test_what_does_not_fit_is_refused(y, p):
     with pytest.raises(ValueError, match=r"."):
         ours.accuracy(y, p)
+
+
+def test_the_weighted_mean_of_f1_is_known_as_a_bootstrap_of_days_knows_it():
+    rng = np.random.default_rng(11)
+    day = np.repeat(np.arange(80), 30)
+    odds = np.log([0.6, 0.3, 0.1]) + rng.normal(0, 1, (day.size, 3)) + rng.normal(0, 0.6, (80, 3))[day]
+    p = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+    y = (rng.random((day.size, 1)) > p.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    found = clustered(ours.weighted_f1(y, p), day)
+    rows = np.arange(day.size).reshape(80, 30)
+    drawn = [rows[rng.integers(0, 80, 80)].ravel() for _ in range(400)]
+    spread = float(np.std([ours.weighted_f1(y[each], p[each]).value for each in drawn]))
+    assert 75 < found.clusters <= 80
+    assert found.standard_error == pytest.approx(spread, rel=0.12)

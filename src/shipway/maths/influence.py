@@ -133,9 +133,10 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
 
     Returns:
         The statistic with the rows and clusters that it rests on; its standard error is infinite if these rows lie in
-        fewer than two clusters. Of a sum of parts the clusters are one more than the degrees of freedom of its
-        variance by Satterthwaite (1946, "An Approximate Distribution of Estimates of Variance Components", Biometrics
-        2), rounded down, and what the parts are known less than their influences say is added to the variance.
+        fewer than two clusters. Of a sum of parts, what the parts are known less than their influences say is added to
+        the variance, and the clusters are one more than its degrees of freedom, rounded down: those of all rows, less
+        what scarce parts take of them, after Satterthwaite (1946, "An Approximate Distribution of Estimates of
+        Variance Components", Biometrics 2).
 
     Raises:
         ValueError: if the columns differ in length or a cluster is negative.
@@ -150,8 +151,11 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
     if influence.parts:
         seen = [_see_part(part, index, levels.size) for part in influence.parts.values()]
         variance += sum(taken - shown for shown, taken, _ in seen)
-        doubt = sum(taken * taken / freedom for _, taken, freedom in seen)
-        count = min(count, 1 + max(1, int(variance * variance / doubt))) if doubt else count
+        # A part that rests on every cluster adds no doubt: parts of the same clusters are no sum of independent ones.
+        doubt = sum(taken * taken * (1 / freedom - 1 / (count - 1)) for _, taken, freedom in seen)
+        if doubt > 0:
+            square = variance * variance
+            count = 1 + max(1, int(square / (square / (count - 1) + doubt)))
     return Estimate(influence.value, math.sqrt(variance), influence.n, count)
 
 

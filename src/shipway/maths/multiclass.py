@@ -127,11 +127,14 @@ def macro_f1(y: Ints, p: Floats) -> Influence:
 
 def weighted_f1(y: Ints, p: Floats) -> Influence:
     """Return the mean over classes of their F1, weighted by how often each occurs; the weights vary with the rows."""
+    found = _f1_by_class(y, p)
+    weights = [influence_of_mean((y == code).astype(np.float64)) for code, _ in found]
+    mean = sum(weight.value * part.value for (_, part), weight in zip(found, weights, strict=True))
     parts: dict[int, Influence] = {}
-    for code, part in _f1_by_class(y, p):
-        weight = influence_of_mean((y == code).astype(np.float64))
+    for (code, part), weight in zip(found, weights, strict=True):
         weighted = scale(part, weight.value)
-        parts[code] = replace(weighted, rows=weighted.rows + part.value * weight.rows)
+        # The weights sum to 1, so a class that comes more often moves the mean by what it is better than the mean.
+        parts[code] = replace(weighted, rows=weighted.rows + (part.value - mean) * weight.rows)
     return _add(parts)
 
 
