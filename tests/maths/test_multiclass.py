@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics
 
 from shipway.maths import multiclass as ours
@@ -144,6 +146,28 @@ def test_probabilities_of_some_classes_are_spread_over_more():
 def test_what_does_not_fit_is_refused(y, p):
     with pytest.raises(ValueError, match=r"."):
         ours.accuracy(y, p)
+
+
+def test_a_model_that_knows_a_class_more_is_compared_at_what_the_other_knows():
+    y = np.array([0, 1, 2, 1])
+    p = np.array([[0.6, 0.2, 0.2], [0.1, 0.4, 0.5], [0.1, 0.1, 0.8], [0.0, 0.0, 1.0]])
+    q = np.array([[0.5, 0.5, 0.0], [0.3, 0.7, 0.0], [0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])
+    known, ours_said = ours.compare_known(y, p, q)
+    assert known.tolist() == [True, True, False, True]
+    assert ours_said == pytest.approx(np.array([[0.75, 0.25, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 0.0]]))
+    assert ours.compare_known(y, q, p)[1] == pytest.approx(q)
+    with pytest.raises(ValueError, match="none of the 3 classes"):
+        ours.compare_known(y + 1, p, q)
+
+
+@given(st.floats(0, 0.999), st.integers(0, 2**32 - 1))
+def test_what_is_given_to_a_class_that_the_other_lacks_changes_nothing(share, seed):
+    rng = np.random.default_rng(seed)
+    y, p, q = rng.integers(0, 4, 50), rng.dirichlet(np.ones(3), 50), rng.dirichlet(np.ones(3), 50)
+    more = np.column_stack([p * (1 - share), np.full(50, share)])
+    known, said = ours.compare_known(y, more, np.column_stack([q, np.zeros(50)]))
+    assert known.tolist() == (y < 3).tolist()
+    assert said[:, :3] == pytest.approx(p[known])
 
 
 def test_the_weighted_mean_of_f1_is_known_as_a_bootstrap_of_days_knows_it():

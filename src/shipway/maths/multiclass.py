@@ -83,6 +83,35 @@ def spread_classes(p: Floats, said: Sequence[str], classes: Sequence[str]) -> Fl
     return spread
 
 
+def compare_known(y: Ints, p: Floats, q: Floats) -> tuple[Bools, Floats]:
+    """Return what one model says of the classes that another tells of, given that it is one of these.
+
+    So a model that knows a class more neither gains by it, where the other can only miss, nor pays for what it gives to
+    that class where another happened: it is compared at what both can say.
+
+    Args:
+        y: what happened.
+        p: the probabilities that the one gives, float64[n, k].
+        q: those that the other gives, float64[n, k]; a class to which it gives 0 in every row is none that it tells of.
+
+    Returns:
+        bool[n], the rows whose class the other tells of, and of these what the one says, float64[rows, k]; where it
+        gives nothing to all of the classes that the other tells of, nothing.
+
+    Raises:
+        ValueError: as `accuracy`.
+    """
+    _check(y, p)
+    _check(y, q)
+    tells: Bools = np.asarray(q.max(axis=0) > 0)
+    known: Bools = tells[y]
+    given = np.where(tells, p[known], 0.0)
+    total = given.sum(axis=1, keepdims=True)
+    # A row of which the other tells all that the one says stays as it is, to the last bit.
+    elsewhere = p[known][:, ~tells].any(axis=1, keepdims=True)
+    return known, np.divide(given, total, out=given, where=(total > 0) & elsewhere)
+
+
 def read_class(y: Ints, p: Floats, code: int, *, chosen: bool = False) -> tuple[Bools, Floats]:
     """Return one class against the rest, as a condition: where it happened, and how probable it was said to be.
 

@@ -26,6 +26,7 @@ from shipway.core.suitability import refuse_other_kind
 from shipway.maths.drift import find_places, wasserstein
 from shipway.maths.interval import clustered_ratio
 from shipway.maths.loss import loss_of
+from shipway.maths.multiclass import compare_known
 from shipway.maths.sequential import (
     confidence_sequence_classes,
     confidence_sequence_distance,
@@ -71,7 +72,9 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
       Only days that are over and whose labels have landed
       enter, because labels that land early are not like the others: a request counts once it is older than 99 % of the
       labels took to land, and a day once requests of a later one count. `n` is requests; `needs` is as many as the
-      plan's days hold at the rate so far. It has the maturity of all labels since the release began among its facts.
+      plan's days hold at the rate so far. Of classes that only the candidate tells of nothing enters: neither their
+      labels nor what it gives to them (`maths.multiclass.compare_known`). It has the maturity of all labels since the
+      release began among its facts.
     * `LabelMaturity`: which share of the labels that ever come, of requests since the release began, has come.
 
     Args:
@@ -258,11 +261,9 @@ def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
     pair = [widen(p, len(classes)) if classes else p for p in (read_numbers(rows[name]) for name in _PAIR)]
     day = rows["day"].to_physical().to_numpy().astype(np.int64)
     if kind == "class":
-        # What the stable version never tells of costs it so much that a candidate which does may be worse at all else.
-        tells: NDArray[np.bool_] = np.max(pair[1], axis=0) > 0
-        known = tells[y]
+        known, candidate = compare_known(y, *pair)
         told |= {"unknown_to_stable": int(np.count_nonzero(~known))}
-        rows, y, pair, day = rows.filter(known), y[known], [p[known] for p in pair], day[known]
+        rows, y, pair, day = rows.filter(known), y[known], [candidate, pair[1][known]], day[known]
         if not rows.height:
             said = f"no label is of a class that {window.stable} tells of"
             return make(value=0.0, low=ends[0], high=ends[1], n=0, said=said, facts=told)
