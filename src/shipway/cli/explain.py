@@ -59,7 +59,7 @@ def explain(
         request: a request of the prediction log by its id; features are those that were served
         global_: what the version listens to over the rows that it did not learn from
         at: the instant that the row is asked about; without it, when the model asks
-        class_: of a label of classes, the one that is explained; without it, of a row the most probable one
+        class_: of a label of classes, the one that is explained; without it, what was answered or is most probable
         top: how many reasons for and against are named; without it, four
         threshold: the prediction above which one acts; without it, by the costs in the project's gates
         interventional: hold absent features at held-out rows, also where the library of the trees has its own way
@@ -72,8 +72,6 @@ def explain(
 
     if [row is not None, bool(request), global_].count(True) != 1:
         raise UsageError("one thing is explained at a time", "write --row KEY..., --request ID or --global")
-    if class_ and request:
-        raise UsageError("--class goes with --row and --global", "explain the row by its key")
     if at is not None and row is None:
         raise UsageError("--at goes with --row alone", "a request was asked at its own instant")
     if page is not None:
@@ -84,7 +82,7 @@ def explain(
     if global_:
         found = summarise(project, ref, wanted=wanted, of=class_)
     elif request:
-        found = explain_request(project, ref, request, top=most, threshold=threshold, wanted=wanted)
+        found = explain_request(project, ref, request, top=most, threshold=threshold, wanted=wanted, of=class_)
     else:
         us = read_time(at, "--at", project)
         found = explain_row(project, ref, row or (), at=us, top=most, threshold=threshold, wanted=wanted, of=class_)

@@ -21,7 +21,8 @@ from shipway.app.project import find_project
 from shipway.app.release import open_service
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import NUMBER
-from shipway.core.prediction import FEATURES, PREDICTIONS
+from shipway.core.prediction import FEATURES, OUTPUTS, PREDICTIONS
+from shipway.core.record import plan_outputs
 from shipway.testing.refusal import expect_refusal
 from shipway.training.frame import encode_frame
 
@@ -47,10 +48,7 @@ def desk(ran_shop, tmp_path_factory):
         subject = open_subject(workspace, choose_subject(workspace.peek(), "desk"))
         asked = find_row(workspace, subject, [ROW], None)
         p = float(subject.predictor.predict(asked.x[None])[0])
-        vector = {
-            column.name: [column.categories[int(value)]] if column.kind == "category" else np.array([value])
-            for column, value in zip(subject.manifest.inputs, asked.x, strict=True)
-        }
+        vector = _vector(subject, asked)
         log = workspace.open_log("desk")
         at = np.array([asked.at], dtype=np.int64)
         log.append(f"{FEATURES}store", {"request": ["r1"], "row": [ROW], "at": at, **vector})
@@ -68,6 +66,14 @@ def desk(ran_shop, tmp_path_factory):
             log.append(PREDICTIONS, line)
         log.append(f"{FEATURES}store", {"request": ["off"], "row": [ROW], "at": at, **vector})
     return root
+
+
+def _vector(subject, asked):
+    """Return the features of a row as a service logs them."""
+    return {
+        column.name: [column.categories[int(value)]] if column.kind == "category" else np.array([value])
+        for column, value in zip(subject.manifest.inputs, asked.x, strict=True)
+    }
 
 
 @pytest.fixture(scope="module")
@@ -340,6 +346,58 @@ def test_of_classes_the_most_probable_one_is_explained_or_the_one_that_is_asked_
     acted = explain_row(ran_classes.project, "outcome", ["22000"], of="soon", threshold=threshold)
     assert acted.acted
     assert all(each.p <= threshold for each in acted.counterfactuals)
+
+
+@pytest.fixture(scope="module")
+def sorting(ran_classes, tmp_path_factory):
+    """Return the folder of a ran project of classes with a service that answered; read it only."""
+    root = Path(shutil.copytree(ran_classes.root, tmp_path_factory.mktemp("sorting") / "shop"))
+    toml = root / "shipway.toml"
+    toml.write_text(toml.read_text() + SERVICE.replace("returned", "outcome"))
+    with closing(Workspace(find_project(root))) as workspace:
+        open_service(workspace, "desk", 1, 0)
+        subject = open_subject(workspace, choose_subject(workspace.peek(), "desk"))
+        asked = find_row(workspace, subject, ["22000"], None)
+        p = subject.predictor.predict(asked.x[None])[0]
+        log, at = workspace.open_log("desk"), np.array([asked.at], dtype=np.int64)
+        for request, said in (("r1", p), ("off", p[::-1]), ("failed", np.full(3, np.nan))):
+            log.append(
+                f"{FEATURES}store", {"request": [request], "row": ["22000"], "at": at, **_vector(subject, asked)}
+            )
+            failed = bool(np.isnan(said).any())
+            line = {
+                "request": [request], "row": ["22000"], "at": at, "unit": ["22000"], "version": np.array([1]),
+                "role": ["live"], "weight": np.zeros(1), "token": np.ones(1, dtype=np.int64),
+                "y": np.full(1, np.nan), "class": [None if failed else subject.manifest.classes[said.argmax()]],
+                "error": ["SW-206" if failed else None], "latency_us": at, "answer_us": at, "online": ["store"],
+            }  # fmt: skip
+            told = zip(subject.manifest.classes, said, strict=True)
+            line |= {f"output probabilities[{name}]": np.array([each]) for name, each in told}
+            log.append(f"{OUTPUTS}{plan_outputs(subject.manifest.outputs).form}", line)
+    return root
+
+
+def test_a_request_for_classes_is_explained_by_the_class_that_was_answered(sorting):
+    project = find_project(sorting)
+    row = explain_row(project, "outcome", ["22000"])
+    for ref in ("desk", "outcome", "outcome@1"):
+        found = explain_request(project, ref, "r1")
+        assert (found.request, found.of, found.p) == ("r1", "kept", pytest.approx(row.p))
+        assert found.digest == row.digest
+    other = explain_request(project, "desk", "r1", of="late")
+    assert (other.of, other.digest) == ("late", explain_row(project, "outcome", ["22000"], of="late").digest)
+    with expect_refusal("SW-104"):
+        explain_request(project, "desk", "r1", of="latee")
+
+
+def test_a_request_for_classes_that_cannot_be_explained_is_refused(sorting):
+    with expect_refusal("SW-462") as caught:
+        explain_request(find_project(sorting), "desk", "failed")
+    assert "failed on request 'failed': SW-206" in caught[0].fact
+    with expect_refusal("SW-461") as caught:
+        explain_request(find_project(sorting), "desk", "off")
+    assert "answered" in caught[0].fact
+    assert " of '" in caught[0].fact
 
 
 def test_a_class_there_is_not_is_answered_with_the_nearest(ran_classes, ran_shop):

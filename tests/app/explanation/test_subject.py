@@ -5,7 +5,7 @@ import pytest
 
 from shipway.adapters.log.parquet import ParquetLog
 from shipway.app.explanation.subject import read_request
-from shipway.core.prediction import PREDICTIONS
+from shipway.core.prediction import OUTPUTS, PREDICTIONS
 from shipway.kit.duration import DAY
 
 TODAY = 20_000 * DAY
@@ -22,7 +22,7 @@ class Watched:
         return self.kept.streams()
 
     def read(self, stream, *, since=None, until=None, columns=None, complete=False):
-        if len(columns) > 1:
+        if columns is None or len(columns) > 1:
             self.periods.append((since, until))
         return self.kept.read(stream, since=since, until=until, columns=columns, complete=complete)
 
@@ -36,13 +36,14 @@ def log(tmp_path):
     return log
 
 
-def say(log, requests, at, **given):
+def say(log, requests, at, *, stream=PREDICTIONS, **given):
     n = len(requests)
+    said = {"p": np.full(n, 0.5)} if stream == PREDICTIONS else {"y": np.full(n, np.nan), "class": ["late"] * n}
     log.kept.append(
-        PREDICTIONS,
+        stream,
         {
             "request": requests, "row": requests, "at": at, "unit": requests, "version": np.full(n, 1),
-            "role": ["live"] * n, "weight": np.zeros(n), "token": np.ones(n, dtype=np.int64), "p": np.full(n, 0.5),
+            "role": ["live"] * n, "weight": np.zeros(n), "token": np.ones(n, dtype=np.int64), **said,
             "error": [None] * n, "latency_us": at, "answer_us": at, "online": ["store"] * n, **given,
         },
     )  # fmt: skip
@@ -68,3 +69,14 @@ def test_what_was_sent_again_over_the_edge_of_a_day_counts_once(log):
     say(log, ["twice"], np.array([18_100 * DAY]))
     say(log, ["twice", "last"], np.array([18_100 * DAY + 5, 18_101 * DAY]))
     assert read_request(log, "twice", TODAY)["at"].to_list() == [18_100 * DAY]
+
+
+def test_one_for_classes_is_looked_for_day_by_day_in_the_streams_of_all_versions(log):
+    for stream, day, known in (("old", 17_000, ("late", "soon")), ("new", 17_500, ("late", "lost", "soon"))):
+        p = {f"output probabilities[{name}]": np.full(2, 1 / len(known)) for name in known}
+        say(log, [f"{stream}-0", f"{stream}-1"], day * DAY + np.arange(2) * 5, stream=f"{OUTPUTS}{stream}", **p)
+    classes = ("soon", "late", "lost")
+    found = read_request(log, "old-1", TODAY, "class", classes)
+    assert (found["at"].to_list(), found["p"].to_list()) == ([17_000 * DAY + 5], [pytest.approx([0.5, 0.5, 0.0])])
+    assert read_request(log, "new-0", TODAY, "class", classes)["p"].to_list() == [pytest.approx([1 / 3] * 3)]
+    assert not read_request(log, "10000-0", TODAY, "class", classes).height

@@ -59,7 +59,7 @@ def explain_row(
     with closing(Workspace(project)) as workspace:
         subject = open_subject(workspace, choose_subject(workspace.peek(), ref))
         asked = find_row(workspace, subject, key, at)
-    subject = choose_class(subject, of, asked.x)
+    subject = choose_class(subject, of, asked)
     _check_threshold(subject, threshold)
     return _explain(project, subject, asked, top, threshold, wanted)
 
@@ -72,6 +72,7 @@ def explain_request(
     top: int = TOP,
     threshold: float | None = None,
     wanted: Wanted = "auto",
+    of: str = "",
 ) -> Explanation:
     """Explain what was answered to a request, from the features that were served. Nothing is written.
 
@@ -82,15 +83,17 @@ def explain_request(
         top: as for `explain_row`.
         threshold: likewise.
         wanted: likewise.
+        of: of a label of classes, the one that is explained; the one that was answered where empty.
 
     Raises:
-        ShipwayError: as `find_request`, `open_subject` and `explain_rows`; SW-106 as `explain_row`; SW-461 if the
-            bundle does not predict what the log says was answered.
+        ShipwayError: as `find_request`, `open_subject`, `choose_class` and `explain_rows`; SW-106 as `explain_row`;
+            SW-461 if the bundle does not predict what the log says was answered.
     """
     _check_top(top)
     with closing(Workspace(project)) as workspace:
         version, asked = find_request(workspace, ref, request)
         subject = open_subject(workspace, version)
+    subject = choose_class(subject, of, asked)
     _check_threshold(subject, threshold)
     return _explain(project, subject, asked, top, threshold, wanted)
 
@@ -101,8 +104,10 @@ def _explain(
     explainer = make_explainer(subject.predictor, subject.background, wanted=wanted)
     found = explain_rows(explainer, asked.x[None])
     p = float(found.p[0])
-    if asked.p is not None and find_off(np.array(asked.p), np.array(p), subject.manifest.tolerance, subject.scale):
-        fact = f"the log says that {subject.name} answered {asked.p:.6g}, and its bundle says {p:.6g} of those features"
+    told = asked.p[subject.manifest.classes.index(subject.of)] if asked.p is not None and subject.of else asked.p
+    if told is not None and find_off(np.asarray(told), np.array(p), subject.manifest.tolerance, subject.scale):
+        said = f"{float(told):.6g}" + (f" of {subject.of!r}" if subject.of else "")
+        fact = f"the log says that {subject.name} answered {said}, and its bundle says {p:.6g} of those features"
         raise ShipwayError("SW-461", fact, "look whether the log is of this project: shipway ledger verify")
     costs = find_threshold(project, subject.of) if subject.predicts == "condition" else None
     due = costs if threshold is None else threshold

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from shipway.app.answered import describe_answers
 from shipway.app.control.recomputation import open_recomputation
 from shipway.app.instant import read_instant
 from shipway.app.model import find_version, read_contents
@@ -23,6 +24,7 @@ from shipway.core.tensor import MATRIX
 from shipway.data.column import evaluate_instant
 from shipway.kit.duration import DAY
 from shipway.kit.suggestion import did_you_mean
+from shipway.monitoring.prediction import list_streams, read_numbers, read_predictions
 from shipway.monitoring.reading import distinct_predictions, read_vectors, served
 from shipway.ports.log import Log
 from shipway.ports.model import Predictor, open_format
@@ -77,14 +79,14 @@ class Asked:
         at: the instant asked about, microseconds since 1970 UTC; None where nothing says.
         x: float64[columns], as the model reads it.
         request: id of the request; empty where none is meant.
-        p: what the log says was predicted; None where the row was not served.
+        p: what the log says was predicted, float64[] or of classes float64[classes]; None where it was not served.
     """
 
     row: str
     at: int | None
     x: NDArray[np.float64]
     request: str = ""
-    p: float | None = None
+    p: NDArray[np.float64] | None = None
 
 
 def choose_subject(state: State, ref: str) -> VersionState:
@@ -133,13 +135,13 @@ def open_subject(workspace: Workspace, version: VersionState) -> Subject:
     return Subject(digest, manifest, predictor, background, references, golden.scale)
 
 
-def choose_class(subject: Subject, name: str, x: NDArray[np.float64] | None = None) -> Subject:
+def choose_class(subject: Subject, name: str, asked: Asked | None = None) -> Subject:
     """Return a version as it is explained: one of classes as a model of whether it is one of them.
 
     Args:
         subject: the version.
-        name: which class; where empty the one that the version finds most probable in a row.
-        x: float64[columns], the row; None where there is none.
+        name: which class; where empty the one that was answered, or that the version finds most probable in a row.
+        asked: the row; None where there is none.
 
     Raises:
         ShipwayError: SW-104 for a class there is not; SW-106 for a class of a label that has none, and for none where
@@ -152,10 +154,11 @@ def choose_class(subject: Subject, name: str, x: NDArray[np.float64] | None = No
             raise ShipwayError("SW-106", fact, "leave the class away")
         return subject
     if not name:
-        if x is None:
+        if asked is None:
             fact = f"{subject.name} tells {len(classes)} classes apart, and what it listens to is told of one"
             raise ShipwayError("SW-106", fact, f"say which, such as --class {classes[0]!r}: {', '.join(classes)}")
-        name = classes[int(subject.predictor.predict(x[None])[0].argmax())]
+        p = subject.predictor.predict(asked.x[None])[0] if asked.p is None else asked.p
+        name = classes[int(p.argmax())]
     if name not in classes:
         fact = f"{subject.name} never learned class {name!r}"
         raise ShipwayError("SW-104", fact, did_you_mean(name, classes))
@@ -215,8 +218,8 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
     subject = choose_subject(state, ref)
     names = [ref] if ref in state.services else [n for n, s in state.services.items() if s.model == subject.model]
     for name in names:
-        log = workspace.open_log(name)
-        rows = read_request(log, request, workspace.now)
+        log, answers = workspace.open_log(name), describe_answers(workspace, state.services[name])
+        rows = read_request(log, request, workspace.now, *answers)
         if not rows.height:
             continue
         said = rows.filter(pl.col("version") == subject.number) if "@" in ref else served(rows)
@@ -224,46 +227,52 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
             by = ", ".join(f"version {number}" for number in rows["version"].unique().sort())
             fact = f"{ref} did not predict request {request!r}; {by} did"
             raise ShipwayError("SW-462", fact, "name one of those, or the model alone")
-        return _read_answer(log, state, subject.model, said.row(0, named=True), request, workspace)
+        return _read_answer(workspace, log, subject.model, answers[1], said)
     where = ", ".join(names) or "no service"
     hint = "an id is what the caller sent as `id`, or what the answer says; logs are written within seconds"
     raise ShipwayError("SW-462", f"request {request!r} is not in the log of {where}", hint)
 
 
-def read_request(log: Log, request: str, now: int) -> pl.DataFrame:
+def read_request(
+    log: Log, request: str, now: int, kind: LabelKind = "condition", classes: Sequence[str] = ()
+) -> pl.DataFrame:
     """Return what every version said of a request, reading the log a day at a time, from its newest row back.
 
     Args:
         log: the prediction log.
         request: its id.
         now: where the newest rows are looked for first, microseconds since 1970 UTC.
+        kind: of the label that is predicted.
+        classes: those that `p` is over, of a label of classes.
 
     Raises:
         ShipwayError: as `distinct_predictions` does.
     """
-    for since, until in _list_days(log, now):
-        rows = log.read(PREDICTIONS, since=since, until=until, columns=_PREDICTED)
+    there = set(log.streams())
+    streams = list_streams(log) if kind == "class" else [name for name in (PREDICTIONS,) if name in there]
+    for since, until in _list_days(log, streams, now):
+        rows = read_predictions(log, kind, _PREDICTED, classes=classes, since=since, until=until)
         found = rows.filter(pl.col("request") == request)
         if found.height:
             # A caller that sent it again did so soon after, which may be on the other side of a day's edge.
-            before = log.read(PREDICTIONS, since=since - DAY, until=since, columns=_PREDICTED)
+            before = read_predictions(log, kind, _PREDICTED, classes=classes, since=since - DAY, until=since)
             again = before.filter(pl.col("request") == request) if before.height else before
             return distinct_predictions(pl.concat([again, found]) if again.height else found)
     return pl.DataFrame()
 
 
-def _list_days(log: Log, now: int) -> Iterator[tuple[int, int]]:
-    """Yield days in which the log has rows, each from its newest row back, the newest day first.
+def _list_days(log: Log, streams: Sequence[str], now: int) -> Iterator[tuple[int, int]]:
+    """Yield days in which some streams have rows, each from their newest row back, the newest day first.
 
     Longer and longer spans are looked at where there is nothing, and of those the instants alone.
     """
     edge, until, span = now, None, DAY
-    there = PREDICTIONS in log.streams()
-    while there:
+    while streams:
         since = edge - span if edge > span else None
-        at = log.read(PREDICTIONS, since=since, until=until, columns=("at",))
-        if at.height:
-            end = int(at["at"].max()) + 1  # pyright: ignore[reportArgumentType]
+        read = (log.read(stream, since=since, until=until, columns=("at",)) for stream in streams)
+        newest = [int(rows["at"].max()) for rows in read if rows.height]  # pyright: ignore[reportArgumentType]
+        if newest:
+            end = max(newest) + 1
             yield end - DAY, end
             edge, until, span = end - DAY, end - DAY, DAY
         elif since is None:
@@ -273,27 +282,28 @@ def _list_days(log: Log, now: int) -> Iterator[tuple[int, int]]:
 
 
 def _read_answer(
-    log: Log, state: State, model: str, said: Mapping[str, Any], request: str, workspace: Workspace
+    workspace: Workspace, log: Log, model: str, classes: Sequence[str], answer: pl.DataFrame
 ) -> tuple[VersionState, Asked]:
-    version = state.version(model, int(said["version"]))
+    """Return the version that said something, one row of `read_request`, and the row with the features it was given."""
+    said, logged = answer.row(0, named=True), read_numbers(answer["p"])[0]
+    request, at = str(said["request"]), int(said["at"])
+    version = workspace.peek().version(model, int(said["version"]))
     assert version is not None, "a version that predicted is in the ledger"
     _, contents = read_contents(workspace, version)
     manifest = msgspec.json.decode(contents[MANIFEST], type=Manifest)
-    if manifest.classes:
-        fact = f"{version.ref} tells {len(manifest.classes)} classes apart, and its requests are not explained yet"
-        raise ShipwayError("SW-462", fact, "explain the row by its key: --row")
-    if said["p"] is None or np.isnan(said["p"]):
+    if np.isnan(logged).any():
         fact = f"{version.ref} failed on request {request!r}: {said['error'] or 'nothing says why'}"
         raise ShipwayError("SW-462", fact, "there is no prediction to explain")
     columns = [column.name for column in manifest.inputs]
-    at = int(said["at"])
     found = read_vectors(log, said["online"] or "", columns, at, at + 1)
     vector = found.filter(pl.col("request") == request) if found.height else found
     if not vector.height:
         fact = f"the log holds no features of request {request!r}"
         hint = "vectors that callers send themselves are not logged: explain the row by its key, with --row"
         raise ShipwayError("SW-462", fact, hint)
-    return version, Asked(str(said["row"]), at, _encode(vector, manifest.inputs), request, float(said["p"]))
+    # The log is read over the classes of all versions, and this one has its own, in its own order.
+    p = logged[[classes.index(name) for name in manifest.classes]] if manifest.classes else np.asarray(logged)
+    return version, Asked(str(said["row"]), at, _encode(vector, manifest.inputs), request, p)
 
 
 def _encode(rows: pl.DataFrame, inputs: Sequence[InputColumn]) -> NDArray[np.float64]:
