@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from shipway.app.control import controller as controller_module
 from shipway.app.control.controller import Controller, reconcile
 from shipway.app.promise import name_subject, traffic_gates
 from shipway.app.release import open_service, start_release, stop_release
@@ -415,6 +416,36 @@ def test_a_person_and_a_controller_decide_one_after_the_other(gated):
     assert weights(gated.traffic)[-1] == (1, None, 0.0)
 
 
+def test_a_person_who_releases_another_version_in_the_same_instant_goes_first(gated, monkeypatch):
+    with gated.workspace() as workspace:
+        gated.register(workspace)
+        newest = len(workspace.state().models["late"])
+
+    def wait(workspace, name, number, at):
+        assert number == newest
+        with gated.workspace() as other:
+            start_release(other, name, 2, at)
+        return start_release(workspace, name, number, at)
+
+    monkeypatch.setattr(controller_module, "start_release", wait)
+    with gated.workspace() as workspace:
+        open_service(workspace, "desk", 1, START)
+    live(gated, [0])
+    with gated.workspace() as workspace:
+        assert story(workspace) == [(2, "walking", 0)]
+
+
+def test_what_is_refused_though_nobody_decided_anything_is_an_error(gated, monkeypatch):
+    def refuse(*_):
+        raise ShipwayError("SW-804", "it cannot walk", "look")
+
+    monkeypatch.setattr(controller_module, "start_release", refuse)
+    with gated.workspace() as workspace:
+        open_service(workspace, "desk", 1, START)
+    with pytest.raises(ShipwayError, match="it cannot walk"):
+        live(gated, [0])
+
+
 def test_what_was_measured_before_somebody_decided_is_not_appended(gated):
     live(gated, [0])
 
@@ -474,7 +505,8 @@ def test_a_version_that_cannot_be_loaded_is_taken_back(gated):
         assert story(workspace) == [(2, "rolled back", 0)]
         release = workspace.state().services["desk"].releases[0]
         assert release.reason.startswith("server: SW-605 bundle")
-    assert weights(gated.traffic) == [(1, None, 0.0)]
+    # Once to see that it is not the stable version that fails, and once by what was decided then.
+    assert weights(gated.traffic) == [(1, None, 0.0)] * 2
 
 
 def test_a_version_that_a_server_refuses_beside_the_stable_one_is_taken_back(gated):
@@ -484,7 +516,7 @@ def test_a_version_that_a_server_refuses_beside_the_stable_one_is_taken_back(gat
     with gated.workspace() as workspace:
         assert story(workspace) == [(2, "rolled back", 0)]
         assert workspace.state().services["desk"].releases[0].reason.startswith("server: SW-802 it lacks a class")
-    assert weights(gated.traffic) == [(1, None, 0.0)]
+    assert weights(gated.traffic) == [(1, None, 0.0)] * 2
 
 
 @pytest.fixture
@@ -574,7 +606,7 @@ def test_a_stable_version_that_cannot_be_loaded_is_told(gated):
     with pytest.raises(ShipwayError, match="SW-605"):
         live(gated, [0])
     with gated.workspace() as workspace:
-        assert story(workspace) == [(2, "rolled back", 0)]
+        assert story(workspace) == [(2, "walking", 0)]
 
 
 def test_nothing_is_decided_while_nobody_answers(gated):

@@ -5,7 +5,7 @@ point comes to the same steps as one that was not. What moves traffic is read fr
 the consequence of an entry, never the other way round.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -123,7 +123,7 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
     """Put the routing that the ledger asks for in force, and tell whether it is.
 
     A version on trial that cannot be loaded, or that callers of the stable one could not read, is taken back: nothing
-    else could ever be measured of it.
+    else could ever be measured of it. It is at fault where the stable version alone can be put in force.
 
     Args:
         controller: what it needs of the world.
@@ -144,6 +144,7 @@ def apply_routing(controller: Controller, name: str, now: int) -> bool:
     except ShipwayError as error:
         if release is None or error.code not in UNSERVABLE:
             raise
+        controller.traffic.apply(msgspec.structs.replace(wanted, candidate=None, weight=0.0))
         entries = take_back(release, now, "traffic", "can be served", f"{error.code} {error.fact}", by="server")
         _append(controller, name, _token(state, name), entries)
         return False
@@ -193,17 +194,37 @@ def _take_step(controller: Controller, name: str, now: int) -> bool:
     return _start(controller, state, service, now) or _drill(controller, service, now)
 
 
+def _decide(controller: Controller, decide: Callable[[], object], seq: int) -> bool:
+    """Do what was decided on a state, and tell whether it was done.
+
+    A person may have decided in the same instant: let another version walk, or retired this one. What is refused for
+    that is no failure of a controller, whose next look at the state decides anew.
+
+    Args:
+        controller: what it needs of the world.
+        decide: what to do.
+        seq: the place in the ledger up to which the state was known.
+    """
+    try:
+        decide()
+    except ShipwayError:
+        if controller.workspace.peek().seq == seq:
+            raise
+        return False
+    return True
+
+
 def _open(controller: Controller, state: State, name: str, now: int) -> bool:
     """Open a service with a version of its model, if there is one yet that learned from nothing later than now."""
-    model = section_of(controller.workspace, name).model
+    seq, model = state.seq, section_of(controller.workspace, name).model
     asked = model_section_of(controller.workspace, model)
     ready = [v for v in state.models.get(model, []) if is_ready(v, asked) and v.cut <= now]
     ready = _pass_gates(controller, state, name, ready)
     if not ready:
         return False
     version = ready[0 if controller.replaying else -1]
-    open_service(controller.workspace, name, version.number, now)
-    _tell(controller, name, f"opened with version {version.number}")
+    if _decide(controller, lambda: open_service(controller.workspace, name, version.number, now), seq):
+        _tell(controller, name, f"opened with version {version.number}")
     return True
 
 
@@ -243,14 +264,15 @@ def _manifest_of_stable(controller: Controller, service: ServiceState) -> Manife
 
 def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
     """Release the newest version never tried that callers can read and that the gates before traffic let pass."""
+    seq = state.seq
     versions = next_versions(state, service, now, model_section_of(controller.workspace, service.model))
     readable = [version for version in versions if not _is_odd(controller, state, service, version)]
     ready = _pass_gates(controller, state, service.name, readable)
     if not ready:
         return False
     version = ready[-1]
-    start_release(controller.workspace, service.name, version.number, now)
-    _tell(controller, service.name, f"version {version.number} begins its walk")
+    if _decide(controller, lambda: start_release(controller.workspace, service.name, version.number, now), seq):
+        _tell(controller, service.name, f"version {version.number} begins its walk")
     return True
 
 
