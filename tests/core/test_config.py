@@ -121,6 +121,14 @@ stale = "6h"
 """
 
 
+@pytest.mark.parametrize("name", ["server", "two words", "..", "x" * 101])
+def test_a_service_that_no_server_can_answer_under_is_refused(name: str) -> None:
+    with pytest.raises(ShipwayError, match="SW-102") as refused:
+        read(GOOD + f'[services."{name}"]\nmodel = "delay"')
+    assert f"services.{name} is a name that no server can answer under" in refused.value.fact
+    assert "another word than server" in refused.value.hint
+
+
 def test_services_and_a_replay_are_typed() -> None:
     config = read(GOOD + LIVE)
     steps = config.services["delay"].steps

@@ -1,6 +1,7 @@
 """Services: a name that callers know, the versions behind it, and how its requests are shared between them."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, TypeAlias
 
@@ -15,8 +16,21 @@ STABLE: Final = "stable"
 CANDIDATE: Final = "candidate"
 LONGEST_WAIT_US: Final = 1_000_000
 """How long a request may wait for others at most."""
+RESERVED: Final = "server"
+"""What no service is called: under this name a server keeps its own address among the files of its routings."""
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
 _WHOLE: Final = 1e-6
 """How far shares that people write may be from 1 together."""
+
+
+def is_servable(name: str, *, reserved: bool = True) -> bool:
+    """Tell whether something can have this name in the paths and files of a server.
+
+    Args:
+        name: letters, digits, `_`, `-`, `~` and dots, at most 100, of which a `-`, `~` or dot is not the first.
+        reserved: whether the name that a server keeps for itself is refused.
+    """
+    return _NAME.fullmatch(name) is not None and not (reserved and name == RESERVED)
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):

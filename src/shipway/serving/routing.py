@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -12,7 +11,7 @@ import msgspec
 from shipway.core.caller import find_odd, find_odd_score
 from shipway.core.error import ShipwayError
 from shipway.core.label import is_prediction
-from shipway.core.service import LONGEST_WAIT_US, Routing, Terms
+from shipway.core.service import LONGEST_WAIT_US, RESERVED, Routing, Terms, is_servable
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -20,9 +19,8 @@ from shipway.serving.loader import Loader
 from shipway.serving.refusal import RefusedError, pass_on, refuse
 from shipway.serving.version import Served, Version
 
-ADDRESS: Final = "server.json"
+ADDRESS: Final = f"{RESERVED}.json"
 """The one file among the routings that is none: where the server listens."""
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
@@ -161,11 +159,11 @@ def _check_routing(routing: Routing, service: str) -> None:
     """Refuse a routing that no server could put in force."""
     if routing.service != service:
         raise refuse(422, f"the routing is for {routing.service!r}, not {service!r}", "send it to its own service")
-    if not _NAME.fullmatch(service) or f"{service}.json" == ADDRESS:
-        hint = "take letters, digits, _, -, ~ and dots, at most 100, and another word than server"
+    if not is_servable(service):
+        hint = f"take letters, digits, _, -, ~ and dots, at most 100, and another word than {RESERVED}"
         raise refuse(422, f"a service cannot be called {service!r}", hint)
     for variant in (routing.stable, routing.candidate):
-        if variant is not None and not _NAME.fullmatch(variant.online):
+        if variant is not None and not is_servable(variant.online, reserved=False):
             raise refuse(422, f"an online store cannot be called {variant.online!r}", "name one that was filled")
     _check_terms(routing.terms)
     if not 0.0 <= routing.weight <= 1.0:
