@@ -105,8 +105,10 @@ def check_rare(rule: Rule, role: Role) -> None:
             fact = f"{name} is a rare event, and nothing says which effect on it is worth finding"
             raise ShipwayError("SW-106", fact, "write detect=0.5 for half as often again, or half as often")
         if rule.op in ("<", "<=") and fewest < 0:
-            fact = f"{name} cannot happen {measure.detect:.0%} less often"
-            raise ShipwayError("SW-106", fact, "write detect=0.5 for half as often")
+            due = f": {measure.detect:.0%} beyond the {-rule.bound:.0%} that {rule.text} asks for" if rule.bound else ""
+            fact = f"{name} cannot happen {measure.detect - rule.bound:.0%} less often{due}"
+            half = "half of what that leaves" if rule.bound else "half as often"
+            raise ShipwayError("SW-106", fact, f"write detect={(1 + rule.bound) / 2:g} for {half}")
     elif rule.bound == 0:
         fact = f"guardrail {rule.text} allows no margin, which no number of events shows"
         raise ShipwayError("SW-106", fact, "write such as <= 1, at most twice as often")
