@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shipway.core.bundle import InputColumn, OutputColumn
-from shipway.core.label import is_probability
+from shipway.core.label import MOST_CLASSES, is_probability
 from shipway.core.tensor import Tensors
 from shipway.kit.canonical import digest_value
 
-MOST_PLACES: Final = 64
-"""Places of one tensor that are logged as columns; an embedding has more."""
+MOST_PLACES: Final = MOST_CLASSES
+"""Places of one tensor that are logged as columns, those of a label among them; an embedding has more."""
 MOST_COLUMNS: Final = 256
 """Columns of one row's tensors altogether."""
 LONGEST_TEXT: Final = 1_024
