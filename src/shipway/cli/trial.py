@@ -62,7 +62,7 @@ def show_plan(console: Console, plan: "ExperimentPlan", timezone: str) -> None:
     show_title(console, plan.experiment, "as it would begin now")
     show_facts(console, facts)
     console.print()
-    header = ("metric", "is", "varies", "sharpened", "to be found", "takes", "smallest found")
+    header = ("metric", "is", "varies", "sharpened", "to be found", "takes", "power", "smallest found")
     alike = ("alike in a cluster",) if plan.clusters else ()
     rows = [(*_metric_row(each), *((f"{each.correlation:.3f}",) if plan.clusters else ())) for each in plan.metrics]
     show_table(console, (*header, *alike), rows)
@@ -89,6 +89,7 @@ def _metric_row(each: "PlannedMetric") -> tuple[Cell, ...]:
         f"{each.sharpened:.0%}" if not each.events else "",
         _write_effect(each.detect, relative=each.relative) if each.detect else "",
         _write_taken(each),
+        "" if each.power is None or each.untold else f"{each.power:.0%}",
         _write_effect(each.smallest, relative=each.relative) if math.isfinite(each.smallest) else "none",
     )
 
