@@ -14,10 +14,10 @@ Server and clients each have a processor of their own, where there are two. On i
     rates      about the limit that it finds, from .8 to 1.25 of it: k6, with the scripts of `shipway load export`, and
                the generator here take turns at each rate, several times over
 
-The server that waits is the same to all of them: how long it takes is read from a clock. The server that works is not.
-What a processor is worth changes from minute to minute on a machine that others use, and where the two processors are
-halves of one core a client that needs more of its own leaves less to the server. So the milliseconds of processor that
-a request took of the server are told, of either client, and of the one that works nothing is judged.
+The server that waits is the same to all of them: how long it takes is read from a clock. The server that works is not:
+what a processor is worth changes from minute to minute on a machine that others use, by more than the tenth that is
+asked for, so that two generators at equal rates do not agree there. Both are told, with the milliseconds of processor
+that a request took of the server under either client, and the one that waits is judged.
 
 The limit by k6 is where the median of the 95th percentiles it tells crosses the limit, read from a line between the
 rates about it after a fit that never falls; a rate at which it drops requests is over the limit. The generator here is
