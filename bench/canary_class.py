@@ -11,8 +11,10 @@ that need classes are measured and judged, and nothing else ends the walk:
 
 Nothing wrong: the candidate errs as much as the stable version, in its own way. At the bound: its expected log loss is
 2 % greater, so that each time it is taken back for that is an error. With a new class the candidate knows one that the
-stable version does not, and one parcel in two hundred is of it, or one in ten: its loss is then measured at the classes
-that both know, so that it neither pays for what it gives to the new class nor hides behind it.
+stable version does not, and one parcel in two hundred is of it, or one in ten, mostly such that it can tell beforehand:
+its loss is then measured at the classes that both know, so that it neither pays for what it gives to the new class nor
+hides behind it. Or it is sure of the new class for one parcel in five, and none is of it, which is below the bound of
+the shift.
 
 For speed the rules are computed from arrays; on the first release of every case each number is compared with what
 `measure_canary` makes of the same requests as a log. Exits with 1 where more are taken back that should not be than the
@@ -41,7 +43,7 @@ from shipway.core.gate import judge
 from shipway.maths.drift import wasserstein
 from shipway.maths.interval import clustered_ratio, wilson
 from shipway.maths.loss import loss_of
-from shipway.maths.multiclass import compare_known
+from shipway.maths.multiclass import per_row_known_loss
 from shipway.maths.sequential import confidence_sequence_classes, confidence_sequence_mean
 from shipway.monitoring.canary import measure_canary
 from shipway.monitoring.window import CanaryWindow
@@ -65,6 +67,7 @@ class Case:
 
     Attributes:
         new: share of the parcels that are of a class that the candidate alone knows.
+        sure: share of the parcels of which it says so with near certainty though none is.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Case:
     prior: float = 0.0
     turned: bool = False
     new: float = 0.0
+    sure: float = 0.0
     wrong: bool = True
 
 
@@ -89,6 +93,7 @@ CASES = (
     Case("errors x 2, 20 classes", classes=20, errors=2.0),
     Case("errors x 3, 20 classes", classes=20, errors=3.0),
     Case("errors x 2, a new tenth", errors=2.0, new=0.1),
+    Case("sure of a new one, wrongly", sure=0.2),
     Case("prior for half of them", prior=0.5),
     Case("classes in another order", turned=True),
     Case("the same, of 20", classes=20, turned=True),
@@ -123,9 +128,10 @@ def draw_history(rng: np.random.Generator, case: Case) -> History:
         candidate = np.roll(candidate, 1, axis=1)
     candidate = np.where(rng.random((day.size, 1)) < case.prior, truth.mean(axis=0), candidate)
     y = (rng.random((day.size, 1)) > truth.cumsum(axis=1)).sum(axis=1).clip(max=k - 1).astype(np.int64)
-    if case.new:
-        told = case.new * rng.uniform(0.5, 1.5, (day.size, 1))
+    if case.new or case.sure:
+        told = np.where(rng.random((day.size, 1)) < 0.1, 5.5, 0.5) * case.new
         y = np.where(rng.random(day.size) < told[:, 0], k, y)
+        told = np.where(rng.random((day.size, 1)) < case.sure, 1 - 1e-6, told)
         stable = np.column_stack([stable, np.zeros(day.size)])
         candidate = np.column_stack([candidate * (1 - told), told])
     return History(at, rng.random(day.size), y, stable, candidate)
@@ -178,8 +184,15 @@ def look_at_loss(history: History, now: int) -> tuple[float, int]:
     if days < 2:
         return -math.inf, end
     y, day = history.y[:end], history.at[:end] // DAY
-    known, candidate = compare_known(y, history.candidate[:end], history.stable[:end])
-    ours, theirs = (loss_of("class", y[known], p) for p in (candidate, history.stable[:end][known]))
+    tells = history.stable.max(axis=0) > 0
+    known = tells[y]
+    elsewhere = float(history.candidate[: np.searchsorted(history.at, now, "right")][:, ~tells].sum(axis=1).mean())
+    candidate, stable = (p[:end][known] for p in (history.candidate, history.stable))
+    theirs = loss_of("class", y[known], stable)
+    if elsewhere:
+        ours = per_row_known_loss(y[known], candidate, tells, elsewhere)
+    else:
+        ours = loss_of("class", y[known], candidate)
     found = confidence_sequence_mean(clustered_ratio(ours - theirs, theirs, day[known]), ALPHA)
     return found[0], int(known.sum())
 

@@ -148,26 +148,54 @@ def test_what_does_not_fit_is_refused(y, p):
         ours.accuracy(y, p)
 
 
-def test_a_model_that_knows_a_class_more_is_compared_at_what_the_other_knows():
-    y = np.array([0, 1, 2, 1])
-    p = np.array([[0.6, 0.2, 0.2], [0.1, 0.4, 0.5], [0.1, 0.1, 0.8], [0.0, 0.0, 1.0]])
-    q = np.array([[0.5, 0.5, 0.0], [0.3, 0.7, 0.0], [0.9, 0.1, 0.0], [0.2, 0.8, 0.0]])
-    known, ours_said = ours.compare_known(y, p, q)
-    assert known.tolist() == [True, True, False, True]
-    assert ours_said == pytest.approx(np.array([[0.75, 0.25, 0.0], [0.2, 0.8, 0.0], [0.0, 0.0, 0.0]]))
-    assert ours.compare_known(y, q, p)[1] == pytest.approx(q)
-    with pytest.raises(ValueError, match="none of the 3 classes"):
-        ours.compare_known(y + 1, p, q)
+KNOWN = np.array([True, True, True, False])
+
+
+def draw_known(seed, n=200):
+    """Return rows of three classes that happened, and how probable a model of these three says that each is."""
+    rng = np.random.default_rng(seed)
+    p = rng.dirichlet(np.ones(3), n)
+    return (rng.random((n, 1)) > p.cumsum(axis=1)).sum(axis=1).clip(max=2), p
 
 
 @given(st.floats(0, 0.999), st.integers(0, 2**32 - 1))
-def test_what_is_given_to_a_class_that_the_other_lacks_changes_nothing(share, seed):
-    rng = np.random.default_rng(seed)
-    y, p, q = rng.integers(0, 4, 50), rng.dirichlet(np.ones(3), 50), rng.dirichlet(np.ones(3), 50)
-    more = np.column_stack([p * (1 - share), np.full(50, share)])
-    known, said = ours.compare_known(y, more, np.column_stack([q, np.zeros(50)]))
-    assert known.tolist() == (y < 3).tolist()
-    assert said[:, :3] == pytest.approx(p[known])
+def test_a_share_that_is_taken_from_each_row_for_another_class_changes_no_loss(share, seed):
+    y, p = draw_known(seed)
+    more = np.column_stack([p * (1 - share), np.full(len(p), share)])
+    found = ours.per_row_known_loss(y, more, KNOWN, share)
+    assert found == pytest.approx(ours.per_row_class_loss(y, p), abs=1e-9)
+
+
+@given(st.lists(st.floats(0, 1), min_size=200, max_size=200), st.integers(0, 2**32 - 1))
+def test_telling_another_class_wins_nothing_at_the_known_ones(shares, seed):
+    y, p = draw_known(seed)
+    told = np.array(shares)[:, None]
+    more = np.column_stack([p * (1 - told), told])
+    found = ours.per_row_known_loss(y, more, KNOWN, float(told.mean()))
+    alone = ours.per_row_class_loss(y, p)
+    assert found.mean() >= alone.mean() - 1e-9
+    assert (found <= 34.6 + 1e-9).all()
+
+
+def test_who_tells_another_class_truly_pays_nothing_even_where_none_of_its_labels_came():
+    """Rows of the other class are those whose labels are late, so the rest come in proportion to what is left."""
+    rng = np.random.default_rng(3)
+    y, p = draw_known(5, 20_000)
+    told = np.where(rng.random(len(p)) < 0.1, 0.6, 0.02)
+    more, came = np.column_stack([p * (1 - told)[:, None], told]), rng.random(len(p)) > told
+    found = ours.per_row_known_loss(y[came], more[came], KNOWN, float(told.mean()))
+    assert found == pytest.approx(ours.per_row_class_loss(y[came], p[came]))
+
+
+def test_who_is_sure_of_another_class_where_there_is_none_pays():
+    y, p = draw_known(7)
+    told = np.where(np.arange(len(p)) % 5 == 0, 1 - 1e-6, 0.0)
+    more = np.column_stack([p * (1 - told)[:, None], told])
+    found = ours.per_row_known_loss(y, more, KNOWN, float(told.mean()))
+    dearer = 0.2 * -np.log(1e-6) + np.log(0.8)
+    assert found.mean() - ours.per_row_class_loss(y, p).mean() == pytest.approx(dearer, rel=1e-3)
+    with pytest.raises(ValueError, match="not compared"):
+        ours.per_row_known_loss(y + 1, more, KNOWN, 0.2)
 
 
 def test_the_weighted_mean_of_f1_is_known_as_a_bootstrap_of_days_knows_it():

@@ -673,6 +673,24 @@ def test_a_new_class_hides_no_harm_elsewhere():
     assert found.facts["unknown_to_stable"] == new[: 29 * 90].sum()
 
 
+@pytest.mark.parametrize(("sure", "outcome"), [(0.0, "pass"), (0.2, "fail")])
+def test_who_is_sure_of_a_new_class_where_there_is_none_pays_for_it(sure, outcome):
+    pairs, labels = make_classes(30)
+    told = np.where(np.random.default_rng(1).random((pairs.height, 1)) < sure, 1 - 1e-6, 0.02)
+    stable = np.pad(pairs["p_stable"].to_numpy(), ((0, 0), (0, 1)))
+    ours = np.column_stack([pairs["p_candidate"].to_numpy() * (1 - told), told])
+    kind = pl.Array(pl.Float64, 4)
+    pairs = pairs.with_columns(p_stable=pl.Series(stable, dtype=kind), p_candidate=pl.Series(ours, dtype=kind))
+    window = class_window(pairs, labels, now=30 * DAY, classes=(*CLASSES, "lost"))
+    rule = shown_loss(relative=True) <= 0.02
+    found = measure_canary(rule.check, window, subject=SUBJECT)
+    assert judge(rule, found).outcome == outcome
+    assert found.facts["given_to_unknown"] == pytest.approx(told.mean(), rel=0.05)
+    assert f"{found.facts['given_to_unknown']:.1%} given to classes that it never tells of" in found.facts["said"]
+    brier = measure_canary(paired_loss("brier"), window, subject=SUBJECT)
+    assert brier.value > 0
+
+
 def test_labels_of_nothing_but_new_classes_hold():
     pairs, labels = make_classes(9)
     unknown = labels.with_columns(label=pl.lit("lost"))

@@ -78,7 +78,7 @@ def paired_loss(metric: str = "log_loss", *, days: int = 2, relative: bool = Fal
     """Measure by how much a canary's loss is greater than the stable version's on the same requests, labels landed.
 
     Args:
-        metric: `log_loss` or `brier` of a condition, `mean_absolute_error` of a number.
+        metric: `log_loss` or `brier` of a condition or a class, `mean_absolute_error` of a number.
         days: fewest days with labels that the plan asks for.
         relative: whether the difference is a share of the stable version's loss, such as 0.02, and not in its unit.
 

@@ -83,33 +83,34 @@ def spread_classes(p: Floats, said: Sequence[str], classes: Sequence[str]) -> Fl
     return spread
 
 
-def compare_known(y: Ints, p: Floats, q: Floats) -> tuple[Bools, Floats]:
-    """Return what one model says of the classes that another tells of, given that it is one of these.
+def per_row_known_loss(y: Ints, p: Floats, known: Bools, elsewhere: float) -> Floats:
+    """Return what a model loses at some of its classes, for rows of these, float64[n], nats.
 
-    So a model that knows a class more neither gains by it, where the other can only miss, nor pays for what it gives to
-    that class where another happened: it is compared at what both can say.
+    A model that knows a class more than another is compared at the classes that both know. By the chain rule its log
+    loss is -log(p_y / s) - log s, where s is what it gives to those in a row. The first term is what the other can be
+    asked too. The second is charged where it is greater on average than for a model that gave 1 - `elsewhere` in every
+    row, and nothing is won where it is less: so knowing more neither costs anything nor makes up for what is worse
+    elsewhere, and saying a new class where there is none costs what it is.
+
+    Of a calibrated model the second term is never greater in expectation, whether or not labels of other classes have
+    come: rows of known classes come in proportion to s, and s log(1 / s) is concave (Jensen's inequality).
 
     Args:
-        y: what happened.
-        p: the probabilities that the one gives, float64[n, k].
-        q: those that the other gives, float64[n, k]; a class to which it gives 0 in every row is none that it tells of.
-
-    Returns:
-        bool[n], the rows whose class the other tells of, and of these what the one says, float64[rows, k]; where it
-        gives nothing to all of the classes that the other tells of, nothing.
+        y: classes that happened, all of them known.
+        p: the probability of each class.
+        known: bool[k], the classes that are compared.
+        elsewhere: what the model gives to all others, on average over all rows that it was asked about.
 
     Raises:
-        ValueError: as `accuracy`.
+        ValueError: as `accuracy`, and for a class that is not known.
     """
-    _check(y, p)
-    _check(y, q)
-    tells: Bools = np.asarray(q.max(axis=0) > 0)
-    known: Bools = tells[y]
-    given = np.where(tells, p[known], 0.0)
-    total = given.sum(axis=1, keepdims=True)
-    # A row of which the other tells all that the one says stays as it is, to the last bit.
-    elsewhere = p[known][:, ~tells].any(axis=1, keepdims=True)
-    return known, np.divide(given, total, out=given, where=(total > 0) & elsewhere)
+    whole = per_row_class_loss(y, p)
+    if not known[y].all():
+        raise ValueError("y holds a class that is not compared")
+    left = np.where(p[:, ~known].any(axis=1), p[:, known].sum(axis=1), 1.0)
+    beyond = -np.log(np.maximum(left, _CLIP))
+    charged = beyond + np.log(max(1 - elsewhere, _CLIP))
+    return whole - beyond + (charged if charged.mean() > 0 else 0.0)
 
 
 def read_class(y: Ints, p: Floats, code: int, *, chosen: bool = False) -> tuple[Bools, Floats]:

@@ -4,11 +4,9 @@ A walk of several steps looks at a version again and again. What is measured ane
 of its check's alpha that falls to one step, so that alpha is what the check says for the whole release.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -19,36 +17,24 @@ from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
 from shipway.core.maturity import give_maturity, mark_maturity
 from shipway.core.measure import FailedAnswers, FeatureLag, LabelMaturity, PairedLoss, PredictionShift, SlowAnswers
-from shipway.core.metric import LARGEST_LOSS
 from shipway.core.prediction import NEWEST
 from shipway.core.service import CANDIDATE, STABLE
 from shipway.core.suitability import refuse_other_kind
 from shipway.maths.drift import find_places, wasserstein
-from shipway.maths.interval import clustered_ratio
-from shipway.maths.loss import loss_of
-from shipway.maths.multiclass import compare_known
 from shipway.maths.sequential import (
     confidence_sequence_classes,
     confidence_sequence_distance,
-    confidence_sequence_mean,
     confidence_sequence_share,
 )
 from shipway.monitoring.failure import read_failed, read_slow
+from shipway.monitoring.loss import read_loss
 from shipway.monitoring.maturity import read_window
-from shipway.monitoring.measurement import Measurement, day_of, give_evidence, write_amount, write_duration
-from shipway.monitoring.prediction import describe_labels, is_told, read_happened, read_numbers, widen
-from shipway.monitoring.reading import digest_rows, join_labels
-from shipway.monitoring.window import ORDER, CanaryWindow
+from shipway.monitoring.measurement import Measurement, give_evidence, write_amount, write_duration
+from shipway.monitoring.prediction import is_told, read_numbers
+from shipway.monitoring.reading import digest_rows
+from shipway.monitoring.window import CanaryWindow
 
 Floats = NDArray[np.float64]
-
-_PAIR: Final = ("p_candidate", "p_stable")
-_SETTLED: Final = 0.99
-_WORST: Final[dict[LabelKind, dict[str, float]]] = {
-    "condition": {"log_loss": LARGEST_LOSS, "brier": 1.0},
-    "class": {"log_loss": LARGEST_LOSS, "brier": 2.0},
-}
-"""By how much losses can differ at most; a loss that is not here can be any number."""
 
 
 def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evidence:
@@ -67,14 +53,8 @@ def measure_canary(check: Check, window: CanaryWindow, *, subject: str) -> Evide
       classes it is the distance of the class whose probabilities are furthest apart.
     * `FeatureLag`: share of the step's requests on which the newest event that the canary read, of any stream that both
       read, was older than the stable version's by more than allowed; where the canary read none, it lags.
-    * `PairedLoss`: mean difference in loss, canary minus stable, over all requests since the release began that have a
-      label; both versions predicted each, so all steps count. It may be told as a share of the stable version's loss.
-      Only days that are over and whose labels have landed
-      enter, because labels that land early are not like the others: a request counts once it is older than 99 % of the
-      labels took to land, and a day once requests of a later one count. `n` is requests; `needs` is as many as the
-      plan's days hold at the rate so far. Of classes that only the candidate tells of nothing enters: neither their
-      labels nor what it gives to them (`maths.multiclass.compare_known`). It has the maturity of all labels since the
-      release began among its facts.
+    * `PairedLoss`: mean difference in loss, canary minus stable (`monitoring.loss.read_loss`). It has the maturity of
+      all labels since the release began among its facts.
     * `LabelMaturity`: which share of the labels that ever come, of requests since the release began, has come.
 
     Args:
@@ -113,7 +93,7 @@ def _read(check: Check, window: CanaryWindow) -> Measurement:
         case FeatureLag() as measure:
             return _read_lag(measure, window)
         case PairedLoss() as measure:
-            return _read_loss(measure, window)
+            return read_loss(measure, window)
         case _:
             fact = f"{check.text} measures {check.subject}, not a canary"
             raise ShipwayError("SW-403", fact, "put it into a gate that guards another moment")
@@ -245,93 +225,3 @@ def _describe_lag(measure: FeatureLag, window: CanaryWindow, lag: _Lag) -> Measu
     return Measurement(
         value=late / n, low=low, high=high, n=n, said=said, rows=lag.rows, columns=lag.columns, facts=facts
     )
-
-
-def _read_loss(measure: PairedLoss, window: CanaryWindow) -> Measurement:
-    if measure.cluster != "day":
-        raise ShipwayError("SW-104", f"requests are not clustered by {measure.cluster!r}", "cluster them by day")
-    rows, kind = _settle(window), window.predicts
-    make = partial(Measurement, rows=rows, columns=("request", "at", "p_stable", "p_candidate", "label"))
-    worst = math.inf if measure.relative else _WORST.get(kind, {}).get(measure.metric, math.inf)
-    ends = (-worst, worst) if math.isfinite(worst) else (0.0, 0.0)
-    if not rows.height:
-        return make(value=0.0, low=ends[0], high=ends[1], n=0, said="no day is over with its labels landed")
-    y, classes = read_happened(rows["label"], window.classes)
-    told = describe_labels(y, window.classes, classes)
-    pair = [widen(p, len(classes)) if classes else p for p in (read_numbers(rows[name]) for name in _PAIR)]
-    day = rows["day"].to_physical().to_numpy().astype(np.int64)
-    if kind == "class":
-        known, candidate = compare_known(y, *pair)
-        told |= {"unknown_to_stable": int(np.count_nonzero(~known))}
-        rows, y, pair, day = rows.filter(known), y[known], [candidate, pair[1][known]], day[known]
-        if not rows.height:
-            said = f"no label is of a class that {window.stable} tells of"
-            return make(value=0.0, low=ends[0], high=ends[1], n=0, said=said, facts=told)
-    ours, theirs = (_loss(measure.metric, kind, y, p) for p in pair)
-    facts = {
-        "candidate_value": float(ours.mean()),
-        "stable_value": float(theirs.mean()),
-        **told,
-        "asked": window.pairs.height,
-    }
-    losses = [write_amount(kind, float(loss.mean())) for loss in (ours, theirs)]
-    said = f"{measure.metric} {losses[0]} against {losses[1]} of {window.stable}"
-    if unknown := told.get("unknown_to_stable"):
-        said += f", {unknown:,} label{'' if unknown == 1 else 's'} of classes that it never tells of left out"
-    if measure.relative and not theirs.any():
-        said = f"{said}, which errs nowhere, so nothing is a share of that"
-        return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)
-    base = theirs if measure.relative else np.ones_like(theirs)
-    estimate = clustered_ratio(ours - theirs, base, day)
-    found = confidence_sequence_mean(replace(estimate, clusters=_full_days(day)), measure.alpha)
-    days = f"{estimate.clusters:,} day{'' if estimate.clusters == 1 else 's'}"
-    over = f"over {estimate.n:,} requests in {days}"
-    if math.isinf(found[0]) and math.isinf(worst):
-        said = f"{said}, too few days for an interval, {over}"
-        return make(value=0.0, low=0.0, high=0.0, n=0, said=said, facts=facts)
-    low, high = (min(max(end, -worst), worst) for end in found)
-    write = partial(_write_difference, kind, measure.relative)
-    greater = f"greater by {write(estimate.value)} [{write(low)}, {write(high)}]"
-    difference = "too few days for an interval" if math.isinf(found[0]) else greater
-    value = estimate.value
-    if measure.shown:
-        value = high = low
-        difference += "" if math.isinf(found[0]) else f", of which {write(max(value, 0.0)).lstrip('+')} is shown"
-    return make(
-        value=value,
-        low=low,
-        high=high,
-        n=estimate.n,
-        said=f"{said}, {difference}, {over}",
-        facts=facts,
-        clusters=estimate.clusters,
-        needs=math.ceil(estimate.n * measure.clusters / _full_days(day)),
-    )
-
-
-def _write_difference(kind: LabelKind, relative: bool, value: float) -> str:
-    return f"{value:+.2%}" if relative else write_amount(kind, value, sign=True)
-
-
-def _settle(window: CanaryWindow) -> pl.DataFrame:
-    """Return the labelled pairs of the days that are over and whose labels have landed, with their day."""
-    finite = is_told("p_stable", window.predicts) & is_told("p_candidate", window.predicts)
-    labelled = join_labels(window.pairs.filter(finite), window.labels, window.now).filter(pl.col("label").is_not_null())
-    if not labelled.height:
-        return labelled
-    took = (labelled["known_at"] - labelled["at"]).to_numpy()
-    settled = pl.col("at") <= window.now - math.ceil(np.quantile(took, _SETTLED))
-    dated = labelled.filter(settled).sort(ORDER).with_columns(day=day_of(window.zone))
-    return dated.filter(pl.col("day") < pl.col("day").max())
-
-
-def _full_days(day: NDArray[np.int64]) -> int:
-    """Return as how many days of one size they count (Kish 1965, section 8.2): an evening alone is not a day."""
-    sizes = np.unique(day, return_counts=True)[1]
-    return round(float(sizes.sum() ** 2 / (sizes**2).sum()))
-
-
-def _loss(metric: str, kind: LabelKind, y: NDArray[Any], p: Floats) -> Floats:
-    if metric != "brier":
-        return loss_of(kind, y, p)
-    return np.square(p - np.eye(p.shape[1])[y]).sum(axis=1) if kind == "class" else np.square(p - y)
