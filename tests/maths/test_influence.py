@@ -1,6 +1,7 @@
 """Influences against the infinitesimal jackknife, and clustered errors against the other estimators of this room."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -172,3 +173,44 @@ def test_combine_follows_the_chain_rule():
     square = combine(mean.value**2, [(2 * mean.value, mean)])
     assert square.value == 9
     np.testing.assert_allclose(square.rows, 6 * mean.rows)
+
+
+def make_part(rng, day, scale, over=None):
+    """Return a part of a sum by day, whose rows sum to 0 and lie where it rests."""
+    rows = rng.normal(0, scale, int(day.max()) + 1)[day] * (1.0 if over is None else over)
+    rows -= rows.mean() if over is None else rows.sum() / over.sum() * over
+    return Influence(0.0, rows, () if over is None else (over,))
+
+
+def test_parts_of_all_clusters_take_no_degrees_of_freedom():
+    rng, day = np.random.default_rng(0), np.repeat(np.arange(12), 5)
+    parts = {code: make_part(rng, day, 1.0) for code in range(4)}
+    whole = Influence(0.0, np.sum([part.rows for part in parts.values()], axis=0), parts=parts)
+    found, alone = clustered(whole, day), clustered(replace(whole, parts={}), day)
+    assert (found.clusters, found.standard_error) == (12, pytest.approx(alone.standard_error))
+
+
+@pytest.mark.parametrize(("scale", "most"), [(0.01, 40), (1.0, 40), (30.0, 9)])
+def test_a_part_of_few_clusters_takes_what_it_lacks_of_them(scale, most):
+    rng, day = np.random.default_rng(1), np.repeat(np.arange(40), 5)
+    few = day < 8
+    parts = {0: make_part(rng, day, 1.0), 1: make_part(rng, day, scale, few)}
+    whole = Influence(0.0, parts[0].rows + parts[1].rows, parts=parts)
+    found = clustered(whole, day)
+    shown = [40 / 39 * np.sum(np.bincount(day, part.rows) ** 2) for part in parts.values()]
+    taken = shown[1] * 39 / 40 * 8 / 7
+    variance = 40 / 39 * np.sum(np.bincount(day, whole.rows) ** 2) + taken - shown[1]
+    assert found.standard_error == pytest.approx(np.sqrt(variance))
+    due = variance**2 / (variance**2 / 39 + taken**2 * (1 / 7 - 1 / 39))
+    assert found.clusters == 1 + int(due)
+    assert 8 <= found.clusters <= most
+
+
+def test_a_sum_of_parts_is_no_less_known_than_its_scarcest_part():
+    """Two parts that nearly cancel leave little variance, of which each alone would be all the doubt."""
+    rng, day = np.random.default_rng(2), np.repeat(np.arange(40), 5)
+    few = day < 8
+    part = make_part(rng, day, 1.0, few)
+    parts = {0: part, 1: replace(part, rows=-0.9 * part.rows)}
+    whole = Influence(0.0, 0.1 * part.rows, parts=parts)
+    assert clustered(whole, day).clusters == 8

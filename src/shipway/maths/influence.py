@@ -136,7 +136,7 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
         fewer than two clusters. Of a sum of parts, what the parts are known less than their influences say is added to
         the variance, and the clusters are one more than its degrees of freedom, rounded down: those of all rows, less
         what scarce parts take of them, after Satterthwaite (1946, "An Approximate Distribution of Estimates of
-        Variance Components", Biometrics 2).
+        Variance Components", Biometrics 2), and no fewer than those of the scarcest part.
 
     Raises:
         ValueError: if the columns differ in length or a cluster is negative.
@@ -155,7 +155,8 @@ def clustered(influence: Influence, clusters: Codes) -> Estimate:
         doubt = sum(taken * taken * (1 / freedom - 1 / (count - 1)) for _, taken, freedom in seen)
         if doubt > 0:
             square = variance * variance
-            count = 1 + max(1, int(square / (square / (count - 1) + doubt)))
+            scarcest = min(freedom for *_, freedom in seen)
+            count = 1 + max(scarcest, int(square / (square / (count - 1) + doubt)))
     return Estimate(influence.value, math.sqrt(variance), influence.n, count)
 
 
