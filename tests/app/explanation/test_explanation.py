@@ -14,6 +14,7 @@ import pytest
 from shipway.adapters.lightgbm.model import LightgbmFormat
 from shipway.app import explanation as explanation_module
 from shipway.app.explanation import explain_request, explain_row
+from shipway.app.explanation import subject as subject_module
 from shipway.app.explanation import summary as summary_module
 from shipway.app.explanation.subject import Asked, choose_subject, find_row, open_subject
 from shipway.app.explanation.summary import Summary, summarise
@@ -268,7 +269,7 @@ def number(desk):
 
 def test_a_number_is_explained_in_its_own_unit(desk, number):
     project = find_project(desk)
-    asked = Asked("7", 0, number.background[3], p=float(number.predictor.predict(number.background[3:4])[0]))
+    asked = Asked("7", 0, number.background[3], p=number.predictor.predict(number.background[3:4])[0])
     found = explanation_module._explain(project, number, asked, 3, None, "auto")
     assert (found.predicts, found.unit, found.method, found.label) == ("number", "returned", "tree", "returned")
     assert found.p == pytest.approx(found.baseline + sum(each.amount for each in found.contributions))
@@ -279,8 +280,8 @@ def test_a_number_is_explained_in_its_own_unit(desk, number):
     assert over.acted
     assert all(each.p <= found.p - 1.0 for each in over.counterfactuals)
     with expect_refusal("SW-461"):
-        explanation_module._explain(project, number, replace(asked, p=found.p * 1.001), 3, None, "auto")
-    explanation_module._explain(project, number, replace(asked, p=found.p * (1 + 1e-6)), 3, None, "auto")
+        explanation_module._check_logged(number, replace(asked, p=np.array(found.p * 1.001)))
+    explanation_module._check_logged(number, replace(asked, p=np.array(found.p * (1 + 1e-6))))
     explanation_module._check_threshold(number, -12.0)
     with expect_refusal("SW-106"):
         explanation_module._check_threshold(number, float("inf"))
@@ -397,7 +398,16 @@ def test_a_request_for_classes_that_cannot_be_explained_is_refused(sorting):
     with expect_refusal("SW-461") as caught:
         explain_request(find_project(sorting), "desk", "off")
     assert "answered" in caught[0].fact
-    assert " of '" in caught[0].fact
+    assert " of 'kept'" in caught[0].fact
+    with expect_refusal("SW-461"):
+        explain_request(find_project(sorting), "desk", "off", of="late")
+
+
+def test_a_request_is_explained_by_the_classes_of_the_version_that_answered(sorting, monkeypatch):
+    """The log is laid out over the classes of all versions, of which the first knew them in another order."""
+    monkeypatch.setattr(subject_module, "describe_answers", lambda *_: ("class", ("soon", "lost", "late", "kept")))
+    found = explain_request(find_project(sorting), "desk", "r1")
+    assert (found.of, found.digest) == ("kept", explain_row(find_project(sorting), "outcome", ["22000"]).digest)
 
 
 def test_a_class_there_is_not_is_answered_with_the_nearest(ran_classes, ran_shop):

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 from contextlib import closing
 
-import numpy as np
-
 from shipway.app.explanation.reason import find_threshold, give_reasons
 from shipway.app.explanation.subject import (
     Asked,
@@ -93,6 +91,7 @@ def explain_request(
     with closing(Workspace(project)) as workspace:
         version, asked = find_request(workspace, ref, request)
         subject = open_subject(workspace, version)
+    _check_logged(subject, asked)
     subject = choose_class(subject, of, asked)
     _check_threshold(subject, threshold)
     return _explain(project, subject, asked, top, threshold, wanted)
@@ -103,15 +102,22 @@ def _explain(
 ) -> Explanation:
     explainer = make_explainer(subject.predictor, subject.background, wanted=wanted)
     found = explain_rows(explainer, asked.x[None])
-    p = float(found.p[0])
-    told = asked.p[subject.manifest.classes.index(subject.of)] if asked.p is not None and subject.of else asked.p
-    if told is not None and find_off(np.asarray(told), np.array(p), subject.manifest.tolerance, subject.scale):
-        said = f"{float(told):.6g}" + (f" of {subject.of!r}" if subject.of else "")
-        fact = f"the log says that {subject.name} answered {said}, and its bundle says {p:.6g} of those features"
-        raise ShipwayError("SW-461", fact, "look whether the log is of this project: shipway ledger verify")
     costs = find_threshold(project, subject.of) if subject.predicts == "condition" else None
     due = costs if threshold is None else threshold
     return give_reasons(project, subject, explainer, asked, found, top=top, threshold=due)
+
+
+def _check_logged(subject: Subject, asked: Asked) -> None:
+    """Refuse a request that was answered otherwise than the bundle answers, of classes by any of them."""
+    assert asked.p is not None, "a request was answered"
+    told, said = asked.p.reshape(-1), subject.predictor.predict(asked.x[None]).reshape(-1)
+    off = find_off(told, said, subject.manifest.tolerance, subject.scale)
+    if off.any():
+        place = int(off.argmax())
+        of = f" of {subject.manifest.classes[place]!r}" if subject.manifest.classes else ""
+        fact = f"the log says that {subject.name} answered {told[place]:.6g}{of}, and its bundle says {said[place]:.6g}"
+        hint = "look whether the log is of this project: shipway ledger verify"
+        raise ShipwayError("SW-461", f"{fact} of those features", hint)
 
 
 def _check_top(top: int) -> None:

@@ -13,6 +13,7 @@ from shipway.app.answered import describe_answers
 from shipway.app.control.recomputation import open_recomputation
 from shipway.app.instant import read_instant
 from shipway.app.model import find_version, read_contents
+from shipway.app.release import manifest_of
 from shipway.app.workspace import Workspace
 from shipway.core.bundle import DRIFT, GOLDEN, LAYOUT, MANIFEST, Golden, InputColumn, Manifest
 from shipway.core.error import ShipwayError
@@ -212,14 +213,18 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
 
     Raises:
         ShipwayError: SW-104 for an unknown model, service or version; SW-462 if the request is not in the log, the
-            version failed on it, or the log does not hold its features; SW-605 for a damaged log.
+            version failed on it, or the log does not hold its features; SW-605 for a damaged log; of a label of classes
+            also what `describe_answers` refuses.
     """
     state = workspace.peek()
     subject = choose_subject(state, ref)
+    # Of classes the log is laid out over those of all versions that answered, whose bundles say them.
+    classed = subject.bundle is not None and manifest_of(workspace, subject).predicts == "class"
     names = [ref] if ref in state.services else [n for n, s in state.services.items() if s.model == subject.model]
     for name in names:
-        log, answers = workspace.open_log(name), describe_answers(workspace, state.services[name])
-        rows = read_request(log, request, workspace.now, *answers)
+        log = workspace.open_log(name)
+        kind, classes = describe_answers(workspace, state.services[name]) if classed else ("condition", ())
+        rows = read_request(log, request, workspace.now, kind, classes)
         if not rows.height:
             continue
         said = rows.filter(pl.col("version") == subject.number) if "@" in ref else served(rows)
@@ -227,7 +232,7 @@ def find_request(workspace: Workspace, ref: str, request: str) -> tuple[VersionS
             by = ", ".join(f"version {number}" for number in rows["version"].unique().sort())
             fact = f"{ref} did not predict request {request!r}; {by} did"
             raise ShipwayError("SW-462", fact, "name one of those, or the model alone")
-        return _read_answer(workspace, log, subject.model, answers[1], said)
+        return _read_answer(workspace, log, subject.model, classes, said)
     where = ", ".join(names) or "no service"
     hint = "an id is what the caller sent as `id`, or what the answer says; logs are written within seconds"
     raise ShipwayError("SW-462", f"request {request!r} is not in the log of {where}", hint)
