@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shipway.app.control import controller as controller_module
-from shipway.app.control.controller import Controller, reconcile
+from shipway.app.control import beginning as beginning_module
+from shipway.app.control.controller import reconcile
+from shipway.app.control.instrument import Controller
 from shipway.app.promise import name_subject, traffic_gates
 from shipway.app.release import open_service, start_release, stop_release
 from shipway.app.workspace import Workspace
@@ -427,7 +428,7 @@ def test_a_person_who_releases_another_version_in_the_same_instant_goes_first(ga
             start_release(other, name, 2, at)
         return start_release(workspace, name, number, at)
 
-    monkeypatch.setattr(controller_module, "start_release", wait)
+    monkeypatch.setattr(beginning_module, "start_release", wait)
     with gated.workspace() as workspace:
         open_service(workspace, "desk", 1, START)
     live(gated, [0])
@@ -439,7 +440,7 @@ def test_what_is_refused_though_nobody_decided_anything_is_an_error(gated, monke
     def refuse(*_):
         raise ShipwayError("SW-804", "it cannot walk", "look")
 
-    monkeypatch.setattr(controller_module, "start_release", refuse)
+    monkeypatch.setattr(beginning_module, "start_release", refuse)
     with gated.workspace() as workspace:
         open_service(workspace, "desk", 1, START)
     with pytest.raises(ShipwayError, match="it cannot walk"):

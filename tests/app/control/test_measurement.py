@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from shipway.adapters.log.parquet import ParquetLog
-from shipway.app.control.controller import Controller, reconcile
+from shipway.app.control.controller import reconcile
+from shipway.app.control.instrument import Controller
 from shipway.app.control.measurement import LogInstruments
 from shipway.app.control.offline import read_labels, read_reference
 from shipway.app.frame import frame_of

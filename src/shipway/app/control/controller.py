@@ -5,96 +5,29 @@ point comes to the same steps as one that was not. What moves traffic is read fr
 the consequence of an entry, never the other way round.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
+from shipway.app.control.beginning import begin_drill, begin_release, begin_service
 from shipway.app.control.decision import is_due, judge_live, judge_step, live_gates, step_gates
-from shipway.app.progress import Event, Watch, ignore
-from shipway.app.promise import find_missing
-from shipway.app.release import (
-    Remembered,
-    deciding,
-    is_ready,
-    manifest_of,
-    model_section_of,
-    next_versions,
-    open_service,
-    release_feed,
-    say_odd,
-    section_of,
-    start_release,
-    take_back,
-)
-from shipway.app.workspace import Workspace
+from shipway.app.control.instrument import Controller, tell, tell_once
+from shipway.app.progress import Event
+from shipway.app.release import Remembered, deciding, manifest_of, section_of, take_back
 from shipway.core.body import ReleaseMoved, RetrainAsked, VerdictGiven
 from shipway.core.bundle import Manifest
-from shipway.core.caller import ODD_HINT, find_odd_score
-from shipway.core.check import Check, Evidence
+from shipway.core.caller import find_odd_score
 from shipway.core.conclusion import hold_walk
 from shipway.core.error import ShipwayError
 from shipway.core.gate import checks_of
 from shipway.core.label import LabelKind
-from shipway.core.projection import RetrainState, ServiceState, State, VersionState
-from shipway.core.release import Release
+from shipway.core.projection import ServiceState, State
 from shipway.core.service import Terms
 from shipway.core.trial import Trial
-from shipway.ports.traffic import Traffic
 
 UNSERVABLE: Final = ("SW-502", "SW-605", "SW-606", "SW-802")
 """What a server says of a version that it cannot load, or that it will not put beside the stable one."""
-
-
-class Instruments(Protocol):
-    """What measures a service; all of it is a function of the log, the labels and the domain time."""
-
-    def measure_step(
-        self, service: ServiceState, release: Release, checks: Sequence[Check], now: int
-    ) -> dict[str, Evidence]:
-        """Measure checks on the present step of a release; the evidence is about `release.subject`."""
-        ...
-
-    def measure_live(self, service: ServiceState, checks: Sequence[Check], now: int) -> dict[str, Evidence]:
-        """Measure checks on what a service answered lately; the evidence is about `service.subject`."""
-        ...
-
-
-class Retrain(Protocol):
-    """What follows where a retrain is asked for."""
-
-    def __call__(self, workspace: Workspace, service: ServiceState, asked: RetrainState, watch: Watch) -> None:
-        """Make a version as of `asked.asked_at`, let its gates decide, and remember `RetrainEnded` as the last entry.
-
-        It may be called again for the same one after a crash, and continues then. Releasing the version is not its
-        business.
-        """
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Controller:
-    """What reconciling needs of the world.
-
-    Attributes:
-        workspace: the project's state.
-        traffic: routes requests.
-        instruments: measures services.
-        retrain: makes a new version.
-        replaying: whether domain time is a replay's: a service begins with its model's oldest version, not the newest,
-            and the drill that `[replay]` asks for takes place.
-        watch: told what happens.
-        told: what was told once and is enough so: of a service, about a version or setting, and what is wrong with it.
-    """
-
-    workspace: Workspace
-    traffic: Traffic
-    instruments: Instruments
-    retrain: Retrain
-    replaying: bool
-    watch: Watch = ignore
-    told: set[tuple[str, str, str]] = field(default_factory=set[tuple[str, str, str]])
 
 
 def reconcile(controller: Controller, now: int) -> None:
@@ -166,7 +99,7 @@ def _fit_terms(controller: Controller, service: ServiceState) -> Terms:
         return terms
     said, hint = odd
     place = f"services.{service.name}.fallback.score"
-    _tell_once(controller, service.name, place, said, f"{place} {said}: it is left out; in shipway.toml, {hint}")
+    tell_once(controller, service.name, place, said, f"{place} {said}: it is left out; in shipway.toml, {hint}")
     rest = msgspec.structs.replace(fallback, score=None)
     return msgspec.structs.replace(terms, fallback=rest if rest.last_us or rest.previous else None)
 
@@ -176,7 +109,7 @@ def _take_step(controller: Controller, name: str, now: int) -> bool:
     state = controller.workspace.peek()
     service = state.services.get(name)
     if service is None:
-        return _open(controller, state, name, now)
+        return begin_service(controller, state, name, now)
     token = _token(state, name)
     asked = next((retrain for retrain in service.retrains if retrain.outcome is None), None)
     if asked is not None:
@@ -191,41 +124,7 @@ def _take_step(controller: Controller, name: str, now: int) -> bool:
         return True
     if service.walking is not None:
         return False
-    return _start(controller, state, service, now) or _drill(controller, service, now)
-
-
-def _decide(controller: Controller, decide: Callable[[], object], seq: int) -> bool:
-    """Do what was decided on a state, and tell whether it was done.
-
-    A person may have decided in the same instant: let another version walk, or retired this one. What is refused for
-    that is no failure of a controller, whose next look at the state decides anew.
-
-    Args:
-        controller: what it needs of the world.
-        decide: what to do.
-        seq: the place in the ledger up to which the state was known.
-    """
-    try:
-        decide()
-    except ShipwayError:
-        if controller.workspace.peek().seq == seq:
-            raise
-        return False
-    return True
-
-
-def _open(controller: Controller, state: State, name: str, now: int) -> bool:
-    """Open a service with a version of its model, if there is one yet that learned from nothing later than now."""
-    seq, model = state.seq, section_of(controller.workspace, name).model
-    asked = model_section_of(controller.workspace, model)
-    ready = [v for v in state.models.get(model, []) if is_ready(v, asked) and v.cut <= now]
-    ready = _pass_gates(controller, state, name, ready)
-    if not ready:
-        return False
-    version = ready[0 if controller.replaying else -1]
-    if _decide(controller, lambda: open_service(controller.workspace, name, version.number, now), seq):
-        _tell(controller, name, f"opened with version {version.number}")
-    return True
+    return begin_release(controller, state, service, now) or begin_drill(controller, service, now)
 
 
 def _look_live(controller: Controller, service: ServiceState, now: int) -> list[Remembered]:
@@ -262,65 +161,6 @@ def _manifest_of_stable(controller: Controller, service: ServiceState) -> Manife
     return manifest_of(controller.workspace, stable)
 
 
-def _start(controller: Controller, state: State, service: ServiceState, now: int) -> bool:
-    """Release the newest version never tried that callers can read and that the gates before traffic let pass."""
-    seq = state.seq
-    versions = next_versions(state, service, now, model_section_of(controller.workspace, service.model))
-    readable = [version for version in versions if not _is_odd(controller, state, service, version)]
-    ready = _pass_gates(controller, state, service.name, readable)
-    if not ready:
-        return False
-    version = ready[-1]
-    if _decide(controller, lambda: start_release(controller.workspace, service.name, version.number, now), seq):
-        _tell(controller, service.name, f"version {version.number} begins its walk")
-    return True
-
-
-def _is_odd(controller: Controller, state: State, service: ServiceState, version: VersionState) -> bool:
-    """Tell whether a version says less than callers of a service know; such a one is passed over, and told of once."""
-    odd = say_odd(controller.workspace, state, service, version)
-    if odd:
-        said = f"version {version.number} is passed over: it {odd}; {ODD_HINT}"
-        _tell_once(controller, service.name, version.ref, odd, said)
-    return bool(odd)
-
-
-def _pass_gates(
-    controller: Controller, state: State, name: str, versions: Sequence[VersionState]
-) -> list[VersionState]:
-    """Return the versions that the gates before traffic let pass; what the newest waits for is told once."""
-    found = [(version, find_missing(controller.workspace, state, version)) for version in versions]
-    if found and (missing := found[-1][1]) is not None:
-        version = found[-1][0]
-        asks = f"shipway load gate {version.ref} puts it under load and asks it"
-        said = f"version {version.number} waits for gate {missing.gate!r} before traffic: {missing.reason}; {asks}"
-        _tell_once(controller, name, version.ref, missing.gate, said)
-    return [version for version, missing in found if missing is None]
-
-
-def _drill(controller: Controller, service: ServiceState, now: int) -> bool:
-    """Release the stable version on a feed that runs late, once, where the replay asks for it.
-
-    Nothing but the feed is arranged: what becomes of it is left to the gates.
-    """
-    replay = controller.workspace.project.config.replay
-    promoted = any(release.outcome == "promoted" for release in service.releases)
-    if not controller.replaying or replay is None or replay.service != service.name or not (replay.stale and promoted):
-        return False
-    ending = f"~{replay.stale}"
-    if any(release.candidate.online.endswith(ending) for release in service.releases):
-        return False
-    try:
-        release_feed(controller.workspace, service.name, now, f"{service.stable.online}{ending}")
-    except ShipwayError as error:
-        if error.code not in ("SW-603", "SW-406"):
-            raise
-        _tell(controller, service.name, f"the release on a late feed waits: {error.fact}")
-        return False
-    _tell(controller, service.name, f"the stable version begins a walk on a feed that is {replay.stale} late")
-    return True
-
-
 def _token(state: State, name: str) -> tuple[int, int]:
     """Return what changes with every entry about a service, and about the experiments on its split."""
     trials = [run for runs in state.experiments.values() for run in runs]
@@ -341,18 +181,8 @@ def _append(controller: Controller, name: str, token: tuple[int, int], entries: 
                 controller.watch(Event(stage="verdict", step=step, said=said, outcome=verdict.outcome))
             case ReleaseMoved():
                 to = f"{body.outcome}, {body.weight * 100:.4g} %" if body.outcome == "walking" else body.outcome
-                _tell(controller, f"release {body.release}", f"{to}: {body.reason}")
+                tell(controller, f"release {body.release}", f"{to}: {body.reason}")
             case RetrainAsked():
-                _tell(controller, name, f"a retrain is asked for: {body.reason}")
+                tell(controller, name, f"a retrain is asked for: {body.reason}")
             case _:
                 pass
-
-
-def _tell_once(controller: Controller, name: str, about: str, why: str, said: str) -> None:
-    if (name, about, why) not in controller.told:
-        controller.told.add((name, about, why))
-        _tell(controller, name, said)
-
-
-def _tell(controller: Controller, name: str, said: str) -> None:
-    controller.watch(Event(stage="note", step=name, said=said))

@@ -7,7 +7,8 @@ from contextlib import ExitStack, closing, contextmanager
 from typing import Final
 
 from shipway.app.control.clock import domain_now, replay_clock
-from shipway.app.control.controller import Controller, Retrain, reconcile
+from shipway.app.control.controller import reconcile
+from shipway.app.control.instrument import Controller, Retrain
 from shipway.app.control.measurement import LogInstruments
 from shipway.app.progress import Event, Watch, ignore
 from shipway.app.project import Project
