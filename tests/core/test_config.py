@@ -121,7 +121,7 @@ stale = "6h"
 """
 
 
-@pytest.mark.parametrize("name", ["server", "two words", "..", "x" * 101])
+@pytest.mark.parametrize("name", ["server", "two words", "..", "-desk", "größe", "x" * 101])
 def test_a_service_that_no_server_can_answer_under_is_refused(name: str) -> None:
     with pytest.raises(ShipwayError, match="SW-102") as refused:
         read(GOOD + f'[services."{name}"]\nmodel = "delay"')

@@ -87,7 +87,8 @@ REFUSED = {
     "rare difference": (lambda s: s.rare(relative=False), "SW-106", "how many times as often"),
     "rare goal without a size": (lambda s: s.ask(s.rare() < 0), "SW-106", "detect=0.5"),
     "rare goal below never": (lambda s: s.ask(s.rare(detect=1.5) < 0), "SW-106", "half as often"),
-    "rare goal below a bound": (lambda s: s.ask(s.rare(detect=0.6) < -0.5), "SW-106", "detect=0.25 for half of"),
+    "rare goal below a bound": (lambda s: s.ask(s.rare(detect=0.6) < -0.5), "SW-106", "detect=0.25 for half as"),
+    "rare goal far below a rise": (lambda s: s.ask(s.rare(detect=1.5) < 0.2), "SW-106", "detect=0.6 for half as"),
     "rare bound below never": (lambda s: s.ask(s.rare(detect=0.5) > -1.5), "SW-106", "-0.5 half as often"),
     "rare guardrail without a margin": (lambda s: s.ask(guardrails=[s.rare() <= 0]), "SW-106", "twice as often"),
 }  # fmt: skip

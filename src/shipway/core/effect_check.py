@@ -105,9 +105,9 @@ def check_rare(rule: Rule, role: Role) -> None:
             fact = f"{name} is a rare event, and nothing says which effect on it is worth finding"
             raise ShipwayError("SW-106", fact, "write detect=0.5 for half as often again, or half as often")
         if rule.op in ("<", "<=") and fewest < 0:
-            due = f": {measure.detect:.0%} beyond the {-rule.bound:.0%} that {rule.text} asks for" if rule.bound else ""
-            fact = f"{name} cannot happen {measure.detect - rule.bound:.0%} less often{due}"
-            half = "half of what that leaves" if rule.bound else "half as often"
+            beyond = f": {measure.detect:.0%} below the {1 + rule.bound:.0%} that {rule.text} asks for"
+            fact = f"{name} cannot happen {measure.detect - rule.bound:.0%} less often{beyond if rule.bound else ''}"
+            half = "half as often as that" if rule.bound else "half as often"
             raise ShipwayError("SW-106", fact, f"write detect={(1 + rule.bound) / 2:g} for {half}")
     elif rule.bound == 0:
         fact = f"guardrail {rule.text} allows no margin, which no number of events shows"
