@@ -62,6 +62,12 @@ def test_a_person_finds_reasons_changes_and_the_digest(made, read):
     assert "1970-01-01" in page
 
 
+def test_a_request_is_named_on_its_page(made):
+    named = render_explanation(msgspec.structs.replace(made, request="first"), PlainCharts(), "UTC")
+    assert " in request first." in named
+    assert " in request" not in render_explanation(msgspec.structs.replace(made, request=""), PlainCharts(), "UTC")
+
+
 def test_the_waterfall_begins_at_the_baseline_and_ends_at_the_prediction(made):
     drawn = {}
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+from shipway.app.count import write_plural
 from shipway.app.explanation.summary import NO_INTERVAL, Share, Summary
 from shipway.app.project import Project
 from shipway.app.report.element import Markup, code, element, fold, join, table, tile, words
@@ -41,7 +42,8 @@ def render_explanation(made: Explanation, charts: Charts, zone: str) -> str:
     said, start = _say(made.p, made.predicts), f"{_signed(made.baseline, made.decimals)} {made.unit}"
     asked = "" if made.at is None else f", asked about at {write_instant(made.at, zone)}"
     acted = "" if made.acted is None else f" That is {_side(made)} the threshold of {made.threshold:.4g}."
-    lede = f"{made.version} says {said} for {made.label} of row {made.row}{asked}.{acted}"
+    request = f" in request {made.request}" if made.request else ""
+    lede = f"{made.version} says {said} for {made.label} of row {made.row}{asked}{request}.{acted}"
     header = element(
         "header",
         element("p", "shipway explanation", class_="brow"),
@@ -133,7 +135,7 @@ def _show_path(made: Explanation, charts: Charts) -> Markup:
         at += each.amount
     others = len(made.contributions) - len(shown)
     if others:
-        bars.append(Bar(f"{others} other features", at, at + rest, sign(rest), _tone(rest)))
+        bars.append(Bar(write_plural(others, "other feature"), at, at + rest, sign(rest), _tone(rest)))
     end = at + (rest if others else 0.0)
     bars.append(Bar("this row", 0.0, end, sign(end), "plain"))
     title = f"{made.unit.capitalize()} of {shorten(made.label)}"
