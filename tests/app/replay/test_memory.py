@@ -4,6 +4,8 @@ import os
 import resource
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -32,24 +34,36 @@ def test_a_process_that_is_gone_holds_nothing() -> None:
     assert watch.together_mb is None
 
 
+@contextmanager
+def holding(megabytes: int) -> Generator[int]:
+    """Run a process that holds some memory, and give its number; it ends with the block."""
+    code = f"import sys; held = b'x' * {megabytes}_000_000; print(flush=True); sys.stdin.read()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], **pipes) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process.pid
+        process.stdin.close()
+
+
 def test_processes_that_live_at_once_are_added_up_and_the_most_is_kept() -> None:
-    hold = "import sys; held = bytes(60_000_000); print(flush=True); sys.stdin.read()"
+    # Two processes of their own: what this one holds moves by more while other tests' processes come and go.
     watch = MemoryWatch()
-    watch.look({"me": os.getpid()})
-    alone = watch.together_mb
-    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
-        assert child.stdout is not None
-        child.stdout.readline()
-        watch.look({"me": os.getpid(), "child": child.pid})
-        assert child.stdin is not None
-        child.stdin.close()
-    most = watch.together_mb
-    watch.look({"me": os.getpid()})
+    with holding(20) as first:
+        watch.look({"first": first})
+        alone = watch.together_mb
+        with holding(60) as second:
+            watch.look({"first": first, "second": second})
+        most = watch.together_mb
+        watch.look({"first": first})
     assert alone is not None
     assert most is not None
-    assert most > alone
+    assert 20 < alone < 60
+    assert most > alone + 50
     assert watch.together_mb == most
-    assert watch.peak_mb["child"] > 5
+    assert watch.peak_mb["first"] > 20
+    assert watch.peak_mb["second"] > 60
 
 
 def test_a_field_that_is_not_there_is_none(tmp_path: Path) -> None:
