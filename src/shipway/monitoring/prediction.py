@@ -57,19 +57,19 @@ def read_predictions(
         ShipwayError: SW-605 for a damaged segment.
     """
     if kind != "class":
-        there = PREDICTIONS in log.streams()
+        there = list_streams(log, kind)
         return log.read(PREDICTIONS, since=since, until=until, columns=list(columns) if there else None)
     parts = [pl.DataFrame(schema={name: _type_of(name, len(classes)) for name in columns})]
-    for stream in list_streams(log):
+    for stream in list_streams(log, kind):
         rows = log.read(stream, since=since, until=until)
         if rows.height:
             parts.append(_shape(rows, columns, classes))
     return pl.concat(parts)
 
 
-def list_streams(log: Log) -> list[str]:
-    """Return the streams of predictions of labels of classes; models of no label have such streams too."""
-    return [stream for stream in log.streams() if stream.startswith(OUTPUTS)]
+def list_streams(log: Log, kind: LabelKind) -> list[str]:
+    """Return the streams of predictions of labels of a kind; models of no label have such ones of classes too."""
+    return [name for name in log.streams() if (name.startswith(OUTPUTS) if kind == "class" else name == PREDICTIONS)]
 
 
 def is_told(name: str, kind: LabelKind) -> pl.Expr:

@@ -175,7 +175,7 @@ def _read_differing(
     log = workspace.open_log(answers.service)
     numbers = () if release is None else (release.stable.version, release.candidate.version)
     kind, classes = describe_label(workspace, "" if release is None else release.model, numbers)
-    if release is None or not (list_streams(log) if kind == "class" else PREDICTIONS in log.streams()):
+    if release is None or not list_streams(log, kind):
         fact = f"nothing says on which requests of {answers.service!r} two versions differ"
         hint = "differ= needs a version on trial, also in shadow, of a model that predicts a label"
         raise ShipwayError("SW-457", fact, hint)

@@ -18,7 +18,7 @@ from shipway.app.workspace import Workspace
 from shipway.core.bundle import DRIFT, GOLDEN, LAYOUT, MANIFEST, Golden, InputColumn, Manifest
 from shipway.core.error import ShipwayError
 from shipway.core.label import LabelKind
-from shipway.core.prediction import PREDICTIONS, join_key
+from shipway.core.prediction import join_key
 from shipway.core.projection import State, VersionState
 from shipway.core.reference import ColumnReference, DriftReference
 from shipway.core.tensor import MATRIX
@@ -253,9 +253,7 @@ def read_request(
     Raises:
         ShipwayError: as `distinct_predictions` does.
     """
-    there = set(log.streams())
-    streams = list_streams(log) if kind == "class" else [name for name in (PREDICTIONS,) if name in there]
-    for since, until in _list_days(log, streams, now):
+    for since, until in _list_days(log, list_streams(log, kind), now):
         rows = read_predictions(log, kind, _PREDICTED, classes=classes, since=since, until=until)
         found = rows.filter(pl.col("request") == request)
         if found.height:
