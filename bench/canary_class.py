@@ -189,10 +189,7 @@ def look_at_loss(history: History, now: int) -> tuple[float, int]:
     elsewhere = float(history.candidate[: np.searchsorted(history.at, now, "right")][:, ~tells].sum(axis=1).mean())
     candidate, stable = (p[:end][known] for p in (history.candidate, history.stable))
     theirs = loss_of("class", y[known], stable)
-    if elsewhere:
-        ours = per_row_known_loss(y[known], candidate, tells, elsewhere)
-    else:
-        ours = loss_of("class", y[known], candidate)
+    ours = per_row_known_loss(y[known], candidate, tells, elsewhere)
     found = confidence_sequence_mean(clustered_ratio(ours - theirs, theirs, day[known]), ALPHA)
     return found[0], int(known.sum())
 

@@ -90,7 +90,7 @@ def per_row_known_loss(y: Ints, p: Floats, known: Bools, elsewhere: float) -> Fl
     loss is -log(p_y / s) - log s, where s is what it gives to those in a row. The first term is what the other can be
     asked too. The second is charged where it is greater on average than for a model that gave 1 - `elsewhere` in every
     row, and nothing is won where it is less: so knowing more neither costs anything nor makes up for what is worse
-    elsewhere, and saying a new class where there is none costs what it is.
+    elsewhere, and certainty of another class where there is none is paid for.
 
     Of a calibrated model the second term is never greater in expectation, whether or not labels of other classes have
     come: rows of known classes come in proportion to s, and s log(1 / s) is concave (Jensen's inequality).

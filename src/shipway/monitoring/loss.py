@@ -133,7 +133,7 @@ def _lose(metric: str, window: CanaryWindow, rows: pl.DataFrame) -> _Losses:
     if not y.size:
         return _Losses(np.empty(0), np.empty(0), day, facts)
     theirs = _loss(metric, "class", y, stable)
-    if elsewhere and metric == "log_loss":
+    if metric == "log_loss":
         ours = per_row_known_loss(y, candidate, tells, elsewhere)
     else:
         ours = _loss(metric, "class", y, candidate)
