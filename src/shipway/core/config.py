@@ -11,7 +11,7 @@ from shipway.core.compute import ComputeSection
 from shipway.core.error import ShipwayError
 from shipway.core.raw import Raw, RawSection, check_raw
 from shipway.core.security import SecuritySection
-from shipway.core.service import LONGEST_WAIT_US, RESERVED, SERVABLE, Step, Terms, is_servable
+from shipway.core.service import LONGEST_WAIT_US, NAMES_HINT, Step, Terms, is_servable
 from shipway.core.serving import ServingSection, check_serving
 from shipway.core.storage import OnlineSection, StorageSection, check_online, check_storage
 from shipway.core.terms import FallbackSection, RuleSection
@@ -333,8 +333,7 @@ def _check_model(config: Config, name: str, section: ModelSection) -> None:
 def _check_service(config: Config, name: str, section: ServiceSection) -> None:
     place = f"shipway.toml: services.{name}"
     if not is_servable(name):
-        hint = f"take {SERVABLE}, and another word than {RESERVED}"
-        raise ShipwayError("SW-102", f"{place} is a name that no server can answer under", hint)
+        raise ShipwayError("SW-102", f"{place} is a name that no server can answer under", NAMES_HINT)
     if section.model not in config.models:
         raise ShipwayError(
             "SW-102",

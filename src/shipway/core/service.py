@@ -18,8 +18,10 @@ LONGEST_WAIT_US: Final = 1_000_000
 """How long a request may wait for others at most."""
 RESERVED: Final = "server"
 """What no service is called: under this name a server keeps its own address among the files of its routings."""
-SERVABLE: Final = "at most 100 of a-z, A-Z, 0-9 and _, and behind the first also -, ~ and dots"
-"""What names of services are made of, as people read it."""
+NAMES_HINT: Final = (
+    f"take at most 100 of a-z, A-Z, 0-9 and _, behind the first also -, ~ and dots, and another word than {RESERVED}"
+)
+"""What names of services are, as people read it."""
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.~-]{0,99}")
 _WHOLE: Final = 1e-6
 """How far shares that people write may be from 1 together."""
@@ -29,7 +31,7 @@ def is_servable(name: str, *, reserved: bool = True) -> bool:
     """Tell whether something can have this name in the paths and files of a server.
 
     Args:
-        name: of what `SERVABLE` says.
+        name: as `NAMES_HINT` says.
         reserved: whether the name that a server keeps for itself is refused.
     """
     return _NAME.fullmatch(name) is not None and not (reserved and name == RESERVED)

@@ -11,7 +11,7 @@ import msgspec
 from shipway.core.caller import find_odd, find_odd_score
 from shipway.core.error import ShipwayError
 from shipway.core.label import is_prediction
-from shipway.core.service import LONGEST_WAIT_US, RESERVED, SERVABLE, Routing, Terms, is_servable
+from shipway.core.service import LONGEST_WAIT_US, NAMES_HINT, RESERVED, Routing, Terms, is_servable
 from shipway.kit.canonical import canonical_json
 from shipway.kit.file import make_folder, sweep_staged, write_atomic
 from shipway.kit.suggestion import did_you_mean
@@ -160,8 +160,7 @@ def _check_routing(routing: Routing, service: str) -> None:
     if routing.service != service:
         raise refuse(422, f"the routing is for {routing.service!r}, not {service!r}", "send it to its own service")
     if not is_servable(service):
-        hint = f"take {SERVABLE}, and another word than {RESERVED}"
-        raise refuse(422, f"a service cannot be called {service!r}", hint)
+        raise refuse(422, f"a service cannot be called {service!r}", NAMES_HINT)
     for variant in (routing.stable, routing.candidate):
         if variant is not None and not is_servable(variant.online, reserved=False):
             raise refuse(422, f"an online store cannot be called {variant.online!r}", "name one that was filled")

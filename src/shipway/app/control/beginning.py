@@ -19,7 +19,7 @@ from shipway.core.error import ShipwayError
 from shipway.core.projection import ServiceState, State, VersionState
 
 
-def _decide(controller: Controller, decide: Callable[[], object], seq: int) -> bool:
+def _carry_out(controller: Controller, decision: Callable[[], object], seq: int) -> bool:
     """Do what was decided on a state, and tell whether it was done.
 
     A person may have decided in the same instant: let another version walk, or retired this one. What is refused for
@@ -27,11 +27,11 @@ def _decide(controller: Controller, decide: Callable[[], object], seq: int) -> b
 
     Args:
         controller: what it needs of the world.
-        decide: what to do.
+        decision: what to do.
         seq: the place in the ledger up to which the state was known.
     """
     try:
-        decide()
+        decision()
     except ShipwayError:
         if controller.workspace.peek().seq == seq:
             raise
@@ -48,7 +48,7 @@ def begin_service(controller: Controller, state: State, name: str, now: int) -> 
     if not ready:
         return False
     version = ready[0 if controller.replaying else -1]
-    if _decide(controller, lambda: open_service(controller.workspace, name, version.number, now), seq):
+    if _carry_out(controller, lambda: open_service(controller.workspace, name, version.number, now), seq):
         tell(controller, name, f"opened with version {version.number}")
     return True
 
@@ -62,7 +62,7 @@ def begin_release(controller: Controller, state: State, service: ServiceState, n
     if not ready:
         return False
     version = ready[-1]
-    if _decide(controller, lambda: start_release(controller.workspace, service.name, version.number, now), seq):
+    if _carry_out(controller, lambda: start_release(controller.workspace, service.name, version.number, now), seq):
         tell(controller, service.name, f"version {version.number} begins its walk")
     return True
 
@@ -103,7 +103,7 @@ def begin_drill(controller: Controller, service: ServiceState, now: int) -> bool
         return False
     feed, seq = f"{service.stable.online}{ending}", controller.workspace.peek().seq
     try:
-        if not _decide(controller, lambda: release_feed(controller.workspace, service.name, now, feed), seq):
+        if not _carry_out(controller, lambda: release_feed(controller.workspace, service.name, now, feed), seq):
             return True
     except ShipwayError as error:
         if error.code not in ("SW-603", "SW-406"):
